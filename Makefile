@@ -1,0 +1,45 @@
+# Every module is built and tested by itself, as whoever imports it does.
+export GOWORK = off
+
+MODULES = . $(patsubst %/go.mod,%,$(wildcard adapters/*/go.mod examples/*/go.mod bench/go.mod))
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME ?= 30s
+
+.PHONY: run test test-go test-browser deps lint bench fuzz load
+
+run: ## the example, on http://localhost:8080
+	go run ./examples/basic
+
+test: deps test-go test-browser ## everything, with what it needs installed first
+
+deps:
+	@.ci/deps
+
+test-go:
+	@set -e; for m in $(MODULES); do \
+		echo "== $$m"; (cd $$m && go test -race -shuffle=on ./...); \
+	done
+
+test-browser:
+	cd examples/basic/e2e && npm ci --no-audit --no-fund && npm test
+
+lint:
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w"; exit 1; }
+	@set -e; for m in $(MODULES); do \
+		echo "== $$m"; (cd $$m && go vet ./... && go run $(STATICCHECK) ./... && go mod tidy -diff); \
+	done
+
+bench: ## the peers side by side; writes bench/RESULTS.md
+	cd bench && go run ./cmd/bench
+
+fuzz: ## each fuzz target for FUZZTIME
+	@set -e; for m in $(MODULES); do (cd $$m; \
+		for p in $$(go list ./...); do \
+			for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
+				echo "== $$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p; \
+			done; \
+		done); \
+	done
+
+load: ## the tests under load, which take minutes
+	go test -tags load -run Load -v -timeout 30m .

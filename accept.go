@@ -1,0 +1,311 @@
+package chat
+
+import (
+	"bufio"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/base64"
+	"net"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/seed-08328bfd/chat/internal/ws"
+)
+
+// handshake is what a request for a connection asks for.
+type handshake struct {
+	room, name, session string
+	since               Position
+	v1                  bool
+}
+
+// serveSocket answers GET /ws/{room}. What is cheap to check comes first.
+func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request, segment string) {
+	room, ok := s.roomOf(w, segment)
+	if !ok || !s.admit(w, r, http.MethodGet) {
+		return
+	}
+	h := handshake{room: room}
+	if err := h.parse(s, r); err != nil {
+		s.refuse(w, err)
+		return
+	}
+	addr := s.clientNet(r)
+	if err := s.limits.connect(addr); err != nil {
+		s.refuse(w, err)
+		return
+	}
+	m := &member{address: addr}
+	if err := s.upgrade(w, r, &h, m); err != nil {
+		s.limits.disconnect(addr)
+		if m.account != nil {
+			s.limits.close(m.account)
+		}
+		s.refuse(w, err)
+	}
+}
+
+// parse reads the parameters and headers of the handshake.
+func (h *handshake) parse(s *Server, r *http.Request) (err error) {
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return &httpErr{http.StatusBadRequest, codeBadRequest, "the query is malformed"}
+	}
+	if h.name, err = s.username(q.Get("username")); err != nil {
+		return err
+	}
+	if h.since, err = ParsePosition(q.Get("since")); err != nil {
+		return &httpErr{http.StatusBadRequest, codeBadRequest, "since must have the form EPOCH:OFFSET"}
+	}
+	if h.session = q.Get("session"); h.session != "" && !isSession(h.session) {
+		return &httpErr{http.StatusBadRequest, codeBadRequest, "the session is not one that this server gave"}
+	}
+	for _, offer := range r.Header.Values("Sec-WebSocket-Protocol") {
+		for p := range strings.SplitSeq(offer, ",") {
+			h.v1 = h.v1 || strings.TrimSpace(p) == subprotocol
+		}
+	}
+	if q.Get("username") == "" {
+		h.name = "" // so that an authenticator's name comes before the default
+	}
+	return nil
+}
+
+// checkUpgrade refuses what is not an opening handshake of RFC 6455, section
+// 4.2.1. The library checks the rest.
+func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
+	if !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket") || !r.ProtoAtLeast(1, 1) {
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Upgrade", "websocket")
+		return &httpErr{http.StatusUpgradeRequired, "upgrade_required", "this path speaks WebSocket"}
+	}
+	if v := r.Header.Values("Sec-WebSocket-Version"); len(v) != 1 || v[0] != "13" {
+		w.Header().Set("Sec-WebSocket-Version", "13")
+		return &httpErr{http.StatusBadRequest, codeBadRequest, "Sec-WebSocket-Version must be 13"}
+	}
+	keys := r.Header.Values("Sec-WebSocket-Key")
+	if len(keys) != 1 {
+		return &httpErr{http.StatusBadRequest, codeBadRequest, "there must be one Sec-WebSocket-Key"}
+	}
+	if k, err := base64.StdEncoding.Strict().DecodeString(strings.TrimSpace(keys[0])); err != nil || len(k) != 16 {
+		return &httpErr{http.StatusBadRequest, codeBadRequest, "Sec-WebSocket-Key must be 16 bytes in base64"}
+	}
+	if r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
+		return &httpErr{http.StatusBadRequest, codeBadRequest, "a handshake has no body"}
+	}
+	return nil
+}
+
+// upgrade makes the request's connection that of m, a member of the room. With an
+// error, nothing was sent yet.
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, m *member) (err error) {
+	if m.who, err = s.identify(r, h); err != nil {
+		return err
+	}
+	m.cred, m.session, m.v1 = m.who, "", h.v1
+	if m.who.Anonymous() {
+		m.session = h.session
+	}
+	if err := s.may(m.who, h.room, ActionJoin); err != nil {
+		return err
+	}
+	if m.account, err = s.limits.open(m.who.ID); err != nil {
+		return err
+	}
+	if err := checkUpgrade(w, r); err != nil {
+		return err
+	}
+	ctx := r.Context()
+	room, err := s.acquire(ctx, h.room)
+	if err != nil {
+		return err
+	}
+	m.room = room
+	if m.occupant, err = room.occupy(m.who.ID, m.who.Name); err != nil {
+		s.release(room)
+		return err
+	}
+	first, err := room.tell(ctx, m.occupant)
+	if err != nil {
+		room.vacate(m.occupant, 0)
+		s.release(room)
+		return s.unavailable(err)
+	}
+	m.start = &start{since: h.since, announce: first}
+	if err := s.accept(w, r, m); err != nil {
+		// The library, or net/http, has answered or the connection is lost.
+		room.vacate(m.occupant, 0)
+		s.limits.close(m.account)
+		s.limits.disconnect(m.address)
+		s.release(room)
+		return nil
+	}
+	return nil
+}
+
+// accept hands the connection over to m and its goroutines.
+func (s *Server) accept(w http.ResponseWriter, r *http.Request, m *member) error {
+	opts := ws.AcceptOptions{InsecureSkipVerify: true} // checkOrigin was stricter
+	if m.v1 {
+		opts.Subprotocols = []string{subprotocol}
+	}
+	opts.CompressionMode = ws.CompressionDisabled
+	if s.pack != nil {
+		opts.CompressionMode = ws.CompressionNoContextTakeover
+	}
+	conn, err := ws.Accept(&hijacker{ResponseWriter: w, m: m}, r, &opts)
+	if err != nil {
+		return err
+	}
+	conn.SetReadLimit(int64(s.cfg.frameLimit()))
+	m.conn = conn
+	m.reader.user, m.reader.v1 = m.who.ID, m.v1
+	if w.Header().Get("Sec-WebSocket-Extensions") != "" {
+		m.enc = encDeflate
+	}
+	if !s.add(m) {
+		m.kill()
+		conn.CloseNow()
+		return ErrServerClosed
+	}
+	m.room.join(m)
+	m.expireAt(m.who.Expires)
+	go m.serve() // ends with the connection; Shutdown and Close wait for it
+	return nil
+}
+
+// hijacker gives the library the member's side of the connection, with small
+// buffers, in place of net/http's.
+type hijacker struct {
+	http.ResponseWriter
+	m *member
+}
+
+// Hijack implements [http.Hijacker]. Bytes that net/http has read already belong
+// to the first frames.
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
+	h.m.attach(conn, early)
+	lib := libConn{conn, h.m}
+	return lib, bufio.NewReadWriter(bufio.NewReaderSize(lib, 64), bufio.NewWriterSize(lib, 160)), nil
+}
+
+// Unwrap is for [http.ResponseController].
+func (h *hijacker) Unwrap() http.ResponseWriter { return h.ResponseWriter }
+
+// attach sets m up on conn.
+func (m *member) attach(conn net.Conn, early []byte) {
+	srv := m.room.srv
+	m.wire.conn, m.wire.raw, m.wire.timeout = conn, bare(conn), srv.cfg.writeTimeout
+	m.in = input{
+		conn: conn, raw: m.wire.raw,
+		limit:  srv.cfg.frameLimit(),
+		handle: m.handle,
+		refuse: m.close,
+		closed: m.isClosing,
+		now:    srv.clock,
+	}
+	m.in.fn = m.in.tryRead
+	m.in.heard.Store(int64(srv.clock()))
+	m.in.preload(early)
+}
+
+// identify finds out who sends a request.
+func (s *Server) identify(r *http.Request, h *handshake) (u User, err error) {
+	if s.cfg.authenticate == nil {
+		if h.session == "" {
+			h.session = newSession()
+		}
+		u = User{ID: anonymousID(h.session), Name: h.name}
+	} else {
+		if u, err = s.authenticate(r); err != nil {
+			return u, err
+		}
+		if u.Name == "" {
+			u.Name = h.name
+		} else if u.Name, err = s.username(u.Name); err != nil {
+			s.cfg.logger.Info("chat: authenticated user's name refused", "user", u.ID, "err", err)
+			return u, errNotAuthenticated
+		}
+	}
+	if u.Name == "" {
+		u.Name = s.cfg.defaultName
+	}
+	return u, nil
+}
+
+// authenticate asks the hook.
+func (s *Server) authenticate(r *http.Request) (u User, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.panicked(p, debug.Stack(), "")
+			err = errInternal
+		}
+	}()
+	if u, err = s.cfg.authenticate(r); err == nil {
+		err = checkUserID(u.ID)
+	}
+	if err != nil {
+		s.cfg.logger.Info("chat: not authenticated", "err", err)
+		return u, errNotAuthenticated
+	}
+	return u, nil
+}
+
+const anonPrefix = "anon-"
+
+func isAnonymous(id string) bool { return strings.HasPrefix(id, anonPrefix) }
+
+// newSession returns a secret that stands for an anonymous user. The server need
+// not remember it: the user's id is made from it, and cannot be turned back.
+func newSession() string {
+	var b [24]byte
+	rand.Read(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+func isSession(s string) bool {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	return err == nil && len(b) == 24
+}
+
+func anonymousID(session string) string {
+	sum := sha256.Sum256([]byte("chat session " + session))
+	return anonPrefix + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
+}
+
+// roomOf returns the name in a path's segment, put to the rule.
+func (s *Server) roomOf(w http.ResponseWriter, segment string) (string, bool) {
+	name, err := url.PathUnescape(segment)
+	if err == nil && !utf8.ValidString(name) {
+		err = ErrBadName
+	}
+	if err == nil {
+		name, err = s.checkRoomName(name)
+	}
+	if err != nil {
+		httpError(w, http.StatusBadRequest, "bad_room", plainText(err))
+		return "", false
+	}
+	return name, true
+}
+
+// hasToken reports whether a header's list has token, in any case.
+func hasToken(h http.Header, key, token string) bool {
+	for _, v := range h.Values(key) {
+		for t := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(t), token) {
+				return true
+			}
+		}
+	}
+	return false
+}

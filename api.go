@@ -1,0 +1,243 @@
+package chat
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// httpErr is an answer over HTTP that is not the one asked for.
+type httpErr struct {
+	status     int
+	code, text string
+}
+
+func (e *httpErr) Error() string { return e.text }
+
+var (
+	errNotAuthenticated = &httpErr{http.StatusUnauthorized, "unauthorized", "not authenticated"}
+	errInternal         = &httpErr{http.StatusInternalServerError, "internal", "internal error"}
+)
+
+// httpError answers with an error object.
+func httpError(w http.ResponseWriter, status int, code, text string) {
+	b := appendQuoted([]byte(`{"error":{"code":`), code)
+	b = appendQuoted(append(b, `,"message":`...), text)
+	writeJSON(w, status, append(b, "}}\n"...))
+}
+
+func writeJSON(w http.ResponseWriter, status int, b []byte) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Length", strconv.Itoa(len(b)))
+	w.WriteHeader(status)
+	w.Write(b)
+}
+
+// plainText is an error's text without the package's name.
+func plainText(err error) string {
+	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), ErrBadName.Error()+": "), "chat: ")
+}
+
+// refuse answers with the status that err asks for.
+func (s *Server) refuse(w http.ResponseWriter, err error) {
+	s.stats.refused.Add(1)
+	var he *httpErr
+	switch {
+	case errors.As(err, &he):
+		if he.status == http.StatusUnauthorized {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+		}
+		httpError(w, he.status, he.code, he.text)
+	case errors.Is(err, ErrBadName):
+		httpError(w, http.StatusBadRequest, "bad_name", plainText(err))
+	case errors.Is(err, ErrTooMany):
+		w.Header().Set("Retry-After", strconv.Itoa(seconds(time.Second+jitter(4*time.Second))))
+		httpError(w, http.StatusTooManyRequests, "too_many", plainText(err))
+	case errors.Is(err, ErrServerClosed):
+		w.Header().Set("Retry-After", strconv.Itoa(seconds(time.Second+jitter(4*time.Second))))
+		httpError(w, http.StatusServiceUnavailable, codeUnavailable, "the server is shutting down")
+	default:
+		s.cfg.logger.Warn("chat: unavailable", "err", err)
+		w.Header().Set("Retry-After", strconv.Itoa(seconds(time.Second+jitter(4*time.Second))))
+		httpError(w, http.StatusServiceUnavailable, codeUnavailable, "the log cannot be reached")
+	}
+}
+
+// admit lets a request to an endpoint pass if its method is the right one, its
+// origin may see the answer and the server is there to give it.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request, method string) bool {
+	cross, ok := s.checkOrigin(r)
+	if len(s.origins) > 0 {
+		w.Header().Add("Vary", "Origin")
+	}
+	if ok && cross != "" {
+		w.Header().Set("Access-Control-Allow-Origin", cross)
+		if r.Method == http.MethodOptions { // the Fetch standard's preflight
+			w.Header().Set("Access-Control-Allow-Methods", method)
+			w.Header().Set("Access-Control-Allow-Headers", "Authorization")
+			w.WriteHeader(http.StatusNoContent)
+			return false
+		}
+	}
+	switch {
+	case r.Method != method && !(method == http.MethodGet && r.Method == http.MethodHead && !strings.Contains(r.URL.Path, "ws/")):
+		w.Header().Set("Allow", method)
+		httpError(w, http.StatusMethodNotAllowed, "method_not_allowed", "this path takes "+method)
+	case s.closing.Load():
+		s.refuse(w, ErrServerClosed)
+	case !ok:
+		if o := r.Header.Get("Origin"); strings.HasSuffix(o, "://"+r.Host) {
+			s.cfg.logger.Warn("chat: page refused for its scheme: behind a TLS proxy, name it in WithTrustedProxies", "origin", o)
+		}
+		s.refuse(w, &httpErr{http.StatusForbidden, codeForbidden, "pages of this origin may not connect"})
+	default:
+		return true
+	}
+	return false
+}
+
+// may asks the authorizer.
+func (s *Server) may(u User, room string, a Action) (err error) {
+	if s.cfg.authorize == nil {
+		return nil
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			s.panicked(p, debug.Stack(), room)
+			err = errInternal
+		}
+	}()
+	if err := s.cfg.authorize(u, room, a); err != nil {
+		return &httpErr{http.StatusForbidden, codeForbidden, err.Error()}
+	}
+	return nil
+}
+
+// caller finds out who reads over HTTP. Without an authenticator that is nobody:
+// the zero User, unless a session tells.
+func (s *Server) caller(r *http.Request) (User, error) {
+	if s.cfg.authenticate != nil {
+		return s.authenticate(r)
+	}
+	return User{}, nil
+}
+
+// reading prepares an answer about one room. It reports whether to go on.
+func (s *Server) reading(w http.ResponseWriter, r *http.Request, segment string, a Action) (room string, u User, ok bool) {
+	room, ok = s.roomOf(w, segment)
+	if !ok || !s.admit(w, r, http.MethodGet) {
+		return "", u, false
+	}
+	u, err := s.caller(r)
+	if err == nil {
+		err = s.may(u, room, a)
+	}
+	if err != nil {
+		s.refuse(w, err)
+		return "", u, false
+	}
+	return room, u, true
+}
+
+// serveRooms answers GET /rooms.
+func (s *Server) serveRooms(w http.ResponseWriter, r *http.Request) {
+	if !s.admit(w, r, http.MethodGet) {
+		return
+	}
+	u, err := s.caller(r)
+	if err != nil {
+		s.refuse(w, err)
+		return
+	}
+	rooms, err := s.Rooms(r.Context())
+	if err != nil {
+		s.refuse(w, err)
+		return
+	}
+	b := []byte{'{'}
+	for _, name := range sortedKeys(rooms) {
+		if s.may(u, name, ActionList) != nil {
+			continue
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(append(appendQuoted(b, name), ':'), int64(rooms[name]), 10)
+	}
+	writeJSON(w, http.StatusOK, append(b, "}\n"...))
+}
+
+// serveMessages answers GET /rooms/{room}/messages.
+func (s *Server) serveMessages(w http.ResponseWriter, r *http.Request, segment string) {
+	room, u, ok := s.reading(w, r, segment, ActionRead)
+	if !ok {
+		return
+	}
+	q, err := parseQuery(r.URL.RawQuery, s.cfg.pageSize())
+	if err != nil {
+		s.refuse(w, err)
+		return
+	}
+	ctx, cancel := s.logContext(r.Context())
+	defer cancel()
+	page, err := s.page(ctx, room, u.ID, q)
+	if err != nil {
+		s.refuse(w, err)
+		return
+	}
+	b := appendQuoted([]byte(`{"position":`), page.Position.String())
+	b = appendPage(append(b, ','), &page)
+	writeJSON(w, http.StatusOK, append(b, "}\n"...))
+}
+
+// serveMembers answers GET /rooms/{room}/members.
+func (s *Server) serveMembers(w http.ResponseWriter, r *http.Request, segment string) {
+	room, _, ok := s.reading(w, r, segment, ActionMembers)
+	if !ok {
+		return
+	}
+	ctx, cancel := s.logContext(r.Context())
+	defer cancel()
+	members, count, err := s.log.Members(ctx, room, maxListed)
+	if err != nil {
+		s.refuse(w, s.unavailable(err))
+		return
+	}
+	b := appendMembers([]byte(`{"members":`), members)
+	b = strconv.AppendInt(append(b, `,"count":`...), int64(count), 10)
+	writeJSON(w, http.StatusOK, append(b, "}\n"...))
+}
+
+// parseQuery reads before, after and limit.
+func parseQuery(raw string, limit int) (q query, err error) {
+	v, err := url.ParseQuery(raw)
+	if err != nil {
+		return q, &httpErr{http.StatusBadRequest, codeBadRequest, "the query is malformed"}
+	}
+	number := func(key string) (n uint64, given bool) {
+		if !v.Has(key) || err != nil {
+			return 0, false
+		}
+		if n, err = parseOffset(v.Get(key)); err != nil {
+			err = &httpErr{http.StatusBadRequest, codeBadRequest, key + " must be a whole number from 0 to 2^53"}
+		}
+		return n, true
+	}
+	q.before, q.hasBefore = number("before")
+	q.after, q.hasAfter = number("after")
+	n, given := number("limit")
+	if q.limit = limit; given {
+		q.limit = int(min(n, maxPage))
+	}
+	if err == nil && q.hasBefore && q.hasAfter {
+		err = &httpErr{http.StatusBadRequest, codeBadRequest, "before and after exclude each other"}
+	}
+	return q, err
+}

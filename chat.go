@@ -1,0 +1,277 @@
+package chat
+
+import (
+	"bytes"
+	"compress/flate"
+	"context"
+	"crypto/rand"
+	"math"
+	mrand "math/rand/v2"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Server is a chat server: an [http.Handler] for the paths of docs/protocol.md
+// below wherever it is mounted, and the rooms of a Go program. Make one with
+// [New]; the zero Server does not work. Its methods may be called at once from
+// many goroutines.
+type Server struct {
+	// Immutable. Locks are taken in the order wire.mu, room.mu, Server.mu,
+	// limits.mu, and nothing is held across a blocking write, a use of the log
+	// or a call of a hook.
+	cfg     config
+	log     Log
+	local   bool // the log is this server's alone
+	origins []originPattern
+	proxies []netip.Prefix
+	pack    func([]byte) []byte // compresses a payload; nil without compression
+	limits  limits
+	epoch   time.Time // of the server's own clock
+	ctx     context.Context
+	cancel  context.CancelFunc
+	done    chan struct{} // closed when closing begins
+	nudged  chan struct{} // asks the ticker to compare positions now
+
+	rooms       sync.Map // name to *room; written under mu
+	closing     atomic.Bool
+	interrupted atomic.Bool
+	name        atomic.Pointer[string] // of this server in Presence
+	bound       atomic.Pointer[bound]
+	stats       counters
+
+	mu        sync.Mutex
+	roomCount int
+	members   map[*member]struct{}
+	empty     chan struct{}  // closed when the last member is gone; nil if nobody waits
+	tasks     sync.WaitGroup // goroutines of spawn
+	ended     bool           // no more tasks
+
+	opening chan struct{} // holds one token: who opens the log
+	opened  atomic.Bool
+}
+
+// bound is a context that ends soon, shared by whoever uses the log meanwhile.
+type bound struct {
+	ctx  context.Context
+	made time.Time
+}
+
+// controlRoom carries what servers tell each other. No room can have this name.
+const controlRoom = ".."
+
+// beatTTL is how long the log takes a server to live after each sign of life.
+const beatTTL = 15 * time.Second
+
+// New returns a Server with the given options. It starts nothing and cannot
+// fail: values out of range are settled as each option says, and a log that
+// cannot be reached shows when it is used.
+func New(opts ...Option) *Server {
+	s := &Server{
+		cfg:     defaults(),
+		epoch:   time.Now(),
+		done:    make(chan struct{}),
+		nudged:  make(chan struct{}, 1),
+		members: map[*member]struct{}{},
+		opening: make(chan struct{}, 1),
+	}
+	for _, o := range opts {
+		o(&s.cfg)
+	}
+	s.local = s.cfg.log == nil
+	s.cfg.settle()
+	s.log = s.cfg.log
+	for _, p := range s.cfg.origins {
+		s.origins = append(s.origins, mustOriginPattern(p))
+	}
+	for _, p := range s.cfg.proxies {
+		s.proxies = append(s.proxies, mustPrefix(p))
+	}
+	if s.cfg.compress {
+		s.pack = deflate
+	}
+	s.limits.cfg = &s.cfg
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.newID()
+	return s
+}
+
+// ServeHTTP implements [http.Handler]. It returns as soon as a connection is
+// upgraded; Shutdown and Close end those, as net/http's own do not.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
+	switch {
+	case len(path) == 2 && path[0] == "ws":
+		s.serveSocket(w, r, path[1])
+	case len(path) == 1 && path[0] == "rooms":
+		s.serveRooms(w, r)
+	case len(path) == 3 && path[0] == "rooms" && path[2] == "messages":
+		s.serveMessages(w, r, path[1])
+	case len(path) == 3 && path[0] == "rooms" && path[2] == "members":
+		s.serveMembers(w, r, path[1])
+	default:
+		httpError(w, http.StatusNotFound, "not_found", "there is nothing at this path")
+	}
+}
+
+// clock returns the time since the server was made.
+func (s *Server) clock() time.Duration { return time.Since(s.epoch) }
+
+func (s *Server) id() string { return *s.name.Load() }
+
+func (s *Server) newID() {
+	id := "s-" + strings.ToLower(rand.Text()[:16])
+	s.name.Store(&id)
+}
+
+// jitter returns a random time from 0 to d.
+func jitter(d time.Duration) time.Duration {
+	return time.Duration(mrand.Int64N(max(1, int64(d))))
+}
+
+// soon returns a context that ends after the log timeout, give or take an eighth.
+// One serves many callers, so that a message costs none.
+func (s *Server) soon() context.Context {
+	now := time.Now()
+	if b := s.bound.Load(); b != nil && now.Sub(b.made) < s.cfg.logTimeout/8 {
+		return b.ctx
+	}
+	ctx, cancel := s.logContext(s.ctx)
+	context.AfterFunc(ctx, cancel)
+	s.bound.Store(&bound{ctx, now})
+	return ctx
+}
+
+// spawn runs f in a goroutine that Shutdown and Close wait for. f ends soon after
+// its context does.
+func (s *Server) spawn(f func(ctx context.Context)) {
+	s.mu.Lock()
+	ended := s.ended
+	if !ended {
+		s.tasks.Add(1)
+	}
+	s.mu.Unlock()
+	if ended {
+		return
+	}
+	go func() {
+		defer s.tasks.Done()
+		f(s.ctx)
+	}()
+}
+
+// connect connects to the log's feed once, and starts the server's timer.
+func (s *Server) connect(ctx context.Context) error {
+	if s.opened.Load() {
+		return nil
+	}
+	select {
+	case s.opening <- struct{}{}:
+		defer func() { <-s.opening }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.opened.Load() {
+		return nil
+	}
+	if s.closing.Load() {
+		return ErrServerClosed
+	}
+	if err := s.log.Open(ctx, s); err != nil {
+		return s.unavailable(err)
+	}
+	if err := s.log.Watch(ctx, s, controlRoom); err != nil {
+		s.log.Close(s)
+		return s.unavailable(err)
+	}
+	s.opened.Store(true)
+	s.spawn(s.tick)
+	return nil
+}
+
+// panicked logs a panic in a hook, or in the server itself, which ends one
+// connection but not the process.
+func (s *Server) panicked(p any, stack []byte, room string) {
+	s.cfg.logger.Error("chat: panic", "room", room, "err", p, "stack", string(stack))
+}
+
+// deflate compresses a payload as one message of permessage-deflate without
+// context takeover (RFC 7692, section 7.2.1). It returns nil if that gains
+// nothing.
+func deflate(payload []byte) []byte {
+	if len(payload) < 64 {
+		return nil
+	}
+	z := deflaters.Get().(*deflater)
+	defer deflaters.Put(z)
+	z.buf.Reset()
+	z.w.Reset(&z.buf)
+	z.w.Write(payload)
+	z.w.Flush()
+	out := z.buf.Bytes()
+	if n := len(out) - 4; n > 0 && n < len(payload) {
+		return append([]byte(nil), out[:n]...) // without the 00 00 ff ff of the flush
+	}
+	return nil
+}
+
+type deflater struct {
+	buf bytes.Buffer
+	w   *flate.Writer
+}
+
+var deflaters = sync.Pool{New: func() any {
+	z := new(deflater)
+	z.w, _ = flate.NewWriter(&z.buf, flate.DefaultCompression)
+	return z
+}}
+
+// counters are what Stats reports.
+type counters struct {
+	messages, deliveries, rounds, slow, refused, logErrors, resets atomic.Uint64
+}
+
+// Stats is a look at a server's work. Counters begin at New and only grow.
+type Stats struct {
+	Connections int // open now, to this server
+	Rooms       int // in use now, by this server
+	Members     int // users in those rooms now, each counted once a room
+
+	Messages   uint64 // sent or published through this server and kept by the log
+	Deliveries uint64 // events written to members
+	Rounds     uint64 // rounds of delivery; Deliveries/Rounds is their mean size
+	SlowCloses uint64 // members closed with 1013 for being behind
+	Refused    uint64 // connections refused by a limit, an origin or a hook
+	LogErrors  uint64 // uses of the log that failed or came too late
+	Resets     uint64 // rooms whose log lost what had been delivered
+}
+
+// Stats returns the server's counters. It looks at every room in use.
+func (s *Server) Stats() Stats {
+	st := Stats{
+		Messages:   s.stats.messages.Load(),
+		Deliveries: s.stats.deliveries.Load(),
+		Rounds:     s.stats.rounds.Load(),
+		SlowCloses: s.stats.slow.Load(),
+		Refused:    s.stats.refused.Load(),
+		LogErrors:  s.stats.logErrors.Load(),
+		Resets:     s.stats.resets.Load(),
+	}
+	s.mu.Lock()
+	st.Connections, st.Rooms = len(s.members), s.roomCount
+	s.mu.Unlock()
+	s.rooms.Range(func(_, v any) bool {
+		r := v.(*room)
+		r.mu.Lock()
+		st.Members += len(r.users)
+		r.mu.Unlock()
+		return true
+	})
+	return st
+}
+
+// seconds returns d for a Retry-After header: whole seconds, at least one.
+func seconds(d time.Duration) int { return max(1, int(math.Ceil(d.Seconds()))) }

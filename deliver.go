@@ -1,0 +1,158 @@
+package chat
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A room delivers in rounds: a round offers every member what it has not had
+// yet, without blocking for any of them.
+
+// The states of a room's delivery.
+const (
+	idle    int32 = iota // nobody runs rounds
+	running              // somebody does
+	again                // somebody does, and the stream has grown since
+)
+
+const (
+	smallRoom  = 8   // up to so many members the publisher runs the round itself
+	shareRound = 512 // from so many members on a round is shared by the processors
+	roundBatch = 128 // so many members at a time
+)
+
+// wake says that the stream has grown. It carries nothing: rounds read the
+// stream. In a small room the caller runs the rounds, which spares a hand-over;
+// in a large one that would keep it from reading what its client sends next.
+//
+// No wake-up is lost: the stream grew before wake, and whoever runs rounds
+// leaves only by the step from running to idle. So either wake comes before that
+// step, makes it fail and has another round run, or it finds the room idle.
+func (r *room) wake() {
+	for {
+		switch r.state.Load() {
+		case idle:
+			if !r.state.CompareAndSwap(idle, running) {
+				continue
+			}
+			r.mu.Lock()
+			small := len(r.members) <= smallRoom
+			r.mu.Unlock()
+			if small {
+				r.rounds(0)
+			} else {
+				go r.rounds(r.srv.cfg.flush) // ends when the stream grows no more
+			}
+			return
+		case running:
+			if r.state.CompareAndSwap(running, again) {
+				return
+			}
+		case again:
+			return
+		}
+	}
+}
+
+// rounds runs rounds until the stream has not grown during one, with at least
+// pause from the start of one to the next.
+func (r *room) rounds(pause time.Duration) {
+	for {
+		if pause > 0 {
+			if early := pause - time.Since(r.lastRound); early > 0 {
+				time.Sleep(early)
+			}
+			r.lastRound = time.Now()
+		}
+		r.state.Store(running)
+		r.round()
+		if r.state.CompareAndSwap(running, idle) {
+			return
+		}
+	}
+}
+
+// round visits every member once.
+func (r *room) round() {
+	r.mu.Lock()
+	v, members := r.stream.view, r.members
+	r.shared = true
+	r.mu.Unlock()
+	if v.next() == r.delivered {
+		return
+	}
+	r.delivered = v.next()
+	behind := false
+	if len(members) < shareRound || workers == 1 {
+		behind = visit(members, &v)
+	} else {
+		behind = visitShared(members, &v)
+	}
+	if !behind {
+		r.mu.Lock()
+		r.stream.trim(r.srv.cfg.resume, r.srv.cfg.maxLag)
+		r.mu.Unlock()
+	}
+}
+
+// visit offers the view to members, and reports whether one is left behind.
+func visit(members []*member, v *view) (behind bool) {
+	p := probers.Get().(*prober)
+	var o memo
+	for _, m := range members {
+		if m.flush(v, &o, p) {
+			behind = true
+		}
+	}
+	probers.Put(p)
+	return behind
+}
+
+// visitShared does the same on all processors.
+func visitShared(members []*member, v *view) bool {
+	var taken atomic.Int64
+	var behind atomic.Bool
+	work := func() {
+		for {
+			from := int(taken.Add(roundBatch)) - roundBatch
+			if from >= len(members) {
+				return
+			}
+			if visit(members[from:min(from+roundBatch, len(members))], v) {
+				behind.Store(true)
+			}
+		}
+	}
+	var wg sync.WaitGroup
+	for range workers - 1 {
+		wg.Go(work)
+	}
+	work()
+	wg.Wait()
+	return behind.Load()
+}
+
+// addLocked makes m a member for later rounds. Appending is safe while a round
+// reads members: it does not look past the length it took.
+func (r *room) addLocked(m *member) {
+	r.members = append(r.members, m)
+}
+
+// removeLocked takes m out of later rounds; a round under way may still visit it.
+func (r *room) removeLocked(m *member) {
+	for i, o := range r.members {
+		if o != m {
+			continue
+		}
+		if r.shared {
+			r.members = append(make([]*member, 0, len(r.members)+len(r.members)/4), r.members...)
+			r.shared = false
+		}
+		last := len(r.members) - 1
+		r.members[i] = r.members[last]
+		r.members[last] = nil
+		r.members = r.members[:last]
+		return
+	}
+}

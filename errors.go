@@ -1,0 +1,30 @@
+package chat
+
+import "errors"
+
+// The errors a caller can act on, found with [errors.Is].
+var (
+	// ErrServerClosed is returned by the methods of a Server after Shutdown or
+	// Close was called.
+	ErrServerClosed = errors.New("chat: server closed")
+	// ErrUnavailable is returned when the log could not be reached in time. A
+	// message may have been kept all the same: publish again with the same ID.
+	ErrUnavailable = errors.New("chat: log unavailable")
+	// ErrBadName is returned for a room's or user's name that the rules refuse.
+	ErrBadName = errors.New("chat: bad name")
+	// ErrBadMessage is returned for a message that is empty, too long or not
+	// UTF-8, or has an ID over 64 bytes.
+	ErrBadMessage = errors.New("chat: bad message")
+	// ErrNoSuchUser is returned for a private message to an anonymous user who
+	// is not in the room.
+	ErrNoSuchUser = errors.New("chat: no such user")
+	// ErrRejected is returned when a Filter refused a message; it wraps the
+	// filter's error.
+	ErrRejected = errors.New("chat: rejected")
+	// ErrGap is yielded by Follow when events between the last one yielded and
+	// the next are not to be had any more.
+	ErrGap = errors.New("chat: gap in the log")
+	// ErrTooMany is returned when a limit on rooms, members or connections is
+	// reached.
+	ErrTooMany = errors.New("chat: limit reached")
+)

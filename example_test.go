@@ -1,0 +1,157 @@
+package chat_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// A server beside the rest of a service, and how both are ended.
+func Example() {
+	srv := chat.New(chat.WithHistory(100), chat.WithDefaultUsername("Guest"))
+	mux := http.NewServeMux()
+	mux.Handle("/chat/", http.StripPrefix("/chat", srv))
+
+	service := &http.Server{Addr: "localhost:8080", Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	service.RegisterOnShutdown(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		srv.Shutdown(ctx)
+	})
+	// log.Fatal(service.ListenAndServe())
+}
+
+func ExampleServer() {
+	srv := chat.New()
+	defer srv.Close()
+	service := httptest.NewServer(srv)
+	defer service.Close()
+
+	resp, err := http.Get(service.URL + "/rooms/general/messages")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer resp.Body.Close()
+	fmt.Println(resp.Status)
+	// Output: 200 OK
+}
+
+func ExampleNew() {
+	srv := chat.New(
+		chat.WithHistory(100),
+		chat.WithDefaultUsername("Guest"),
+		chat.WithRateLimit(5, 20),
+		chat.WithFilter(func(e *chat.Event) error {
+			if strings.Contains(e.Message, "casino") {
+				return errors.New("no advertising, please")
+			}
+			e.Message = strings.ReplaceAll(e.Message, "teh", "the")
+			return nil
+		}),
+	)
+	defer srv.Close()
+
+	e, err := srv.Publish(context.Background(), "general", chat.Event{Username: "Alice", Message: "teh end"})
+	fmt.Println(e.Message, err)
+	_, err = srv.Publish(context.Background(), "general", chat.Event{Message: "Visit our casino"})
+	fmt.Println(errors.Is(err, chat.ErrRejected), err)
+	// Output:
+	// the end <nil>
+	// true chat: rejected: no advertising, please
+}
+
+func ExampleServer_Publish() {
+	srv := chat.New()
+	defer srv.Close()
+
+	deploy := chat.Event{Username: "Deployer", Message: "v1.2.3 is live", ID: "deploy-1.2.3"}
+	first, _ := srv.Publish(context.Background(), "ops", deploy)
+	again, _ := srv.Publish(context.Background(), "ops", deploy) // not said twice
+	fmt.Println(first.Offset, again.Offset)
+	// Output: 1 1
+}
+
+func ExampleServer_History() {
+	srv := chat.New(chat.WithHistory(100))
+	defer srv.Close()
+	ctx := context.Background()
+	for i := range 5 {
+		srv.Publish(ctx, "general", chat.Event{Username: "Alice", Message: fmt.Sprint("message ", i)})
+	}
+
+	page, err := srv.History(ctx, "general", "", chat.Range{Limit: 2})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, e := range page.Events {
+		fmt.Println(e.Offset, e.Username, e.Message)
+	}
+	older, _ := srv.History(ctx, "general", "", chat.Range{Before: page.Events[0].Offset})
+	fmt.Println(len(older.Events), "older")
+	// Output:
+	// 4 Alice message 3
+	// 5 Alice message 4
+	// 3 older
+}
+
+func ExampleServer_Follow() {
+	srv := chat.New()
+	defer srv.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	srv.Publish(ctx, "general", chat.Event{Username: "Alice", Message: "hello"})
+	page, _ := srv.History(ctx, "general", "", chat.Range{Limit: 1})
+	from := chat.Position{Epoch: page.Position.Epoch} // the beginning
+
+	go srv.Publish(ctx, "general", chat.Event{Username: "Bob", Message: "bye"})
+	for e, err := range srv.Follow(ctx, "general", from) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s: %s\n", e.Username, e.Message)
+		if e.Message == "bye" {
+			break
+		}
+	}
+	// Output:
+	// Alice: hello
+	// Bob: bye
+}
+
+func ExampleServer_Shutdown() {
+	srv := chat.New()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	fmt.Println(srv.Shutdown(ctx))
+
+	_, err := srv.Publish(ctx, "general", chat.Event{Message: "too late"})
+	fmt.Println(errors.Is(err, chat.ErrServerClosed))
+	// Output:
+	// <nil>
+	// true
+}
+
+func ExampleWithAuthenticator() {
+	users := map[string]chat.User{"let-me-in": {ID: "u1", Name: "Alice"}}
+	srv := chat.New(chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
+		if u, ok := users[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]; ok {
+			return u, nil
+		}
+		return chat.User{}, errors.New("unknown token")
+	}))
+	defer srv.Close()
+	service := httptest.NewServer(srv)
+	defer service.Close()
+
+	resp, _ := http.Get(service.URL + "/rooms")
+	resp.Body.Close()
+	fmt.Println(resp.Status)
+	// Output: 401 Unauthorized
+}

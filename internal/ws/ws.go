@@ -1,0 +1,46 @@
+// Package ws is the only place that names the WebSocket library, so that a
+// move to its new home is an edit of this file.
+package ws
+
+import (
+	"context"
+	"net/http"
+
+	//lint:ignore SA1019 The library lives on under another import path; this path is the project's choice, and this file is all that a move touches.
+	"nhooyr.io/websocket"
+)
+
+// The library's names, as the rest of the module uses them.
+type (
+	Conn          = websocket.Conn
+	AcceptOptions = websocket.AcceptOptions
+	DialOptions   = websocket.DialOptions
+	MessageType   = websocket.MessageType
+	StatusCode    = websocket.StatusCode
+	CloseError    = websocket.CloseError
+)
+
+// Message types of RFC 6455, section 5.6.
+const (
+	MessageText   = websocket.MessageText
+	MessageBinary = websocket.MessageBinary
+)
+
+// Compression modes of RFC 7692 as the library names them.
+const (
+	CompressionDisabled          = websocket.CompressionDisabled
+	CompressionNoContextTakeover = websocket.CompressionNoContextTakeover
+)
+
+// Accept answers a client's opening handshake (RFC 6455, section 4.2.2).
+func Accept(w http.ResponseWriter, r *http.Request, opts *AcceptOptions) (*Conn, error) {
+	return websocket.Accept(w, r, opts)
+}
+
+// Dial opens a connection to url (RFC 6455, section 4.1). The caller closes it.
+func Dial(ctx context.Context, url string, opts *DialOptions) (*Conn, *http.Response, error) {
+	return websocket.Dial(ctx, url, opts)
+}
+
+// CloseStatus returns the close code carried by err, or -1 if it has none.
+func CloseStatus(err error) StatusCode { return websocket.CloseStatus(err) }

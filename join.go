@@ -1,0 +1,243 @@
+package chat
+
+import (
+	"context"
+	"strconv"
+	"time"
+)
+
+// start is what a member brings to a room: where it wants to begin.
+type start struct {
+	since    Position // what the client has seen; zero if it has seen nothing
+	at       Position // the room's last place when the member became one of it
+	announce bool     // the user was not in the room before
+}
+
+// join makes m a member. What comes into the room from now on is live for it;
+// what came before is begin's to give, which drain calls before anything else.
+func (r *room) join(m *member) {
+	r.mu.Lock()
+	m.cursor = r.stream.next()
+	m.live = m.cursor
+	m.draining = true
+	m.start.at = Position{r.epoch, r.last.Offset}
+	announce := m.start.announce
+	r.addLocked(m)
+	r.mu.Unlock()
+	go m.drain() // ends when m has caught up or the wire is dead
+	if announce {
+		r.announce(context.Background(), "join", Member{m.who.ID, m.who.Name, 1})
+	}
+}
+
+// leave undoes join and occupy. clean says that the client meant to go.
+func (r *room) leave(m *member, clean bool) {
+	r.mu.Lock()
+	r.removeLocked(m)
+	r.mu.Unlock()
+	grace := r.srv.cfg.grace
+	if clean || !m.v1 || r.srv.closing.Load() {
+		grace = 0
+	}
+	r.vacate(m.occupant, grace)
+}
+
+// begin sets the cursor of a new member. Joining, replaying and resuming differ
+// only in the place it starts from. Only drain calls it, once.
+func (m *member) begin() {
+	st := m.start
+	v := m.room.view()
+	resumed := false
+	var cursor, replay uint64
+	if st.since != (Position{}) {
+		cursor, replay, resumed = m.resume(&v)
+	}
+	if !resumed {
+		cursor, replay = m.newest(&v)
+	}
+	m.mu.Lock()
+	m.start = nil
+	m.cursor, m.replay = cursor, replay
+	m.mu.Unlock()
+	if m.v1 {
+		w := m.welcome(st, resumed)
+		m.mu.Lock()
+		// Replies cannot have come before: whoever replies waits for mu, and
+		// finds out empty or with replies to objects sent ahead of the welcome.
+		m.out = append(appendText(nil, w), m.out...)
+		m.mu.Unlock()
+	}
+}
+
+// resume finds the place after what the client has seen. ok is false if the log
+// does not hold everything from there on.
+func (m *member) resume(v *view) (cursor, replay uint64, ok bool) {
+	st := m.start
+	if st.since.Epoch != st.at.Epoch || st.since.Offset > st.at.Offset {
+		return 0, 0, false
+	}
+	if cursor, ok = v.after(st.since.Offset, st.at.Offset); ok {
+		return min(cursor, m.live), 0, true
+	}
+	ctx, cancel := m.room.srv.logContext(context.Background())
+	defer cancel()
+	page, err := m.room.srv.log.Read(ctx, m.room.name, Range{From: st.since.Offset + 1, Limit: 1})
+	if err != nil || page.Position.Epoch != st.at.Epoch || page.First > st.since.Offset+1 {
+		return 0, 0, false
+	}
+	return m.live, st.since.Offset + 1, true
+}
+
+// newest finds the place before the newest messages that m may see.
+func (m *member) newest(v *view) (cursor, replay uint64) {
+	want := m.room.srv.cfg.history
+	cursor = m.live
+	first := m.start.at.Offset + 1 // the oldest entry looked at
+	for i := int(m.live-v.base) - 1; i >= 0 && want > 0; i-- {
+		it := &v.items[i]
+		if it.offset == 0 {
+			continue
+		}
+		first = it.offset
+		if it.who.has(m.user, m.v1) {
+			cursor = v.base + uint64(i)
+			want--
+		}
+	}
+	oldest := uint64(0)
+	for range 10 {
+		if want <= 0 || first <= 1 {
+			break
+		}
+		ctx, cancel := m.room.srv.logContext(context.Background())
+		page, err := m.room.srv.log.Read(ctx, m.room.name, Range{Before: first, Limit: max(want, 50)})
+		cancel()
+		if err != nil || page.Position.Epoch != m.start.at.Epoch || len(page.Events) == 0 {
+			break
+		}
+		for i := len(page.Events) - 1; i >= 0 && want > 0; i-- {
+			first = page.Events[i].Offset
+			if page.Events[i].VisibleTo(m.user) {
+				oldest = first
+				want--
+			}
+		}
+		if !page.More {
+			break
+		}
+	}
+	return cursor, oldest
+}
+
+// replayPage queues the next entries that only the log holds, until the stream
+// takes over.
+func (m *member) replayPage(v *view) {
+	ctx, cancel := m.room.srv.logContext(context.Background())
+	page, err := m.room.srv.log.Read(ctx, m.room.name, Range{From: m.replay, Limit: 100})
+	cancel()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err != nil || page.First > m.replay || len(page.Events) == 0 || page.Events[0].Offset != m.replay {
+		m.closeLocked(1013, "history unavailable: come back and resume", m.drain)
+		return
+	}
+	var object []byte
+	for i := range page.Events {
+		e := &page.Events[i]
+		if seq, ok := v.at(e.Offset); ok {
+			m.cursor, m.replay = seq, 0
+			return
+		}
+		if m.replay = e.Offset + 1; e.VisibleTo(m.user) {
+			object = appendEvent(object[:0], e)
+			m.out = appendText(m.out, object)
+		}
+	}
+	if next, ok := v.at(m.replay); ok {
+		m.cursor, m.replay = next, 0
+	} else if !page.More {
+		// The log ends here, and the stream holds nothing of it: both are
+		// about to grow, or the room is as it was.
+		if m.replay > m.room.position().Offset {
+			m.cursor, m.replay = v.next(), 0
+		}
+	}
+}
+
+// welcome returns the first object that a chat.v1 client gets.
+func (m *member) welcome(st *start, resumed bool) []byte {
+	srv := m.room.srv
+	ctx, cancel := srv.logContext(context.Background())
+	defer cancel()
+	members, count, err := srv.log.Members(ctx, m.room.name, maxListed)
+	if err != nil {
+		members, count = []Member{{m.who.ID, m.who.Name, 1}}, 1
+	}
+	b := append(make([]byte, 0, 512), `{"type":"welcome","protocol":"chat.v1","room":`...)
+	b = appendQuoted(b, m.room.name)
+	b = appendQuoted(append(b, `,"user":`...), m.who.ID)
+	b = appendQuoted(append(b, `,"username":`...), m.who.Name)
+	b = appendQuoted(append(b, `,"session":`...), m.session)
+	b = appendQuoted(append(b, `,"position":`...), st.at.String())
+	b = strconv.AppendBool(append(b, `,"resumed":`...), resumed)
+	b = strconv.AppendBool(append(b, `,"gap":`...), !resumed && st.since != (Position{}))
+	b = appendMembers(append(b, `,"members":`...), members)
+	b = strconv.AppendInt(append(b, `,"member_count":`...), int64(count), 10)
+	b = strconv.AppendInt(append(b, `,"limits":{"message_bytes":`...), int64(srv.cfg.messageSize), 10)
+	b = strconv.AppendFloat(append(b, `,"rate_per_second":`...), srv.cfg.rate, 'g', -1, 64)
+	b = append(b, `,"burst":`...)
+	if srv.cfg.rate > 0 {
+		b = strconv.AppendInt(b, int64(srv.cfg.burst), 10)
+	} else {
+		b = append(b, '0')
+	}
+	return append(b, "}}"...)
+}
+
+// maxListed is how many members a list of them holds at most.
+const maxListed = 100
+
+func appendMembers(b []byte, members []Member) []byte {
+	b = append(b, '[')
+	for i := range members {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendQuoted(append(b, `{"user":`...), members[i].User)
+		b = appendQuoted(append(b, `,"username":`...), members[i].Username)
+		b = strconv.AppendInt(append(b, `,"connections":`...), int64(members[i].Connections), 10)
+		b = append(b, '}')
+	}
+	return append(b, ']')
+}
+
+// expireAt warns the client a minute before its credentials run out and closes
+// the connection when they do. The zero time stops that.
+func (m *member) expireAt(t time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.expiry != nil {
+		m.expiry.Stop()
+		m.expiry = nil
+	}
+	if t.IsZero() || m.dead {
+		return
+	}
+	warn := time.Until(t) - time.Minute
+	m.expiry = time.AfterFunc(max(warn, 0), func() {
+		if warn > 0 || time.Until(t) > 0 {
+			m.warnExpiry()
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if !m.dead {
+			m.expiry = time.AfterFunc(max(0, time.Until(t)), func() { m.close(4001, "credentials ran out") })
+		}
+	})
+}
+
+func (m *member) warnExpiry() {
+	if m.v1 {
+		m.send(errorObject(&wireError{code: "token_expiring", text: "credentials run out within a minute: send fresh ones"}))
+	}
+}

@@ -1,0 +1,292 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"time"
+
+	"github.com/seed-08328bfd/chat/internal/ws"
+)
+
+// maxErrors is how many errors in a row end a connection.
+const maxErrors = 100
+
+// member is one connection in a room: a cursor in the room's stream on the
+// writing side, a read loop on the other.
+type member struct {
+	wire // guards reader, replay and start too
+
+	// Immutable.
+	room     *room
+	who      User // its ID is the user's, its Name the member's
+	session  string
+	account  *account
+	address  netip.Prefix
+	occupant *occupant
+	conn     *ws.Conn
+	in       input
+
+	reader
+	replay uint64 // the next offset to take from the log before the cursor counts; 0: none
+	start  *start // what joining still has to do; nil once done
+
+	// Owned by the read loop.
+	cred   User // who, with the latest credentials
+	errors int  // in a row
+
+	pinged time.Duration // when the last ping went out; owned by the timer
+
+	expiry *time.Timer // of the credentials; guarded by wire.mu
+}
+
+// flush is a round's visit: it writes what the socket takes at once of what m has
+// not had yet. It reports whether m is left behind.
+func (m *member) flush(v *view, memo *memo, p *prober) (behind bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.draining || m.closing || m.dead {
+		if m.draining && !m.closing && !m.dead && m.start == nil && m.replay == 0 && m.cursor < v.base {
+			m.tooSlowLocked()
+		}
+		return m.draining
+	}
+	for m.cursor < v.next() {
+		if m.cursor < v.base {
+			m.tooSlowLocked()
+			return false
+		}
+		b, next := memo.run(v, &m.reader)
+		n := 0
+		if len(b) > 0 {
+			var err error
+			if m.raw != nil {
+				n, err = p.try(m.raw, b)
+			}
+			if err != nil {
+				m.killLocked()
+				return false
+			}
+		}
+		if n < len(b) {
+			m.leaveOffLocked(v, n)
+			m.draining = true
+			go m.drain() // ends when m has caught up or the wire is dead
+			return true
+		}
+		m.cursor = next
+	}
+	return false
+}
+
+// leaveOffLocked notes that n bytes of the run from the cursor were written.
+func (m *member) leaveOffLocked(v *view, n int) {
+	var rest []byte
+	m.skipLocked(v)
+	rest, m.cursor = v.split(m.cursor, m.enc, n)
+	m.out = append(m.out, rest...)
+}
+
+// memo remembers the last run, because most members of a round get the same one.
+type memo struct {
+	cursor, next uint64
+	enc          enc
+	b            []byte
+}
+
+func (o *memo) run(v *view, r *reader) ([]byte, uint64) {
+	if !r.public(v) {
+		return v.run(r)
+	}
+	if o.b == nil || o.cursor != r.cursor || o.enc != r.enc {
+		o.b, o.next = v.run(r)
+		o.cursor, o.enc = r.cursor, r.enc
+	}
+	return o.b, o.next
+}
+
+func (m *member) tooSlowLocked() {
+	if m.closing || m.dead {
+		return
+	}
+	m.room.srv.stats.slow.Add(1)
+	m.room.srv.cfg.logger.Info("chat: member too slow", "room", m.room.name, "user", m.who.ID)
+	m.closeLocked(1013, "too slow: come back and resume", m.drain)
+	m.killer.Reset(m.timeout) // frames on their way may take as long as that
+}
+
+// drain writes what waits for m, blocking as it must, until m has caught up with
+// the room. It is the only one to write meanwhile.
+//
+// No wake-up is lost when it ends: what is published is in the stream before a
+// round looks at draining, and drain compares its cursor with the stream's end
+// while it holds mu. So either the round finds draining unset and writes, or
+// drain finds the new end and goes on.
+func (m *member) drain() {
+	for {
+		if m.start != nil {
+			m.begin()
+		}
+		v := m.room.view()
+		m.mu.Lock()
+		var b []byte
+		switch {
+		case m.dead:
+			m.draining = false
+			m.signalLocked()
+			m.mu.Unlock()
+			return
+		case len(m.out) > 0:
+			b, m.out = m.out, nil
+			m.signalLocked()
+		case m.closing:
+			m.draining = false
+			m.signalLocked()
+			m.mu.Unlock()
+			return
+		case m.replay != 0:
+			m.mu.Unlock()
+			m.replayPage(&v)
+			continue
+		case m.cursor < v.base:
+			m.tooSlowLocked()
+		case m.cursor < v.next():
+			b = m.pieceLocked(&v)
+		case m.cursor == m.room.next.Load():
+			m.draining = false
+			m.mu.Unlock()
+			return
+		}
+		m.mu.Unlock()
+		if err := m.write(b); err != nil {
+			m.kill()
+		}
+	}
+}
+
+// pieceLocked takes the next frames to write, not many more than a piece, so that
+// a close frame need not wait for all of them.
+func (m *member) pieceLocked(v *view) []byte {
+	b, next := v.run(&m.reader)
+	if len(b) <= 2*writePiece {
+		m.cursor = next
+		return b
+	}
+	m.skipLocked(v)
+	rest, next := v.split(m.cursor, m.enc, writePiece)
+	m.cursor = next
+	return b[:writePiece+len(rest)]
+}
+
+// skipLocked moves the cursor to the next item that m sees.
+func (m *member) skipLocked(v *view) {
+	for m.cursor < v.next() && !m.sees(&v.items[m.cursor-v.base], m.cursor) {
+		m.cursor++
+	}
+}
+
+// close tells the client that the connection ends, and why.
+func (m *member) close(code int, reason string) { m.wire.close(code, reason, m.drain) }
+
+// send gives one object to this member alone.
+func (m *member) send(object []byte) {
+	m.reply(appendText(make([]byte, 0, len(object)+maxFrameHeader), object), m.drain)
+}
+
+// serve reads what the client sends until the connection ends, and then takes
+// the member out of the room.
+func (m *member) serve() {
+	clean := m.readLoop()
+	m.room.leave(m, clean)
+	m.finish()
+	m.room.srv.gone(m)
+}
+
+// readLoop reports whether the connection ended in good order.
+func (m *member) readLoop() (clean bool) {
+	for {
+		typ, r, err := m.conn.Reader(context.Background())
+		var text []byte
+		if err == nil {
+			text, err = io.ReadAll(r)
+		}
+		switch {
+		case errors.Is(err, errViolation):
+			return true
+		case err != nil:
+			if m.in.peerClosed || ws.CloseStatus(err) != -1 {
+				return true
+			}
+			var nerr net.Error
+			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, net.ErrClosed) && !errors.As(err, &nerr) {
+				m.close(1002, "protocol error") // unless the library has said more
+			}
+			return m.isClosing()
+		case m.isClosing():
+		case typ != ws.MessageText:
+			m.close(1003, "only text frames")
+		default:
+			m.handle(text)
+		}
+	}
+}
+
+// finish sees the last frames out, waits for the peer's close frame if it has not
+// come, and closes the connection.
+func (m *member) finish() {
+	m.mu.Lock()
+	deadline := time.Now().Add(closeTimeout)
+	for m.closing && m.draining && !m.dead && m.waitLocked(time.Until(deadline)) {
+	}
+	linger := m.closing && !m.dead && !m.in.peerClosed
+	if m.expiry != nil {
+		m.expiry.Stop()
+	}
+	m.mu.Unlock()
+	if linger {
+		// Closing a connection with unread bytes resets it, and the peer may
+		// never see why it was closed.
+		m.wire.conn.SetReadDeadline(time.Now().Add(closeTimeout / 3))
+		io.Copy(io.Discard, struct{ io.Reader }{m.wire.conn})
+	}
+	m.kill()
+	m.conn.CloseNow()
+	m.in.release()
+}
+
+// handle takes one message from the client.
+func (m *member) handle(text []byte) {
+	defer func() {
+		if p := recover(); p != nil {
+			m.room.srv.panicked(p, debug.Stack(), m.room.name)
+			m.close(1011, "internal error")
+		}
+	}()
+	var e *wireError
+	if m.v1 {
+		e = m.handleV1(text)
+	} else {
+		e = m.handlePlain(text)
+	}
+	if e == nil {
+		m.errors = 0
+		return
+	}
+	if e.code == codeBadUTF8 && e.fatal {
+		m.close(1007, "text is not UTF-8")
+		return
+	}
+	m.fail(e)
+	if m.errors++; m.errors >= maxErrors {
+		m.close(1008, "too many errors")
+		return
+	}
+	m.in.charge(frameCost + len(text))
+}
+
+// String names m in a log line.
+func (m *member) String() string { return fmt.Sprintf("%s in %s", m.who.ID, m.room.name) }

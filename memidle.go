@@ -1,0 +1,141 @@
+package chat
+
+import (
+	"container/list"
+	"sync"
+	"time"
+)
+
+// What the memory log holds of rooms that nobody uses is bounded here. There is
+// no timer: Beat, which servers call anyway, looks for what is old enough, and
+// whoever adds to the idle rooms drops the oldest of them.
+
+// maxIdle bounds the bytes of all idle rooms of a memory log.
+const maxIdle = 64 << 20
+
+// idleRooms is the rooms that no server watches and no user is in, the longest
+// unused first.
+type idleRooms struct {
+	mu    sync.Mutex
+	rooms list.List // of *memoryRoom
+	bytes int
+}
+
+func (i *idleRooms) init() { i.rooms.Init() }
+
+// idleRoom is a room's place among the idle rooms. The shard's lock guards it,
+// and for the fields after elem idleRooms.mu beside it.
+type idleRoom struct {
+	elem  *list.Element // nil if the room is in use
+	used  time.Duration
+	bytes int
+}
+
+// usedLocked notes a use of r, whose shard sh the caller holds: a room in use
+// stays, any other is idle from now on or, if it was never written to, gone.
+func (l *memoryLog) usedLocked(sh *memoryShard, r *memoryRoom) {
+	switch {
+	case len(r.watchers) > 0 || len(r.users) > 0:
+		if r.idle.elem != nil {
+			l.idle.remove(r)
+		}
+		return
+	case r.last == 0:
+		delete(sh.rooms, r.name)
+		return
+	case l.forget < 0:
+		for r.first <= r.last {
+			r.drop()
+		}
+		r.ring = nil
+		if l.expiredLocked(r, l.clock()) {
+			l.evictLocked(sh, r)
+			return
+		}
+	}
+	l.idle.add(r, l.clock())
+}
+
+func (i *idleRooms) add(r *memoryRoom, now time.Duration) {
+	bytes := roomCost + len(r.name) + r.size + idCost*(len(r.ids)+len(r.oldIDs))
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if r.idle.elem == nil {
+		r.idle.elem = i.rooms.PushBack(r)
+	} else {
+		i.rooms.MoveToBack(r.idle.elem)
+	}
+	i.bytes += bytes - r.idle.bytes
+	r.idle.used, r.idle.bytes = now, bytes
+}
+
+func (i *idleRooms) remove(r *memoryRoom) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.rooms.Remove(r.idle.elem)
+	i.bytes -= r.idle.bytes
+	r.idle = idleRoom{}
+}
+
+// evictLocked forgets r, so that its name begins another epoch.
+func (l *memoryLog) evictLocked(sh *memoryShard, r *memoryRoom) {
+	if r.idle.elem != nil {
+		l.idle.remove(r)
+	}
+	l.epochs.Add(1)
+	delete(sh.rooms, r.name)
+}
+
+// expiredLocked reports whether r, which is idle, may be forgotten: its time is up
+// and none of its ids has to be known any more.
+func (l *memoryLog) expiredLocked(r *memoryRoom, now time.Duration) bool {
+	if r.turnIDs(now); len(r.ids)+len(r.oldIDs) > 0 {
+		return false
+	}
+	return l.forget < 0 || now-r.idle.used >= l.forget
+}
+
+// expire forgets the idle rooms whose time is up.
+func (l *memoryLog) expire() {
+	now := l.clock()
+	var old []*memoryRoom
+	l.idle.mu.Lock()
+	for e := l.idle.rooms.Front(); e != nil; e = e.Next() {
+		r := e.Value.(*memoryRoom)
+		if now-r.idle.used < l.forget {
+			break
+		}
+		old = append(old, r)
+	}
+	l.idle.mu.Unlock()
+	for _, r := range old {
+		sh := l.shard(r.name)
+		sh.mu.Lock()
+		if r.idle.elem != nil && l.expiredLocked(r, now) {
+			l.evictLocked(sh, r)
+		}
+		sh.mu.Unlock()
+	}
+}
+
+// shrink forgets the longest unused rooms while the idle rooms take too much. The
+// caller holds no lock.
+func (l *memoryLog) shrink() {
+	for {
+		var oldest *memoryRoom
+		l.idle.mu.Lock()
+		if l.idle.bytes > maxIdle {
+			oldest = l.idle.rooms.Front().Value.(*memoryRoom)
+		}
+		l.idle.mu.Unlock()
+		if oldest == nil {
+			return
+		}
+		sh := l.shard(oldest.name)
+		sh.mu.Lock()
+		if oldest.idle.elem != nil {
+			l.evictLocked(sh, oldest)
+		}
+		sh.mu.Unlock()
+	}
+}

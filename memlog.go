@@ -1,0 +1,221 @@
+package chat
+
+import (
+	"context"
+	"crypto/rand"
+	"hash/maphash"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+var _ Log = (*memoryLog)(nil)
+
+// NewMemoryLog returns a log in this process's memory, for several servers of
+// one process to share with [WithLog]; it ends with the process. It keeps the
+// last history entries of each room, or 256 if history is zero or less, and of
+// these at most 1 MiB a room. It forgets a room an hour after its last use, or
+// earlier if the rooms that no server has in use take more than 64 MiB together.
+// A forgotten room begins a new epoch.
+//
+// The ids of Append are known for five to ten minutes, or for less in a room
+// where more than 262,144 of them come in five minutes.
+func NewMemoryLog(history int) Log {
+	return newMemoryLog(orDefault(history, 256), 1<<20, time.Hour)
+}
+
+// memoryLog is a Log in memory. Locks are taken in the order shard, mu, idle, and
+// none of them is held while a sink is called.
+type memoryLog struct {
+	// Immutable.
+	base    string // what all epochs of this log begin with
+	history int    // entries kept a room
+	bytes   int    // bytes kept a room
+	forget  time.Duration
+	start   time.Time
+	seed    maphash.Seed
+
+	// epochs counts what makes epochs differ. A room's epoch has the count of the
+	// time when its state was made, and losing a state or renewing counts one.
+	epochs atomic.Uint64
+
+	shards [64]memoryShard
+
+	mu      sync.RWMutex
+	sinks   map[Sink]*memorySink
+	servers map[string]time.Duration // server to the end of its promise
+	removed map[string]time.Duration // server to when it was removed
+
+	idle idleRooms
+}
+
+// memoryShard holds the rooms whose names hash to it.
+type memoryShard struct {
+	mu    sync.Mutex
+	rooms map[string]*memoryRoom
+}
+
+func newMemoryLog(history, bytes int, forget time.Duration) *memoryLog {
+	l := &memoryLog{
+		base:    strings.ToLower(rand.Text()[:16]),
+		history: max(history, 0),
+		bytes:   max(bytes, 0),
+		forget:  forget,
+		start:   time.Now(),
+		seed:    maphash.MakeSeed(),
+		sinks:   map[Sink]*memorySink{},
+		servers: map[string]time.Duration{},
+		removed: map[string]time.Duration{},
+	}
+	for i := range l.shards {
+		l.shards[i].rooms = map[string]*memoryRoom{}
+	}
+	l.idle.init()
+	return l
+}
+
+// clock returns the time since the log was made, which runs on when the wall
+// clock is set.
+func (l *memoryLog) clock() time.Duration { return time.Since(l.start) }
+
+func (l *memoryLog) shard(room string) *memoryShard {
+	return &l.shards[maphash.String(l.seed, room)%uint64(len(l.shards))]
+}
+
+// epoch returns the epoch of a room whose state is made now.
+func (l *memoryLog) epoch() string {
+	return l.base + "-" + strconv.FormatUint(l.epochs.Load(), 36)
+}
+
+// makeLocked returns the state of a room, making it if there is none. The caller
+// holds the lock of sh and gives the room something to keep it.
+func (l *memoryLog) makeLocked(sh *memoryShard, room string) *memoryRoom {
+	r := sh.rooms[room]
+	if r == nil {
+		room = strings.Clone(room)
+		r = &memoryRoom{name: room, epoch: l.epoch(), first: 1}
+		sh.rooms[room] = r
+	}
+	return r
+}
+
+// Append implements [Store].
+func (l *memoryLog) Append(ctx context.Context, room string, e Event) (Event, string, bool, error) {
+	if err := ctx.Err(); err != nil {
+		return e, "", false, err
+	}
+	now := time.Now()
+	sh := l.shard(room)
+	sh.mu.Lock()
+	r := l.makeLocked(sh, room)
+	var id memoryID
+	if e.ID != "" {
+		id = idOf(e.User, e.ID)
+		r.turnIDs(now.Sub(l.start))
+		if known, ok := r.known(id); ok {
+			stored, epoch := r.stored(known, e), r.epoch
+			l.usedLocked(sh, r)
+			sh.mu.Unlock()
+			return stored, epoch, true, nil
+		}
+	}
+	r.last++
+	r.ms = max(r.ms, now.UnixMilli())
+	e.Offset, e.Time = r.last, time.UnixMilli(r.ms).UTC()
+	if e.ID != "" {
+		if r.ids == nil {
+			r.ids = map[memoryID]memoryEntry{}
+		}
+		r.ids[id] = memoryEntry{e.Offset, r.ms}
+	}
+	r.keep(e, l.history, l.bytes)
+	epoch, watchers := r.epoch, r.watchers
+	l.usedLocked(sh, r)
+	sh.mu.Unlock()
+	for _, w := range watchers {
+		w.push(room, epoch, &e)
+	}
+	if len(watchers) == 0 {
+		l.shrink()
+	}
+	return e, epoch, false, nil
+}
+
+// Read implements [Store].
+func (l *memoryLog) Read(ctx context.Context, room string, rg Range) (Page, error) {
+	if err := ctx.Err(); err != nil {
+		return Page{}, err
+	}
+	sh := l.shard(room)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	r := sh.rooms[room]
+	if r == nil {
+		return Page{Position: Position{Epoch: l.epoch()}, First: 1}, nil
+	}
+	if r.idle.elem != nil {
+		l.idle.add(r, l.clock())
+	}
+	p := Page{Position: Position{r.epoch, r.last}, First: r.first}
+	from, end := r.first, r.last+1 // the entries of the range, without the limit
+	switch {
+	case rg.From > 0:
+		from = min(max(from, rg.From), end)
+	case rg.Before > 0:
+		end = max(min(end, rg.Before), from)
+	}
+	n := min(end-from, uint64(max(rg.Limit, 0)))
+	if p.More = n < end-from; rg.From == 0 {
+		from = end - n
+	}
+	if n > 0 {
+		p.Events = make([]Event, n)
+	}
+	for i := range p.Events {
+		p.Events[i] = *r.at(from + uint64(i))
+	}
+	return p, nil
+}
+
+// Positions implements [Store].
+func (l *memoryLog) Positions(ctx context.Context, rooms []string) ([]Position, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	at := make([]Position, len(rooms))
+	for i, room := range rooms {
+		sh := l.shard(room)
+		sh.mu.Lock()
+		if r := sh.rooms[room]; r != nil {
+			at[i] = Position{r.epoch, r.last}
+		} else {
+			at[i] = Position{Epoch: l.epoch()}
+		}
+		sh.mu.Unlock()
+	}
+	return at, nil
+}
+
+// Renew implements [Store].
+func (l *memoryLog) Renew(ctx context.Context, room, seen string) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	sh := l.shard(room)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	r := sh.rooms[room]
+	switch {
+	case r == nil && seen == l.epoch():
+		l.epochs.Add(1) // no state is needed: it would be made with the new epoch
+	case r != nil && seen == r.epoch:
+		l.epochs.Add(1)
+		r.epoch = l.epoch()
+	}
+	if r == nil {
+		return l.epoch(), nil
+	}
+	return r.epoch, nil
+}

@@ -1,0 +1,236 @@
+package chat
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+)
+
+// memoryUser is a user of a room, over all servers.
+type memoryUser struct {
+	Member
+	on []memoryPlace
+}
+
+// memoryPlace is a server that a user is connected to.
+type memoryPlace struct {
+	server string
+	conns  int
+}
+
+const (
+	firstTTL = 30 * time.Second // of a server that has entered a user but not called Beat
+	graveTTL = time.Hour        // how long a removed server is told so
+)
+
+// Enter implements [Presence].
+func (l *memoryLog) Enter(ctx context.Context, server, room string, m Member) (first bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	sh := l.shard(room)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	l.meet(server)
+	r := l.makeLocked(sh, room)
+	u := r.users[m.User]
+	if first = u == nil; first {
+		u = &memoryUser{Member: Member{m.User, m.Username, 0}}
+		if r.users == nil {
+			r.users = map[string]*memoryUser{}
+		}
+		r.users[m.User] = u
+		r.list(u)
+	} else if u.Username != m.Username {
+		r.unlist(u)
+		u.Username = m.Username
+		r.list(u)
+	}
+	i := u.place(server)
+	if i < 0 {
+		i = len(u.on)
+		u.on = append(u.on, memoryPlace{server: server})
+	}
+	u.Connections += m.Connections - u.on[i].conns
+	u.on[i].conns = m.Connections
+	l.usedLocked(sh, r)
+	return first, nil
+}
+
+// meet makes sure that server is known. It is called under the shard's lock: so a
+// Beat that removes the server comes by later, and removes what it entered.
+func (l *memoryLog) meet(server string) {
+	l.mu.RLock()
+	_, ok := l.servers[server]
+	l.mu.RUnlock()
+	if ok {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, ok := l.servers[server]; !ok {
+		l.servers[server] = l.clock() + firstTTL
+	}
+}
+
+func (u *memoryUser) place(server string) int {
+	return slices.IndexFunc(u.on, func(p memoryPlace) bool { return p.server == server })
+}
+
+func byName(a, b *memoryUser) int {
+	return cmp.Or(cmp.Compare(a.Username, b.Username), cmp.Compare(a.User, b.User))
+}
+
+func (r *memoryRoom) list(u *memoryUser) {
+	i, _ := slices.BinarySearchFunc(r.roster, u, byName)
+	r.roster = slices.Insert(r.roster, i, u)
+}
+
+func (r *memoryRoom) unlist(u *memoryUser) {
+	if i, ok := slices.BinarySearchFunc(r.roster, u, byName); ok {
+		r.roster = slices.Delete(r.roster, i, i+1)
+	}
+}
+
+// partLocked takes u off server, and reports whether u has left the room by that.
+func (l *memoryLog) partLocked(sh *memoryShard, r *memoryRoom, u *memoryUser, server string) bool {
+	i := u.place(server)
+	if i < 0 {
+		return false
+	}
+	u.Connections -= u.on[i].conns
+	if u.on = slices.Delete(u.on, i, i+1); len(u.on) > 0 {
+		return false
+	}
+	delete(r.users, u.User)
+	r.unlist(u)
+	l.usedLocked(sh, r)
+	return true
+}
+
+// Leave implements [Presence].
+func (l *memoryLog) Leave(ctx context.Context, server, room, user string) (last bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	sh := l.shard(room)
+	sh.mu.Lock()
+	if r := sh.rooms[room]; r != nil {
+		if u := r.users[user]; u != nil {
+			last = l.partLocked(sh, r, u, server)
+		}
+	}
+	sh.mu.Unlock()
+	if last {
+		l.shrink()
+	}
+	return last, nil
+}
+
+// Members implements [Presence]. They are in the order of their names.
+func (l *memoryLog) Members(ctx context.Context, room string, limit int) ([]Member, int, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, 0, err
+	}
+	sh := l.shard(room)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	r := sh.rooms[room]
+	if r == nil {
+		return nil, 0, nil
+	}
+	members := make([]Member, min(max(limit, 0), len(r.roster)))
+	for i := range members {
+		members[i] = r.roster[i].Member
+	}
+	return members, len(r.roster), nil
+}
+
+// Present implements [Presence].
+func (l *memoryLog) Present(ctx context.Context, room, user string) (m Member, ok bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return m, false, err
+	}
+	sh := l.shard(room)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if r := sh.rooms[room]; r != nil {
+		if u := r.users[user]; u != nil {
+			return u.Member, true, nil
+		}
+	}
+	return m, false, nil
+}
+
+// Rooms implements [Presence].
+func (l *memoryLog) Rooms(ctx context.Context) (map[string]int, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	rooms := map[string]int{}
+	for i := range l.shards {
+		sh := &l.shards[i]
+		sh.mu.Lock()
+		for name, r := range sh.rooms {
+			if len(r.users) > 0 {
+				rooms[name] = len(r.users)
+			}
+		}
+		sh.mu.Unlock()
+	}
+	return rooms, nil
+}
+
+// Beat implements [Presence]. A server that is late but was not removed yet is
+// held: nobody has seen its users leave.
+func (l *memoryLog) Beat(ctx context.Context, server string, ttl time.Duration) (held bool, gone []Departure, err error) {
+	if err := ctx.Err(); err != nil {
+		return false, nil, err
+	}
+	now := l.clock()
+	var dead []string
+	l.mu.Lock()
+	if _, removed := l.removed[server]; !removed {
+		held = true
+		l.servers[server] = now + ttl
+	}
+	for name, end := range l.servers {
+		if end <= now && !(held && name == server) {
+			dead = append(dead, name)
+			delete(l.servers, name)
+			l.removed[name] = now
+		}
+	}
+	for name, at := range l.removed {
+		if now-at >= graveTTL {
+			delete(l.removed, name)
+		}
+	}
+	l.mu.Unlock()
+	if len(dead) > 0 {
+		gone = l.bury(dead)
+	}
+	l.expire()
+	l.shrink()
+	return held, gone, nil
+}
+
+// bury removes the users of dead servers, and returns those who are on no other.
+func (l *memoryLog) bury(dead []string) (gone []Departure) {
+	for i := range l.shards {
+		sh := &l.shards[i]
+		sh.mu.Lock()
+		for name, r := range sh.rooms {
+			for _, u := range slices.Clone(r.roster) {
+				for _, server := range dead {
+					if l.partLocked(sh, r, u, server) {
+						gone = append(gone, Departure{name, u.Member})
+					}
+				}
+			}
+		}
+		sh.mu.Unlock()
+	}
+	return gone
+}

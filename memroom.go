@@ -1,0 +1,123 @@
+package chat
+
+import (
+	"crypto/sha256"
+	"strconv"
+	"time"
+)
+
+// memoryRoom is the state of one room, guarded by its shard's lock. Entry n is at
+// ring[n%len(ring)], and entries first to last are there.
+type memoryRoom struct {
+	name  string
+	epoch string
+	ring  []Event
+	first uint64
+	last  uint64
+	size  int   // bytes of the entries
+	ms    int64 // time of the last entry
+
+	ids    map[memoryID]memoryEntry // since turned
+	oldIDs map[memoryID]memoryEntry // in the idWindow before
+	turned time.Duration
+
+	watchers []*memorySink // replaced, never changed: read without the lock
+	users    map[string]*memoryUser
+	roster   []*memoryUser // users by name
+
+	idle idleRoom
+}
+
+const (
+	idWindow  = 5 * time.Minute
+	maxIDs    = 1 << 18 // a room in one idWindow
+	entryCost = 200     // bytes an entry takes beside its text
+	idCost    = 64      // bytes an id takes
+	roomCost  = 512     // bytes a room takes beside its entries
+)
+
+// memoryID stands for a user and an id by their hash, which takes less memory
+// and none of the garbage collector's time.
+type memoryID [16]byte
+
+func idOf(user, id string) (k memoryID) {
+	var buf [256]byte
+	b := strconv.AppendInt(buf[:0], int64(len(user)), 10)
+	b = append(append(append(b, ':'), user...), id...)
+	sum := sha256.Sum256(b)
+	copy(k[:], sum[:])
+	return k
+}
+
+// memoryEntry is what remains known of an entry with an id.
+type memoryEntry struct {
+	offset uint64
+	ms     int64
+}
+
+// turnIDs forgets the ids that are old enough.
+func (r *memoryRoom) turnIDs(now time.Duration) {
+	switch age := now - r.turned; {
+	case age >= 2*idWindow:
+		r.ids, r.oldIDs, r.turned = nil, nil, now
+	case age >= idWindow, len(r.ids) >= maxIDs:
+		r.ids, r.oldIDs, r.turned = nil, r.ids, now
+	}
+}
+
+func (r *memoryRoom) known(id memoryID) (memoryEntry, bool) {
+	m, ok := r.ids[id]
+	if !ok {
+		m, ok = r.oldIDs[id]
+	}
+	return m, ok
+}
+
+// stored returns the entry m. If it is not held any more, that is the repetition
+// with the offset and time of the first.
+func (r *memoryRoom) stored(m memoryEntry, repeated Event) Event {
+	if m.offset >= r.first {
+		return *r.at(m.offset)
+	}
+	repeated.Offset, repeated.Time = m.offset, time.UnixMilli(m.ms).UTC()
+	return repeated
+}
+
+func (r *memoryRoom) at(offset uint64) *Event {
+	return &r.ring[offset%uint64(len(r.ring))]
+}
+
+// keep adds the entry numbered last to the ring, and drops the oldest while there
+// are too many.
+func (r *memoryRoom) keep(e Event, entries, bytes int) {
+	for r.first < r.last && r.last-r.first >= uint64(entries) {
+		r.drop()
+	}
+	if entries == 0 {
+		r.first = r.last + 1
+		return
+	}
+	if int(r.last-r.first) >= len(r.ring) {
+		old := *r
+		r.ring = make([]Event, min(max(8, 2*len(r.ring)), entries))
+		for o := r.first; o < r.last; o++ {
+			*r.at(o) = *old.at(o)
+		}
+	}
+	*r.at(e.Offset) = e
+	for r.size += e.cost(); r.size > bytes; {
+		r.drop()
+	}
+}
+
+func (r *memoryRoom) drop() {
+	e := r.at(r.first)
+	r.size -= e.cost()
+	*e = Event{}
+	r.first++
+}
+
+// cost returns about how many bytes e takes.
+func (e *Event) cost() int {
+	return entryCost + len(e.User) + len(e.Username) + len(e.To) + len(e.ToUsername) + len(e.Message) + len(e.ID)
+}

@@ -1,0 +1,193 @@
+package chat
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Bounds of names.
+const (
+	maxName  = 64 // runes of a username or a room's name
+	maxMarks = 4  // combining marks in a row
+	maxUser  = 128
+	maxID    = 64
+)
+
+// CheckUsername is the default username rule. It returns name in Unicode's
+// normal form KC (UAX #15) without white space around it, which may be empty. It
+// refuses what is not UTF-8; what is longer than 64 runes; control, format
+// (bidirectional overrides, zero-width and tag characters), unassigned,
+// private-use and blank characters but the space; more than four combining marks
+// in a row; and letters of Latin, Greek, Cyrillic or other scripts mixed in ways
+// that no language does, which is how one name is made to look like another
+// (UTS #39, section 5.1). Names need not be unique: the user's id tells users
+// apart.
+func CheckUsername(name string) (string, error) {
+	if !utf8.ValidString(name) {
+		return "", fmt.Errorf("%w: the username is not UTF-8", ErrBadName)
+	}
+	return checkName("username", strings.TrimSpace(name))
+}
+
+// CheckRoom is the default room rule. It returns name in Unicode's normal form
+// KC, so that names that look the same are the same room; upper and lower case
+// differ. It refuses the empty name, ".", ".." and names with a slash, white
+// space around them, or anything that CheckUsername refuses.
+func CheckRoom(name string) (string, error) {
+	if !utf8.ValidString(name) {
+		return "", fmt.Errorf("%w: the room's name is not UTF-8", ErrBadName)
+	}
+	n, err := checkName("room's name", name)
+	switch {
+	case err != nil:
+		return "", err
+	case n == "":
+		return "", fmt.Errorf("%w: the room's name is empty", ErrBadName)
+	case n == "." || n == ".." || strings.ContainsAny(n, `/\`):
+		return "", fmt.Errorf("%w: the room's name is a path", ErrBadName)
+	case strings.TrimSpace(n) != n:
+		return "", fmt.Errorf("%w: the room's name has space around it", ErrBadName)
+	}
+	return n, nil
+}
+
+// checkName does what both rules have in common; what names the thing.
+func checkName(what, s string) (string, error) {
+	if len(s) > 16*maxName {
+		return "", tooLong(what)
+	}
+	s = norm.NFKC.String(s)
+	marks, runes := 0, 0
+	var scripts scriptSet
+	for _, r := range s {
+		if runes++; runes > maxName {
+			return "", tooLong(what)
+		}
+		switch {
+		case unicode.Is(unicode.M, r):
+			if marks++; marks > maxMarks {
+				return "", fmt.Errorf("%w: the %s has too many combining marks", ErrBadName, what)
+			}
+			continue
+		case r != ' ' && !unicode.IsGraphic(r), unicode.Is(unicode.Zs, r) && r != ' ', blank[r]:
+			return "", fmt.Errorf("%w: the %s has characters that do not show", ErrBadName, what)
+		}
+		marks = 0
+		if unicode.IsLetter(r) {
+			scripts |= scriptOf(r)
+		}
+	}
+	if scripts.mixed() {
+		return "", fmt.Errorf("%w: the %s mixes scripts", ErrBadName, what)
+	}
+	return s, nil
+}
+
+func tooLong(what string) error {
+	return fmt.Errorf("%w: the %s is longer than %d characters", ErrBadName, what, maxName)
+}
+
+// blank are characters that Unicode calls letters or symbols but that show
+// nothing, and the replacement character, which stands for a lost one.
+var blank = map[rune]bool{
+	'\u115f': true, '\u1160': true, '\u3164': true, '\uffa0': true, // Hangul fillers
+	'\u2800': true, // Braille pattern blank
+	'\ufffd': true, '\ufffc': true,
+}
+
+// scriptSet is a set of scripts.
+type scriptSet uint16
+
+const (
+	latin scriptSet = 1 << iota
+	greek
+	cyrillic
+	han
+	kana
+	hangul
+	bopomofo
+	armenian
+	hebrew
+	arabic
+	cherokee
+	otherScript
+)
+
+var scriptTables = []struct {
+	table *unicode.RangeTable
+	set   scriptSet
+}{
+	{unicode.Latin, latin}, {unicode.Greek, greek}, {unicode.Cyrillic, cyrillic},
+	{unicode.Han, han}, {unicode.Hiragana, kana}, {unicode.Katakana, kana},
+	{unicode.Hangul, hangul}, {unicode.Bopomofo, bopomofo}, {unicode.Armenian, armenian},
+	{unicode.Hebrew, hebrew}, {unicode.Arabic, arabic}, {unicode.Cherokee, cherokee},
+	{unicode.Common, 0}, {unicode.Inherited, 0},
+}
+
+func scriptOf(r rune) scriptSet {
+	if r < utf8.RuneSelf {
+		return latin
+	}
+	for _, s := range scriptTables {
+		if unicode.Is(s.table, r) {
+			return s.set
+		}
+	}
+	return otherScript
+}
+
+// mixed reports whether the scripts do not go together: one may stand alone, and
+// Latin goes with those of East Asia and with others that it is not mistaken for.
+func (s scriptSet) mixed() bool {
+	east := []scriptSet{latin | han | kana, latin | han | hangul, latin | han | bopomofo}
+	for _, set := range east {
+		if s&^set == 0 {
+			return false
+		}
+	}
+	rest := s &^ latin
+	if s&latin != 0 && rest&(greek|cyrillic|armenian|cherokee) != 0 {
+		return true
+	}
+	return rest&(rest-1) != 0
+}
+
+// checkRoomName puts a room's name to the rule of the server. The names of a
+// path's own steps never reach a rule.
+func (s *Server) checkRoomName(name string) (string, error) {
+	if name == "." || name == ".." {
+		return "", fmt.Errorf("%w: the room's name is a path", ErrBadName)
+	}
+	n, err := s.cfg.roomRule(name)
+	if err == nil && (n == "" || n == controlRoom || !utf8.ValidString(n)) {
+		err = fmt.Errorf("%w: the rule gives no name", ErrBadName)
+	}
+	return n, err
+}
+
+// username returns the name to use for what a client or authenticator gave.
+func (s *Server) username(name string) (string, error) {
+	n, err := s.cfg.nameRule(name)
+	if err == nil && !utf8.ValidString(n) {
+		err = fmt.Errorf("%w: the rule gives no UTF-8", ErrBadName)
+	}
+	if n == "" && err == nil {
+		n = s.cfg.defaultName
+	}
+	return n, err
+}
+
+// checkUserID reports what is wrong with an id that an authenticator gave.
+func checkUserID(id string) error {
+	switch {
+	case id == "" || len(id) > maxUser || !utf8.ValidString(id) || strings.ContainsFunc(id, unicode.IsControl):
+		return fmt.Errorf("%w: the user's id must be 1 to %d bytes without control characters", ErrBadName, maxUser)
+	case isAnonymous(id):
+		return fmt.Errorf("%w: the user's id begins with %q", ErrBadName, anonPrefix)
+	}
+	return nil
+}

@@ -1,0 +1,234 @@
+package chat
+
+import (
+	"encoding/json"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// object is what a chat.v1 client sends, as far as the server knows its keys.
+// Values lie where they were read until they are asked for.
+type object struct {
+	typ, message, id, to, token, request value
+	before, after, limit                 value
+}
+
+// value is the JSON text of a value; nil if the key was not given.
+type value []byte
+
+func (o *object) field(key string) *value {
+	switch key {
+	case "type":
+		return &o.typ
+	case "message":
+		return &o.message
+	case "id":
+		return &o.id
+	case "to":
+		return &o.to
+	case "token":
+		return &o.token
+	case "request":
+		return &o.request
+	case "before":
+		return &o.before
+	case "after":
+		return &o.after
+	case "limit":
+		return &o.limit
+	}
+	return nil
+}
+
+// parseObject reads one JSON object (RFC 8259). Keys that the server does not
+// know are skipped, but no key may stand twice: readers differ on which counts.
+func parseObject(text []byte) (o object, e *wireError) {
+	bad := func(text string) *wireError { return &wireError{code: codeBadJSON, text: text} }
+	if !json.Valid(text) {
+		return o, bad("not JSON")
+	}
+	s := scanner{b: text}
+	if s.space(); s.b[s.i] != '{' {
+		return o, bad("not an object")
+	}
+	s.i++
+	var unknown map[string]struct{}
+	for {
+		s.space()
+		switch s.b[s.i] {
+		case '}':
+			return o, nil
+		case ',':
+			s.i++
+			continue
+		}
+		raw := s.value()
+		key, ok := unquote(raw)
+		if !ok {
+			return o, &wireError{code: codeBadUTF8, text: "a key is not Unicode"}
+		}
+		s.space()
+		s.i++ // the colon
+		s.space()
+		v := s.value()
+		if f := o.field(key); f != nil {
+			if *f != nil {
+				return o, bad("the key " + strconv.Quote(key) + " stands twice")
+			}
+			*f = v
+			continue
+		}
+		if _, twice := unknown[key]; twice {
+			return o, bad("a key stands twice")
+		}
+		if unknown == nil {
+			unknown = map[string]struct{}{}
+		}
+		unknown[key] = struct{}{}
+	}
+}
+
+// scanner walks over JSON text that is known to be valid.
+type scanner struct {
+	b []byte
+	i int
+}
+
+func (s *scanner) space() {
+	for {
+		switch s.b[s.i] {
+		case ' ', '\t', '\r', '\n':
+			s.i++
+		default:
+			return
+		}
+	}
+}
+
+// value skips one value and returns its text.
+func (s *scanner) value() []byte {
+	from, depth := s.i, 0
+	for {
+		switch s.b[s.i] {
+		case '"':
+			s.string()
+		case '{', '[':
+			depth++
+			s.i++
+		case '}', ']':
+			depth--
+			s.i++
+		default:
+			s.i++
+			if depth == 0 {
+				for s.i < len(s.b) && !ends(s.b[s.i]) {
+					s.i++
+				}
+			}
+		}
+		if depth == 0 {
+			return s.b[from:s.i:s.i]
+		}
+	}
+}
+
+// ends reports whether c ends a number or a literal.
+func ends(c byte) bool {
+	switch c {
+	case ',', '}', ']', ' ', '\t', '\r', '\n', ':':
+		return true
+	}
+	return false
+}
+
+func (s *scanner) string() {
+	for s.i++; s.b[s.i] != '"'; s.i++ {
+		if s.b[s.i] == '\\' {
+			s.i++
+		}
+	}
+	s.i++
+}
+
+// text returns a value that must be a string; what names it in errors.
+func (v value) text(what string) (string, *wireError) {
+	if v == nil {
+		return "", nil
+	}
+	if v[0] != '"' {
+		return "", badRequest("%s must be a string", what)
+	}
+	s, ok := unquote(v)
+	if !ok {
+		return "", &wireError{code: codeBadUTF8, text: what + " has half of a surrogate pair"}
+	}
+	return s, nil
+}
+
+// number returns a value that must be a whole number of 0 or more.
+func (v value) number(what string) (n uint64, given bool, e *wireError) {
+	if v == nil {
+		return 0, false, nil
+	}
+	n, err := parseOffset(string(v))
+	if err != nil {
+		return 0, false, badRequest("%s must be a whole number from 0 to 2^53", what)
+	}
+	return n, true, nil
+}
+
+// unquote returns the string that the JSON text b stands for. ok is false if it
+// has a surrogate without its other half, which no UTF-8 can hold.
+func unquote(b []byte) (s string, ok bool) {
+	b = b[1 : len(b)-1]
+	plain := 0
+	for plain < len(b) && b[plain] != '\\' {
+		plain++
+	}
+	if plain == len(b) {
+		return string(b), true
+	}
+	out := make([]byte, plain, len(b))
+	copy(out, b)
+	for i := plain; i < len(b); i++ {
+		if b[i] != '\\' {
+			out = append(out, b[i])
+			continue
+		}
+		i++
+		switch b[i] {
+		case 'b':
+			out = append(out, '\b')
+		case 'f':
+			out = append(out, '\f')
+		case 'n':
+			out = append(out, '\n')
+		case 'r':
+			out = append(out, '\r')
+		case 't':
+			out = append(out, '\t')
+		case 'u':
+			r := hexRune(b[i+1:])
+			i += 4
+			if utf16.IsSurrogate(r) {
+				if len(b) < i+7 || b[i+1] != '\\' || b[i+2] != 'u' {
+					return "", false
+				}
+				if r = utf16.DecodeRune(r, hexRune(b[i+3:])); r == utf8.RuneError {
+					return "", false
+				}
+				i += 6
+			}
+			out = utf8.AppendRune(out, r)
+		default:
+			out = append(out, b[i])
+		}
+	}
+	return string(out), true
+}
+
+func hexRune(b []byte) rune {
+	n, _ := strconv.ParseUint(string(b[:4]), 16, 16)
+	return rune(n)
+}

@@ -1,0 +1,377 @@
+package chat
+
+import (
+	"log/slog"
+	"net/http"
+	"runtime"
+	"time"
+)
+
+// An Option sets one thing of a [Server]. Options are applied in order; a later
+// one wins.
+type Option func(*config)
+
+// config is what the options set. Fields that hold a "no limit" hold 0.
+type config struct {
+	history     int
+	resume      int
+	historySize int
+	log         Log
+	idleRooms   time.Duration
+
+	defaultName string
+	nameRule    func(string) (string, error)
+	roomRule    func(string) (string, error)
+
+	authenticate func(*http.Request) (User, error)
+	authorize    func(User, string, Action) error
+	filter       func(*Event) error
+
+	rate         float64
+	burst        int
+	messageSize  int
+	maxConns     int
+	maxPerAddr   int
+	maxPerUser   int
+	maxRooms     int
+	maxMembers   int
+	presenceSize int
+
+	pingInterval time.Duration
+	pingTimeout  time.Duration
+	writeTimeout time.Duration
+	flush        time.Duration
+	grace        time.Duration
+	logTimeout   time.Duration
+	maxLag       int
+
+	origins  []string
+	proxies  []string
+	compress bool
+	logger   *slog.Logger
+}
+
+// The defaults of the options, all in one place.
+func defaults() config {
+	return config{
+		history:      50,
+		resume:       256,
+		historySize:  1 << 20,
+		idleRooms:    time.Hour,
+		defaultName:  "Anonymous",
+		nameRule:     CheckUsername,
+		roomRule:     CheckRoom,
+		burst:        20,
+		messageSize:  16 << 10,
+		maxRooms:     100_000,
+		presenceSize: 250,
+		pingInterval: 25 * time.Second,
+		pingTimeout:  10 * time.Second,
+		writeTimeout: 10 * time.Second,
+		flush:        2 * time.Millisecond,
+		grace:        5 * time.Second,
+		logTimeout:   2 * time.Second,
+		maxLag:       1 << 20,
+		logger:       slog.Default(),
+	}
+}
+
+// atLeast returns v, or least if v is smaller.
+func atLeast[T int | float64 | time.Duration](v, least T) T { return max(v, least) }
+
+// orDefault returns v, or the default if v is zero or negative.
+func orDefault[T int | float64 | time.Duration](v, def T) T {
+	if v <= 0 {
+		return def
+	}
+	return v
+}
+
+// WithHistory sets how many messages of a room whoever joins gets first, and how
+// many the memory log keeps for that. The default is 50; zero or less is none.
+func WithHistory(messages int) Option {
+	return func(c *config) { c.history = atLeast(messages, 0) }
+}
+
+// WithResume sets how many of its latest messages a room in use holds ready for
+// clients that come back with a position, beside what the log itself keeps.
+// The default is 256; zero restores it, less than zero or less than the history
+// is the history. The bytes of [WithMaxLag] bound it too.
+func WithResume(messages int) Option {
+	return func(c *config) {
+		if c.resume = messages; messages == 0 {
+			c.resume = 256
+		}
+	}
+}
+
+// WithHistoryBytes bounds the bytes of text and names that the memory log keeps
+// of one room, whatever their number. The default is 1 MiB; zero or less
+// restores it. A shared log has bounds of its own.
+func WithHistoryBytes(bytes int) Option {
+	return func(c *config) { c.historySize = orDefault(bytes, 1<<20) }
+}
+
+// WithRoomExpiry sets how long the memory log remembers a room after its last
+// use. The default is an hour; zero restores it, and less than zero forgets a
+// room as soon as it is empty. Clients that resume later are told of the gap.
+func WithRoomExpiry(d time.Duration) Option {
+	return func(c *config) {
+		if c.idleRooms = d; d == 0 {
+			c.idleRooms = time.Hour
+		}
+	}
+}
+
+// WithLog keeps the rooms in l, which other servers may share. Servers over one
+// log act as one: see docs/operations.md. The default, and the meaning of nil,
+// is a memory log of the server's own.
+func WithLog(l Log) Option {
+	return func(c *config) { c.log = l }
+}
+
+// WithDefaultUsername sets the name of users who give none. The default, and
+// the meaning of "", is "Anonymous". It is not put to the username rule.
+func WithDefaultUsername(name string) Option {
+	return func(c *config) {
+		if c.defaultName = name; name == "" {
+			c.defaultName = "Anonymous"
+		}
+	}
+}
+
+// WithUsernameRule sets what usernames are allowed and how they are written: the
+// rule gets the name as the client gave it and returns the name to use, or an
+// error, whose text the client sees with status 400. The default, and the
+// meaning of nil, is [CheckUsername]. The names of an authenticator's users are
+// put to it too, and refused with 401.
+func WithUsernameRule(rule func(name string) (string, error)) Option {
+	return func(c *config) {
+		if c.nameRule = rule; rule == nil {
+			c.nameRule = CheckUsername
+		}
+	}
+}
+
+// WithRoomRule sets what room names are allowed and how they are written, as
+// WithUsernameRule does for usernames. Two names that the rule makes equal are
+// one room. The default, and the meaning of nil, is [CheckRoom].
+func WithRoomRule(rule func(name string) (string, error)) Option {
+	return func(c *config) {
+		if c.roomRule = rule; rule == nil {
+			c.roomRule = CheckRoom
+		}
+	}
+}
+
+// WithAuthenticator lets in whom auth knows. It is called before the upgrade,
+// and for the HTTP endpoints, at once from many goroutines; its error's text is
+// logged but not sent, and the client gets 401. A fresh token that a client sends
+// on a live connection comes as a request with only that token, in an
+// Authorization header of the Bearer scheme. The default, and the meaning of nil,
+// is to let everybody in as an anonymous user.
+func WithAuthenticator(auth func(*http.Request) (User, error)) Option {
+	return func(c *config) { c.authenticate = auth }
+}
+
+// WithAuthorizer asks may before a user does something in a room. An error
+// refuses it, and its text is shown to the client: with status 403 over HTTP and
+// before the upgrade, as an error with code forbidden on a live connection. The
+// default, and the meaning of nil, is to allow everything.
+func WithAuthorizer(may func(u User, room string, a Action) error) Option {
+	return func(c *config) { c.authorize = may }
+}
+
+// WithFilter shows every message to f before it is kept, from clients and from
+// [Server.Publish] alike. f may change Message and Username, and an error
+// refuses the message and is shown to its sender with the code rejected. The
+// default, and the meaning of nil, is to pass everything.
+func WithFilter(f func(e *Event) error) Option {
+	return func(c *config) { c.filter = f }
+}
+
+// WithRateLimit lets each user send perSecond messages a second on average over
+// all connections, and burst at once (a token bucket, as in
+// golang.org/x/time/rate). What is over the limit is refused and the sender told
+// when to try again. The default, and the meaning of zero or less for perSecond,
+// is no limit; a burst of zero or less is 20.
+func WithRateLimit(perSecond float64, burst int) Option {
+	return func(c *config) {
+		c.rate = atLeast(perSecond, 0)
+		c.burst = orDefault(burst, 20)
+	}
+}
+
+// WithMessageSize bounds the text of a message in bytes. The default is 16 KiB;
+// zero or less restores it. A WebSocket message of more than twice as much (the
+// room that JSON's escapes need), or 4 KiB if that is more, ends the connection
+// with 1009.
+func WithMessageSize(bytes int) Option {
+	return func(c *config) { c.messageSize = orDefault(bytes, 16<<10) }
+}
+
+// WithMaxConnections bounds the live connections of the server; one more is
+// refused with status 429. The default, and the meaning of zero or less, is no
+// limit but the process's own of open files.
+func WithMaxConnections(n int) Option {
+	return func(c *config) { c.maxConns = atLeast(n, 0) }
+}
+
+// WithMaxConnectionsPerAddress bounds the live connections from one client
+// address (an IPv6 address counts by its /64); one more is refused with status
+// 429. Zero or less, the default, is no limit. Behind a proxy every client has
+// the proxy's address unless WithTrustedProxies names it.
+func WithMaxConnectionsPerAddress(n int) Option {
+	return func(c *config) { c.maxPerAddr = atLeast(n, 0) }
+}
+
+// WithMaxConnectionsPerUser bounds the live connections of one user to this
+// server; one more is refused with status 429. Zero or less, the default, is no
+// limit.
+func WithMaxConnectionsPerUser(n int) Option {
+	return func(c *config) { c.maxPerUser = atLeast(n, 0) }
+}
+
+// WithMaxRooms bounds the rooms in use on this server; joining one more is
+// refused with status 429. The default is 100,000; zero or less restores it.
+func WithMaxRooms(n int) Option {
+	return func(c *config) { c.maxRooms = orDefault(n, 100_000) }
+}
+
+// WithMaxMembers bounds the connections to one room on this server; one more is
+// refused with status 429. Zero or less, the default, is no limit.
+func WithMaxMembers(n int) Option {
+	return func(c *config) { c.maxMembers = atLeast(n, 0) }
+}
+
+// WithPresenceSize sets the number of connections to a room above which joins
+// and leaves are not told one by one: they are gathered, and chat.v1 members get
+// them four times a second in one presence object. The default is 250; zero
+// restores it, and less than zero tells of every one at any size.
+func WithPresenceSize(members int) Option {
+	return func(c *config) {
+		if c.presenceSize = members; members == 0 {
+			c.presenceSize = 250
+		}
+	}
+}
+
+// WithPing sets after how long a silence a client is pinged (RFC 6455, section
+// 5.5.2), and how long it then has to answer before it is dropped. Times are
+// kept to a second or a quarter of the smaller of the two, whichever is less.
+// The defaults are 25 s and 10 s; a zero or negative value restores its own.
+func WithPing(interval, timeout time.Duration) Option {
+	return func(c *config) {
+		c.pingInterval = orDefault(interval, 25*time.Second)
+		c.pingTimeout = orDefault(timeout, 10*time.Second)
+	}
+}
+
+// WithWriteTimeout sets how long 16 KiB may take to be accepted by a client's
+// connection before it is dropped. The default is 10 s; zero or less restores
+// it.
+func WithWriteTimeout(d time.Duration) Option {
+	return func(c *config) { c.writeTimeout = orDefault(d, 10*time.Second) }
+}
+
+// WithFlushInterval sets the least time between two rounds of delivery of a room
+// with more than a few members: what is published meanwhile goes out in one
+// write a member. The first message after a quiet spell is not held up. The
+// default is 2 ms; zero restores it, and less than zero is no pause: the lowest
+// delay while the load is small, and several times the work when it is not.
+func WithFlushInterval(d time.Duration) Option {
+	return func(c *config) {
+		if c.flush = d; d == 0 {
+			c.flush = 2 * time.Millisecond
+		}
+		c.flush = atLeast(c.flush, 0)
+	}
+}
+
+// WithMaxLag bounds the live part of a room's log in bytes, and so how far a
+// member may be behind what is published: one that falls off is closed with 1013
+// and can come back and resume. All slow members of a room share these bytes.
+// The default is 1 MiB; zero or less restores it. It is at least four times the
+// largest frame.
+func WithMaxLag(bytes int) Option {
+	return func(c *config) { c.maxLag = orDefault(bytes, 1<<20) }
+}
+
+// WithLeaveGrace sets how long the loss of a chat.v1 connection that did not
+// close cleanly is kept from the others: whoever is back within it has never
+// left. The default is 5 s; zero restores it, and less than zero is none.
+func WithLeaveGrace(d time.Duration) Option {
+	return func(c *config) {
+		if c.grace = d; d == 0 {
+			c.grace = 5 * time.Second
+		}
+		c.grace = atLeast(c.grace, 0)
+	}
+}
+
+// WithLogTimeout bounds each use of the log, and so how long a sender waits to
+// be told that it is unavailable. The default is 2 s; zero or less restores it.
+func WithLogTimeout(d time.Duration) Option {
+	return func(c *config) { c.logTimeout = orDefault(d, 2*time.Second) }
+}
+
+// WithOriginPatterns allows browsers on pages of other origins than the server's
+// own (RFC 6454). A pattern is an origin such as "https://app.example.com" or
+// "http://localhost:3000", in which "*" as the first label of the host stands
+// for any one label: "https://*.example.com". The single pattern "*" allows every
+// origin; do not use it with cookies. The default is none: a page may connect to
+// the scheme, host and port that it came from, and programs that send no Origin
+// may always. A pattern that is not an origin panics.
+func WithOriginPatterns(patterns ...string) Option {
+	for _, p := range patterns {
+		mustOriginPattern(p)
+	}
+	return func(c *config) { c.origins = patterns }
+}
+
+// WithTrustedProxies names the addresses or networks, such as "10.0.0.0/8", of
+// reverse proxies whose X-Forwarded-For and X-Forwarded-Proto headers are
+// believed: the first for limits by address, the second for the server's own
+// origin. The default is none. What is not an address or network panics.
+func WithTrustedProxies(networks ...string) Option {
+	for _, n := range networks {
+		mustPrefix(n)
+	}
+	return func(c *config) { c.proxies = networks }
+}
+
+// WithCompression offers permessage-deflate without context takeover (RFC 7692)
+// to clients that ask for it. A message is compressed once for all of them.
+// The default is off: it trades processor time for bandwidth, and secrets beside
+// text of an attacker's choice can be guessed from compressed sizes.
+func WithCompression(on bool) Option {
+	return func(c *config) { c.compress = on }
+}
+
+// WithLogger sets where the server logs what no caller sees: failures of the
+// log, panics in hooks, members closed for being slow. Attributes are room, user,
+// code, err and a few more; never a message's text or a token. The default, and
+// the meaning of nil, is [slog.Default].
+func WithLogger(l *slog.Logger) Option {
+	return func(c *config) {
+		if c.logger = l; l == nil {
+			c.logger = slog.Default()
+		}
+	}
+}
+
+// frameLimit is the largest WebSocket message read from a client, in bytes.
+func (c *config) frameLimit() int { return max(2*c.messageSize, 4<<10) }
+
+// settle makes the values fit each other after all options were applied.
+func (c *config) settle() {
+	// A frame holds a text with every byte escaped, the names and the keys.
+	c.resume = max(c.resume, c.history)
+	c.maxLag = max(c.maxLag, 4*(6*c.messageSize+2<<10))
+	if c.log == nil {
+		c.log = newMemoryLog(c.history, c.historySize, c.idleRooms)
+	}
+}
+
+// workers is how many goroutines share one round of delivery.
+var workers = runtime.GOMAXPROCS(0)

@@ -1,0 +1,97 @@
+package chat
+
+import (
+	"context"
+	"strconv"
+)
+
+// maxPage is the largest number of messages in one answer.
+const maxPage = 100
+
+// pageSize is how many messages an answer has if the client does not say.
+func (c *config) pageSize() int {
+	if c.history == 0 {
+		return 50
+	}
+	return min(c.history, maxPage)
+}
+
+// query is a part of a room's history that a client asks for.
+type query struct {
+	before, after       uint64
+	hasBefore, hasAfter bool
+	limit               int
+}
+
+// page reads what user may see of a room's history. It reads on over the entries
+// that are not the user's to see until the page is full or the log ends, but not
+// for ever: More is true and there are fewer then.
+func (s *Server) page(ctx context.Context, room, user string, q query) (Page, error) {
+	r := Range{Limit: max(q.limit, 1)}
+	switch {
+	case q.hasAfter:
+		r.From = q.after + 1
+	case q.hasBefore && q.before == 0:
+		r.Limit = 0
+	case q.hasBefore:
+		r.Before = q.before
+	}
+	var page Page
+	seen := make([]Event, 0, min(q.limit, maxPage))
+	for reads := 0; ; reads++ {
+		p, err := s.log.Read(ctx, room, r)
+		if err != nil {
+			return Page{}, s.unavailable(err)
+		}
+		page = p
+		if q.limit <= 0 {
+			page.Events = nil
+			return page, nil
+		}
+		full := false
+		if q.hasAfter {
+			for i := range p.Events {
+				if full = len(seen) == q.limit; full {
+					break
+				}
+				if r.From = p.Events[i].Offset + 1; p.Events[i].VisibleTo(user) {
+					seen = append(seen, p.Events[i])
+				}
+			}
+		} else {
+			for i := len(p.Events) - 1; i >= 0; i-- {
+				if full = len(seen) == q.limit; full {
+					break
+				}
+				if r.Before = p.Events[i].Offset; p.Events[i].VisibleTo(user) {
+					seen = append(seen, p.Events[i])
+				}
+			}
+		}
+		page.More = p.More || full
+		if len(seen) == q.limit || !p.More || len(p.Events) == 0 || reads == 20 {
+			break
+		}
+		r.Limit = maxPage
+	}
+	if !q.hasAfter {
+		for i, j := 0, len(seen)-1; i < j; i, j = i+1, j-1 {
+			seen[i], seen[j] = seen[j], seen[i]
+		}
+	}
+	page.Events = seen
+	return page, nil
+}
+
+// appendPage appends the messages, first and more of p as members of an object.
+func appendPage(b []byte, p *Page) []byte {
+	b = append(b, `"messages":[`...)
+	for i := range p.Events {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendEvent(b, &p.Events[i])
+	}
+	b = strconv.AppendUint(append(b, `],"first":`...), p.First, 10)
+	return strconv.AppendBool(append(b, `,"more":`...), p.More)
+}

@@ -1,0 +1,164 @@
+package chat
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// subprotocol is the name of the dialect of JSON objects both ways.
+const subprotocol = "chat.v1"
+
+// The codes of an error object.
+const (
+	codeBadJSON       = "bad_json"
+	codeUnknownType   = "unknown_type"
+	codeEmptyMessage  = "empty_message"
+	codeTooLong       = "too_long"
+	codeBadUTF8       = "bad_utf8"
+	codeRateLimited   = "rate_limited"
+	codeNoSuchUser    = "no_such_user"
+	codeForbidden     = "forbidden"
+	codeRejected      = "rejected"
+	codeUnavailable   = "unavailable"
+	codeBadRequest    = "bad_request"
+	codeTokenExpiring = "token_expiring"
+	codeAuthFailed    = "auth_failed"
+)
+
+// wireError is an error object for one member.
+type wireError struct {
+	code  string
+	text  string
+	id    string        // of the client's object
+	retry time.Duration // when to try again; 0: not said
+	fatal bool          // the connection ends
+}
+
+func badRequest(format string, args ...any) *wireError {
+	return &wireError{code: codeBadRequest, text: fmt.Sprintf(format, args...)}
+}
+
+// errorObject encodes e for a chat.v1 member.
+func errorObject(e *wireError) []byte {
+	b := appendQuoted([]byte(`{"type":"error","code":`), e.code)
+	b = appendQuoted(append(b, `,"message":`...), e.text)
+	return append(e.appendRest(b), '}')
+}
+
+// systemObject encodes e for a plain member, whose page shows the message.
+func systemObject(e *wireError) []byte {
+	b := append([]byte(`{"type":"system","time":"`), appendTime(nil, time.Now())...)
+	b = appendQuoted(append(b, `","code":`...), e.code)
+	b = appendQuoted(append(b, `,"message":`...), e.text)
+	return append(e.appendRest(b), '}')
+}
+
+func (e *wireError) appendRest(b []byte) []byte {
+	if e.id != "" {
+		b = appendQuoted(append(b, `,"id":`...), e.id)
+	}
+	if e.retry > 0 {
+		b = strconv.AppendInt(append(b, `,"retry_after_ms":`...), max(1, e.retry.Milliseconds()), 10)
+	}
+	return b
+}
+
+// fail tells the client of an error.
+func (m *member) fail(e *wireError) {
+	if m.v1 {
+		m.send(errorObject(e))
+	} else {
+		m.send(systemObject(e))
+	}
+}
+
+// handlePlain takes a text frame of the plain dialect: the text of a message,
+// whatever it looks like.
+func (m *member) handlePlain(text []byte) *wireError {
+	if !utf8.Valid(text) {
+		return &wireError{code: codeBadUTF8, fatal: true}
+	}
+	_, err := m.publish(&Event{Type: TypeMessage, Message: string(text)})
+	return err
+}
+
+// publish stamps e as the member's and puts it through the rules, in the order
+// of their cost, to the log.
+func (m *member) publish(e *Event) (Event, *wireError) {
+	srv := m.room.srv
+	if err := checkText(e.Message, srv.cfg.messageSize); err != nil {
+		return *e, err
+	}
+	action := ActionSend
+	if e.Type == TypePrivate {
+		action = ActionPrivate
+	}
+	if err := m.allowed(action); err != nil {
+		return *e, err
+	}
+	if wait := m.account.take(); wait > 0 {
+		return *e, &wireError{code: codeRateLimited, text: "too many messages: wait a little", retry: wait}
+	}
+	e.User, e.Username = m.who.ID, m.who.Name
+	ctx := srv.soon()
+	if e.Type == TypePrivate {
+		if err := srv.address(ctx, m.room.name, e); err != nil {
+			return *e, wireErrorOf(err)
+		}
+	}
+	stored, err := srv.append(ctx, m.room.name, m.room, *e)
+	if err != nil {
+		return *e, wireErrorOf(err)
+	}
+	return stored, nil
+}
+
+// allowed asks the authorizer.
+func (m *member) allowed(a Action) *wireError {
+	may := m.room.srv.cfg.authorize
+	if may == nil {
+		return nil
+	}
+	if err := may(m.cred, m.room.name, a); err != nil {
+		return &wireError{code: codeForbidden, text: err.Error()}
+	}
+	return nil
+}
+
+// checkText refuses a text that is blank or too long.
+func checkText(s string, size int) *wireError {
+	switch {
+	case len(s) > size:
+		return &wireError{code: codeTooLong, text: fmt.Sprintf("a message has at most %d bytes", size)}
+	case isBlank(s):
+		return &wireError{code: codeEmptyMessage, text: "a message needs a text"}
+	}
+	return nil
+}
+
+// isBlank reports whether s shows nothing at all.
+func isBlank(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return !unicode.IsSpace(r) && !unicode.Is(unicode.C, r) && !blank[r] || r == utf8.RuneError
+	})
+}
+
+// wireErrorOf turns an error of publishing into what the client is told.
+func wireErrorOf(err error) *wireError {
+	var rejected *rejection
+	switch {
+	case errors.As(err, &rejected):
+		return &wireError{code: codeRejected, text: rejected.err.Error()}
+	case errors.Is(err, ErrNoSuchUser):
+		return &wireError{code: codeNoSuchUser, text: "there is no such user here"}
+	case errors.Is(err, ErrServerClosed):
+		return &wireError{code: codeUnavailable, text: "the server is going away: come back and send again", retry: time.Second}
+	default:
+		return &wireError{code: codeUnavailable, text: "the message could not be kept: send it again", retry: time.Second}
+	}
+}

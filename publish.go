@@ -1,0 +1,301 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"runtime/debug"
+	"slices"
+	"unicode/utf8"
+)
+
+// rejection is the error of a filter.
+type rejection struct{ err error }
+
+func (r *rejection) Error() string   { return fmt.Sprintf("%v: %v", ErrRejected, r.err) }
+func (r *rejection) Unwrap() []error { return []error{ErrRejected, r.err} }
+
+// append puts e through the filter into the log, and into r if that room is in
+// use here. It returns the entry as it was kept: the first one, if e repeats it.
+func (s *Server) append(ctx context.Context, name string, r *room, e Event) (Event, error) {
+	if s.closing.Load() {
+		return e, ErrServerClosed
+	}
+	if err := s.filter(&e); err != nil {
+		return e, err
+	}
+	stored, epoch, dup, err := s.log.Append(ctx, name, e)
+	if err != nil {
+		return e, s.unavailable(err)
+	}
+	if dup {
+		return stored, nil
+	}
+	s.stats.messages.Add(1)
+	if r != nil {
+		r.apply(epoch, stored)
+	}
+	return stored, nil
+}
+
+// filter asks the hook about e. A panic in it is the hook's refusal.
+func (s *Server) filter(e *Event) (err error) {
+	if s.cfg.filter == nil {
+		return nil
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			s.panicked(p, debug.Stack(), "")
+			err = &rejection{errors.New("internal error")}
+		}
+	}()
+	if err := s.cfg.filter(e); err != nil {
+		return &rejection{err}
+	}
+	if bad := checkText(e.Message, 4*s.cfg.messageSize); bad != nil || !utf8.ValidString(e.Message) {
+		return &rejection{errors.New("nothing is left of the message")}
+	}
+	return nil
+}
+
+// address completes a private message with its receiver's name.
+func (s *Server) address(ctx context.Context, room string, e *Event) error {
+	m, ok, err := s.log.Present(ctx, room, e.To)
+	switch {
+	case err != nil:
+		return s.unavailable(err)
+	case ok:
+		e.ToUsername = m.Username
+	case isAnonymous(e.To) || s.cfg.authenticate == nil || checkUserID(e.To) != nil:
+		return ErrNoSuchUser
+	default:
+		e.ToUsername = e.To // kept, for when the user comes
+	}
+	return nil
+}
+
+// Publish sends a message into a room, which need not be in use. Of e, Message
+// must be set, and To for a private message; User and Username say whom it is
+// from (by default nobody, under the default username) and are not checked; an
+// ID makes the publishing idempotent for five minutes. Offset and Time are
+// given by the log, and other fields not used.
+//
+// It returns the event as it was kept: when it returns, the message is in the log
+// and is being delivered. The filter is asked, but neither the authorizer nor the
+// rate limit. Errors are ErrBadName, ErrBadMessage, ErrRejected, ErrNoSuchUser,
+// ErrServerClosed, and ErrUnavailable, after which the message may have been kept.
+func (s *Server) Publish(ctx context.Context, room string, e Event) (Event, error) {
+	room, err := s.checkRoomName(room)
+	if err != nil {
+		return e, err
+	}
+	if bad := checkText(e.Message, s.cfg.messageSize); bad != nil {
+		return e, fmt.Errorf("%w: %s", ErrBadMessage, bad.text)
+	}
+	if len(e.ID) > maxID || !utf8.ValidString(e.Message) || !utf8.ValidString(e.ID) {
+		return e, fmt.Errorf("%w: not UTF-8, or an ID over %d bytes", ErrBadMessage, maxID)
+	}
+	if e.Username == "" {
+		e.Username = s.cfg.defaultName
+	}
+	e.Type, e.Event = TypeMessage, ""
+	ctx, cancel := s.logContext(ctx)
+	defer cancel()
+	if err := s.connect(ctx); err != nil {
+		return e, err
+	}
+	if e.To != "" {
+		e.Type = TypePrivate
+		if err := s.address(ctx, room, &e); err != nil {
+			return e, err
+		}
+	}
+	return s.append(ctx, room, s.room(room), e)
+}
+
+// History reads a room's messages as reader may see them: all messages, and the
+// private ones of that user; the empty reader sees none of those. r.Limit is at
+// most 100; zero or less is the history size. Errors are ErrBadName and
+// ErrUnavailable.
+func (s *Server) History(ctx context.Context, room, reader string, r Range) (Page, error) {
+	room, err := s.checkRoomName(room)
+	if err != nil {
+		return Page{}, err
+	}
+	q := query{before: r.Before, hasBefore: r.Before > 0, limit: s.cfg.pageSize()}
+	if r.From > 0 {
+		q = query{after: r.From - 1, hasAfter: true, limit: q.limit}
+	}
+	if r.Limit > 0 {
+		q.limit = min(r.Limit, maxPage)
+	}
+	ctx, cancel := s.logContext(ctx)
+	defer cancel()
+	return s.page(ctx, room, reader, q)
+}
+
+// Rooms returns the number of users present in each room, over all servers that
+// share the log. Rooms with nobody in them are absent. An error is
+// ErrUnavailable.
+func (s *Server) Rooms(ctx context.Context) (map[string]int, error) {
+	ctx, cancel := s.logContext(ctx)
+	defer cancel()
+	rooms, err := s.log.Rooms(ctx)
+	if err != nil {
+		return nil, s.unavailable(err)
+	}
+	return rooms, nil
+}
+
+// Members returns at most limit of the users present in a room, over all servers
+// that share the log, and how many there are. A limit of zero or less asks for
+// the number alone. Errors are ErrBadName and ErrUnavailable.
+func (s *Server) Members(ctx context.Context, room string, limit int) ([]Member, int, error) {
+	room, err := s.checkRoomName(room)
+	if err != nil {
+		return nil, 0, err
+	}
+	ctx, cancel := s.logContext(ctx)
+	defer cancel()
+	members, total, err := s.log.Members(ctx, room, limit)
+	if err != nil {
+		return nil, 0, s.unavailable(err)
+	}
+	return members, total, nil
+}
+
+// Follow reads a room's log from a place on, and goes on as it grows, until the
+// loop is left, ctx ends or the server closes: one more cursor, for a bot, an
+// archive or an index. It yields private messages too. The zero Position begins
+// with the next event; with one from an event's Offset and the epoch of a Page,
+// Follow goes on where it stopped.
+//
+// An error is yielded in place of an event. After ErrGap (events between the last
+// and the next are lost) and ErrUnavailable (Follow tries again) the loop may go
+// on; any other is the last.
+func (s *Server) Follow(ctx context.Context, room string, since Position) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		name, err := s.checkRoomName(room)
+		if err != nil {
+			yield(Event{}, err)
+			return
+		}
+		r, err := s.acquire(ctx, name)
+		if err != nil {
+			yield(Event{}, err)
+			return
+		}
+		defer s.release(r)
+		at := since
+		if at == (Position{}) {
+			at = r.position()
+		}
+		for {
+			grown := r.mark()
+			next, more, ok := s.follow(ctx, name, at, yield)
+			if !ok {
+				return
+			}
+			if at = next; more {
+				continue
+			}
+			if err := r.wait(ctx, grown); err != nil {
+				yield(Event{}, err)
+				return
+			}
+		}
+	}
+}
+
+// follow yields one page after at.
+func (s *Server) follow(ctx context.Context, name string, at Position, yield func(Event, error) bool) (next Position, more, ok bool) {
+	c, cancel := s.logContext(ctx)
+	page, err := s.log.Read(c, name, Range{From: at.Offset + 1, Limit: maxPage})
+	cancel()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		yield(Event{}, ctx.Err())
+		return at, false, false
+	case err != nil:
+		if !yield(Event{}, s.unavailable(err)) {
+			return at, false, false
+		}
+		return at, true, sleep(ctx, healRetry+jitter(sweepEvery))
+	case page.Position.Epoch != at.Epoch:
+		return Position{page.Position.Epoch, page.First - 1}, true, yield(Event{}, ErrGap)
+	case page.First > at.Offset+1:
+		return Position{at.Epoch, page.First - 1}, true, yield(Event{}, ErrGap)
+	}
+	for i := range page.Events {
+		if !yield(page.Events[i], nil) {
+			return at, false, false
+		}
+		at.Offset = page.Events[i].Offset
+	}
+	return at, page.More, true
+}
+
+// The codes that Disconnect closes with.
+const (
+	CloseRemoved   = 1008 // removed by the server or its rules; the client may come back
+	CloseForbidden = 4003 // forbidden from now on: the client does not come back by itself
+)
+
+// Disconnect closes the connections of a user to a room, or with an empty room to
+// all rooms, on every server that shares the log, with the given close code
+// (CloseRemoved, CloseForbidden, or another that RFC 6455, section 7.4 lets an
+// application send) and reason (at most 123 bytes; what is more is cut off). It
+// keeps nobody from coming back: that is the authenticator's or authorizer's to
+// do. It returns before the connections are gone. Errors are ErrBadName and
+// ErrUnavailable.
+func (s *Server) Disconnect(ctx context.Context, room, user string, code int, reason string) (err error) {
+	if room != "" {
+		if room, err = s.checkRoomName(room); err != nil {
+			return err
+		}
+	}
+	if code != 1000 && code != CloseRemoved && code != 1011 && code != 1013 && (code < 3000 || code > 4999) {
+		code = CloseRemoved
+	}
+	ctx, cancel := s.logContext(ctx)
+	defer cancel()
+	if err := s.connect(ctx); err != nil {
+		return err
+	}
+	e := Event{Type: TypeSystem, Event: "disconnect", User: user, To: room, ID: fmt.Sprint(code), Message: reason}
+	s.control(e)
+	if err := s.log.Signal(ctx, controlRoom, e); err != nil {
+		return s.unavailable(err)
+	}
+	return nil
+}
+
+// control does what a server was told on controlRoom.
+func (s *Server) control(e Event) {
+	if e.Event != "disconnect" {
+		return
+	}
+	var code int
+	fmt.Sscan(e.ID, &code)
+	s.mu.Lock()
+	var members []*member
+	for m := range s.members {
+		if m.who.ID == e.User && (e.To == "" || e.To == m.room.name) {
+			members = append(members, m)
+		}
+	}
+	s.mu.Unlock()
+	for _, m := range members {
+		m.close(code, e.Message)
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

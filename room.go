@@ -1,0 +1,306 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// room is a room in use on this server: the live part of its log, and who reads
+// it. The log has the truth; a room is opened from it by whoever comes first and
+// dropped when nobody is left.
+type room struct {
+	// Immutable.
+	srv    *Server
+	name   string
+	opened chan struct{} // closed once open has returned
+	err    error         // of open; read after opened
+
+	refs int // guarded by Server.mu
+
+	// Whoever publishes appends under mu, and wakes after unlocking.
+	mu        sync.Mutex
+	ready     bool // open has loaded the room
+	epoch     string
+	last      Event            // the newest entry in the stream; its Offset is the room's
+	stash     map[uint64]Event // entries that came before their turn, at most stashSize
+	healing   bool             // a goroutine is reading what is missing
+	stream    stream
+	members   []*member
+	conns     int  // members, and those about to be
+	shared    bool // a round is reading members: copy before changing what it sees
+	followers int
+	grown     chan struct{} // closed when the stream grows; nil if nobody waits
+	users     map[string]*occupant
+	crowd     *crowd
+
+	next  atomic.Uint64 // the stream's end, for drain
+	state atomic.Int32  // of delivery: idle, running or again
+
+	// Owned by the goroutine that runs rounds.
+	lastRound time.Time
+	delivered uint64
+}
+
+// stashSize bounds the entries that wait for an earlier one.
+const stashSize = 64
+
+// acquire returns the room called name, opening it if it is not in use. Each
+// acquire is matched by one release.
+func (s *Server) acquire(ctx context.Context, name string) (*room, error) {
+	if err := s.connect(ctx); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	if s.closing.Load() {
+		s.mu.Unlock()
+		return nil, ErrServerClosed
+	}
+	r := s.room(name)
+	first := r == nil
+	if first {
+		if s.roomCount >= s.cfg.maxRooms {
+			s.mu.Unlock()
+			return nil, fmt.Errorf("%w: rooms", ErrTooMany)
+		}
+		r = &room{srv: s, name: name, opened: make(chan struct{}), users: map[string]*occupant{}}
+		s.rooms.Store(name, r)
+		s.roomCount++
+	}
+	r.refs++
+	s.mu.Unlock()
+	if first {
+		// Others wait for this one, so it does not end with its caller.
+		r.err = r.open(context.WithoutCancel(ctx))
+		close(r.opened)
+	}
+	<-r.opened
+	if r.err != nil {
+		s.release(r)
+		return nil, r.err
+	}
+	return r, nil
+}
+
+func (s *Server) release(r *room) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.refs--; r.refs == 0 {
+		s.rooms.Delete(r.name)
+		s.roomCount--
+		s.log.Unwatch(s, r.name)
+	}
+}
+
+// room returns the room called name if it is in use.
+func (s *Server) room(name string) *room {
+	if v, ok := s.rooms.Load(name); ok {
+		return v.(*room)
+	}
+	return nil
+}
+
+// open loads the newest messages from the log. Watching comes first: what is
+// appended meanwhile is pushed and waits in the stash.
+func (r *room) open(ctx context.Context) error {
+	ctx, cancel := r.srv.logContext(ctx)
+	defer cancel()
+	if err := r.srv.log.Watch(ctx, r.srv, r.name); err != nil {
+		return r.srv.unavailable(err)
+	}
+	page, err := r.srv.log.Read(ctx, r.name, Range{Limit: r.srv.cfg.history})
+	if err != nil {
+		return r.srv.unavailable(err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.loadLocked(page)
+	r.ready = true
+	r.unstashLocked()
+	return nil
+}
+
+// loadLocked makes page what the stream holds.
+func (r *room) loadLocked(page Page) {
+	r.epoch = page.Position.Epoch
+	r.last = Event{Offset: page.Position.Offset}
+	for i := range page.Events {
+		r.last = page.Events[i]
+		r.putLocked(&page.Events[i], audienceOf(&page.Events[i]))
+	}
+}
+
+// audienceOf returns who may see e.
+func audienceOf(e *Event) *audience {
+	switch e.Type {
+	case TypePrivate:
+		return &audience{only: [2]string{e.User, e.To}}
+	case TypeTyping:
+		return &audience{except: e.User, v1Only: true}
+	case TypeSystem:
+		return &audience{except: e.User}
+	}
+	return nil
+}
+
+// putLocked adds e to the stream.
+func (r *room) putLocked(e *Event, who *audience) {
+	r.stream.scratch = appendEvent(r.stream.scratch[:0], e)
+	r.putObjectLocked(r.stream.scratch, e.Offset, who)
+}
+
+// putObjectLocked adds an encoded object to the stream.
+func (r *room) putObjectLocked(object []byte, offset uint64, who *audience) {
+	r.stream.append(object, offset, who, r.srv.pack)
+	r.stream.trim(1<<30, r.srv.cfg.maxLag)
+	r.next.Store(r.stream.next())
+	if r.grown != nil {
+		close(r.grown)
+		r.grown = nil
+	}
+}
+
+// apply takes an entry of the log, from wherever it comes, and appends it if it
+// is next in line. Entries come in any order and more than once.
+func (r *room) apply(epoch string, e Event) {
+	r.mu.Lock()
+	grew := false
+	switch {
+	case !r.ready:
+		r.stashLocked(e)
+	case epoch != r.epoch:
+		r.healLocked(0)
+	case e.Offset <= r.last.Offset:
+		if e.Offset == r.last.Offset && e.Type != "" && !sameEvent(&e, &r.last) {
+			r.healLocked(0)
+		}
+	case e.Offset == r.last.Offset+1 && e.Type != "":
+		r.appendLocked(&e)
+		r.unstashLocked()
+		grew = true
+	default:
+		r.stashLocked(e)
+		r.healLocked(healDelay)
+	}
+	r.mu.Unlock()
+	if grew {
+		r.wake()
+	}
+}
+
+func (r *room) appendLocked(e *Event) {
+	r.last = *e
+	r.putLocked(e, audienceOf(e))
+}
+
+func (r *room) stashLocked(e Event) {
+	if e.Type == "" || len(r.stash) >= stashSize {
+		return // reading the log brings it
+	}
+	if r.stash == nil {
+		r.stash = map[uint64]Event{}
+	}
+	r.stash[e.Offset] = e
+}
+
+// unstashLocked appends what has its turn now.
+func (r *room) unstashLocked() {
+	for len(r.stash) > 0 {
+		e, ok := r.stash[r.last.Offset+1]
+		if !ok {
+			break
+		}
+		delete(r.stash, e.Offset)
+		r.appendLocked(&e)
+	}
+	for o := range r.stash {
+		if o <= r.last.Offset {
+			delete(r.stash, o)
+		}
+	}
+}
+
+// notify adds an event that no log keeps.
+func (r *room) notify(e Event) {
+	r.mu.Lock()
+	if !r.ready || e.Type == TypeSystem && r.crowdLocked(&e) {
+		r.mu.Unlock()
+		return
+	}
+	r.putLocked(&e, audienceOf(&e))
+	r.mu.Unlock()
+	r.wake()
+}
+
+// retain keeps the room in use beyond its members; release undoes it. It reports
+// false when the server is closing.
+func (s *Server) retain(r *room) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing.Load() {
+		return false
+	}
+	r.refs++
+	return true
+}
+
+// mark returns the stream's end, for wait.
+func (r *room) mark() uint64 { return r.next.Load() }
+
+// view returns what the stream holds now.
+func (r *room) view() view {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stream.view
+}
+
+// position returns the room's last place.
+func (r *room) position() Position {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return Position{r.epoch, r.last.Offset}
+}
+
+// wait returns when the stream has grown past seq, or ctx ends.
+func (r *room) wait(ctx context.Context, seq uint64) error {
+	r.mu.Lock()
+	if r.stream.next() > seq {
+		r.mu.Unlock()
+		return nil
+	}
+	if r.grown == nil {
+		r.grown = make(chan struct{})
+	}
+	grown := r.grown
+	r.mu.Unlock()
+	select {
+	case <-grown:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-r.srv.done:
+		return ErrServerClosed
+	}
+}
+
+// sameEvent reports whether two entries of one offset are the same event.
+func sameEvent(a, b *Event) bool {
+	return a.User == b.User && a.ID == b.ID && a.Message == b.Message && a.Time.Equal(b.Time)
+}
+
+// logContext bounds one use of the log.
+func (s *Server) logContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, s.cfg.logTimeout)
+}
+
+// unavailable wraps an error of the log.
+func (s *Server) unavailable(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	s.stats.logErrors.Add(1)
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}

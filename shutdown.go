@@ -1,0 +1,149 @@
+package chat
+
+import (
+	"context"
+	"strconv"
+	"time"
+)
+
+// Shutdown ends the server in good order: new connections are refused with 503,
+// every chat.v1 member gets a goodbye object that says after what time to come
+// back, spread so that not all come at once, and every member is closed with
+// 1001. It returns when all connections are gone, at the latest when ctx ends:
+// what is left is cut off then, and the context's error returned. The log stays
+// open if it was given by [WithLog]; users stay present there for the leave
+// grace, so that who comes back to another server has not left.
+//
+// net/http's Shutdown does not know upgraded connections, so call both:
+//
+//	httpServer.RegisterOnShutdown(func() { srv.Shutdown(ctx) })
+//
+// Calling it again, or after Close, waits as the first call does.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.beginClosing()
+	s.mu.Lock()
+	members := make([]*member, 0, len(s.members))
+	for m := range s.members {
+		members = append(members, m)
+	}
+	s.mu.Unlock()
+	window := min(30*time.Second, time.Second+time.Duration(len(members))*time.Millisecond/2)
+	for _, m := range members {
+		if m.v1 {
+			m.goodbye("shutdown", 100*time.Millisecond+jitter(window))
+		}
+		m.close(1001, "server is shutting down")
+	}
+	err := s.waitEmpty(ctx)
+	s.end()
+	return err
+}
+
+// Close ends the server at once, without a word to anyone. It returns nil; the
+// error is there for [io.Closer].
+func (s *Server) Close() error {
+	s.beginClosing()
+	s.killAll()
+	s.waitEmpty(context.Background())
+	s.end()
+	return nil
+}
+
+func (s *Server) beginClosing() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closing.Swap(true) {
+		close(s.done)
+	}
+}
+
+func (s *Server) killAll() {
+	s.mu.Lock()
+	members := make([]*member, 0, len(s.members))
+	for m := range s.members {
+		members = append(members, m)
+	}
+	s.mu.Unlock()
+	for _, m := range members {
+		m.kill()
+	}
+}
+
+// waitEmpty waits for the members to be gone; when ctx ends it sees to that.
+func (s *Server) waitEmpty(ctx context.Context) error {
+	s.mu.Lock()
+	if len(s.members) == 0 {
+		s.mu.Unlock()
+		return nil
+	}
+	if s.empty == nil {
+		s.empty = make(chan struct{})
+	}
+	empty := s.empty
+	s.mu.Unlock()
+	select {
+	case <-empty:
+		return nil
+	case <-ctx.Done():
+		s.killAll()
+		<-empty
+		return ctx.Err()
+	}
+}
+
+// end stops what the server runs beside its members.
+func (s *Server) end() {
+	s.mu.Lock()
+	first := !s.ended
+	s.ended = true
+	s.mu.Unlock()
+	if first && s.opened.Load() && !s.local {
+		ctx, cancel := s.logContext(context.Background())
+		s.log.Beat(ctx, s.id(), max(s.cfg.grace, time.Second)) // the last sign of life
+		cancel()
+	}
+	s.cancel()
+	s.tasks.Wait()
+	s.opening <- struct{}{}
+	if s.opened.Swap(false) {
+		s.log.Close(s)
+	}
+	<-s.opening
+}
+
+// add counts m in, unless the server is closing.
+func (s *Server) add(m *member) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing.Load() {
+		return false
+	}
+	s.members[m] = struct{}{}
+	return true
+}
+
+// gone counts m out.
+func (s *Server) gone(m *member) {
+	s.limits.close(m.account)
+	s.limits.disconnect(m.address)
+	s.release(m.room)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.members, m)
+	if len(s.members) == 0 && s.empty != nil {
+		close(s.empty)
+		s.empty = nil
+	}
+}
+
+// goodbye announces a planned close.
+func (m *member) goodbye(reason string, retry time.Duration) {
+	b := appendQuoted([]byte(`{"type":"goodbye","reason":`), reason)
+	b = strconv.AppendInt(append(b, `,"retry_after_ms":`...), retry.Milliseconds(), 10)
+	b = appendText(nil, append(b, '}'))
+	m.mu.Lock()
+	if !m.closing && !m.dead {
+		m.putLocked(b, m.drain)
+	}
+	m.mu.Unlock()
+}

@@ -1,0 +1,215 @@
+package chat
+
+import (
+	"crypto/tls"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+	"unicode/utf8"
+)
+
+// Sizes of what waits for a member.
+const (
+	writePiece = 16 << 10 // what must be accepted within the write timeout
+	outLimit   = 64 << 10 // replies that may wait before their cause must wait
+)
+
+// closeTimeout is how long a peer may take to answer a close frame.
+const closeTimeout = 2 * time.Second
+
+// wire is the hijacked connection of a member. Three parties write to it, always
+// whole frames: rounds of delivery and the drain goroutine, from the stream;
+// replies to this member alone; and the library, its control frames. The last two
+// go through out, which comes before the stream.
+//
+// Whoever holds mu writes only what the socket takes at once. What it does not
+// take is left to one drain goroutine, which may block because it does not hold
+// mu meanwhile: it owns the writing side while draining is set.
+type wire struct {
+	conn    net.Conn
+	raw     syscall.RawConn // nil if only blocking writes are possible
+	timeout time.Duration   // for a piece
+
+	mu       sync.Mutex
+	out      []byte // what comes next: the rest of a frame, then whole ones
+	draining bool
+	closing  bool          // a close frame is in out or was sent: nothing may follow
+	dead     bool          // the connection was closed or is past use
+	space    chan struct{} // closed when out was taken or the wire died; nil if nobody waits
+	killer   *time.Timer   // closes the connection when the peer does not
+	code     int           // of the close frame
+}
+
+// reply sends frame, which is for this member alone, waiting while too much
+// waits already. drain is started if the socket does not take all of it.
+func (w *wire) reply(frame []byte, drain func()) {
+	w.mu.Lock()
+	for len(w.out) > outLimit && !w.closing && !w.dead {
+		w.waitLocked(0)
+	}
+	if !w.closing && !w.dead {
+		w.putLocked(frame, drain)
+	}
+	w.mu.Unlock()
+}
+
+// putLocked sends or queues frame.
+func (w *wire) putLocked(frame []byte, drain func()) {
+	if w.draining {
+		w.out = append(w.out, frame...)
+		return
+	}
+	n, err := w.tryLocked(frame)
+	if err != nil {
+		w.killLocked()
+	} else if n < len(frame) {
+		w.out = append(w.out, frame[n:]...)
+		w.draining = true
+		go drain() // ends when nothing is left to write or the wire is dead
+	}
+}
+
+// tryLocked writes what the connection takes at once.
+func (w *wire) tryLocked(b []byte) (int, error) {
+	if w.raw == nil {
+		return 0, nil
+	}
+	p := probers.Get().(*prober)
+	n, err := p.try(w.raw, b)
+	probers.Put(p)
+	return n, err
+}
+
+// write writes all of b, however long it takes while the peer accepts a piece
+// within the timeout. Only the drain goroutine calls it.
+func (w *wire) write(b []byte) error {
+	if w.raw != nil {
+		n, err := w.tryLocked(b)
+		if err != nil || n == len(b) {
+			return err
+		}
+		b = b[n:]
+	}
+	for len(b) > 0 {
+		piece := b[:min(len(b), writePiece)]
+		if err := w.conn.SetWriteDeadline(time.Now().Add(w.timeout)); err != nil {
+			return err
+		}
+		if _, err := w.conn.Write(piece); err != nil {
+			return err
+		}
+		b = b[len(piece):]
+	}
+	return w.conn.SetWriteDeadline(time.Time{})
+}
+
+// close sends a close frame after what is already in out, and gives the peer
+// closeTimeout to answer it. Only the first call counts.
+func (w *wire) close(code int, reason string, drain func()) {
+	w.mu.Lock()
+	w.closeLocked(code, reason, drain)
+	w.mu.Unlock()
+}
+
+func (w *wire) closeLocked(code int, reason string, drain func()) {
+	if w.closing || w.dead {
+		return
+	}
+	w.code = code
+	w.killer = time.AfterFunc(closeTimeout, w.kill)
+	w.putLocked(appendClose(nil, code, reason), drain)
+	w.closing = true
+	w.signalLocked()
+}
+
+func (w *wire) isClosing() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.closing
+}
+
+// kill closes the connection at once. Whoever reads or writes it finds out.
+func (w *wire) kill() {
+	w.mu.Lock()
+	w.killLocked()
+	w.mu.Unlock()
+}
+
+func (w *wire) killLocked() {
+	if w.dead {
+		return
+	}
+	w.dead = true
+	if w.killer != nil {
+		w.killer.Stop()
+	}
+	w.signalLocked()
+	conn := w.conn
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn() // closing TLS itself may block on writing an alert
+	}
+	conn.Close()
+}
+
+// waitLocked waits until out was taken, the wire has died or, unless it is zero,
+// d has passed; it reports false then. mu is released meanwhile.
+func (w *wire) waitLocked(d time.Duration) bool {
+	if w.space == nil {
+		w.space = make(chan struct{})
+	}
+	space := w.space
+	var late <-chan time.Time
+	if d > 0 {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		late = t.C
+	}
+	w.mu.Unlock()
+	defer w.mu.Lock()
+	select {
+	case <-space:
+		return true
+	case <-late:
+		return false
+	}
+}
+
+func (w *wire) signalLocked() {
+	if w.space != nil {
+		close(w.space)
+		w.space = nil
+	}
+}
+
+// libConn is the connection as the library sees it: frames come from input, and
+// each Write is one whole control frame. Its Close does nothing, because the
+// member closes the connection when the last frame is out.
+type libConn struct {
+	net.Conn
+	m *member
+}
+
+func (c libConn) Read(p []byte) (int, error) { return c.m.in.Read(p) }
+func (c libConn) Close() error               { return nil }
+
+func (c libConn) Write(p []byte) (int, error) {
+	m := c.m
+	if p[0] == finBit|opClose {
+		code, reason := 1005, ""
+		if len(p) >= 4 {
+			code, reason = int(p[2])<<8|int(p[3]), string(p[4:])
+		}
+		switch {
+		case !utf8.ValidString(reason): // an echo of what the peer sent
+			m.close(1007, "")
+		case code == 1005:
+			m.close(1000, "")
+		default:
+			m.close(code, reason)
+		}
+		return len(p), nil
+	}
+	m.reply(p, m.drain)
+	return len(p), nil
+}
