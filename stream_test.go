@@ -1,0 +1,275 @@
+package chat
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestStreamModel compares what readers get from a stream with a plain slice of
+// all that was appended, over random appends, trims and reads.
+func TestStreamModel(t *testing.T) {
+	for seed := range uint64(200) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		type entry struct {
+			payload string
+			offset  uint64
+			who     *audience
+		}
+		var all []entry
+		var s stream
+		var offset uint64
+		readers := []*reader{{user: "a"}, {user: "b", v1: true}, {user: "c", v1: true, enc: encDeflate}, {user: "d", enc: encDeflate}}
+		for range 300 {
+			switch op := rng.IntN(10); {
+			case op < 6:
+				e := entry{payload: fmt.Sprint("payload ", len(all), string(bytes.Repeat([]byte{'x'}, rng.IntN(3000)>>rng.IntN(12))))}
+				if rng.IntN(3) > 0 {
+					offset++
+					e.offset = offset
+				}
+				switch rng.IntN(6) {
+				case 0:
+					e.who = &audience{only: [2]string{"a", "c"}}
+				case 1:
+					e.who = &audience{except: "b"}
+				case 2:
+					e.who = &audience{v1Only: true}
+				}
+				all = append(all, e)
+				s.append([]byte(e.payload), e.offset, e.who, func(b []byte) []byte {
+					if len(b)%2 == 0 {
+						return nil
+					}
+					return append([]byte("packed "), b...)
+				})
+			case op < 7:
+				s.trim(rng.IntN(50), 1+rng.IntN(1<<16))
+			default:
+				r := readers[rng.IntN(len(readers))]
+				v := s.view
+				if r.cursor < v.base {
+					r.cursor = v.base // as a member that comes back
+				}
+				if rng.IntN(4) == 0 {
+					r.live = r.cursor + uint64(rng.IntN(3))
+				}
+				var want []byte
+				for i := r.cursor; i < v.next(); i++ {
+					e := all[i]
+					if !e.who.has(r.user, r.v1) || e.offset == 0 && i < r.live {
+						continue
+					}
+					if r.enc == encDeflate && len(e.payload)%2 == 1 {
+						p := append([]byte("packed "), e.payload...)
+						want = append(appendFrameHeader(want, finBit|rsv1Bit|opText, len(p)), p...)
+					} else {
+						want = appendText(want, []byte(e.payload))
+					}
+				}
+				var got []byte
+				for r.cursor < v.next() {
+					b, next := v.run(r)
+					if len(b) > 0 && rng.IntN(3) == 0 { // the socket takes a part
+						n := rng.IntN(len(b))
+						got = append(got, b[:n]...)
+						for !r.sees(&v.items[r.cursor-v.base], r.cursor) {
+							r.cursor++
+						}
+						var rest []byte
+						rest, r.cursor = v.split(r.cursor, r.enc, n)
+						got = append(got, rest...)
+						continue
+					}
+					got = append(got, b...)
+					r.cursor = next
+				}
+				if !bytes.Equal(got, want) {
+					t.Fatalf("seed %d: reader %+v got %d bytes, want %d", seed, r, len(got), len(want))
+				}
+			}
+			held, entries := 0, 0
+			for _, it := range s.items {
+				for _, sp := range it.enc {
+					held += len(sp.bytes())
+				}
+				if it.offset != 0 {
+					entries++
+				}
+			}
+			if held != s.bytes || entries != s.entries {
+				t.Fatalf("seed %d: counts %d bytes, %d entries; holds %d, %d", seed, s.bytes, s.entries, held, entries)
+			}
+		}
+	}
+}
+
+// FuzzFrameHeader compares the header's reader with its writer.
+func FuzzFrameHeader(f *testing.F) {
+	f.Add([]byte{0x81, 0x85, 1, 2, 3, 4})
+	f.Add([]byte{0x82, 126, 1, 0})
+	f.Add([]byte{0x01, 255, 0, 0, 0, 0, 0, 1, 0, 0, 9, 9, 9, 9})
+	f.Add([]byte{0x89, 0x80})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		h, ok := parseFrameHeader(b)
+		if !ok {
+			if len(b) >= 14 {
+				t.Fatal("a header has at most 14 bytes")
+			}
+			return
+		}
+		if h.size > len(b) || h.first != b[0] {
+			t.Fatalf("%+v of % x", h, b)
+		}
+		if h.payload < 1<<31 {
+			again := appendFrameHeader(nil, h.first, int(h.payload))
+			if h.masked {
+				again[1] |= maskBit
+				again = binary.LittleEndian.AppendUint32(again, h.mask)
+			}
+			g, ok := parseFrameHeader(again)
+			g.size, h.size = 0, 0 // lengths may be written longer than needed
+			if !ok || g != h {
+				t.Fatalf("%+v became %+v", h, g)
+			}
+		}
+	})
+}
+
+// FuzzEventJSON holds the encoder to encoding/json.
+func FuzzEventJSON(f *testing.F) {
+	f.Add("u1", "Alice", "hi <b> \u2028 \x00 \xff \"\\", "id", uint64(7))
+	f.Fuzz(func(t *testing.T, user, name, text, id string, offset uint64) {
+		e := Event{Type: TypePrivate, Offset: offset, User: user, Username: name, To: name, ToUsername: user, Message: text, ID: id, Time: time.UnixMilli(1e12).UTC()}
+		var got Event
+		b := appendEvent(nil, &e)
+		if err := json.Unmarshal(b, &got); err != nil || !utf8.Valid(b) {
+			t.Fatalf("%s: %v", b, err)
+		}
+		if !utf8.ValidString(user + name + text + id) {
+			return
+		}
+		if diff := cmp.Diff(e, got); diff != "" {
+			t.Fatalf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+// FuzzUnmask compares unmasking eight bytes at a time with the definition.
+func FuzzUnmask(f *testing.F) {
+	f.Add([]byte("some text longer than eight"), uint32(0xdeadbeef))
+	f.Fuzz(func(t *testing.T, b []byte, mask uint32) {
+		key := binary.LittleEndian.AppendUint32(nil, mask)
+		want := make([]byte, len(b))
+		for i := range b {
+			want[i] = b[i] ^ key[i%4]
+		}
+		got := bytes.Clone(b)
+		if unmask(got, mask); !bytes.Equal(got, want) {
+			t.Fatalf("% x, want % x", got, want)
+		}
+	})
+}
+
+func TestDeflate(t *testing.T) {
+	if deflate([]byte("short")) != nil {
+		t.Error("compressed what gains nothing")
+	}
+	payload := bytes.Repeat([]byte("all work and no play "), 100)
+	if z := deflate(payload); len(z) == 0 || len(z) > len(payload)/10 {
+		t.Errorf("%d bytes became %d", len(payload), len(z))
+	}
+}
+
+// benchRoom returns a room with members on real sockets whose other ends throw
+// away what they get.
+func benchRoom(b *testing.B, members int) *room {
+	srv := New(WithPresenceSize(1), WithFlushInterval(-1))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	r, err := srv.acquire(b.Context(), "r")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for range members {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			b.Fatal(err)
+		}
+		s, err := l.Accept()
+		if err != nil {
+			b.Fatal(err)
+		}
+		go func() {
+			buf := make([]byte, 64<<10)
+			for {
+				if _, err := c.Read(buf); err != nil {
+					return
+				}
+			}
+		}()
+		m := &member{room: r, start: &start{}}
+		m.attach(s, nil)
+		r.join(m)
+		b.Cleanup(func() { c.Close(); m.kill() })
+	}
+	b.Cleanup(func() { l.Close(); srv.release(r); srv.Close() })
+	return r
+}
+
+// One message to every member: an append, an encoding, a round.
+func BenchmarkBroadcast(b *testing.B) {
+	for _, members := range []int{1, 10, 100, 1000} {
+		b.Run(fmt.Sprint(members), func(b *testing.B) {
+			r := benchRoom(b, members)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := r.srv.append(r.srv.soon(), "r", r, Event{Type: TypeMessage, User: "u1", Username: "Alice", Message: "Hello, everybody in the room!"}); err != nil {
+					b.Fatal(err)
+				}
+				for r.state.Load() != idle {
+					time.Sleep(10 * time.Microsecond)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	e := Event{Type: TypeMessage, Offset: 12345, Time: time.Now(), User: "anon-abcdefghijklmnop", Username: "Alice", Message: "Hello, everybody in the room!", ID: "c1"}
+	var buf []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = appendEvent(buf[:0], &e)
+	}
+}
+
+func BenchmarkStreamAppend(b *testing.B) {
+	var s stream
+	payload := make([]byte, 200)
+	b.ReportAllocs()
+	for i := uint64(1); b.Loop(); i++ {
+		s.append(payload, i, nil, nil)
+		s.trim(256, 1<<20)
+	}
+}
+
+func BenchmarkParseObject(b *testing.B) {
+	text := []byte(`{"type":"message","message":"Hello, everybody in the room!","id":"c1"}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, e := parseObject(text); e != nil {
+			b.Fatal(e)
+		}
+	}
+}
