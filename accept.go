@@ -119,6 +119,10 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, m
 	if err := checkUpgrade(w, r); err != nil {
 		return err
 	}
+	if !canHijack(w) {
+		s.cfg.logger.Error("chat: the http.ResponseWriter is no http.Hijacker: HTTP/2 or a middleware hides it")
+		return &httpErr{http.StatusNotImplemented, "internal", "connections cannot be upgraded here"}
+	}
 	ctx := r.Context()
 	room, err := s.acquire(ctx, h.room)
 	if err != nil {
@@ -135,7 +139,10 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, m
 		s.release(room)
 		return s.unavailable(err)
 	}
-	m.start = &start{since: h.since, announce: first}
+	room.mu.Lock()
+	m.occupant.news = m.occupant.news || first
+	room.mu.Unlock()
+	m.start = &start{since: h.since}
 	if err := s.accept(w, r, m); err != nil {
 		// The library, or net/http, has answered or the connection is lost.
 		room.vacate(m.occupant, 0)
@@ -198,6 +205,20 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return lib, bufio.NewReadWriter(bufio.NewReaderSize(lib, 64), bufio.NewWriterSize(lib, 160)), nil
 }
 
+// canHijack reports whether w, or what it wraps, is an [http.Hijacker].
+func canHijack(w http.ResponseWriter) bool {
+	for {
+		switch t := w.(type) {
+		case http.Hijacker:
+			return true
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = t.Unwrap()
+		default:
+			return false
+		}
+	}
+}
+
 // Unwrap is for [http.ResponseController].
 func (h *hijacker) Unwrap() http.ResponseWriter { return h.ResponseWriter }
 
@@ -211,6 +232,7 @@ func (m *member) attach(conn net.Conn, early []byte) {
 		handle: m.handle,
 		refuse: m.close,
 		closed: m.isClosing,
+		over:   m.isOver,
 		now:    srv.clock,
 	}
 	m.in.fn = m.in.tryRead

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -63,6 +64,7 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 	case errors.Is(err, ErrServerClosed):
 		w.Header().Set("Retry-After", strconv.Itoa(seconds(time.Second+jitter(4*time.Second))))
 		httpError(w, http.StatusServiceUnavailable, codeUnavailable, "the server is shutting down")
+	case errors.Is(err, context.Canceled): // the client is gone
 	default:
 		s.cfg.logger.Warn("chat: unavailable", "err", err)
 		w.Header().Set("Retry-After", strconv.Itoa(seconds(time.Second+jitter(4*time.Second))))
@@ -87,7 +89,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, method string) bo
 		}
 	}
 	switch {
-	case r.Method != method && !(method == http.MethodGet && r.Method == http.MethodHead && !strings.Contains(r.URL.Path, "ws/")):
+	case r.Method != method && !(method == http.MethodGet && r.Method == http.MethodHead && !strings.HasPrefix(strings.TrimPrefix(r.URL.Path, "/"), "ws/")):
 		w.Header().Set("Allow", method)
 		httpError(w, http.StatusMethodNotAllowed, "method_not_allowed", "this path takes "+method)
 	case s.closing.Load():

@@ -76,7 +76,7 @@ func (r *room) rounds(pause time.Duration) {
 // round visits every member once.
 func (r *room) round() {
 	r.mu.Lock()
-	v, members := r.stream.view, r.members
+	v, members, joins := r.stream.view, r.members, r.joins
 	r.shared = true
 	r.mu.Unlock()
 	if v.next() == r.delivered {
@@ -91,8 +91,11 @@ func (r *room) round() {
 	}
 	if !behind {
 		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.joins != joins {
+			return // who has come meanwhile may need what is held
+		}
 		r.stream.trim(r.srv.cfg.resume, r.srv.cfg.maxLag)
-		r.mu.Unlock()
 	}
 }
 
@@ -137,6 +140,7 @@ func visitShared(members []*member, v *view) bool {
 // reads members: it does not look past the length it took.
 func (r *room) addLocked(m *member) {
 	r.members = append(r.members, m)
+	r.joins++
 }
 
 // removeLocked takes m out of later rounds; a round under way may still visit it.

@@ -23,6 +23,9 @@ const (
 // maxFrameHeader is the longest header of a server's frame, which has no mask.
 const maxFrameHeader = 10
 
+// maxControl is the longest payload of a control frame (RFC 6455, section 5.5).
+const maxControl = 125
+
 // appendFrameHeader appends the header of an unmasked frame with a payload of n
 // bytes; first is the header's first byte (RFC 6455, section 5.2).
 func appendFrameHeader(b []byte, first byte, n int) []byte {

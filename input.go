@@ -43,6 +43,7 @@ type input struct {
 	handle func(text []byte)           // gets each message; the bytes are its to use until it returns
 	refuse func(code int, text string) // closes the connection
 	closed func() bool                 // reports whether a close frame was sent
+	over   func() bool                 // reports whether that, or the connection is lost
 	now    func() time.Duration
 
 	buf        []byte // nil while nothing is unread
@@ -88,7 +89,9 @@ func (in *input) frame(h frameHeader) (done bool, err error) {
 	case !h.masked:
 		return false, in.violation(1002, "client frames must be masked")
 	case h.control():
-		// The library checks these.
+		if h.payload > maxControl || !h.fin() {
+			return false, in.violation(1002, "control frame too long or in fragments")
+		}
 	case h.payload > uint64(in.limit):
 		return false, in.violation(1009, "message too big")
 	}
@@ -113,7 +116,7 @@ func (in *input) frame(h frameHeader) (done bool, err error) {
 		in.peerClosed = true
 	}
 	if h.control() || !h.fin() || h.payload == 0 {
-		in.charge(max(frameCost, int(h.payload)))
+		in.charge(frameCost)
 	}
 	in.pass = uint64(h.size) + h.payload
 	return true, nil
@@ -190,13 +193,20 @@ func (in *input) violation(code int, text string) error {
 	return errViolation
 }
 
-// charge makes the client pay for n bytes, by not reading from it for a while if
-// it has spent more than it may.
+// charge makes the client pay for n bytes, but not more than floodBurst, by not
+// reading from it for a while if it has spent more than it may. It is not taken
+// for silent meanwhile.
 func (in *input) charge(n int) {
 	now := in.now()
-	in.debt = max(0, in.debt-int((now-in.paid).Seconds()*floodRate)) + n
+	in.debt = max(0, in.debt-int((now-in.paid).Seconds()*floodRate)) + min(n, floodBurst)
 	in.paid = now
-	if over := in.debt - floodBurst; over > 0 {
-		time.Sleep(time.Duration(over) * time.Second / floodRate)
+	over := in.debt - floodBurst
+	if over <= 0 {
+		return
+	}
+	end := now + time.Duration(over)*time.Second/floodRate
+	in.heard.Store(int64(end))
+	for ; now < end && !in.over(); now = in.now() {
+		time.Sleep(min(end-now, 100*time.Millisecond))
 	}
 }

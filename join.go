@@ -8,9 +8,8 @@ import (
 
 // start is what a member brings to a room: where it wants to begin.
 type start struct {
-	since    Position // what the client has seen; zero if it has seen nothing
-	at       Position // the room's last place when the member became one of it
-	announce bool     // the user was not in the room before
+	since Position // what the client has seen; zero if it has seen nothing
+	at    Position // the room's last place when the member became one of it
 }
 
 // join makes m a member. What comes into the room from now on is live for it;
@@ -21,7 +20,8 @@ func (r *room) join(m *member) {
 	m.live = m.cursor
 	m.draining = true
 	m.start.at = Position{r.epoch, r.last.Offset}
-	announce := m.start.announce
+	announce := m.occupant.news
+	m.occupant.news = false
 	r.addLocked(m)
 	r.mu.Unlock()
 	go m.drain() // ends when m has caught up or the wire is dead
@@ -57,7 +57,7 @@ func (m *member) begin() {
 	}
 	m.mu.Lock()
 	m.start = nil
-	m.cursor, m.replay = cursor, replay
+	m.cursor, m.replay, m.replayIn = cursor, replay, st.at.Epoch
 	m.mu.Unlock()
 	if m.v1 {
 		w := m.welcome(st, resumed)
@@ -130,36 +130,42 @@ func (m *member) newest(v *view) (cursor, replay uint64) {
 }
 
 // replayPage queues the next entries that only the log holds, until the stream
-// takes over.
-func (m *member) replayPage(v *view) {
-	ctx, cancel := m.room.srv.logContext(context.Background())
-	page, err := m.room.srv.log.Read(ctx, m.room.name, Range{From: m.replay, Limit: 100})
-	cancel()
+// takes over. It goes no further than the stream: what is in the log but not yet
+// in the stream is about to come live.
+func (m *member) replayPage() {
+	r := m.room
+	r.mu.Lock()
+	v, at := r.stream.view, Position{r.epoch, r.last.Offset}
+	r.mu.Unlock()
+	lost := at.Epoch != m.replayIn || m.replay > at.Offset+1
+	if cursor, ok := v.after(m.replay-1, at.Offset); ok && !lost {
+		m.mu.Lock()
+		m.cursor, m.replay = cursor, 0
+		m.mu.Unlock()
+		return
+	}
+	var page Page
+	var err error
+	if !lost {
+		ctx, cancel := r.srv.logContext(context.Background())
+		page, err = r.srv.log.Read(ctx, r.name, Range{From: m.replay, Limit: 100})
+		cancel()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err != nil || page.First > m.replay || len(page.Events) == 0 || page.Events[0].Offset != m.replay {
+	if lost || err != nil || page.Position.Epoch != at.Epoch || len(page.Events) == 0 || page.Events[0].Offset != m.replay {
 		m.closeLocked(1013, "history unavailable: come back and resume", m.drain)
 		return
 	}
 	var object []byte
 	for i := range page.Events {
 		e := &page.Events[i]
-		if seq, ok := v.at(e.Offset); ok {
-			m.cursor, m.replay = seq, 0
+		if _, ok := v.at(e.Offset); ok || e.Offset > at.Offset {
 			return
 		}
 		if m.replay = e.Offset + 1; e.VisibleTo(m.user) {
 			object = appendEvent(object[:0], e)
 			m.out = appendText(m.out, object)
-		}
-	}
-	if next, ok := v.at(m.replay); ok {
-		m.cursor, m.replay = next, 0
-	} else if !page.More {
-		// The log ends here, and the stream holds nothing of it: both are
-		// about to grow, or the room is as it was.
-		if m.replay > m.room.position().Offset {
-			m.cursor, m.replay = v.next(), 0
 		}
 	}
 }

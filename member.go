@@ -32,8 +32,9 @@ type member struct {
 	in       input
 
 	reader
-	replay uint64 // the next offset to take from the log before the cursor counts; 0: none
-	start  *start // what joining still has to do; nil once done
+	replay   uint64 // the next offset to take from the log before the cursor counts; 0: none
+	replayIn string // the epoch it is of
+	start    *start // what joining still has to do; nil once done
 
 	// Owned by the read loop.
 	cred   User // who, with the latest credentials
@@ -150,7 +151,7 @@ func (m *member) drain() {
 			return
 		case m.replay != 0:
 			m.mu.Unlock()
-			m.replayPage(&v)
+			m.replayPage()
 			continue
 		case m.cursor < v.base:
 			m.tooSlowLocked()

@@ -41,6 +41,8 @@ type memoryLog struct {
 	// time when its state was made, and losing a state or renewing counts one.
 	epochs atomic.Uint64
 
+	occupied atomic.Int64 // rooms with users
+
 	shards [64]memoryShard
 
 	mu      sync.RWMutex

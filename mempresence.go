@@ -42,6 +42,9 @@ func (l *memoryLog) Enter(ctx context.Context, server, room string, m Member) (f
 		}
 		r.users[m.User] = u
 		r.list(u)
+		if len(r.users) == 1 {
+			l.occupied.Add(1)
+		}
 	} else if u.Username != m.Username {
 		r.unlist(u)
 		u.Username = m.Username
@@ -105,6 +108,9 @@ func (l *memoryLog) partLocked(sh *memoryShard, r *memoryRoom, u *memoryUser, se
 	}
 	delete(r.users, u.User)
 	r.unlist(u)
+	if len(r.users) == 0 {
+		l.occupied.Add(-1)
+	}
 	l.usedLocked(sh, r)
 	return true
 }
@@ -168,7 +174,7 @@ func (l *memoryLog) Rooms(ctx context.Context) (map[string]int, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	rooms := map[string]int{}
+	rooms := make(map[string]int, l.occupied.Load())
 	for i := range l.shards {
 		sh := &l.shards[i]
 		sh.mu.Lock()

@@ -60,7 +60,9 @@ func (r *memoryRoom) turnIDs(now time.Duration) {
 	switch age := now - r.turned; {
 	case age >= 2*idWindow:
 		r.ids, r.oldIDs, r.turned = nil, nil, now
-	case age >= idWindow, len(r.ids) >= maxIDs:
+	case age >= idWindow:
+		r.ids, r.oldIDs, r.turned = nil, r.ids, r.turned+idWindow
+	case len(r.ids) >= maxIDs:
 		r.ids, r.oldIDs, r.turned = nil, r.ids, now
 	}
 }

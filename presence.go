@@ -14,6 +14,7 @@ type occupant struct {
 
 	// Guarded by room.mu.
 	conns  int
+	news   bool        // the user has come, and the others have not been told
 	grace  *time.Timer // runs while the user may still come back unnoticed
 	typing time.Time   // when the user last was shown to be typing
 
@@ -88,6 +89,7 @@ func (r *room) tell(ctx context.Context, o *occupant) (first bool, err error) {
 	if conns == 0 && r.users[o.user] == o && o.conns == 0 && o.grace == nil {
 		delete(r.users, o.user)
 	}
+	unheard := o.news
 	r.mu.Unlock()
 	if conns == o.told {
 		return false, nil
@@ -102,7 +104,7 @@ func (r *room) tell(ctx context.Context, o *occupant) (first bool, err error) {
 		return first, err
 	}
 	last, err := r.srv.log.Leave(ctx, r.srv.id(), r.name, o.user)
-	if o.told = 0; last && !r.srv.closing.Load() {
+	if o.told = 0; last && !unheard && !r.srv.closing.Load() {
 		r.announce(ctx, "leave", m)
 	}
 	return false, err

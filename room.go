@@ -30,8 +30,9 @@ type room struct {
 	healing   bool             // a goroutine is reading what is missing
 	stream    stream
 	members   []*member
-	conns     int  // members, and those about to be
-	shared    bool // a round is reading members: copy before changing what it sees
+	conns     int    // members, and those about to be
+	joins     uint64 // members there ever were
+	shared    bool   // a round is reading members: copy before changing what it sees
 	followers int
 	grown     chan struct{} // closed when the stream grows; nil if nobody waits
 	users     map[string]*occupant

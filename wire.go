@@ -129,6 +129,12 @@ func (w *wire) isClosing() bool {
 	return w.closing
 }
 
+func (w *wire) isOver() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.closing || w.dead
+}
+
 // kill closes the connection at once. Whoever reads or writes it finds out.
 func (w *wire) kill() {
 	w.mu.Lock()

@@ -1,0 +1,348 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sort"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A logModel is a memory log as simple as can be: slices, maps and no bounds but
+// those that are promised. It drives a real one and compares.
+type logModel struct {
+	t       *testing.T
+	log     *memoryLog
+	bytes   []byte // what is left to do
+	rooms   map[string]*modelRoom
+	sinks   [2]*modelSink
+	servers map[string]time.Time
+	removed map[string]time.Time
+}
+
+type modelRoom struct {
+	epoch   string // "" if it was never seen
+	events  []Event
+	last    uint64
+	ids     map[[2]string]Event
+	used    time.Time
+	watched [2]bool
+	users   map[string]map[string]Member // user to server
+}
+
+// modelSink gathers pushes.
+type modelSink struct {
+	pushes []modelPush
+}
+
+type modelPush struct {
+	Room, Epoch string
+	Event       Event
+}
+
+func (s *modelSink) Push(room, epoch string, e Event) {
+	s.pushes = append(s.pushes, modelPush{room, epoch, e})
+}
+func (s *modelSink) Interrupted(error) {}
+func (s *modelSink) Resumed()          {}
+
+var bg = context.Background()
+
+func newLogModel(t *testing.T, b []byte) *logModel {
+	m := &logModel{t: t, bytes: b, rooms: map[string]*modelRoom{}, servers: map[string]time.Time{}, removed: map[string]time.Time{}}
+	forget := []time.Duration{-1, time.Minute, time.Hour}[m.next(3)]
+	m.log = newMemoryLog(m.next(9), 200+100*m.next(20), forget)
+	for i := range m.sinks {
+		m.sinks[i] = &modelSink{}
+		m.log.Open(bg, m.sinks[i])
+	}
+	for i := range 4 {
+		m.rooms[fmt.Sprint("r", i)] = &modelRoom{ids: map[[2]string]Event{}, users: map[string]map[string]Member{}}
+	}
+	return m
+}
+
+// next returns a number below n, from the bytes.
+func (m *logModel) next(n int) int {
+	if len(m.bytes) == 0 {
+		return 0
+	}
+	b := m.bytes[0]
+	m.bytes = m.bytes[1:]
+	return int(b) % n
+}
+
+func (m *logModel) run() {
+	for len(m.bytes) > 0 {
+		name := fmt.Sprint("r", m.next(len(m.rooms)))
+		r := m.rooms[name]
+		switch m.next(12) {
+		case 0, 1, 2, 3:
+			m.append(name, r)
+		case 4, 5:
+			m.read(name, r)
+		case 6:
+			m.renew(name, r)
+		case 7:
+			m.watch(name, r)
+		case 8, 9:
+			m.presence(name, r)
+		case 10:
+			m.beat()
+		case 11:
+			time.Sleep(time.Duration(1+m.next(100)) * time.Duration(1+m.next(100)) * time.Second)
+		}
+		m.check()
+		if m.t.Failed() {
+			return
+		}
+	}
+}
+
+// inUse reports whether a room may not be forgotten.
+func (r *modelRoom) inUse() bool { return r.watched[0] || r.watched[1] || len(r.users) > 0 }
+
+// settle notes that a room was used, and what it loses by not being in use.
+func (m *logModel) settle(r *modelRoom) {
+	r.used = time.Now()
+	if !r.inUse() && m.log.forget < 0 {
+		r.events = nil
+	}
+}
+
+// incarnate compares the epoch that the log gives a room with the one it had. It
+// may change when the room was not in use for long enough.
+func (m *logModel) incarnate(name string, r *modelRoom, epoch string) {
+	if r.epoch == epoch {
+		return
+	}
+	idle := time.Since(r.used)
+	switch {
+	case r.last == 0 && !r.inUse():
+	case r.inUse():
+		m.t.Fatalf("%s is in use and went from %s to %s", name, r.epoch, epoch)
+	case idle < m.log.forget:
+		m.t.Fatalf("%s was forgotten after %v", name, idle)
+	}
+	for id, e := range r.ids {
+		if time.Since(e.Time) < idWindow {
+			m.t.Fatalf("%s was forgotten with the id %v of %v ago", name, id, time.Since(e.Time))
+		}
+	}
+	r.epoch, r.events, r.last = epoch, nil, 0
+	clear(r.ids)
+}
+
+func (m *logModel) append(name string, r *modelRoom) {
+	e := Event{Type: TypeMessage, User: fmt.Sprint("u", m.next(2)), Message: string(make([]byte, m.next(256)))}
+	if id := m.next(8); id > 0 {
+		e.ID = fmt.Sprint(id)
+	}
+	for _, s := range m.sinks {
+		s.pushes = nil
+	}
+	got, epoch, dup, err := m.log.Append(bg, name, e)
+	if err != nil {
+		m.t.Fatalf("Append: %v", err)
+	}
+	m.incarnate(name, r, epoch)
+	id := [2]string{e.User, e.ID}
+	first, known := r.ids[id]
+	age := time.Since(first.Time)
+	switch {
+	case dup && (!known || age >= 2*idWindow):
+		m.t.Fatalf("%v is called a repetition: %t after %v", id, known, age)
+	case !dup && known && age < idWindow:
+		m.t.Fatalf("%v was forgotten after %v", id, age)
+	}
+	want := first
+	if !dup {
+		r.last++
+		want = e
+		want.Offset, want.Time = r.last, time.Now().UTC().Truncate(time.Millisecond)
+		if e.ID != "" {
+			r.ids[id] = want
+		}
+		r.events = append(r.events, want)
+		size := 0
+		for _, e := range r.events {
+			size += e.cost()
+		}
+		for len(r.events) > m.log.history || size > m.log.bytes {
+			size -= r.events[0].cost()
+			r.events = r.events[1:]
+		}
+	} else if !slices.ContainsFunc(r.events, func(e Event) bool { return e.Offset == first.Offset }) {
+		want.Message = e.Message // the first text is gone
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		m.t.Fatalf("Append (dup %t) (-want +got):\n%s", dup, d)
+	}
+	for i, s := range m.sinks {
+		var want []modelPush
+		if r.watched[i] && !dup {
+			want = []modelPush{{name, epoch, got}}
+		}
+		if d := cmp.Diff(want, s.pushes); d != "" {
+			m.t.Fatalf("pushes to sink %d (-want +got):\n%s", i, d)
+		}
+	}
+	m.settle(r)
+}
+
+func (m *logModel) read(name string, r *modelRoom) {
+	rg := Range{Limit: m.next(14) - 2}
+	at := uint64(max(0, int(r.last)-12+m.next(16)))
+	switch m.next(3) {
+	case 0:
+		rg.From = at
+	case 1:
+		rg.Before = at
+	}
+	got, err := m.log.Read(bg, name, rg)
+	if err != nil {
+		m.t.Fatalf("Read: %v", err)
+	}
+	m.incarnate(name, r, got.Position.Epoch)
+	want := Page{Position: Position{r.epoch, r.last}, First: r.last + 1}
+	var in []Event
+	for _, e := range r.events {
+		if e.Offset >= rg.From && (rg.Before == 0 || e.Offset < rg.Before) {
+			in = append(in, e)
+		}
+	}
+	if len(r.events) > 0 {
+		want.First = r.events[0].Offset
+	}
+	n := min(len(in), max(0, rg.Limit))
+	want.More = n < len(in)
+	if rg.From == 0 {
+		in = in[len(in)-n:]
+	}
+	if n > 0 {
+		want.Events = in[:n]
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		m.t.Fatalf("%+v of %s (-want +got):\n%s", rg, name, d)
+	}
+	m.settle(r)
+}
+
+func (m *logModel) renew(name string, r *modelRoom) {
+	at, err := m.log.Positions(bg, []string{name})
+	if err != nil {
+		m.t.Fatalf("Positions: %v", err)
+	}
+	m.incarnate(name, r, at[0].Epoch)
+	if want := (Position{r.epoch, r.last}); at[0] != want {
+		m.t.Fatalf("%s is at %v, want %v", name, at[0], want)
+	}
+	seen := "x"
+	if m.next(2) == 0 {
+		seen = r.epoch
+	}
+	epoch, err := m.log.Renew(bg, name, seen)
+	if err != nil || (epoch == r.epoch) == (seen == r.epoch) {
+		m.t.Fatalf("Renew of %s in %s gives %s, %v", seen, r.epoch, epoch, err)
+	}
+	r.epoch = epoch
+}
+
+func (m *logModel) watch(name string, r *modelRoom) {
+	i := m.next(2)
+	if r.watched[i] {
+		m.log.Unwatch(m.sinks[i], name)
+		r.watched[i] = false
+	} else {
+		if err := m.log.Watch(bg, m.sinks[i], name); err != nil {
+			m.t.Fatalf("Watch: %v", err)
+		}
+		at, _ := m.log.Positions(bg, []string{name})
+		m.incarnate(name, r, at[0].Epoch)
+		r.watched[i] = true
+	}
+	m.settle(r)
+}
+
+func (m *logModel) presence(name string, r *modelRoom) {
+	server, user := fmt.Sprint("s", m.next(3)), fmt.Sprint("u", m.next(3))
+	if m.next(3) == 0 {
+		on := r.users[user]
+		_, here := on[server]
+		last, err := m.log.Leave(bg, server, name, user)
+		if want := here && len(on) == 1; err != nil || last != want {
+			m.t.Fatalf("Leave says %t, want %t, %v", last, want, err)
+		}
+		if delete(on, server); len(on) == 0 {
+			delete(r.users, user)
+		}
+		if last {
+			m.settle(r)
+		}
+		return
+	}
+	e := Member{user, fmt.Sprint("n", m.next(3)), 1 + m.next(3)}
+	first, err := m.log.Enter(bg, server, name, e)
+	if want := len(r.users[user]) == 0; err != nil || first != want {
+		m.t.Fatalf("Enter says %t, want %t, %v", first, want, err)
+	}
+	at, _ := m.log.Positions(bg, []string{name})
+	m.incarnate(name, r, at[0].Epoch)
+	if first {
+		r.users[user] = map[string]Member{}
+	}
+	r.users[user][server] = e
+	for s, old := range r.users[user] {
+		old.Username = e.Username
+		r.users[user][s] = old
+	}
+	if _, ok := m.servers[server]; !ok {
+		m.servers[server] = time.Now().Add(firstTTL)
+	}
+	m.settle(r)
+}
+
+func (m *logModel) beat() {
+	server, ttl := fmt.Sprint("s", m.next(3)), time.Duration(m.next(100))*time.Minute
+	held, gone, err := m.log.Beat(bg, server, ttl)
+	now := time.Now()
+	_, removed := m.removed[server]
+	if err != nil || held == removed {
+		m.t.Fatalf("Beat says held %t, removed %t, %v", held, removed, err)
+	}
+	if held {
+		m.servers[server] = now.Add(ttl)
+	}
+	var want []Departure
+	for s, end := range m.servers {
+		if end.After(now) || held && s == server {
+			continue
+		}
+		delete(m.servers, s)
+		m.removed[s] = now
+		for name, r := range m.rooms {
+			for user, on := range r.users {
+				last, here := on[s]
+				if delete(on, s); here && len(on) == 0 {
+					delete(r.users, user)
+					want = append(want, Departure{name, Member{user, last.Username, 0}})
+					m.settle(r)
+				}
+			}
+		}
+	}
+	for s, at := range m.removed {
+		if now.Sub(at) >= graveTTL {
+			delete(m.removed, s)
+		}
+	}
+	for _, d := range [][]Departure{want, gone} {
+		sort.Slice(d, func(i, j int) bool { return d[i].Room+d[i].Member.User < d[j].Room+d[j].Member.User })
+	}
+	if d := cmp.Diff(want, gone); d != "" {
+		m.t.Fatalf("gone (-want +got):\n%s", d)
+	}
+}
