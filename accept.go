@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"bufio"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
@@ -164,19 +163,16 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, m *member) error
 	if s.pack != nil {
 		opts.CompressionMode = ws.CompressionNoContextTakeover
 	}
-	conn, err := ws.Accept(&hijacker{ResponseWriter: w, m: m}, r, &opts)
-	if err != nil {
+	t := taker{ResponseWriter: w, m: m}
+	if _, err := ws.Accept(&t, r, &opts); !t.taken {
 		return err
 	}
-	conn.SetReadLimit(int64(s.cfg.frameLimit()))
-	m.conn = conn
 	m.reader.user, m.reader.v1 = m.who.ID, m.v1
 	if w.Header().Get("Sec-WebSocket-Extensions") != "" {
 		m.enc = encDeflate
 	}
 	if !s.add(m) {
 		m.kill()
-		conn.CloseNow()
 		return ErrServerClosed
 	}
 	m.room.join(m)
@@ -184,43 +180,6 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, m *member) error
 	go m.serve() // ends with the connection; Shutdown and Close wait for it
 	return nil
 }
-
-// hijacker gives the library the member's side of the connection, with small
-// buffers, in place of net/http's.
-type hijacker struct {
-	http.ResponseWriter
-	m *member
-}
-
-// Hijack implements [http.Hijacker]. Bytes that net/http has read already belong
-// to the first frames.
-func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
-	if err != nil {
-		return nil, nil, err
-	}
-	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
-	h.m.attach(conn, early)
-	lib := libConn{conn, h.m}
-	return lib, bufio.NewReadWriter(bufio.NewReaderSize(lib, 64), bufio.NewWriterSize(lib, 160)), nil
-}
-
-// canHijack reports whether w, or what it wraps, is an [http.Hijacker].
-func canHijack(w http.ResponseWriter) bool {
-	for {
-		switch t := w.(type) {
-		case http.Hijacker:
-			return true
-		case interface{ Unwrap() http.ResponseWriter }:
-			w = t.Unwrap()
-		default:
-			return false
-		}
-	}
-}
-
-// Unwrap is for [http.ResponseController].
-func (h *hijacker) Unwrap() http.ResponseWriter { return h.ResponseWriter }
 
 // attach sets m up on conn.
 func (m *member) attach(conn net.Conn, early []byte) {

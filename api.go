@@ -95,7 +95,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, method string) bo
 	case s.closing.Load():
 		s.refuse(w, ErrServerClosed)
 	case !ok:
-		if o := r.Header.Get("Origin"); strings.HasSuffix(o, "://"+r.Host) {
+		if o := r.Header.Get("Origin"); strings.HasSuffix(o, "://"+r.Host) && !s.hinted.Swap(true) {
 			s.cfg.logger.Warn("chat: page refused for its scheme: behind a TLS proxy, name it in WithTrustedProxies", "origin", o)
 		}
 		s.refuse(w, &httpErr{http.StatusForbidden, codeForbidden, "pages of this origin may not connect"})

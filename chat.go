@@ -39,6 +39,7 @@ type Server struct {
 	rooms       sync.Map // name to *room; written under mu
 	closing     atomic.Bool
 	interrupted atomic.Bool
+	hinted      atomic.Bool            // logged that a page's scheme differs
 	name        atomic.Pointer[string] // of this server in Presence
 	bound       atomic.Pointer[bound]
 	stats       counters

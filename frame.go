@@ -14,6 +14,7 @@ const (
 	opBinary       = 0x2
 	opClose        = 0x8
 	opPing         = 0x9
+	opPong         = 0xa
 	finBit         = 0x80
 	rsv1Bit        = 0x40
 	rsvBits        = 0x70

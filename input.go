@@ -28,9 +28,9 @@ const (
 var errViolation = errors.New("chat: protocol violation")
 
 // input reads a client's frames. A whole unfragmented text frame, which is
-// nearly every one, goes to handle straight from the buffer it was read into.
-// Everything else (control frames, fragments, what is compressed, large or wrong)
-// is left to the library, which reads it from here as if it were alone on the
+// nearly every one, goes to handle straight from the buffer it was read into, and
+// a pong is a sign of life and nothing more. Everything else (other control
+// frames, fragments, what is compressed, large or wrong) is left to the library, which reads it from here as if it were alone on the
 // connection: the frames come out in order, since the library reads on only when
 // it is done with the last.
 //
@@ -63,23 +63,29 @@ func (in *input) unread() []byte { return in.buf[in.start:in.end] }
 
 // Read gives the library the next bytes that are for it.
 func (in *input) Read(p []byte) (int, error) {
-	for {
-		if in.pass > 0 {
-			return in.readPassed(p)
-		}
+	if err := in.await(); err != nil {
+		return 0, err
+	}
+	return in.readPassed(p)
+}
+
+// await handles frames until one comes that is for the library.
+func (in *input) await() error {
+	for in.pass == 0 {
 		if h, ok := parseFrameHeader(in.unread()); ok {
 			done, err := in.frame(h)
 			if err != nil {
-				return 0, err
+				return err
 			}
 			if done {
 				continue
 			}
 		}
 		if err := in.fill(); err != nil {
-			return 0, err
+			return err
 		}
 	}
+	return nil
 }
 
 // frame deals with the frame whose header is next. done is false if more of it
@@ -105,6 +111,15 @@ func (in *input) frame(h frameHeader) (done bool, err error) {
 		in.start += whole
 		in.heard.Store(int64(in.now()))
 		in.handle(text)
+		return true, nil
+	}
+	if h.opcode() == opPong && h.first&rsvBits == 0 {
+		if len(in.unread()) < whole {
+			return false, nil
+		}
+		in.start += whole
+		in.heard.Store(int64(in.now()))
+		in.charge(frameCost)
 		return true, nil
 	}
 	if !h.control() {

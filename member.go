@@ -28,7 +28,6 @@ type member struct {
 	account  *account
 	address  netip.Prefix
 	occupant *occupant
-	conn     *ws.Conn
 	in       input
 
 	reader
@@ -37,8 +36,9 @@ type member struct {
 	start    *start // what joining still has to do; nil once done
 
 	// Owned by the read loop.
-	cred   User // who, with the latest credentials
-	errors int  // in a row
+	conn   *ws.Conn // the library's; nil while it was not needed
+	cred   User     // who, with the latest credentials
+	errors int      // in a row
 
 	pinged time.Duration // when the last ping went out; owned by the timer
 
@@ -210,11 +210,7 @@ func (m *member) serve() {
 // readLoop reports whether the connection ended in good order.
 func (m *member) readLoop() (clean bool) {
 	for {
-		typ, r, err := m.conn.Reader(context.Background())
-		var text []byte
-		if err == nil {
-			text, err = io.ReadAll(r)
-		}
+		typ, text, err := m.readMessage()
 		switch {
 		case errors.Is(err, errViolation):
 			return true
@@ -236,6 +232,23 @@ func (m *member) readLoop() (clean bool) {
 	}
 }
 
+// readMessage reads the next message that is not handled on the way.
+func (m *member) readMessage() (ws.MessageType, []byte, error) {
+	if err := m.in.await(); err != nil {
+		return 0, nil, err
+	}
+	conn, err := m.library()
+	if err != nil {
+		return 0, nil, err
+	}
+	typ, r, err := conn.Reader(context.Background())
+	if err != nil {
+		return 0, nil, err
+	}
+	text, err := io.ReadAll(r)
+	return typ, text, err
+}
+
 // finish sees the last frames out, waits for the peer's close frame if it has not
 // come, and closes the connection.
 func (m *member) finish() {
@@ -255,7 +268,9 @@ func (m *member) finish() {
 		io.Copy(io.Discard, struct{ io.Reader }{m.wire.conn})
 	}
 	m.kill()
-	m.conn.CloseNow()
+	if m.conn != nil {
+		m.conn.CloseNow()
+	}
 	m.in.release()
 }
 

@@ -62,7 +62,7 @@ func (l *memoryLog) Watch(ctx context.Context, sink Sink, room string) error {
 	}
 	r := l.makeLocked(sh, room)
 	if !slices.Contains(r.watchers, s) {
-		r.watchers = append(slices.Clip(r.watchers), s)
+		r.watchers = append(r.watchers, s)
 	}
 	l.usedLocked(sh, r)
 	return nil

@@ -32,6 +32,7 @@ func TestMemoryLogCloseWaits(t *testing.T) {
 	}}
 	l.Open(bg, s)
 	l.Watch(bg, s, "r")
+	late := l.sinks[s]
 	go l.Append(bg, "r", Event{Type: TypeMessage})
 	<-begun
 	closed := make(chan bool)
@@ -51,6 +52,7 @@ func TestMemoryLogCloseWaits(t *testing.T) {
 	}
 	close(end)
 	<-closed
+	late.push("r", "", &Event{}) // of an Append that began before Close
 	if n := s.n.Load(); n != 1 {
 		t.Errorf("%d pushes, want 1", n)
 	}

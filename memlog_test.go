@@ -216,9 +216,13 @@ func TestMemoryLogBoundsIdleRooms(t *testing.T) {
 	put("watched")
 	old := epochOf(t, l, "watched")
 	const rooms = 300 // of 512 KiB each
+	put("read")
 	for i := range rooms {
 		put(fmt.Sprint("r", i))
 		checkAccounts(t, l)
+		if p, _ := l.Read(bg, "read", Range{Limit: 1}); len(p.Events) == 0 {
+			t.Fatal("a room was forgotten although it was used last")
+		}
 	}
 	held := 0
 	for i := range rooms {
@@ -228,7 +232,7 @@ func TestMemoryLogBoundsIdleRooms(t *testing.T) {
 		}
 		held += len(p.Events)
 	}
-	if want := maxIdle/len(text) - 1; held != want {
+	if want := maxIdle/len(text) - 2; held != want {
 		t.Errorf("%d idle rooms are held, want %d", held, want)
 	}
 	if epochOf(t, l, "watched") != old {
@@ -264,6 +268,15 @@ func TestMemoryLogLeavesNothing(t *testing.T) {
 	if n := stateOf(l); n != 0 {
 		t.Errorf("%d rooms are left", n)
 	}
+	if err := l.Open(bg, s); err != nil {
+		t.Fatal(err)
+	}
+	l.Watch(bg, s, "r")
+	l.Watch(bg, s, "r")
+	if say(t, l, "r", ""); len(s.pushes) != 1 {
+		t.Errorf("a room watched twice gave %d pushes", len(s.pushes))
+	}
+	l.Close(s)
 	if err := l.Watch(bg, s, "r"); err == nil {
 		t.Error("a closed sink can watch")
 	}

@@ -21,7 +21,7 @@ type memoryRoom struct {
 	oldIDs map[memoryID]memoryEntry // in the idWindow before
 	turned time.Duration
 
-	watchers []*memorySink // replaced, never changed: read without the lock
+	watchers []*memorySink // what is in it never changes: read without the lock
 	users    map[string]*memoryUser
 	roster   []*memoryUser // users by name
 

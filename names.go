@@ -21,11 +21,12 @@ const (
 // normal form KC (UAX #15) without white space around it, which may be empty. It
 // refuses what is not UTF-8; what is longer than 64 runes; control, format
 // (bidirectional overrides, zero-width and tag characters), unassigned,
-// private-use and blank characters but the space; more than four combining marks
-// in a row; and letters of Latin, Greek, Cyrillic or other scripts mixed in ways
-// that no language does, which is how one name is made to look like another
-// (UTS #39, section 5.1). Names need not be unique: the user's id tells users
-// apart.
+// private-use and blank characters but the space; combining marks that have
+// nothing to stand on, do not show, or are more than four in a row; and letters
+// of Latin, Greek, Cyrillic or other scripts mixed in ways that no language does,
+// which is how one name is made to look like another (UTS #39, section 5.1).
+// Names need not be unique, and letters of one script may look alike: the user's
+// id tells users apart.
 func CheckUsername(name string) (string, error) {
 	if !utf8.ValidString(name) {
 		return "", fmt.Errorf("%w: the username is not UTF-8", ErrBadName)
@@ -61,16 +62,21 @@ func checkName(what, s string) (string, error) {
 		return "", tooLong(what)
 	}
 	s = norm.NFKC.String(s)
-	marks, runes := 0, 0
+	marks, runes, last := 0, 0, ' '
 	var scripts scriptSet
-	for _, r := range s {
+	for i, r := range s {
 		if runes++; runes > maxName {
 			return "", tooLong(what)
 		}
+		before := last
+		last = r
 		switch {
 		case unicode.Is(unicode.M, r):
-			if marks++; marks > maxMarks {
-				return "", fmt.Errorf("%w: the %s has too many combining marks", ErrBadName, what)
+			if marks++; marks > maxMarks || before == ' ' {
+				return "", fmt.Errorf("%w: the %s has too many combining marks, or some on nothing", ErrBadName, what)
+			}
+			if hidden(before, r, s[i+utf8.RuneLen(r):]) {
+				return "", fmt.Errorf("%w: the %s has characters that do not show", ErrBadName, what)
 			}
 			continue
 		case r != ' ' && !unicode.IsGraphic(r), unicode.Is(unicode.Zs, r) && r != ' ', blank[r]:
@@ -91,16 +97,26 @@ func tooLong(what string) error {
 	return fmt.Errorf("%w: the %s is longer than %d characters", ErrBadName, what, maxName)
 }
 
+// hidden reports whether the mark r, between before and after, does not show. The
+// selectors of a symbol's form, as emoji have them, do.
+func hidden(before, r rune, after string) bool {
+	if r == '\ufe0e' || r == '\ufe0f' {
+		return !unicode.In(before, unicode.So, unicode.Sm) && !strings.HasPrefix(after, "\u20e3")
+	}
+	return unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+}
+
 // blank are characters that Unicode calls letters or symbols but that show
 // nothing, and the replacement character, which stands for a lost one.
 var blank = map[rune]bool{
 	'\u115f': true, '\u1160': true, '\u3164': true, '\uffa0': true, // Hangul fillers
-	'\u2800': true, // Braille pattern blank
+	'\u2800': true, '\U0001d159': true, // Braille pattern blank, null notehead
 	'\ufffd': true, '\ufffc': true,
 }
 
-// scriptSet is a set of scripts.
-type scriptSet uint16
+// scriptSet is a set of scripts. Beside those with names it has a bit for each
+// entry of livingScripts.
+type scriptSet uint64
 
 const (
 	latin scriptSet = 1 << iota
@@ -111,10 +127,9 @@ const (
 	hangul
 	bopomofo
 	armenian
-	hebrew
-	arabic
 	cherokee
-	otherScript
+	otherScript // one that next to nobody writes today
+	firstLiving
 )
 
 var scriptTables = []struct {
@@ -124,8 +139,16 @@ var scriptTables = []struct {
 	{unicode.Latin, latin}, {unicode.Greek, greek}, {unicode.Cyrillic, cyrillic},
 	{unicode.Han, han}, {unicode.Hiragana, kana}, {unicode.Katakana, kana},
 	{unicode.Hangul, hangul}, {unicode.Bopomofo, bopomofo}, {unicode.Armenian, armenian},
-	{unicode.Hebrew, hebrew}, {unicode.Arabic, arabic}, {unicode.Cherokee, cherokee},
-	{unicode.Common, 0}, {unicode.Inherited, 0},
+	{unicode.Cherokee, cherokee}, {unicode.Common, 0}, {unicode.Inherited, 0},
+}
+
+// livingScripts are the other scripts in wide use (UAX #31, table 5). None of
+// them is taken for Latin.
+var livingScripts = []*unicode.RangeTable{
+	unicode.Arabic, unicode.Hebrew, unicode.Devanagari, unicode.Bengali, unicode.Gurmukhi,
+	unicode.Gujarati, unicode.Oriya, unicode.Tamil, unicode.Telugu, unicode.Kannada,
+	unicode.Malayalam, unicode.Sinhala, unicode.Thai, unicode.Lao, unicode.Tibetan,
+	unicode.Myanmar, unicode.Georgian, unicode.Ethiopic, unicode.Khmer, unicode.Thaana,
 }
 
 func scriptOf(r rune) scriptSet {
@@ -135,6 +158,11 @@ func scriptOf(r rune) scriptSet {
 	for _, s := range scriptTables {
 		if unicode.Is(s.table, r) {
 			return s.set
+		}
+	}
+	for i, table := range livingScripts {
+		if unicode.Is(table, r) {
+			return firstLiving << i
 		}
 	}
 	return otherScript
@@ -150,7 +178,7 @@ func (s scriptSet) mixed() bool {
 		}
 	}
 	rest := s &^ latin
-	if s&latin != 0 && rest&(greek|cyrillic|armenian|cherokee) != 0 {
+	if s&latin != 0 && rest&(greek|cyrillic|armenian|cherokee|otherScript) != 0 {
 		return true
 	}
 	return rest&(rest-1) != 0

@@ -70,8 +70,8 @@ func (p *originPattern) matches(o *originPattern) bool {
 	if !p.wild {
 		return p.host == o.host
 	}
-	_, rest, ok := strings.Cut(o.host, ".")
-	return ok && rest == p.host
+	label, rest, ok := strings.Cut(o.host, ".")
+	return ok && label != "" && rest == p.host
 }
 
 // checkOrigin reports whether the request may come from where it does. A browser
