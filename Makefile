@@ -21,7 +21,9 @@ test-go:
 	done
 
 test-browser:
-	cd examples/basic/e2e && npm ci --no-audit --no-fund && npm test
+	@set -e; for d in examples/basic/e2e interop; do \
+		echo "== $$d"; (cd $$d && npm ci --no-audit --no-fund && npm test); \
+	done
 
 lint:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w"; exit 1; }
