@@ -141,6 +141,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, m
 	room.mu.Lock()
 	m.occupant.news = m.occupant.news || first
 	room.mu.Unlock()
+	room.catchUp(ctx, h.since)
 	m.start = &start{since: h.since}
 	if err := s.accept(w, r, m); err != nil {
 		// The library, or net/http, has answered or the connection is lost.
@@ -255,7 +256,7 @@ func newSession() string {
 
 func isSession(s string) bool {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	return err == nil && len(b) == 24
+	return err == nil && len(b) == 24 && len(s) == 32 // the decoder skips line ends
 }
 
 func anonymousID(session string) string {

@@ -30,6 +30,20 @@ func (r *room) join(m *member) {
 	}
 }
 
+// catchUp reads the log if since is beyond what this server has of the room: who
+// comes from another server may be ahead of it.
+func (r *room) catchUp(ctx context.Context, since Position) {
+	for {
+		at := r.position()
+		if since.Epoch != at.Epoch || since.Offset <= at.Offset {
+			return
+		}
+		if done, err := r.healOnce(ctx); done || err != nil {
+			return
+		}
+	}
+}
+
 // leave undoes join and occupy. clean says that the client meant to go.
 func (r *room) leave(m *member, clean bool) {
 	r.mu.Lock()

@@ -43,9 +43,12 @@ func (s *Server) page(ctx context.Context, room, user string, q query) (Page, er
 		if err != nil {
 			return Page{}, s.unavailable(err)
 		}
+		if q.hasBefore && q.before == 0 {
+			p.More = false // nothing is older
+		}
 		page = p
 		if q.limit <= 0 {
-			page.Events = nil
+			page.Events, page.More = nil, p.More || len(p.Events) > 0
 			return page, nil
 		}
 		full := false

@@ -67,10 +67,12 @@ func inBubble(t *testing.T, f func(*bubble), opts ...chat.Option) {
 		b.http.Transport = transport
 		hs := &http.Server{Handler: b}
 		go hs.Serve(b.l)
+		defer func() { // if f ends the test, too
+			b.Close()
+			hs.Close()
+			transport.CloseIdleConnections()
+		}()
 		f(b)
-		b.Close()
-		hs.Close()
-		transport.CloseIdleConnections()
 	})
 }
 
