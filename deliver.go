@@ -95,7 +95,8 @@ func (r *room) round() {
 		if r.joins != joins {
 			return // who has come meanwhile may need what is held
 		}
-		r.stream.trim(r.srv.cfg.resume, r.srv.cfg.maxLag)
+		grown := int(r.stream.next() - v.next()) // what nobody has had yet
+		r.stream.trim(max(r.srv.cfg.resume, grown), r.srv.cfg.maxLag)
 	}
 }
 

@@ -25,7 +25,7 @@ func (s *Server) Push(name, epoch string, e Event) {
 	case r == nil:
 	case e.Offset == 0:
 		r.notify(e)
-	default:
+	case !s.local: // what this server alone appends, it has applied
 		r.apply(epoch, e)
 	}
 }

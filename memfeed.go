@@ -20,9 +20,13 @@ const sinkClosed = 1 << 32
 // push calls Push unless the sink is closed. A lock would not do instead: a Push
 // may come back here, through what it makes the server do.
 func (s *memorySink) push(room, epoch string, e *Event) {
+	defer s.pushed()
 	if s.calls.Add(1) < sinkClosed {
 		s.Push(room, epoch, *e)
 	}
+}
+
+func (s *memorySink) pushed() {
 	if s.calls.Add(-1) == sinkClosed {
 		select {
 		case s.ended <- struct{}{}:

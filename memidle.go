@@ -21,8 +21,6 @@ type idleRooms struct {
 	bytes int
 }
 
-func (i *idleRooms) init() { i.rooms.Init() }
-
 // idleRoom is a room's place among the idle rooms. The shard's lock guards it,
 // and for the fields after elem idleRooms.mu beside it.
 type idleRoom struct {

@@ -74,7 +74,6 @@ func newMemoryLog(history, bytes int, forget time.Duration) *memoryLog {
 	for i := range l.shards {
 		l.shards[i].rooms = map[string]*memoryRoom{}
 	}
-	l.idle.init()
 	return l
 }
 

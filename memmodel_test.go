@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sort"
 	"testing"
 	"time"
 
@@ -265,84 +264,4 @@ func (m *logModel) watch(name string, r *modelRoom) {
 		r.watched[i] = true
 	}
 	m.settle(r)
-}
-
-func (m *logModel) presence(name string, r *modelRoom) {
-	server, user := fmt.Sprint("s", m.next(3)), fmt.Sprint("u", m.next(3))
-	if m.next(3) == 0 {
-		on := r.users[user]
-		_, here := on[server]
-		last, err := m.log.Leave(bg, server, name, user)
-		if want := here && len(on) == 1; err != nil || last != want {
-			m.t.Fatalf("Leave says %t, want %t, %v", last, want, err)
-		}
-		if delete(on, server); len(on) == 0 {
-			delete(r.users, user)
-		}
-		if last {
-			m.settle(r)
-		}
-		return
-	}
-	e := Member{user, fmt.Sprint("n", m.next(3)), 1 + m.next(3)}
-	first, err := m.log.Enter(bg, server, name, e)
-	if want := len(r.users[user]) == 0; err != nil || first != want {
-		m.t.Fatalf("Enter says %t, want %t, %v", first, want, err)
-	}
-	at, _ := m.log.Positions(bg, []string{name})
-	m.incarnate(name, r, at[0].Epoch)
-	if first {
-		r.users[user] = map[string]Member{}
-	}
-	r.users[user][server] = e
-	for s, old := range r.users[user] {
-		old.Username = e.Username
-		r.users[user][s] = old
-	}
-	if _, ok := m.servers[server]; !ok {
-		m.servers[server] = time.Now().Add(firstTTL)
-	}
-	m.settle(r)
-}
-
-func (m *logModel) beat() {
-	server, ttl := fmt.Sprint("s", m.next(3)), time.Duration(m.next(100))*time.Minute
-	held, gone, err := m.log.Beat(bg, server, ttl)
-	now := time.Now()
-	_, removed := m.removed[server]
-	if err != nil || held == removed {
-		m.t.Fatalf("Beat says held %t, removed %t, %v", held, removed, err)
-	}
-	if held {
-		m.servers[server] = now.Add(ttl)
-	}
-	var want []Departure
-	for s, end := range m.servers {
-		if end.After(now) || held && s == server {
-			continue
-		}
-		delete(m.servers, s)
-		m.removed[s] = now
-		for name, r := range m.rooms {
-			for user, on := range r.users {
-				last, here := on[s]
-				if delete(on, s); here && len(on) == 0 {
-					delete(r.users, user)
-					want = append(want, Departure{name, Member{user, last.Username, 0}})
-					m.settle(r)
-				}
-			}
-		}
-	}
-	for s, at := range m.removed {
-		if now.Sub(at) >= graveTTL {
-			delete(m.removed, s)
-		}
-	}
-	for _, d := range [][]Departure{want, gone} {
-		sort.Slice(d, func(i, j int) bool { return d[i].Room+d[i].Member.User < d[j].Room+d[j].Member.User })
-	}
-	if d := cmp.Diff(want, gone); d != "" {
-		m.t.Fatalf("gone (-want +got):\n%s", d)
-	}
 }

@@ -129,7 +129,6 @@ func notice(event string, m Member) Event {
 // A crowd gathers who came and went in a room too large to tell of each.
 type crowd struct {
 	joined, left map[string]string // user to name
-	names        int
 }
 
 const (

@@ -25,17 +25,28 @@ func (s *Server) append(ctx context.Context, name string, r *room, e Event) (Eve
 	if err := s.filter(&e); err != nil {
 		return e, err
 	}
-	stored, epoch, dup, err := s.log.Append(ctx, name, e)
-	if err != nil {
-		return e, s.unavailable(err)
+	ordered := s.local && r != nil
+	if ordered {
+		r.order.Lock()
 	}
-	if dup {
+	stored, epoch, dup, err := s.log.Append(ctx, name, e)
+	grew := err == nil && !dup && ordered && r.take(epoch, stored)
+	if ordered {
+		r.order.Unlock()
+	}
+	switch {
+	case err != nil:
+		return e, s.unavailable(err)
+	case dup:
 		return stored, nil
+	case grew:
+		r.wake()
+	case !ordered:
+		if r = s.room(name); r != nil { // perhaps opened meanwhile
+			r.apply(epoch, stored)
+		}
 	}
 	s.stats.messages.Add(1)
-	if r != nil {
-		r.apply(epoch, stored)
-	}
 	return stored, nil
 }
 

@@ -22,21 +22,25 @@ type room struct {
 	refs int // guarded by Server.mu
 
 	// Whoever publishes appends under mu, and wakes after unlocking.
-	mu        sync.Mutex
-	ready     bool // open has loaded the room
-	epoch     string
-	last      Event            // the newest entry in the stream; its Offset is the room's
-	stash     map[uint64]Event // entries that came before their turn, at most stashSize
-	healing   bool             // a goroutine is reading what is missing
-	stream    stream
-	members   []*member
-	conns     int    // members, and those about to be
-	joins     uint64 // members there ever were
-	shared    bool   // a round is reading members: copy before changing what it sees
-	followers int
-	grown     chan struct{} // closed when the stream grows; nil if nobody waits
-	users     map[string]*occupant
-	crowd     *crowd
+	mu      sync.Mutex
+	ready   bool // open has loaded the room
+	epoch   string
+	last    Event            // the newest entry in the stream; its Offset is the room's
+	stash   map[uint64]Event // entries that came before their turn, at most stashSize
+	missed  bool             // the stash had no place while the room was opened
+	healing bool             // a goroutine is reading what is missing
+	stream  stream
+	members []*member
+	conns   int           // members, and those about to be
+	joins   uint64        // members there ever were
+	shared  bool          // a round is reading members: copy before changing what it sees
+	grown   chan struct{} // closed when the stream grows; nil if nobody waits
+	users   map[string]*occupant
+	crowd   *crowd
+
+	// order holds whoever appends to a log of this server alone until the entry is
+	// in the stream, so that entries come in order. It is taken before mu.
+	order sync.Mutex
 
 	next  atomic.Uint64 // the stream's end, for drain
 	state atomic.Int32  // of delivery: idle, running or again
@@ -121,6 +125,9 @@ func (r *room) open(ctx context.Context) error {
 	r.loadLocked(page)
 	r.ready = true
 	r.unstashLocked()
+	if r.missed || len(r.stash) > 0 {
+		r.healLocked(0)
+	}
 	return nil
 }
 
@@ -167,8 +174,15 @@ func (r *room) putObjectLocked(object []byte, offset uint64, who *audience) {
 // apply takes an entry of the log, from wherever it comes, and appends it if it
 // is next in line. Entries come in any order and more than once.
 func (r *room) apply(epoch string, e Event) {
+	if r.take(epoch, e) {
+		r.wake()
+	}
+}
+
+// take is apply without waking; it reports whether the stream has grown.
+func (r *room) take(epoch string, e Event) (grew bool) {
 	r.mu.Lock()
-	grew := false
+	defer r.mu.Unlock()
 	switch {
 	case !r.ready:
 		r.stashLocked(e)
@@ -186,10 +200,7 @@ func (r *room) apply(epoch string, e Event) {
 		r.stashLocked(e)
 		r.healLocked(healDelay)
 	}
-	r.mu.Unlock()
-	if grew {
-		r.wake()
-	}
+	return grew
 }
 
 func (r *room) appendLocked(e *Event) {
@@ -199,7 +210,8 @@ func (r *room) appendLocked(e *Event) {
 
 func (r *room) stashLocked(e Event) {
 	if e.Type == "" || len(r.stash) >= stashSize {
-		return // reading the log brings it
+		r.missed = true // reading the log brings it
+		return
 	}
 	if r.stash == nil {
 		r.stash = map[uint64]Event{}

@@ -1,0 +1,153 @@
+package chattest
+
+import (
+	"context"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// broken is a memory log with some methods replaced: what defects are made of.
+type broken struct {
+	chat.Log
+	append    func(chat.Log, context.Context, string, chat.Event) (chat.Event, string, bool, error)
+	read      func(*chat.Page, chat.Range)
+	readRange func(*chat.Range)
+	room      func(string) string
+	renew     func(seen, now string) string
+	watch     func(chat.Sink) chat.Sink
+	unwatch   func()
+	signal    func(*chat.Event) bool
+	enter     func(*chat.Member, *bool)
+	server    func(string) string
+	members   func([]chat.Member, int) ([]chat.Member, int)
+	rooms     func(map[string]int)
+	beat      func(*bool, *[]chat.Departure)
+	ctx       func(context.Context) context.Context
+}
+
+func (b *broken) name(room string) string {
+	if b.room != nil {
+		return b.room(room)
+	}
+	return room
+}
+
+func (b *broken) within(ctx context.Context) context.Context {
+	if b.ctx != nil {
+		return b.ctx(ctx)
+	}
+	return ctx
+}
+
+func (b *broken) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+	if b.append != nil {
+		return b.append(b.Log, ctx, room, e)
+	}
+	return b.Log.Append(b.within(ctx), b.name(room), e)
+}
+
+func (b *broken) Read(ctx context.Context, room string, r chat.Range) (chat.Page, error) {
+	asked := r
+	if b.readRange != nil {
+		b.readRange(&r)
+	}
+	p, err := b.Log.Read(b.within(ctx), b.name(room), r)
+	if b.read != nil {
+		b.read(&p, asked)
+	}
+	return p, err
+}
+
+func (b *broken) Renew(ctx context.Context, room, seen string) (string, error) {
+	if b.renew != nil {
+		at, err := b.Log.Positions(ctx, []string{room})
+		if err != nil {
+			return "", err
+		}
+		seen = b.renew(seen, at[0].Epoch)
+	}
+	return b.Log.Renew(ctx, room, seen)
+}
+
+func (b *broken) Watch(ctx context.Context, s chat.Sink, room string) error {
+	if b.watch != nil && b.watch(s) == nil {
+		return nil
+	}
+	return b.Log.Watch(ctx, s, b.name(room))
+}
+
+func (b *broken) Unwatch(s chat.Sink, room string) {
+	if b.unwatch == nil {
+		b.Log.Unwatch(s, room)
+	}
+}
+
+func (b *broken) Signal(ctx context.Context, room string, e chat.Event) error {
+	if b.signal != nil && !b.signal(&e) {
+		return nil
+	}
+	return b.Log.Signal(ctx, b.name(room), e)
+}
+
+func (b *broken) Enter(ctx context.Context, server, room string, m chat.Member) (bool, error) {
+	if b.server != nil {
+		server = b.server(server)
+	}
+	first, err := b.Log.Enter(b.within(ctx), server, b.name(room), m)
+	if b.enter != nil {
+		b.enter(&m, &first)
+	}
+	return first, err
+}
+
+func (b *broken) Leave(ctx context.Context, server, room, user string) (bool, error) {
+	if b.server != nil {
+		server = b.server(server)
+	}
+	return b.Log.Leave(b.within(ctx), server, b.name(room), user)
+}
+
+func (b *broken) Members(ctx context.Context, room string, limit int) ([]chat.Member, int, error) {
+	m, total, err := b.Log.Members(ctx, b.name(room), limit)
+	if b.members != nil {
+		m, total = b.members(m, total)
+	}
+	return m, total, err
+}
+
+func (b *broken) Rooms(ctx context.Context) (map[string]int, error) {
+	rooms, err := b.Log.Rooms(ctx)
+	if b.rooms != nil {
+		b.rooms(rooms)
+	}
+	return rooms, err
+}
+
+func (b *broken) Beat(ctx context.Context, server string, ttl time.Duration) (bool, []chat.Departure, error) {
+	held, gone, err := b.Log.Beat(ctx, server, ttl)
+	if b.beat != nil {
+		b.beat(&held, &gone)
+	}
+	return held, gone, err
+}
+
+// lateSink has pushes wait in a queue that Close does not see to.
+type lateSink struct{ chat.Sink }
+
+func (s lateSink) Push(room, epoch string, e chat.Event) {
+	go func() {
+		time.Sleep(20 * time.Millisecond)
+		s.Sink.Push(room, epoch, e)
+	}()
+}
+
+// lateLog pushes late.
+type lateLog struct{ chat.Log }
+
+func (l lateLog) Open(ctx context.Context, s chat.Sink) error { return l.Log.Open(ctx, lateSink{s}) }
+func (l lateLog) Watch(ctx context.Context, s chat.Sink, room string) error {
+	return l.Log.Watch(ctx, lateSink{s}, room)
+}
+func (l lateLog) Unwatch(s chat.Sink, room string) { l.Log.Unwatch(lateSink{s}, room) }
+func (l lateLog) Close(s chat.Sink) error          { return l.Log.Close(lateSink{s}) }

@@ -1,0 +1,254 @@
+package chattest
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// The logs in this file are wrong in one way each, and the suite has to see it.
+
+type appended struct {
+	e     chat.Event
+	epoch string
+	dup   bool
+}
+
+// defects are the ways to be wrong, and the subtest that sees each.
+var defects = []struct {
+	name, seen string
+	open       func() func() chat.Log
+}{
+	{"forgets ids", "Repeated", wrap(&broken{append: func(l chat.Log, ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+		id := e.ID
+		e.ID = ""
+		e, epoch, dup, err := l.Append(ctx, room, e)
+		e.ID = id
+		return e, epoch, dup, err
+	}})},
+	{"forgets whose ids", "RepeatedNot", wrap(&broken{append: func(l chat.Log, ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+		user := e.User
+		e.User = ""
+		e, epoch, dup, err := l.Append(ctx, room, e)
+		e.User = user
+		return e, epoch, dup, err
+	}})},
+	{"joins user and id", "RepeatedNot", func() func() chat.Log {
+		var mu sync.Mutex
+		ids := map[string]appended{}
+		l := &broken{Log: chat.NewMemoryLog(0), append: func(l chat.Log, ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			key := room + "/" + e.User + ":" + e.ID
+			if a, ok := ids[key]; ok && e.ID != "" {
+				return a.e, a.epoch, true, nil
+			}
+			stored, epoch, dup, err := l.Append(ctx, room, e)
+			ids[key] = appended{stored, epoch, dup}
+			return stored, epoch, dup, err
+		}}
+		return func() chat.Log { return l }
+	}},
+	{"compares ids and appends apart", "RepeatedAtOnce", func() func() chat.Log {
+		var mu sync.Mutex
+		ids := map[string]appended{}
+		l := &broken{Log: chat.NewMemoryLog(0), append: func(l chat.Log, ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+			mu.Lock()
+			a, ok := ids[room+"\xff"+e.User+"\xff"+e.ID]
+			mu.Unlock()
+			if ok && e.ID != "" {
+				return a.e, a.epoch, true, nil
+			}
+			key := room + "\xff" + e.User + "\xff" + e.ID
+			time.Sleep(time.Millisecond)
+			id := e.ID
+			e.ID = ""
+			stored, epoch, _, err := l.Append(ctx, room, e)
+			stored.ID = id
+			mu.Lock()
+			defer mu.Unlock()
+			ids[key] = appended{stored, epoch, false}
+			return stored, epoch, false, err
+		}}
+		return func() chat.Log { return l }
+	}},
+	{"answers a repetition with itself", "Repeated", wrap(&broken{append: func(l chat.Log, ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+		stored, epoch, dup, err := l.Append(ctx, room, e)
+		if dup {
+			e.Offset, e.Time = stored.Offset, stored.Time
+			stored = e
+		}
+		return stored, epoch, dup, err
+	}})},
+	{"leaves holes", "Dense", wrap(&broken{append: func(l chat.Log, ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+		stored, epoch, dup, err := l.Append(ctx, room, e)
+		if stored.Offset%10 == 9 {
+			l.Append(ctx, room, chat.Event{Type: chat.TypeMessage})
+		}
+		return stored, epoch, dup, err
+	}})},
+	{"keeps too little", "Kept", func() func() chat.Log {
+		l := chat.NewMemoryLog(kept - 1)
+		return func() chat.Log { return l }
+	}},
+	{"has a log a server", "Empty", func() func() chat.Log { return func() chat.Log { return chat.NewMemoryLog(0) } }},
+	{"has a log a server", "Dense", func() func() chat.Log { return func() chat.Log { return chat.NewMemoryLog(0) } }},
+	{"never has more", "Ranges", wrap(&broken{read: func(p *chat.Page, _ chat.Range) { p.More = false }})},
+	{"has more for a full page", "Ranges", wrap(&broken{read: func(p *chat.Page, r chat.Range) { p.More = r.Limit > 0 && len(p.Events) == r.Limit }})},
+	{"has everything from 1", "Kept", wrap(&broken{read: func(p *chat.Page, _ chat.Range) { p.First = 1 }})},
+	{"has nothing first", "Empty", wrap(&broken{read: func(p *chat.Page, _ chat.Range) {
+		if len(p.Events) == 0 {
+			p.First = 0
+		}
+	}})},
+	{"reads after From", "Ranges", wrap(&broken{readRange: func(r *chat.Range) {
+		if r.From > 0 {
+			r.From++
+		}
+	}})},
+	{"reads up to Before", "Ranges", wrap(&broken{readRange: func(r *chat.Range) {
+		if r.Before > 0 {
+			r.Before++
+		}
+	}})},
+	{"takes no limit for all", "Ranges", wrap(&broken{readRange: func(r *chat.Range) {
+		if r.Limit <= 0 {
+			r.Limit = 1000
+		}
+	}})},
+	{"reads newest first", "Ranges", wrap(&broken{read: func(p *chat.Page, r chat.Range) {
+		if r.From == 0 {
+			slices.Reverse(p.Events)
+		}
+	}})},
+	{"loses who a private message is to", "Fields", wrap(&broken{read: func(p *chat.Page, _ chat.Range) {
+		for i := range p.Events {
+			p.Events[i].ToUsername = ""
+		}
+	}})},
+	{"ends texts at NUL", "Fields", wrap(&broken{read: func(p *chat.Page, _ chat.Range) {
+		for i := range p.Events {
+			p.Events[i].Message, _, _ = strings.Cut(p.Events[i].Message, "\x00")
+		}
+	}})},
+	{"has local times", "Time", wrap(&broken{read: func(p *chat.Page, _ chat.Range) {
+		for i := range p.Events {
+			p.Events[i].Time = p.Events[i].Time.In(time.FixedZone("x", 3600))
+		}
+	}})},
+	{"has times with microseconds", "Time", wrap(&broken{read: func(p *chat.Page, _ chat.Range) {
+		for i := range p.Events {
+			p.Events[i].Time = p.Events[i].Time.Add(time.Microsecond)
+		}
+	}})},
+	{"ignores case", "Names", wrap(&broken{room: strings.ToLower})},
+	{"ignores spaces", "Names", wrap(&broken{room: strings.TrimSpace})},
+	{"ignores case", "PresenceNames", wrap(&broken{room: strings.ToLower})},
+	{"renews always", "Renew", wrap(&broken{renew: func(_, now string) string { return now }})},
+	{"renews always", "RenewAtOnce", wrap(&broken{renew: func(_, now string) string { return now }})},
+	{"renews never", "Renew", wrap(&broken{renew: func(seen, _ string) string { return "x" + seen }})},
+	{"announces nothing", "Announce", wrap(&broken{watch: func(chat.Sink) chat.Sink { return nil }})},
+	{"announces to one server", "Announce", func() func() chat.Log {
+		var mu sync.Mutex
+		n := 0
+		l := &broken{Log: chat.NewMemoryLog(0), watch: func(s chat.Sink) chat.Sink {
+			mu.Lock()
+			defer mu.Unlock()
+			if n++; n%3 == 2 {
+				return nil
+			}
+			return s
+		}}
+		return func() chat.Log { return l }
+	}},
+	{"loses signals", "Signal", wrap(&broken{signal: func(*chat.Event) bool { return false }})},
+	{"keeps the text out of signals", "Signal", wrap(&broken{signal: func(e *chat.Event) bool {
+		e.Message = ""
+		return true
+	}})},
+	{"watches for ever", "Unwatch", wrap(&broken{unwatch: func() {}})},
+	{"pushes after Close", "Close", func() func() chat.Log {
+		l := lateLog{chat.NewMemoryLog(0)}
+		return func() chat.Log { return l }
+	}},
+	{"is always first", "Enter", wrap(&broken{enter: func(_ *chat.Member, first *bool) { *first = true }})},
+	{"is never first", "EnterAtOnce", wrap(&broken{enter: func(_ *chat.Member, first *bool) { *first = false }})},
+	{"takes servers for one", "Enter", wrap(&broken{server: func(string) string { return "one" }})},
+	{"counts servers, not connections", "Members", wrap(&broken{members: func(m []chat.Member, total int) ([]chat.Member, int) {
+		for i := range m {
+			m[i].Connections = 1
+		}
+		return m, total
+	}})},
+	{"counts only what it lists", "Members", wrap(&broken{members: func(m []chat.Member, _ int) ([]chat.Member, int) { return m, len(m) }})},
+	{"lists nobody", "Rooms", wrap(&broken{rooms: func(r map[string]int) { clear(r) }})},
+	{"lists empty rooms", "Enter", func() func() chat.Log {
+		var mu sync.Mutex
+		seen := map[string]bool{}
+		l := &broken{Log: chat.NewMemoryLog(0), room: func(room string) string {
+			mu.Lock()
+			defer mu.Unlock()
+			seen[room] = true
+			return room
+		}, rooms: func(r map[string]int) {
+			mu.Lock()
+			defer mu.Unlock()
+			for room := range seen {
+				r[room] += 0
+			}
+		}}
+		return func() chat.Log { return l }
+	}},
+	{"never buries", "Beat", wrap(&broken{beat: func(_ *bool, gone *[]chat.Departure) { *gone = nil }})},
+	{"holds for ever", "Beat", wrap(&broken{beat: func(held *bool, _ *[]chat.Departure) { *held = true }})},
+	{"holds nobody", "Return", wrap(&broken{beat: func(held *bool, _ *[]chat.Departure) { *held = false }})},
+	{"names the departed twice", "BeatAtOnce", wrap(&broken{beat: func(_ *bool, gone *[]chat.Departure) { *gone = append(*gone, *gone...) }})},
+	{"ignores contexts", "Context", wrap(&broken{ctx: context.WithoutCancel})},
+}
+
+func wrap(b *broken) func() func() chat.Log {
+	return func() func() chat.Log {
+		b.Log = chat.NewMemoryLog(0)
+		return func() chat.Log { return b }
+	}
+}
+
+const defectVar = "CHATTEST_DEFECT"
+
+// TestDefects runs the suite over every broken log, in a process of its own.
+func TestDefects(t *testing.T) {
+	for _, d := range defects {
+		t.Run(d.seen+"/"+d.name, func(t *testing.T) {
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestDefect$/^"+d.seen+"$", "-test.v", "-test.timeout=60s")
+			cmd.Env = append(os.Environ(), defectVar+"="+d.name)
+			out, err := cmd.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), "--- FAIL: TestDefect/"+d.seen+" ") || strings.Contains(string(out), "panic:") {
+				t.Errorf("a log that %s passes %s: %v\n%s", d.name, d.seen, err, out)
+			}
+		})
+	}
+}
+
+// TestDefect is what TestDefects runs.
+func TestDefect(t *testing.T) {
+	name := os.Getenv(defectVar)
+	if name == "" {
+		t.Skip("run by TestDefects")
+	}
+	patience = time.Second
+	for _, d := range defects {
+		if d.name == name {
+			open := d.open()
+			TestLog(t, func(*testing.T) chat.Log { return open() })
+			return
+		}
+	}
+	t.Skip("no such defect")
+}

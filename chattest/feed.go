@@ -1,0 +1,219 @@
+package chattest
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// announced appends to room until all sinks learn of that: an announcement may be
+// lost, but not every one.
+func announced(t *testing.T, l chat.Log, room string, sinks []*sink) {
+	t.Helper()
+	for range 10 {
+		e, _ := put(t, l, room, message("in "+room))
+		if everyTold(sinks, room, e.Offset) {
+			return
+		}
+	}
+	t.Fatalf("not every sink was told of entries of %q", room)
+}
+
+// testAnnounce looks at what watching servers are told of entries.
+func testAnnounce(t *testing.T, open func() chat.Log) {
+	a, b := open(), open()
+	room, unseen := newName("announce"), newName("announce")
+	sinks := []*sink{connect(t, a, room), connect(t, a, room), connect(t, b, room)}
+	for i := range 20 {
+		e := message(fmt.Sprint(i))
+		if e.ID = e.Message; i%4 == 3 {
+			e.Type, e.To, e.ToUsername = chat.TypePrivate, "u2", "Bob"
+		}
+		put(t, []chat.Log{a, b}[i%2], room, e)
+		put(t, a, unseen, e)
+	}
+	announced(t, a, room, sinks)
+	announced(t, b, room, sinks)
+	p := read(t, a, room, chat.Range{From: 1, Limit: kept})
+	for _, s := range sinks {
+		s.find(func(got push) bool {
+			if got.room != room {
+				return false
+			}
+			if o := got.event.Offset; got.epoch != p.Position.Epoch || o < 1 || o > p.Position.Offset {
+				t.Errorf("told of %+v, and the room is at %v", got, p.Position)
+			} else if got.event.Type != "" && !same(got.event, p.Events[o-1]) {
+				t.Errorf("told of %+v, read %+v", got.event, p.Events[o-1])
+			}
+			return false
+		})
+	}
+
+	// A repetition is no news, and what is written to the next room is.
+	next := newName("announce")
+	for _, s := range sinks {
+		s.watch(t, next)
+	}
+	announced(t, a, next, sinks)
+}
+
+// testAnnounceNames watches rooms whose names are easily mistaken.
+func testAnnounceNames(t *testing.T, open func() chat.Log) {
+	a, b := open(), open()
+	unique := newName("")
+	s := connect(t, b)
+	for _, name := range hostile {
+		s.watch(t, name+unique)
+	}
+	for _, name := range hostile {
+		announced(t, a, name+unique, []*sink{s})
+	}
+	s.find(func(p push) bool {
+		if p.event.Type != "" && p.event.Message != "in "+p.room {
+			t.Errorf("%q was told of %q", p.room, p.event.Message)
+		}
+		return false
+	})
+}
+
+// signalled signals to room until all sinks are told, and returns the event.
+func signalled(t *testing.T, l chat.Log, room string, e chat.Event, sinks []*sink) chat.Event {
+	t.Helper()
+	for range 10 {
+		e.ID = newName("signal")
+		if err := l.Signal(within(t), room, e); err != nil {
+			t.Fatalf("Signal to %q: %v", room, err)
+		}
+		if soon(patience/10, func() bool {
+			for _, s := range sinks {
+				if _, ok := s.signal(room, e.ID); !ok {
+					return false
+				}
+			}
+			return true
+		}) {
+			return e
+		}
+	}
+	t.Fatalf("signals to %q do not reach all sinks", room)
+	return e
+}
+
+// testSignal sends what no log keeps.
+func testSignal(t *testing.T, open func() chat.Log) {
+	a, b := open(), open()
+	room := newName("signal")
+	sinks := []*sink{connect(t, a, room), connect(t, a, room), connect(t, b, room)}
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	for _, e := range []chat.Event{
+		{Type: chat.TypeTyping, User: "u1", Username: "Alice", Time: now},
+		{Type: chat.TypeSystem, Event: "join", User: "u1", Username: "Alice", Message: "Alice joined the room", Time: now},
+		{Type: chat.TypeSystem, Event: "disconnect", User: "u\"1", Username: "Al\x00ice", To: "a\u2028b", ToUsername: "😀", Message: "'\n\\", Time: now},
+		{Type: chat.TypeTyping, Offset: 7, Time: now},
+	} {
+		e = signalled(t, a, room, e, sinks)
+		e.Offset = 0
+		for _, s := range sinks {
+			if got, _ := s.signal(room, e.ID); !same(got, e) {
+				t.Errorf("signalled %+v, told of %+v", e, got)
+			}
+		}
+	}
+	if p := read(t, a, room, chat.Range{Limit: 10}); p.Position.Offset != 0 || len(p.Events) != 0 {
+		t.Errorf("signals were kept: %+v", p)
+	}
+	// A room that nobody watches is no error, nor is the one that servers talk in.
+	if err := a.Signal(within(t), newName("signal"), chat.Event{Type: chat.TypeTyping}); err != nil {
+		t.Errorf("Signal to an unwatched room: %v", err)
+	}
+	for _, name := range hostile {
+		name += newName("")
+		for _, s := range sinks {
+			s.watch(t, name)
+		}
+		signalled(t, b, name, chat.Event{Type: chat.TypeTyping, User: name, Time: now}, sinks)
+	}
+}
+
+// testUnwatch stops watching.
+func testUnwatch(t *testing.T, open func() chat.Log) {
+	a, b := open(), open()
+	room, other := newName("unwatch"), newName("unwatch")
+	leaver, neighbour, far := connect(t, a, room, other), connect(t, a, room), connect(t, b, room)
+	signalled(t, b, room, chat.Event{Type: chat.TypeTyping}, []*sink{leaver, neighbour, far})
+	a.Unwatch(leaver, room)
+	quiet := 0
+	eventually(t, "the pushes to end after Unwatch", func() bool {
+		e := signalled(t, b, room, chat.Event{Type: chat.TypeTyping}, []*sink{neighbour, far})
+		if _, ok := leaver.signal(room, e.ID); ok {
+			quiet = 0
+		} else {
+			quiet++
+		}
+		return quiet == 3
+	})
+	// Other rooms and sinks go on, and so does this one when watched again.
+	announced(t, b, room, []*sink{neighbour, far})
+	announced(t, b, other, []*sink{leaver})
+	leaver.watch(t, room)
+	signalled(t, b, room, chat.Event{Type: chat.TypeTyping}, []*sink{leaver, neighbour, far})
+	a.Unwatch(leaver, newName("never-watched"))
+}
+
+// testClose disconnects a sink while it is pushed to.
+func testClose(t *testing.T, open func() chat.Log) {
+	a, b := open(), open()
+	room := newName("close")
+	for range 3 {
+		leaver, stayer := connect(t, a, room), connect(t, a, room)
+		announced(t, b, room, []*sink{leaver, stayer})
+		stop := make(chan struct{})
+		var wg sync.WaitGroup
+		for i := range 2 {
+			wg.Go(func() {
+				l := []chat.Log{a, b}[i]
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					if _, _, _, err := l.Append(within(t), room, message("x")); err != nil {
+						t.Errorf("Append: %v", err)
+						return
+					}
+					if err := l.Signal(within(t), room, chat.Event{Type: chat.TypeTyping}); err != nil {
+						t.Errorf("Signal: %v", err)
+						return
+					}
+				}
+			})
+		}
+		from := positionOf(t, a, room).Offset
+		everyTold([]*sink{leaver}, room, from+5)
+		leaver.close(t)
+		from = positionOf(t, a, room).Offset
+		if !everyTold([]*sink{stayer}, room, from+20) {
+			t.Errorf("another sink is told of nothing after Close")
+		}
+		close(stop)
+		wg.Wait()
+		stayer.close(t)
+		leaver.mu.Lock()
+		if leaver.late > 0 {
+			t.Errorf("%d pushes after Close", leaver.late)
+		}
+		// A server that could not begin opens the same sink again.
+		leaver.closed, leaver.pushes = false, nil
+		leaver.mu.Unlock()
+		if err := a.Open(within(t), leaver); err != nil {
+			t.Fatalf("Open after Close: %v", err)
+		}
+		leaver.watch(t, room)
+		announced(t, b, room, []*sink{leaver})
+		leaver.close(t)
+	}
+}

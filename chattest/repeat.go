@@ -1,0 +1,194 @@
+package chattest
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// testRepeated appends the same user's same ids again.
+func testRepeated(t *testing.T, open func() chat.Log) {
+	logs := handles(2, open)
+	room := newName("repeated")
+	var stored []chat.Event
+	var epoch string
+	for i := range kept / 2 {
+		e := message(fmt.Sprint(i))
+		e.ID = fmt.Sprint("id", i)
+		if i%3 == 1 {
+			e.Type, e.To, e.ToUsername = chat.TypePrivate, "u2", "Bob"
+		}
+		e, epoch = put(t, logs[i%2], room, e)
+		stored = append(stored, e)
+	}
+	for i, first := range stored {
+		// Whoever repeats it may have edited it: the first counts.
+		e := chat.Event{Type: chat.TypeMessage, User: first.User, Username: "Alicia", Message: "again", ID: first.ID}
+		again, ep, dup, err := logs[i/2%2].Append(within(t), room, e)
+		if err != nil || !dup || ep != epoch || !same(again, first) {
+			t.Fatalf("repeated %+v:\n got %+v in %s, dup %t, %v", first, again, ep, dup, err)
+		}
+	}
+	if at := positionOf(t, logs[0], room); at.Offset != uint64(len(stored)) {
+		t.Errorf("after %d entries and their repetitions the room is at %v", len(stored), at)
+	}
+	if e, _ := put(t, logs[0], room, message("next")); e.Offset != uint64(len(stored)+1) {
+		t.Errorf("the next offset is %d", e.Offset)
+	}
+}
+
+// testRepeatedAtOnce appends the same ids from several servers at once.
+func testRepeatedAtOnce(t *testing.T, open func() chat.Log) {
+	const ids, times = 10, 8
+	logs := handles(3, open)
+	room := newName("at-once")
+	var mu sync.Mutex
+	got := map[string][]chat.Event{}
+	var news atomic.Int32
+	atOnce(times, func(i int) {
+		for n := range ids {
+			e := message(fmt.Sprint(n))
+			e.ID = fmt.Sprint("id", n)
+			stored, _, dup, err := logs[i%len(logs)].Append(within(t), room, e)
+			if err != nil {
+				t.Errorf("Append: %v", err)
+				return
+			}
+			if !dup {
+				news.Add(1)
+			}
+			mu.Lock()
+			got[e.ID] = append(got[e.ID], stored)
+			mu.Unlock()
+		}
+	})
+	if n := news.Load(); n != ids {
+		t.Errorf("%d of %d appends were no repetition, want %d", n, ids*times, ids)
+	}
+	p := read(t, logs[0], room, chat.Range{From: 1, Limit: ids * times})
+	if len(p.Events) != ids {
+		t.Errorf("%d entries, want %d", len(p.Events), ids)
+	}
+	for _, e := range p.Events {
+		for _, returned := range got[e.ID] {
+			if !same(e, returned) {
+				t.Errorf("stored %+v, returned %+v", e, returned)
+			}
+		}
+	}
+}
+
+// testRepeatedNot appends what only looks like a repetition.
+func testRepeatedNot(t *testing.T, open func() chat.Log) {
+	l := open()
+	room := newName("not-repeated")
+	events := []chat.Event{
+		{User: "u1", ID: "x"}, {User: "u2", ID: "x"}, {User: "", ID: "x"}, {User: "x", ID: "u1"}, {User: "u1x", ID: "x"}, {User: "u1", ID: "xx"},
+		{User: "ab", ID: "c"}, {User: "a", ID: "bc"}, {User: "a:b", ID: "c"}, {User: "a", ID: "b:c"},
+		{User: "a\x00b", ID: "c"}, {User: "a", ID: "b\x00c"}, {User: "a|b", ID: "c"}, {User: "a", ID: "b|c"}, {User: "a/b", ID: "c"}, {User: "a", ID: "b/c"},
+		{User: "u1"}, {User: "u1"}, {}, {},
+	}
+	for _, s := range hostile {
+		events = append(events, chat.Event{User: "user" + s, ID: "y"})
+		if len(s) <= 64 {
+			events = append(events, chat.Event{User: "u3", ID: s}, chat.Event{User: s, ID: "z"})
+		}
+	}
+	for i, e := range events {
+		e.Type, e.Username, e.Message = chat.TypeMessage, "Alice", "hi"
+		stored, _ := put(t, l, room, e)
+		if stored.Offset != uint64(i+1) {
+			t.Fatalf("%+q got offset %d, want %d", e, stored.Offset, i+1)
+		}
+		if e.ID != "" {
+			put(t, l, room+"2", e)
+		}
+	}
+	for i, e := range events {
+		if e.ID == "" {
+			continue
+		}
+		stored, _, dup, err := l.Append(within(t), room, e)
+		if err != nil || !dup || stored.Offset != uint64(i+1) || stored.User != e.User || stored.ID != e.ID {
+			t.Fatalf("repeated %+q: got %+q, dup %t, %v, want offset %d", e, stored, dup, err, i+1)
+		}
+	}
+}
+
+// testRenew begins new epochs.
+func testRenew(t *testing.T, open func() chat.Log) {
+	a, b := open(), open()
+	room, other := newName("renew"), newName("renew")
+	var all []chat.Event
+	var first string
+	for i := range 5 {
+		e := message(fmt.Sprint(i))
+		e.ID = e.Message
+		e, first = put(t, a, room, e)
+		all = append(all, e)
+	}
+	put(t, a, other, message("x"))
+	aside := positionOf(t, a, other)
+
+	renew := func(l chat.Log, seen string) string {
+		t.Helper()
+		epoch, err := l.Renew(within(t), room, seen)
+		if err != nil {
+			t.Fatalf("Renew: %v", err)
+		}
+		if p := read(t, a, room, chat.Range{Limit: 10}); p.Position != (chat.Position{Epoch: epoch, Offset: 5}) {
+			t.Fatalf("Renew gives %s, and the room is at %v", epoch, p.Position)
+		}
+		if at := positionOf(t, b, room); at.Epoch != epoch {
+			t.Fatalf("Renew gives %s, and the room is at %v", epoch, at)
+		}
+		return epoch
+	}
+	if e := renew(b, newName("stranger")); e != first {
+		t.Errorf("Renew of an epoch that never was changed %s to %s", first, e)
+	}
+	second := renew(b, first)
+	if _, err := chat.ParsePosition(second + ":5"); err != nil || second == first {
+		t.Errorf("Renew changed %s to %s, %v", first, second, err)
+	}
+	if e := renew(a, first); e != second {
+		t.Errorf("Renew of the last but one epoch changed %s to %s", second, e)
+	}
+	third := renew(a, second)
+	if third == first || third == second {
+		t.Errorf("Renew changed %s and %s to %s", first, second, third)
+	}
+	checkRanges(t, b, room, all, 1)
+	next, epoch := put(t, b, room, message("next"))
+	if next.Offset != 6 || epoch != third {
+		t.Errorf("the next entry is %s:%d, want %s:6", epoch, next.Offset, third)
+	}
+	if at := positionOf(t, b, other); at != aside {
+		t.Errorf("another room went from %v to %v", aside, at)
+	}
+}
+
+// testRenewAtOnce has several servers see the same trouble.
+func testRenewAtOnce(t *testing.T, open func() chat.Log) {
+	logs := handles(3, open)
+	room := newName("renew-at-once")
+	_, seen := put(t, logs[0], room, message("x"))
+	for range 5 {
+		epochs := make([]string, 9)
+		atOnce(len(epochs), func(i int) {
+			var err error
+			if epochs[i], err = logs[i%len(logs)].Renew(within(t), room, seen); err != nil {
+				t.Errorf("Renew: %v", err)
+			}
+		})
+		for _, e := range epochs {
+			if e != epochs[0] || e == seen {
+				t.Fatalf("from %s to %v", seen, epochs)
+			}
+		}
+		seen = epochs[0]
+	}
+}

@@ -1,0 +1,33 @@
+package chattest
+
+import (
+	"context"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// A Server is a [chat.Server] that listens on a port of the loopback interface.
+type Server struct {
+	*chat.Server
+	URL string // where its paths begin, such as "http://127.0.0.1:41234"
+	WS  string // the same place with the scheme ws
+}
+
+// NewServer runs a server with the given options until the test ends, when it is
+// shut down: its members have a second then to close in good order.
+func NewServer(t testing.TB, opts ...chat.Option) *Server {
+	t.Helper()
+	srv := chat.New(opts...)
+	hs := httptest.NewServer(srv)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		srv.Shutdown(ctx)
+		hs.Close()
+	})
+	return &Server{srv, hs.URL, "ws" + strings.TrimPrefix(hs.URL, "http")}
+}

@@ -1,0 +1,282 @@
+package chattest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// testEmpty reads rooms that were never written to.
+func testEmpty(t *testing.T, open func() chat.Log) {
+	l := open()
+	room := newName("empty")
+	at := positionOf(t, l, room)
+	if p, err := chat.ParsePosition(at.String()); err != nil || p != at || at.Offset != 0 || at.Epoch == "" {
+		t.Errorf("position %+v, read back as %+v, %v", at, p, err)
+	}
+	for _, r := range []chat.Range{{}, {Limit: 10}, {From: 1, Limit: 10}, {From: 7, Limit: 10}, {Before: 1, Limit: 10}, {Before: 7, Limit: 10}} {
+		if p := read(t, l, room, r); len(p.Events) != 0 || p.Position != at || p.First != 1 || p.More {
+			t.Errorf("%+v gives %+v, want an empty page at %v", r, p, at)
+		}
+	}
+	stored, epoch := put(t, open(), room, message("first"))
+	if stored.Offset != 1 || epoch != at.Epoch {
+		t.Errorf("the first entry is %s:%d, want the one after %v", epoch, stored.Offset, at)
+	}
+}
+
+// testDense appends to one room from several servers at once.
+func testDense(t *testing.T, open func() chat.Log) {
+	const servers, senders, each = 3, 3, 20
+	logs := handles(servers, open)
+	room := newName("dense")
+	stored := make([][]chat.Event, servers*senders)
+	epochs := make([]string, servers*senders)
+	atOnce(servers*senders, func(i int) {
+		for n := range each {
+			e := message(fmt.Sprintf("%d of %d", n, i))
+			e.ID = e.Message
+			s, epoch, dup, err := logs[i%servers].Append(within(t), room, e)
+			if err != nil || dup {
+				t.Errorf("Append: dup %t, %v", dup, err)
+				return
+			}
+			stored[i], epochs[i] = append(stored[i], s), epoch
+		}
+	})
+	if t.Failed() {
+		return
+	}
+	var all []chat.Event
+	for i, s := range stored {
+		if epochs[i] != epochs[0] {
+			t.Errorf("epochs %s and %s", epochs[0], epochs[i])
+		}
+		for j := range s[1:] {
+			if s[j].Offset >= s[j+1].Offset {
+				t.Errorf("offset %d after %d from one sender", s[j+1].Offset, s[j].Offset)
+			}
+		}
+		all = append(all, s...)
+	}
+	slices.SortFunc(all, func(a, b chat.Event) int { return int(a.Offset) - int(b.Offset) })
+	for _, l := range logs {
+		p := read(t, l, room, chat.Range{From: 1, Limit: len(all) + 1})
+		if want := (chat.Position{Epoch: epochs[0], Offset: uint64(len(all))}); p.Position != want {
+			t.Fatalf("position %v, want %v", p.Position, want)
+		}
+		if len(p.Events) != len(all) {
+			t.Fatalf("%d events, want %d", len(p.Events), len(all))
+		}
+		for i, e := range p.Events {
+			if !same(e, all[i]) || e.Offset != uint64(i+1) {
+				t.Fatalf("entry %d is %+v, and was returned as %+v", i+1, e, all[i])
+			}
+			if i > 0 && e.Time.Before(p.Events[i-1].Time) {
+				t.Errorf("entry %d is of %v, the one before of %v", i+1, e.Time, p.Events[i-1].Time)
+			}
+		}
+	}
+}
+
+// testReadable reads a room while others write: what is readable grows by its end
+// only, and what was appended is readable.
+func testReadable(t *testing.T, open func() chat.Log) {
+	const senders, each = 4, 40
+	logs := handles(2, open)
+	room := newName("readable")
+	var left atomic.Int32
+	left.Store(senders)
+	atOnce(senders+2, func(i int) {
+		l := logs[i%len(logs)]
+		if i < senders {
+			defer left.Add(-1)
+			for n := range each {
+				e, _, _, err := l.Append(within(t), room, message(fmt.Sprint(n)))
+				if err != nil {
+					t.Errorf("Append: %v", err)
+					return
+				}
+				p, err := logs[(i+1)%len(logs)].Read(within(t), room, chat.Range{From: e.Offset, Limit: 1})
+				if err != nil || len(p.Events) != 1 || !same(p.Events[0], e) {
+					t.Errorf("appended %+v, then read %+v, %v", e, p, err)
+					return
+				}
+			}
+			return
+		}
+		for last := uint64(0); last < senders*each; {
+			done := left.Load() == 0
+			p, err := l.Read(within(t), room, chat.Range{From: last + 1, Limit: 50})
+			if err != nil {
+				t.Errorf("Read: %v", err)
+				return
+			}
+			for _, e := range p.Events {
+				if last++; e.Offset != last {
+					t.Errorf("entry %d is readable before %d", e.Offset, last)
+					return
+				}
+			}
+			if p.Position.Offset < last || p.More != (p.Position.Offset > last) {
+				t.Errorf("read up to %d, More %t, position %v", last, p.More, p.Position)
+				return
+			}
+			if done && !p.More {
+				if last != senders*each {
+					t.Errorf("the log ends at %d", last)
+				}
+				return
+			}
+		}
+	})
+}
+
+// testFields appends events of all kinds of content.
+func testFields(t *testing.T, open func() chat.Log) {
+	a, b := open(), open()
+	room := newName("fields")
+	events := []chat.Event{
+		{Type: chat.TypeMessage, User: "u1", Username: "Alice", Message: "hi"},
+		{Type: chat.TypeMessage, Username: "Anonymous", Message: "from nobody"},
+		{Type: chat.TypeMessage, User: "u1", Username: "Alice", Message: "with an id", ID: "c1"},
+		{Type: chat.TypePrivate, User: "u1", Username: "Alice", To: "u2", ToUsername: "Bob", Message: "psst", ID: "c2"},
+		{Type: chat.TypePrivate, User: "u1", Username: "Alice", To: "u1", ToUsername: "Alice", Message: "note to self"},
+		{Type: chat.TypeMessage, User: "u1", Username: "Alice", Message: " \t leading and trailing \r\n"},
+		{Type: chat.TypeMessage, User: "u1", Username: "Alice", Message: `{"type":"message","offset":9}`},
+		{Type: chat.TypeMessage, User: "u1", Username: "Alice", Message: strings.Repeat("🦀é\x00\u2028\"\\", 16<<10/13)},
+	}
+	for _, s := range hostile {
+		id := s
+		if len(id) > 64 {
+			id = ""
+		}
+		events = append(events, chat.Event{Type: chat.TypePrivate, User: s, Username: s, To: s, ToUsername: s, Message: s, ID: id})
+	}
+	for i, e := range events {
+		stored, _ := put(t, a, room, e)
+		want := e
+		want.Offset, want.Time = uint64(i+1), stored.Time
+		if !same(stored, want) {
+			t.Fatalf("appended %+q, returned %+q", e, stored)
+		}
+		p := read(t, b, room, chat.Range{From: want.Offset, Limit: 1})
+		if len(p.Events) != 1 || !same(p.Events[0], want) {
+			t.Fatalf("appended %+q, read %+q", e, p.Events)
+		}
+	}
+	// What the log gives is not the caller's to choose.
+	stored, _ := put(t, a, room, chat.Event{Type: chat.TypeMessage, Message: "x", Offset: 99, Time: time.Unix(1, 0)})
+	if stored.Offset != uint64(len(events)+1) || stored.Time.Year() < 2000 {
+		t.Errorf("appended with offset 99 in 1970, stored %+v", stored)
+	}
+}
+
+// testTime looks at the times that the log gives.
+func testTime(t *testing.T, open func() chat.Log) {
+	l := open()
+	room := newName("time")
+	var last time.Time
+	for range 20 {
+		e, _ := put(t, l, room, message("x"))
+		if e.Time.Before(last) {
+			t.Errorf("%v comes after %v", e.Time, last)
+		}
+		last = e.Time
+	}
+	for _, e := range append(read(t, l, room, chat.Range{Limit: 20}).Events, chat.Event{Time: last}) {
+		if e.Time.Location() != time.UTC || e.Time.Nanosecond()%1e6 != 0 {
+			t.Fatalf("the time %v is not in UTC with milliseconds", e.Time)
+		}
+	}
+	if d := time.Since(last).Abs(); d > time.Hour {
+		t.Errorf("the log's clock is off by %v", d)
+	}
+}
+
+// testNames writes to rooms whose names are easily mistaken.
+func testNames(t *testing.T, open func() chat.Log) {
+	a, b := open(), open()
+	unique := newName("")
+	names := make([]string, 0, 2*len(hostile))
+	for _, s := range hostile {
+		names = append(names, s+unique, unique+s)
+	}
+	for _, name := range names {
+		if e, _ := put(t, a, name, message("in "+name)); e.Offset != 1 {
+			t.Errorf("%q begins with offset %d", name, e.Offset)
+		}
+	}
+	at, err := b.Positions(within(t), names)
+	if err != nil || len(at) != len(names) {
+		t.Fatalf("Positions: %v, %v", at, err)
+	}
+	for i, name := range names {
+		p := read(t, b, name, chat.Range{Limit: 10})
+		if len(p.Events) != 1 || p.Events[0].Message != "in "+name {
+			t.Errorf("%q holds %+v", name, p.Events)
+		}
+		if at[i] != p.Position || at[i].Offset != 1 {
+			t.Errorf("%q is at %v and %v", name, at[i], p.Position)
+		}
+	}
+}
+
+// testLarge fills a room with large texts.
+func testLarge(t *testing.T, open func() chat.Log) {
+	l := open()
+	room := newName("large")
+	text := strings.Repeat("0123456789abcde\n", 1<<10)
+	for i := range 32 {
+		put(t, l, room, message(text+fmt.Sprint(i)))
+	}
+	p := read(t, l, room, chat.Range{From: 1, Limit: 32})
+	if len(p.Events) != 32 || p.First != 1 {
+		t.Fatalf("%d of 32 events with 16 KiB, First %d", len(p.Events), p.First)
+	}
+	for i, e := range p.Events {
+		if e.Message != text+fmt.Sprint(i) {
+			t.Fatalf("entry %d came back with %d bytes, changed", i+1, len(e.Message))
+		}
+	}
+}
+
+// testPositions asks for many rooms at once.
+func testPositions(t *testing.T, open func() chat.Log) {
+	a, b := open(), open()
+	if at, err := b.Positions(within(t), nil); err != nil || len(at) != 0 {
+		t.Errorf("no rooms: %v, %v", at, err)
+	}
+	var rooms []string
+	var want []chat.Position
+	for i := range 1000 {
+		room := newName("at")
+		rooms = append(rooms, room)
+		p := chat.Position{}
+		if i%50 == 0 {
+			for range i/50 + 1 {
+				e, epoch := put(t, a, room, message("x"))
+				p = chat.Position{Epoch: epoch, Offset: e.Offset}
+			}
+		}
+		want = append(want, p)
+	}
+	rooms, want = append(rooms, rooms[50], rooms[1]), append(want, want[50], want[1])
+	at, err := b.Positions(within(t), rooms)
+	if err != nil || len(at) != len(rooms) {
+		t.Fatalf("%d positions of %d rooms, %v", len(at), len(rooms), err)
+	}
+	for i, p := range at {
+		if want[i].Epoch == "" {
+			want[i].Epoch = positionOf(t, a, rooms[i]).Epoch
+		}
+		if p != want[i] {
+			t.Errorf("room %d is at %v, want %v", i, p, want[i])
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package chat
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sort"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+)
+
+func (m *logModel) presence(name string, r *modelRoom) {
+	server, user := fmt.Sprint("s", m.next(3)), fmt.Sprint("u", m.next(3))
+	if m.next(3) == 0 {
+		on := r.users[user]
+		_, here := on[server]
+		last, err := m.log.Leave(bg, server, name, user)
+		if want := here && len(on) == 1; err != nil || last != want {
+			m.t.Fatalf("Leave says %t, want %t, %v", last, want, err)
+		}
+		if delete(on, server); len(on) == 0 {
+			delete(r.users, user)
+		}
+		if last {
+			m.settle(r)
+		}
+		return
+	}
+	e := Member{user, fmt.Sprint("n", m.next(3)), 1 + m.next(3)}
+	first, err := m.log.Enter(bg, server, name, e)
+	if want := len(r.users[user]) == 0; err != nil || first != want {
+		m.t.Fatalf("Enter says %t, want %t, %v", first, want, err)
+	}
+	at, _ := m.log.Positions(bg, []string{name})
+	m.incarnate(name, r, at[0].Epoch)
+	if first {
+		r.users[user] = map[string]Member{}
+	}
+	r.users[user][server] = e
+	for s, old := range r.users[user] {
+		old.Username = e.Username
+		r.users[user][s] = old
+	}
+	if _, ok := m.servers[server]; !ok {
+		m.servers[server] = time.Now().Add(firstTTL)
+	}
+	m.settle(r)
+}
+
+func (m *logModel) beat() {
+	server, ttl := fmt.Sprint("s", m.next(3)), time.Duration(m.next(100))*time.Minute
+	held, gone, err := m.log.Beat(bg, server, ttl)
+	now := time.Now()
+	_, removed := m.removed[server]
+	if err != nil || held == removed {
+		m.t.Fatalf("Beat says held %t, removed %t, %v", held, removed, err)
+	}
+	if held {
+		m.servers[server] = now.Add(ttl)
+	}
+	var want []Departure
+	for s, end := range m.servers {
+		if end.After(now) || held && s == server {
+			continue
+		}
+		delete(m.servers, s)
+		m.removed[s] = now
+		for name, r := range m.rooms {
+			for user, on := range r.users {
+				last, here := on[s]
+				if delete(on, s); here && len(on) == 0 {
+					delete(r.users, user)
+					want = append(want, Departure{name, Member{user, last.Username, 0}})
+					m.settle(r)
+				}
+			}
+		}
+	}
+	for s, at := range m.removed {
+		if now.Sub(at) >= graveTTL {
+			delete(m.removed, s)
+		}
+	}
+	for _, d := range [][]Departure{want, gone} {
+		sort.Slice(d, func(i, j int) bool { return d[i].Room+d[i].Member.User < d[j].Room+d[j].Member.User })
+	}
+	if d := gocmp.Diff(want, gone); d != "" {
+		m.t.Fatalf("gone (-want +got):\n%s", d)
+	}
+}
+
+// check compares who is where, and what the log holds beside that.
+func (m *logModel) check() {
+	rooms := map[string]int{}
+	for name, r := range m.rooms {
+		var want []Member
+		for user, on := range r.users {
+			sum := Member{User: user}
+			for _, e := range on {
+				sum.Username = e.Username
+				sum.Connections += e.Connections
+			}
+			want = append(want, sum)
+			if got, ok, err := m.log.Present(bg, name, user); err != nil || !ok || got != sum {
+				m.t.Fatalf("%+v is present as %+v, %t, %v", sum, got, ok, err)
+			}
+		}
+		slices.SortFunc(want, func(a, b Member) int {
+			return cmp.Or(cmp.Compare(a.Username, b.Username), cmp.Compare(a.User, b.User))
+		})
+		limit := len(want) / 2
+		got, total, err := m.log.Members(bg, name, limit)
+		if err != nil || total != len(want) || !slices.Equal(got, want[:limit]) {
+			m.t.Fatalf("%s has %+v of %d, want %+v, %v", name, got, total, want, err)
+		}
+		if len(want) > 0 {
+			rooms[name] = len(want)
+		}
+	}
+	got, err := m.log.Rooms(bg)
+	if d := gocmp.Diff(rooms, got); err != nil || d != "" {
+		m.t.Fatalf("Rooms: %v (-want +got):\n%s", err, d)
+	}
+	checkAccounts(m.t, m.log)
+}

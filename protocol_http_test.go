@@ -1,0 +1,206 @@
+package chat_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+func TestProtocolHTTP(t *testing.T) {
+	t.Parallel()
+	runProtocol(t, []sentence{
+		{"rooms maps a room to its users, and empty rooms are absent", func(t *testing.T) {
+			srv, base := serve(t)
+			_, body := get(t, base+"/rooms")
+			expect(t, "no rooms", body, `{}`)
+			a := dial(t, base, "general", true)
+			dial(t, base, "general", true, "session", a.until("welcome").Session)
+			dial(t, base, "general", false)
+			publish(t, srv, "written only", "x")
+			eventually(t, "three connections of two users", func() bool {
+				_, body := get(t, base+"/rooms")
+				return body == `{"general":2}` && srv.Stats().Connections == 3
+			})
+		}},
+		{"rooms has only what the caller may list", func(t *testing.T) {
+			_, base := serve(t, byHeader, chat.WithAuthorizer(func(u chat.User, room string, a chat.Action) error {
+				if a == chat.ActionList && room != "of "+u.ID {
+					return errors.New("no")
+				}
+				return nil
+			}))
+			dial(t, base, "of u1", true, "as", "u1").until("welcome")
+			dial(t, base, "of u2", true, "as", "u2").until("welcome")
+			_, body := getAs(t, base+"/rooms", "u2")
+			expect(t, "rooms", body, `{"of u2":1}`)
+		}},
+		{"messages are oldest first and the same objects as on the socket", func(t *testing.T) {
+			srv, base := serve(t)
+			plain, v1 := dial(t, base, "r", false), dial(t, base, "r", true)
+			v1.until("welcome")
+			publish(t, srv, "r", `a "quoted" <b>`)
+			publish(t, srv, "r", "two")
+			one, two := v1.textOf("message"), v1.textOf("message")
+			expect(t, "both dialects", plain.textOf("message"), one)
+			_, body := get(t, base+"/rooms/r/messages")
+			expect(t, "keys", keys(t, body), "first messages more position")
+			expect(t, "messages", inside(t, body, "messages"), "["+one+","+two+"]")
+			expect(t, "first", inside(t, body, "first"), "1")
+			expect(t, "more", inside(t, body, "more"), "false")
+			if p := inside(t, body, "position"); !regexp.MustCompile(`^"[\w.-]{1,64}:2"$`).MatchString(p) {
+				t.Errorf("position %s", p)
+			}
+		}},
+		{"members are listed with their names and connections", func(t *testing.T) {
+			_, base := serve(t)
+			a := dial(t, base, "r", true, "username", "Alice")
+			o := a.until("welcome")
+			dial(t, base, "r", true, "username", "Alice", "session", o.Session).until("welcome")
+			_, body := get(t, base+"/rooms/r/members")
+			expect(t, "members", body, `{"members":[{"user":"`+o.User+`","username":"Alice","connections":2}],"count":1}`)
+			_, body = get(t, base+"/rooms/empty/members")
+			expect(t, "members of nothing", body, `{"members":[],"count":0}`)
+		}},
+		{"members has at most 100, and count says how many", func(t *testing.T) {
+			_, base := serve(t, chat.WithPresenceSize(1))
+			for range 104 {
+				dial(t, base, "r", false)
+			}
+			w := dial(t, base, "r", true).until("welcome")
+			expect(t, "welcome", fmt.Sprint(len(w.Members), w.Count), "100 105")
+			_, body := get(t, base+"/rooms/r/members")
+			expect(t, "members", fmt.Sprint(strings.Count(body, `"connections":1`), inside(t, body, "count")), "100105")
+		}},
+		{"over HTTP nobody sees private messages without an authenticator", func(t *testing.T) {
+			srv, base := serve(t)
+			w := dial(t, base, "r", true).until("welcome")
+			if _, err := srv.Publish(t.Context(), "r", chat.Event{To: w.User, Message: "psst"}); err != nil {
+				t.Fatal(err)
+			}
+			_, body := get(t, base+"/rooms/r/messages?session="+w.Session)
+			expect(t, "messages", inside(t, body, "messages"), "[]")
+			expect(t, "position", strings.HasSuffix(inside(t, body, "position"), `:1"`), true)
+		}},
+		{"over HTTP the two users of a private message see it, and nobody else", func(t *testing.T) {
+			srv, base := serve(t, byHeader)
+			if _, err := srv.Publish(t.Context(), "r", chat.Event{User: "u1", To: "u2", Message: "psst"}); err != nil {
+				t.Fatal(err)
+			}
+			for user, want := range map[string]int{"u1": 1, "u2": 1, "u3": 0} {
+				_, body := getAs(t, base+"/rooms/r/messages", user)
+				expect(t, user+" sees", strings.Count(body, "psst"), want)
+			}
+		}},
+		{"401 for who is not authenticated, on every path", func(t *testing.T) {
+			_, base := serve(t, quiet, byHeader)
+			for _, path := range []string{"/rooms", "/rooms/r/messages", "/rooms/r/members", "/ws/r"} {
+				status, body := get(t, base+path)
+				expect(t, path, fmt.Sprint(status, body), `401{"error":{"code":"unauthorized","message":"not authenticated"}}`)
+			}
+		}},
+		{"403 with the authorizer's reason", func(t *testing.T) {
+			_, base := serve(t, chat.WithAuthorizer(func(u chat.User, room string, a chat.Action) error {
+				return fmt.Errorf("not to %s %s", a, room)
+			}))
+			for path, a := range map[string]string{"/rooms/r/messages": "read", "/rooms/r/members": "members", "/ws/r": "join"} {
+				status, body := get(t, base+path)
+				expect(t, path, fmt.Sprint(status, body), `403{"error":{"code":"forbidden","message":"not to `+a+` r"}}`)
+			}
+		}},
+		{"503 with Retry-After while the log cannot be reached", func(t *testing.T) {
+			log := &brokenLog{Log: chat.NewMemoryLog(0)}
+			log.reads.Store(true)
+			_, base := serve(t, quiet, chat.WithLog(log))
+			for _, request := range []string{http11("GET", "/rooms/r/messages"), http11("GET", "/ws/r", upgradeHeaders...)} {
+				runHTTPAfter(t, strings.TrimPrefix(base, "http://"), httpRow{request, request, 503, "unavailable", []string{"Retry-After"}})
+			}
+		}},
+	})
+}
+
+func TestProtocolPlain(t *testing.T) {
+	t.Parallel()
+	runProtocol(t, []sentence{
+		{"every text frame is a message, verbatim", func(t *testing.T) {
+			_, base := serve(t)
+			p := dial(t, base, "r", false)
+			for _, s := range []string{`{"type":"typing"}`, ` "x" `, `null`, "line\nline", "a\x00b", "😀", "</script>\u2028"} {
+				p.send(s)
+				expect(t, "message", p.until("message").Message, s)
+			}
+		}},
+		{"only message, private and system objects come", func(t *testing.T) {
+			srv, base := serve(t)
+			plain := dial(t, base, "r", false, "username", "Plain").here()
+			v1 := dial(t, base, "r", true, "username", "V1")
+			to := v1.until("welcome").Members
+			for _, m := range to {
+				if m.Username == "Plain" {
+					v1.send(`{"type":"typing"}`)
+					v1.send(`{"type":"private","to":"` + m.User + `","message":"psst","id":"1"}`)
+				}
+			}
+			v1.until("ack")
+			var types []string
+			for len(types) < 2 {
+				types = append(types, plain.next().Type)
+			}
+			go srv.Shutdown(context.Background())
+			expect(t, "types", types, []string{"system", "private"})
+			expect(t, "close, without a goodbye", plain.closed(), 1001)
+		}},
+		{"an error comes as a system object with its code", func(t *testing.T) {
+			_, base := serve(t)
+			p := dial(t, base, "r", false)
+			p.send("")
+			s := p.text()
+			expect(t, "keys", keys(t, s), "code message time type")
+			expect(t, "type and code", inside(t, s, "type")+inside(t, s, "code"), `"system""empty_message"`)
+		}},
+		{"a list of only unknown subprotocols gets none and is plain", func(t *testing.T) {
+			_, base := serve(t)
+			c := rawDial(t, base, "/ws/r", "Sec-WebSocket-Protocol: chat.v2, CHAT.V1")
+			expect(t, "subprotocol", c.Response.Header["Sec-Websocket-Protocol"], nil)
+			settled(t, c)
+			rawWrite(c, joined(fr(finText, "plain"), frClose(1000, "")), 0)
+			expect(t, "lines", heard(c), []string{"msg plain", "close 1000"})
+		}},
+		{"a token in the list is not sent back", func(t *testing.T) {
+			_, base := serve(t)
+			c := rawDial(t, base, "/ws/r", "Sec-WebSocket-Protocol: bearer.c4n4ry, chat.v1")
+			expect(t, "subprotocol", c.Response.Header["Sec-Websocket-Protocol"], []string{"chat.v1"})
+		}},
+		{"each connection is a user of its own", func(t *testing.T) {
+			srv, base := serve(t)
+			dial(t, base, "r", false, "username", "A")
+			dial(t, base, "r", false, "username", "A")
+			_, n, err := srv.Members(t.Context(), "r", 0)
+			expect(t, "members", fmt.Sprint(n, err), "2 <nil>")
+		}},
+		{"leave comes at once, clean or not", func(t *testing.T) {
+			inBubble(t, func(b *bubble) {
+				a := b.dial("r", false, "username=A")
+				synctest.Wait()
+				for i := range 2 {
+					p := b.dial("r", false, "username=B")
+					a.until("system")
+					synctest.Wait()
+					if i == 0 {
+						go p.conn.Close(1000, "")
+					} else {
+						p.conn.CloseNow()
+					}
+					if o := a.next(); o.Message != "B left the room" || o.Username != "B" || o.User == "" {
+						t.Errorf("%+v", o)
+					}
+				}
+			})
+		}},
+	})
+}
