@@ -2,7 +2,7 @@
 export GOWORK = off
 
 MODULES = . $(patsubst %/go.mod,%,$(wildcard adapters/*/go.mod examples/*/go.mod bench/go.mod))
-STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+export STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 30s
 
 .PHONY: run test test-go test-browser deps lint bench fuzz load
@@ -28,7 +28,7 @@ test-browser:
 lint:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w"; exit 1; }
 	@set -e; for m in $(MODULES); do \
-		echo "== $$m"; (cd $$m && go vet ./... && go run $(STATICCHECK) ./... && go mod tidy -diff); \
+		echo "== $$m"; (cd $$m && $(CURDIR)/.ci/lint); \
 	done
 
 bench: ## the peers side by side; writes bench/RESULTS.md
@@ -38,7 +38,7 @@ fuzz: ## each fuzz target for FUZZTIME
 	@set -e; for m in $(MODULES); do (cd $$m; \
 		for p in $$(go list ./...); do \
 			for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
-				echo "== $$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p; \
+				echo "== $$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$p; \
 			done; \
 		done); \
 	done

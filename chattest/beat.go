@@ -88,7 +88,8 @@ func testBeatAtOnce(t *testing.T, open func() chat.Log) {
 		h.beat(long)
 	}
 	for _, h := range dead {
-		h.beat(time.Millisecond)
+		_, gone := h.beat(time.Millisecond) // which may find the one before dead
+		d.add(gone)
 	}
 	alive[0].leave(d.prefix, "u0") // now on the dead alone, if they are still there
 	count := func() (n int) {
