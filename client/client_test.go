@@ -1,0 +1,418 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/client"
+)
+
+// patience is how long tests wait for what must happen.
+const patience = 30 * time.Second
+
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// serve runs a server behind a real socket until the test ends.
+func serve(t testing.TB, opts ...chat.Option) (*chat.Server, string) {
+	t.Helper()
+	srv := chat.New(append([]chat.Option{chat.WithLogger(quiet)}, opts...)...)
+	hs := httptest.NewServer(srv)
+	t.Cleanup(func() {
+		srv.Close()
+		hs.Close()
+	})
+	return srv, hs.URL
+}
+
+func soon(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// user is a Conn in a test.
+type user struct {
+	*client.Conn
+	t testing.TB
+}
+
+// join makes a Conn that is quick to come back.
+func join(t testing.TB, base, room, name string, opts ...client.Option) *user {
+	t.Helper()
+	c, err := client.Dial(soon(t), base, room, append([]client.Option{
+		client.WithUsername(name), client.WithLogger(quiet), client.WithBackoff(5*time.Millisecond, 50*time.Millisecond),
+	}, opts...)...)
+	if err != nil {
+		t.Fatalf("%s cannot join: %v", name, err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return &user{c, t}
+}
+
+// next returns the next event that is not a welcome.
+func (u *user) next() client.Event {
+	u.t.Helper()
+	for {
+		e := u.any()
+		if e.Type != client.TypeWelcome {
+			return e
+		}
+	}
+}
+
+func (u *user) any() client.Event {
+	u.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for e, err := range u.Events(ctx) {
+		if err != nil {
+			u.t.Fatalf("events: %v", err)
+		}
+		return e
+	}
+	panic("unreachable")
+}
+
+// until returns the next event of a type, passing over others.
+func (u *user) until(typ string) client.Event {
+	u.t.Helper()
+	for {
+		if e := u.any(); e.Type == typ {
+			return e
+		}
+	}
+}
+
+func (u *user) send(text string) uint64 {
+	u.t.Helper()
+	offset, err := u.Send(soon(u.t), text)
+	if err != nil {
+		u.t.Fatalf("send: %v", err)
+	}
+	return offset
+}
+
+// cuts dials connections that a test can cut.
+type cuts struct {
+	mu    sync.Mutex
+	conns map[net.Conn]struct{}
+	total int
+}
+
+type cuttable struct {
+	net.Conn
+	of *cuts
+}
+
+func (c *cuttable) Close() error {
+	c.of.mu.Lock()
+	delete(c.of.conns, c)
+	c.of.mu.Unlock()
+	return c.Conn.Close()
+}
+
+func (k *cuts) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	c := &cuttable{conn, k}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.conns == nil {
+		k.conns = map[net.Conn]struct{}{}
+	}
+	k.conns[c] = struct{}{}
+	k.total++
+	return c, nil
+}
+
+// cut resets all connections, as a lost network does.
+func (k *cuts) cut() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for c := range k.conns {
+		if tcp, ok := c.(*cuttable).Conn.(*net.TCPConn); ok {
+			tcp.SetLinger(0)
+		}
+		c.(*cuttable).Conn.Close()
+	}
+	clear(k.conns)
+}
+
+func TestTwoUsersTalk(t *testing.T) {
+	_, base := serve(t)
+	mux := http.NewServeMux()
+	srv := chat.New(chat.WithLogger(quiet))
+	mux.Handle("/deep/chat/", http.StripPrefix("/deep/chat", srv))
+	mounted := httptest.NewServer(mux)
+	defer mounted.Close()
+	defer srv.Close()
+	for i, base := range []string{base, base + "/", strings.Replace(base, "http", "ws", 1), mounted.URL + "/deep/chat", mounted.URL + "/deep/chat/"} {
+		room := fmt.Sprint("Zimmer ü%41 ?#", i)
+		alice, bob := join(t, base, room, "Alice"), join(t, base, room, "Bob")
+		if w := bob.Welcome(); w.Username != "Bob" || w.Room != room || w.MemberCount != 2 || len(w.Members) != 2 || w.User == "" || w.Session == "" || w.Gap || w.Resumed || w.Limits.MessageBytes != 16<<10 {
+			t.Errorf("Bob's welcome: %+v", w)
+		}
+		if e := alice.any(); e.Type != client.TypeWelcome || e.Welcome.User != alice.Welcome().User {
+			t.Errorf("Alice's first event: %+v", e)
+		}
+		e := alice.next()
+		want := []chat.Member{{User: bob.Welcome().User, Username: "Bob"}}
+		if e.Type != chat.TypeSystem || !cmp.Equal(e.Joined, want) || e.Left != nil {
+			t.Errorf("Alice sees %+v", e)
+		}
+		text := "Hello <Bob> & \"all\" \u2028 \x01 🎈"
+		offset := alice.send(text)
+		for _, u := range []*user{alice, bob} {
+			e := u.next()
+			if e.Type != chat.TypeMessage || e.Message != text || e.Offset != offset || e.User != alice.Welcome().User || e.Username != "Alice" || time.Since(e.Time) > time.Hour {
+				t.Errorf("got %+v", e)
+			}
+			if want := (chat.Position{Epoch: alice.Welcome().Position.Epoch, Offset: offset}); e.Position != want {
+				t.Errorf("at %v, want %v", e.Position, want)
+			}
+		}
+		bob.Close()
+		if e := alice.next(); len(e.Left) != 1 || e.Left[0].User != bob.Welcome().User {
+			t.Errorf("Alice sees %+v", e)
+		}
+	}
+}
+
+func TestPrivateAndTyping(t *testing.T) {
+	_, base := serve(t)
+	alice, bob, eve := join(t, base, "r", "Alice"), join(t, base, "r", "Bob"), join(t, base, "r", "Eve")
+	for range 2 {
+		alice.until(chat.TypeSystem)
+	}
+	if err := bob.Typing(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	if e := alice.next(); e.Type != chat.TypeTyping || e.User != bob.Welcome().User {
+		t.Errorf("Alice sees %+v", e)
+	}
+	offset, err := bob.SendPrivate(soon(t), alice.Welcome().User, "psst")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range []*user{alice, bob} {
+		if e := u.until(chat.TypePrivate); e.Message != "psst" || e.Offset != offset || e.To != alice.Welcome().User || e.ToUsername != "Alice" {
+			t.Errorf("got %+v", e)
+		}
+	}
+	bob.send("for all")
+	for {
+		e := eve.next()
+		if e.Type == chat.TypePrivate {
+			t.Errorf("Eve sees %+v", e)
+		}
+		if e.Type == chat.TypeMessage {
+			break
+		}
+	}
+	var refused *client.Error
+	if _, err := bob.SendPrivate(soon(t), "nobody", "x"); !errors.As(err, &refused) || refused.Code != client.CodeNoSuchUser || errors.Is(err, client.ErrUncertain) {
+		t.Errorf("to nobody: %v", err)
+	}
+}
+
+func TestHistoryAndPing(t *testing.T) {
+	_, base := serve(t)
+	alice := join(t, base, "r", "Alice")
+	for i := range 10 {
+		alice.send(fmt.Sprint(i))
+	}
+	for _, tc := range []struct {
+		r    chat.Range
+		want []uint64
+		more bool
+	}{
+		{chat.Range{}, []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, false},
+		{chat.Range{Limit: 2}, []uint64{9, 10}, true},
+		{chat.Range{Before: 9, Limit: 3}, []uint64{6, 7, 8}, true},
+		{chat.Range{From: 1, Limit: 2}, []uint64{1, 2}, true},
+		{chat.Range{From: 9, Limit: 5}, []uint64{9, 10}, false},
+	} {
+		page, err := alice.History(soon(t), tc.r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []uint64
+		for _, e := range page.Events {
+			got = append(got, e.Offset)
+		}
+		if !cmp.Equal(got, tc.want) || page.More != tc.more || page.First != 1 {
+			t.Errorf("%+v: %v, more %v, first %d", tc.r, got, page.More, page.First)
+		}
+	}
+	var refused *client.Error
+	if _, err := alice.History(soon(t), chat.Range{From: 1, Before: 5}); !errors.As(err, &refused) || refused.Code != client.CodeBadRequest {
+		t.Errorf("From and Before: %v", err)
+	}
+	if err := alice.Ping(soon(t)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRefusedMessages(t *testing.T) {
+	_, base := serve(t, chat.WithMessageSize(1000), chat.WithFilter(func(e *chat.Event) error {
+		if e.Message == "bad" {
+			return errors.New("not here")
+		}
+		return nil
+	}), chat.WithAuthorizer(func(u chat.User, room string, a chat.Action) error {
+		if a == chat.ActionPrivate {
+			return errors.New("never")
+		}
+		return nil
+	}))
+	alice := join(t, base, "r", "Alice")
+	long := strings.Repeat("x", 65)
+	for _, tc := range []struct {
+		e    chat.Event
+		code string
+	}{
+		{chat.Event{Message: ""}, client.CodeEmptyMessage},
+		{chat.Event{Message: " \n"}, client.CodeEmptyMessage},
+		{chat.Event{Message: strings.Repeat("x", 1001)}, client.CodeTooLong},
+		{chat.Event{Message: strings.Repeat("\x01", 1000)}, client.CodeTooLong}, // 6,000 bytes of JSON
+		{chat.Event{Message: "\xff"}, client.CodeBadUTF8},
+		{chat.Event{Message: "bad"}, client.CodeRejected},
+		{chat.Event{Message: "x", To: alice.Welcome().User}, client.CodeForbidden},
+		{chat.Event{Message: "x", ID: long}, client.CodeBadRequest},
+	} {
+		_, err := alice.Publish(soon(t), tc.e)
+		var refused *client.Error
+		if !errors.As(err, &refused) || refused.Code != tc.code || refused.Message == "" || errors.Is(err, client.ErrUncertain) {
+			t.Errorf("%.20q: %v, want %s", tc.e.Message, err, tc.code)
+		}
+	}
+	if offset := alice.send(strings.Repeat("x", 1000)); offset != 1 {
+		t.Errorf("offset %d", offset)
+	}
+}
+
+func TestIDs(t *testing.T) {
+	_, base := serve(t)
+	alice := join(t, base, "r", "Alice")
+	first, err := alice.Publish(soon(t), chat.Event{Message: "once", ID: "m1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := alice.Publish(soon(t), chat.Event{Message: "once", ID: "m1"})
+	if err != nil || again != first {
+		t.Errorf("again: %d %v, want %d", again, err, first)
+	}
+	alice.send("end")
+	var texts []string
+	for len(texts) == 0 || texts[len(texts)-1] != "end" {
+		texts = append(texts, alice.until(chat.TypeMessage).Message)
+	}
+	if want := []string{"once", "end"}; !cmp.Equal(texts, want) {
+		t.Error(cmp.Diff(want, texts))
+	}
+}
+
+// TestManySenders has more calls at once than the window holds.
+func TestManySenders(t *testing.T) {
+	srv, base := serve(t)
+	alice := join(t, base, "r", "Alice", client.WithoutEvents())
+	ctx := soon(t)
+	const n = 300
+	offsets := make([]uint64, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			var err error
+			if offsets[i], err = alice.Send(ctx, fmt.Sprint(i)); err != nil {
+				t.Errorf("send %d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+	seen := map[uint64]bool{}
+	for _, o := range offsets {
+		seen[o] = true
+	}
+	if len(seen) != n || srv.Stats().Messages != n {
+		t.Errorf("%d offsets and %d messages for %d calls", len(seen), srv.Stats().Messages, n)
+	}
+}
+
+func TestClose(t *testing.T) {
+	_, base := serve(t)
+	alice := join(t, base, "r", "Alice")
+	ended := make(chan error)
+	go func() {
+		for _, err := range alice.Events(context.Background()) {
+			if err != nil {
+				ended <- err
+			}
+		}
+	}()
+	if err := alice.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	if err := <-ended; err != client.ErrClosed {
+		t.Errorf("Events ended with %v", err)
+	}
+	if stacks := leaked("/client.("); stacks != "" {
+		t.Errorf("goroutines after Close:\n%s", stacks)
+	}
+	if err := alice.Close(); err != nil {
+		t.Errorf("second Close: %v", err)
+	}
+	_, err := alice.Send(soon(t), "x")
+	_, herr := alice.History(soon(t), chat.Range{})
+	for _, err := range []error{err, herr, alice.Typing(soon(t)), alice.Ping(soon(t)), alice.Auth(soon(t), "x")} {
+		if err != client.ErrClosed {
+			t.Errorf("after Close: %v", err)
+		}
+	}
+}
+
+func TestEventsContext(t *testing.T) {
+	_, base := serve(t)
+	alice := join(t, base, "r", "Alice")
+	alice.until(client.TypeWelcome)
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(10*time.Millisecond, cancel)
+	for e, err := range alice.Events(ctx) {
+		if err != context.Canceled {
+			t.Fatalf("got %+v, %v", e, err)
+		}
+	}
+	alice.send("still there") // a loop's context is not the Conn's
+	if e := alice.next(); e.Message != "still there" {
+		t.Errorf("got %+v", e)
+	}
+	if _, err := alice.Send(ctx, "x"); err != context.Canceled {
+		t.Errorf("Send: %v", err)
+	}
+}
+
+func TestBadURL(t *testing.T) {
+	for _, tc := range [][2]string{
+		{"", "r"}, {"ftp://host", "r"}, {"http://", "r"}, {"http://[", "r"}, {"localhost:8080", "r"},
+		{"http://127.0.0.1:1", ""}, {"http://127.0.0.1:1", "."}, {"http://127.0.0.1:1", ".."}, {"http://127.0.0.1:1", "\xff"},
+	} {
+		if c, err := client.Dial(soon(t), tc[0], tc[1]); err == nil || !strings.HasPrefix(err.Error(), "client: ") {
+			t.Errorf("Dial(%q, %q) = %v, %v", tc[0], tc[1], c, err)
+		}
+	}
+}

@@ -1,0 +1,53 @@
+// Package client is a chat.v1 client for Go programs: bots, services that talk to
+// people, and tests. docs/protocol.md in the repository describes what it speaks.
+//
+//	c, err := client.Dial(ctx, "https://example.com/chat", "general", client.WithUsername("Bot"))
+//	if err != nil {
+//		return err
+//	}
+//	defer c.Close()
+//	for e, err := range c.Events(ctx) {
+//		if err != nil {
+//			return err
+//		}
+//		if e.Type == chat.TypeMessage {
+//			fmt.Printf("%s: %s\n", e.Username, e.Message)
+//		}
+//	}
+//
+// [Dial] joins a room and returns a [Conn], which stays in it over any number of
+// connections. [Conn.Events] yields what happens there, [Conn.Send] sends a message
+// and waits until the server has it.
+//
+// # What is promised
+//
+//  1. Messages come in the order of their offsets, and each comes once, over all
+//     connections. After a loss the Conn comes back as the same user, to the place
+//     that it had reached. What the server could not give from there is told as a
+//     gap ([TypeGap], [OnGap]).
+//  2. When Send returns without an error the message is in the server's log, once:
+//     what was sent again after a loss had the same ID. Send returns no error as
+//     long as the message may still get there and its context has not ended.
+//  3. Join and leave notices, presence and typing come at most once: those of the
+//     time between two connections are lost. The welcome of each connection
+//     ([TypeWelcome]) says who is there.
+//
+// # Coming back
+//
+// The Conn waits a random time before each attempt, of growing bounds
+// ([WithBackoff]), unless the server has said when to come back. A server that
+// falls silent is asked for a sign of life ([WithPing]). It gives up, and Events
+// and Send return the reason, when the server closes with 4003, or with 4001 (the
+// credentials ran out) and there is no [WithTokenSource]; when it refuses the
+// handshake with a status of 300 to 499 other than 408, 425 and 429; and when it
+// does not speak chat.v1.
+//
+// # Slow readers
+//
+// What was not yet taken from Events waits in a buffer ([WithBuffer]). When that is
+// full the Conn stops reading, and after a while the server closes the connection
+// (code 1013); the Conn is back when there is room. Nothing is lost while the
+// server's log reaches back to that place, and a gap is told if it does not. While
+// Send or another call waits for its answer the Conn reads on, lets the events go,
+// and fetches them again later; so Send may be called in the loop over Events.
+package client

@@ -1,0 +1,189 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/ws"
+)
+
+// connect makes a connection, up to the welcome.
+func (c *Conn) connect(ctx context.Context) (*link, error) {
+	l, err := c.handshake(ctx)
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return l, err
+}
+
+func (c *Conn) handshake(ctx context.Context) (*link, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.timeout)
+	defer cancel()
+	u, header, err := c.request(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn, resp, err := ws.Dial(ctx, u, &ws.DialOptions{
+		HTTPClient: c.http, HTTPHeader: header, Subprotocols: []string{subprotocol},
+	})
+	if err != nil {
+		return nil, refusal(resp, err)
+	}
+	conn.SetReadLimit(-1) // link.read has a limit of its own
+	l := &link{c: c, conn: conn, began: time.Now()}
+	l.ctx, l.cancel = context.WithCancelCause(context.Background())
+	fail := func(err error) (*link, error) {
+		l.cancel(err)
+		conn.CloseNow()
+		return nil, err
+	}
+	if conn.Subprotocol() != subprotocol {
+		return fail(ErrProtocol)
+	}
+	b, err := l.read(ctx)
+	if err != nil {
+		return fail(closed(err))
+	}
+	var w struct {
+		Type string `json:"type"`
+		Welcome
+	}
+	if err := json.Unmarshal(b, &w); err != nil || w.Type != TypeWelcome || w.Position.Epoch == "" {
+		return fail(fmt.Errorf("%w: it does not begin with a welcome", ErrProtocol))
+	}
+	if err := c.admit(l, w.Welcome); err != nil {
+		return fail(err)
+	}
+	return l, nil
+}
+
+// request returns the URL and the headers of a handshake.
+func (c *Conn) request(ctx context.Context) (string, http.Header, error) {
+	c.mu.Lock()
+	token, session, since := c.token, c.session, c.place
+	c.mu.Unlock()
+	if c.cfg.source != nil {
+		var err error
+		if token, err = c.cfg.source(ctx); err != nil {
+			return "", nil, fmt.Errorf("client: no token: %w", err)
+		}
+	}
+	u, q := c.url, c.url.Query()
+	for key, value := range map[string]string{"username": c.cfg.username, "session": session, "since": since.String()} {
+		if value != "" {
+			q.Set(key, value)
+		}
+	}
+	u.RawQuery = q.Encode()
+	header := c.cfg.header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	if token != "" {
+		header.Set("Authorization", "Bearer "+token)
+	}
+	return u.String(), header, nil
+}
+
+// refusal returns the error of a handshake that failed. The URL, which has the
+// session's secret in it, is not part of it.
+func refusal(resp *http.Response, err error) error {
+	var in *url.Error
+	if errors.As(err, &in) {
+		err = in.Err
+	}
+	switch {
+	case resp == nil:
+		return fmt.Errorf("client: %w", err)
+	case resp.StatusCode == http.StatusSwitchingProtocols:
+		return fmt.Errorf("%w: %w", ErrProtocol, err)
+	}
+	e := &Error{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header.Get("Retry-After"))}
+	var body struct {
+		Error struct{ Code, Message string }
+	}
+	if json.NewDecoder(resp.Body).Decode(&body) == nil {
+		e.Code, e.Message = body.Error.Code, body.Error.Message
+	}
+	return e
+}
+
+// retryAfter reads a Retry-After header (RFC 9110, section 10.2.3).
+func retryAfter(s string) time.Duration {
+	if n, err := strconv.ParseUint(s, 10, 63); err == nil {
+		return time.Duration(min(n, 24*60*60)) * time.Second
+	}
+	if t, err := http.ParseTime(s); err == nil {
+		return min(max(0, time.Until(t)), 24*time.Hour)
+	}
+	return 0
+}
+
+// closed returns err as an Error if it carries the server's close code.
+func closed(err error) error {
+	var ce ws.CloseError
+	if errors.As(err, &ce) {
+		return &Error{Close: int(ce.Code), Message: ce.Reason}
+	}
+	return err
+}
+
+// admit makes l the present connection, and works out what w means for the place
+// that the Conn has reached.
+func (c *Conn) admit(l *link, w Welcome) error {
+	c.mu.Lock()
+	if err := c.err; err != nil {
+		c.mu.Unlock()
+		return err
+	}
+	l.epoch, l.replay = w.Position.Epoch, w.Position.Offset
+	l.skipping = c.queue.full()
+	var gap *Gap
+	switch {
+	case c.place != (chat.Position{}):
+		if !w.Resumed || l.epoch != c.place.Epoch {
+			gap = &Gap{c.place, w.Position}
+		}
+		if l.epoch != c.place.Epoch {
+			l.known = c.recent.all()
+		}
+	case c.joined == (chat.Position{}):
+		c.joined = w.Position
+	case c.joined != w.Position && !l.skipping:
+		// The first connection was lost before it gave anything, and what it
+		// would have given is not known.
+		gap = &Gap{c.joined, w.Position}
+		c.joined = w.Position
+	}
+	c.welcome, c.link = w, l
+	if w.Session != "" {
+		c.session = w.Session
+	}
+	if l.replay == 0 {
+		l.settleLocked() // nothing can come before the first offset
+	}
+	if !l.skipping && !c.cfg.noEvents {
+		if gap != nil {
+			c.queue.push(Event{Event: chat.Event{Type: TypeGap}, Position: c.place, Gap: gap})
+		}
+		c.queue.push(Event{Event: chat.Event{Type: TypeWelcome}, Position: c.place, Welcome: &w})
+		c.changedLocked()
+	}
+	skipping := l.skipping
+	c.mu.Unlock()
+	c.cfg.logger.Debug("client: connected", "room", c.room, "user", w.User)
+	if gap != nil && !skipping && c.cfg.onGap != nil {
+		c.cfg.onGap(*gap)
+	}
+	if c.cfg.onConnect != nil {
+		c.cfg.onConnect(w)
+	}
+	return nil
+}

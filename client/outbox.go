@@ -1,0 +1,248 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+const (
+	maxWindow = 32          // messages sent and not yet acknowledged
+	maxID     = 64          // bytes of an id
+	defPause  = time.Second // before a refused message is sent again, if the server does not say
+	// The server knows an id again for five minutes at least. A message that it
+	// may have kept is not sent again when those are nearly over.
+	dedupe = 4*time.Minute + 30*time.Second
+)
+
+// call is one request that waits for its answer, over any number of connections.
+type call struct {
+	id      string
+	kind    string   // the type of the answer
+	objects [][]byte // what to send
+	answer  chan answer
+
+	// Guarded by Conn.mu.
+	sent    bool      // on the present connection
+	at      time.Time // when it was sent last
+	doubt   time.Time // when it was first sent with an outcome that is not known
+	refused *Error    // the latest refusal, after which it is sent again
+}
+
+type answer struct {
+	obj *object
+	err error
+}
+
+func (k *call) message() bool { return k.kind == "ack" }
+
+// fate is the error of a call that is given up because of err.
+func (k *call) fate(err error) error {
+	switch {
+	case k.message() && (k.sent || !k.doubt.IsZero()):
+		return fmt.Errorf("%w: %w", ErrUncertain, err)
+	case k.refused != nil:
+		return fmt.Errorf("%w: %w", err, k.refused)
+	}
+	return err
+}
+
+// outbox holds the calls, in the order in which they were made. It is guarded by
+// Conn.mu.
+type outbox struct {
+	messages []*call // those sent on this connection come first
+	others   []*call
+	byID     map[string]*call
+	flying   int       // messages sent and not answered
+	window   int       // of those at most so many; 1 after a refusal, one more with each ack
+	hold     time.Time // messages wait until then
+}
+
+// add reports false if another call has the same id.
+func (o *outbox) add(k *call) bool {
+	if o.byID[k.id] != nil {
+		return false
+	}
+	o.byID[k.id] = k
+	if k.message() {
+		o.messages = append(o.messages, k)
+	} else {
+		o.others = append(o.others, k)
+	}
+	return true
+}
+
+func (o *outbox) remove(k *call) {
+	if o.byID[k.id] != k {
+		return
+	}
+	delete(o.byID, k.id)
+	list := &o.others
+	if k.message() {
+		list = &o.messages
+		if k.sent {
+			o.flying--
+		}
+	}
+	i := slices.Index(*list, k)
+	*list = slices.Delete(*list, i, i+1)
+}
+
+// finish answers k.
+func (o *outbox) finish(k *call, obj *object, err error) {
+	o.remove(k)
+	k.answer <- answer{obj, err}
+}
+
+// next returns the call to send now and marks it as sent, or else nil and when to
+// look again (zero: when something has changed).
+func (o *outbox) next(now time.Time) (*call, time.Time) {
+	for _, k := range o.others {
+		if !k.sent {
+			k.sent, k.at = true, now
+			return k, time.Time{}
+		}
+	}
+	for i := 0; i < len(o.messages) && o.flying < o.window; {
+		k := o.messages[i]
+		switch {
+		case k.sent:
+			i++
+		case !k.doubt.IsZero() && now.Sub(k.doubt) >= dedupe:
+			o.finish(k, nil, ErrUncertain)
+		case now.Before(o.hold):
+			return nil, o.hold
+		default:
+			k.sent, k.at = true, now
+			o.flying++
+			return k, time.Time{}
+		}
+	}
+	return nil, time.Time{}
+}
+
+// accept takes an answer of the given type.
+func (o *outbox) accept(id, kind string, obj *object) {
+	k := o.byID[id]
+	if k == nil || k.kind != kind {
+		return
+	}
+	if k.message() && k.sent {
+		o.window = min(o.window+1, maxWindow)
+	}
+	o.finish(k, obj, nil)
+}
+
+// refuse takes an error object. What may succeed later goes back to its place in
+// the queue, and everything behind it waits too.
+func (o *outbox) refuse(id string, e *Error, rateRetry bool, now time.Time) {
+	k := o.byID[id]
+	if k == nil {
+		return
+	}
+	limited, away := e.Code == CodeRateLimited && rateRetry, e.Code == CodeUnavailable
+	if !k.message() || !limited && !away {
+		o.finish(k, nil, e)
+		return
+	}
+	if !k.sent {
+		return // answered for an earlier sending
+	}
+	pause := e.RetryAfter
+	if pause <= 0 {
+		pause = defPause
+	}
+	if away {
+		k.doubtful()
+		pause += rand.N(pause)
+	}
+	if until := now.Add(pause); until.After(o.hold) {
+		o.hold = until
+	}
+	k.sent, k.refused = false, e
+	o.flying--
+	o.window = 1
+}
+
+// doubtful notes that the last sending may have succeeded.
+func (k *call) doubtful() {
+	if k.doubt.IsZero() {
+		k.doubt = k.at
+	}
+}
+
+// lost puts everything back that was sent on a connection that is no more.
+func (o *outbox) lost() {
+	for _, k := range o.messages {
+		if k.sent {
+			k.doubtful()
+		}
+		k.sent = false
+	}
+	for _, k := range o.others {
+		k.sent = false
+	}
+	o.flying = 0
+}
+
+// tooBig gives up the largest message under way, after the server has closed the
+// connection because one was too big.
+func (o *outbox) tooBig(err error) {
+	var big *call
+	for _, k := range o.messages {
+		if k.sent && (big == nil || len(k.objects[0]) > len(big.objects[0])) {
+			big = k
+		}
+	}
+	if big != nil {
+		o.finish(big, nil, err)
+	}
+}
+
+// do makes a call and waits for its answer.
+func (c *Conn) do(ctx context.Context, k *call) (*object, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	k.answer = make(chan answer, 1)
+	c.mu.Lock()
+	if c.err != nil {
+		defer c.mu.Unlock()
+		return nil, c.err
+	}
+	if !c.out.add(k) {
+		c.mu.Unlock()
+		return nil, &Error{Code: CodeBadRequest, Message: "a message with this ID is under way"}
+	}
+	if k.message() {
+		c.typing = false
+	}
+	c.changedLocked()
+	c.mu.Unlock()
+	c.nudge()
+	select {
+	case a := <-k.answer:
+		return a.obj, a.err
+	case <-ctx.Done():
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	select {
+	case a := <-k.answer:
+		return a.obj, a.err
+	default:
+	}
+	c.out.remove(k)
+	c.nudge() // there is room in the window
+	return nil, k.fate(ctx.Err())
+}
+
+// nudge has the writer look for work.
+func (c *Conn) nudge() {
+	select {
+	case c.work <- struct{}{}:
+	default:
+	}
+}

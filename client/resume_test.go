@@ -1,0 +1,313 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/client"
+)
+
+// site is an address at which one server follows another.
+type site struct {
+	*httptest.Server
+	now atomic.Pointer[chat.Server]
+}
+
+func newSite(t testing.TB, opts ...chat.Option) *site {
+	s := &site{}
+	s.start(opts...)
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.now.Load().ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() {
+		s.now.Load().Close()
+		s.Server.Close()
+	})
+	return s
+}
+
+// start makes a new server take over, and returns the one before.
+func (s *site) start(opts ...chat.Option) *chat.Server {
+	return s.now.Swap(chat.New(append([]chat.Option{chat.WithLogger(quiet)}, opts...)...))
+}
+
+// watch collects the texts that u sees until one is last.
+func (u *user) watch(last string) (texts []string, gaps int) {
+	u.t.Helper()
+	var at chat.Position
+	for {
+		e := u.any()
+		switch e.Type {
+		case client.TypeGap:
+			gaps++
+		case chat.TypeMessage, chat.TypePrivate:
+			if at.Epoch == e.Position.Epoch && e.Offset <= at.Offset {
+				u.t.Errorf("offset %d after %v", e.Offset, at)
+			}
+			at = e.Position
+			if e.Message == last {
+				return texts, gaps
+			}
+			texts = append(texts, e.Message)
+		}
+	}
+}
+
+// once fails the test unless got has every text of want exactly once.
+func once(t testing.TB, who string, got []string, want map[string]bool) {
+	t.Helper()
+	n := map[string]int{}
+	for _, s := range got {
+		if n[s]++; n[s] == 2 {
+			t.Errorf("%s saw %q twice", who, s)
+		}
+		if !want[s] {
+			t.Errorf("%s saw %q", who, s)
+		}
+	}
+	for s := range want {
+		if n[s] == 0 {
+			t.Errorf("%s did not see %q", who, s)
+		}
+	}
+}
+
+// TestCutUnderLoad resets every connection many times while messages go through.
+func TestCutUnderLoad(t *testing.T) {
+	srv, base := serve(t, chat.WithResume(1<<16), chat.WithMaxLag(64<<20))
+	const users, workers, each = 4, 5, 60
+	var k cuts
+	var gaps atomic.Int64
+	var all []*user
+	for i := range users {
+		all = append(all, join(t, base, "r", fmt.Sprint("u", i), client.WithDialer(k.dial),
+			client.OnGap(func(client.Gap) { gaps.Add(1) })))
+	}
+	ids := map[string]bool{}
+	for _, u := range all {
+		ids[u.Welcome().User] = true
+	}
+	want := map[string]bool{}
+	for i := range users {
+		for w := range workers {
+			for m := range each {
+				want[fmt.Sprintf("%d/%d/%d", i, w, m)] = true
+			}
+		}
+	}
+	var readers, senders sync.WaitGroup
+	for i, u := range all {
+		readers.Go(func() {
+			texts, told := u.watch("end")
+			once(t, fmt.Sprint("u", i), texts, want)
+			if told != 0 {
+				t.Errorf("u%d was told of %d gaps", i, told)
+			}
+			last := map[string]int{} // each goroutine's messages are in its order
+			for _, s := range texts {
+				var i, w, m int
+				fmt.Sscanf(s, "%d/%d/%d", &i, &w, &m)
+				key := fmt.Sprint(i, "/", w)
+				if m != last[key] {
+					t.Errorf("u%d saw %q, not number %d", i, s, last[key])
+				}
+				last[key]++
+			}
+		})
+		for w := range workers {
+			senders.Go(func() {
+				for m := range each {
+					u.send(fmt.Sprintf("%d/%d/%d", i, w, m))
+				}
+			})
+		}
+	}
+	sent := make(chan struct{})
+	var cutting sync.WaitGroup
+	cutting.Go(func() {
+		for {
+			select {
+			case <-sent:
+				return
+			case <-time.After(20 * time.Millisecond):
+				k.cut()
+			}
+		}
+	})
+	senders.Wait()
+	close(sent)
+	cutting.Wait()
+	all[0].send("end")
+	readers.Wait()
+	if n := srv.Stats().Messages; n != users*workers*each+1 {
+		t.Errorf("the server kept %d messages, want %d", n, users*workers*each+1)
+	}
+	for _, u := range all {
+		if !ids[u.Welcome().User] {
+			t.Errorf("%s came back as another user", u.Welcome().Username)
+		}
+	}
+	if gaps.Load() != 0 || k.total < 2*users {
+		t.Errorf("%d gaps over %d connections", gaps.Load(), k.total)
+	}
+	t.Logf("%d connections for %d users", k.total, users)
+}
+
+// TestServerRestart has servers over one log follow each other while messages go
+// through.
+func TestServerRestart(t *testing.T) {
+	log := chat.NewMemoryLog(1 << 14)
+	opts := []chat.Option{chat.WithLog(log), chat.WithHistory(50), chat.WithLeaveGrace(time.Second)}
+	s := newSite(t, opts...)
+	var goodbyes atomic.Int64
+	lost := client.OnDisconnect(func(err error, wait time.Duration) {
+		var e *client.Error
+		if errors.As(err, &e) && e.Close == 1001 {
+			goodbyes.Add(1)
+		}
+	})
+	alice, bob := join(t, s.URL, "r", "Alice", lost), join(t, s.URL, "r", "Bob", lost)
+	want := map[string]bool{}
+	var readers sync.WaitGroup
+	const n = 400
+	for i := range n {
+		want[fmt.Sprint(i)] = true
+	}
+	for _, u := range []*user{alice, bob} {
+		readers.Go(func() {
+			texts, gaps := u.watch("end")
+			once(t, u.Welcome().Username, texts, want)
+			if gaps != 0 {
+				t.Errorf("%s was told of %d gaps", u.Welcome().Username, gaps)
+			}
+		})
+	}
+	restart := func() {
+		old := s.start(opts...)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := old.Shutdown(ctx); err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+	}
+	var restarts sync.WaitGroup
+	for i := range n {
+		if i%150 == 100 {
+			restarts.Go(restart)
+		}
+		alice.send(fmt.Sprint(i))
+	}
+	restarts.Wait()
+	alice.send("end")
+	readers.Wait()
+	if goodbyes.Load() == 0 {
+		t.Error("nobody was sent away")
+	}
+}
+
+// TestAnotherEpoch has a server with a log of its own follow another.
+func TestAnotherEpoch(t *testing.T) {
+	s := newSite(t)
+	told := make(chan client.Gap, 10)
+	alice := join(t, s.URL, "r", "Alice", client.OnGap(func(g client.Gap) { told <- g }))
+	alice.send("old")
+	old := alice.next()
+	id := alice.Welcome().User
+
+	last := s.start()
+	fresh := join(t, s.URL, "r", "Bob")
+	fresh.send("new")
+	last.Close()
+
+	e := alice.next()
+	if e.Type != client.TypeGap || e.Gap == nil || e.Gap.From != old.Position || e.Gap.To != fresh.next().Position {
+		t.Fatalf("got %+v, gap %+v, after %v", e, e.Gap, old.Position)
+	}
+	if e := alice.until(chat.TypeMessage); e.Message != "new" || e.Offset != 1 {
+		t.Errorf("got %+v", e)
+	}
+	if g := <-told; g != *e.Gap {
+		t.Errorf("OnGap had %+v, want %+v", g, *e.Gap)
+	}
+	if w := alice.Welcome(); w.User != id || !w.Gap || w.Resumed {
+		t.Errorf("welcome %+v, want user %s", w, id)
+	}
+	alice.send("on")
+	if e := alice.until(chat.TypeMessage); e.Message != "on" {
+		t.Errorf("got %+v", e)
+	}
+}
+
+// TestTooFarBack has more missed messages than the log holds.
+func TestTooFarBack(t *testing.T) {
+	srv, base := serve(t, chat.WithHistory(5), chat.WithResume(-1))
+	var k cuts
+	var down atomic.Bool
+	alice := join(t, base, "r", "Alice", client.WithDialer(gate(&k, &down)))
+	alice.send("seen")
+	seen := alice.next()
+	down.Store(true)
+	k.cut()
+	for i := range 20 {
+		srv.Publish(soon(t), "r", chat.Event{Message: fmt.Sprint(i)})
+	}
+	down.Store(false)
+	if e := alice.next(); e.Type != client.TypeGap || e.Gap.From != seen.Position || e.Gap.To.Offset != 21 {
+		t.Fatalf("got %+v, gap %+v", e, e.Gap)
+	}
+	srv.Publish(soon(t), "r", chat.Event{Message: "end"})
+	texts, _ := alice.watch("end")
+	if want := []string{"15", "16", "17", "18", "19"}; !cmp.Equal(texts, want) {
+		t.Error(cmp.Diff(want, texts))
+	}
+}
+
+// gate dials as k does, unless down says that the network is gone.
+func gate(k *cuts, down *atomic.Bool) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if down.Load() {
+			return nil, errors.New("no network")
+		}
+		return k.dial(ctx, network, addr)
+	}
+}
+
+// TestSinceAndSession goes on with another Conn where one has stopped.
+func TestSinceAndSession(t *testing.T) {
+	srv, base := serve(t)
+	alice := join(t, base, "r", "Alice")
+	for i := range 5 {
+		srv.Publish(soon(t), "r", chat.Event{Message: fmt.Sprint(i)})
+	}
+	var at chat.Position
+	for e := range alice.Events(soon(t)) {
+		if at = e.Position; e.Message == "2" {
+			break
+		}
+	}
+	w := alice.Welcome()
+	alice.Close()
+	again := join(t, base, "r", "Alice", client.WithSince(at), client.WithSession(w.Session))
+	if again.Welcome().User != w.User || !again.Welcome().Resumed {
+		t.Errorf("welcome %+v, want user %s", again.Welcome(), w.User)
+	}
+	for _, want := range []string{"3", "4"} {
+		if e := again.next(); e.Message != want {
+			t.Errorf("got %+v, want %q", e, want)
+		}
+	}
+	if stranger := join(t, base, "r", "Alice"); stranger.Welcome().User == w.User {
+		t.Error("the same user without the session")
+	}
+}

@@ -1,0 +1,167 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/client"
+)
+
+// TestSlowReader does not take events while much more comes than all buffers on
+// the way hold.
+func TestSlowReader(t *testing.T) {
+	const n = 5000
+	srv, base := serve(t, chat.WithHistory(n+10), chat.WithHistoryBytes(1<<30))
+	var slow, gaps atomic.Int64
+	u := join(t, base, "r", "Slow", client.WithBuffer(16, 0),
+		client.OnGap(func(client.Gap) { gaps.Add(1) }),
+		client.OnDisconnect(func(err error, _ time.Duration) {
+			var e *client.Error
+			if errors.As(err, &e) && e.Close == 1013 {
+				slow.Add(1)
+			}
+		}))
+	ctx := soon(t)
+	filling := strings.Repeat("x", 4000)
+	for i := range n {
+		if _, err := srv.Publish(ctx, "r", chat.Event{Message: fmt.Sprint(i, " ", filling)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range n {
+		e := u.until(chat.TypeMessage)
+		if want := fmt.Sprint(i, " "); !strings.HasPrefix(e.Message, want) {
+			t.Fatalf("got %.10q, want %q", e.Message, want)
+		}
+	}
+	if gaps.Load() != 0 || slow.Load() == 0 {
+		t.Errorf("%d gaps, closed %d times for being slow", gaps.Load(), slow.Load())
+	}
+}
+
+// TestEcho sends in the loop over events, with hardly any buffer, while much comes.
+func TestEcho(t *testing.T) {
+	const n = 60
+	srv, base := serve(t, chat.WithHistory(2*n+10))
+	bot := join(t, base, "r", "Bot", client.WithBuffer(2, 0))
+	ctx := soon(t)
+	for i := range n {
+		if _, err := srv.Publish(ctx, "r", chat.Event{Message: fmt.Sprint("say ", i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	said := 0
+	for e, err := range bot.Events(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Type == client.TypeGap {
+			t.Fatalf("gap %+v", e.Gap)
+		}
+		if what, ok := strings.CutPrefix(e.Message, "say "); ok {
+			if what != fmt.Sprint(said) {
+				t.Fatalf("got %q, want number %d", e.Message, said)
+			}
+			bot.send(what)
+			if said++; said == n {
+				break
+			}
+		}
+	}
+	page, err := srv.History(ctx, "r", "", chat.Range{Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range page.Events {
+		if want := fmt.Sprint(n - len(page.Events) + i); e.Message != want || e.Username != "Bot" {
+			t.Errorf("the room has %q of %s, want %q", e.Message, e.Username, want)
+		}
+	}
+}
+
+// TestNobodyReads has a full buffer and nothing to send: the Conn neither spins nor
+// comes back for nothing, but it sends, and has all events when they are wanted.
+func TestNobodyReads(t *testing.T) {
+	inBubble(t, func(p *peer, n int) {
+		switch n {
+		case 0:
+			p.welcome("e:0", "")
+			for i := range 5 {
+				p.say(message(i+1, "x"))
+			}
+			p.close(1013, "too slow")
+			return
+		case 1, 2:
+			if p.since() != "e:3" {
+				t.Errorf("connection %d since %q", n, p.since())
+			}
+			p.welcome("e:5", resumed)
+			p.say(message(4, "x"), message(5, "x"))
+		default:
+			t.Errorf("connection %d", n)
+		}
+		p.hearAll()
+	}, func(f *fake) {
+		u := f.join(client.WithBuffer(4, 0)) // the welcome and three messages
+		time.Sleep(time.Hour)
+		if n := len(f.gaps()); n != 0 {
+			t.Errorf("came back %d times for nothing", n)
+		}
+		start := time.Now()
+		if _, err := u.Send(context.Background(), "x"); err != nil || time.Since(start) > time.Second {
+			t.Errorf("Send: %v after %v", err, time.Since(start))
+		}
+		if n := len(f.gaps()); n != 1 {
+			t.Errorf("came back %d times to send", n)
+		}
+		synctest.Wait()
+		var got []string
+		for range 7 {
+			if e := u.any(); e.Type == client.TypeWelcome {
+				got = append(got, "welcome")
+			} else {
+				got = append(got, fmt.Sprint(e.Offset))
+			}
+			synctest.Wait()
+		}
+		if want := []string{"welcome", "1", "2", "3", "welcome", "4", "5"}; !cmp.Equal(got, want) {
+			t.Error(cmp.Diff(want, got))
+		}
+		u.Close()
+	})
+}
+
+// TestWithoutEvents lets everything go and sends.
+func TestWithoutEvents(t *testing.T) {
+	srv, base := serve(t, chat.WithLeaveGrace(-1))
+	var lost atomic.Int64
+	u := join(t, base, "r", "Mute", client.WithoutEvents(), client.WithBuffer(1, 1), client.OnDisconnect(func(error, time.Duration) { lost.Add(1) }))
+	for i := range 2000 {
+		if _, err := srv.Publish(soon(t), "r", chat.Event{Message: strings.Repeat("x", 4000)}); err != nil {
+			t.Fatal(err)
+		}
+		if i%100 == 0 {
+			u.send("x")
+		}
+	}
+	u.send("x")
+	if n := lost.Load(); n != 0 {
+		t.Errorf("lost %d connections", n)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	for e, err := range u.Events(ctx) {
+		if err == nil {
+			t.Errorf("got %+v", e)
+		}
+	}
+}

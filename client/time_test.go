@@ -1,0 +1,357 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/client"
+)
+
+func TestBackoff(t *testing.T) {
+	inBubble(t, func(p *peer, n int) {
+		p.welcome("e:0", "")
+		if n == 0 || n == 40 {
+			time.AfterFunc(31*time.Second, func() { p.conn.CloseNow() }) // long enough to begin anew
+			p.hearAll()
+		}
+	}, func(f *fake) {
+		var waits []time.Duration
+		u := f.join(client.OnDisconnect(func(err error, wait time.Duration) { waits = append(waits, wait) }))
+		for len(f.gaps()) < 45 {
+			time.Sleep(time.Second)
+		}
+		u.Close()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		most := time.Duration(0)
+		for i, wait := range waits[:45] {
+			bound := 30 * time.Second
+			if k := i % 40; k < 5 {
+				bound = time.Second << k
+			}
+			if wait < 0 || wait >= bound {
+				t.Errorf("attempt %d after %v, want less than %v", i+1, wait, bound)
+			}
+			most = max(most, wait)
+		}
+		// One in 10^15 runs has no wait above 10 s among those 35.
+		if most < 10*time.Second {
+			t.Errorf("the longest wait is %v", most)
+		}
+		slices.Sort(waits)
+		if waits[0] == waits[1] || waits[43] == waits[44] {
+			t.Error("waits are not random")
+		}
+	})
+}
+
+// TestNoNetwork has dialing itself fail, and Send wait for better times.
+func TestNoNetwork(t *testing.T) {
+	inBubble(t, func(p *peer, n int) {
+		p.welcome("e:0", resumed)
+		if n > 0 {
+			p.hearAll()
+		}
+	}, func(f *fake) {
+		u := f.join()
+		f.l.down.Store(true)
+		synctest.Wait()
+		time.AfterFunc(3*time.Minute, func() { f.l.down.Store(false) })
+		start := time.Now()
+		if _, err := u.Send(context.Background(), "x"); err != nil {
+			t.Errorf("Send: %v", err)
+		}
+		if d := time.Since(start); d < 3*time.Minute || d >= 3*time.Minute+30*time.Second {
+			t.Errorf("sent after %v", d)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		u.Close()
+		f.l.down.Store(true)
+		start = time.Now()
+		_, err := client.Dial(ctx, "http://pipe", "r", client.WithDialer(f.l.dial), client.WithLogger(quiet), client.WithDialRetry())
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Minute {
+			t.Errorf("Dial: %v after %v", err, time.Since(start))
+		}
+		start = time.Now()
+		if _, err := f.dial(); err == nil || time.Since(start) != 0 {
+			t.Errorf("Dial: %v after %v", err, time.Since(start))
+		}
+	})
+}
+
+func TestGoodbye(t *testing.T) {
+	inBubble(t, func(p *peer, n int) {
+		p.welcome("e:0", "")
+		if n > 0 {
+			p.hearAll()
+			return
+		}
+		p.say(`{"type":"goodbye","reason":"shutdown","retry_after_ms":12345}`)
+		p.close(1001, "server is shutting down")
+	}, func(f *fake) {
+		u := f.join()
+		time.Sleep(20 * time.Second)
+		u.Close()
+		if d := f.gaps(); len(d) != 1 || d[0] != 12345*time.Millisecond {
+			t.Errorf("came back after %v", d)
+		}
+	})
+}
+
+func TestTooSlowComesBackAtOnce(t *testing.T) {
+	inBubble(t, func(p *peer, n int) {
+		p.welcome("e:0", "")
+		if n == 9 {
+			p.hearAll()
+			return
+		}
+		p.say(message(n+1, "x"))
+		p.close(1013, "too slow")
+	}, func(f *fake) {
+		u := f.join()
+		time.Sleep(10 * time.Second)
+		u.Close()
+		if len(f.gaps()) != 9 {
+			t.Fatalf("%d requests", len(f.gaps())+1)
+		}
+		for _, d := range f.gaps() {
+			if d >= 100*time.Millisecond {
+				t.Errorf("came back after %v", d)
+			}
+		}
+	})
+}
+
+// TestTooSlowForEver has a server that gives nothing but 1013.
+func TestTooSlowForEver(t *testing.T) {
+	inBubble(t, func(p *peer, n int) {
+		p.welcome("e:0", "")
+		p.close(1013, "too slow")
+	}, func(f *fake) {
+		u := f.join()
+		time.Sleep(time.Hour)
+		u.Close()
+		if n := len(f.gaps()); n < 100 || n > 1000 {
+			t.Errorf("%d attempts in an hour", n)
+		}
+	})
+}
+
+func TestRetryAfter(t *testing.T) {
+	inBubble(t, func(p *peer, n int) {
+		p.welcome("e:0", "")
+		if n > 0 {
+			p.hearAll()
+		}
+	}, func(f *fake) {
+		serve := f.serve
+		headers := []string{1: "7", 2: "date"}
+		f.serve = func(w http.ResponseWriter, r *http.Request, n int) {
+			if n != 1 && n != 2 {
+				serve(w, r, n)
+				return
+			}
+			h := headers[n]
+			if h == "date" {
+				h = time.Now().Add(40 * time.Second).UTC().Format(http.TimeFormat)
+			}
+			w.Header().Set("Retry-After", h)
+			w.WriteHeader([]int{1: 503, 2: 429}[n])
+		}
+		u := f.join()
+		time.Sleep(5 * time.Minute)
+		u.Close()
+		d := f.gaps()
+		if len(d) != 3 || d[1] < 7*time.Second || d[1] >= 9*time.Second || d[2] < 39*time.Second || d[2] >= 44*time.Second {
+			t.Errorf("came back after %v", d)
+		}
+	})
+}
+
+func TestSilentServer(t *testing.T) {
+	inBubble(t, func(p *peer, n int) {
+		p.welcome("e:0", "")
+		if n == 1 {
+			p.hearAll()
+			return
+		}
+		for p.hear() != nil { // pings are not answered
+		}
+	}, func(f *fake) {
+		lost := make(chan error, 1)
+		u := f.join(client.OnDisconnect(func(err error, _ time.Duration) { lost <- err }))
+		start := time.Now()
+		if err := <-lost; time.Since(start) != 30*time.Second {
+			t.Errorf("lost after %v: %v", time.Since(start), err)
+		}
+		time.Sleep(24 * time.Hour) // this one answers
+		u.Close()
+		if n := len(f.gaps()); n != 1 {
+			t.Errorf("came back %d times", n)
+		}
+	})
+}
+
+// TestDeafServer has a server that reads nothing: pipes have no buffer.
+func TestDeafServer(t *testing.T) {
+	inBubble(t, func(p *peer, n int) {
+		p.welcome("e:0", "")
+		if n == 0 {
+			time.Sleep(time.Minute)
+			return
+		}
+		p.hearAll()
+	}, func(f *fake) {
+		u := f.join()
+		start := time.Now()
+		if _, err := u.Send(context.Background(), "x"); err != nil {
+			t.Error(err)
+		}
+		if d := time.Since(start); d < 10*time.Second || d > 14*time.Second {
+			t.Errorf("sent after %v", d)
+		}
+		u.Close()
+	})
+}
+
+// TestSilentHandshake has a server that accepts and says nothing.
+func TestSilentHandshake(t *testing.T) {
+	inBubble(t, func(p *peer, n int) {
+		p.hear()
+	}, func(f *fake) {
+		start := time.Now()
+		if _, err := f.dial(client.WithTimeout(3 * time.Second)); err == nil || time.Since(start) != 3*time.Second {
+			t.Errorf("Dial: %v after %v", err, time.Since(start))
+		}
+	})
+}
+
+// TestCloseBound closes while the server neither reads nor answers.
+func TestCloseBound(t *testing.T) {
+	inBubble(t, func(p *peer, n int) {
+		p.welcome("e:0", "")
+		for i := range 10 {
+			p.say(message(i+1, "x"))
+		}
+		time.Sleep(time.Minute)
+	}, func(f *fake) {
+		for _, opts := range [][]client.Option{nil, {client.WithBuffer(1, 1)}} { // the second does not read
+			u := f.join(opts...)
+			synctest.Wait()
+			start := time.Now()
+			u.Close()
+			if d := time.Since(start); d > 3*time.Second {
+				t.Errorf("Close took %v", d)
+			}
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestCloseIsClean(t *testing.T) {
+	code := make(chan int, 1)
+	inBubble(t, func(p *peer, n int) {
+		p.welcome("e:0", "")
+		code <- p.hearAll()
+	}, func(f *fake) {
+		u := f.join()
+		u.Close()
+		if c := <-code; c != 1000 {
+			t.Errorf("closed with %d", c)
+		}
+	})
+}
+
+// TestCloseWhileAway closes while the Conn waits to come back.
+func TestCloseWhileAway(t *testing.T) {
+	inBubble(t, func(p *peer, n int) {
+		p.welcome("e:0", "")
+		p.say(`{"type":"goodbye","reason":"shutdown","retry_after_ms":3600000}`)
+		p.close(1001, "")
+	}, func(f *fake) {
+		u := f.join()
+		time.Sleep(time.Minute)
+		sent := make(chan error)
+		go func() {
+			_, err := u.Send(context.Background(), "x")
+			sent <- err
+		}()
+		synctest.Wait()
+		start := time.Now()
+		u.Close()
+		if err := <-sent; err != client.ErrClosed || time.Since(start) != 0 {
+			t.Errorf("Send: %v after %v", err, time.Since(start))
+		}
+	})
+}
+
+// TestRateLimited sends faster than a real server lets it, in fake time.
+func TestRateLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := chat.New(chat.WithRateLimit(2, 4), chat.WithLogger(quiet))
+		f := &fake{t: t}
+		f.run(srv, func(f *fake) {
+			c, err := client.Dial(context.Background(), "ws://pipe", "r", client.WithDialer(f.l.dial), client.WithLogger(quiet), client.WithoutEvents())
+			if err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			for i := range 24 {
+				if _, err := c.Send(context.Background(), "x"); err != nil {
+					t.Fatalf("message %d: %v", i, err)
+				}
+			}
+			if d := time.Since(start); d < 10*time.Second || d > 10*time.Second+100*time.Millisecond {
+				t.Errorf("24 messages took %v", d)
+			}
+			// Many at once keep to it as well, without being thrown out.
+			time.Sleep(10 * time.Second)
+			start = time.Now()
+			errs := make(chan error)
+			for range 244 {
+				go func() {
+					_, err := c.Send(context.Background(), "x")
+					errs <- err
+				}()
+			}
+			for range 244 {
+				if err := <-errs; err != nil {
+					t.Error(err)
+				}
+			}
+			if d := time.Since(start); d < 2*time.Minute || d > 2*time.Minute+5*time.Second {
+				t.Errorf("244 messages took %v", d)
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+			defer cancel()
+			_, err = c.Send(ctx, "x")
+			var refused *client.Error
+			if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &refused) || refused.Code != client.CodeRateLimited || errors.Is(err, client.ErrUncertain) {
+				t.Errorf("Send: %v", err)
+			}
+			c.Close()
+
+			c, err = client.Dial(context.Background(), "ws://pipe", "r", client.WithDialer(f.l.dial), client.WithLogger(quiet), client.WithoutRateRetry())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 4 {
+				if _, err := c.Send(context.Background(), "x"); err != nil {
+					t.Error(err)
+				}
+			}
+			if _, err := c.Send(context.Background(), "x"); !errors.As(err, &refused) || refused.Code != client.CodeRateLimited || refused.RetryAfter != 500*time.Millisecond {
+				t.Errorf("Send: %v", err)
+			}
+			c.Close()
+			srv.Close()
+		})
+	})
+}
