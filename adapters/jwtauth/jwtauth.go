@@ -1,0 +1,135 @@
+// Package jwtauth lets JSON Web Tokens (RFC 7519) into a chat server: it makes
+// authenticators for [chat.WithAuthenticator], which verify a token before the
+// upgrade and again when a client sends a fresh one on a live connection.
+//
+//	auth, err := jwtauth.New(ctx,
+//		jwtauth.WithJWKS("https://login.example.com/.well-known/jwks.json"),
+//		jwtauth.WithIssuer("https://login.example.com/"),
+//		jwtauth.WithAudience("chat"))
+//	...
+//	srv := chat.New(chat.WithAuthenticator(auth))
+//
+// # Where a token is looked for
+//
+//   - the header "Authorization: Bearer TOKEN" (RFC 6750, section 2.1);
+//   - the WebSocket subprotocols, where it stands as "bearer.TOKEN" beside
+//     "chat.v1": the one place that a browser's WebSocket can put it;
+//   - a cookie, with [WithCookie];
+//   - the query parameter "token", with [WithQueryToken].
+//
+// # What is refused
+//
+// Everything that RFC 8725 warns of, and whatever could be read in two ways:
+// algorithms that are not the key's own, "none", tokens over 8 KiB, more than one
+// token, duplicate names and deep nesting in the JSON, a "crit" header, an unknown
+// key id, a missing exp, an aud that nobody here answers to. The headers jku,
+// x5u, x5c and jwk are ignored: keys come from the options alone.
+//
+// Errors say what was wrong in fixed words and never hold any part of a token.
+package jwtauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// ErrNoToken is returned by an authenticator for a request in which there is no
+// token in any of the places looked at. A service that lets guests in too tells
+// them by it.
+var ErrNoToken = errors.New("jwtauth: no token")
+
+// maxToken is the longest token parsed, in bytes.
+const maxToken = 8 << 10
+
+// authenticator verifies tokens. It does not change once made.
+type authenticator struct {
+	config
+	keys   *keySet
+	parser *jwt.Parser
+}
+
+// New returns an authenticator with the keys and rules of the options, of which
+// [WithKey] or [WithJWKS] must be one. With a JWKS its keys are fetched first and
+// then every now and then until ctx ends. An error says which option does not
+// make sense, or that the JWKS cannot be had.
+//
+// The authenticator may be called at once from many goroutines. The user that it
+// returns has the token's sub for its ID, the name claim for its Name, exp plus
+// the leeway for Expires, and the [Claims] for its Value; [WithUser] changes that.
+// Its errors are [ErrNoToken] and others without type.
+func New(ctx context.Context, opts ...Option) (func(*http.Request) (chat.User, error), error) {
+	a := &authenticator{config: defaults()}
+	for _, o := range opts {
+		o(&a.config)
+	}
+	if err := a.check(); err != nil {
+		return nil, err
+	}
+	var err error
+	if a.keys, err = newKeySet(ctx, &a.config); err != nil {
+		return nil, err
+	}
+	a.parser = jwt.NewParser(a.parserOptions()...)
+	return a.authenticate, nil
+}
+
+func (a *authenticator) parserOptions() []jwt.ParserOption {
+	o := []jwt.ParserOption{
+		jwt.WithValidMethods(a.keys.algorithms),
+		jwt.WithStrictDecoding(),
+		jwt.WithJSONNumber(),
+		jwt.WithExpirationRequired(),
+		jwt.WithIssuedAt(),
+		jwt.WithLeeway(a.leeway),
+	}
+	if a.issuer != "" {
+		o = append(o, jwt.WithIssuer(a.issuer))
+	}
+	if len(a.audiences) > 0 {
+		o = append(o, jwt.WithAudience(a.audiences...))
+	}
+	return o
+}
+
+func (a *authenticator) authenticate(r *http.Request) (chat.User, error) {
+	token, err := a.token(r)
+	if err != nil {
+		return chat.User{}, err
+	}
+	claims, err := a.verify(token)
+	if err != nil {
+		return chat.User{}, err
+	}
+	return a.user(claims)
+}
+
+// user makes a user of verified claims.
+func (a *authenticator) user(claims Claims) (chat.User, error) {
+	id, err := claims.text("sub")
+	if err != nil {
+		return chat.User{}, err
+	}
+	name, err := claims.text(a.nameClaim)
+	if err != nil {
+		return chat.User{}, err
+	}
+	exp, err := jwt.MapClaims(claims).GetExpirationTime()
+	if err != nil || exp == nil {
+		return chat.User{}, errTime // verify has seen to it
+	}
+	u := chat.User{ID: id, Name: name, Expires: exp.Add(a.leeway), Value: claims}
+	if a.hook != nil {
+		if err := a.hook(claims, &u); err != nil {
+			return chat.User{}, err
+		}
+	}
+	if err := checkID(u.ID); err != nil {
+		return chat.User{}, err
+	}
+	return u, nil
+}

@@ -1,0 +1,286 @@
+package pglog
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+const (
+	batchSize    = 64               // events in one statement
+	batchBytes   = 1 << 20          // of text in one statement, roughly
+	maxWaiting   = 4096             // calls of Append under way
+	batchTimeout = 10 * time.Second // for callers without a deadline
+	retryFor     = time.Second      // then the caller is told
+)
+
+var errBusy = errors.New("pglog: too many events wait for the database")
+
+// batches are the calls of Append under way. A room with any has one goroutine,
+// which writes what has gathered while it was writing in one statement: a commit
+// for each would let a room take no more events a second than the disk syncs.
+type batches struct {
+	mu      sync.Mutex
+	rooms   map[string][]*entry // waiting; a key without any: being written
+	waiting int
+	single  bool // one event a statement, for comparison
+}
+
+// An entry is one call of Append.
+type entry struct {
+	ctx   context.Context
+	event chat.Event
+	done  chan struct{} // closed when what follows is set
+	// The outcome.
+	stored chat.Event
+	epoch  string
+	dup    bool
+	err    error
+
+	tried bool // an attempt to store it may have succeeded
+}
+
+func (b *batches) init() { b.rooms = map[string][]*entry{} }
+
+// Append implements [chat.Store]. Calls for one room that come while another is
+// being written share one transaction. At most 4,096 calls wait at a time; more
+// fail at once.
+func (l *Log) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+	if err := checkEvent(room, &e); err != nil {
+		return e, "", false, err
+	}
+	if err := ctx.Err(); err != nil {
+		return e, "", false, err
+	}
+	n := &entry{ctx: ctx, event: e, done: make(chan struct{})}
+	b := &l.batches
+	b.mu.Lock()
+	if b.waiting >= maxWaiting {
+		b.mu.Unlock()
+		return e, "", false, errBusy
+	}
+	b.waiting++
+	queue, writing := b.rooms[room]
+	b.rooms[room] = append(queue, n)
+	b.mu.Unlock()
+	if !writing {
+		go l.write(room)
+	}
+	select {
+	case <-n.done:
+		return n.stored, n.epoch, n.dup, n.err
+	case <-ctx.Done():
+		return e, "", false, ctx.Err()
+	}
+}
+
+// take returns the next batch of room, or none when its writer is to end. What
+// nobody waits for any more is left out.
+func (b *batches) take(room string) (batch []*entry) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	queue := b.rooms[room]
+	ids := map[[2]string]bool{}
+	size := 0
+	for len(queue) > 0 {
+		n := queue[0]
+		if n.ctx.Err() == nil {
+			id := [2]string{n.event.User, n.event.ID}
+			size += len(n.event.Message)
+			full := len(batch) >= batchSize || size > batchBytes || b.single
+			if len(batch) > 0 && (full || n.event.ID != "" && ids[id]) {
+				break // of two with one id, the second is a repetition of the first
+			}
+			ids[id] = true
+			batch = append(batch, n)
+		} else {
+			b.waiting--
+		}
+		queue[0] = nil
+		queue = queue[1:]
+	}
+	if len(batch) == 0 {
+		delete(b.rooms, room)
+	} else {
+		b.rooms[room] = queue
+	}
+	return batch
+}
+
+// write stores what waits for room.
+func (l *Log) write(room string) {
+	for {
+		batch := l.batches.take(room)
+		if len(batch) == 0 {
+			return
+		}
+		l.writeBatch(room, batch)
+		l.batches.mu.Lock()
+		l.batches.waiting -= len(batch)
+		l.batches.mu.Unlock()
+		for _, n := range batch {
+			close(n.done)
+		}
+		l.announce(room, batch)
+	}
+}
+
+// writeBatch stores batch, as long as anybody waits for it.
+func (l *Log) writeBatch(room string, batch []*entry) {
+	ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
+	defer cancel()
+	var mu sync.Mutex
+	waiting := len(batch)
+	for _, n := range batch {
+		stop := context.AfterFunc(n.ctx, func() {
+			mu.Lock()
+			defer mu.Unlock()
+			if waiting--; waiting == 0 {
+				cancel()
+			}
+		})
+		defer stop()
+	}
+	left := batch
+	began, pause := time.Now(), 10*time.Millisecond
+	for tries := 1; len(left) > 0; tries++ {
+		err := l.with(ctx, func(c link) error { return l.insert(ctx, c, room, left) })
+		if err == nil {
+			return
+		}
+		var again []*entry
+		for _, n := range left {
+			n.err = err
+			if repeatable(err, n, tries) {
+				again = append(again, n)
+			}
+		}
+		left = again
+		if len(left) == 0 || time.Since(began) > retryFor || !sleep(ctx, pause) {
+			return
+		}
+		pause = min(2*pause, 200*time.Millisecond)
+	}
+}
+
+// repeatable reports whether it is safe and of use to try n again after err: the
+// database refused it for what another transaction did, or was not reached, or
+// knows n by its id.
+func repeatable(err error, n *entry, tries int) bool {
+	if errors.Is(err, errNoRoom) {
+		return tries < 5
+	}
+	var refused *pgconn.PgError
+	var connect *pgconn.ConnectError
+	code := ""
+	if errors.As(err, &refused) {
+		code = refused.Code
+	}
+	switch {
+	case errors.As(err, &connect):
+		// Too many connections, starting up, or no answer at all; but not a wrong
+		// password.
+		return code == "" || code[:2] == "53" || code[:2] == "57"
+	case code == codeUniqueViolation, code == codeSerializationFailure, code == codeDeadlock:
+		return tries < 10
+	case code == codeAdminShutdown, code == codeCrashShutdown, code == "" && !pgconn.SafeToRetry(err):
+		n.tried = true
+		return n.event.ID != ""
+	}
+	return code == ""
+}
+
+var errNoRoom = errors.New("the room was deleted")
+
+// insert stores batch in one statement and notes the outcome.
+func (l *Log) insert(ctx context.Context, c link, room string, batch []*entry) error {
+	columns := make([][]string, 7)
+	for i := range columns {
+		columns[i] = make([]string, len(batch))
+	}
+	for i, n := range batch {
+		e := &n.event
+		for j, s := range []string{e.Type, e.User, e.Username, e.To, e.ToUsername, e.Message, e.ID} {
+			columns[j][i] = escape(s)
+		}
+	}
+	args := []any{escape(room)}
+	for _, col := range columns {
+		args = append(args, col)
+	}
+	for range 3 {
+		stored := 0
+		rows, err := c.Query(ctx, c.sql.append, args...)
+		if err != nil {
+			return err
+		}
+		var n int
+		var epoch, origin string
+		var dup bool
+		var r row
+		_, err = pgx.ForEachRow(rows, append([]any{&n, &epoch, &origin, &dup}, r.columns()...), func() error {
+			stored++
+			e := batch[n-1]
+			e.epoch, e.dup, e.err = epochOf(epoch, origin), dup, nil
+			if dup {
+				e.stored = r.event()
+				return nil
+			}
+			e.stored = e.event
+			e.stored.Offset, e.stored.Time = uint64(*r.offset), r.at.UTC()
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if stored == len(batch) {
+			return nil
+		}
+		// The room has no row yet.
+		if _, err := c.Exec(ctx, c.sql.generation, newEpoch()); err != nil {
+			return err
+		}
+		if _, err := c.Exec(ctx, c.sql.newRoom, escape(room)); err != nil {
+			return err
+		}
+	}
+	return errNoRoom
+}
+
+// announce tells this process's servers of what was stored, and the others where
+// it is.
+func (l *Log) announce(room string, batch []*entry) {
+	var first, last uint64
+	for _, n := range batch {
+		if n.err != nil || n.dup && !n.tried {
+			continue
+		}
+		l.push(room, n.epoch, n.stored)
+		if o := n.stored.Offset; first == 0 {
+			first, last = o, o
+		} else {
+			first, last = min(first, o), max(last, o)
+		}
+	}
+	if first > 0 {
+		l.tell(key(room), span{first, last})
+	}
+}
+
+// sleep waits for d, and reports false if ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

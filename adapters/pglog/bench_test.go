@@ -1,0 +1,100 @@
+package pglog_test
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/adapters/pglog"
+)
+
+// The benchmarks mean something with the disk's syncs only: set PGLOG_FSYNC=1.
+
+// BenchmarkAppend has 64 senders append 150 bytes each, to one room and to 64,
+// with concurrent calls written together and, for comparison, one by one. Another
+// server watches the rooms and reads everything.
+func BenchmarkAppend(b *testing.B) {
+	const senders = 64
+	message := fmt.Sprintf("%150d", 0)
+	for _, rooms := range []int{1, senders} {
+		for _, mode := range []string{"together", "single"} {
+			b.Run(fmt.Sprintf("rooms=%d/%s", rooms, mode), func(b *testing.B) {
+				schema := pglog.WithSchema(newSchema())
+				l := migrated(b, shared.pool(b, "pool_max_conns=16"), schema)
+				if mode == "single" {
+					pglog.SingleAppends(l)
+				}
+				other := migrated(b, shared.pool(b), schema)
+				var names []string
+				for i := range rooms {
+					names = append(names, fmt.Sprint("room", i))
+				}
+				opened(b, l)
+				opened(b, other, names...)
+				work := make(chan int)
+				var wg sync.WaitGroup
+				for s := range senders {
+					wg.Go(func() {
+						for i := range work {
+							mustAppend(b, l, names[s%rooms], text("u", fmt.Sprint(i), message))
+						}
+					})
+				}
+				i := 0
+				for b.Loop() {
+					work <- i
+					i++
+				}
+				close(work)
+				wg.Wait()
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "appends/s")
+			})
+		}
+	}
+}
+
+// ears is a sink that passes on the offsets of entries.
+type ears chan uint64
+
+func (e ears) Push(_, _ string, event chat.Event) {
+	if event.Type != "" {
+		e <- event.Offset
+	}
+}
+func (e ears) Interrupted(error) {}
+func (e ears) Resumed()          {}
+
+// BenchmarkDelivery measures the time from the call of Append on one server to
+// the event's arrival at another.
+func BenchmarkDelivery(b *testing.B) {
+	schema := pglog.WithSchema(newSchema())
+	l := migrated(b, shared.pool(b), schema)
+	other := migrated(b, shared.pool(b), schema)
+	opened(b, l)
+	heard := make(ears, 100)
+	if err := other.Open(b.Context(), heard); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { other.Close(heard) })
+	if err := other.Watch(b.Context(), heard, "room"); err != nil {
+		b.Fatal(err)
+	}
+	var took []time.Duration
+	for b.Loop() {
+		began := time.Now()
+		o := mustAppend(b, l, "room", text("u", "", "hello")).Offset
+		for got := range heard {
+			if got == o {
+				break
+			}
+		}
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	for _, p := range []int{50, 99} {
+		b.ReportMetric(float64(took[len(took)*p/100].Microseconds())/1000, fmt.Sprintf("p%d-ms", p))
+	}
+}

@@ -1,0 +1,129 @@
+package pglog_test
+
+import (
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/adapters/pglog"
+)
+
+// An epoch is as a Position can hold it, is that of the empty room before the
+// first event, and is renewed by one of those who ask.
+func TestRenew(t *testing.T) {
+	l := newLog(t)
+	for _, room := range []string{"written", "empty"} {
+		before := position(t, l, room)
+		if p, err := chat.ParsePosition(before.String()); err != nil || p != before {
+			t.Fatalf("%v is read as %v, %v", before, p, err)
+		}
+		if room == "written" {
+			if _, epoch, _, err := l.Append(t.Context(), room, text("u", "1", "m")); epoch != before.Epoch || err != nil {
+				t.Errorf("first event in epoch %q, %v; the empty room had %q", epoch, err, before.Epoch)
+			}
+		}
+		var mu sync.Mutex
+		epochs := map[string]int{}
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				epoch, err := l.Renew(t.Context(), room, before.Epoch)
+				if err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				epochs[epoch]++
+				mu.Unlock()
+			})
+		}
+		wg.Wait()
+		after := position(t, l, room)
+		if epochs[after.Epoch] != 8 || after.Epoch == before.Epoch {
+			t.Errorf("%s: renewed %q to %v, and it is %q", room, before.Epoch, epochs, after.Epoch)
+		}
+		if epoch, err := l.Renew(t.Context(), room, before.Epoch); err != nil || epoch != after.Epoch {
+			t.Errorf("%s: renewed once more: %q, %v", room, epoch, err)
+		}
+		if p := position(t, l, "another"); p.Epoch != before.Epoch {
+			t.Errorf("another room is in %q, and was in %q", p.Epoch, before.Epoch)
+		}
+	}
+	if n := len(readAll(t, l, "written")); n != 1 {
+		t.Errorf("%d events after Renew", n)
+	}
+}
+
+// Whoever empties or remakes the tables makes new epochs.
+func TestEpochOfLostTables(t *testing.T) {
+	schema := newSchema()
+	l := migrated(t, shared.pool(t), pglog.WithSchema(schema))
+	seen := map[string]string{}
+	for _, loss := range []string{
+		`SELECT 1`,
+		`TRUNCATE ` + schema + `.room`,
+		`DELETE FROM ` + schema + `.room`,
+		`DROP SCHEMA ` + schema + ` CASCADE`,
+	} {
+		shared.exec(t, loss)
+		if err := l.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, room := range []string{"written", "empty"} {
+			p := position(t, l, room)
+			if was := seen[p.Epoch]; was != "" && was != loss || p.Offset != 0 {
+				t.Errorf("after %s: %s is at %v, as after %q", loss, room, p, was)
+			}
+			seen[p.Epoch] = loss
+		}
+		if e := mustAppend(t, l, "written", text("u", "1", "m")); e.Offset != 1 {
+			t.Errorf("after %s: offset %d", loss, e.Offset)
+		}
+	}
+}
+
+// A restart or a crash keeps the epochs. A recovery from an archive, like that of
+// a backup or of a standby that is promoted, changes them.
+func TestEpochOfRestoredDatabase(t *testing.T) {
+	t.Parallel()
+	c := freshCluster(t)
+	l := migrated(t, c.pool(t))
+	mustAppend(t, l, "room", text("u", "1", "m"))
+	check := func(what string, same bool) {
+		t.Helper()
+		before := position(t, l, "room")
+		c.stop(quitSignal)
+		if !same {
+			for name, content := range map[string]string{
+				"recovery.signal":      "",
+				"postgresql.auto.conf": "restore_command = 'false'\n",
+			} {
+				file := filepath.Join(c.data, name)
+				if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				if err := own(file); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := c.start(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "recovery has ended", func() (ended bool) {
+			c.query(t, &ended, `SELECT NOT pg_is_in_recovery()`)
+			return ended
+		})
+		after := position(t, l, "room")
+		if after.Offset != 1 || (after.Epoch == before.Epoch) != same {
+			t.Errorf("%s: %v before, %v after", what, before, after)
+		}
+		if e, epoch, dup, err := l.Append(t.Context(), "room", text("u", "1", "m")); err != nil || !dup || e.Offset != 1 || epoch != after.Epoch {
+			t.Errorf("%s: repeated: %+v in %q, %v, %v", what, e, epoch, dup, err)
+		}
+	}
+	check("crash", true)
+	check("recovery", false)
+	check("crash after it", true)
+}

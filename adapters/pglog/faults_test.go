@@ -1,0 +1,299 @@
+package pglog_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/seed-08328bfd/chat/adapters/pglog"
+)
+
+// crowd is two servers on one cluster with three members each.
+func crowd(t testing.TB) (c *cluster, members []*member) {
+	t.Helper()
+	c = freshCluster(t)
+	migrated(t, c.pool(t))
+	for range 2 {
+		_, url := serve(t, c)
+		for range 3 {
+			members = append(members, join(t, "room", fmt.Sprint("m", len(members)), url))
+		}
+	}
+	return c, members
+}
+
+// during runs a fault while the members talk, and until it is over.
+func during(t testing.TB, members []*member, fault func()) {
+	t.Helper()
+	over := make(chan struct{})
+	go func() { defer close(over); fault() }()
+	for talking := true; talking; {
+		select {
+		case <-over:
+			talking = false
+		default:
+		}
+		slowest := chatter(t, members, 10, 5*time.Millisecond)
+		if !talking {
+			t.Logf("an answer took at most %v", slowest.Round(time.Millisecond))
+		}
+	}
+}
+
+func TestServersAgree(t *testing.T) {
+	t.Parallel()
+	c, members := crowd(t)
+	chatter(t, members, 60, 0)
+	agree(t, c, "room", members, 0)
+}
+
+// The listening connections are cut again and again.
+func TestListenersCut(t *testing.T) {
+	t.Parallel()
+	rng := seed(t)
+	c, members := crowd(t)
+	during(t, members, func() {
+		for range 8 {
+			c.exec(t, cutListeners)
+			time.Sleep(time.Duration(50+rng.IntN(200)) * time.Millisecond)
+		}
+	})
+	agree(t, c, "room", members, 0)
+}
+
+// All connections are cut, again and again.
+func TestConnectionsCut(t *testing.T) {
+	t.Parallel()
+	rng := seed(t)
+	c, members := crowd(t)
+	during(t, members, func() {
+		for range 8 {
+			c.exec(t, cutAll)
+			time.Sleep(time.Duration(50+rng.IntN(200)) * time.Millisecond)
+		}
+	})
+	agree(t, c, "room", members, 0)
+}
+
+// PostgreSQL is stopped as if by a crash and comes back, with pauses between.
+func TestRestartImmediate(t *testing.T) {
+	t.Parallel()
+	rng := seed(t)
+	c, members := crowd(t)
+	during(t, members, func() {
+		for range 3 {
+			c.stop(quitSignal)
+			time.Sleep(time.Duration(rng.IntN(800)) * time.Millisecond)
+			if err := c.start(); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(time.Duration(rng.IntN(800)) * time.Millisecond)
+		}
+	})
+	agree(t, c, "room", members, 0)
+}
+
+// All processes of PostgreSQL stand still for five seconds: members stay, who
+// sends is told in time, nothing is acknowledged that is not kept, and everything
+// goes on afterwards.
+func TestPaused(t *testing.T) {
+	t.Parallel()
+	c, members := crowd(t)
+	chatter(t, members, 5, 0)
+	var conns []any
+	for _, m := range members {
+		m.mu.Lock()
+		conns = append(conns, m.conn)
+		m.mu.Unlock()
+	}
+	during(t, members, func() {
+		c.signal(stopSignal)
+		time.Sleep(5 * time.Second)
+		c.signal(contSignal)
+	})
+	agree(t, c, "room", members, 0)
+	for i, m := range members {
+		m.mu.Lock()
+		if m.conn != conns[i] {
+			t.Errorf("%s lost its connection", m.name)
+		}
+		// The server's bound is two seconds; the rest is for a busy machine.
+		if m.slowest > 4*time.Second {
+			t.Errorf("%s waited %v for an answer", m.name, m.slowest)
+		}
+		m.mu.Unlock()
+	}
+}
+
+// An older copy of the database's files is put back, which nothing in them shows:
+// every member is told of one gap and has what the log has.
+func TestOlderCopyRestored(t *testing.T) {
+	t.Parallel()
+	for _, overtaken := range []bool{false, true} {
+		t.Run(fmt.Sprintf("overtaken=%v", overtaken), func(t *testing.T) {
+			c, members := crowd(t)
+			chatter(t, members, 10, 0)
+			c.stop(quitSignal)
+			copied := filepath.Join(testDir, fmt.Sprint("copy", clusters.Add(1)))
+			if err := copyDir(copied, c.data); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.start(); err != nil {
+				t.Fatal(err)
+			}
+			chatter(t, members, 5, 0)
+			agree(t, c, "room", members, 0)
+			c.stop(quitSignal)
+			if err := os.RemoveAll(c.data); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Rename(copied, c.data); err != nil {
+				t.Fatal(err)
+			}
+			if overtaken {
+				// Somebody else writes past everything the members know.
+				alone, err := newCluster(fmt.Sprint("c", clusters.Add(1)), c.data)
+				if err != nil {
+					t.Fatal(err)
+				}
+				l := pglog.New(alone.pool(t))
+				for i := range 60 {
+					mustAppend(t, l, "room", text("stranger", fmt.Sprint(i), "m"))
+				}
+				alone.stop(quitSignal)
+				if err := os.RemoveAll(c.data); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Rename(alone.data, c.data); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := c.start(); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "everybody is told of the gap", func() bool {
+				for _, m := range members {
+					m.mu.Lock()
+					gaps := m.gaps
+					m.mu.Unlock()
+					if gaps == 0 {
+						return false
+					}
+				}
+				return true
+			})
+			for _, m := range members {
+				m.mu.Lock()
+				clear(m.acked) // lost with the later data
+				m.mu.Unlock()
+			}
+			for i := range 5 {
+				for _, m := range members {
+					m.send(soon(t), fmt.Sprint("after-", m.name, "-", i))
+				}
+			}
+			agree(t, c, "room", members, 1)
+		})
+	}
+}
+
+// A process that serves is killed: its members come back elsewhere and miss
+// nothing, and those who do not are gone for everybody, once.
+func TestServerKilled(t *testing.T) {
+	t.Parallel()
+	c := freshCluster(t)
+	migrated(t, c.pool(t))
+	s1, url1 := serve(t, c)
+	_, url2 := serve(t, c)
+	doomed, url3 := spawn(t, c)
+	var members []*member
+	for i, urls := range [][]string{{url1}, {url2}, {url3, url1}, {url3, url2}, {url3, url2}} {
+		members = append(members, join(t, "room", fmt.Sprint("m", i), urls...))
+	}
+	for i := range 3 {
+		join(t, "room", fmt.Sprint("lost", i), url3)
+	}
+	count := func() int {
+		_, n, err := s1.Members(context.Background(), "room", 0)
+		if err != nil {
+			t.Error(err)
+		}
+		return n
+	}
+	eventually(t, "all are present", func() bool { return count() == 8 })
+	during(t, members, func() {
+		time.Sleep(300 * time.Millisecond)
+		doomed.Process.Kill()
+		time.Sleep(300 * time.Millisecond)
+	})
+	agree(t, c, "room", members, 0)
+	eventually(t, "the lost have left", func() bool { return count() == 5 })
+	for _, m := range members[:2] {
+		left := map[string]int{}
+		eventually(t, "leave notices", func() bool {
+			clear(left)
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			for _, o := range m.systems {
+				if o.Event == "leave" {
+					left[o.User]++
+				}
+			}
+			return len(left) >= 3
+		})
+		if len(left) != 3 || left["lost0"] != 1 || left["lost1"] != 1 || left["lost2"] != 1 {
+			t.Errorf("%s was told that these left: %v", m.name, left)
+		}
+	}
+	rooms, err := s1.Rooms(t.Context())
+	if err != nil || rooms["room"] != 5 {
+		t.Errorf("rooms: %v, %v", rooms, err)
+	}
+}
+
+const serverVariable = "PGLOG_TEST_SERVER"
+
+// spawn runs a server in a process of its own.
+func spawn(t testing.TB, c *cluster) (*exec.Cmd, string) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), serverVariable+"="+c.dsn())
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	url, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cmd, strings.TrimSpace(url)
+}
+
+// runServer is the process that spawn runs.
+func runServer(dsn string) {
+	pool, err := pgxpool.New(context.Background(), dsn)
+	if err == nil {
+		var l net.Listener
+		if l, err = net.Listen("tcp", "127.0.0.1:0"); err == nil {
+			fmt.Println("ws://" + l.Addr().String())
+			err = http.Serve(l, chatServer(pglog.New(pool)))
+		}
+	}
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}

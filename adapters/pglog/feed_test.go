@@ -1,0 +1,260 @@
+package pglog_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/adapters/pglog"
+)
+
+// offsets returns the offsets that were pushed for room with the whole event.
+func (r *recorder) offsets(room string) map[uint64]bool {
+	got := map[uint64]bool{}
+	for _, p := range r.all() {
+		if p.Room == room && p.Event.Type != "" {
+			got[p.Event.Offset] = true
+		}
+	}
+	return got
+}
+
+// Events and signals reach every server that watches the room, and no other.
+func TestFeed(t *testing.T) {
+	schema := pglog.WithSchema(newSchema())
+	a := migrated(t, shared.pool(t), schema)
+	b := migrated(t, shared.pool(t), schema)
+	onA, onB := opened(t, a, "one"), opened(t, b, "one", "two")
+	second := opened(t, b, "two")
+	b.Unwatch(onB, "two")
+	stored := mustAppend(t, a, "one", text("u", "1", "hello\x00"))
+	mustAppend(t, a, "two", text("u", "2", "other"))
+	typing := chat.Event{Type: chat.TypeTyping, User: "u\x00", Username: "U"}
+	if err := a.Signal(t.Context(), "one", typing); err != nil {
+		t.Fatal(err)
+	}
+	epoch := position(t, a, "one").Epoch
+	want := []pushed{{"one", epoch, stored}, {"one", "", typing}}
+	for _, r := range []*recorder{onA, onB} {
+		eventually(t, "both are pushed", func() bool { return len(r.all()) >= 2 })
+		got := r.all()
+		if got[0].Event.Type == chat.TypeTyping {
+			got[0], got[1] = got[1], got[0] // no order is promised
+		}
+		if len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+			t.Errorf("pushed %+v\nwant %+v", got, want)
+		}
+	}
+	eventually(t, "the other sink gets its room", func() bool { return len(second.all()) == 1 })
+	big := chat.Event{Type: chat.TypeTyping, Username: strings.Repeat("x", 8000)}
+	if err := a.Signal(t.Context(), "one", big); err == nil {
+		t.Error("a signal of 8,000 bytes: no error")
+	}
+	// The largest that fits goes through.
+	big.Username = ""
+	if err := a.Signal(t.Context(), "one", grow(big, 7800)); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "the large signal is pushed", func() bool { return len(onB.all()) == 3 })
+	if err := b.Close(onB); err != nil {
+		t.Fatal(err)
+	}
+	n := len(onB.all())
+	mustAppend(t, a, "two", text("u", "3", "x"))
+	eventually(t, "the other sink is still served", func() bool { return len(second.all()) == 2 })
+	if len(onB.all()) != n {
+		t.Error("pushed after Close")
+	}
+}
+
+// grow makes the JSON of e as long as size.
+func grow(e chat.Event, size int) chat.Event {
+	e.Message = strings.Repeat("m", size-len(`{"type":"typing","time":"0001-01-01T00:00:00Z","username":"","message":""}`))
+	return e
+}
+
+func position(t testing.TB, l *pglog.Log, room string) chat.Position {
+	t.Helper()
+	at, err := l.Positions(soon(t), []string{room})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at[0]
+}
+
+// In a calm run everything is pushed whole to the other server, except what
+// outruns its reading, of which it learns the last offset.
+func TestBurst(t *testing.T) {
+	schema := pglog.WithSchema(newSchema())
+	a := migrated(t, shared.pool(t), schema)
+	b := migrated(t, shared.pool(t), schema)
+	opened(t, a)
+	var rooms []string
+	for i := range 150 {
+		rooms = append(rooms, fmt.Sprint("room", i))
+	}
+	heard := opened(t, b, rooms...)
+	var wg sync.WaitGroup
+	for i := range 600 {
+		wg.Go(func() { mustAppend(t, a, rooms[0], text("u", "", fmt.Sprint(i))) })
+	}
+	for _, r := range rooms[1:] {
+		wg.Go(func() { mustAppend(t, a, r, text("u", "", "m")) })
+	}
+	wg.Wait()
+	eventually(t, "every room is told of to its end", func() bool {
+		last := map[string]uint64{}
+		for _, p := range heard.all() {
+			last[p.Room] = max(last[p.Room], p.Event.Offset)
+		}
+		return last[rooms[0]] == 600 && len(last) == len(rooms)
+	})
+	for _, r := range rooms[1:] {
+		if !heard.offsets(r)[1] {
+			t.Errorf("%s: its event was not pushed", r)
+		}
+	}
+}
+
+// When the listening connection is cut, the sinks are told, and told again when
+// it is back and brings notices.
+func TestListenerCut(t *testing.T) {
+	t.Parallel()
+	schema := pglog.WithSchema(newSchema())
+	c := freshCluster(t)
+	a := migrated(t, c.pool(t), schema)
+	b := migrated(t, c.pool(t), schema)
+	opened(t, a)
+	heard := opened(t, b, "room")
+	for i := range 3 {
+		c.exec(t, cutListeners)
+		eventually(t, "Interrupted and Resumed", func() bool {
+			down, up := heard.interruptions()
+			return down == i+1 && up == i+1
+		})
+		e := mustAppend(t, a, "room", text("u", "", "m"))
+		eventually(t, "the next event is pushed", func() bool { return heard.offsets("room")[e.Offset] })
+	}
+}
+
+const cutListeners = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pglog listener'`
+
+// A connection that brings no notices, as through a pooler of transactions or to
+// another database, does not pass for a healthy one.
+func TestSilentListener(t *testing.T) {
+	t.Parallel()
+	c := freshCluster(t)
+	c.exec(t, `CREATE DATABASE elsewhere`)
+	wrong, err := pgx.ParseConfig(strings.Replace(c.dsn(), "dbname=postgres", "dbname=elsewhere", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := migrated(t, c.pool(t), pglog.WithListenConfig(wrong))
+	heard := opened(t, l)
+	eventually(t, "Interrupted", func() bool { down, _ := heard.interruptions(); return down > 0 })
+}
+
+// While the database does not answer, every call ends with its context, nothing
+// piles up, and afterwards everything works again.
+func TestDatabaseAway(t *testing.T) {
+	t.Parallel()
+	c := freshCluster(t)
+	l := migrated(t, c.pool(t))
+	heard := opened(t, l, "room")
+	mustAppend(t, l, "room", text("u", "0", "m"))
+	c.signal(stopSignal)
+	ctx, cancel := context.WithCancel(t.Context())
+	calls := map[string]func(context.Context) error{
+		"Read":      func(ctx context.Context) error { _, err := l.Read(ctx, "room", chat.Range{Limit: 1}); return err },
+		"Positions": func(ctx context.Context) error { _, err := l.Positions(ctx, []string{"room"}); return err },
+		"Renew":     func(ctx context.Context) error { _, err := l.Renew(ctx, "room", "x"); return err },
+		"Signal":    func(ctx context.Context) error { return l.Signal(ctx, "room", chat.Event{Type: chat.TypeTyping}) },
+		"Members":   func(ctx context.Context) error { _, _, err := l.Members(ctx, "room", 1); return err },
+		"Present":   func(ctx context.Context) error { _, _, err := l.Present(ctx, "room", "u"); return err },
+		"Rooms":     func(ctx context.Context) error { _, err := l.Rooms(ctx); return err },
+		"Leave":     func(ctx context.Context) error { _, err := l.Leave(ctx, "s", "room", "u"); return err },
+		"Beat":      func(ctx context.Context) error { _, _, err := l.Beat(ctx, "s", time.Second); return err },
+		"Enter": func(ctx context.Context) error {
+			_, err := l.Enter(ctx, "s", "room", chat.Member{User: "u", Connections: 1})
+			return err
+		},
+		"Migrate": l.Migrate,
+		"Open":    func(ctx context.Context) error { return migrateless(c, t).Open(ctx, &recorder{}) },
+	}
+	for i := range 300 {
+		calls[fmt.Sprint("Append ", i)] = func(ctx context.Context) error {
+			_, _, _, err := l.Append(ctx, fmt.Sprint("room", i%7), text("u", fmt.Sprint(i), "m"))
+			return err
+		}
+	}
+	var wg sync.WaitGroup
+	for name, f := range calls {
+		wg.Go(func() {
+			if err := f(ctx); err == nil {
+				t.Errorf("%s: no error", name)
+			}
+		})
+	}
+	eventually(t, "the feed is interrupted", func() bool { down, _ := heard.interruptions(); return down > 0 })
+	cancel()
+	ended := make(chan struct{})
+	go func() { wg.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Fatal("not all calls end with their context")
+	}
+	c.signal(contSignal)
+	eventually(t, "the feed is back", func() bool { _, up := heard.interruptions(); return up > 0 })
+	e := mustAppend(t, l, "room", text("u", "last", "m"))
+	eventually(t, "events are pushed", func() bool { return heard.offsets("room")[e.Offset] })
+	eventually(t, "no call is left", func() bool { calls, rooms := pglog.Waiting(l); return calls+rooms == 0 })
+	// Whatever was stored of the calls that failed is dense, and there once.
+	for i := range 7 {
+		ids := map[string]bool{}
+		events := readAll(t, l, fmt.Sprint("room", i))
+		checkDense(t, events)
+		for _, e := range events {
+			if ids[e.ID] {
+				t.Errorf("event %s is stored twice", e.ID)
+			}
+			ids[e.ID] = true
+		}
+	}
+}
+
+// migrateless returns a Log that has not been used.
+func migrateless(c *cluster, t testing.TB) *pglog.Log { return pglog.New(c.pool(t)) }
+
+// An event with an id is stored once and without an error, whichever connections
+// the database has cut.
+func TestAppendAfterCut(t *testing.T) {
+	t.Parallel()
+	c := freshCluster(t)
+	l := migrated(t, c.pool(t))
+	for i := range 10 {
+		var wg sync.WaitGroup
+		for r := range 5 {
+			wg.Go(func() { mustAppend(t, l, fmt.Sprint("room", r), text("u", fmt.Sprint("before", i), "m")) })
+		}
+		wg.Wait()
+		c.exec(t, cutAll)
+		for r := range 5 {
+			wg.Go(func() { mustAppend(t, l, fmt.Sprint("room", r), text("u", fmt.Sprint("after", i), "m")) })
+		}
+		wg.Wait()
+	}
+	for r := range 5 {
+		if n := len(readAll(t, l, fmt.Sprint("room", r))); n != 20 {
+			t.Errorf("%d events", n)
+		}
+	}
+}
+
+const cutAll = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'`

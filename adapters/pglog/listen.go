@@ -1,0 +1,193 @@
+package pglog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+const (
+	idle       = 2 * time.Second // between signs of life of the listening connection
+	aliveness  = time.Second     // for a sign of life to be answered
+	fetchRooms = 64              // read at once
+	fetchSpan  = 64              // events of a room read at once
+)
+
+// listen connects, and returns the connection once it hears notices.
+func (l *Log) listen(ctx context.Context) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	pool := l.pool.Config()
+	cfg := l.direct
+	if cfg == nil {
+		cfg = pool.ConnConfig
+		if pool.BeforeConnect != nil {
+			if err := pool.BeforeConnect(ctx, cfg); err != nil {
+				return nil, l.explain(err)
+			}
+		}
+	}
+	cfg = cfg.Copy()
+	cfg.OnNotification = nil // the pool's would take our notices
+	if cfg.RuntimeParams["application_name"] == "" {
+		cfg.RuntimeParams["application_name"] = "pglog listener"
+	}
+	c, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return nil, l.explain(err)
+	}
+	if _, err = c.Exec(ctx, "LISTEN "+pgx.Identifier{l.channel}.Sanitize()); err != nil {
+		hangUp(c)
+		return nil, l.explain(err)
+	}
+	return c, nil
+}
+
+func hangUp(c *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	c.Close(ctx)
+}
+
+// follow hears notices on c, and on its successors, until ctx ends.
+func (l *Log) follow(ctx context.Context, c *pgx.Conn) {
+	for {
+		err := l.hear(ctx, c)
+		hangUp(c)
+		if ctx.Err() != nil {
+			return
+		}
+		l.setDown(err)
+		for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+			if c, err = l.listen(ctx); err == nil {
+				break
+			}
+			if !sleep(ctx, wait/2+rand.N(wait/2)) {
+				return
+			}
+		}
+		l.setDown(nil)
+	}
+}
+
+// hear pushes what notices tell of until c fails or ctx ends. A connection can be
+// dead without an error, or bring no notices because a pooler is in between, so
+// silence is ended by a notice of our own, which has to come back.
+func (l *Log) hear(ctx context.Context, c *pgx.Conn) error {
+	l.notices.unheard.Store(0)
+	late := false // a notice of ours was unheard at the last sign of life
+	for {
+		n, err := wait(ctx, c, idle)
+		switch {
+		case err == nil:
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case pgconn.Timeout(err) && !c.IsClosed():
+			unheard := l.notices.unheard.Load() > 0
+			if late && unheard {
+				return errors.New("pglog: no notices come; does the listening connection lead to a pooler of transactions?")
+			}
+			late = unheard
+			l.callOut()
+			if err := ping(ctx, c); err != nil {
+				return fmt.Errorf("pglog: the listening connection is dead: %w", err)
+			}
+			continue
+		default:
+			return fmt.Errorf("pglog: listening: %w", err)
+		}
+		todo := map[string]span{}
+		for n != nil {
+			if n.Channel == l.channel && l.take(n.Payload, todo) {
+				l.notices.unheard.Store(0)
+				late = false
+			}
+			if len(todo) >= fetchRooms {
+				break
+			}
+			n, _ = wait(ctx, c, 0) // what has come together with it
+		}
+		if len(todo) > 0 {
+			if err := l.fetch(ctx, c, todo); err != nil {
+				return fmt.Errorf("pglog: reading what is new: %w", err)
+			}
+		}
+	}
+}
+
+// wait returns the next notice. With a timeout of 0 it takes only what has
+// already been received.
+func wait(ctx context.Context, c *pgx.Conn, timeout time.Duration) (*pgconn.Notification, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return c.WaitForNotification(ctx)
+}
+
+func ping(ctx context.Context, c *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, aliveness)
+	defer cancel()
+	return c.Ping(ctx)
+}
+
+// take pushes the signals of a payload, and adds to todo what is to be read. It
+// reports whether the payload is our own.
+func (l *Log) take(payload string, todo map[string]span) (own bool) {
+	tag, lines := parseNotices(payload)
+	if tag == l.tag {
+		return true // pushed when it was sent
+	}
+	for _, n := range lines {
+		room, ok := l.watched(n.key)
+		switch {
+		case !ok:
+		case n.signal != nil:
+			l.push(room, "", chat.Event(*n.signal))
+		default:
+			if old, ok := todo[room]; ok {
+				n.span = n.span.with(old)
+			}
+			todo[room] = n.span
+		}
+	}
+	return false
+}
+
+// fetch reads and pushes what is new. Of a room with more than fits, the server
+// reads the rest itself.
+func (l *Log) fetch(ctx context.Context, conn *pgx.Conn, todo map[string]span) error {
+	ctx, cancel := context.WithTimeout(ctx, idle)
+	defer cancel()
+	var rooms, names []string
+	var first, last []int64
+	for room, s := range todo {
+		rooms = append(rooms, room)
+		names = append(names, escape(room))
+		first = append(first, int64(s.first))
+		last = append(last, int64(min(s.last, s.first+fetchSpan-1)))
+	}
+	return l.use(ctx, conn, func(c link) error {
+		rows, err := c.Query(ctx, c.sql.fetch, names, first, last, fetchSpan)
+		if err != nil {
+			return err
+		}
+		var n int
+		var epoch, origin string
+		var r row
+		_, err = pgx.ForEachRow(rows, append([]any{&n, &epoch, &origin}, r.columns()...), func() error {
+			room, e := rooms[n-1], r.event()
+			l.push(room, epochOf(epoch, origin), e)
+			if s := todo[room]; e.Offset == uint64(last[n-1]) && s.last > e.Offset {
+				l.push(room, epochOf(epoch, origin), chat.Event{Offset: s.last})
+			}
+			return nil
+		})
+		return err
+	})
+}

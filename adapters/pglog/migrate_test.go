@@ -1,0 +1,118 @@
+package pglog_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/adapters/pglog"
+)
+
+// Any number of servers may migrate at once, and again.
+func TestMigrateConcurrently(t *testing.T) {
+	schema := pglog.WithSchema("odd \"name\"; --" + newSchema())
+	pool := shared.pool(t)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if err := pglog.New(pool, schema).Migrate(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	l := migrated(t, pool, schema)
+	mustAppend(t, l, "room", text("u", "1", "m"))
+	if err := l.Migrate(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if e := mustAppend(t, l, "room", text("u", "2", "m")); e.Offset != 2 {
+		t.Errorf("offset %d after migrating again", e.Offset)
+	}
+}
+
+// Two schemas share nothing.
+func TestSchemas(t *testing.T) {
+	a, b := newLog(t), newLog(t)
+	heard := opened(t, b, "room")
+	opened(t, a)
+	mustAppend(t, a, "room", text("u", "1", "m"))
+	if err := a.Signal(t.Context(), "room", chat.Event{Type: chat.TypeTyping, User: "u"}); err != nil {
+		t.Fatal(err)
+	}
+	if e := mustAppend(t, b, "room", text("u", "2", "m")); e.Offset != 1 {
+		t.Errorf("offset %d", e.Offset)
+	}
+	eventually(t, "the own event is pushed", func() bool { return len(heard.all()) > 0 })
+	if got := heard.all(); len(got) != 1 || got[0].Event.ID != "2" {
+		t.Errorf("pushed: %+v", got)
+	}
+}
+
+func TestNotMigrated(t *testing.T) {
+	l := pglog.New(shared.pool(t), pglog.WithSchema(newSchema()))
+	if err := l.Open(t.Context(), &recorder{}); err == nil || !strings.Contains(err.Error(), "Migrate") {
+		t.Errorf("Open: %v", err)
+	}
+	if _, _, _, err := l.Append(t.Context(), "room", text("u", "1", "m")); err == nil || !strings.Contains(err.Error(), "Migrate") {
+		t.Errorf("Append: %v", err)
+	}
+}
+
+func TestWrongEncoding(t *testing.T) {
+	shared.exec(t, `CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0`)
+	pool, err := pgxpool.New(t.Context(), strings.Replace(shared.dsn(), "dbname=postgres", "dbname=latin", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	if err := pglog.New(pool).Migrate(t.Context()); err == nil || !strings.Contains(err.Error(), "LATIN1") {
+		t.Errorf("Migrate: %v", err)
+	}
+}
+
+// The rights that the README names are enough to run, with the schema made by
+// somebody else.
+func TestRights(t *testing.T) {
+	schema := newSchema()
+	migrated(t, shared.pool(t), pglog.WithSchema(schema))
+	role := "role_" + schema
+	shared.exec(t, `CREATE ROLE `+role+` LOGIN`)
+	shared.exec(t, `GRANT USAGE ON SCHEMA `+schema+` TO `+role)
+	shared.exec(t, `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA `+schema+` TO `+role)
+	pool, err := pgxpool.New(t.Context(), strings.Replace(shared.dsn(), "user=postgres", "user="+role, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	l := migrated(t, pool, pglog.WithSchema(schema), pglog.WithKeep(1))
+	heard := opened(t, l, "room")
+	mustAppend(t, l, "room", text("u", "1", "m"))
+	mustAppend(t, l, "room", text("u", "2", "m"))
+	if _, err := l.Enter(t.Context(), "s", "room", chat.Member{User: "u", Username: "U", Connections: 1}); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := l.Beat(t.Context(), "s", 1); err != nil {
+		t.Error(err)
+	}
+	if held, _, err := l.Beat(t.Context(), "t", 1); err != nil || !held {
+		t.Error(held, err)
+	}
+	if err := pglog.PruneStep(t.Context(), l); err != nil {
+		t.Error(err)
+	}
+	if err := l.Signal(t.Context(), "room", chat.Event{Type: chat.TypeTyping}); err != nil {
+		t.Error(err)
+	}
+	p, err := l.Read(t.Context(), "room", chat.Range{Limit: 10})
+	if err != nil || len(p.Events) != 1 || p.First != 2 {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if epoch, err := l.Renew(t.Context(), "room", p.Position.Epoch); err != nil || epoch == p.Position.Epoch {
+		t.Errorf("Renew: %q, %v", epoch, err)
+	}
+	eventually(t, "events are pushed", func() bool { return len(heard.all()) == 3 })
+}

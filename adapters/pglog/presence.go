@@ -1,0 +1,199 @@
+package pglog
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+const (
+	enterTTL = 15 * time.Second // of a server that has entered a user but not called Beat
+	graveTTL = time.Hour        // how long a removed server is told so
+)
+
+// The statements that change presence are sent at once and are one transaction,
+// which begins with locks: a shared one against the removal of dead servers, and
+// one for the user in the room, so that of two servers that the user comes to, or
+// leaves, at one time, one is first or last. Nobody holds the locks while waiting
+// for a client.
+func (l *Log) locked(room, user string) *pgx.Batch {
+	b := &pgx.Batch{}
+	b.Queue(`SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))`, l.channel)
+	b.Queue(`SELECT pg_advisory_xact_lock(hashtextextended($1, 1))`, l.channel+"\x1a"+room+"\x1a"+user)
+	return b
+}
+
+// Enter implements [chat.Presence]. A server that has not called Beat before is
+// believed for 15 seconds.
+func (l *Log) Enter(ctx context.Context, server, room string, m chat.Member) (first bool, err error) {
+	if err := checkNames(server, room, m.User, m.Username); err != nil {
+		return false, err
+	}
+	err = l.withAny(ctx, func(c link) error {
+		b := l.locked(escape(room), escape(m.User))
+		if !l.knows(server) {
+			b.Queue(c.sql.meet, escape(server), enterTTL)
+		}
+		b.Queue(c.sql.enter, escape(server), escape(room), escape(m.User), escape(m.Username), m.Connections).
+			QueryRow(func(r pgx.Row) error { return r.Scan(&first) })
+		return c.SendBatch(ctx, b).Close()
+	})
+	if err != nil {
+		return false, err
+	}
+	l.learn(server, true)
+	return first, nil
+}
+
+// Leave implements [chat.Presence].
+func (l *Log) Leave(ctx context.Context, server, room, user string) (last bool, err error) {
+	if err := checkNames(server, room, user); err != nil {
+		return false, err
+	}
+	err = l.withAny(ctx, func(c link) error {
+		b := l.locked(escape(room), escape(user))
+		b.Queue(c.sql.leave, escape(server), escape(room), escape(user)).
+			QueryRow(func(r pgx.Row) error { return r.Scan(&last) })
+		return c.SendBatch(ctx, b).Close()
+	})
+	return last && err == nil, err
+}
+
+// Members implements [chat.Presence], in the order of the users' ids.
+func (l *Log) Members(ctx context.Context, room string, limit int) (members []chat.Member, total int, err error) {
+	if err := checkNames(room); err != nil {
+		return nil, 0, err
+	}
+	err = l.withAny(ctx, func(c link) error {
+		b := &pgx.Batch{}
+		b.Queue(c.sql.count, escape(room)).QueryRow(func(r pgx.Row) error { return r.Scan(&total) })
+		if limit > 0 {
+			b.Queue(c.sql.members, escape(room), limit).Query(func(rows pgx.Rows) error {
+				var m chat.Member
+				members = nil
+				_, err := pgx.ForEachRow(rows, []any{&m.User, &m.Username, &m.Connections}, func() error {
+					members = append(members, plain(m))
+					return nil
+				})
+				return err
+			})
+		}
+		return c.SendBatch(ctx, b).Close()
+	})
+	return members, total, err
+}
+
+// Present implements [chat.Presence].
+func (l *Log) Present(ctx context.Context, room, user string) (m chat.Member, ok bool, err error) {
+	if err := checkNames(room, user); err != nil {
+		return m, false, err
+	}
+	err = l.withAny(ctx, func(c link) error {
+		err := c.QueryRow(ctx, c.sql.present, escape(room), escape(user)).Scan(&m.User, &m.Username, &m.Connections)
+		if err == pgx.ErrNoRows {
+			return nil
+		}
+		ok = err == nil
+		return err
+	})
+	return plain(m), ok, err
+}
+
+func plain(m chat.Member) chat.Member {
+	m.User, m.Username = unescape(m.User), unescape(m.Username)
+	return m
+}
+
+// Rooms implements [chat.Presence].
+func (l *Log) Rooms(ctx context.Context) (map[string]int, error) {
+	var rooms map[string]int
+	err := l.withAny(ctx, func(c link) error {
+		rooms = map[string]int{}
+		rows, err := c.Query(ctx, c.sql.rooms)
+		if err != nil {
+			return err
+		}
+		var name string
+		var users int
+		_, err = pgx.ForEachRow(rows, []any{&name, &users}, func() error {
+			rooms[unescape(name)] = users
+			return nil
+		})
+		return err
+	})
+	return rooms, err
+}
+
+// Beat implements [chat.Presence], and begins a step of retention. Nobody is
+// found to have broken a promise that the database itself was not up to see.
+func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held bool, gone []chat.Departure, err error) {
+	if err := checkNames(server); err != nil {
+		return false, nil, err
+	}
+	known := l.knows(server)
+	err = l.withAny(ctx, func(c link) error {
+		b := &pgx.Batch{}
+		b.Queue(c.sql.beat, escape(server), ttl).Query(func(rows pgx.Rows) error {
+			var fresh bool
+			_, err := pgx.ForEachRow(rows, []any{&fresh}, func() error {
+				// If somebody has emptied the table, the users are gone too.
+				held = !(fresh && known)
+				return nil
+			})
+			return err
+		})
+		var overdue bool
+		b.Queue(c.sql.overdue).QueryRow(func(r pgx.Row) error { return r.Scan(&overdue) })
+		if err := c.SendBatch(ctx, b).Close(); err != nil {
+			return err
+		}
+		if !overdue {
+			return nil
+		}
+		gone, err = l.reap(ctx, c)
+		return err
+	})
+	if err != nil {
+		return false, nil, err
+	}
+	l.learn(server, held)
+	l.prune()
+	return held, gone, nil
+}
+
+// reap removes the servers that are overdue, and names who is gone with them.
+func (l *Log) reap(ctx context.Context, c link) (gone []chat.Departure, err error) {
+	b := &pgx.Batch{}
+	b.Queue(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, l.channel)
+	b.Queue(c.sql.reap, graveTTL).Query(func(rows pgx.Rows) error {
+		var room string
+		var m chat.Member
+		_, err := pgx.ForEachRow(rows, []any{&room, &m.User, &m.Username}, func() error {
+			gone = append(gone, chat.Departure{Room: unescape(room), Member: plain(m)})
+			return nil
+		})
+		return err
+	})
+	err = c.SendBatch(ctx, b).Close()
+	return gone, err
+}
+
+// knows reports whether server is in the database as far as this Log knows.
+func (l *Log) knows(server string) bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.servers[server]
+}
+
+func (l *Log) learn(server string, alive bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if alive {
+		l.servers[server] = true
+	} else {
+		delete(l.servers, server)
+	}
+}

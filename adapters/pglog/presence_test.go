@@ -1,0 +1,243 @@
+package pglog_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/adapters/pglog"
+)
+
+func mustEnter(t testing.TB, l *pglog.Log, server, room, user string, conns int) bool {
+	t.Helper()
+	first, err := l.Enter(soon(t), server, room, chat.Member{User: user, Username: "name of " + user, Connections: conns})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return first
+}
+
+func mustBeat(t testing.TB, l *pglog.Log, server string, ttl time.Duration) (bool, []chat.Departure) {
+	t.Helper()
+	held, gone, err := l.Beat(soon(t), server, ttl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return held, gone
+}
+
+func TestPresence(t *testing.T) {
+	schema := pglog.WithSchema(newSchema())
+	a := migrated(t, shared.pool(t), schema)
+	b := migrated(t, shared.pool(t), schema)
+	if !mustEnter(t, a, "A", "room", "u1", 2) || mustEnter(t, b, "B", "room", "u1", 1) || !mustEnter(t, b, "B", "room", "u2", 1) {
+		t.Error("first is wrong")
+	}
+	mustEnter(t, a, "A", "room", "u1", 3) // counts anew
+	mustEnter(t, a, "A", "other", "u1", 1)
+	got, total, err := b.Members(t.Context(), "room", 10)
+	want := []chat.Member{{User: "u1", Username: "name of u1", Connections: 4}, {User: "u2", Username: "name of u2", Connections: 1}}
+	if diff := cmp.Diff(want, got); diff != "" || total != 2 || err != nil {
+		t.Errorf("total %d, %v, (-want +got)\n%s", total, err, diff)
+	}
+	if got, total, err := a.Members(t.Context(), "room", 1); len(got) != 1 || total != 2 || err != nil {
+		t.Errorf("limit 1: %v, %d, %v", got, total, err)
+	}
+	if got, total, err := a.Members(t.Context(), "room", 0); len(got) != 0 || total != 2 || err != nil {
+		t.Errorf("limit 0: %v, %d, %v", got, total, err)
+	}
+	rooms, err := a.Rooms(t.Context())
+	if diff := cmp.Diff(map[string]int{"room": 2, "other": 1}, rooms); diff != "" || err != nil {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
+	}
+	for i, want := range []bool{false, false, true, false} {
+		server := []string{"A", "A", "B", "B"}[i]
+		if last, err := a.Leave(t.Context(), server, "room", "u1"); last != want || err != nil {
+			t.Errorf("Leave %d: %v, %v", i, last, err)
+		}
+	}
+	if _, ok, err := a.Present(t.Context(), "room", "u1"); ok || err != nil {
+		t.Errorf("Present: %v, %v", ok, err)
+	}
+}
+
+// Of two servers that a user comes to, or leaves, at the same time, one is first
+// and one is last.
+func TestPresenceRaces(t *testing.T) {
+	schema := pglog.WithSchema(newSchema())
+	logs := []*pglog.Log{migrated(t, shared.pool(t), schema), migrated(t, shared.pool(t), schema)}
+	servers := []string{"A", "B"}
+	for i := range 150 {
+		var firsts, lasts atomic.Int64
+		var wg sync.WaitGroup
+		for s, l := range logs {
+			wg.Go(func() {
+				if mustEnter(t, l, servers[s], "room", "u", 1) {
+					firsts.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		for s, l := range logs {
+			wg.Go(func() {
+				last, err := l.Leave(soon(t), servers[s], "room", "u")
+				if err != nil {
+					t.Error(err)
+				}
+				if last {
+					lasts.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if firsts.Load() != 1 || lasts.Load() != 1 {
+			t.Fatalf("round %d: %d firsts, %d lasts", i, firsts.Load(), lasts.Load())
+		}
+	}
+}
+
+// Users of dead servers are named once, by whichever server notices, and only if
+// they are on no other.
+func TestDeadServers(t *testing.T) {
+	schema := pglog.WithSchema(newSchema())
+	const servers, dead, users = 6, 3, 40
+	var logs []*pglog.Log
+	for range servers {
+		logs = append(logs, migrated(t, shared.pool(t, "pool_max_conns=3"), schema))
+	}
+	name := func(s int) string { return fmt.Sprint("server", s) }
+	for s := range servers {
+		ttl := time.Minute
+		if s < dead {
+			ttl = time.Millisecond
+		}
+		if held, gone := mustBeat(t, logs[servers-1], "witness", time.Minute); !held || len(gone) > 0 {
+			t.Fatalf("held %v, %v gone before any server is dead", held, gone)
+		}
+		for u := range users {
+			// User u is on the servers of its bits, some on none that lives.
+			if u>>s&1 == 1 && (s < dead || u%8 != 7) {
+				mustEnter(t, logs[s], name(s), "room", fmt.Sprint(u), 1)
+			}
+		}
+		if s >= dead {
+			mustBeat(t, logs[s], name(s), ttl)
+		}
+	}
+	got := map[string]int{}
+	for s := range dead {
+		// They may find each other dead.
+		_, gone := mustBeat(t, logs[s], name(s), time.Millisecond)
+		for _, d := range gone {
+			got[d.Member.User]++
+		}
+	}
+	want := map[string]int{}
+	for u := range users {
+		onDead := u&(1<<dead-1) != 0
+		onLive := u>>dead != 0 && u%8 != 7
+		if onDead && !onLive {
+			want[fmt.Sprint(u)] = 1
+		}
+	}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for s := dead; s < servers; s++ {
+		wg.Go(func() {
+			for range 20 {
+				held, gone := mustBeat(t, logs[s], name(s), time.Minute)
+				if !held {
+					t.Errorf("%s is not held", name(s))
+				}
+				mu.Lock()
+				for _, d := range gone {
+					got[d.Member.User]++
+					if d.Room != "room" || d.Member.Username != "name of "+d.Member.User {
+						t.Errorf("departed: %+v", d)
+					}
+				}
+				mu.Unlock()
+				time.Sleep(2 * time.Millisecond)
+			}
+		})
+	}
+	wg.Wait()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("departures (-want +got)\n%s", diff)
+	}
+	for s := range dead {
+		if held, _ := mustBeat(t, logs[s], name(s), time.Minute); held {
+			t.Errorf("%s is held though it was removed", name(s))
+		}
+		// What it still says under its old name changes nothing.
+		mustEnter(t, logs[s], name(s), "room", "ghost", 1)
+	}
+	if _, ok, err := logs[0].Present(t.Context(), "room", "ghost"); ok || err != nil {
+		t.Errorf("the ghost is present: %v, %v", ok, err)
+	}
+}
+
+// A server whose rows are gone from the database enters its users again.
+func TestPresenceWiped(t *testing.T) {
+	schema := newSchema()
+	l := migrated(t, shared.pool(t), pglog.WithSchema(schema))
+	if held, _ := mustBeat(t, l, "A", time.Minute); !held {
+		t.Fatal("not held at first")
+	}
+	mustEnter(t, l, "A", "room", "u", 1)
+	shared.exec(t, `TRUNCATE `+schema+`.server, `+schema+`.presence`)
+	if held, _ := mustBeat(t, l, "A", time.Minute); held {
+		t.Error("held though nobody is known")
+	}
+	if !mustEnter(t, l, "A2", "room", "u", 1) {
+		t.Error("not first after the wipe")
+	}
+}
+
+// Nobody breaks a promise because the database was away, and what was entered
+// survives its crash.
+func TestPresenceSurvivesCrash(t *testing.T) {
+	t.Parallel()
+	c := freshCluster(t)
+	l := migrated(t, c.pool(t))
+	const ttl = 3 * time.Second
+	mustBeat(t, l, "A", ttl)
+	mustBeat(t, l, "B", ttl)
+	entered := time.Now()
+	mustEnter(t, l, "A", "room", "u", 1)
+	c.stop(quitSignal)
+	for time.Since(entered) < ttl {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err := c.start(); err != nil {
+		t.Fatal(err)
+	}
+	var gone []chat.Departure
+	retry(t, func(ctx context.Context) (err error) { _, gone, err = l.Beat(ctx, "B", ttl); return err })
+	if len(gone) > 0 {
+		t.Errorf("gone right after the start: %+v", gone)
+	}
+	if _, ok, err := l.Present(soon(t), "room", "u"); !ok || err != nil {
+		t.Errorf("not present after the crash: %v", err)
+	}
+	eventually(t, "A breaks its promise", func() bool {
+		_, gone := mustBeat(t, l, "B", ttl)
+		return len(gone) == 1
+	})
+}
+
+// retry calls f until it succeeds.
+func retry(t testing.TB, f func(ctx context.Context) error) {
+	t.Helper()
+	eventually(t, "success", func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		return f(ctx) == nil
+	})
+}

@@ -1,0 +1,197 @@
+package pglog
+
+import (
+	"context"
+	"crypto/rand"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// maxPage bounds one Read, whatever its limit.
+const maxPage = 10_000
+
+// Read implements [chat.Store]. It returns at most 10,000 events at once.
+//
+// Where an operator has deleted a row, it returns a private message between
+// nobody and nobody in its place, which no user may see.
+func (l *Log) Read(ctx context.Context, room string, r chat.Range) (chat.Page, error) {
+	var page chat.Page
+	if err := checkNames(room); err != nil {
+		return page, err
+	}
+	bound := r.Before
+	if r.From > 0 {
+		bound = r.From
+	} else if bound == 0 {
+		bound = math.MaxInt64 / 2
+	}
+	bound = min(bound, math.MaxInt64/2)
+	limit := uint64(max(0, min(r.Limit, maxPage)))
+	err := l.withGeneration(ctx, func(c link) (found bool, err error) {
+		page = chat.Page{}
+		sql := c.sql.backward
+		if r.From > 0 {
+			sql = c.sql.forward
+		}
+		rows, err := c.Query(ctx, sql, escape(room), int64(bound), int64(limit))
+		if err != nil {
+			return false, err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var epoch, origin string
+			var e row
+			if err := rows.Scan(append([]any{&epoch, &origin, &page.First, &page.Position.Offset}, e.columns()...)...); err != nil {
+				return false, err
+			}
+			found = true
+			page.Position.Epoch = epochOf(epoch, origin)
+			if e.offset != nil {
+				page.Events = append(page.Events, e.event())
+			}
+		}
+		return found, rows.Err()
+	})
+	if err != nil {
+		return chat.Page{}, err
+	}
+	last := page.Position.Offset
+	if r.From > 0 {
+		from := max(r.From, page.First)
+		end := min(from+limit, last+1)
+		page.Events = fill(page.Events, from, end)
+		page.More = max(end, from) <= last
+	} else {
+		end := min(bound, last+1)
+		from := max(page.First, end-min(limit, end))
+		page.Events = fill(page.Events, from, end)
+		page.More = min(from, end) > page.First
+	}
+	return page, nil
+}
+
+// fill puts something in place of the events from..end-1 that are missing.
+func fill(events []chat.Event, from, end uint64) []chat.Event {
+	if from >= end {
+		return nil
+	}
+	if uint64(len(events)) == end-from {
+		return events
+	}
+	var at time.Time
+	if len(events) > 0 {
+		at = events[0].Time
+	}
+	full := make([]chat.Event, 0, end-from)
+	for o := from; o < end; o++ {
+		if len(events) > 0 && events[0].Offset == o {
+			at = events[0].Time
+			full = append(full, events[0])
+			events = events[1:]
+			continue
+		}
+		full = append(full, chat.Event{Type: chat.TypePrivate, Offset: o, Time: at})
+	}
+	return full
+}
+
+// Positions implements [chat.Store].
+func (l *Log) Positions(ctx context.Context, rooms []string) ([]chat.Position, error) {
+	if len(rooms) == 0 {
+		return nil, nil
+	}
+	names := make([]string, len(rooms))
+	for i, r := range rooms {
+		names[i] = escape(r)
+	}
+	at := make([]chat.Position, 0, len(rooms))
+	err := l.withGeneration(ctx, func(c link) (bool, error) {
+		at = at[:0]
+		rows, err := c.Query(ctx, c.sql.positions, names)
+		if err != nil {
+			return false, err
+		}
+		var epoch, origin string
+		var offset uint64
+		_, err = pgx.ForEachRow(rows, []any{&epoch, &origin, &offset}, func() error {
+			at = append(at, chat.Position{Epoch: epochOf(epoch, origin), Offset: offset})
+			return nil
+		})
+		return len(at) > 0, err
+	})
+	return at, err
+}
+
+// Renew implements [chat.Store].
+func (l *Log) Renew(ctx context.Context, room, seen string) (string, error) {
+	if err := checkNames(room); err != nil {
+		return "", err
+	}
+	stored, _, _ := strings.Cut(seen, "-")
+	for {
+		page, err := l.Read(ctx, room, chat.Range{})
+		if err != nil || page.Position.Epoch != seen {
+			return page.Position.Epoch, err
+		}
+		err = l.withAny(ctx, func(c link) error {
+			fresh := newEpoch()
+			tag, err := c.Exec(ctx, c.sql.renew, escape(room), stored, fresh)
+			if err == nil && tag.RowsAffected() == 0 {
+				_, err = c.Exec(ctx, c.sql.renewNew, escape(room), stored, fresh)
+			}
+			return err
+		})
+		if err != nil {
+			return "", err
+		}
+	}
+}
+
+// newEpoch returns the part of an epoch that is stored.
+func newEpoch() string { return strings.ToLower(rand.Text()) }
+
+// withGeneration calls f, and once more if it found nothing: then somebody has
+// emptied the table of rooms, and those never written to need a new epoch.
+func (l *Log) withGeneration(ctx context.Context, f func(link) (found bool, err error)) error {
+	return l.withAny(ctx, func(c link) error {
+		found, err := f(c)
+		if err != nil || found {
+			return err
+		}
+		if _, err := c.Exec(ctx, c.sql.generation, newEpoch()); err != nil {
+			return err
+		}
+		_, err = f(c)
+		return err
+	})
+}
+
+// row is an event as it comes from the database, NULL if there is none.
+type row struct {
+	offset                                        *int64
+	at                                            *time.Time
+	kind, user, username, to, toName, message, id *string
+}
+
+func (r *row) columns() []any {
+	return []any{&r.offset, &r.at, &r.kind, &r.user, &r.username, &r.to, &r.toName, &r.message, &r.id}
+}
+
+func (r *row) event() chat.Event {
+	return chat.Event{
+		Type:       *r.kind,
+		Offset:     uint64(*r.offset),
+		Time:       r.at.UTC(),
+		User:       unescape(*r.user),
+		Username:   unescape(*r.username),
+		To:         unescape(*r.to),
+		ToUsername: unescape(*r.toName),
+		Message:    unescape(*r.message),
+		ID:         unescape(*r.id),
+	}
+}

@@ -1,0 +1,17 @@
+package pglog_test
+
+import (
+	"testing"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/adapters/pglog"
+	"github.com/seed-08328bfd/chat/chattest"
+)
+
+// Every Log of the suite is a process of its own as far as it can tell: with its
+// own pool, listening connection and memory.
+func TestLog(t *testing.T) {
+	t.Parallel()
+	schema := pglog.WithSchema(newSchema())
+	chattest.TestLog(t, func(t *testing.T) chat.Log { return migrated(t, shared.pool(t, "pool_max_conns=4"), schema) })
+}

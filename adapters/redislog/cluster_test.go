@@ -1,0 +1,235 @@
+package redislog_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/adapters/redislog"
+	"github.com/seed-08328bfd/chat/chattest"
+)
+
+// A cluster is some masters that share the slots.
+type cluster []*instance
+
+const slots = 16384
+
+// newCluster starts a cluster of n masters that ends with the test.
+func newCluster(t testing.TB, n int) cluster {
+	t.Helper()
+	var c cluster
+	for range n {
+		c = append(c, freshInstance(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "5000"))
+	}
+	for i, node := range c {
+		node.exec(t, "CLUSTER", "ADDSLOTSRANGE", i*slots/n, (i+1)*slots/n-1)
+		node.exec(t, "CLUSTER", "SET-CONFIG-EPOCH", i+1)
+		if i > 0 {
+			node.exec(t, "CLUSTER", "MEET", "127.0.0.1", c[0].port)
+		}
+	}
+	eventually(t, "the nodes know each other", func() bool {
+		for _, node := range c {
+			info := node.exec(t, "CLUSTER", "INFO").(string)
+			if !strings.Contains(info, "cluster_state:ok") || !strings.Contains(info, fmt.Sprint("cluster_known_nodes:", n)) {
+				return false
+			}
+		}
+		return true
+	})
+	return c
+}
+
+func (c cluster) client(t testing.TB) *redis.ClusterClient {
+	t.Helper()
+	var addrs []string
+	for _, node := range c {
+		addrs = append(addrs, node.addr())
+	}
+	cl := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, ContextTimeoutEnabled: true})
+	t.Cleanup(func() { cl.Close() })
+	return cl
+}
+
+func (c cluster) log(t testing.TB) *redislog.Log { return redislog.New(c.client(t)) }
+
+func TestCluster(t *testing.T) {
+	c := newCluster(t, 3)
+	t.Run("Log", func(t *testing.T) {
+		chattest.TestLog(t, func(t *testing.T) chat.Log { return c.log(t) })
+	})
+	t.Run("Spread", func(t *testing.T) {
+		l := c.log(t)
+		for i := range 300 {
+			put(t, l, fmt.Sprint("spread", i), text("u", "", "m"))
+		}
+		for i, node := range c {
+			n := 0
+			for _, key := range node.exec(t, "KEYS", "chat:{*}log:spread*").([]any) {
+				_ = key
+				n++
+			}
+			if n < 70 || n > 130 {
+				t.Errorf("node %d of 3 has %d of 300 rooms", i, n)
+			}
+		}
+	})
+	t.Run("SlotMoves", func(t *testing.T) { testSlotMoves(t, c) })
+	t.Run("NodePaused", func(t *testing.T) { testNodePaused(t, c) })
+}
+
+// roomOn returns a room whose keys are, or are not, on a node.
+func roomOn(t testing.TB, c cluster, node int, prefix string) string {
+	t.Helper()
+	for i := range 1000 {
+		room := fmt.Sprint(prefix, i)
+		slot := c[0].exec(t, "CLUSTER", "KEYSLOT", redislog.Key(room)).(int64)
+		if int(slot)/(slots/len(c)+1) == node {
+			return room
+		}
+	}
+	t.Fatal("no room is on the node")
+	return ""
+}
+
+// testSlotMoves moves the slot of a room that is watched to another node while it is
+// written to.
+func testSlotMoves(t *testing.T, c cluster) {
+	room := roomOn(t, c, 0, "moving")
+	slot := c[0].exec(t, "CLUSTER", "KEYSLOT", redislog.Key(room)).(int64)
+	l := c.log(t)
+	r := opened(t, c.log(t), room)
+	var acked sync.Map
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			e := text("u", fmt.Sprint(i), "m")
+			for {
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+				stored, _, _, err := l.Append(ctx, room, e)
+				cancel()
+				if err == nil {
+					acked.Store(stored.Offset, e.ID)
+					break
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+	})
+	eventually(t, "it is pushed", func() bool { return r.last(room) > 20 })
+
+	from, to := c[0].exec(t, "CLUSTER", "MYID").(string), c[1].exec(t, "CLUSTER", "MYID").(string)
+	c[1].exec(t, "CLUSTER", "SETSLOT", slot, "IMPORTING", from)
+	c[0].exec(t, "CLUSTER", "SETSLOT", slot, "MIGRATING", to)
+	for {
+		keys := c[0].exec(t, "CLUSTER", "GETKEYSINSLOT", slot, 100).([]any)
+		if len(keys) == 0 {
+			break
+		}
+		c[0].exec(t, append([]any{"MIGRATE", "127.0.0.1", c[1].port, "", 0, 5000, "KEYS"}, keys...)...)
+	}
+	c[1].exec(t, "CLUSTER", "SETSLOT", slot, "NODE", to)
+	c[0].exec(t, "CLUSTER", "SETSLOT", slot, "NODE", to)
+	c[2].exec(t, "CLUSTER", "SETSLOT", slot, "NODE", to)
+
+	moved := position(t, l, room).Offset
+	eventually(t, "it is written to on the other node", func() bool { return position(t, l, room).Offset > moved+20 })
+	eventually(t, "it is pushed again", func() bool { return r.last(room) > moved+20 })
+	close(stop)
+	wg.Wait()
+	page := read(t, l, room, chat.Range{From: 1, Limit: 1 << 20})
+	for i, e := range page.Events {
+		if e.Offset != page.First+uint64(i) {
+			t.Fatalf("entry %d stands at %d", e.Offset, page.First+uint64(i))
+		}
+		if id, ok := acked.Load(e.Offset); ok && id != e.ID {
+			t.Errorf("%d was acknowledged as %s and is %s", e.Offset, id, e.ID)
+		}
+		acked.Delete(e.Offset)
+	}
+	acked.Range(func(offset, id any) bool {
+		if offset.(uint64) >= page.First {
+			t.Errorf("%s was acknowledged as %d and is not there", id, offset)
+		}
+		return true
+	})
+	if down, up := r.interruptions(); down == 0 || down != up {
+		t.Errorf("interrupted %d times, resumed %d times", down, up)
+	}
+}
+
+// testNodePaused has one node stand still: rooms on the others do not.
+func testNodePaused(t *testing.T, c cluster) {
+	l := c.log(t)
+	stuck, free := roomOn(t, c, 1, "paused"), roomOn(t, c, 2, "paused")
+	put(t, l, stuck, text("u", "", "m"))
+	put(t, l, free, text("u", "", "m"))
+	c[1].signal(syscall.SIGSTOP)
+	defer c[1].signal(syscall.SIGCONT)
+	var wg sync.WaitGroup
+	for range 200 {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			if _, _, _, err := l.Append(ctx, stuck, text("u", "", "m")); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("on the node that stands still: %v", err)
+			}
+		})
+	}
+	for range 50 {
+		put(t, l, free, text("u", "", "m"))
+	}
+	wg.Wait()
+	c[1].signal(syscall.SIGCONT)
+	eventually(t, "the node answers", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, _, _, err := l.Append(ctx, stuck, text("u", "", "m"))
+		return err == nil
+	})
+}
+
+// A master dies with its tail, and a sentinel promotes its replica.
+type sentinel struct {
+	master, replica *instance
+	addr            string
+}
+
+func newSentinel(t testing.TB) *sentinel {
+	t.Helper()
+	s := &sentinel{master: freshInstance(t, "--requirepass", "secret", "--masterauth", "secret")}
+	s.replica = freshInstance(t, "--requirepass", "secret", "--masterauth", "secret", "--replicaof", "127.0.0.1 "+s.master.port, "--repl-timeout", "60")
+	s.waitForReplica(t)
+	conf := filepath.Join(s.master.dir, "sentinel.conf")
+	if err := os.WriteFile(conf, []byte(strings.Join([]string{
+		"sentinel monitor rooms 127.0.0.1 " + s.master.port + " 1",
+		"sentinel auth-pass rooms secret",
+		"sentinel down-after-milliseconds rooms 400",
+		"sentinel failover-timeout rooms 5000",
+	}, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	watcher := freshSentinel(t, conf)
+	s.addr = watcher.addr()
+	eventually(t, "the sentinel knows the replica", func() bool {
+		v, ok := watcher.exec(t, "SENTINEL", "REPLICAS", "rooms").([]any)
+		return ok && len(v) == 1
+	})
+	return s
+}

@@ -1,0 +1,83 @@
+package redislog
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// An entry is an event as Redis holds it: JSON with the names of the protocol,
+// without what the log gives it, which stands beside it.
+type entry struct {
+	Type       string `json:"type"`
+	Event      string `json:"event,omitempty"`
+	User       string `json:"user,omitempty"`
+	Username   string `json:"username,omitempty"`
+	To         string `json:"to,omitempty"`
+	ToUsername string `json:"to_username,omitempty"`
+	Message    string `json:"message,omitempty"`
+	ID         string `json:"id,omitempty"`
+}
+
+func encode(e *chat.Event) (string, error) {
+	var b bytes.Buffer
+	j := json.NewEncoder(&b)
+	j.SetEscapeHTML(false)
+	if err := j.Encode(entry{e.Type, e.Event, e.User, e.Username, e.To, e.ToUsername, e.Message, e.ID}); err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(b.String(), "\n"), nil
+}
+
+// decode returns the event that stands at offset and time, both in decimal.
+func decode(offset, ms, text string) (chat.Event, error) {
+	o, err := strconv.ParseUint(offset, 10, 53)
+	if err != nil {
+		return chat.Event{}, fmt.Errorf("redislog: offset %q in Redis", offset)
+	}
+	t, err := strconv.ParseInt(ms, 10, 64)
+	if err != nil {
+		return chat.Event{}, fmt.Errorf("redislog: time %q in Redis", ms)
+	}
+	var e entry
+	if err := json.Unmarshal([]byte(text), &e); err != nil {
+		return chat.Event{}, fmt.Errorf("redislog: event in Redis: %w", err)
+	}
+	return chat.Event{
+		Type: e.Type, Offset: o, Event: e.Event, Time: time.UnixMilli(t).UTC(), User: e.User, Username: e.Username,
+		To: e.To, ToUsername: e.ToUsername, Message: e.Message, ID: e.ID,
+	}, nil
+}
+
+// notice returns what is published of an event that is not kept. Scripts publish the
+// others in the same form: epoch, offset, time and event.
+func notice(e *chat.Event) (string, error) {
+	text, err := encode(e)
+	return "- 0 " + strconv.FormatInt(e.Time.UnixMilli(), 10) + " " + text, err
+}
+
+func parseNotice(s string) (epoch string, e chat.Event, err error) {
+	w := strings.SplitN(s, " ", 4)
+	if len(w) != 4 {
+		return "", e, fmt.Errorf("redislog: notice %.40q", s)
+	}
+	if e, err = decode(w[1], w[2], w[3]); e.Offset == 0 {
+		w[0] = ""
+	}
+	return w[0], e, err
+}
+
+// hashID stands for a user's id of a message.
+func hashID(e *chat.Event) string {
+	if e.ID == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(strconv.Itoa(len(e.User)) + ":" + e.User + e.ID))
+	return string(sum[:16])
+}

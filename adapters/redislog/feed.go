@@ -1,0 +1,266 @@
+package redislog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// An outlet is one sink. Nothing is pushed once closed is set.
+type outlet struct {
+	sink   chat.Sink
+	gate   sync.RWMutex
+	closed bool // guarded by gate
+}
+
+func (o *outlet) do(f func(chat.Sink)) {
+	o.gate.RLock()
+	defer o.gate.RUnlock()
+	if !o.closed {
+		f(o.sink)
+	}
+}
+
+// A watch is a room that sinks watch. Its fields are guarded by Log.mu, but for what
+// the feeder owns.
+type watch struct {
+	room    string
+	bucket  int
+	channel string
+	outlets []*outlet // never changed, only replaced
+	touched time.Time // when Redis was told last that the room is watched
+	ready   chan struct{}
+	isReady bool // ready is closed: the subscription was confirmed once
+}
+
+var (
+	signalScript = newScript("signal")
+	watchScript  = newScript("watch")
+)
+
+var (
+	errNotOpen = errors.New("redislog: sink is not open")
+	errVersion = errors.New("redislog: Redis 7 or newer is needed")
+)
+
+// Open implements [chat.Feed]. It fails if Redis cannot be reached or is too old.
+func (l *Log) Open(ctx context.Context, sink chat.Sink) error {
+	reply, err := l.do(ctx, versionScript, 0, []string{l.key(0, keyAge, "")})
+	if err != nil {
+		return err
+	}
+	if v, ok := reply.(int64); !ok || v < 0x070000 {
+		return errVersion
+	}
+	o := &outlet{sink: sink}
+	l.telling.Lock()
+	defer l.telling.Unlock()
+	l.mu.Lock()
+	open := l.sinks[sink] != nil
+	if !open {
+		l.sinks[sink] = o
+	}
+	l.mu.Unlock()
+	if !open && len(l.down) > 0 {
+		o.do(func(s chat.Sink) { s.Interrupted(l.downErr) })
+	}
+	return nil
+}
+
+// versionScript returns the version of Redis, 0xMMmmpp.
+var versionScript = newScript("version")
+
+// Close implements [chat.Feed]. With the last sink the Log ends its subscriptions.
+func (l *Log) Close(sink chat.Sink) error {
+	l.mu.Lock()
+	o := l.sinks[sink]
+	delete(l.sinks, sink)
+	if o != nil {
+		for _, w := range l.rooms {
+			l.removeLocked(w, o)
+		}
+	}
+	l.mu.Unlock()
+	if o == nil {
+		return nil
+	}
+	o.gate.Lock()
+	o.closed = true
+	o.gate.Unlock()
+	return nil
+}
+
+// Watch implements [chat.Feed]. It returns once Redis has confirmed the subscription.
+func (l *Log) Watch(ctx context.Context, sink chat.Sink, room string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	o := l.sinks[sink]
+	if o == nil {
+		l.mu.Unlock()
+		return errNotOpen
+	}
+	w := l.rooms[room]
+	first := w == nil
+	if first {
+		b := bucketOf(room)
+		w = &watch{room: room, bucket: b, channel: l.key(b, feedOfRoom, room), ready: make(chan struct{})}
+		l.rooms[room] = w
+	}
+	if !slices.Contains(w.outlets, o) {
+		w.outlets = append(slices.Clone(w.outlets), o)
+	}
+	f := l.feederLocked(w.bucket)
+	if first {
+		f.addLocked(w)
+	}
+	l.mu.Unlock()
+	err := l.touch(ctx, w, first)
+	if err == nil {
+		select {
+		case <-w.ready:
+			return nil
+		case <-ctx.Done():
+			err = fmt.Errorf("%w (subscribing: %v)", ctx.Err(), f.lastError())
+		}
+	}
+	l.mu.Lock()
+	l.removeLocked(w, o)
+	l.mu.Unlock()
+	return err
+}
+
+// touch has Redis keep the room of w. first says that this Log had no part in it.
+func (l *Log) touch(ctx context.Context, w *watch, first bool) error {
+	now, known := time.Now(), "1"
+	if first {
+		known = "0"
+	}
+	b := w.bucket
+	reply, err := l.do(ctx, watchScript, b, []string{
+		l.key(b, keyAge, ""), l.key(b, keyHead, w.room), l.key(b, keyLog, w.room), l.key(b, keyUsers, w.room),
+	}, l.newWord(), ms(l.expiry), known)
+	if err != nil {
+		return err
+	}
+	age, ok := reply.(string)
+	if !ok {
+		return errReply
+	}
+	l.evidence[b].begin(age)
+	l.mu.Lock()
+	w.touched = now
+	l.mu.Unlock()
+	return nil
+}
+
+// touchAll has Redis keep the rooms that were not spoken of for long.
+func (l *Log) touchAll(ctx context.Context) {
+	const most = 1000
+	now := time.Now()
+	var due []*watch
+	l.mu.RLock()
+	for _, w := range l.rooms {
+		if len(due) < most && now.Sub(w.touched) > l.expiry/4 {
+			due = append(due, w)
+		}
+	}
+	l.mu.RUnlock()
+	var wg sync.WaitGroup
+	for part := range slices.Chunk(due, 1+most/16) {
+		wg.Go(func() {
+			for _, w := range part {
+				if l.touch(ctx, w, false) != nil {
+					return // the next Beat tries again
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// Unwatch implements [chat.Feed].
+func (l *Log) Unwatch(sink chat.Sink, room string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if w, o := l.rooms[room], l.sinks[sink]; w != nil && o != nil {
+		l.removeLocked(w, o)
+	}
+}
+
+// removeLocked takes o from the outlets of w, and the room from the watched ones if
+// it was the last.
+func (l *Log) removeLocked(w *watch, o *outlet) {
+	i := slices.Index(w.outlets, o)
+	if i < 0 {
+		return
+	}
+	w.outlets = slices.Delete(slices.Clone(w.outlets), i, i+1)
+	if len(w.outlets) == 0 {
+		delete(l.rooms, w.room)
+		l.feederLocked(w.bucket).dropLocked(w)
+	}
+}
+
+// Signal implements [chat.Feed].
+func (l *Log) Signal(ctx context.Context, room string, e chat.Event) error {
+	e.Offset = 0
+	text, err := notice(&e)
+	if err != nil {
+		return err
+	}
+	b := bucketOf(room)
+	_, err = l.do(ctx, signalScript, b, []string{l.key(b, keyAge, "")}, l.key(b, feedOfRoom, room), text)
+	return err
+}
+
+// push pushes e to the sinks that watch room. No lock of the Log is held, because a
+// sink may be in a call of Unwatch under a lock that its Push needs.
+func (l *Log) push(room, epoch string, e chat.Event) {
+	l.mu.RLock()
+	var outlets []*outlet
+	if w := l.rooms[room]; w != nil {
+		outlets = w.outlets
+	}
+	l.mu.RUnlock()
+	for _, o := range outlets {
+		o.do(func(s chat.Sink) { s.Push(room, epoch, e) })
+	}
+}
+
+// setDown tells every sink when the first feeder has lost its connection, because of
+// err, and when the last has it back: err is nil then.
+func (l *Log) setDown(f *feeder, err error) {
+	l.telling.Lock()
+	defer l.telling.Unlock()
+	was := len(l.down)
+	if err != nil {
+		l.down[f], l.downErr = true, err
+	} else {
+		delete(l.down, f)
+	}
+	if (was == 0) == (len(l.down) == 0) {
+		return
+	}
+	l.mu.RLock()
+	outlets := make([]*outlet, 0, len(l.sinks))
+	for _, o := range l.sinks {
+		outlets = append(outlets, o)
+	}
+	l.mu.RUnlock()
+	for _, o := range outlets {
+		o.do(func(s chat.Sink) {
+			if err != nil {
+				s.Interrupted(err)
+			} else {
+				s.Resumed()
+			}
+		})
+	}
+}

@@ -1,0 +1,60 @@
+package redislog
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Rooms are spread over a fixed number of buckets. All keys of a bucket have the
+// same hash tag, so that a script finds a room's log, its users and the list of
+// rooms in one slot of a cluster.
+const buckets = 64
+
+// tags are the buckets' hash tags: bucket i has slots 256*i to 256*i+255, and tag i
+// is the least number whose slot (CRC16 modulo 16384) is about the middle of them.
+// Any number of masters with even shares of the slots has even shares of the buckets.
+var tags = [buckets]int{
+	14, 281, 117, 1189, 29, 21, 1091, 122, 184, 761, 87, 212, 679, 671, 227, 302,
+	109, 101, 297, 472, 134, 1087, 37, 562, 99, 91, 777, 192, 239, 231, 667, 742,
+	712, 637, 261, 269, 602, 727, 1, 9, 532, 67, 781, 164, 52, 507, 151, 159,
+	352, 277, 621, 629, 242, 367, 731, 614, 172, 797, 71, 79, 1619, 147, 511, 44,
+}
+
+// bucketOf returns the bucket of a room, by its name's FNV-1a hash.
+func bucketOf(room string) int {
+	h := uint32(2166136261)
+	for i := range len(room) {
+		h = (h ^ uint32(room[i])) * 16777619
+	}
+	return int(h % buckets)
+}
+
+// The kinds of keys.
+const (
+	keyAge     = "age"     // string: changes when writes of the bucket were lost
+	keyLeases  = "leases"  // sorted set: server to the end of its promise
+	keyWrites  = "writes"  // hash: server to how many users it has entered or removed
+	keyDead    = "dead"    // set: servers whose users are being removed
+	keyBeat    = "beat"    // string: when any server last called Beat
+	keyRooms   = "rooms"   // hash: room to number of users
+	keyPlaces  = "places:" // set, by server: the rooms and users it has entered
+	keyHead    = "head:"   // string, by room
+	keyLog     = "log:"    // stream, by room
+	keyIDs     = "ids:"    // hash, by room: hash of user and id to offset and time
+	keyOlder   = "older:"  // hash, by room: the ids of the time before
+	keyUsers   = "users:"  // hash, by room: user to name, servers and connections
+	feedOfRoom = "feed:"   // shard channel, by room
+)
+
+// key returns the name of a key in a bucket.
+func (l *Log) key(bucket int, kind, name string) string {
+	var b strings.Builder
+	b.Grow(len(l.prefix) + 6 + len(kind) + len(name))
+	b.WriteString(l.prefix)
+	b.WriteByte('{')
+	b.WriteString(strconv.Itoa(tags[bucket]))
+	b.WriteByte('}')
+	b.WriteString(kind)
+	b.WriteString(name)
+	return b.String()
+}

@@ -1,0 +1,56 @@
+-- Appends an event and announces it.
+-- KEYS: age, head, log, ids, older ids
+-- ARGV: fresh epoch, id or '', event, feed, entries and bytes to keep, life, window
+--       of the ids, most ids
+-- Returns 0, epoch, offset, time; or 1, epoch, offset, time, event of the first.
+local now = clock()
+local h = load(KEYS[2])
+if not h then
+  redis.call('DEL', KEYS[3], KEYS[4], KEYS[5])
+  h = begin(KEYS[1], ARGV[1])
+end
+local id = ARGV[2]
+if id ~= '' then
+  local seen = redis.call('HGET', KEYS[4], id) or redis.call('HGET', KEYS[5], id)
+  if seen then
+    local offset, time = string.match(seen, '^(%d+) (%d+)$')
+    local e = redis.call('XRANGE', KEYS[3], offset, offset)
+    return {1, h.epoch, offset, time, e[1] and e[1][2][4] or ''}
+  end
+end
+
+h.offset = h.offset + 1
+h.time = math.max(h.time, now)
+local offset, time = int(h.offset), int(h.time)
+redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], offset .. '-0', 't', time, 'e', ARGV[3])
+
+h.size = h.size + #ARGV[3] + 64
+if h.size >= tonumber(ARGV[6]) / 2 then
+  redis.call('XTRIM', KEYS[3], 'MINID', int(h.mark))
+  h.mark, h.size = h.offset + 1, 0
+end
+
+if id ~= '' then
+  local window = tonumber(ARGV[8])
+  local n = redis.call('HLEN', KEYS[4])
+  if n > 0 and (now - h.turned >= window or n >= tonumber(ARGV[9])) then
+    redis.call('RENAME', KEYS[4], KEYS[5])
+    n = 0
+  end
+  redis.call('HSET', KEYS[4], id, offset .. ' ' .. time)
+  if n == 0 then
+    h.turned = now
+    redis.call('PEXPIRE', KEYS[4], int(2 * window))
+  end
+end
+
+if now >= h.due then
+  local life = tonumber(ARGV[7])
+  h.due = now + life / 4
+  save(KEYS[2], h, life * 1.25)
+  redis.call('PEXPIRE', KEYS[3], int(life * 1.25))
+else
+  save(KEYS[2], h)
+end
+redis.call('SPUBLISH', ARGV[4], table.concat({h.epoch, offset, time, ARGV[3]}, ' '))
+return {0, h.epoch, offset, time}

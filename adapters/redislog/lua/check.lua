@@ -1,0 +1,11 @@
+-- Looks for an entry that was there.
+-- KEYS: age, head, log
+-- ARGV: fresh, offset
+-- Returns age, epoch or '', last offset, time and event of the entry or ''.
+local a = age(KEYS[1], ARGV[1])
+local h = load(KEYS[2])
+if not h then
+  return {a, '', '0', '', ''}
+end
+local e = redis.call('XRANGE', KEYS[3], ARGV[2], ARGV[2])[1]
+return {a, h.epoch, int(h.offset), e and e[2][2] or '', e and e[2][4] or ''}

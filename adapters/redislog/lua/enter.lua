@@ -1,0 +1,23 @@
+-- Notes that a user is in a room on a server.
+-- KEYS: leases, writes, places of the server, users, rooms
+-- ARGV: server, room, user, name, connections, lease of a server without one
+-- Returns whether the user was on no server, and the number of the server's writes.
+local writes = redis.call('HINCRBY', KEYS[2], ARGV[1], 1)
+if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
+  redis.call('ZADD', KEYS[1], int(clock() + ARGV[6]), ARGV[1])
+end
+-- A user is kept as [name, server, connections, server, connections, ...].
+local s = redis.call('HGET', KEYS[4], ARGV[3])
+local u = s and cjson.decode(s) or {}
+u[1] = ARGV[4]
+local i = 2
+while u[i] and u[i] ~= ARGV[1] do
+  i = i + 2
+end
+u[i], u[i + 1] = ARGV[1], tonumber(ARGV[5])
+redis.call('HSET', KEYS[4], ARGV[3], cjson.encode(u))
+redis.call('SADD', KEYS[3], cjson.encode({ARGV[2], ARGV[3]}))
+if not s then
+  redis.call('HSET', KEYS[5], ARGV[2], redis.call('HLEN', KEYS[4]))
+end
+return {s and 0 or 1, writes}

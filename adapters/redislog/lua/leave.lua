@@ -1,0 +1,36 @@
+-- Notes that a user is not in a room on a server any more.
+-- KEYS: writes, places of the server, users, rooms
+-- ARGV: server, room, user, '1' if the server is dead
+-- Returns whether that was the user's last, the number of the server's writes, and
+-- the user's name.
+local writes = 0
+if ARGV[4] ~= '1' and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then
+  writes = redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
+end
+redis.call('SREM', KEYS[2], cjson.encode({ARGV[2], ARGV[3]}))
+local s = redis.call('HGET', KEYS[3], ARGV[3])
+if not s then
+  return {0, writes, ''}
+end
+local u = cjson.decode(s)
+local i = 2
+while u[i] and u[i] ~= ARGV[1] do
+  i = i + 2
+end
+if not u[i] then
+  return {0, writes, ''}
+end
+table.remove(u, i)
+table.remove(u, i)
+if u[2] then
+  redis.call('HSET', KEYS[3], ARGV[3], cjson.encode(u))
+  return {0, writes, ''}
+end
+redis.call('HDEL', KEYS[3], ARGV[3])
+local n = redis.call('HLEN', KEYS[3])
+if n > 0 then
+  redis.call('HSET', KEYS[4], ARGV[2], n)
+else
+  redis.call('HDEL', KEYS[4], ARGV[2])
+end
+return {1, writes, u[1]}

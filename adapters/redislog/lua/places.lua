@@ -1,0 +1,8 @@
+-- Returns some of the places that a dead server leaves, and forgets it when there
+-- are none.
+-- KEYS: dead servers, places of the server; ARGV: server, limit
+local places = redis.call('SRANDMEMBER', KEYS[2], ARGV[2])
+if #places == 0 then
+  redis.call('SREM', KEYS[1], ARGV[1])
+end
+return places

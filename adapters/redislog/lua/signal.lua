@@ -1,0 +1,3 @@
+-- Pushes an event that is not kept.
+-- KEYS: age (for its slot); ARGV: feed, event
+return redis.call('SPUBLISH', ARGV[1], ARGV[2])

@@ -1,0 +1,124 @@
+package redislog_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/adapters/redislog"
+)
+
+func TestMain(m *testing.M) {
+	code := 1
+	err := setUp()
+	if err == nil {
+		code = m.Run()
+		if left := leaked(); left != "" && code == 0 {
+			err = fmt.Errorf("goroutines left:\n%s", left)
+		}
+	}
+	tearDown()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+// leaked returns the stacks of goroutines of this package and of the core that do
+// not end.
+func leaked() (stacks string) {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		buf := make([]byte, 1<<22)
+		buf = buf[:runtime.Stack(buf, true)]
+		var left []string
+		for _, g := range strings.Split(string(buf), "\n\n") {
+			if strings.Contains(g, "seed-08328bfd/chat") && !strings.Contains(g, "_test.") {
+				left = append(left, g)
+			}
+		}
+		if stacks = strings.Join(left, "\n\n"); stacks == "" {
+			break
+		}
+	}
+	return stacks
+}
+
+// newPrefix returns an option for rooms that no other test has.
+func newPrefix() redislog.Option {
+	return redislog.WithPrefix(fmt.Sprintf("t%d:", serial.Add(1)))
+}
+
+// newLog returns a Log of its own rooms on the shared server.
+func newLog(t testing.TB, opts ...redislog.Option) *redislog.Log {
+	return redislog.New(shared.client(t), append([]redislog.Option{newPrefix()}, opts...)...)
+}
+
+// seed returns random numbers whose seed is REDISLOG_SEED, or a new one.
+func seed(t testing.TB) *rand.Rand {
+	n, err := strconv.ParseUint(os.Getenv("REDISLOG_SEED"), 10, 64)
+	if err != nil {
+		n = rand.Uint64()
+	}
+	t.Logf("REDISLOG_SEED=%d", n)
+	return rand.New(rand.NewPCG(n, 0))
+}
+
+// patience is how long what must happen may take.
+const patience = time.Minute
+
+// eventually waits until ok reports true.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not in %v: %s", patience, what)
+		}
+	}
+}
+
+// within returns a context for calls that have to succeed.
+func within(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func text(user, id, message string) chat.Event {
+	return chat.Event{Type: chat.TypeMessage, User: user, Username: user, ID: id, Message: message}
+}
+
+// put appends an event that nobody has appended before.
+func put(t testing.TB, l chat.Log, room string, e chat.Event) (stored chat.Event, epoch string) {
+	t.Helper()
+	stored, epoch, dup, err := l.Append(within(t), room, e)
+	if err != nil || dup {
+		t.Fatalf("Append of %+v: dup %t, %v", e, dup, err)
+	}
+	return stored, epoch
+}
+
+func read(t testing.TB, l chat.Log, room string, r chat.Range) chat.Page {
+	t.Helper()
+	p, err := l.Read(within(t), room, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func position(t testing.TB, l chat.Log, room string) chat.Position {
+	t.Helper()
+	at, err := l.Positions(within(t), []string{room})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at[0]
+}

@@ -1,0 +1,212 @@
+package redislog
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+var (
+	enterScript   = newScript("enter")
+	leaveScript   = newScript("leave")
+	membersScript = newScript("members")
+	presentScript = newScript("present")
+	roomsScript   = newScript("rooms")
+)
+
+// firstLease is how long a server lives that has entered a user but not called Beat.
+const firstLease = 30 * time.Second
+
+// servers are those that this Log speaks for.
+type servers struct {
+	mu    sync.Mutex
+	known map[string]*server
+}
+
+// A server counts its writes in each bucket, as Redis does. If Redis knows of fewer,
+// it has removed the server or lost writes, and what it says of the server's users is
+// not to be relied on.
+type server struct {
+	writes [buckets]int64
+	lost   bool
+	used   time.Time
+}
+
+// before returns the number of writes to the bucket so far.
+func (s *servers) before(name string, bucket int) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.useLocked(name).writes[bucket]
+}
+
+// after notes the number that a write begun after before has got.
+func (s *servers) after(name string, bucket int, before, writes int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.useLocked(name)
+	k.lost = k.lost || writes <= before
+	k.writes[bucket] = max(k.writes[bucket], writes)
+}
+
+func (s *servers) useLocked(name string) *server {
+	k := s.known[name]
+	if k == nil {
+		k = &server{}
+		s.known[name] = k
+	}
+	k.used = time.Now()
+	return k
+}
+
+// Enter implements [chat.Presence].
+func (l *Log) Enter(ctx context.Context, server, room string, m chat.Member) (first bool, err error) {
+	b := bucketOf(room)
+	before := l.servers.before(server, b)
+	reply, err := l.do(ctx, enterScript, b, []string{
+		l.key(b, keyLeases, ""), l.key(b, keyWrites, ""), l.key(b, keyPlaces, server), l.key(b, keyUsers, room), l.key(b, keyRooms, ""),
+	}, server, room, m.User, m.Username, m.Connections, ms(firstLease))
+	if err != nil {
+		return false, err
+	}
+	r := replyOf(reply)
+	came, writes := r.int(0), r.int(1)
+	if r.bad {
+		return false, errReply
+	}
+	l.servers.after(server, b, before, writes)
+	return came == 1, nil
+}
+
+// Leave implements [chat.Presence].
+func (l *Log) Leave(ctx context.Context, server, room, user string) (last bool, err error) {
+	b := bucketOf(room)
+	before := l.servers.before(server, b)
+	c, err := l.part(ctx, b, server, room, user, false)
+	if err != nil {
+		return false, err
+	}
+	last, writes, _, err := parted(c)
+	if err == nil && writes > 0 {
+		l.servers.after(server, b, before, writes)
+	}
+	return last, err
+}
+
+func (l *Log) part(ctx context.Context, b int, server, room, user string, dead bool) (*call, error) {
+	mode := "0"
+	if dead {
+		mode = "1"
+	}
+	return l.start(ctx, leaveScript, b, []string{
+		l.key(b, keyWrites, ""), l.key(b, keyPlaces, server), l.key(b, keyUsers, room), l.key(b, keyRooms, ""),
+	}, server, room, user, mode)
+}
+
+func parted(c *call) (last bool, writes int64, name string, err error) {
+	reply, err := c.wait()
+	if err != nil {
+		return false, 0, "", err
+	}
+	r := replyOf(reply)
+	last, writes, name = r.int(0) == 1, r.int(1), r.text(2)
+	if r.bad {
+		err = errReply
+	}
+	return last, writes, name, err
+}
+
+// member reads a user's record: [name, server, connections, ...].
+func member(user, record string) (chat.Member, error) {
+	var v []any
+	if err := json.Unmarshal([]byte(record), &v); err != nil || len(v) == 0 {
+		return chat.Member{}, errReply
+	}
+	m := chat.Member{User: user}
+	m.Username, _ = v[0].(string)
+	for i := 2; i < len(v); i += 2 {
+		n, _ := v[i].(float64)
+		m.Connections += int(n)
+	}
+	return m, nil
+}
+
+// Members implements [chat.Presence]. The members that are listed are in the order of
+// their names; of a large room, which ones they are is for Redis to choose.
+func (l *Log) Members(ctx context.Context, room string, limit int) ([]chat.Member, int, error) {
+	b := bucketOf(room)
+	reply, err := l.do(ctx, membersScript, b, []string{l.key(b, keyUsers, room)}, max(limit, 0))
+	if err != nil {
+		return nil, 0, err
+	}
+	r := replyOf(reply)
+	total := int(r.int(0))
+	var members []chat.Member
+	for i := 1; i < len(r.items); i += 2 {
+		m, err := member(r.text(i), r.text(i+1))
+		if err != nil {
+			return nil, 0, err
+		}
+		members = append(members, m)
+	}
+	if r.bad {
+		return nil, 0, errReply
+	}
+	slices.SortFunc(members, func(a, b chat.Member) int {
+		return cmp.Or(cmp.Compare(a.Username, b.Username), cmp.Compare(a.User, b.User))
+	})
+	return members, total, nil
+}
+
+// Present implements [chat.Presence].
+func (l *Log) Present(ctx context.Context, room, user string) (m chat.Member, ok bool, err error) {
+	b := bucketOf(room)
+	reply, err := l.do(ctx, presentScript, b, []string{l.key(b, keyUsers, room)}, user)
+	if err != nil {
+		return m, false, err
+	}
+	record, ok := reply.(string)
+	if !ok {
+		return m, false, errReply
+	}
+	if record == "" {
+		return m, false, nil
+	}
+	m, err = member(user, record)
+	return m, err == nil, err
+}
+
+// Rooms implements [chat.Presence].
+func (l *Log) Rooms(ctx context.Context) (map[string]int, error) {
+	var calls [buckets]*call
+	for b := range calls {
+		var err error
+		if calls[b], err = l.start(ctx, roomsScript, b, []string{l.key(b, keyRooms, "")}); err != nil {
+			return nil, err
+		}
+	}
+	rooms := map[string]int{}
+	for _, c := range calls {
+		reply, err := c.wait()
+		if err != nil {
+			return nil, err
+		}
+		r := replyOf(reply)
+		for i := 0; i < len(r.items); i += 2 {
+			n, err := strconv.Atoi(r.text(i + 1))
+			if err != nil {
+				return nil, errReply
+			}
+			rooms[r.text(i)] = n
+		}
+		if r.bad {
+			return nil, errReply
+		}
+	}
+	return rooms, nil
+}

@@ -1,0 +1,214 @@
+package redislog_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// The tests run real Redis servers of their own: one that most of them share, with a
+// prefix each, and more for those that break theirs. All listen on free ports of the
+// loopback interface and keep their files in a temporary folder.
+
+const missing = `redislog's tests run Redis servers of their own and did not find redis-server 7
+or newer on PATH (%v).
+Install it, on Debian or Ubuntu with
+	apt-get install redis-server
+on a Mac with
+	brew install redis
+`
+
+var (
+	testDir string       // removed at the end
+	program string       // redis-server
+	shared  *instance    // of most tests
+	serial  atomic.Int64 // of folders and prefixes
+)
+
+func setUp() (err error) {
+	if program, err = exec.LookPath("redis-server"); err != nil {
+		return fmt.Errorf(missing, err)
+	}
+	out, err := exec.Command(program, "--version").Output()
+	if err != nil {
+		return fmt.Errorf(missing, err)
+	}
+	_, version, _ := strings.Cut(string(out), "v=")
+	if major, _, _ := strings.Cut(version, "."); len(major) == 1 && major < "7" {
+		return fmt.Errorf(missing, strings.TrimSpace(string(out)))
+	}
+	if testDir, err = os.MkdirTemp("", "redislog"); err != nil {
+		return err
+	}
+	shared, err = newInstance()
+	return err
+}
+
+func tearDown() {
+	if shared != nil {
+		shared.stop(syscall.SIGKILL)
+	}
+	if testDir != "" {
+		os.RemoveAll(testDir)
+	}
+}
+
+// An instance is a Redis server. It can be stopped and started again on the same
+// port and files.
+type instance struct {
+	dir    string
+	port   string
+	args   []string
+	pid    int
+	exited chan struct{}
+}
+
+// newInstance starts a server with the given options, as on its command line.
+func newInstance(args ...string) (*instance, error) {
+	i := &instance{dir: filepath.Join(testDir, fmt.Sprint("redis", serial.Add(1))), args: args}
+	if err := os.Mkdir(i.dir, 0o700); err != nil {
+		return nil, err
+	}
+	var err error
+	for range 5 {
+		if i.port, err = freePort(); err != nil {
+			return nil, err
+		}
+		if err = i.start(); err == nil {
+			return i, nil // and not if somebody else took the port meanwhile
+		}
+	}
+	return nil, err
+}
+
+// freshInstance starts a server that ends with the test.
+func freshInstance(t testing.TB, args ...string) *instance {
+	t.Helper()
+	i, err := newInstance(args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		i.stop(syscall.SIGKILL)
+		os.RemoveAll(i.dir)
+	})
+	return i
+}
+
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	port := l.Addr().(*net.TCPAddr).Port
+	if port+10000 > 65535 {
+		return freePort() // a node of a cluster has a second port
+	}
+	return strconv.Itoa(port), nil
+}
+
+// start returns when the server answers.
+func (i *instance) start() error {
+	log, err := os.OpenFile(filepath.Join(i.dir, "log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	args := append([]string{
+		"--bind", "127.0.0.1", "--port", i.port, "--dir", i.dir, "--save", "", "--appendonly", "no",
+		"--repl-diskless-sync-delay", "0", "--latency-tracking", "no", "--enable-debug-command", "yes",
+	}, i.args...)
+	cmd := exec.Command(program, args...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = attributes()
+	started := make(chan error)
+	exited := make(chan struct{})
+	go func() {
+		runtime.LockOSThread() // the server is ended with the thread that started it
+		defer log.Close()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			cmd.Wait()
+		}
+		close(exited)
+	}()
+	if err := <-started; err != nil {
+		return err
+	}
+	i.pid, i.exited = cmd.Process.Pid, exited
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		select {
+		case <-exited:
+			out, _ := os.ReadFile(log.Name())
+			return fmt.Errorf("redis-server ended:\n%s", out)
+		default:
+		}
+		if i.answers() {
+			return nil
+		}
+	}
+	return errors.New("redis-server does not answer")
+}
+
+// answers reports whether the server has loaded its data, or asks who we are.
+func (i *instance) answers() bool {
+	c, err := net.DialTimeout("tcp", i.addr(), time.Second)
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(time.Second))
+	fmt.Fprint(c, "PING\r\n")
+	b := make([]byte, 64)
+	n, _ := c.Read(b)
+	return bytes.HasPrefix(b[:n], []byte("+PONG")) || bytes.HasPrefix(b[:n], []byte("-NOAUTH"))
+}
+
+func (i *instance) addr() string { return "127.0.0.1:" + i.port }
+
+// signal sends a signal to the server.
+func (i *instance) signal(s syscall.Signal) { syscall.Kill(i.pid, s) }
+
+// stop ends the server with a signal.
+func (i *instance) stop(s syscall.Signal) {
+	i.signal(syscall.SIGCONT)
+	i.signal(s)
+	<-i.exited
+}
+
+// client returns a client as users are advised to make it, closed with the test.
+func (i *instance) client(t testing.TB) *redis.Client {
+	t.Helper()
+	c := redis.NewClient(&redis.Options{Addr: i.addr(), ContextTimeoutEnabled: true})
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// exec executes a command that must succeed.
+func (i *instance) exec(t testing.TB, args ...any) any {
+	t.Helper()
+	c := redis.NewClient(&redis.Options{Addr: i.addr(), MaxRetries: -1})
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	v, err := c.Do(ctx, args...).Result()
+	if err != nil {
+		t.Fatalf("%v: %v", args, err)
+	}
+	return v
+}

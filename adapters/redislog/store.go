@@ -1,0 +1,213 @@
+package redislog
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+var (
+	appendScript    = newScript("append")
+	readScript      = newScript("read")
+	positionsScript = newScript("positions")
+	renewScript     = newScript("renew")
+)
+
+var errReply = errors.New("redislog: reply of a script is not as expected")
+
+// Append implements [chat.Store].
+func (l *Log) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+	text, err := encode(&e)
+	if err != nil {
+		return e, "", false, err
+	}
+	b := bucketOf(room)
+	reply, err := l.do(ctx, appendScript, b, []string{
+		l.key(b, keyAge, ""), l.key(b, keyHead, room), l.key(b, keyLog, room), l.key(b, keyIDs, room), l.key(b, keyOlder, room),
+	}, l.newWord(), hashID(&e), text, l.key(b, feedOfRoom, room), l.history, l.bytes, ms(l.expiry), ms(l.window), maxIDs)
+	if err != nil {
+		return e, "", false, err
+	}
+	r := replyOf(reply)
+	dup, epoch, offset, time := r.int(0) == 1, r.text(1), r.text(2), r.text(3)
+	if first := r.text(4); dup && first != "" {
+		text = first // otherwise it is not kept any more
+	}
+	if r.bad {
+		return e, "", dup, errReply
+	}
+	stored, err := decode(offset, time, text)
+	if err == nil && !dup {
+		l.saw(b, room, epoch, &stored)
+	}
+	return stored, epoch, dup, err
+}
+
+// Read implements [chat.Store].
+func (l *Log) Read(ctx context.Context, room string, rg chat.Range) (chat.Page, error) {
+	b := bucketOf(room)
+	limit := max(rg.Limit, 0)
+	reply, err := l.do(ctx, readScript, b, []string{l.key(b, keyAge, ""), l.key(b, keyHead, room), l.key(b, keyLog, room)},
+		l.newWord(), strconv.FormatUint(rg.From, 10), strconv.FormatUint(rg.Before, 10), limit, ms(l.unwritten))
+	if err != nil {
+		return chat.Page{}, err
+	}
+	r := replyOf(reply)
+	p := chat.Page{Position: chat.Position{Epoch: r.text(0), Offset: r.offset(1)}, First: r.offset(2)}
+	list := r.list(3)
+	for _, item := range list.items {
+		e, err := streamEntry(item)
+		if err != nil {
+			return chat.Page{}, err
+		}
+		p.Events = append(p.Events, e)
+	}
+	if r.bad || list.bad {
+		return chat.Page{}, errReply
+	}
+	if rg.From == 0 {
+		slices.Reverse(p.Events)
+	}
+	switch n := len(p.Events); {
+	case n == 0 && rg.From > 0:
+		p.More = max(rg.From, p.First) <= p.Position.Offset
+	case n == 0:
+		p.More = p.First <= p.Position.Offset && (rg.Before == 0 || rg.Before > p.First)
+	case rg.From > 0:
+		p.More = p.Events[n-1].Offset < p.Position.Offset
+	default:
+		p.More = p.Events[0].Offset > p.First
+	}
+	if n := len(p.Events); n > 0 && p.Events[n-1].Offset == p.Position.Offset {
+		l.saw(b, room, p.Position.Epoch, &p.Events[n-1])
+	}
+	return p, nil
+}
+
+// streamEntry reads an entry of a stream: its id and its fields.
+func streamEntry(item any) (chat.Event, error) {
+	r := replyOf(item)
+	id, fields := r.text(0), r.list(1)
+	ms, text := fields.text(1), fields.text(3)
+	if r.bad || fields.bad || len(id) < 3 {
+		return chat.Event{}, errReply
+	}
+	return decode(id[:len(id)-2], ms, text) // the id is OFFSET-0
+}
+
+const maxPositions = 500 // rooms in one run of a script
+
+// Positions implements [chat.Store].
+func (l *Log) Positions(ctx context.Context, rooms []string) ([]chat.Position, error) {
+	type part struct {
+		at      []int // indexes of rooms
+		keys    []string
+		watched []byte
+		call    *call
+	}
+	var parts [buckets][]*part
+	l.mu.RLock()
+	for i, room := range rooms {
+		b := bucketOf(room)
+		if n := len(parts[b]); n == 0 || len(parts[b][n-1].at) == maxPositions {
+			parts[b] = append(parts[b], &part{keys: []string{l.key(b, keyAge, "")}})
+		}
+		p := parts[b][len(parts[b])-1]
+		p.at = append(p.at, i)
+		p.keys = append(p.keys, l.key(b, keyHead, room))
+		if l.rooms[room] != nil {
+			p.watched = append(p.watched, '1')
+		} else {
+			p.watched = append(p.watched, '0')
+		}
+	}
+	l.mu.RUnlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	for b := range parts {
+		for _, p := range parts[b] {
+			var err error
+			p.call, err = l.start(ctx, positionsScript, b, p.keys, l.newWord(), ms(l.unwritten), ms(l.expiry), string(p.watched))
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	out := make([]chat.Position, len(rooms))
+	for b := range parts {
+		for _, p := range parts[b] {
+			reply, err := p.call.wait()
+			if err != nil {
+				return nil, err
+			}
+			r := replyOf(reply)
+			for j, i := range p.at {
+				out[i] = chat.Position{Epoch: r.text(2 * j), Offset: r.offset(2*j + 1)}
+			}
+			if r.bad {
+				return nil, errReply
+			}
+		}
+	}
+	return out, nil
+}
+
+// Renew implements [chat.Store].
+func (l *Log) Renew(ctx context.Context, room, seen string) (string, error) {
+	b := bucketOf(room)
+	l.check(ctx, b) // the reason may concern other rooms too
+	reply, err := l.do(ctx, renewScript, b, []string{l.key(b, keyAge, ""), l.key(b, keyHead, room)}, l.newWord(), seen, ms(l.unwritten))
+	if err != nil {
+		return "", err
+	}
+	epoch, ok := reply.(string)
+	if !ok {
+		return "", errReply
+	}
+	return epoch, nil
+}
+
+// values is an array that a script has returned. What is not there, or of another
+// type, makes it bad.
+type values struct {
+	items []any
+	bad   bool
+}
+
+func replyOf(v any) *values {
+	items, ok := v.([]any)
+	return &values{items, !ok}
+}
+
+func (v *values) get(i int) any {
+	if i >= len(v.items) {
+		return nil
+	}
+	return v.items[i]
+}
+
+func (v *values) int(i int) int64 {
+	n, ok := v.get(i).(int64)
+	v.bad = v.bad || !ok
+	return n
+}
+
+// text is "" for what is not there.
+func (v *values) text(i int) string {
+	x := v.get(i)
+	s, ok := x.(string)
+	v.bad = v.bad || !ok && x != nil
+	return s
+}
+
+func (v *values) offset(i int) uint64 {
+	n, err := strconv.ParseUint(v.text(i), 10, 53)
+	v.bad = v.bad || err != nil
+	return n
+}
+
+func (v *values) list(i int) *values { return replyOf(v.get(i)) }
