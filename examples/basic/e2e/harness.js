@@ -1,0 +1,160 @@
+// What the tests stand on: the built server, a browser, and a cable to cut.
+
+import {spawn, spawnSync} from 'node:child_process';
+import {once} from 'node:events';
+import {existsSync, mkdtempSync, rmSync} from 'node:fs';
+import net from 'node:net';
+import {tmpdir} from 'node:os';
+import path from 'node:path';
+import {after, afterEach} from 'node:test';
+import {chromium} from 'playwright-core';
+
+const example = path.resolve(import.meta.dirname, '..');
+const dir = mkdtempSync(path.join(tmpdir(), 'chat-e2e-'));
+const binary = path.join(dir, 'basic');
+let browser;
+const leftovers = []; // what a test has to have put away, the latest first
+
+afterEach(async () => {
+  while (leftovers.length > 0) await leftovers.pop()();
+});
+
+after(async () => {
+  await browser?.close();
+  rmSync(dir, {recursive: true, force: true});
+});
+
+function build() {
+  const r = spawnSync('go', ['build', '-o', binary, '.'], {cwd: example, stdio: 'inherit'});
+  if (r.status !== 0) throw new Error('go build failed');
+}
+
+/** Starts the server; with a port, on that one again. */
+export async function serve(args = [], port = 0) {
+  if (!existsSync(binary)) build();
+  const child = spawn(binary, ['-addr', `127.0.0.1:${port}`, ...args], {stdio: ['ignore', 'pipe', 'inherit']});
+  const url = await new Promise((resolve, reject) => {
+    let out = '';
+    child.stdout.on('data', (b) => {
+      const m = (out += b).match(/open (http:\S+)/);
+      if (m) resolve(`${m[1]}/`);
+    });
+    child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
+  });
+  const end = async (signal) => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill(signal);
+    await once(child, 'exit');
+  };
+  const server = {url, port: Number(new URL(url).port), stop: () => end('SIGTERM'), kill: () => end('SIGKILL')};
+  leftovers.push(server.kill);
+  return server;
+}
+
+/** A TCP connection between the browser and a server that can be cut and mended, or lets nothing come back. */
+export async function cable(port) {
+  const pairs = new Set();
+  let cut = false, deaf = false;
+  const server = net.createServer((a) => {
+    if (cut) return a.destroy();
+    const b = net.connect(port, '127.0.0.1');
+    const pair = [a, b];
+    pairs.add(pair);
+    for (const [from, to] of [[a, b], [b, a]]) {
+      from.on('data', (d) => (deaf && from === b) || to.write(d));
+      from.on('end', () => to.end());
+      from.on('error', () => {});
+      from.on('close', () => {
+        to.destroy();
+        pairs.delete(pair);
+      });
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const drop = () => {
+    for (const pair of pairs) for (const s of pair) s.resetAndDestroy();
+  };
+  leftovers.push(async () => {
+    drop();
+    server.close();
+  });
+  return {
+    url: `http://127.0.0.1:${server.address().port}/`,
+    cut() {
+      cut = true;
+      drop();
+    },
+    deafen() { deaf = true; },
+    mend() { cut = deaf = false; },
+  };
+}
+
+async function launch() {
+  const found = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((p) => p && existsSync(p));
+  if (!found) throw new Error('no Chromium: install one, or name it in CHROMIUM');
+  return chromium.launch({
+    executablePath: found,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  });
+}
+
+/** A browser of its own for one person: nothing is shared with the others. */
+export async function person(options = {}) {
+  browser ??= await launch();
+  const context = await browser.newContext({viewport: {width: 1100, height: 760}, locale: 'en-GB', ...options});
+  context.setDefaultTimeout(20_000);
+  leftovers.push(() => context.close());
+  return context;
+}
+
+/** Opens the page and joins a room. */
+export async function join(context, url, name, room = 'general') {
+  const page = await context.newPage();
+  watch(page);
+  await page.goto(url);
+  await page.fill('#name', name);
+  await page.fill('#room', room);
+  await page.press('#room', 'Enter');
+  await connected(page);
+  return page;
+}
+
+/** Whatever the page complains of ends up in page.complaints. */
+export function watch(page) {
+  page.complaints = [];
+  page.on('pageerror', (e) => page.complaints.push(String(e)));
+  page.on('console', (m) => {
+    // That the server is gone for a while is part of the tests.
+    if (m.type() === 'error' && !/ERR_|WebSocket connection|Failed to load resource/.test(m.text())) page.complaints.push(m.text());
+  });
+  page.on('dialog', (d) => {
+    page.complaints.push(`dialog: ${d.message()}`);
+    d.dismiss();
+  });
+}
+
+export const connected = (page) => page.waitForSelector('#app[data-state="open"]:not([hidden])');
+
+/** Writes text into the box and sends it. */
+export async function say(page, text) {
+  await page.fill('#text', text);
+  await page.press('#text', 'Enter');
+}
+
+/** The texts of all messages that are shown, in order. */
+export const texts = (page, box = '#log') => page.$$eval(`${box} .body`, (all) => all.map((e) => e.textContent));
+
+/** Waits until the page shows a message. */
+export const shows = (page, text) => page.locator('#log .body', {hasText: text}).first().waitFor();
+
+/** Waits until check returns something true, and returns it. */
+export async function until(what, check, ms = 20_000) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const got = await check();
+    if (got) return got;
+    if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
+    await new Promise((r) => setTimeout(r, 50));
+  }
+}

@@ -1,0 +1,162 @@
+// The list of messages: it does not jump, tells what is new, and stays quick.
+
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import {join, person, say, serve, shows, texts, until} from './harness.js';
+
+/** Sends n messages from inside a page, as somebody else, and waits for the last ack. */
+const flood = (page, n, from = 1) => page.evaluate(async ([n, from]) => {
+  const {connect} = await import('./chat.js');
+  const c = connect('/', {username: 'Flood', room: 'general', sendTimeout: 120_000});
+  await new Promise((resolve) => c.on('welcome', resolve));
+  const acks = [];
+  for (let i = from; i < from + n; i++) {
+    acks.push(c.send(`number ${i} ${'lorem ipsum dolor sit amet '.repeat(i % 5)}`.trim()));
+    if (i % 200 === 0) await Promise.all(acks.splice(0));
+  }
+  await Promise.all(acks);
+  c.close();
+}, [n, from]);
+
+const numbers = async (page) => (await texts(page)).map((s) => Number(s.match(/^number (\d+)/)?.[1]));
+
+test('older messages come on scrolling up, without a jump', async () => {
+  const {url} = await serve(['-rate', '0']);
+  const bob = await join(await person(), url, 'Bob');
+  await flood(bob, 450);
+  await shows(bob, 'number 450');
+  const alice = await join(await person(), url, 'Alice');
+  await shows(alice, 'number 450');
+  await until('the list is at its end', () => alice.evaluate(() => {
+    const s = document.getElementById('scroller');
+    return s.scrollHeight - s.scrollTop - s.clientHeight < 2;
+  }));
+  // The same message must be at the same height before and after each load.
+  const jump = await alice.evaluate(async () => {
+    const scroller = document.getElementById('scroller');
+    const frame = () => new Promise((r) => requestAnimationFrame(() => setTimeout(r)));
+    let worst = 0, still = 0;
+    const top = () => document.querySelector('#log .body')?.textContent ?? '';
+    while (still < 30) {
+      scroller.scrollTop -= 400;
+      const box = scroller.getBoundingClientRect();
+      const seen = [...document.querySelectorAll('#log .entry')].find((e) => e.getBoundingClientRect().bottom > box.top + 50);
+      const was = seen.getBoundingClientRect().bottom, first = top();
+      for (let i = 0; i < 3; i++) await frame();
+      if (seen.isConnected) worst = Math.max(worst, Math.abs(seen.getBoundingClientRect().bottom - was));
+      still = first === top() ? still + 1 : 0;
+    }
+    return worst;
+  });
+  assert.ok(jump < 1.5, `what was in view moved by ${jump} px`);
+  assert.equal(await alice.textContent('#start'), 'This is the beginning of \u2068general\u2069');
+  const top = await numbers(alice);
+  assert.equal(top[0], 1);
+  assert.ok(top.every((n, i) => n === i + 1), 'in order, none missing, none twice');
+  assert.ok(top.length <= 420, `${top.length} messages in the document`);
+  // And back down to the end.
+  await alice.click('#down');
+  await shows(alice, 'number 450');
+  assert.equal((await numbers(alice)).at(-1), 450);
+});
+
+test('the reader who has scrolled away is not moved, and told of what is new', async () => {
+  const {url} = await serve(['-rate', '0']);
+  const bob = await join(await person(), url, 'Bob');
+  await flood(bob, 80);
+  const alice = await join(await person(), url, 'Alice');
+  await shows(alice, 'number 80');
+  await alice.hover('#log');
+  await alice.mouse.wheel(0, -1500);
+  await alice.waitForSelector('#down:not([hidden])');
+  assert.equal((await alice.textContent('#unseen')), 'Latest');
+  const place = () => alice.evaluate(() => {
+    const top = document.getElementById('scroller').getBoundingClientRect().top;
+    const e = [...document.querySelectorAll('#log .entry')].find((e) => e.getBoundingClientRect().bottom > top);
+    return [e.textContent, Math.round(e.getBoundingClientRect().bottom)];
+  });
+  const before = await place();
+  await say(bob, 'news 1');
+  await say(bob, 'news 2');
+  await until('Alice is told', async () => await alice.textContent('#unseen') === '2 new messages');
+  assert.deepEqual(await place(), before);
+  await alice.click('#down');
+  await alice.locator('.body', {hasText: 'news 2'}).waitFor();
+  assert.match(await alice.textContent('.entry:has(.line.new)'), /New.*news 1/);
+  await until('the button is gone', () => alice.isHidden('#down'));
+  await say(bob, 'news 3');
+  await until('the list follows again', () => alice.evaluate(() => {
+    const s = document.getElementById('scroller');
+    return s.textContent.includes('news 3') && s.scrollHeight - s.scrollTop - s.clientHeight < 2;
+  }));
+});
+
+test('groups by author, and days', async () => {
+  const {url} = await serve();
+  const alice = await join(await person(), url, 'Alice'), bob = await join(await person(), url, 'Bob');
+  for (const [page, text] of [[alice, 'a1'], [alice, 'a2'], [bob, 'b1'], [bob, 'b2'], [alice, 'a3']]) {
+    await say(page, text);
+    await shows(alice, text);
+  }
+  const look = await alice.$$eval('#log .msg', (all) => all.map((e) => `${e.querySelector('.body').textContent}${e.matches('.cont') ? '+' : ''}`));
+  assert.deepEqual(look, ['a1', 'a2+', 'b1', 'b2+', 'a3']);
+  assert.deepEqual(await alice.$$eval('.line.day', (all) => all.map((e) => e.textContent)), ['Today']);
+  assert.match(await alice.textContent('.msg.other .meta'), /^\d\d:\d\d$/);
+});
+
+test('ten thousand messages', async (t) => {
+  const {url} = await serve(['-rate', '0']);
+  const alice = await join(await person(), url, 'Alice');
+  const bob = await (await person()).newPage();
+  await bob.goto(url);
+  await alice.evaluate(() => {
+    window.frames = [];
+    let last = performance.now();
+    const tick = (now) => {
+      frames.push(now - last);
+      last = now;
+      requestAnimationFrame(tick);
+    };
+    requestAnimationFrame(tick);
+  });
+  const spent = async (what) => {
+    const all = (await alice.evaluate(() => frames.splice(0))).sort((a, b) => a - b);
+    const at = (p) => all[Math.min(all.length - 1, Math.floor(all.length * p))].toFixed(0);
+    t.diagnostic(`${what}: ${all.length} frames, median ${at(0.5)} ms, 99th percentile ${at(0.99)} ms, longest ${at(1)} ms`);
+    return Number(at(0.5));
+  };
+  const began = Date.now();
+  await flood(bob, 10_000);
+  await shows(alice, 'number 10000');
+  t.diagnostic(`10,000 messages in ${Date.now() - began} ms`);
+  const arriving = await spent('while they come');
+  assert.ok(await alice.locator('.entry').count() <= 400, 'the document is bounded');
+
+  // Typing is answered at once, in a room this long.
+  await alice.locator('#text').pressSequentially('still quick');
+  assert.equal(await alice.inputValue('#text'), 'still quick');
+
+  // Scroll through all of it, and see each message once, in order.
+  await alice.evaluate(() => frames.splice(0));
+  const seen = await alice.evaluate(async () => {
+    const scroller = document.getElementById('scroller');
+    const seen = new Set();
+    let most = 0;
+    for (let still = 0, last = ''; still < 10;) {
+      const all = document.querySelectorAll('#log .body');
+      most = Math.max(most, document.querySelectorAll('#log .entry').length);
+      for (const e of all) seen.add(Number(e.textContent.match(/^number (\d+)/)[1]));
+      const first = all[0].textContent;
+      still = first === last && scroller.scrollTop === 0 ? still + 1 : 0;
+      last = first;
+      scroller.scrollTop -= 1500;
+      await new Promise((r) => requestAnimationFrame(r));
+    }
+    return {size: seen.size, first: Math.min(...seen), last: Math.max(...seen), most};
+  });
+  assert.deepEqual({...seen, most: 0}, {size: 10_000, first: 1, last: 10_000, most: 0});
+  assert.ok(seen.most <= 500, `${seen.most} entries in the document`);
+  const scrolling = await spent('while scrolling through them');
+  // Generous: the machine may be busy with other things.
+  assert.ok(arriving < 200 && scrolling < 200, 'half of the frames came in time');
+});

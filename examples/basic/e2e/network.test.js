@@ -1,0 +1,155 @@
+// Trouble on the way: nothing is lost, nothing comes twice, and people are told.
+
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import {cable, connected, join, person, say, serve, shows, texts, until} from './harness.js';
+
+const lost = (page) => page.waitForSelector('#app:not([data-state="open"])');
+
+for (const [how, end] of [['in good order', 'stop'], ['by a crash', 'kill']]) {
+  test(`the server ends ${how} and starts again`, async () => {
+    const server = await serve();
+    const alice = await join(await person(), server.url, 'Alice'), bob = await join(await person(), server.url, 'Bob');
+    await say(alice, 'before 1');
+    await shows(bob, 'before 1');
+    await say(bob, 'before 2');
+    await shows(alice, 'before 2');
+    await shows(bob, 'before 2');
+    await server[end]();
+    await lost(alice);
+    await lost(bob);
+    assert.match(await alice.textContent('#state'), /Connection lost|Connecting/);
+    await say(alice, 'meanwhile 1'); // waits
+    await say(alice, 'meanwhile 2');
+    assert.deepEqual(await texts(alice, '#outbox'), ['meanwhile 1', 'meanwhile 2']);
+    await serve([], server.port);
+    for (const page of [alice, bob]) {
+      await connected(page);
+      await shows(page, 'meanwhile 2');
+    }
+    await say(bob, 'after');
+    for (const page of [alice, bob]) {
+      await shows(page, 'after');
+      // A crowd comes back in any order; the messages' order is the log's.
+      const got = (await texts(page)).filter((s) => s !== 'after');
+      assert.deepEqual(got, ['before 1', 'before 2', 'meanwhile 1', 'meanwhile 2']);
+      assert.equal(await page.locator('.line.gap').count(), 1, 'the memory log is another one, and that is told');
+      assert.equal(await page.locator('#outbox .msg').count(), 0);
+      assert.deepEqual(page.complaints, []);
+    }
+    // The gap stands between what was before and what comes after.
+    assert.match(await alice.textContent('#log'), /before 2.*started anew.*meanwhile 1/s);
+  });
+}
+
+test('a cut connection is resumed', async () => {
+  const server = await serve();
+  const wire = await cable(server.port);
+  const alice = await join(await person(), wire.url, 'Alice'), bob = await join(await person(), server.url, 'Bob');
+  await say(alice, 'hello');
+  await shows(bob, 'hello');
+  wire.cut();
+  await lost(alice);
+  const missed = Array.from({length: 60}, (_, i) => `missed ${i}`); // more than the history of a join
+  for (const text of missed) await say(bob, text);
+  await say(alice, 'from the dark');
+  wire.mend();
+  await connected(alice);
+  await shows(alice, 'from the dark');
+  await shows(bob, 'from the dark');
+  await shows(alice, missed.at(-1));
+  const all = ['hello', ...missed, 'from the dark'];
+  assert.deepEqual(await texts(alice), all);
+  assert.deepEqual(await texts(bob), all);
+  assert.equal(await alice.locator('.line.gap').count(), 0);
+});
+
+test('away for too long', async () => {
+  const server = await serve(['-rate', '0', '-history', '20']);
+  const wire = await cable(server.port);
+  const alice = await join(await person(), wire.url, 'Alice'), bob = await join(await person(), server.url, 'Bob');
+  await say(alice, 'hello');
+  await shows(bob, 'hello');
+  wire.cut();
+  await lost(alice);
+  await bob.evaluate(async () => {
+    const {connect} = await import('./chat.js');
+    const c = connect('/', {username: 'Bot'});
+    for (let i = 1; i <= 1500; i++) c.send(`fact ${i}`);
+    await c.send('that was all');
+    c.close();
+  });
+  wire.mend();
+  await connected(alice);
+  await alice.locator('.line.gap').waitFor();
+  await shows(alice, 'that was all');
+  // What the server still has is loaded between the gap and what came.
+  await alice.hover('#log');
+  await until('all that is kept is there', async () => {
+    await alice.evaluate(() => (document.querySelector('.line.gap') ?? document.querySelector('.entry')).scrollIntoView());
+    const got = await texts(alice);
+    return got[0] === 'hello' && got[1] === 'fact 502';
+  });
+  assert.equal(await alice.locator('.line.gap').count(), 1);
+});
+
+test('an answer that was lost does not make a message come twice', async () => {
+  const server = await serve();
+  const wire = await cable(server.port);
+  const alice = await join(await person(), wire.url, 'Alice'), bob = await join(await person(), server.url, 'Bob');
+  wire.deafen(); // what Alice sends arrives; she hears nothing
+  await say(alice, 'did you get this?');
+  await shows(bob, 'did you get this?');
+  assert.equal(await alice.locator('#outbox .msg').count(), 1);
+  wire.cut();
+  await lost(alice);
+  wire.mend();
+  await shows(alice, 'did you get this?');
+  await say(bob, 'once');
+  await shows(alice, 'once');
+  for (const page of [alice, bob]) assert.deepEqual(await texts(page), ['did you get this?', 'once']);
+  assert.equal(await alice.locator('#outbox .msg').count(), 0);
+});
+
+test('sending too fast: told what to do, and Retry sends it', async () => {
+  const {url} = await serve(['-rate', '0.5', '-burst', '2']);
+  const alice = await join(await person(), url, 'Alice'), bob = await join(await person(), url, 'Bob');
+  for (const text of ['one', 'two', 'three']) await say(alice, text);
+  await alice.locator('#notice-text', {hasText: /Wait \d+ s, then press Retry/}).waitFor();
+  const failed = alice.locator('#outbox .failed');
+  assert.equal(await failed.count(), 1);
+  assert.match(await failed.textContent(), /three.*not sent.*Retry.*Delete/s);
+  await until('Retry gets it through', async () => {
+    if (await failed.count() > 0) await failed.getByRole('button', {name: 'Retry'}).click().catch(() => {});
+    return (await texts(bob)).includes('three');
+  });
+  await shows(alice, 'three');
+  assert.deepEqual(await texts(alice), ['one', 'two', 'three']);
+  assert.deepEqual(await texts(bob), ['one', 'two', 'three']);
+  assert.equal(await alice.textContent('#notice-text'), '');
+});
+
+test('a message that is too long stays in the box', async () => {
+  const {url} = await serve();
+  const alice = await join(await person(), url, 'Alice');
+  await alice.fill('#text', 'x'.repeat(16000));
+  assert.equal(await alice.textContent('#room-left'), '384 bytes left');
+  await alice.fill('#text', 'é'.repeat(9000));
+  assert.match(await alice.textContent('#room-left'), /1,616 bytes too long/);
+  await alice.press('#text', 'Enter');
+  await alice.locator('#notice-text', {hasText: 'too long'}).waitFor();
+  assert.equal((await alice.inputValue('#text')).length, 9000);
+});
+
+test('a server that is not there yet', async () => {
+  const server = await serve();
+  const context = await person();
+  const page = await context.newPage();
+  await page.goto(server.url);
+  await server.kill();
+  await page.fill('#name', 'Alice');
+  await page.press('#name', 'Enter');
+  await page.locator('#refused', {hasText: 'cannot be reached'}).waitFor();
+  await serve([], server.port);
+  await connected(page);
+});

@@ -1,0 +1,119 @@
+// Command basic is a chat server with its page, in memory:
+//
+//	go run ./examples/basic
+//
+// Open http://localhost:8080 in two browser tabs.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
+	switch err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); {
+	case errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errUsage):
+		os.Exit(2)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "basic:", err)
+		os.Exit(1)
+	}
+}
+
+// errUsage stands for wrong flags, of which the user was told.
+var errUsage = errors.New("usage")
+
+// shutdownTime is how long members have to take leave.
+const shutdownTime = 4 * time.Second
+
+// kept is the least number of a room's messages that are in memory.
+const kept = 1000
+
+// run serves until ctx ends.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("basic", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	addr := flags.String("addr", "localhost:8080", "the `address` to listen on")
+	history := flags.Int("history", 50, "the number of `messages` that whoever joins a room gets first")
+	rate := flags.Float64("rate", 50, "the `messages` per second that a user may send; 0 is no limit")
+	burst := flags.Int("burst", 500, "the `messages` that a user may send at once")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return errUsage
+	}
+	if flags.NArg() > 0 {
+		fmt.Fprintln(stderr, "basic takes no arguments, only flags; see -help")
+		return errUsage
+	}
+
+	options := []chat.Option{chat.WithHistory(*history), chat.WithRateLimit(*rate, *burst)}
+	if *history > 0 {
+		// More than whoever joins gets, for scrolling back.
+		options = append(options, chat.WithLog(chat.NewMemoryLog(max(*history, kept))))
+	}
+	rooms := chat.New(options...)
+	mux := http.NewServeMux()
+	mux.Handle("/ws/", rooms)
+	mux.Handle("/rooms", rooms)
+	mux.Handle("/rooms/", rooms)
+	mux.Handle("/", page())
+
+	listener, err := net.Listen("tcp", *addr)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	fmt.Fprintf(stdout, "chat: open %s in a browser; Ctrl-C ends the server\n", link(*addr, listener.Addr()))
+
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	fmt.Fprintln(stdout, "chat: shutting down")
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+	defer cancel()
+	// Upgraded connections are not http.Server's any more: they are closed first,
+	// with 1001, while whoever comes anew is refused with 503.
+	if err := rooms.Shutdown(ctx); err != nil {
+		fmt.Fprintln(stderr, "chat: some connections had to be cut off:", err)
+	}
+	if server.Shutdown(ctx) != nil {
+		server.Close() // what is left is idle or half a request
+	}
+	return nil
+}
+
+// link returns what to open in a browser: the host that was asked for, if it is
+// one that a browser can reach, and the port that is listened on.
+func link(asked string, bound net.Addr) string {
+	host, _, _ := net.SplitHostPort(asked)
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	_, port, _ := net.SplitHostPort(bound.String())
+	return "http://" + net.JoinHostPort(host, port)
+}

@@ -1,0 +1,285 @@
+// The page: asks who and where, joins the room, and shows what comes.
+
+import {connect, rooms as listRooms} from './chat.js';
+import {Composer} from './composer.js';
+import {List} from './list.js';
+import {advice, Outbox} from './outbox.js';
+import {forget, keepSession, remember, remembered, sessionOf} from './store.js';
+import {plural} from './text.js';
+import {closeSide, offerRooms, showMembers, showRooms} from './side.js';
+
+const $ = (id) => document.getElementById(id);
+const here = new URL('.', location.href);
+const roomsEvery = 10_000;
+
+let chat = null; // the room that the page is in, or is trying to enter
+let name = '', inside = false;
+let returning = false; // to a room whose messages are in the list
+let missing = false; // what is replayed was missed, not history
+let unseen = 0; // messages below what is in view
+let unread = 0; // messages that came while the page was not looked at
+let rooms = new Map(), roomsTimer, countdown;
+const drafts = new Map(); // by room
+
+const composer = new Composer({
+  send: (text, to) => {
+    list.mark(null);
+    outbox.send(text, to);
+    list.toEnd();
+  },
+  typing: () => chat?.typing(),
+});
+const list = new List({
+  scroller: $('scroller'), box: $('log'), top: $('start'),
+  load: (before) => chat.history(before === undefined ? {} : {before}),
+  entry,
+  moved: () => seen(),
+  start: (oldest) => (oldest <= 1 ? `This is the beginning of \u2068${chat.room}\u2069` : 'The server keeps no older messages'),
+});
+const outbox = new Outbox($('outbox'), {
+  chat: () => chat,
+  failed: (text) => composer.notice(text),
+  stored: (m) => list.add(entry(m)),
+  changed: () => list.pinned && list.toEnd(),
+});
+
+function entry(m) { return {kind: 'message', m, own: m.user === chat.user, date: new Date(m.time)}; }
+
+/** The room that the address names, or ''. */
+function roomInAddress() {
+  try {
+    return decodeURIComponent(location.hash.slice(1)).trim();
+  } catch {
+    return '';
+  }
+}
+
+// --- Coming in and going out.
+
+function showDoor(error = '') {
+  inside = false;
+  $('app').hidden = true;
+  $('door').hidden = false;
+  $('refused').textContent = error;
+  $('enter').disabled = false;
+  document.title = 'chat';
+  listRooms(here).then((open) => offerRooms($('open'), open, (room) => {
+    $('room').value = room;
+    $('name').focus();
+  })).catch(() => {}); // joining tells
+}
+
+function part() {
+  const old = chat;
+  chat = null;
+  old?.close();
+  clearInterval(roomsTimer);
+  clearInterval(countdown);
+}
+
+function enter(room) {
+  part();
+  list.clear();
+  outbox.clear();
+  composer.clear();
+  composer.draft = drafts.get(room) ?? '';
+  returning = false;
+  unread = 0;
+  const c = chat = connect(here, {room, username: name, session: sessionOf(name)});
+  const on = (type, fn) => c.on(type, (detail) => c === chat && fn(detail));
+  on('state', (s) => showState(s));
+  on('welcome', (w) => welcome(w));
+  on('message', (m) => received(m));
+  on('gap', ({reset}) => list.gap({kind: 'gap', date: new Date(), text: reset
+    ? 'The server started anew. Messages sent meanwhile may be missing here.'
+    : 'You were away for long. Some messages may be missing here.'}, reset));
+  on('join', (m) => presence(m));
+  on('leave', (m) => presence(m));
+  on('members', () => showPresence());
+  on('typing', (m) => composer.typing(m));
+  on('error', (e) => composer.notice(advice(e)));
+}
+
+function welcome(w) {
+  const first = !inside;
+  inside = true;
+  if (first) showState({state: 'open'});
+  remember(name, w.room);
+  keepSession(name, w.session);
+  if (roomInAddress() !== w.room) history.replaceState(null, '', `#${encodeURIComponent(w.room)}`);
+  composer.limit = w.limits.message_bytes;
+  $('door').hidden = true;
+  $('app').hidden = false;
+  $('title').textContent = w.room;
+  $('me').textContent = w.username;
+  if (!returning) list.mayHaveOlder();
+  missing = returning;
+  returning = true;
+  seen();
+  loadRooms();
+  clearInterval(roomsTimer);
+  roomsTimer = setInterval(() => document.hidden || loadRooms(), roomsEvery);
+  if (first) composer.focus();
+}
+
+function leave() {
+  part();
+  forget();
+  closeSide();
+  showDoor();
+  $('name').focus();
+}
+
+// --- What comes.
+
+function received(m) {
+  if (m.id && m.user === chat.user) outbox.arrived(m.id);
+  composer.stopped(m.user);
+  const e = entry(m), looking = attentive();
+  if (!list.add(e, !m.live) || e.own || !(m.live || missing) || (looking && list.pinned)) return;
+  if (unread === 0 && unseen === 0) list.mark(e);
+  if (!list.pinned) unseen++;
+  if (!looking) unread++;
+  seen();
+}
+
+const attentive = () => !document.hidden && document.hasFocus();
+
+function presence(m) {
+  const {last} = list;
+  composer.stopped(m.user);
+  const [to, from] = m.event === 'join' ? ['joined', 'left'] : ['left', 'joined'];
+  if (last?.kind === 'notice' && !last.mark && last.joined.size + last.left.size < 50) {
+    if (!last[from].delete(m.user)) last[to].set(m.user, m.username); // who is back has not left
+    list.touch();
+  } else {
+    list.add({kind: 'notice', joined: new Map(), left: new Map(), [to]: new Map([[m.user, m.username]]), date: new Date(m.time)});
+  }
+}
+
+/** Brings the counts of what was not seen up to date. */
+function seen() {
+  if (list.pinned) unseen = 0;
+  if (attentive()) unread = 0;
+  $('down').hidden = list.pinned || (unseen === 0 && list.below < 300);
+  $('down').classList.toggle('some', unseen > 0);
+  $('unseen').textContent = unseen ? plural(unseen, 'new message', 'new messages') : 'Latest';
+  if (inside && chat) document.title = `${unread ? `(${unread}) ` : ''}${chat.room} · chat`;
+}
+
+// --- Who is where.
+
+function showPresence() {
+  showMembers($('members'), chat);
+  $('count').textContent = chat.count.toLocaleString();
+  $('present').textContent = chat.count === 1 ? 'Only you are here' : `${chat.count.toLocaleString()} people here`;
+  rooms.set(chat.room, chat.count);
+  showRooms($('rooms'), rooms, chat.room);
+}
+
+async function loadRooms() {
+  const c = chat;
+  const all = await c.rooms().catch(() => null); // the status tells of trouble
+  if (!all || c !== chat) return;
+  rooms = all;
+  showPresence();
+}
+
+// --- The connection.
+
+function showState({state, wait = 0, error}) {
+  clearInterval(countdown);
+  const mine = chat.user !== ''; // was in this room before
+  if (!mine && state === 'closed') return showDoor(advice(error));
+  if (!inside) return showKnocking(state, error);
+  $('app').dataset.state = state;
+  $('again').hidden = state === 'open' || state === 'connecting';
+  $('again').textContent = state === 'closed' ? 'Come back' : 'Try now';
+  const say = (text) => ($('state').textContent = text);
+  if (state === 'open') return say('Connected');
+  if (state === 'connecting') return say('Connecting…');
+  if (state === 'closed') return say(error.code === 'close_4003' ? 'You may no longer enter this room' : 'You were removed from this room');
+  say('Connection lost, trying again');
+  const until = Date.now() + wait;
+  const left = $('state').appendChild(document.createElement('span')); // not read out each second
+  left.ariaHidden = 'true';
+  const tick = () => (left.textContent = ` in ${Math.max(1, Math.ceil((until - Date.now()) / 1000))} s`);
+  if (wait < 1500) return;
+  tick();
+  countdown = setInterval(tick, 1000);
+}
+
+function showKnocking(state, error) {
+  $('enter').disabled = state === 'connecting';
+  if (state !== 'waiting') return;
+  $('refused').textContent = `${error?.message ? advice(error) : 'The server cannot be reached.'} Trying again…`;
+}
+
+// --- What the user does.
+
+$('join').addEventListener('submit', (e) => {
+  e.preventDefault();
+  name = $('name').value.trim();
+  $('refused').textContent = '';
+  enter($('room').value.trim() || 'general');
+});
+$('other').addEventListener('submit', (e) => {
+  e.preventDefault();
+  const room = $('other-room').value.trim();
+  $('other-room').value = '';
+  if (room) location.hash = `#${encodeURIComponent(room)}`;
+});
+$('leave').addEventListener('click', leave);
+$('again').addEventListener('click', () => chat.reconnect());
+$('down').addEventListener('click', () => {
+  list.toEnd();
+  composer.focus();
+});
+
+// A member in the side, or a name over a message: write to them.
+for (const place of [$('members'), $('log')]) {
+  place.addEventListener('click', (e) => {
+    const user = e.target.closest('button[data-user]')?.dataset.user;
+    if (!user) return;
+    const username = chat.members.get(user)?.username;
+    if (username === undefined) return composer.notice('They are not in the room any more.');
+    closeSide();
+    composer.to({user, username});
+    composer.focus();
+  });
+}
+
+$('copy').hidden = !navigator.clipboard;
+$('copy').addEventListener('click', async () => {
+  await navigator.clipboard.writeText(location.href).catch(() => {});
+  $('copy').classList.add('done');
+  $('copy').ariaLabel = 'Link copied';
+  setTimeout(() => {
+    $('copy').classList.remove('done');
+    $('copy').ariaLabel = 'Copy a link to this room';
+  }, 2000);
+});
+
+addEventListener('hashchange', () => {
+  const room = roomInAddress();
+  closeSide();
+  if (!chat) $('room').value = room;
+  else if (room && room !== chat.room) {
+    drafts.set(chat.room, composer.draft);
+    enter(room);
+  }
+});
+for (const type of ['focus', 'visibilitychange']) addEventListener(type, () => inside && seen(), true);
+addEventListener('pagehide', () => chat?.close()); // say goodbye, so that nobody waits for us
+addEventListener('pageshow', (e) => e.persisted && chat?.reconnect());
+
+// --- The beginning.
+
+const known = remembered();
+name = known.name;
+$('name').value = known.name;
+$('room').value = roomInAddress() || known.room;
+closeSide();
+showDoor();
+if (known.here) enter($('room').value || 'general');
+else $('name').focus();

@@ -1,0 +1,258 @@
+// The list of messages. All entries are kept, but only some hundred around what is
+// seen are in the document, so a room of many thousands stays quick. Whatever
+// changes, what the reader looks at does not move.
+
+import {render} from './render.js';
+
+const most = 300; // elements
+const fewest = 150; // what is left of them when the oldest are taken away
+const chunk = 75; // entries added or taken away at once while scrolling
+const near = 800; // pixels from an edge at which more is shown
+const kept = 20_000; // entries in memory
+
+export class List {
+  #entries = []; #first = 0; #end = 0; // entries[first:end] are in the document
+  #keys = new Set(); #log = 0; // of messages: which log, and offset in it
+  #olderAt = 0; #older = false; #loading = false; #generation = 0;
+  #queued = false; #marked = null; #was = 0; #hooks; #scroller; #box; #top; #quiet;
+
+  /** Whether the reader is at the end, and the list follows it. */
+  pinned = true;
+
+  /** @param {{scroller: HTMLElement, box: HTMLElement, top: HTMLElement, load: (before?: number) => Promise<any>,
+   *   entry: (m: any) => any, moved: () => void, start: (oldest: number) => string}} hooks */
+  constructor(hooks) {
+    this.#hooks = hooks;
+    ({scroller: this.#scroller, box: this.#box, top: this.#top} = hooks);
+    this.#scroller.addEventListener('scroll', () => this.#scrolled(), {passive: true});
+    const sizes = new ResizeObserver(() => this.pinned && this.#toEnd());
+    for (const e of [this.#scroller, this.#box, this.#box.nextElementSibling]) sizes.observe(e);
+  }
+
+  /** Begins anew, for another room. */
+  clear() {
+    this.#box.replaceChildren();
+    this.#top.textContent = '';
+    this.#entries = [];
+    this.#keys.clear();
+    this.#first = this.#end = this.#olderAt = 0;
+    this.#older = this.#loading = false;
+    this.#generation++;
+    this.#marked = null;
+    this.pinned = true;
+    this.#hooks.moved();
+  }
+
+  /** How many pixels are below what is in view. */
+  get below() {
+    const {scrollTop, scrollHeight, clientHeight} = this.#scroller;
+    return scrollHeight - scrollTop - clientHeight;
+  }
+
+  get last() { return this.#entries.at(-1); }
+
+  /** Older messages may be had from here on: after what is there if there was a gap. */
+  mayHaveOlder() {
+    this.#older = true;
+    setTimeout(() => this.#askOlder(), 200); // when the newest have come
+  }
+
+  /** Adds an entry at the end; reports false if it is there already. */
+  add(entry, quiet = false) {
+    if (entry.kind === 'message' && !this.#note(entry)) return false;
+    this.#entries.push(entry);
+    if (quiet) this.#hush();
+    this.#queue();
+    return true;
+  }
+
+  /** Says that something may be missing here. What comes belongs to another log if reset is true. */
+  gap(entry, reset) {
+    if (reset) this.#log++;
+    this.add(entry);
+    this.#olderAt = this.#entries.length;
+    this.mayHaveOlder();
+  }
+
+  /** Shows the last entry anew after it changed. */
+  touch() {
+    const i = this.#entries.length - 1;
+    if (this.#entries[i]?.node) this.#keep(() => render(this.#entries[i], this.#entries[i - 1]));
+  }
+
+  /** Puts the line "New" before entry, and nowhere else; null takes it away. */
+  mark(entry) {
+    const old = this.#marked;
+    if (old === entry) return;
+    this.#marked = entry;
+    if (old) old.mark = false;
+    if (entry) entry.mark = true;
+    for (const e of [old, entry]) {
+      const i = e?.node ? this.#entries.indexOf(e) : -1;
+      if (i >= 0) this.#keep(() => render(e, this.#entries[i - 1]));
+    }
+  }
+
+  toEnd() {
+    this.pinned = true;
+    this.#flush();
+    this.#hooks.moved();
+  }
+
+  #note({m}) {
+    const key = `${this.#log}:${m.offset}`;
+    return !this.#keys.has(key) && this.#keys.add(key);
+  }
+
+  #queue() {
+    if (this.#queued) return;
+    this.#queued = true;
+    const flush = () => {
+      this.#queued = false;
+      this.#flush();
+    };
+    if (document.hidden) setTimeout(flush, 50); // there are no animation frames
+    else requestAnimationFrame(flush);
+  }
+
+  #flush() {
+    const n = this.#entries.length;
+    if (n > kept && this.pinned) this.#forget(n - kept + kept / 4);
+    const end = this.#entries.length;
+    if (!this.pinned) {
+      this.#keep(() => this.#show(this.#first, Math.min(end, Math.max(this.#end, this.#first + most))));
+      return;
+    }
+    this.#show(end - this.#first > most ? end - fewest : this.#first, end);
+    this.#toEnd();
+  }
+
+  /** Drops the oldest entries. */
+  #forget(n) {
+    this.#show(Math.max(n, this.#first), Math.max(n, this.#end));
+    for (const e of this.#entries.splice(0, n)) if (e.kind === 'message') this.#keys.delete(`${this.#log}:${e.m.offset}`);
+    this.#first -= n;
+    this.#end -= n;
+    this.#olderAt = Math.max(0, this.#olderAt - n);
+  }
+
+  #toEnd() {
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#was = this.#scroller.scrollTop;
+  }
+
+  /** Makes entries[first:end] the ones in the document. */
+  #show(first, end) {
+    const entries = this.#entries;
+    const drop = (from, to) => {
+      for (let i = from; i < to; i++) {
+        entries[i].node?.remove();
+        entries[i].node = null;
+      }
+    };
+    const make = (from, to) => {
+      const part = document.createDocumentFragment();
+      for (let i = from; i < to; i++) part.append(render(entries[i], entries[i - 1]));
+      return part;
+    };
+    if (first >= this.#end || end <= this.#first) {
+      drop(this.#first, this.#end);
+      this.#box.replaceChildren(make(first, end));
+    } else {
+      drop(this.#first, first);
+      drop(end, this.#end);
+      if (first < this.#first) this.#box.prepend(make(first, this.#first));
+      if (end > this.#end) this.#box.append(make(this.#end, end));
+    }
+    this.#first = first;
+    this.#end = end;
+  }
+
+  /** Does fn without moving what is in view. */
+  #keep(fn) {
+    if (this.pinned) {
+      fn();
+      this.#toEnd();
+      return;
+    }
+    const top = this.#scroller.getBoundingClientRect().top;
+    let anchor = this.#box.firstElementChild;
+    while (anchor && anchor.getBoundingClientRect().bottom <= top) anchor = anchor.nextElementSibling;
+    const was = anchor?.getBoundingClientRect().bottom;
+    fn();
+    if (anchor?.isConnected) this.#scroller.scrollTop += anchor.getBoundingClientRect().bottom - was;
+    this.#was = this.#scroller.scrollTop;
+  }
+
+  /** Keeps screen readers from reading out what is not new. */
+  #hush() {
+    this.#box.setAttribute('aria-busy', 'true');
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => this.#box.removeAttribute('aria-busy'), 500);
+  }
+
+  #scrolled() {
+    const {scrollTop, scrollHeight, clientHeight} = this.#scroller;
+    const below = scrollHeight - scrollTop - clientHeight, all = this.#entries.length;
+    // Only who scrolls up leaves the end; it may also move away by growing.
+    if (below < 40) this.pinned ||= this.#end === all;
+    else if (scrollTop < this.#was) this.pinned = false;
+    this.#was = scrollTop;
+    if (scrollTop < near && this.#first > 0) {
+      this.#hush();
+      const first = Math.max(0, this.#first - chunk);
+      this.pinned = false;
+      this.#keep(() => this.#show(first, Math.min(this.#end, first + most)));
+    } else if (below < near && this.#end < all) {
+      this.#hush();
+      const end = Math.min(all, this.#end + chunk);
+      this.#keep(() => this.#show(Math.max(this.#first, end - most), end));
+    }
+    this.#askOlder();
+    this.#hooks.moved();
+  }
+
+  /** Loads older messages if the place for them is in view or nearly so. */
+  async #askOlder() {
+    const at = this.#olderAt, generation = this.#generation;
+    if (!this.#older || this.#loading || at < this.#first || at > this.#end) return;
+    const edge = this.#entries[at]?.node?.getBoundingClientRect().top ?? this.#box.getBoundingClientRect().bottom;
+    if (edge < this.#scroller.getBoundingClientRect().top - near) return;
+    this.#loading = true;
+    try {
+      const page = await this.#hooks.load(this.#entries.slice(at).find((e) => e.kind === 'message')?.m.offset);
+      if (generation !== this.#generation) return;
+      this.#loading = false;
+      if (at === this.#olderAt) this.#insert(page);
+      this.#askOlder();
+    } catch {
+      // The connection is lost: welcome or scrolling asks again.
+      if (generation === this.#generation) this.#loading = false;
+    }
+  }
+
+  #insert(page) {
+    const at = this.#olderAt;
+    const older = page.messages.map((m) => this.#hooks.entry(m)).filter((e) => this.#note(e));
+    this.#older = page.more && older.length > 0;
+    this.#entries.splice(at, 0, ...older);
+    this.#hush();
+    this.#keep(() => {
+      if (at < this.#first) this.#first += older.length; // out of sight by now
+      else if (at <= this.#end) this.#put(at, older);
+      if (at <= this.#end) this.#end += older.length;
+      if (!this.#older && at === 0) this.#top.textContent = this.#hooks.start(page.first);
+    });
+    if (this.pinned) this.#queue();
+    else if (this.#end - this.#first > most) this.#keep(() => this.#show(this.#first, this.#first + most));
+  }
+
+  /** Puts new entries, which begin at index at, into the document. */
+  #put(at, added) {
+    const part = document.createDocumentFragment();
+    added.forEach((e, i) => part.append(render(e, this.#entries[at + i - 1])));
+    const next = this.#entries[at + added.length];
+    this.#box.insertBefore(part, next?.node ?? null);
+    if (next?.node) render(next, this.#entries[at + added.length - 1]);
+  }
+}

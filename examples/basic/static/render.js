@@ -1,0 +1,89 @@
+// From entries of the list to elements. An entry is one of
+//   {kind: 'message', m, own, date}      m: the server's object
+//   {kind: 'notice', joined, left, date} Maps of user to name
+//   {kind: 'gap', text, date}
+// and becomes one element, with a line for the day or for what is new before it.
+
+import {avatar, dayOf, el, hue, isEmoji, linked, nameOf, namesOf, sameDay, timeOf} from './text.js';
+
+const together = 5 * 60_000; // messages of one author within this are one group
+const longText = 1500, longLines = 20;
+
+/** Whether entry goes on where prev left off: same author, soon after, nothing between. */
+export function continues(entry, prev) {
+  return prev?.kind === 'message' && !entry.mark && prev.m.user === entry.m.user && prev.m.type === entry.m.type &&
+    prev.m.to === entry.m.to && prev.m.username === entry.m.username &&
+    entry.date - prev.date < together && sameDay(entry.date, prev.date);
+}
+
+/** Fills entry.node, which stays the same element for as long as the entry is shown. */
+export function render(entry, prev) {
+  entry.node ??= el('div', 'entry');
+  const parts = [];
+  if (!prev || !sameDay(entry.date, prev.date)) parts.push(line('day', dayOf(entry.date)));
+  if (entry.mark) parts.push(line('new', 'New'));
+  if (entry.kind === 'message') parts.push(message(entry, continues(entry, prev)));
+  else if (entry.kind === 'notice') parts.push(notice(entry));
+  else parts.push(line('gap', entry.text));
+  entry.node.replaceChildren(...parts);
+  return entry.node;
+}
+
+function line(name, text) {
+  return el('p', `line ${name}`, el('span', '', text));
+}
+
+function notice({joined, left}) {
+  const p = el('p', 'notice');
+  if (joined.size) p.append(namesOf([...joined.values()]), ' joined');
+  if (joined.size && left.size) p.append(' · ');
+  if (left.size) p.append(namesOf([...left.values()]), ' left');
+  return p;
+}
+
+/** @param {{m: object, own: boolean, date: Date}} entry @param {boolean} cont */
+export function message({m, own, date}, cont) {
+  const e = el('div', `msg ${own ? 'own' : 'other'}${cont ? ' cont' : ''}${m.type === 'private' ? ' private' : ''}`);
+  e.style.setProperty('--hue', hue(m.user));
+  const bubble = el('div', 'bubble');
+  bubble.append(header(m, own));
+  if (m.type === 'private') bubble.append(privacy(m, own));
+  const text = el('div', isEmoji(m.message) ? 'text emoji' : 'text');
+  const body = el('span', 'body', linked(m.message));
+  body.dir = 'auto';
+  const meta = el('span', 'meta', timeOf(date));
+  if (own) meta.append(el('span', 'tick', '✓'), el('span', 'quiet', ' sent'));
+  text.append(body, meta);
+  bubble.append(text);
+  if (isLong(m.message)) bubble.append(fold(text));
+  e.append(...(own ? [bubble] : [avatar(m.user, m.username), bubble]));
+  return e;
+}
+
+function header(m, own) {
+  if (own) return el('p', 'from quiet', 'You:');
+  const name = el('button', 'name', nameOf(m.username));
+  name.type = 'button';
+  name.title = 'Write privately';
+  name.dataset.user = m.user;
+  return el('p', 'from', name, el('span', 'quiet', ':'));
+}
+
+function privacy(m, own) {
+  const p = el('p', 'only', document.querySelector('#target svg').cloneNode(true));
+  if (own) p.append('Only to ', nameOf(m.to_username || m.to));
+  else p.append('Only to you');
+  return p;
+}
+
+const isLong = (s) => s.length > longText || s.split('\n').length > longLines;
+
+function fold(text) {
+  text.classList.add('folded');
+  const b = el('button', 'link more', 'Show all');
+  b.type = 'button';
+  b.addEventListener('click', () => {
+    b.textContent = text.classList.toggle('folded') ? 'Show all' : 'Show less';
+  });
+  return b;
+}

@@ -1,0 +1,123 @@
+// Small things about text: links, names, colors, times. Nothing here makes markup
+// out of a string; everything becomes text nodes.
+
+/** Makes an element. @param {string} tag @param {string} [name] its class @param {...(Node|string)} children */
+export function el(tag, name, ...children) {
+  const e = document.createElement(tag);
+  if (name) e.className = name;
+  e.append(...children);
+  return e;
+}
+
+/** A name, kept from reordering the text around it. */
+export const nameOf = (name) => el('bdi', '', name);
+
+// No white space, quotes, brackets, or characters that do not show.
+const link = /\bhttps?:\/\/[^\s<>"'`\p{C}]+/giu;
+
+/** @param {string} s @returns {DocumentFragment} s with http and https addresses as links */
+export function linked(s) {
+  const out = document.createDocumentFragment();
+  let from = 0;
+  for (const match of s.matchAll(link)) {
+    const address = trimmed(match[0]);
+    const a = anchor(address);
+    if (!a) continue;
+    out.append(s.slice(from, match.index), a);
+    from = match.index + address.length;
+  }
+  out.append(s.slice(from));
+  return out;
+}
+
+/** What ends a sentence is not the address's, nor is a bracket that it did not open. */
+function trimmed(address) {
+  for (;;) {
+    const last = address.at(-1);
+    const open = {')': '(', ']': '[', '}': '{'}[last];
+    const extra = open ? address.split(last).length > address.split(open).length : /[.,;:!?*_~]/.test(last);
+    if (!extra) return address;
+    address = address.slice(0, -1);
+  }
+}
+
+function anchor(address) {
+  let url;
+  try {
+    url = new URL(address);
+  } catch {
+    return null;
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return null;
+  const a = el('a', '', address);
+  a.href = url.href;
+  a.target = '_blank';
+  a.rel = 'noopener noreferrer nofollow';
+  return a;
+}
+
+const few = /^(?:(?:\p{Extended_Pictographic}|\p{Regional_Indicator}{2})(?:\uFE0F|\p{Emoji_Modifier}|\u200D\p{Extended_Pictographic})*\s*){1,3}$/u;
+
+/** Whether s is one to three emoji and nothing else. */
+export const isEmoji = (s) => s.length < 60 && few.test(s);
+
+/** @param {string} user @returns {number} a hue that is always the user's */
+export function hue(user) {
+  let h = 2166136261;
+  for (let i = 0; i < user.length; i++) h = Math.imul(h ^ user.charCodeAt(i), 16777619);
+  return Math.round(((h >>> 0) % 997) * 137.508) % 360;
+}
+
+const segmenter = globalThis.Intl?.Segmenter ? new Intl.Segmenter() : null;
+
+/** A round picture of a user: the first letter in the user's color. */
+export function avatar(user, username) {
+  const first = segmenter ? segmenter.segment(username)[Symbol.iterator]().next().value?.segment : [...username][0];
+  const e = el('span', 'avatar', (first ?? '?').toUpperCase().slice(0, 8));
+  e.setAttribute('aria-hidden', 'true');
+  e.style.setProperty('--hue', hue(user));
+  return e;
+}
+
+const clock = new Intl.DateTimeFormat(undefined, {hour: '2-digit', minute: '2-digit'});
+const full = new Intl.DateTimeFormat(undefined, {dateStyle: 'full', timeStyle: 'medium'});
+const weekday = new Intl.DateTimeFormat(undefined, {weekday: 'long', day: 'numeric', month: 'long'});
+const date = new Intl.DateTimeFormat(undefined, {dateStyle: 'long'});
+const relative = new Intl.RelativeTimeFormat(undefined, {numeric: 'auto'});
+
+/** @param {Date} d @returns {HTMLTimeElement} the hour and minute */
+export function timeOf(d) {
+  const e = el('time', '', clock.format(d));
+  e.dateTime = d.toISOString();
+  e.title = full.format(d);
+  return e;
+}
+
+const midnight = (d) => new Date(d.getFullYear(), d.getMonth(), d.getDate()).getTime();
+
+export const sameDay = (a, b) => midnight(a) === midnight(b);
+
+/** @param {Date} d @returns {string} Today, Yesterday, or the date */
+export function dayOf(d) {
+  const days = Math.round((midnight(d) - midnight(new Date())) / 86_400_000);
+  if (days === 0 || days === -1) {
+    const s = relative.format(days, 'day');
+    return s[0].toUpperCase() + s.slice(1);
+  }
+  return days > -300 ? weekday.format(d) : date.format(d);
+}
+
+/** @param {string[]} names @returns {Node} "A, B and C", or "A, B and 7 others" */
+export function namesOf(names) {
+  const shown = names.length > 4 ? names.slice(0, 3) : names;
+  const out = document.createDocumentFragment();
+  shown.forEach((name, i) => {
+    if (i > 0) out.append(i === names.length - 1 ? ' and ' : ', ');
+    out.append(nameOf(name));
+  });
+  if (shown.length < names.length) out.append(` and ${names.length - shown.length} others`);
+  return out;
+}
+
+/** @param {number} n @param {string} one @param {string} many */
+export const plural = (n, one, many) => `${n.toLocaleString()} ${n === 1 ? one : many}`;

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// errUsage stands for wrong flags, of which the user was told.
+var errUsage = errors.New("usage")
+
+// lookup is os.LookupEnv.
+type lookup func(key string) (value string, ok bool)
+
+// config is what the flags set.
+type config struct {
+	addr, metricsAddr string
+
+	redis, postgres string
+	history, keep   int
+	keepFor         time.Duration
+
+	rate             float64
+	burst            int
+	messageSize      int
+	maxConns         int
+	maxConnsPerAddr  int
+	maxConnsPerUser  int
+	origins, proxies list
+	compress         bool
+
+	jwtSecretFile, jwtKeyID string
+	jwks                    string
+	jwtIssuer, jwtRooms     string
+	jwtAudience             list
+
+	drainDelay, drain time.Duration
+	logLevel          slog.Level
+	healthcheck       bool
+}
+
+// list is a flag of values with commas between them.
+type list []string
+
+func (l *list) String() string { return strings.Join(*l, ",") }
+
+func (l *list) Set(s string) error {
+	*l = nil
+	for v := range strings.SplitSeq(s, ",") {
+		if v = strings.TrimSpace(v); v != "" {
+			*l = append(*l, v)
+		}
+	}
+	return nil
+}
+
+func (c *config) flags() *flag.FlagSet {
+	f := flag.NewFlagSet("cluster", flag.ContinueOnError)
+	f.StringVar(&c.addr, "addr", ":8080", "the `address` to listen on")
+	f.StringVar(&c.metricsAddr, "metrics-addr", "", "the `address` for /metrics, /healthz and /readyz, away from the clients' (default: with theirs)")
+
+	f.StringVar(&c.redis, "redis", "", "the `URL` of the Redis that keeps the rooms, such as redis://user:password@host:6379/0; rediss:// for TLS")
+	f.StringVar(&c.postgres, "postgres", "", "the `URL` of the PostgreSQL that keeps the rooms, such as postgres://user:password@host/database")
+	f.IntVar(&c.history, "history", 50, "the number of `messages` that whoever joins a room gets first")
+	f.IntVar(&c.keep, "keep", 0, "the number of `messages` that Redis or PostgreSQL keeps of a room (default: the engine's own)")
+	f.DurationVar(&c.keepFor, "keep-for", 0, "how long PostgreSQL keeps a message, or Redis a room that nobody writes to (default: the engine's own)")
+
+	f.Float64Var(&c.rate, "rate", 10, "the `messages` a second that a user may send; 0 is no limit")
+	f.IntVar(&c.burst, "burst", 50, "the `messages` that a user may send at once")
+	f.IntVar(&c.messageSize, "message-size", 16<<10, "the largest text of a message, in `bytes`")
+	f.IntVar(&c.maxConns, "max-connections", 0, "the most `connections` at a time; 0 is no limit")
+	f.IntVar(&c.maxConnsPerAddr, "max-connections-per-address", 0, "the most `connections` from one address; 0 is no limit")
+	f.IntVar(&c.maxConnsPerUser, "max-connections-per-user", 0, "the most `connections` of one user; 0 is no limit")
+	f.Var(&c.origins, "origins", "the `origins` of pages elsewhere that may connect, such as https://app.example.com,https://*.example.org")
+	f.Var(&c.proxies, "trusted-proxies", "the `networks` of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, such as 10.0.0.0/8")
+	f.BoolVar(&c.compress, "compress", false, "offer permessage-deflate")
+
+	f.StringVar(&c.jwtSecretFile, "jwt-secret-file", "", "the `file` with the secret of tokens signed with HS256")
+	f.StringVar(&c.jwtKeyID, "jwt-key-id", "", "the `kid` of those tokens, if they have one")
+	f.StringVar(&c.jwks, "jwks", "", "the `URL` of the key set of tokens signed with RS256, ES256 or EdDSA")
+	f.StringVar(&c.jwtIssuer, "jwt-issuer", "", "the `iss` that tokens must have")
+	f.Var(&c.jwtAudience, "jwt-audience", "the `aud` that tokens must have, or several of which they must have one")
+	f.StringVar(&c.jwtRooms, "jwt-rooms", "", "the `claim` with the rooms that a token is good for (default: all)")
+
+	f.DurationVar(&c.drainDelay, "drain-delay", 0, "how long to go on serving, while not ready, after SIGTERM: what a load balancer needs to notice")
+	f.DurationVar(&c.drain, "drain", 20*time.Second, "how long members then have to take leave")
+	f.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "the least `level` that is logged: debug, info, warn or error")
+	f.BoolVar(&c.healthcheck, "healthcheck", false, "ask the server with the same settings on this machine how it is, and exit with 0 if it is well")
+	return f
+}
+
+// parse reads the environment and then the flags.
+func parse(args []string, env lookup, stderr io.Writer) (*config, error) {
+	c := &config{}
+	f := c.flags()
+	f.SetOutput(stderr)
+	f.Usage = func() {
+		fmt.Fprint(stderr, "A chat server, in memory or over Redis or PostgreSQL. Each flag can be set in the\nenvironment too, -max-connections by CHAT_MAX_CONNECTIONS; a flag wins.\n\n")
+		f.PrintDefaults()
+	}
+	var bad error
+	f.VisitAll(func(fl *flag.Flag) {
+		key := "CHAT_" + strings.ToUpper(strings.ReplaceAll(fl.Name, "-", "_"))
+		value, ok := env(key)
+		if !ok || value == "" || fl.Name == "healthcheck" || bad != nil {
+			return
+		}
+		if err := f.Set(fl.Name, value); err != nil {
+			bad = fmt.Errorf("%s is not what -%s takes: %w", key, fl.Name, err)
+		}
+	})
+	if bad == nil {
+		if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
+			return nil, err
+		} else if err != nil {
+			return nil, errUsage
+		}
+		bad = c.check(f.NArg())
+	}
+	if bad != nil {
+		fmt.Fprintln(stderr, "cluster:", bad)
+		return nil, errUsage
+	}
+	return c, nil
+}
+
+func (c *config) check(args int) error {
+	switch {
+	case args > 0:
+		return errors.New("there are flags only, and no arguments; see -help")
+	case c.redis != "" && c.postgres != "":
+		return errors.New("-redis and -postgres exclude each other")
+	case c.engine() == "memory" && (c.keep != 0 || c.keepFor != 0):
+		return errors.New("-keep and -keep-for need -redis or -postgres")
+	case !c.tokens() && (c.jwtKeyID != "" || c.jwtIssuer != "" || len(c.jwtAudience) > 0 || c.jwtRooms != ""):
+		return errors.New("what tokens must have needs -jwt-secret-file or -jwks")
+	}
+	return nil
+}
+
+// engine is where the rooms are kept.
+func (c *config) engine() string {
+	switch {
+	case c.redis != "":
+		return "redis"
+	case c.postgres != "":
+		return "postgres"
+	}
+	return "memory"
+}
+
+// tokens reports whether clients need one.
+func (c *config) tokens() bool { return c.jwtSecretFile != "" || c.jwks != "" }

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/adapters/pglog"
+)
+
+// engine is where the rooms are kept.
+type engine struct {
+	log      chat.Log // nil: in this process's memory
+	migrate  func(context.Context) error
+	close    func()
+	logger   *slog.Logger
+	prepared atomic.Bool
+
+	appends  prometheus.Histogram
+	failures prometheus.Counter
+}
+
+// openEngine makes the engine that the configuration names. It connects to
+// nothing that must be there yet.
+func openEngine(cfg *config, logger *slog.Logger) (*engine, error) {
+	e := &engine{
+		migrate: func(context.Context) error { return nil },
+		close:   func() {},
+		logger:  logger,
+		appends: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "chat_append_seconds",
+			Help:    "How long Redis or PostgreSQL took to keep a message.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16),
+		}),
+		failures: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "chat_append_failures_total",
+			Help: "Messages that Redis or PostgreSQL did not keep, or not in time.",
+		}),
+	}
+	var err error
+	switch cfg.engine() {
+	case "redis":
+		err = e.openRedis(cfg)
+	case "postgres":
+		err = e.openPostgres(cfg)
+	default:
+		e.prepared.Store(true)
+	}
+	if e.log != nil {
+		e.log = &measured{e.log, e.appends, e.failures}
+	}
+	return e, err
+}
+
+func (e *engine) openPostgres(cfg *config) error {
+	pc, err := pgxpool.ParseConfig(cfg.postgres)
+	if err != nil {
+		return err // the password is not in it
+	}
+	pool, err := pgxpool.NewWithConfig(context.Background(), pc)
+	if err != nil {
+		return err
+	}
+	var opts []pglog.Option
+	if cfg.keep > 0 {
+		opts = append(opts, pglog.WithKeep(cfg.keep))
+	}
+	if cfg.keepFor > 0 {
+		opts = append(opts, pglog.WithKeepFor(cfg.keepFor))
+	}
+	log := pglog.New(pool, opts...)
+	e.log, e.migrate, e.close = log, log.Migrate, pool.Close
+	return nil
+}
+
+// prepare sees to it that the engine has what it needs, as soon as it can be
+// reached.
+func (e *engine) prepare(ctx context.Context) {
+	for !e.prepared.Load() {
+		err := e.migrate(ctx)
+		if err == nil {
+			e.prepared.Store(true)
+			return
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		e.logger.Warn("the engine is not ready", "err", err)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+var errAway = errors.New("the engine is away")
+
+// ready reports whether the engine answers.
+func (e *engine) ready(ctx context.Context) error {
+	if e.log == nil {
+		return nil
+	}
+	if !e.prepared.Load() {
+		return errAway
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if _, err := e.log.Positions(ctx, []string{"readyz"}); err != nil {
+		return errAway
+	}
+	return nil
+}

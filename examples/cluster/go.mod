@@ -1,0 +1,42 @@
+module github.com/seed-08328bfd/chat/examples/cluster
+
+go 1.25.0
+
+require (
+	github.com/golang-jwt/jwt/v5 v5.3.1
+	github.com/google/go-cmp v0.7.0
+	github.com/jackc/pgx/v5 v5.12.0
+	github.com/prometheus/client_golang v1.24.1
+	github.com/redis/go-redis/v9 v9.22.0
+	github.com/seed-08328bfd/chat v0.0.0
+	github.com/seed-08328bfd/chat/adapters/jwtauth v0.0.0
+	github.com/seed-08328bfd/chat/adapters/pglog v0.0.0
+	github.com/seed-08328bfd/chat/adapters/redislog v0.0.0
+)
+
+require (
+	github.com/MicahParks/jwkset v0.11.4 // indirect
+	github.com/beorn7/perks v1.0.1 // indirect
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/jackc/puddle/v2 v2.2.3 // indirect
+	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
+	github.com/prometheus/client_model v0.6.2 // indirect
+	github.com/prometheus/common v0.70.1 // indirect
+	github.com/prometheus/procfs v0.21.1 // indirect
+	go.uber.org/atomic v1.11.0 // indirect
+	golang.org/x/sync v0.22.0 // indirect
+	golang.org/x/sys v0.47.0 // indirect
+	golang.org/x/text v0.41.0 // indirect
+	golang.org/x/time v0.15.0 // indirect
+	google.golang.org/protobuf v1.36.11 // indirect
+	nhooyr.io/websocket v1.8.17 // indirect
+)
+
+replace (
+	github.com/seed-08328bfd/chat => ../..
+	github.com/seed-08328bfd/chat/adapters/jwtauth => ../../adapters/jwtauth
+	github.com/seed-08328bfd/chat/adapters/pglog => ../../adapters/pglog
+	github.com/seed-08328bfd/chat/adapters/redislog => ../../adapters/redislog
+)

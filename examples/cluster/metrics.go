@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// metrics serves what Prometheus scrapes.
+func (s *server) metrics() http.Handler {
+	r := prometheus.NewRegistry()
+	r.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		statsCollector{s.chat},
+		s.engine.appends,
+		s.engine.failures,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "chat_ready",
+			Help: "1 if /readyz says so, and 0 while draining or the engine is away.",
+		}, func() float64 {
+			if s.ready(context.Background()) != nil {
+				return 0
+			}
+			return 1
+		}),
+	)
+	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
+}
+
+// statsCollector tells a server's Stats.
+type statsCollector struct{ srv *chat.Server }
+
+// stat is one number of Stats.
+type stat struct {
+	desc  *prometheus.Desc
+	typ   prometheus.ValueType
+	value func(*chat.Stats) float64
+}
+
+func gauge(name, help string, value func(*chat.Stats) int) stat {
+	return stat{prometheus.NewDesc(name, help, nil, nil), prometheus.GaugeValue,
+		func(s *chat.Stats) float64 { return float64(value(s)) }}
+}
+
+func counter(name, help string, value func(*chat.Stats) uint64) stat {
+	return stat{prometheus.NewDesc(name, help, nil, nil), prometheus.CounterValue,
+		func(s *chat.Stats) float64 { return float64(value(s)) }}
+}
+
+var stats = []stat{
+	gauge("chat_connections", "Connections open to this server.", func(s *chat.Stats) int { return s.Connections }),
+	gauge("chat_rooms", "Rooms in use by this server.", func(s *chat.Stats) int { return s.Rooms }),
+	gauge("chat_members", "Users in those rooms, each counted once a room.", func(s *chat.Stats) int { return s.Members }),
+	counter("chat_messages_total", "Messages sent through this server and kept.", func(s *chat.Stats) uint64 { return s.Messages }),
+	counter("chat_deliveries_total", "Events written to members.", func(s *chat.Stats) uint64 { return s.Deliveries }),
+	counter("chat_rounds_total", "Rounds of delivery; deliveries by rounds is their mean size.", func(s *chat.Stats) uint64 { return s.Rounds }),
+	counter("chat_slow_closes_total", "Members closed with 1013 for being behind.", func(s *chat.Stats) uint64 { return s.SlowCloses }),
+	counter("chat_refused_total", "Connections refused by a limit, an origin or a hook.", func(s *chat.Stats) uint64 { return s.Refused }),
+	counter("chat_log_errors_total", "Uses of the log that failed or came too late.", func(s *chat.Stats) uint64 { return s.LogErrors }),
+	counter("chat_resets_total", "Rooms whose log lost what had been delivered.", func(s *chat.Stats) uint64 { return s.Resets }),
+}
+
+// Describe implements [prometheus.Collector].
+func (statsCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, s := range stats {
+		ch <- s.desc
+	}
+}
+
+// Collect implements [prometheus.Collector]: one look at the server a scrape.
+func (c statsCollector) Collect(ch chan<- prometheus.Metric) {
+	now := c.srv.Stats()
+	for _, s := range stats {
+		ch <- prometheus.MustNewConstMetric(s.desc, s.typ, s.value(&now))
+	}
+}
+
+// measured is a log whose appends are timed.
+type measured struct {
+	chat.Log
+	seconds  prometheus.Observer
+	failures prometheus.Counter
+}
+
+// Append implements [chat.Store].
+func (m *measured) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+	began := time.Now()
+	stored, epoch, dup, err := m.Log.Append(ctx, room, e)
+	m.seconds.Observe(time.Since(began).Seconds())
+	if err != nil {
+		m.failures.Inc()
+	}
+	return stored, epoch, dup, err
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat/internal/ws"
+)
+
+func TestRoutes(t *testing.T) {
+	one := start(t, nil)
+	for path, want := range map[string]string{
+		"/healthz": "ok\n", "/readyz": "ready\n", "/rooms": "{}\n", "/": "<html", "/metrics": "chat_connections 0",
+	} {
+		if status, body := get(t, one.url+path, ""); status != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%s: %d %.200s", path, status, body)
+		}
+	}
+	if code, out := exit(t, nil, "-healthcheck", "-addr", strings.TrimPrefix(one.url, "http://")); code != 0 {
+		t.Errorf("-healthcheck: %d %s", code, out)
+	}
+
+	two := start(t, map[string]string{"CHAT_METRICS_ADDR": "127.0.0.1:0"})
+	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+		if status, _ := get(t, two.url+path, ""); status != http.StatusNotFound {
+			t.Errorf("%s on the clients' address: %d", path, status)
+		}
+		if status, _ := get(t, two.metrics+path, ""); status != http.StatusOK {
+			t.Errorf("%s on the other: %d", path, status)
+		}
+	}
+	env := map[string]string{"CHAT_METRICS_ADDR": strings.TrimPrefix(two.metrics, "http://")}
+	if code, out := exit(t, env, "-healthcheck"); code != 0 {
+		t.Errorf("-healthcheck by the environment: %d %s", code, out)
+	}
+}
+
+// value returns what /metrics says of a name.
+func (p *process) value(t *testing.T, name string) float64 {
+	t.Helper()
+	_, body := get(t, p.metrics+"/metrics", "")
+	m := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindStringSubmatch(body)
+	if m == nil {
+		t.Fatalf("no %s in\n%s", name, body)
+	}
+	v, err := strconv.ParseFloat(m[1], 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestMetrics(t *testing.T) {
+	p := start(t, nil)
+	for _, name := range []string{
+		"chat_connections", "chat_rooms", "chat_members", "chat_messages_total", "chat_deliveries_total",
+		"chat_rounds_total", "chat_slow_closes_total", "chat_refused_total", "chat_log_errors_total",
+		"chat_resets_total", "chat_append_seconds_count", "chat_append_failures_total",
+	} {
+		if v := p.value(t, name); v != 0 {
+			t.Errorf("%s is %v at first", name, v)
+		}
+	}
+	if p.value(t, "chat_ready") != 1 || p.value(t, "go_goroutines") == 0 {
+		t.Error("chat_ready or go_goroutines")
+	}
+	alice := mustJoin(t, p.url, "general", "Alice")
+	bob := mustJoin(t, p.url, "general", "Bob")
+	mustJoin(t, p.url, "other", "Carol")
+	for i := range 5 {
+		alice.say(t, fmt.Sprint(i))
+	}
+	bob.hears(t, "4")
+	alice.hears(t, "4")
+	if _, err := join(t, p.url, "general", "Eve", http.Header{"Origin": {"https://evil.example"}}); err == nil {
+		t.Error("a foreign page was let in")
+	}
+	for name, want := range map[string]float64{
+		"chat_connections": 3, "chat_rooms": 2, "chat_members": 3, "chat_messages_total": 5, "chat_refused_total": 1,
+	} {
+		if v := p.value(t, name); v != want {
+			t.Errorf("%s is %v, want %v", name, v, want)
+		}
+	}
+	// Notices of joining are events too.
+	if v := p.value(t, "chat_deliveries_total"); v < 10 || v > 30 {
+		t.Errorf("chat_deliveries_total is %v", v)
+	}
+	if v := p.value(t, "chat_rounds_total"); v < 1 {
+		t.Errorf("chat_rounds_total is %v", v)
+	}
+}
+
+// TestDrain holds that members of a server that is told to end learn when to come
+// back, and that it ends in good order within its limit.
+func TestDrain(t *testing.T) {
+	p := start(t, nil, "-drain-delay", "2s", "-drain", "10s")
+	members := make([]member, 50)
+	for i := range members {
+		members[i] = mustJoin(t, p.url, fmt.Sprint("room", i%5), "U")
+	}
+	resp, err := http.Get(p.url + "/ws/general") // a plain page's way of asking
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.Copy(io.Discard, resp.Body)
+	resp.Body.Close()
+
+	began := time.Now()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "not ready", func() bool {
+		status, body := get(t, p.url+"/readyz", "")
+		return status == http.StatusServiceUnavailable && body == "draining\n"
+	})
+	if status, _ := get(t, p.url+"/healthz", ""); status != http.StatusOK {
+		t.Errorf("/healthz while draining: %d", status)
+	}
+	var wg sync.WaitGroup
+	retries := make([]int, len(members))
+	for i, m := range members {
+		wg.Go(func() {
+			o, err := m.next(t, "goodbye")
+			if err != nil {
+				t.Errorf("member %d: no goodbye: %v", i, err)
+				return
+			}
+			retries[i] = o.Retry
+			if _, err := m.next(t, "nothing more"); ws.CloseStatus(err) != 1001 {
+				t.Errorf("member %d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		t.Fatal("the server does not end")
+	}
+	if took := time.Since(began); took > 12*time.Second+patience/2 {
+		t.Errorf("it took %v", took)
+	}
+	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	different := map[int]bool{}
+	for _, r := range retries {
+		different[r] = true
+		if r <= 0 {
+			t.Errorf("retry_after_ms is %d", r)
+		}
+	}
+	if len(different) < 10 {
+		t.Errorf("50 members come back at %d times", len(different))
+	}
+	if log := p.log(); !strings.Contains(log, `"msg":"draining","connections":50`) || !strings.Contains(log, `"msg":"stopped"`) {
+		t.Error("the log does not tell")
+	}
+}
+
+// TestDrainLimit holds that members who do not take leave hold nobody up.
+func TestDrainLimit(t *testing.T) {
+	p := start(t, nil, "-drain", "1s")
+	mustJoin(t, p.url, "general", "Deaf") // never reads again
+	if code := p.stop(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestSecondSignal(t *testing.T) {
+	p := start(t, nil, "-drain-delay", "1h")
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "draining", func() bool { return strings.Contains(p.log(), "draining") })
+	if code := p.stop(t); code == 0 {
+		t.Error("a server that was cut short ended with 0")
+	}
+}
