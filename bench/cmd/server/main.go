@@ -1,0 +1,82 @@
+//go:build linux
+
+// Command server is one server of the comparison in a process of its own, so that
+// its processor time and memory can be read from outside.
+//
+// It prints its address, then obeys lines on its standard input: "heap" prints the
+// bytes of live heap after a collection, "profile" begins a CPU profile in the
+// file of -pprof, "stop" ends it. It ends with its standard input.
+package main
+
+import (
+	"bufio"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"runtime/pprof"
+	"time"
+
+	"github.com/seed-08328bfd/chat/bench/internal/proc"
+	"github.com/seed-08328bfd/chat/bench/internal/serve"
+)
+
+func main() {
+	kind := flag.String("kind", "chat", "floor, gorilla, melody, gws, centrifuge, nhooyr or chat")
+	addr := flag.String("addr", "127.0.0.1:0", "where to listen")
+	flush := flag.Duration("flush", 0, "flush interval of chat; 0 is its default, less is none")
+	compress := flag.Bool("compress", false, "compression of chat")
+	profile := flag.String("pprof", "", "file for a CPU profile")
+	flag.Parse()
+	if err := proc.RaiseFiles(); err != nil {
+		log.Fatal(err)
+	}
+	l, err := net.Listen("tcp", *addr)
+	if err != nil {
+		log.Fatal(err)
+	}
+	go obey(*profile)
+	if *kind == "floor" {
+		fmt.Println(l.Addr())
+		log.Fatal(serve.Floor(l.(*net.TCPListener)))
+	}
+	h, err := serve.Handler(*kind, serve.Options{Flush: *flush, Compress: *compress})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(l.Addr())
+	mux := http.NewServeMux()
+	mux.Handle("/ws/", h)
+	log.Fatal((&http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}).Serve(l))
+}
+
+// obey ends the process when nobody is left to give orders.
+func obey(profile string) {
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		switch in.Text() {
+		case "heap":
+			var m runtime.MemStats
+			runtime.GC()
+			runtime.GC() // the second empties what the first kept in pools
+			runtime.ReadMemStats(&m)
+			fmt.Println(m.HeapAlloc, m.StackInuse)
+		case "profile":
+			f, err := os.Create(profile)
+			if err == nil {
+				err = pprof.StartCPUProfile(f)
+			}
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println("ok")
+		case "stop":
+			pprof.StopCPUProfile()
+			fmt.Println("ok")
+		}
+	}
+	os.Exit(0)
+}

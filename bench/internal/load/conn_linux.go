@@ -1,0 +1,245 @@
+package load
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"encoding/base64"
+	"fmt"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// conn is one client.
+type conn struct {
+	fd       int
+	index    int
+	room     int
+	state    state
+	interest uint32 // what epoll tells of
+	carry    []byte // a frame or an answer that is not whole yet
+	out      []byte // what the socket did not take
+	stalled  bool   // never reads
+	seen     bool   // a probe came
+	sends    bool   // keeps a window full
+	inflight int
+	left     int // messages it may still send, if limited
+}
+
+type state byte
+
+const (
+	shaking    state = iota // waits for the server's handshake
+	connecting              // waits for centrifuge's connect reply
+	open
+	ended
+)
+
+const (
+	clientKey = "dGhlIHNhbXBsZSBub25jZQ=="
+	outLimit  = 4 << 20 // of what waits for a server that does not read
+)
+
+var serverKey = func() string {
+	sum := sha1.Sum([]byte(clientKey + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}()
+
+func (l *Load) connect(c *conn) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	c.fd = fd
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	if c.stalled {
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4096)
+	}
+	if err := unix.Connect(fd, &l.to); err != nil && err != unix.EINPROGRESS {
+		return err
+	}
+	path, extra := "/ws/r", ""
+	if l.plan.Deflate {
+		extra = "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover; server_no_context_takeover\r\n"
+	}
+	c.out = fmt.Appendf(nil, "GET %s%d?username=u%d HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n%s\r\n", path, c.room, c.index, l.host, clientKey, extra)
+	c.interest = unix.EPOLLIN | unix.EPOLLOUT
+	l.pending++
+	return unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: c.interest, Fd: int32(c.index)})
+}
+
+func (l *Load) rearm(c *conn) {
+	unix.EpollCtl(l.epoll, unix.EPOLL_CTL_MOD, c.fd, &unix.EpollEvent{Events: c.interest, Fd: int32(c.index)})
+}
+
+// end gives c up.
+func (l *Load) end(c *conn, why error) {
+	if c.state < open && l.failed == nil {
+		l.failed = fmt.Errorf("load: connection %d: %w", c.index, why)
+	}
+	unix.Close(c.fd)
+	c.fd, c.state, c.carry, c.out = -1, ended, nil, nil
+	l.stats.Lost++
+	if l.syncing && !c.seen && !c.stalled {
+		l.unseen-- // nothing is to be waited for
+	}
+}
+
+// poll waits for at most d and deals with what has happened.
+func (l *Load) poll(d time.Duration) {
+	for _, ev := range l.events[:l.wait(d)] {
+		c := &l.conns[ev.Fd]
+		if ev.Events&unix.EPOLLOUT != 0 && c.fd >= 0 {
+			l.flush(c)
+		}
+		switch {
+		case c.fd < 0:
+		case c.stalled && c.state == open && ev.Events&^unix.EPOLLOUT != 0:
+			l.end(c, errGone)
+		case ev.Events&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) != 0:
+			l.read(c)
+		}
+	}
+}
+
+// wait is epoll_pwait2(2), whose time limit is finer than a millisecond. The call
+// is a raw one, which costs the scheduler nothing; that holds up a collection of
+// garbage for as long, so d is short.
+func (l *Load) wait(d time.Duration) int {
+	ts := unix.NsecToTimespec(int64(d))
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events[0])),
+		uintptr(len(l.events)), uintptr(unsafe.Pointer(&ts)), 0, 0)
+	if errno == unix.ENOSYS { // before Linux 5.11
+		n, err := unix.EpollWait(l.epoll, l.events, int((d+time.Millisecond-1)/time.Millisecond))
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
+}
+
+// compose appends one message to what c is to write.
+func (l *Load) compose(c *conn, phase byte, due int64) {
+	putHead(l.text, phase, c.index, due)
+	l.random ^= l.random << 13
+	l.random ^= l.random >> 17
+	l.random ^= l.random << 5
+	if !l.plan.Centrifuge {
+		c.out = appendFrame(c.out, 1, l.random, l.text)
+		return
+	}
+	l.ids++
+	l.frame = appendPublish(l.frame[:0], l.ids+1, c.room)
+	c.out = appendFrame(c.out, 1, l.random, l.frame, l.text, []byte(`"}}`))
+}
+
+// send has c send one message that was due at a time.
+func (l *Load) send(c *conn, phase byte, due int64) {
+	if phase == 'm' {
+		l.stats.Sent++
+	}
+	if c.state != open || len(c.out) > outLimit {
+		return
+	}
+	l.compose(c, phase, due)
+	l.push(c)
+}
+
+// push writes what waits, unless the socket is known to be full.
+func (l *Load) push(c *conn) {
+	if c.fd >= 0 && len(c.out) > 0 && c.interest&unix.EPOLLOUT == 0 {
+		l.flush(c)
+	}
+}
+
+func (l *Load) flush(c *conn) {
+	for len(c.out) > 0 {
+		n, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(c.fd), uintptr(unsafe.Pointer(&c.out[0])), uintptr(len(c.out)))
+		if errno == unix.EINTR {
+			continue
+		}
+		if errno == unix.EAGAIN || errno == unix.ENOTCONN {
+			break
+		}
+		if errno != 0 {
+			l.end(c, errno)
+			return
+		}
+		c.out = append(c.out[:0], c.out[n:]...)
+	}
+	interest := c.interest &^ unix.EPOLLOUT
+	if len(c.out) > 0 {
+		interest |= unix.EPOLLOUT
+	}
+	if interest != c.interest {
+		c.interest = interest
+		l.rearm(c)
+	}
+}
+
+// read takes what has come, once: epoll tells again if there is more.
+func (l *Load) read(c *conn) {
+	kept := copy(l.buf, c.carry)
+	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(c.fd), uintptr(unsafe.Pointer(&l.buf[kept])), uintptr(len(l.buf)-kept))
+	switch {
+	case errno == unix.EAGAIN || errno == unix.EINTR:
+		return
+	case errno != 0:
+		l.end(c, errno)
+		return
+	case n == 0:
+		l.end(c, errGone)
+		return
+	}
+	l.stats.Bytes += int64(n)
+	l.stats.Reads++
+	b := l.buf[:kept+int(n)]
+	if c.state == shaking {
+		if b = l.shake(c, b); c.fd < 0 {
+			return
+		}
+	}
+	if c.state != shaking {
+		b = l.frames(c, b)
+	}
+	if c.fd >= 0 {
+		c.carry = append(c.carry[:0], b...)
+	}
+}
+
+// shake looks at the server's handshake, and returns what follows it.
+func (l *Load) shake(c *conn, b []byte) []byte {
+	end := bytes.Index(b, []byte("\r\n\r\n"))
+	if end < 0 {
+		return b
+	}
+	answer := b[:end]
+	if !bytes.HasPrefix(answer, []byte("HTTP/1.1 101 ")) || !bytes.Contains(answer, []byte(serverKey)) {
+		l.end(c, fmt.Errorf("answered %q", b[:min(len(b), 200)]))
+		return nil
+	}
+	if l.plan.Deflate != bytes.Contains(answer, []byte("permessage-deflate")) {
+		l.end(c, fmt.Errorf("compression refused or not asked for: %q", answer))
+		return nil
+	}
+	if l.plan.Centrifuge {
+		c.state = connecting
+		c.out = appendFrame(c.out, 1, l.random, []byte(`{"id":1,"connect":{}}`))
+		l.push(c)
+	} else {
+		l.opened(c)
+	}
+	return b[end+4:]
+}
+
+func (l *Load) opened(c *conn) {
+	c.state = open
+	l.pending--
+	l.ready++
+}

@@ -1,0 +1,6 @@
+//go:build race
+
+package run
+
+// race has the servers built with the race detector, too.
+const race = true

@@ -1,0 +1,90 @@
+// Package serve holds servers that do one job, each on another library: rooms by
+// path, and each text frame that comes in goes out as one JSON object to everyone
+// in the room, the sender too.
+package serve
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// Options are what the cases vary. They concern our own server alone.
+type Options struct {
+	Flush    time.Duration // as chat.WithFlushInterval
+	Compress bool          // as chat.WithCompression
+}
+
+// Kinds are the servers that Handler knows.
+var Kinds = []string{"gorilla", "melody", "gws", "centrifuge", "nhooyr", "chat"}
+
+// ErrKind is returned for a kind that does not exist.
+var ErrKind = errors.New("serve: no such kind of server")
+
+// Handler returns the server of that kind, for GET /ws/{room}?username=NAME.
+func Handler(kind string, o Options) (http.Handler, error) {
+	switch kind {
+	case "gorilla":
+		return newGorilla(), nil
+	case "melody":
+		return newMelody(), nil
+	case "gws":
+		return newGWS(), nil
+	case "centrifuge":
+		return newCentrifuge()
+	case "nhooyr":
+		return newNhooyr(), nil
+	case "chat":
+		return chat.New(chat.WithFlushInterval(o.Flush), chat.WithCompression(o.Compress)), nil
+	}
+	return nil, ErrKind
+}
+
+// Valid reports whether kind is one of Kinds or the floor.
+func Valid(kind string) bool { return kind == "floor" || slices.Contains(Kinds, kind) }
+
+// object is what clients get, in the form and about the size of our own.
+type object struct {
+	Type     string `json:"type"`
+	Offset   uint64 `json:"offset"`
+	Time     string `json:"time"`
+	User     string `json:"user"`
+	Username string `json:"username"`
+	Message  string `json:"message"`
+}
+
+// timeForm is RFC 3339 with milliseconds.
+const timeForm = "2006-01-02T15:04:05.000Z"
+
+// userID stands for the ids that our server gives; theirs are as long.
+const userID = "anon-0123456789abcdef"
+
+// counter numbers the messages of a room.
+type counter struct{ last atomic.Uint64 }
+
+// encode makes the next object of a room.
+func (c *counter) encode(username string, text []byte) []byte {
+	b, err := json.Marshal(&object{
+		Type:     "message",
+		Offset:   c.last.Add(1),
+		Time:     time.Now().UTC().Format(timeForm),
+		User:     userID,
+		Username: username,
+		Message:  string(text),
+	})
+	if err != nil {
+		panic(err) // strings and a number always encode
+	}
+	return b
+}
+
+// names returns the room and the username that r asks for.
+func names(r *http.Request) (room, username string) {
+	return strings.TrimPrefix(r.URL.Path, "/ws/"), r.URL.Query().Get("username")
+}
