@@ -5,11 +5,20 @@ go 1.25.0
 require (
 	github.com/centrifugal/centrifuge v0.38.0
 	github.com/gorilla/websocket v1.5.3
+	github.com/jackc/pgx/v5 v5.12.0
 	github.com/lxzan/gws v1.8.9
 	github.com/olahol/melody v1.4.0
+	github.com/redis/go-redis/v9 v9.22.0
 	github.com/seed-08328bfd/chat v0.0.0
 	golang.org/x/sys v0.38.0
 	nhooyr.io/websocket v1.8.17
+)
+
+require (
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/jackc/puddle/v2 v2.2.3 // indirect
+	go.uber.org/atomic v1.11.0 // indirect
 )
 
 require (
@@ -32,15 +41,21 @@ require (
 	github.com/prometheus/procfs v0.16.1 // indirect
 	github.com/quagmt/udecimal v1.9.0 // indirect
 	github.com/redis/rueidis v1.0.68 // indirect
+	github.com/seed-08328bfd/chat/adapters/pglog v0.0.0
+	github.com/seed-08328bfd/chat/adapters/redislog v0.0.0
 	github.com/segmentio/asm v1.2.0 // indirect
 	github.com/segmentio/encoding v0.5.3 // indirect
 	github.com/shadowspore/fossil-delta v0.0.0-20241213113458-1d797d70cbe3 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
 	go.yaml.in/yaml/v2 v2.4.2 // indirect
-	golang.org/x/sync v0.18.0 // indirect
-	golang.org/x/text v0.31.0 // indirect
+	golang.org/x/sync v0.22.0 // indirect
+	golang.org/x/text v0.41.0 // indirect
 	golang.org/x/time v0.15.0 // indirect
 	google.golang.org/protobuf v1.36.10 // indirect
 )
 
 replace github.com/seed-08328bfd/chat => ../
+
+replace github.com/seed-08328bfd/chat/adapters/pglog => ../adapters/pglog
+
+replace github.com/seed-08328bfd/chat/adapters/redislog => ../adapters/redislog
