@@ -116,26 +116,27 @@ var badClients = []badClient{
 // are no members by any measure are dropped.
 func TestBadClients(t *testing.T) {
 	t.Parallel()
-	const each, healthy, messages = 3, 3, 300
+	const each, healthy, messages = 3, 3, 700 // of 16 KiB: more than sockets hold
 	srv, base := serve(t, quiet, chat.WithHistory(0), chat.WithPing(3*time.Second, 3*time.Second),
 		chat.WithWriteTimeout(4*time.Second), chat.WithMaxLag(1), chat.WithResume(10), chat.WithLeaveGrace(-1))
 	var good sync.WaitGroup
-	got := make(chan int, healthy*messages)
-	for range healthy {
+	var got [healthy]chan bool
+	for i := range got {
+		got[i] = make(chan bool, messages)
 		p := dial(t, base, "r", true)
 		p.until("welcome")
 		good.Go(func() {
-			for i := range messages {
+			defer close(got[i])
+			for n := range messages {
 				o, err := p.read()
 				for err == nil && o.Type != "message" {
 					o, err = p.read()
 				}
-				if err != nil || o.Offset != uint64(i+1) {
-					t.Errorf("message %d: %d, %v", i+1, o.Offset, err)
-					got <- -1
+				if err != nil || o.Offset != uint64(n+1) {
+					t.Errorf("message %d: %d, %v", n+1, o.Offset, err)
 					return
 				}
-				got <- 1
+				got[i] <- true
 			}
 			p.closed()
 		})
@@ -165,14 +166,14 @@ func TestBadClients(t *testing.T) {
 			})
 		}
 	}
-	text := strings.Repeat("x", 8<<10)
+	text := strings.Repeat("x", 16<<10)
 	for i := range messages {
 		publish(t, srv, "r", text)
-		if i < 20 {
+		if i < 10 {
 			continue // so far the healthy may be behind
 		}
-		for range healthy {
-			if <-got < 0 {
+		for _, c := range got {
+			if !<-c {
 				t.FailNow()
 			}
 		}

@@ -83,6 +83,7 @@ func (r *room) round() {
 		return
 	}
 	r.delivered = v.next()
+	r.srv.stats.rounds.Add(1)
 	behind := false
 	if len(members) < shareRound || workers == 1 {
 		behind = visit(members, &v)
@@ -108,6 +109,9 @@ func visit(members []*member, v *view) (behind bool) {
 		if m.flush(v, &o, p) {
 			behind = true
 		}
+	}
+	if o.delivered > 0 {
+		members[0].room.srv.stats.deliveries.Add(o.delivered)
 	}
 	probers.Put(p)
 	return behind

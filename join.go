@@ -244,16 +244,21 @@ func (m *member) expireAt(t time.Time) {
 		return
 	}
 	warn := time.Until(t) - time.Minute
-	m.expiry = time.AfterFunc(max(warn, 0), func() {
+	var timer *time.Timer
+	timer = time.AfterFunc(max(warn, 0), func() {
+		m.mu.Lock()
+		if m.dead || m.expiry != timer { // fresh credentials have come meanwhile
+			m.mu.Unlock()
+			return
+		}
+		// Before the warning, because the answer to it stops this timer.
+		m.expiry = time.AfterFunc(max(0, time.Until(t)), func() { m.close(4001, "credentials ran out") })
+		m.mu.Unlock()
 		if warn > 0 || time.Until(t) > 0 {
 			m.warnExpiry()
 		}
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if !m.dead {
-			m.expiry = time.AfterFunc(max(0, time.Until(t)), func() { m.close(4001, "credentials ran out") })
-		}
 	})
+	m.expiry = timer
 }
 
 func (m *member) warnExpiry() {

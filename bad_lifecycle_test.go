@@ -1,0 +1,243 @@
+package chat_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// life is a few users whose connections come, go and come back, and what each of
+// them has seen.
+type life struct {
+	*bubble
+	t     *testing.T
+	store chat.Log
+	users [4]*liver
+	log   []chat.Event
+	texts int
+}
+
+// liver is a user of a life, and its one connection.
+type liver struct {
+	name    string
+	v1      bool
+	user    string // known from the welcome
+	session string
+	epoch   string
+	last    uint64 // greatest offset seen
+	lastID  string // of the last message sent, and its offset
+	acked   map[string]uint64
+
+	conn   *peer
+	done   chan struct{} // closed when nothing more can come
+	got    []object      // since the last look; the reader's until done or Wait
+	resume bool          // came back with a position
+}
+
+// read takes what comes until the connection ends.
+func (v *liver) read(p *peer, done chan struct{}) {
+	defer close(done)
+	for {
+		_, b, err := p.conn.Read(context.Background())
+		if err != nil {
+			return
+		}
+		var o object
+		if err := json.Unmarshal(b, &o); err != nil {
+			p.t.Errorf("%s: %v", b, err)
+		}
+		v.got = append(v.got, o)
+	}
+}
+
+// dial connects, with what a client keeps if it comes back.
+func (l *life) dial(v *liver, back bool) {
+	if v.conn != nil {
+		return
+	}
+	query := "username=" + v.name
+	v.resume = back && v.v1 && v.epoch != ""
+	if v.v1 && v.session != "" {
+		query += "&session=" + v.session
+	}
+	if v.resume {
+		query += fmt.Sprintf("&since=%s:%d", v.epoch, v.last)
+	}
+	if !v.resume {
+		v.last = 0
+	}
+	v.conn, v.done = l.bubble.dial("r", v.v1, query), make(chan struct{})
+	go v.read(v.conn, v.done)
+}
+
+// look checks what a user has got since the last look.
+func (l *life) look(v *liver) {
+	for i, o := range v.got {
+		switch o.Type {
+		case "welcome":
+			if i != 0 || o.Gap || o.Resumed != v.resume || v.user != "" && o.User != v.user {
+				l.t.Errorf("%s: welcome %+v", v.name, o)
+			}
+			epoch, _, _ := strings.Cut(o.Position, ":")
+			v.user, v.session, v.epoch = o.User, o.Session, epoch
+		case "message", "private":
+			if v.last != 0 {
+				for _, e := range l.log[min(v.last, uint64(len(l.log))):] {
+					if e.Offset < o.Offset && e.VisibleTo(v.user) && (v.user != "" || e.Type == "message") {
+						l.t.Errorf("%s: offset %d after %d, without %d", v.name, o.Offset, v.last, e.Offset)
+					}
+				}
+			}
+			if o.Offset <= v.last || o.Offset > uint64(len(l.log)) {
+				l.t.Errorf("%s: offset %d after %d of %d", v.name, o.Offset, v.last, len(l.log))
+				return
+			}
+			e := l.log[o.Offset-1]
+			if e.Message != o.Message || e.User != o.User || e.Type != o.Type || v.user != "" && !e.VisibleTo(v.user) {
+				l.t.Errorf("%s: got %+v for %+v", v.name, o, e)
+			}
+			v.last = o.Offset
+		case "ack":
+			if first := v.acked[o.ID]; first != 0 && first != o.Offset {
+				l.t.Errorf("%s: %s acknowledged at %d, then at %d", v.name, o.ID, first, o.Offset)
+			}
+			v.acked[o.ID] = o.Offset
+		case "error":
+			if o.Code != "no_such_user" {
+				l.t.Errorf("%s: %+v", v.name, o)
+			}
+		case "system":
+			if o.User == v.user && v.user != "" {
+				l.t.Errorf("%s is told of itself: %+v", v.name, o)
+			}
+		case "typing":
+			if o.User == v.user {
+				l.t.Errorf("%s sees itself type", v.name)
+			}
+		default:
+			l.t.Errorf("%s: %+v", v.name, o)
+		}
+	}
+	v.got = nil
+}
+
+// settle waits until nothing happens any more, and looks at everything.
+func (l *life) settle() {
+	synctest.Wait()
+	page, err := l.store.Read(context.Background(), "r", chat.Range{From: 1, Limit: 1000})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.log = page.Events
+	online := map[string]bool{}
+	for _, v := range l.users {
+		l.look(v)
+		if v.conn != nil {
+			select {
+			case <-v.done:
+				v.conn = nil
+			default:
+				online[v.name] = true
+			}
+		}
+	}
+	members, n, err := l.Members(context.Background(), "r", 10)
+	if err != nil || n != len(members) {
+		l.t.Fatalf("%v, %d, %v", members, n, err)
+	}
+	for _, m := range members {
+		delete(online, m.Username)
+	}
+	if len(online) > 0 {
+		l.t.Errorf("%v are not members", slices.Collect(maps.Keys(online)))
+	}
+}
+
+// step does one thing. The low two bits say who, the rest what.
+func (l *life) step(op byte) {
+	v := l.users[op&3]
+	object := func(typ, rest string) string { return `{"type":"` + typ + `"` + rest + `}` }
+	switch what := op >> 2 % 12; {
+	case what == 0:
+		l.dial(v, false)
+	case what == 1:
+		l.dial(v, true)
+	case what == 2:
+		time.Sleep(time.Second)
+	case what == 3:
+		time.Sleep(6 * time.Second)
+	case what == 4:
+		l.texts++
+		if _, err := l.Publish(context.Background(), "r", chat.Event{Message: fmt.Sprint("text ", l.texts)}); err != nil {
+			l.t.Error(err)
+		}
+	case what == 5 && v.user != "":
+		if err := l.Disconnect(context.Background(), "r", v.user, chat.CloseRemoved, "out"); err != nil {
+			l.t.Error(err)
+		}
+	case v.conn == nil:
+	case what == 6:
+		go v.conn.conn.Close(1000, "")
+	case what == 7:
+		v.conn.conn.CloseNow()
+	case what == 8 && v.v1:
+		l.texts++
+		v.lastID = fmt.Sprint("id", l.texts)
+		v.conn.send(object("message", fmt.Sprintf(`,"message":"text %d","id":"%s"`, l.texts, v.lastID)))
+	case what == 8:
+		l.texts++
+		v.conn.send(fmt.Sprint("text ", l.texts))
+	case !v.v1:
+	case what == 9 && v.lastID != "":
+		v.conn.send(object("message", `,"message":"again","id":"`+v.lastID+`"`))
+	case what == 10:
+		if to := l.users[(op>>6+1)&3].user; to != "" {
+			v.conn.send(object("private", `,"message":"psst","to":"`+to+`"`))
+		}
+	case what == 11:
+		v.conn.send(object("typing", ""))
+	}
+	l.settle()
+}
+
+// FuzzLifecycle has each byte be something that a user does, in fake time.
+func FuzzLifecycle(f *testing.F) {
+	f.Add([]byte{0, 1, 32, 33, 28, 16, 4, 33, 24, 25, 12})
+	f.Add([]byte{0, 1, 2, 3, 40, 41, 104, 170, 29, 16, 16, 5, 44, 45, 36, 36, 21, 20, 8, 12})
+	f.Fuzz(func(t *testing.T, ops []byte) {
+		if len(ops) > 60 {
+			ops = ops[:60]
+		}
+		store := chat.NewMemoryLog(1000)
+		inBubble(t, func(b *bubble) {
+			l := &life{bubble: b, t: t, store: store}
+			for i, name := range []string{"Ann", "Bob", "Cy", "Plain"} {
+				l.users[i] = &liver{name: name, v1: i < 3, acked: map[string]uint64{}}
+			}
+			for _, op := range ops {
+				if l.step(op); t.Failed() {
+					break
+				}
+			}
+			for _, v := range l.users {
+				if v.conn != nil {
+					v.conn.conn.CloseNow()
+				}
+			}
+			time.Sleep(time.Minute)
+			l.settle()
+			rooms, err := l.Rooms(context.Background())
+			if s := l.Stats(); len(rooms) != 0 || err != nil || s.Connections != 0 || s.Rooms != 0 || s.Members != 0 {
+				t.Errorf("left over: %v, %v, %+v", rooms, err, s)
+			}
+		}, quiet, chat.WithHistory(100), chat.WithLog(store))
+	})
+}

@@ -1,0 +1,170 @@
+package chat_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/seed-08328bfd/chat"
+)
+
+// TestServersOverOneLog has two servers that share a log behave as one.
+func TestServersOverOneLog(t *testing.T) {
+	log := chat.NewMemoryLog(100)
+	_, a := serve(t, chat.WithLog(log))
+	_, b := serve(t, chat.WithLog(log))
+	alice := dial(t, a, "r", true, "username", "Alice")
+	bob := dial(t, b, "r", true, "username", "Bob")
+	aliceIs, bobIs := alice.until("welcome"), bob.until("welcome")
+	if len(bobIs.Members) != 2 {
+		t.Errorf("members: %+v", bobIs.Members)
+	}
+	if o := alice.next(); o.Message != "Bob joined the room" {
+		t.Errorf("got %+v", o)
+	}
+	for i := range 100 {
+		p := []*peer{alice, bob}[i%2]
+		p.send(fmt.Sprintf(`{"type":"message","message":"m%d","id":"%d"}`, i, i))
+		p.until("ack")
+	}
+	bob.send(fmt.Sprintf(`{"type":"private","to":%q,"message":"psst"}`, aliceIs.User))
+	if o := alice.until("private"); o.Message != "psst" || o.ToUsername != "Alice" || o.Offset != 101 {
+		t.Errorf("got %+v", o)
+	}
+	bob.send(`{"type":"typing"}`)
+	if o := alice.until("typing"); o.Username != "Bob" {
+		t.Errorf("got %+v", o)
+	}
+	for _, base := range []string{a, b} {
+		if _, body := get(t, base+"/rooms"); body != `{"r":2}` {
+			t.Errorf("rooms: %s", body)
+		}
+	}
+	// Bob resumes on the other server.
+	bob.conn.CloseNow()
+	at, err := chat.ParsePosition(bobIs.Position)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at.Offset = 90
+	bob = dial(t, a, "r", true, "username", "Bob", "session", bobIs.Session, "since", at.String())
+	if w := bob.next(); !w.Resumed || w.Gap || w.User != bobIs.User {
+		t.Errorf("welcome: %+v", w)
+	}
+	for i := uint64(91); i <= 101; i++ {
+		if o := bob.next(); o.Offset != i {
+			t.Errorf("got %+v, want offset %d", o, i)
+		}
+	}
+}
+
+// TestDisconnect removes a user from one room, or from all, on every server.
+func TestDisconnect(t *testing.T) {
+	log := chat.NewMemoryLog(100)
+	auth := chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
+		return chat.User{ID: r.URL.Query().Get("as"), Name: r.URL.Query().Get("as")}, nil
+	})
+	first, a := serve(t, chat.WithLog(log), auth)
+	_, b := serve(t, chat.WithLog(log), auth)
+	here := dial(t, a, "r", true, "as", "u1")
+	there := dial(t, b, "r", true, "as", "u1")
+	other := dial(t, b, "s", true, "as", "u1")
+	friend := dial(t, b, "r", true, "as", "u2")
+	if err := first.Disconnect(context.Background(), "r", "u1", chat.CloseRemoved, "be nice"); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []*peer{here, there} {
+		if code := p.closed(); code != 1008 {
+			t.Errorf("closed with %d", code)
+		}
+	}
+	if err := first.Disconnect(context.Background(), "", "u1", chat.CloseForbidden, "for good"); err != nil {
+		t.Fatal(err)
+	}
+	if code := other.closed(); code != 4003 {
+		t.Errorf("closed with %d", code)
+	}
+	friend.send(`{"type":"ping"}`)
+	friend.until("pong")
+	if err := first.Disconnect(context.Background(), "a/b", "u1", 1008, ""); !errors.Is(err, chat.ErrBadName) {
+		t.Errorf("bad room: %v", err)
+	}
+}
+
+// TestBanAndMute is what the cookbook does.
+func TestBanAndMute(t *testing.T) {
+	var banned, muted atomic.Bool
+	var actions []chat.Action
+	srv, base := serve(t, chat.WithAuthorizer(func(u chat.User, room string, a chat.Action) error {
+		if a != chat.ActionList {
+			actions = append(actions, a) // one connection: one at a time
+		}
+		if banned.Load() {
+			return errors.New("you are banned")
+		}
+		if muted.Load() && a == chat.ActionSend {
+			return errors.New("you are muted")
+		}
+		return nil
+	}))
+	p := dial(t, base, "r", true)
+	me := p.until("welcome")
+	p.send(`{"type":"message","message":"hi","id":"1"}`)
+	p.until("ack")
+	muted.Store(true)
+	p.send(`{"type":"message","message":"hi","id":"2"}`)
+	if o := p.until("error"); o.Code != "forbidden" || o.Message != "you are muted" || o.ID != "2" {
+		t.Errorf("got %+v", o)
+	}
+	p.send(`{"type":"history"}`)
+	p.until("history")
+	p.send(`{"type":"typing"}`)
+	p.send(fmt.Sprintf(`{"type":"private","to":%q,"message":"note to self"}`, me.User))
+	p.until("private")
+	banned.Store(true)
+	srv.Disconnect(context.Background(), "r", me.User, chat.CloseForbidden, "banned")
+	if code := p.closed(); code != 4003 {
+		t.Errorf("closed with %d", code)
+	}
+	eventually(t, "the end of the connection", func() bool { return srv.Stats().Connections == 0 })
+	if _, resp, err := tryDial(t, base, "r", true); err == nil || resp.StatusCode != 403 {
+		t.Errorf("banned user: %v, %v", resp, err)
+	}
+	want := []chat.Action{"join", "send", "send", "read", "typing", "private", "join"}
+	if diff := cmp.Diff(want, actions); diff != "" {
+		t.Errorf("actions (-want +got):\n%s", diff)
+	}
+}
+
+// TestServerDies has a server's users leave when its lease runs out, and a
+// server that shuts down hand its users on.
+func TestServerDies(t *testing.T) {
+	log := chat.NewMemoryLog(100)
+	inBubble(t, func(b *bubble) {
+		alice := b.dial("r", true, "username=Alice")
+		alice.until("welcome")
+		ctx := context.Background()
+		// A server that was killed: it entered, and says no more.
+		if _, err := log.Enter(ctx, "dead", "r", chat.Member{User: "u9", Username: "Zoe", Connections: 1}); err != nil {
+			t.Fatal(err)
+		}
+		if held, _, err := log.Beat(ctx, "dead", 15*time.Second); err != nil || !held {
+			t.Fatal(held, err)
+		}
+		start := time.Now()
+		if o := alice.until("system"); o.Event != "leave" || o.Username != "Zoe" {
+			t.Errorf("got %+v", o)
+		}
+		if d := time.Since(start); d < 15*time.Second || d > 21*time.Second {
+			t.Errorf("told after %v", d)
+		}
+		if rooms, err := b.Rooms(ctx); err != nil || rooms["r"] != 1 {
+			t.Errorf("rooms %v, %v", rooms, err)
+		}
+	}, chat.WithLog(log))
+}

@@ -1,0 +1,61 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+)
+
+// The codes that Disconnect closes with.
+const (
+	CloseRemoved   = 1008 // removed by the server or its rules; the client may come back
+	CloseForbidden = 4003 // forbidden from now on: the client does not come back by itself
+)
+
+// Disconnect closes the connections of a user to a room, or with an empty room to
+// all rooms, on every server that shares the log, with the given close code
+// (CloseRemoved, CloseForbidden, or another that RFC 6455, section 7.4 lets an
+// application send) and reason (at most 123 bytes; what is more is cut off). It
+// keeps nobody from coming back: that is the authenticator's or authorizer's to
+// do. It returns before the connections are gone. Errors are ErrBadName and
+// ErrUnavailable.
+func (s *Server) Disconnect(ctx context.Context, room, user string, code int, reason string) (err error) {
+	if room != "" {
+		if room, err = s.checkRoomName(room); err != nil {
+			return err
+		}
+	}
+	if code != 1000 && code != CloseRemoved && code != 1011 && code != 1013 && (code < 3000 || code > 4999) {
+		code = CloseRemoved
+	}
+	ctx, cancel := s.logContext(ctx)
+	defer cancel()
+	if err := s.connect(ctx); err != nil {
+		return err
+	}
+	e := Event{Type: TypeSystem, Event: "disconnect", User: user, To: room, ID: fmt.Sprint(code), Message: reason}
+	s.control(e)
+	if err := s.log.Signal(ctx, controlRoom, e); err != nil {
+		return s.unavailable(err)
+	}
+	return nil
+}
+
+// control does what a server was told on controlRoom.
+func (s *Server) control(e Event) {
+	if e.Event != "disconnect" {
+		return
+	}
+	var code int
+	fmt.Sscan(e.ID, &code)
+	s.mu.Lock()
+	var members []*member
+	for m := range s.members {
+		if m.who.ID == e.User && (e.To == "" || e.To == m.room.name) {
+			members = append(members, m)
+		}
+	}
+	s.mu.Unlock()
+	for _, m := range members {
+		m.close(code, e.Message)
+	}
+}

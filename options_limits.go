@@ -1,0 +1,67 @@
+package chat
+
+// WithRateLimit lets each user send perSecond messages a second on average over
+// all connections, and burst at once (a token bucket, as in
+// golang.org/x/time/rate). What is over the limit is refused and the sender told
+// when to try again. The default, and the meaning of zero or less for perSecond,
+// is no limit; a burst of zero or less is 20.
+func WithRateLimit(perSecond float64, burst int) Option {
+	return func(c *config) {
+		c.rate = atLeast(perSecond, 0)
+		c.burst = orDefault(burst, 20)
+	}
+}
+
+// WithMessageSize bounds the text of a message in bytes. The default is 16 KiB;
+// zero or less restores it. A WebSocket message of more than twice as much (the
+// room that JSON's escapes need), or 4 KiB if that is more, ends the connection
+// with 1009.
+func WithMessageSize(bytes int) Option {
+	return func(c *config) { c.messageSize = orDefault(bytes, 16<<10) }
+}
+
+// WithMaxConnections bounds the live connections of the server; one more is
+// refused with status 429. The default, and the meaning of zero or less, is no
+// limit but the process's own of open files.
+func WithMaxConnections(n int) Option {
+	return func(c *config) { c.maxConns = atLeast(n, 0) }
+}
+
+// WithMaxConnectionsPerAddress bounds the live connections from one client
+// address (an IPv6 address counts by its /64); one more is refused with status
+// 429. Zero or less, the default, is no limit. Behind a proxy every client has
+// the proxy's address unless WithTrustedProxies names it.
+func WithMaxConnectionsPerAddress(n int) Option {
+	return func(c *config) { c.maxPerAddr = atLeast(n, 0) }
+}
+
+// WithMaxConnectionsPerUser bounds the live connections of one user to this
+// server; one more is refused with status 429. Zero or less, the default, is no
+// limit.
+func WithMaxConnectionsPerUser(n int) Option {
+	return func(c *config) { c.maxPerUser = atLeast(n, 0) }
+}
+
+// WithMaxRooms bounds the rooms in use on this server; joining one more is
+// refused with status 429. The default is 100,000; zero or less restores it.
+func WithMaxRooms(n int) Option {
+	return func(c *config) { c.maxRooms = orDefault(n, 100_000) }
+}
+
+// WithMaxMembers bounds the connections to one room on this server; one more is
+// refused with status 429. Zero or less, the default, is no limit.
+func WithMaxMembers(n int) Option {
+	return func(c *config) { c.maxMembers = atLeast(n, 0) }
+}
+
+// WithPresenceSize sets the number of connections to a room above which joins
+// and leaves are not told one by one: they are gathered, and chat.v1 members get
+// them four times a second in one presence object. The default is 250; zero
+// restores it, and less than zero tells of every one at any size.
+func WithPresenceSize(members int) Option {
+	return func(c *config) {
+		if c.presenceSize = members; members == 0 {
+			c.presenceSize = 250
+		}
+	}
+}

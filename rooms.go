@@ -1,0 +1,73 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+)
+
+// acquire returns the room called name, opening it if it is not in use. Each
+// acquire is matched by one release.
+func (s *Server) acquire(ctx context.Context, name string) (*room, error) {
+	if err := s.connect(ctx); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	if s.closing.Load() {
+		s.mu.Unlock()
+		return nil, ErrServerClosed
+	}
+	r := s.room(name)
+	first := r == nil
+	if first {
+		if s.roomCount >= s.cfg.maxRooms {
+			s.mu.Unlock()
+			return nil, fmt.Errorf("%w: rooms", ErrTooMany)
+		}
+		r = &room{srv: s, name: name, opened: make(chan struct{}), users: map[string]*occupant{}}
+		s.rooms.Store(name, r)
+		s.roomCount++
+	}
+	r.refs++
+	s.mu.Unlock()
+	if first {
+		// Others wait for this one, so it does not end with its caller.
+		r.err = r.open(context.WithoutCancel(ctx))
+		close(r.opened)
+	}
+	<-r.opened
+	if r.err != nil {
+		s.release(r)
+		return nil, r.err
+	}
+	return r, nil
+}
+
+func (s *Server) release(r *room) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.refs--; r.refs == 0 {
+		s.rooms.Delete(r.name)
+		s.roomCount--
+		s.log.Unwatch(s, r.name)
+	}
+}
+
+// room returns the room called name if it is in use.
+func (s *Server) room(name string) *room {
+	if v, ok := s.rooms.Load(name); ok {
+		return v.(*room)
+	}
+	return nil
+}
+
+// retain keeps the room in use beyond its members; release undoes it. It reports
+// false when the server is closing.
+func (s *Server) retain(r *room) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing.Load() {
+		return false
+	}
+	r.refs++
+	return true
+}
