@@ -20,6 +20,8 @@ const (
 	// settleTime is after what time a pong says that nothing of the replay is to
 	// come any more. Replies overtake it, so one that is earlier says nothing.
 	settleTime = 5 * time.Second
+	// refreshPause is the least time between two tokens on one connection.
+	refreshPause = 15 * time.Second
 )
 
 var (
@@ -39,6 +41,9 @@ type link struct {
 	wg     sync.WaitGroup
 	began  time.Time
 	heard  atomic.Int64 // when something came, as time after began
+
+	refreshing atomic.Bool  // a goroutine is about to ask for a token
+	refreshed  atomic.Int64 // when it was asked for the last one, as time after began
 
 	// Owned by the reader.
 	buf      []byte
@@ -136,7 +141,9 @@ func (l *link) handle(b []byte) error {
 		return nil
 	case "error":
 		if o.Code == codeExpiring && c.cfg.source != nil {
-			l.wg.Go(l.refresh)
+			if !l.refreshing.Swap(true) {
+				l.wg.Go(l.refresh)
+			}
 		} else if o.ID == "" {
 			c.cfg.logger.Warn("client: error from the server", "room", c.room, "code", o.Code, "err", o.Message)
 		}
@@ -162,12 +169,23 @@ func (l *link) handle(b []byte) error {
 
 const codeExpiring = "token_expiring"
 
-// refresh gives the server a fresh token. If that fails the server closes the
-// connection in time, and the next handshake has a token of its own.
+// refresh gives the server a fresh token, but not at once after another one: a
+// server warns of tokens with a short life as soon as it gets them. If it fails
+// the server closes the connection in time, and the next handshake has a token of
+// its own.
 func (l *link) refresh() {
+	early := time.NewTimer(refreshPause - (time.Since(l.began) - time.Duration(l.refreshed.Load())))
+	defer early.Stop()
+	select {
+	case <-early.C:
+	case <-l.ctx.Done():
+		return
+	}
 	ctx, cancel := context.WithTimeout(l.ctx, l.c.cfg.timeout)
 	defer cancel()
 	token, err := l.c.cfg.source(ctx)
+	l.refreshed.Store(int64(time.Since(l.began)))
+	l.refreshing.Store(false)
 	if err == nil {
 		err = l.c.Auth(ctx, token)
 	}

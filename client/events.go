@@ -13,7 +13,7 @@ import (
 const (
 	TypePresence = "presence" // users came and went, in a large room
 	TypeWelcome  = "welcome"  // a connection stands: the first, or one after a loss
-	TypeGap      = "gap"      // messages may be missing before the next event
+	TypeGap      = "gap"      // messages may be missing here; a welcome comes next
 )
 
 // An Event is one thing that happened in the room, or to the Conn itself.

@@ -34,7 +34,7 @@ func Example() {
 			}
 			if text, ok := strings.CutPrefix(e.Message, "!echo "); ok && e.Type == chat.TypeMessage {
 				if _, err := bot.Send(ctx, text); err != nil {
-					log.Print(err)
+					return
 				}
 			}
 		}

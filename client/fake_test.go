@@ -55,7 +55,6 @@ func (l *pipes) dial(context.Context, string, string) (net.Conn, error) {
 type fake struct {
 	t     *testing.T
 	l     *pipes
-	opts  []client.Option
 	serve func(w http.ResponseWriter, r *http.Request, n int) // the nth request, from 0
 
 	scripts sync.WaitGroup

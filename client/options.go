@@ -130,7 +130,9 @@ func OnConnect(f func(Welcome)) Option {
 }
 
 // OnDisconnect calls f when a connection was lost or an attempt to make one has
-// failed, and will be made again after wait. See OnConnect for what f may do.
+// failed, and will be made again after wait (or when it is of use: see
+// [WithBuffer]). It is not called for what ends the Conn. See OnConnect for what f
+// may do.
 func OnDisconnect(f func(err error, wait time.Duration)) Option {
 	return func(c *config) { c.onDisconnect = f }
 }

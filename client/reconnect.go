@@ -95,10 +95,10 @@ func (c *Conn) run(l *link) {
 				c.end(err)
 				return
 			}
-			c.lacksRoom()
 			if c.ctx.Err() != nil || !c.retry(c.ctx, err, l) {
 				return
 			}
+			c.lacksRoom()
 			if l, err = c.connect(c.ctx); err == nil {
 				break
 			}

@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/client"
@@ -246,68 +243,5 @@ func TestAnotherEpoch(t *testing.T) {
 	alice.send("on")
 	if e := alice.until(chat.TypeMessage); e.Message != "on" {
 		t.Errorf("got %+v", e)
-	}
-}
-
-// TestTooFarBack has more missed messages than the log holds.
-func TestTooFarBack(t *testing.T) {
-	srv, base := serve(t, chat.WithHistory(5), chat.WithResume(-1))
-	var k cuts
-	var down atomic.Bool
-	alice := join(t, base, "r", "Alice", client.WithDialer(gate(&k, &down)))
-	alice.send("seen")
-	seen := alice.next()
-	down.Store(true)
-	k.cut()
-	for i := range 20 {
-		srv.Publish(soon(t), "r", chat.Event{Message: fmt.Sprint(i)})
-	}
-	down.Store(false)
-	if e := alice.next(); e.Type != client.TypeGap || e.Gap.From != seen.Position || e.Gap.To.Offset != 21 {
-		t.Fatalf("got %+v, gap %+v", e, e.Gap)
-	}
-	srv.Publish(soon(t), "r", chat.Event{Message: "end"})
-	texts, _ := alice.watch("end")
-	if want := []string{"15", "16", "17", "18", "19"}; !cmp.Equal(texts, want) {
-		t.Error(cmp.Diff(want, texts))
-	}
-}
-
-// gate dials as k does, unless down says that the network is gone.
-func gate(k *cuts, down *atomic.Bool) func(context.Context, string, string) (net.Conn, error) {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if down.Load() {
-			return nil, errors.New("no network")
-		}
-		return k.dial(ctx, network, addr)
-	}
-}
-
-// TestSinceAndSession goes on with another Conn where one has stopped.
-func TestSinceAndSession(t *testing.T) {
-	srv, base := serve(t)
-	alice := join(t, base, "r", "Alice")
-	for i := range 5 {
-		srv.Publish(soon(t), "r", chat.Event{Message: fmt.Sprint(i)})
-	}
-	var at chat.Position
-	for e := range alice.Events(soon(t)) {
-		if at = e.Position; e.Message == "2" {
-			break
-		}
-	}
-	w := alice.Welcome()
-	alice.Close()
-	again := join(t, base, "r", "Alice", client.WithSince(at), client.WithSession(w.Session))
-	if again.Welcome().User != w.User || !again.Welcome().Resumed {
-		t.Errorf("welcome %+v, want user %s", again.Welcome(), w.User)
-	}
-	for _, want := range []string{"3", "4"} {
-		if e := again.next(); e.Message != want {
-			t.Errorf("got %+v, want %q", e, want)
-		}
-	}
-	if stranger := join(t, base, "r", "Alice"); stranger.Welcome().User == w.User {
-		t.Error("the same user without the session")
 	}
 }

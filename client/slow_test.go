@@ -77,7 +77,7 @@ func TestEcho(t *testing.T) {
 			}
 		}
 	}
-	page, err := srv.History(ctx, "r", "", chat.Range{Limit: 100})
+	page, err := srv.History(ctx, "r", "", chat.Range{Limit: n})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -233,65 +233,6 @@ func TestSilentHandshake(t *testing.T) {
 	})
 }
 
-// TestCloseBound closes while the server neither reads nor answers.
-func TestCloseBound(t *testing.T) {
-	inBubble(t, func(p *peer, n int) {
-		p.welcome("e:0", "")
-		for i := range 10 {
-			p.say(message(i+1, "x"))
-		}
-		time.Sleep(time.Minute)
-	}, func(f *fake) {
-		for _, opts := range [][]client.Option{nil, {client.WithBuffer(1, 1)}} { // the second does not read
-			u := f.join(opts...)
-			synctest.Wait()
-			start := time.Now()
-			u.Close()
-			if d := time.Since(start); d > 3*time.Second {
-				t.Errorf("Close took %v", d)
-			}
-		}
-		time.Sleep(time.Minute)
-	})
-}
-
-func TestCloseIsClean(t *testing.T) {
-	code := make(chan int, 1)
-	inBubble(t, func(p *peer, n int) {
-		p.welcome("e:0", "")
-		code <- p.hearAll()
-	}, func(f *fake) {
-		u := f.join()
-		u.Close()
-		if c := <-code; c != 1000 {
-			t.Errorf("closed with %d", c)
-		}
-	})
-}
-
-// TestCloseWhileAway closes while the Conn waits to come back.
-func TestCloseWhileAway(t *testing.T) {
-	inBubble(t, func(p *peer, n int) {
-		p.welcome("e:0", "")
-		p.say(`{"type":"goodbye","reason":"shutdown","retry_after_ms":3600000}`)
-		p.close(1001, "")
-	}, func(f *fake) {
-		u := f.join()
-		time.Sleep(time.Minute)
-		sent := make(chan error)
-		go func() {
-			_, err := u.Send(context.Background(), "x")
-			sent <- err
-		}()
-		synctest.Wait()
-		start := time.Now()
-		u.Close()
-		if err := <-sent; err != client.ErrClosed || time.Since(start) != 0 {
-			t.Errorf("Send: %v after %v", err, time.Since(start))
-		}
-	})
-}
-
 // TestRateLimited sends faster than a real server lets it, in fake time.
 func TestRateLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

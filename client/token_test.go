@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -75,6 +76,22 @@ func TestTokenSource(t *testing.T) {
 		mu.Unlock()
 		if _, err := u.Send(context.Background(), "x"); err != nil {
 			t.Errorf("Send: %v", err)
+		}
+		u.Close()
+	})
+}
+
+// TestShortTokens has tokens of which the server warns as soon as it gets them.
+func TestShortTokens(t *testing.T) {
+	tokens(t, func(f *fake) {
+		var asked, lost atomic.Int64
+		u := f.join(client.WithTokenSource(func(ctx context.Context) (string, error) {
+			asked.Add(1)
+			return token(40 * time.Second), nil
+		}), client.OnDisconnect(func(err error, _ time.Duration) { lost.Add(1) }))
+		time.Sleep(10 * time.Minute)
+		if lost.Load() != 0 || asked.Load() > 42 {
+			t.Errorf("asked for %d tokens in ten minutes, lost %d connections", asked.Load(), lost.Load())
 		}
 		u.Close()
 	})

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/examples/basic/static"
 )
 
 func main() {
@@ -72,7 +73,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	mux.Handle("/ws/", rooms)
 	mux.Handle("/rooms", rooms)
 	mux.Handle("/rooms/", rooms)
-	mux.Handle("/", page())
+	mux.Handle("/", static.Handler())
 
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {

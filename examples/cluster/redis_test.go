@@ -13,7 +13,7 @@ func TestRedisClient(t *testing.T) {
 		"redis://127.0.0.1:6379/0":                           "*redis.Client 127.0.0.1:6379",
 		"rediss://u:hunter2@redis.example.com":               "*redis.Client redis.example.com:6379",
 		"unix:///run/redis.sock":                             "*redis.Client /run/redis.sock",
-		"redis://127.0.0.1:7000?addr=127.0.0.1:7001":         "*redis.ClusterClient [127.0.0.1:7001 127.0.0.1:7000]",
+		"redis://127.0.0.1:7000?addr=127.0.0.1:7001":         "*redis.ClusterClient [127.0.0.1:7000 127.0.0.1:7001]",
 		"redis://127.0.0.1:26379?master_name=m&addr=[::1]:1": "*redis.Client FailoverClient",
 		"http://u:hunter2@h":                                 "-redis",
 		"redis://u:hunter2@h:port":                           "-redis",

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/jwtauth"
+	"github.com/seed-08328bfd/chat/examples/basic/static"
 )
 
 // server is a chat server with what a deployment wants around it.
@@ -96,7 +97,7 @@ func (s *server) routes(mux *http.ServeMux) {
 	mux.Handle("/rooms", s.chat)
 	mux.Handle("/rooms/", s.chat)
 	if !s.cfg.tokens() { // the page has none
-		mux.Handle("/", page.Handler())
+		mux.Handle("/", static.Handler())
 	}
 }
 

@@ -230,6 +230,10 @@ $('other').addEventListener('submit', (e) => {
   if (room) location.hash = `#${encodeURIComponent(room)}`;
 });
 $('leave').addEventListener('click', leave);
+$('skip').addEventListener('click', (e) => {
+  e.preventDefault(); // the part of the address is the room's
+  composer.focus();
+});
 $('again').addEventListener('click', () => chat.reconnect());
 $('down').addEventListener('click', () => {
   list.toEnd();

@@ -46,7 +46,7 @@ export function message({m, own, date}, cont) {
   const e = el('div', `msg ${own ? 'own' : 'other'}${cont ? ' cont' : ''}${m.type === 'private' ? ' private' : ''}`);
   e.style.setProperty('--hue', hue(m.user));
   const bubble = el('div', 'bubble');
-  bubble.append(header(m, own));
+  bubble.append(header(m, own, cont));
   if (m.type === 'private') bubble.append(privacy(m, own));
   const text = el('div', isEmoji(m.message) ? 'text emoji' : 'text');
   const body = el('span', 'body', linked(m.message));
@@ -56,14 +56,17 @@ export function message({m, own, date}, cont) {
   text.append(body, meta);
   bubble.append(text);
   if (isLong(m.message)) bubble.append(fold(text));
-  e.append(...(own ? [bubble] : [avatar(m.user, m.username), bubble]));
+  if (!own) e.append(cont ? el('span', 'avatar') : avatar(m.user, m.username));
+  e.append(bubble);
   return e;
 }
 
-function header(m, own) {
+function header(m, own, cont) {
   if (own) return el('p', 'from quiet', 'You:');
+  if (cont) return el('p', 'from quiet', nameOf(m.username), ':');
   const name = el('button', 'name', nameOf(m.username));
   name.type = 'button';
+  name.tabIndex = -1; // the list of members is for the keyboard: here it would be a stop at every message
   name.title = 'Write privately';
   name.dataset.user = m.user;
   return el('p', 'from', name, el('span', 'quiet', ':'));

@@ -72,7 +72,7 @@ export function showMembers(ul, chat) {
     const parts = [avatar(m.user, m.name), nameOf(m.name)];
     if (m.twin) parts.push(el('span', 'tail', m.user.slice(-4)));
     if (m.me) return [el('p', 'row', ...parts, el('span', 'tag', 'you'))];
-    const b = el('button', 'row', ...parts, el('span', 'quiet', ', write privately'));
+    const b = el('button', 'row', el('span', 'quiet', 'Write privately to'), ...parts);
     b.type = 'button';
     b.title = 'Write privately';
     b.dataset.user = m.user;

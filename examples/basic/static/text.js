@@ -89,7 +89,7 @@ const relative = new Intl.RelativeTimeFormat(undefined, {numeric: 'auto'});
 export function timeOf(d) {
   const e = el('time', '', clock.format(d));
   e.dateTime = d.toISOString();
-  e.title = full.format(d);
+  e.addEventListener('pointerenter', () => (e.title = full.format(d)), {once: true}); // slow for thousands
   return e;
 }
 

@@ -1,4 +1,5 @@
-package main
+// Package static is the page of examples/basic, for servers beside it.
+package static
 
 import (
 	"bytes"
@@ -10,8 +11,8 @@ import (
 	"time"
 )
 
-//go:embed static
-var static embed.FS
+//go:embed *.html *.css *.js *.svg
+var files embed.FS
 
 // The page's files have a content type each here, because what the system says
 // about extensions differs between machines.
@@ -29,15 +30,15 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
-// page serves index.html at / and the other files of static by their names.
-func page() http.Handler {
+// Handler serves index.html at / and the other files by their names.
+func Handler() http.Handler {
 	mux := http.NewServeMux()
-	files, err := static.ReadDir("static")
+	names, err := files.ReadDir(".")
 	if err != nil {
 		panic(err) // the files are in the binary
 	}
-	for _, f := range files {
-		data, err := static.ReadFile("static/" + f.Name())
+	for _, f := range names {
+		data, err := files.ReadFile(f.Name())
 		if err != nil {
 			panic(err)
 		}

