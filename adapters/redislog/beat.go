@@ -3,7 +3,6 @@ package redislog
 import (
 	"context"
 	"encoding/json"
-	"sync"
 	"time"
 
 	"github.com/seed-08328bfd/chat"
@@ -57,7 +56,7 @@ func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held 
 	}
 	if err == nil {
 		l.touchAll(ctx)
-		l.checkAll(ctx)
+		l.checkAll(ctx, 0, 1)
 	}
 	if !held {
 		l.servers.lose(server)
@@ -111,23 +110,6 @@ func (l *Log) bury(ctx context.Context, b int, server string) (gone []chat.Depar
 			return gone, err
 		}
 	}
-}
-
-// checkAll looks for what was seen last in every bucket.
-func (l *Log) checkAll(ctx context.Context) {
-	var wg sync.WaitGroup
-	for b := range buckets {
-		if l.evidence[b].any() {
-			wg.Go(func() { l.check(ctx, b) })
-		}
-	}
-	wg.Wait()
-}
-
-func (ev *evidence) any() bool {
-	ev.mu.Lock()
-	defer ev.mu.Unlock()
-	return ev.marks[0].offset > 0
 }
 
 // counts returns the numbers of a server's writes, or numbers that no server reaches

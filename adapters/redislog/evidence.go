@@ -129,6 +129,23 @@ func (l *Log) check(ctx context.Context, b int) {
 	}
 }
 
+// checkAll checks the bucket first, and others at steps from it.
+func (l *Log) checkAll(ctx context.Context, first, step int) {
+	var wg sync.WaitGroup
+	for b := first; b < buckets; b += step {
+		if l.evidence[b].any() {
+			wg.Go(func() { l.check(ctx, b) })
+		}
+	}
+	wg.Wait()
+}
+
+func (ev *evidence) any() bool {
+	ev.mu.Lock()
+	defer ev.mu.Unlock()
+	return ev.marks[0].offset > 0
+}
+
 // forget begins anew with the bucket's age.
 func (ev *evidence) forget(age string) {
 	ev.mu.Lock()

@@ -1,4 +1,55 @@
 package redislog
 
+import (
+	"strconv"
+	"time"
+)
+
 // Key returns a key of a room, for its slot.
 func Key(room string) string { return (&Log{prefix: defaultPrefix}).key(bucketOf(room), keyHead, room) }
+
+// KeysOf returns the head, log, ids and older ids of a room.
+func (l *Log) KeysOf(room string) (head, log, ids, older string) {
+	b := bucketOf(room)
+	return l.key(b, keyHead, room), l.key(b, keyLog, room), l.key(b, keyIDs, room), l.key(b, keyOlder, room)
+}
+
+// Prefix returns the prefix that an option sets.
+func Prefix(o Option) string {
+	l := &Log{}
+	o(l)
+	return l.prefix
+}
+
+// SameBucket returns the names of n rooms in the bucket of room.
+func SameBucket(room string, n int) (rooms []string) {
+	for i := 0; len(rooms) < n; i++ {
+		if name := "room" + strconv.Itoa(i); bucketOf(name) == bucketOf(room) {
+			rooms = append(rooms, name)
+		}
+	}
+	return rooms
+}
+
+// Tags are the buckets' hash tags.
+var Tags = tags
+
+// Window sets how long ids are known at least.
+func Window(d time.Duration) Option { return func(l *Log) { l.window = d } }
+
+// Expiry sets how long rooms are remembered, and those never written to.
+func Expiry(d, unwritten time.Duration) Option {
+	return func(l *Log) { l.expiry, l.unwritten = d, unwritten }
+}
+
+// Lease sets how long a server lives that has entered a user but not called Beat.
+func Lease(d time.Duration) Option { return func(l *Log) { l.lease = d } }
+
+// Age lets d pass since Redis was told that rooms are watched.
+func (l *Log) Age(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, w := range l.rooms {
+		w.touched = w.touched.Add(-d)
+	}
+}

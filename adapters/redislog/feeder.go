@@ -16,7 +16,8 @@ import (
 // A feeder subscribes to rooms: to all of them, or in a cluster to those of a bucket.
 // It has goroutines and a connection while there are any.
 type feeder struct {
-	log *Log
+	log   *Log
+	first int // bucket; the others are at steps of the number of feeders
 
 	// Guarded by Log.mu.
 	watches map[string]*watch   // by channel
@@ -37,7 +38,7 @@ const (
 func (l *Log) feederLocked(bucket int) *feeder {
 	i := bucket % len(l.feeders)
 	if l.feeders[i] == nil {
-		l.feeders[i] = &feeder{log: l, watches: map[string]*watch{}, dirty: map[string]struct{}{}, kick: make(chan struct{}, 1)}
+		l.feeders[i] = &feeder{log: l, first: i, watches: map[string]*watch{}, dirty: map[string]struct{}{}, kick: make(chan struct{}, 1)}
 	}
 	return l.feeders[i]
 }
@@ -193,11 +194,7 @@ func (s *session) end(err error) error {
 func (s *session) complete(ctx context.Context) {
 	c, cancel := context.WithTimeout(ctx, silence)
 	defer cancel()
-	for b := range buckets {
-		if s.log.feeders[b%len(s.log.feeders)] == s.feeder {
-			s.log.check(c, b)
-		}
-	}
+	s.log.checkAll(c, s.first, len(s.log.feeders))
 	if ctx.Err() == nil {
 		s.log.setDown(s.feeder, nil)
 	}

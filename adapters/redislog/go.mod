@@ -3,6 +3,7 @@ module github.com/seed-08328bfd/chat/adapters/redislog
 go 1.25.0
 
 require (
+	github.com/google/go-cmp v0.7.0
 	github.com/redis/go-redis/v9 v9.22.0
 	github.com/seed-08328bfd/chat v0.0.0
 )

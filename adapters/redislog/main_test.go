@@ -11,11 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
 )
 
 func TestMain(m *testing.M) {
+	redis.SetLogger(quiet{})
 	code := 1
 	err := setUp()
 	if err == nil {
@@ -31,6 +34,11 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(code)
 }
+
+// quiet drops what the client says of lost connections.
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
 
 // leaked returns the stacks of goroutines of this package and of the core that do
 // not end.

@@ -20,9 +20,6 @@ var (
 	roomsScript   = newScript("rooms")
 )
 
-// firstLease is how long a server lives that has entered a user but not called Beat.
-const firstLease = 30 * time.Second
-
 // servers are those that this Log speaks for.
 type servers struct {
 	mu    sync.Mutex
@@ -70,7 +67,7 @@ func (l *Log) Enter(ctx context.Context, server, room string, m chat.Member) (fi
 	before := l.servers.before(server, b)
 	reply, err := l.do(ctx, enterScript, b, []string{
 		l.key(b, keyLeases, ""), l.key(b, keyWrites, ""), l.key(b, keyPlaces, server), l.key(b, keyUsers, room), l.key(b, keyRooms, ""),
-	}, server, room, m.User, m.Username, m.Connections, ms(firstLease))
+	}, server, room, m.User, m.Username, m.Connections, ms(l.lease))
 	if err != nil {
 		return false, err
 	}

@@ -54,8 +54,10 @@ func setUp() (err error) {
 	if testDir, err = os.MkdirTemp("", "redislog"); err != nil {
 		return err
 	}
-	shared, err = newInstance()
-	return err
+	if shared, err = newInstance(); err != nil {
+		return err
+	}
+	return os.Setenv("REDIS", shared.addr()) // for the example
 }
 
 func tearDown() {
@@ -73,33 +75,44 @@ type instance struct {
 	dir    string
 	port   string
 	args   []string
+	secret string // password, if it asks for one
+	conf   string // of a sentinel
 	pid    int
 	exited chan struct{}
 }
 
 // newInstance starts a server with the given options, as on its command line.
 func newInstance(args ...string) (*instance, error) {
-	i := &instance{dir: filepath.Join(testDir, fmt.Sprint("redis", serial.Add(1))), args: args}
-	if err := os.Mkdir(i.dir, 0o700); err != nil {
-		return nil, err
+	i := &instance{args: args}
+	return i, i.begin()
+}
+
+// begin makes a folder for i and starts it on a free port.
+func (i *instance) begin() (err error) {
+	i.dir = filepath.Join(testDir, fmt.Sprint("redis", serial.Add(1)))
+	if err = os.Mkdir(i.dir, 0o700); err != nil {
+		return err
 	}
-	var err error
 	for range 5 {
 		if i.port, err = freePort(); err != nil {
-			return nil, err
+			return err
 		}
 		if err = i.start(); err == nil {
-			return i, nil // and not if somebody else took the port meanwhile
+			break // and not if somebody else took the port meanwhile
 		}
 	}
-	return nil, err
+	return err
 }
 
 // freshInstance starts a server that ends with the test.
 func freshInstance(t testing.TB, args ...string) *instance {
 	t.Helper()
-	i, err := newInstance(args...)
-	if err != nil {
+	return fresh(t, &instance{args: args})
+}
+
+func fresh(t testing.TB, i *instance) *instance {
+	t.Helper()
+	if err := i.begin(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -132,6 +145,9 @@ func (i *instance) start() error {
 		"--bind", "127.0.0.1", "--port", i.port, "--dir", i.dir, "--save", "", "--appendonly", "no",
 		"--repl-diskless-sync-delay", "0", "--latency-tracking", "no", "--enable-debug-command", "yes",
 	}, i.args...)
+	if i.conf != "" {
+		args = []string{i.conf, "--sentinel", "--bind", "127.0.0.1", "--port", i.port, "--dir", i.dir}
+	}
 	cmd := exec.Command(program, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = attributes()
@@ -194,7 +210,7 @@ func (i *instance) stop(s syscall.Signal) {
 // client returns a client as users are advised to make it, closed with the test.
 func (i *instance) client(t testing.TB) *redis.Client {
 	t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: i.addr(), ContextTimeoutEnabled: true})
+	c := redis.NewClient(&redis.Options{Addr: i.addr(), Password: i.secret, ContextTimeoutEnabled: true})
 	t.Cleanup(func() { c.Close() })
 	return c
 }
@@ -202,7 +218,7 @@ func (i *instance) client(t testing.TB) *redis.Client {
 // exec executes a command that must succeed.
 func (i *instance) exec(t testing.TB, args ...any) any {
 	t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: i.addr(), MaxRetries: -1})
+	c := redis.NewClient(&redis.Options{Addr: i.addr(), Password: i.secret, MaxRetries: -1})
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

@@ -27,6 +27,7 @@ type Log struct {
 	expiry    time.Duration
 	window    time.Duration // in which ids are known
 	unwritten time.Duration // life of a room that was only asked for
+	lease     time.Duration // of a server that has entered a user but not called Beat
 	tag       string        // what this Log's fresh epochs begin with
 	lanes     []*lane       // one, or with a cluster one a bucket
 
@@ -82,6 +83,7 @@ func New(client redis.UniversalClient, opts ...Option) *Log {
 		expiry:    defaultExpiry,
 		window:    idWindow,
 		unwritten: time.Minute,
+		lease:     30 * time.Second,
 		tag:       strings.ToLower(rand.Text()[:12]),
 		sinks:     map[chat.Sink]*outlet{},
 		rooms:     map[string]*watch{},

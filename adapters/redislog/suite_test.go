@@ -11,6 +11,7 @@ import (
 // Every Log of the suite is a process of its own as far as it can tell: with its
 // own client, subscription and memory.
 func TestLog(t *testing.T) {
+	t.Parallel()
 	prefix := newPrefix()
 	chattest.TestLog(t, func(t *testing.T) chat.Log { return redislog.New(shared.client(t), prefix) })
 }

@@ -4,10 +4,9 @@
 --       of the ids, most ids
 -- Returns 0, epoch, offset, time; or 1, epoch, offset, time, event of the first.
 local now = clock()
-local h = load(KEYS[2])
-if not h then
-  redis.call('DEL', KEYS[3], KEYS[4], KEYS[5])
-  h = begin(KEYS[1], ARGV[1])
+local h = load(KEYS[2]) or begin(KEYS[1], ARGV[1])
+if h.offset == 0 then
+  redis.call('DEL', KEYS[3], KEYS[4], KEYS[5]) -- of a room whose head was lost
 end
 local id = ARGV[2]
 if id ~= '' then

@@ -9,7 +9,7 @@ end
 
 -- While Redis was away nobody could keep a promise.
 local last = redis.call('GET', KEYS[4])
-if last and now - last > ttl then
+if last and now - last >= ttl then
   for _, server in ipairs(expired()) do
     redis.call('ZADD', KEYS[1], int(now + ttl), server)
   end

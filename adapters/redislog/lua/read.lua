@@ -4,9 +4,11 @@
 -- Returns epoch, last offset, first offset, entries; the newest first without from.
 local h = load(KEYS[2])
 if not h then
-  redis.call('DEL', KEYS[3])
   h = begin(KEYS[1], ARGV[1])
   save(KEYS[2], h, tonumber(ARGV[5]))
+end
+if h.offset == 0 then
+  return {h.epoch, '0', '1', {}}
 end
 local first = redis.call('XRANGE', KEYS[3], '-', '+', 'COUNT', 1)[1]
 first = first and string.match(first[1], '^%d+') or int(h.offset + 1)

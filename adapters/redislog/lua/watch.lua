@@ -5,7 +5,6 @@
 local a = age(KEYS[1], ARGV[1])
 local h = load(KEYS[2])
 if not h then
-  redis.call('DEL', KEYS[3])
   h = begin(KEYS[1], ARGV[1])
 elseif h.age ~= a then
   -- Something was lost since. A room in use is compared by the servers that use it.

@@ -1,0 +1,245 @@
+package redislog_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/adapters/redislog"
+)
+
+// A recorder is a sink that keeps what it is told.
+type recorder struct {
+	mu       sync.Mutex
+	pushed   []pushed
+	down, up int // calls of Interrupted and Resumed
+}
+
+type pushed struct {
+	Room, Epoch string
+	Event       chat.Event
+}
+
+func (r *recorder) Push(room, epoch string, e chat.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pushed = append(r.pushed, pushed{room, epoch, e})
+}
+
+func (r *recorder) Interrupted(error) { r.mu.Lock(); r.down++; r.mu.Unlock() }
+func (r *recorder) Resumed()          { r.mu.Lock(); r.up++; r.mu.Unlock() }
+
+func (r *recorder) all() []pushed {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]pushed(nil), r.pushed...)
+}
+
+// last returns the greatest offset that was pushed for room.
+func (r *recorder) last(room string) (last uint64) {
+	for _, p := range r.all() {
+		if p.Room == room {
+			last = max(last, p.Event.Offset)
+		}
+	}
+	return last
+}
+
+func (r *recorder) interruptions() (down, up int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.down, r.up
+}
+
+// opened connects a recorder to l that watches rooms.
+func opened(t testing.TB, l *redislog.Log, rooms ...string) *recorder {
+	t.Helper()
+	r := &recorder{}
+	if err := l.Open(within(t), r); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close(r) })
+	for _, room := range rooms {
+		if err := l.Watch(within(t), r, room); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r
+}
+
+// In a calm run every event and signal is pushed once, whole and in order, to every
+// sink that watches the room and to no other.
+func TestFeed(t *testing.T) {
+	t.Parallel()
+	prefix := newPrefix()
+	a, b := redislog.New(shared.client(t), prefix), redislog.New(shared.client(t), prefix)
+	onA, onB := opened(t, a, "one", "{two}"), opened(t, b, "one")
+	var want []pushed
+	for i := range 50 {
+		stored, epoch := put(t, a, "one", text("u", fmt.Sprint(i), "hello\x00 \n*"))
+		put(t, b, "three", text("u", "", "m"))
+		typing := chat.Event{Type: chat.TypeTyping, User: "u\x00", Username: "U"}
+		if err := b.Signal(within(t), "one", typing); err != nil {
+			t.Fatal(err)
+		}
+		typing.Time = typing.Time.UTC()
+		want = append(want, pushed{"one", epoch, stored}, pushed{"one", "", typing})
+	}
+	for _, r := range []*recorder{onA, onB} {
+		eventually(t, "everything is pushed", func() bool { return len(r.all()) >= len(want) })
+		if d := cmp.Diff(want, r.all()); d != "" {
+			t.Errorf("pushed (-want +got):\n%s", d)
+		}
+	}
+}
+
+// The first room, the last and all between are watched while their number is large,
+// and nobody is told more of a room that is not watched any more.
+func TestManyRooms(t *testing.T) {
+	t.Parallel()
+	prefix := newPrefix()
+	a, b := redislog.New(shared.client(t), prefix), redislog.New(shared.client(t), prefix)
+	r := opened(t, a)
+	const rooms = 2000
+	var wg sync.WaitGroup
+	for i := range rooms {
+		wg.Go(func() {
+			if err := a.Watch(within(t), r, fmt.Sprint("room", i)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	for i := range rooms {
+		if i%2 == 0 {
+			a.Unwatch(r, fmt.Sprint("room", i))
+		}
+	}
+	eventually(t, "half of the subscriptions end", func() bool {
+		return len(shared.exec(t, "PUBSUB", "SHARDCHANNELS", redislog.Prefix(prefix)+"*").([]any)) == rooms/2
+	})
+	for i := range rooms {
+		put(t, b, fmt.Sprint("room", i), text("u", "", "m"))
+	}
+	eventually(t, "the other half is pushed", func() bool { return len(r.all()) >= rooms/2 })
+	for _, p := range r.all() {
+		var i int
+		fmt.Sscanf(p.Room, "room%d", &i)
+		if i%2 == 0 {
+			t.Fatalf("pushed %+v", p)
+		}
+	}
+	if err := a.Close(r); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "all subscriptions end", func() bool {
+		return len(shared.exec(t, "PUBSUB", "SHARDCHANNELS", redislog.Prefix(prefix)+"*").([]any)) == 0
+	})
+}
+
+// The subscription is cut again and again. A sink is told of each loss and each
+// return, and what is appended after Resumed is pushed.
+func TestSubscriptionCut(t *testing.T) {
+	t.Parallel()
+	i := freshInstance(t)
+	l := redislog.New(i.client(t))
+	r := opened(t, l, "room", "other")
+	for n := 1; n <= 5; n++ {
+		i.exec(t, "CLIENT", "KILL", "TYPE", "pubsub")
+		eventually(t, "the sink is told", func() bool {
+			down, up := r.interruptions()
+			return down == n && up == n
+		})
+		e, _ := put(t, l, "room", text("u", "", "m"))
+		eventually(t, "an event is pushed", func() bool { return r.last("room") == e.Offset })
+	}
+}
+
+// A connection that is open but silent is found out, and a sink that comes meanwhile
+// is told.
+func TestSubscriptionSilent(t *testing.T) {
+	t.Parallel()
+	i := freshInstance(t)
+	l := redislog.New(i.client(t))
+	p := newProxy(t, i.addr())
+	silent := redislog.New(p.client(t))
+	r := opened(t, silent, "room")
+	p.freeze(true)
+	put(t, l, "room", text("u", "", "m"))
+	eventually(t, "the sink is told of the silence", func() bool { down, _ := r.interruptions(); return down == 1 })
+	if r.last("room") != 0 {
+		t.Error("an event came through a frozen connection")
+	}
+	p.freeze(false)
+	eventually(t, "the sink is told that it is over", func() bool { _, up := r.interruptions(); return up == 1 })
+	e, _ := put(t, l, "room", text("u", "", "m"))
+	eventually(t, "an event is pushed", func() bool { return r.last("room") == e.Offset })
+}
+
+// Thousands of calls return when their contexts end although Redis does not answer,
+// and it can be used again when it does.
+func TestAway(t *testing.T) {
+	t.Parallel()
+	i := freshInstance(t)
+	p := newProxy(t, i.addr())
+	l := redislog.New(p.client(t))
+	r := opened(t, l, "room")
+	p.freeze(true)
+	var wg sync.WaitGroup
+	for n := range 3000 {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
+			var err error
+			switch n % 4 {
+			case 0:
+				_, _, _, err = l.Append(ctx, "room", text("u", fmt.Sprint(n), strings.Repeat("x", 10_000)))
+			case 1:
+				_, err = l.Read(ctx, "room", chat.Range{Limit: 10})
+			case 2:
+				_, err = l.Positions(ctx, []string{"room", "other"})
+			case 3:
+				err = l.Watch(ctx, r, fmt.Sprint("room", n))
+			}
+			if err == nil {
+				t.Error("no error, and nothing answers")
+			}
+		})
+	}
+	wg.Wait() // the test's own time limit says whether that takes too long
+	p.freeze(false)
+	eventually(t, "Redis can be used again", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, _, _, err := l.Append(ctx, "room", text("u", "", "m"))
+		return err == nil
+	})
+}
+
+// Open says that Redis cannot be reached, and works once it can.
+func TestOpenWhileAway(t *testing.T) {
+	t.Parallel()
+	i := freshInstance(t)
+	l := redislog.New(i.client(t))
+	i.stop(syscall.SIGKILL)
+	r := &recorder{}
+	if err := l.Open(within(t), r); err == nil {
+		t.Fatal("no error, and nobody listens")
+	}
+	if err := l.Watch(within(t), r, "room"); err == nil {
+		t.Fatal("a sink that is not open may watch")
+	}
+	if err := i.start(); err != nil {
+		t.Fatal(err)
+	}
+	r = opened(t, l, "room")
+	e, _ := put(t, l, "room", text("u", "", "m"))
+	eventually(t, "it is pushed", func() bool { return r.last("room") == e.Offset })
+}

@@ -1,0 +1,156 @@
+package redislog_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/adapters/redislog"
+)
+
+func enter(t testing.TB, l chat.Log, server, room, user string) {
+	t.Helper()
+	if _, err := l.Enter(within(t), server, room, chat.Member{User: user, Username: strings.ToUpper(user), Connections: 1}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func beat(t testing.TB, l chat.Log, server string, ttl time.Duration) (held bool, gone []chat.Departure) {
+	t.Helper()
+	held, gone, err := l.Beat(within(t), server, ttl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return held, gone
+}
+
+// No server loses its users because Redis was away; one that is dead does, after it
+// has had its time again.
+func TestAwayForLong(t *testing.T) {
+	t.Parallel()
+	const ttl = time.Second
+	i := freshInstance(t, "--appendonly", "yes")
+	a, b := redislog.New(i.client(t)), redislog.New(i.client(t))
+	for n := range 100 { // in all buckets
+		enter(t, a, "a", fmt.Sprint("room", n), "alice")
+		enter(t, b, "b", fmt.Sprint("room", n), "bob")
+	}
+	beat(t, a, "a", ttl)
+	beat(t, b, "b", ttl)
+	for _, away := range []func(){
+		func() { i.signal(syscall.SIGSTOP); time.Sleep(2 * ttl); i.signal(syscall.SIGCONT) },
+		func() { i.stop(syscall.SIGKILL); time.Sleep(2 * ttl); i.start() },
+	} {
+		away()
+		for l, name := range map[chat.Log]string{a: "a", b: "b"} {
+			if held, gone := beat(t, l, name, ttl); !held || len(gone) > 0 {
+				t.Errorf("%s after Redis was away: held %t, gone %v", name, held, gone)
+			}
+		}
+	}
+	var gone []chat.Departure
+	eventually(t, "the users of a dead server to go", func() bool {
+		held, g := beat(t, b, "b", ttl)
+		gone = append(gone, g...)
+		return !held || len(gone) == 100
+	})
+	for _, d := range gone {
+		if d.Member != (chat.Member{User: "alice", Username: "ALICE"}) {
+			t.Errorf("gone: %+v", d)
+		}
+	}
+	if held, _ := beat(t, a, "a", ttl); held {
+		t.Error("a server that was removed is held")
+	}
+}
+
+// The many users of a dead server are each named once by those who remain.
+func TestManyDepartures(t *testing.T) {
+	t.Parallel()
+	const users = 1500
+	prefix := newPrefix()
+	var logs []*redislog.Log
+	for range 3 {
+		logs = append(logs, redislog.New(shared.client(t), prefix))
+	}
+	var wg sync.WaitGroup
+	for n := range users {
+		wg.Go(func() { enter(t, logs[0], "dead", "room", fmt.Sprint("u", n)) })
+	}
+	wg.Wait()
+	if _, total, err := logs[1].Members(within(t), "room", 10); err != nil || total != users {
+		t.Fatalf("%d members, %v", total, err)
+	}
+	for i, name := range []string{"dead", "b", "c"} {
+		beat(t, logs[i], name, time.Millisecond)
+	}
+	var mu sync.Mutex
+	named := map[string]int{}
+	eventually(t, "everybody is gone", func() bool {
+		var wg sync.WaitGroup
+		for n := range 6 {
+			wg.Go(func() {
+				i := 1 + n%2
+				_, gone := beat(t, logs[i], []string{"b", "c"}[i-1], time.Minute)
+				mu.Lock()
+				defer mu.Unlock()
+				for _, d := range gone {
+					named[d.Member.User]++
+				}
+			})
+		}
+		wg.Wait()
+		_, total, err := logs[1].Members(within(t), "room", 0)
+		return err == nil && total == 0
+	})
+	if len(named) != users {
+		t.Errorf("%d of %d users were named", len(named), users)
+	}
+	for user, n := range named {
+		if n != 1 {
+			t.Errorf("%s was named %d times", user, n)
+		}
+	}
+	if keys := shared.exec(t, "KEYS", redislog.Prefix(prefix)+"*places:*").([]any); len(keys) > 0 {
+		t.Errorf("keys remain: %v", keys)
+	}
+}
+
+// A server that was taken for dead, and enters a user before it hears of that, leaves
+// nothing behind under its old name.
+func TestLateEnter(t *testing.T) {
+	t.Parallel()
+	prefix, lease := newPrefix(), redislog.Lease(time.Second)
+	a, b := redislog.New(shared.client(t), prefix, lease), redislog.New(shared.client(t), prefix, lease)
+	enter(t, a, "a", "room", "alice")
+	beat(t, a, "a", time.Millisecond)
+	beat(t, b, "b", time.Minute)
+	eventually(t, "alice to go", func() bool {
+		beat(t, b, "b", time.Minute)
+		_, ok, err := b.Present(within(t), "room", "alice")
+		return err == nil && !ok
+	})
+	enter(t, a, "a", "room", "carol")
+	if held, _ := beat(t, a, "a", time.Minute); held {
+		t.Error("a server that was removed is held")
+	}
+	enter(t, a, "a2", "room", "carol")
+	beat(t, a, "a2", time.Minute)
+	// The old name's lease runs out; carol stays, on the new one.
+	eventually(t, "the old name to be forgotten", func() bool {
+		for _, l := range []*redislog.Log{a, b} {
+			_, gone := beat(t, l, map[*redislog.Log]string{a: "a2", b: "b"}[l], time.Minute)
+			if len(gone) > 0 {
+				t.Errorf("gone: %v", gone)
+			}
+		}
+		return len(shared.exec(t, "KEYS", redislog.Prefix(prefix)+"*places:a").([]any)) == 0
+	})
+	if m, ok, err := b.Present(within(t), "room", "carol"); err != nil || !ok || m.Connections != 1 {
+		t.Errorf("carol: %+v, %t, %v", m, ok, err)
+	}
+}
