@@ -251,10 +251,7 @@ func (l *link) waitForRoomLocked() {
 		l.stalled = true
 		c.waitLocked(l.ctx)
 	}
-	if l.stalled {
-		l.stalled = false
-		l.heard.Store(int64(time.Since(l.began)))
-	}
+	l.stalled = false
 	if c.queue.full() {
 		l.skipping = true
 	}

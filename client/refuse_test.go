@@ -107,12 +107,12 @@ func TestCloseCodes(t *testing.T) {
 
 func TestNotAChatServer(t *testing.T) {
 	for name, script := range map[string]func(p *peer){
-		"no welcome":     func(p *peer) { p.say(message(1, "x")) },
-		"not JSON":       func(p *peer) { p.say(`hello`) },
-		"bad position":   func(p *peer) { p.welcome("somewhere", "") },
-		"no position":    func(p *peer) { p.welcome("", "") },
-		"binary":         func(p *peer) { p.conn.Write(context.Background(), ws.MessageBinary, []byte("x")) },
-		"endless object": func(p *peer) { p.say(`{"type":"welcome` + strings.Repeat("x", 5000) + `"}`) },
+		"no welcome":   func(p *peer) { p.say(message(1, "x")) },
+		"not JSON":     func(p *peer) { p.say(`hello`) },
+		"bad position": func(p *peer) { p.welcome("somewhere", "") },
+		"no position":  func(p *peer) { p.welcome("", "") },
+		"binary":       func(p *peer) { p.conn.Write(context.Background(), ws.MessageBinary, []byte("x")) },
+		"too large":    func(p *peer) { p.welcome("e:0", `,"more":"`+strings.Repeat("x", 4096)+`"`) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(p *peer, n int) {

@@ -147,8 +147,9 @@ func TestCutUnderLoad(t *testing.T) {
 	cutting.Wait()
 	all[0].send("end")
 	readers.Wait()
-	if n := srv.Stats().Messages; n != users*workers*each+1 {
-		t.Errorf("the server kept %d messages, want %d", n, users*workers*each+1)
+	page, err := srv.History(soon(t), "r", "", chat.Range{Limit: 1})
+	if want := uint64(users*workers*each + 1); err != nil || page.Position.Offset != want {
+		t.Errorf("the log is at %v, want %d: %v", page.Position, want, err)
 	}
 	for _, u := range all {
 		if !ids[u.Welcome().User] {

@@ -125,23 +125,23 @@ func TestUncertain(t *testing.T) {
 		}
 	}, func(f *fake) {
 		u := f.join()
-		sent := make(chan error)
+		perhaps, unsent := make(chan error), make(chan error)
 		go func() {
 			_, err := u.Send(context.Background(), "perhaps")
-			sent <- err
+			perhaps <- err
 		}()
 		f.l.down.Store(true)
 		synctest.Wait()
 		go func() {
 			_, err := u.Send(context.Background(), "unsent")
-			sent <- err
+			unsent <- err
 		}()
 		time.Sleep(6 * time.Minute)
 		f.l.down.Store(false)
-		if err := <-sent; err != client.ErrUncertain {
+		if err := <-perhaps; err != client.ErrUncertain {
 			t.Errorf("Send: %v", err)
 		}
-		if err := <-sent; err != nil {
+		if err := <-unsent; err != nil {
 			t.Errorf("Send: %v", err)
 		}
 		u.Close()

@@ -91,11 +91,16 @@ func TestEcho(t *testing.T) {
 // TestNobodyReads has a full buffer and nothing to send: the Conn neither spins nor
 // comes back for nothing, but it sends, and has all events when they are wanted.
 func TestNobodyReads(t *testing.T) {
+	testNobodyReads(t, 3) // as many as there is room for
+	testNobodyReads(t, 5)
+}
+
+func testNobodyReads(t *testing.T, first int) {
 	inBubble(t, func(p *peer, n int) {
 		switch n {
 		case 0:
 			p.welcome("e:0", "")
-			for i := range 5 {
+			for i := range first {
 				p.say(message(i+1, "x"))
 			}
 			p.close(1013, "too slow")
@@ -135,6 +140,31 @@ func TestNobodyReads(t *testing.T) {
 		}
 		if want := []string{"welcome", "1", "2", "3", "welcome", "4", "5"}; !cmp.Equal(got, want) {
 			t.Error(cmp.Diff(want, got))
+		}
+		u.Close()
+	})
+}
+
+// TestPatientServer has a Conn that does not read for longer than a server may be
+// silent: that is no reason to give up the connection.
+func TestPatientServer(t *testing.T) {
+	inBubble(t, func(p *peer, n int) {
+		p.welcome("e:0", "")
+		for i := range 5 {
+			p.say(message(i+1, "x"))
+		}
+		p.hearAll()
+	}, func(f *fake) {
+		u := f.join(client.WithBuffer(2, 0))
+		time.Sleep(5 * time.Minute)
+		for i := range 5 {
+			if e := u.until(chat.TypeMessage); e.Offset != uint64(i+1) {
+				t.Errorf("got %+v", e)
+			}
+		}
+		time.Sleep(5 * time.Minute)
+		if n := len(f.gaps()); n != 0 {
+			t.Errorf("lost %d connections", n)
 		}
 		u.Close()
 	})

@@ -17,7 +17,7 @@ import (
 )
 
 // tokens is a server whose tokens are the time in seconds until which they hold.
-func tokens(t *testing.T, test func(f *fake)) {
+func tokens(t *testing.T, test func(f *fake, srv *chat.Server)) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := chat.New(chat.WithLogger(quiet), chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
 			var until int64
@@ -32,7 +32,7 @@ func tokens(t *testing.T, test func(f *fake)) {
 		}))
 		f := &fake{t: t}
 		f.run(http.StripPrefix("/chat", srv), func(f *fake) {
-			test(f)
+			test(f, srv)
 			srv.Close()
 		})
 	})
@@ -41,7 +41,7 @@ func tokens(t *testing.T, test func(f *fake)) {
 func token(d time.Duration) string { return fmt.Sprint("until-", time.Now().Add(d).Unix()) }
 
 func TestTokenSource(t *testing.T) {
-	tokens(t, func(f *fake) {
+	tokens(t, func(f *fake, srv *chat.Server) {
 		var mu sync.Mutex
 		var asked int
 		var lost []error
@@ -83,7 +83,7 @@ func TestTokenSource(t *testing.T) {
 
 // TestShortTokens has tokens of which the server warns as soon as it gets them.
 func TestShortTokens(t *testing.T) {
-	tokens(t, func(f *fake) {
+	tokens(t, func(f *fake, srv *chat.Server) {
 		var asked, lost atomic.Int64
 		u := f.join(client.WithTokenSource(func(ctx context.Context) (string, error) {
 			asked.Add(1)
@@ -98,7 +98,7 @@ func TestShortTokens(t *testing.T) {
 }
 
 func TestTokenRunsOut(t *testing.T) {
-	tokens(t, func(f *fake) {
+	tokens(t, func(f *fake, srv *chat.Server) {
 		u := f.join(client.WithToken(token(10 * time.Minute)))
 		start := time.Now()
 		var last error
@@ -119,7 +119,7 @@ func TestTokenRunsOut(t *testing.T) {
 }
 
 func TestAuth(t *testing.T) {
-	tokens(t, func(f *fake) {
+	tokens(t, func(f *fake, srv *chat.Server) {
 		u := f.join(client.WithToken(token(10 * time.Minute)))
 		time.Sleep(5 * time.Minute)
 		var refused *client.Error
@@ -130,6 +130,10 @@ func TestAuth(t *testing.T) {
 			t.Errorf("Auth: %v", err)
 		}
 		time.Sleep(50 * time.Minute)
+		if err := srv.Disconnect(context.Background(), "", "u1", chat.CloseRemoved, ""); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait() // it comes back with the new token
 		if _, err := u.Send(context.Background(), "x"); err != nil {
 			t.Errorf("Send: %v", err)
 		}
