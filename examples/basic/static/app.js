@@ -107,9 +107,9 @@ function welcome(w) {
   remember(name, w.room);
   keepSession(name, w.session);
   if (roomInAddress() !== w.room) history.replaceState(null, '', `#${encodeURIComponent(w.room)}`);
-  composer.limit = w.limits.message_bytes;
   $('door').hidden = true;
   $('app').hidden = false;
+  composer.limit = w.limits.message_bytes;
   $('title').textContent = w.room;
   $('me').textContent = w.username;
   if (!returning) list.mayHaveOlder();

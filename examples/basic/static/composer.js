@@ -125,8 +125,9 @@ export class Composer {
   /** Makes the box as high as its text, up to what the style allows. */
   #size() {
     const text = $('text');
-    text.style.height = 'auto';
-    text.style.height = `${text.scrollHeight + text.offsetHeight - text.clientHeight}px`;
+    text.style.height = '';
+    // While it is hidden it has no height to go by.
+    if (text.scrollHeight > 0) text.style.height = `${text.scrollHeight + text.offsetHeight - text.clientHeight}px`;
     $('send').disabled = !text.value.trim();
     const left = this.#limit - (this.#limit && text.value.length * 3 > this.#limit * 0.8 ? bytes(text.value) : 0);
     const near = this.#limit > 0 && left < this.#limit * 0.2;

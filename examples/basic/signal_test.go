@@ -1,0 +1,130 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat/internal/ws"
+)
+
+// TestSignal ends the built program by a signal, with members who take leave and
+// one who does not listen.
+func TestSignal(t *testing.T) {
+	bin := filepath.Join(t.TempDir(), "basic")
+	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, sig := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
+		t.Run(sig.String(), func(t *testing.T) { endBy(t, bin, sig) })
+	}
+	t.Run("twice", func(t *testing.T) { endByTwo(t, bin) })
+}
+
+// start runs the built program and returns the address that it says and the rest
+// of what it says.
+func start(t *testing.T, bin string) (*exec.Cmd, string, *bufio.Scanner) {
+	t.Helper()
+	cmd := exec.Command(bin, "-addr", "127.0.0.1:0")
+	cmd.Stderr = t.Output()
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() })
+	lines := bufio.NewScanner(stdout)
+	if !lines.Scan() {
+		t.Fatal("the program said nothing")
+	}
+	m := opened.FindStringSubmatch(lines.Text())
+	if m == nil {
+		t.Fatalf("it said %q", lines.Text())
+	}
+	return cmd, m[1], lines
+}
+
+func endBy(t *testing.T, bin string, sig os.Signal) {
+	cmd, url, lines := start(t, bin)
+	const members = 20
+	ended := make(chan error, members)
+	for i := range members {
+		var protocols []string
+		if i%2 == 0 {
+			protocols = []string{"chat.v1"}
+		}
+		c := dial(t, fmt.Sprintf("%s/ws/room%d", url, i%3), protocols...)
+		go func() {
+			for {
+				if _, _, err := c.Read(context.Background()); err != nil {
+					ended <- err
+					return
+				}
+			}
+		}()
+	}
+	dial(t, url+"/ws/room1?username=Silent") // never reads, never closes
+	waitRooms(t, url, `{"room0":7,"room1":8,"room2":6}`)
+
+	began := time.Now()
+	if err := cmd.Process.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
+	for range members {
+		if err := <-ended; ws.CloseStatus(err) != 1001 {
+			t.Errorf("a member got %v, want 1001", err)
+		}
+	}
+	for lines.Scan() { // all that it says, before Wait closes the pipe
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the program ended with %v", err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// waitRooms waits until everybody is in: a connection is a member a moment after
+// the client has it.
+func waitRooms(t *testing.T, url, want string) {
+	t.Helper()
+	for {
+		if _, body := do(t, "GET", url+"/rooms", nil); strings.TrimSpace(body) == want {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// endByTwo interrupts the program while a member who does not listen holds it up,
+// until it ends at once.
+func endByTwo(t *testing.T, bin string) {
+	cmd, url, _ := start(t, bin)
+	dial(t, url+"/ws/general?username=Silent")
+	waitRooms(t, url, `{"general":1}`)
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	for {
+		cmd.Process.Signal(os.Interrupt) // may have ended
+		select {
+		case <-done:
+			if s, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !s.Signaled() || s.Signal() != syscall.SIGINT {
+				t.Errorf("the program ended with %v", cmd.ProcessState)
+			}
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
