@@ -93,7 +93,7 @@ func (b *bubble) dial(room string, v1 bool, query string) *peer {
 // raw connects a client that does nothing by itself.
 func (b *bubble) raw(room string) net.Conn {
 	b.t.Helper()
-	c, err := b.l.dial(nil, "", "")
+	c, err := b.l.dial(context.Background(), "", "")
 	if err != nil {
 		b.t.Fatal(err)
 	}

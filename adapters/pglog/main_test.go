@@ -112,11 +112,10 @@ func mustAppend(t testing.TB, l *pglog.Log, room string, e chat.Event) chat.Even
 
 // A recorder is a sink that keeps what it is told.
 type recorder struct {
-	mu      sync.Mutex
-	pushed  []pushed
-	down    int // calls of Interrupted
-	up      int // calls of Resumed
-	blocked chan struct{}
+	mu     sync.Mutex
+	pushed []pushed
+	down   int // calls of Interrupted
+	up     int // calls of Resumed
 }
 
 type pushed struct {

@@ -2,6 +2,7 @@ package redislog_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,7 +71,7 @@ func TestWindow(t *testing.T) {
 		at := time.Now()
 		e, _ := put(t, l, "room", text("u", fmt.Sprint("id", n), "m"))
 		all = append(all, sent{e, at})
-		for _, old := range all {
+		for _, old := range slices.Backward(all) {
 			got, dup := again(old.Event)
 			if !dup && time.Since(old.at) < window {
 				t.Fatalf("the id of %d is forgotten after %v", old.Offset, time.Since(old.at))
