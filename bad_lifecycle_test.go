@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -208,36 +209,51 @@ func (l *life) step(op byte) {
 	l.settle()
 }
 
-// FuzzLifecycle has each byte be something that a user does, in fake time.
+// FuzzLifecycle has each byte be something that a user does.
 func FuzzLifecycle(f *testing.F) {
 	f.Add([]byte{0, 1, 32, 33, 28, 16, 4, 33, 24, 25, 12})
 	f.Add([]byte{0, 1, 2, 3, 40, 41, 104, 170, 29, 16, 16, 5, 44, 45, 36, 36, 21, 20, 8, 12})
-	f.Fuzz(func(t *testing.T, ops []byte) {
-		if len(ops) > 60 {
-			ops = ops[:60]
+	f.Fuzz(live)
+}
+
+// TestLifecycles lives some lives at random.
+func TestLifecycles(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(100) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			ops := make([]byte, 60)
+			rand.NewChaCha8([32]byte{byte(seed)}).Read(ops)
+			live(t, ops)
+		})
+	}
+}
+
+// live does what the bytes say, in fake time, and ends with everybody gone.
+func live(t *testing.T, ops []byte) {
+	if len(ops) > 60 {
+		ops = ops[:60]
+	}
+	store := chat.NewMemoryLog(1000)
+	inBubble(t, func(b *bubble) {
+		l := &life{bubble: b, t: t, store: store}
+		for i, name := range []string{"Ann", "Bob", "Cy", "Plain"} {
+			l.users[i] = &liver{name: name, v1: i < 3, acked: map[string]uint64{}}
 		}
-		store := chat.NewMemoryLog(1000)
-		inBubble(t, func(b *bubble) {
-			l := &life{bubble: b, t: t, store: store}
-			for i, name := range []string{"Ann", "Bob", "Cy", "Plain"} {
-				l.users[i] = &liver{name: name, v1: i < 3, acked: map[string]uint64{}}
+		for _, op := range ops {
+			if l.step(op); t.Failed() {
+				break
 			}
-			for _, op := range ops {
-				if l.step(op); t.Failed() {
-					break
-				}
+		}
+		for _, v := range l.users {
+			if v.conn != nil {
+				v.conn.conn.CloseNow()
 			}
-			for _, v := range l.users {
-				if v.conn != nil {
-					v.conn.conn.CloseNow()
-				}
-			}
-			time.Sleep(time.Minute)
-			l.settle()
-			rooms, err := l.Rooms(context.Background())
-			if s := l.Stats(); len(rooms) != 0 || err != nil || s.Connections != 0 || s.Rooms != 0 || s.Members != 0 {
-				t.Errorf("left over: %v, %v, %+v", rooms, err, s)
-			}
-		}, quiet, chat.WithHistory(100), chat.WithLog(store))
-	})
+		}
+		time.Sleep(time.Minute)
+		l.settle()
+		rooms, err := l.Rooms(context.Background())
+		if s := l.Stats(); len(rooms) != 0 || err != nil || s.Connections != 0 || s.Rooms != 0 || s.Members != 0 {
+			t.Errorf("left over: %v, %v, %+v", rooms, err, s)
+		}
+	}, quiet, chat.WithHistory(100), chat.WithLog(store))
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -64,7 +63,7 @@ func endBy(t *testing.T, bin string, sig os.Signal) {
 		if i%2 == 0 {
 			protocols = []string{"chat.v1"}
 		}
-		c := dial(t, fmt.Sprintf("%s/ws/room%d", url, i%3), protocols...)
+		c := enter(t, fmt.Sprintf("%s/ws/room%d", url, i%3), protocols...)
 		go func() {
 			for {
 				if _, _, err := c.Read(context.Background()); err != nil {
@@ -74,8 +73,7 @@ func endBy(t *testing.T, bin string, sig os.Signal) {
 			}
 		}()
 	}
-	dial(t, url+"/ws/room1?username=Silent") // never reads, never closes
-	waitRooms(t, url, `{"room0":7,"room1":8,"room2":6}`)
+	enter(t, url+"/ws/room1?username=Silent") // neither reads on nor closes
 
 	began := time.Now()
 	if err := cmd.Process.Signal(sig); err != nil {
@@ -96,24 +94,25 @@ func endBy(t *testing.T, bin string, sig os.Signal) {
 	}
 }
 
-// waitRooms waits until everybody is in: a connection is a member a moment after
-// the client has it.
-func waitRooms(t *testing.T, url, want string) {
+// enter dials and sees that the connection is a member, which it is a moment after
+// it was accepted.
+func enter(t *testing.T, url string, protocols ...string) *ws.Conn {
 	t.Helper()
-	for {
-		if _, body := do(t, "GET", url+"/rooms", nil); strings.TrimSpace(body) == want {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
+	c := dial(t, url, protocols...)
+	if len(protocols) == 0 {
+		write(t, c, "hello")
 	}
+	if _, err := read(t, c); err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // endByTwo interrupts the program while a member who does not listen holds it up,
 // until it ends at once.
 func endByTwo(t *testing.T, bin string) {
 	cmd, url, _ := start(t, bin)
-	dial(t, url+"/ws/general?username=Silent")
-	waitRooms(t, url, `{"general":1}`)
+	enter(t, url+"/ws/general?username=Silent")
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
 	for {
