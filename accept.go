@@ -172,6 +172,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, m *member) error
 	if w.Header().Get("Sec-WebSocket-Extensions") != "" {
 		m.enc = encDeflate
 	}
+	m.draining = true // drain, which join starts, writes whatever comes from here on
 	if !s.add(m) {
 		m.kill()
 		return ErrServerClosed

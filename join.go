@@ -12,13 +12,13 @@ type start struct {
 	at    Position // the room's last place when the member became one of it
 }
 
-// join makes m a member. What comes into the room from now on is live for it;
-// what came before is begin's to give, which drain calls before anything else.
+// join makes m, whose draining is set, a member. What comes into the room from now
+// on is live for it; what came before is begin's to give, which drain calls before
+// anything else.
 func (r *room) join(m *member) {
 	r.mu.Lock()
 	m.cursor = r.stream.next()
 	m.live = m.cursor
-	m.draining = true
 	m.start.at = Position{r.epoch, r.last.Offset}
 	announce := m.occupant.news
 	m.occupant.news = false

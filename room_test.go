@@ -48,7 +48,8 @@ func TestHistorySizes(t *testing.T) {
 		for i := range 20 {
 			publish(t, srv, "r", fmt.Sprint(i))
 		}
-		p := dial(t, base, "r", false)
+		p := dial(t, base, "r", true)
+		p.until("welcome") // or what is live could be the last of the history
 		publish(t, srv, "r", "live")
 		var got []string
 		for {

@@ -220,6 +220,7 @@ func benchRoom(b *testing.B, members int) *room {
 		}()
 		m := &member{room: r, start: &start{}}
 		m.attach(s, nil)
+		m.draining = true
 		r.join(m)
 		b.Cleanup(func() { c.Close(); m.kill() })
 	}
