@@ -164,16 +164,19 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, m *member) error
 	if s.pack != nil {
 		opts.CompressionMode = ws.CompressionNoContextTakeover
 	}
+	m.reader.user = m.who.ID
+	// Who sees the answer is a member already, and misses nothing from then on.
+	m.room.enlist(m)
 	t := taker{ResponseWriter: w, m: m}
 	if _, err := ws.Accept(&t, r, &opts); !t.taken {
+		m.room.strike(m)
 		return err
 	}
-	m.reader.user, m.reader.v1 = m.who.ID, m.v1
 	if w.Header().Get("Sec-WebSocket-Extensions") != "" {
 		m.enc = encDeflate
 	}
-	m.draining = true // drain, which join starts, writes whatever comes from here on
 	if !s.add(m) {
+		m.room.strike(m)
 		m.kill()
 		return ErrServerClosed
 	}
@@ -186,19 +189,18 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, m *member) error
 // attach sets m up on conn.
 func (m *member) attach(conn net.Conn, early []byte) {
 	srv := m.room.srv
+	m.mu.Lock()
 	m.wire.conn, m.wire.raw, m.wire.timeout = conn, bare(conn), srv.cfg.writeTimeout
-	m.in = input{
-		conn: conn, raw: m.wire.raw,
-		limit:  srv.cfg.frameLimit(),
-		handle: m.handle,
-		refuse: m.close,
-		closed: m.isClosing,
-		over:   m.isOver,
-		now:    srv.clock,
-	}
-	m.in.fn = m.in.tryRead
-	m.in.heard.Store(int64(srv.clock()))
-	m.in.preload(early)
+	m.mu.Unlock()
+	in := &m.in
+	in.conn, in.raw = conn, m.wire.raw
+	in.limit = srv.cfg.frameLimit()
+	in.handle, in.refuse = m.handle, m.close
+	in.closed, in.over = m.isClosing, m.isOver
+	in.now = srv.clock
+	in.fn = in.tryRead
+	in.heard.Store(int64(srv.clock()))
+	in.preload(early)
 }
 
 // identify finds out who sends a request.

@@ -12,22 +12,40 @@ type start struct {
 	at    Position // the room's last place when the member became one of it
 }
 
-// join makes m, whose draining is set, a member. What comes into the room from now
-// on is live for it; what came before is begin's to give, which drain calls before
-// anything else.
-func (r *room) join(m *member) {
+// enlist makes m a member of the room. What comes into the room from now on is live
+// for it; what came before is begin's to give, which drain calls before anything
+// else. Nothing is written before drain runs: draining says that somebody else does.
+func (r *room) enlist(m *member) {
+	m.in.heard.Store(int64(r.srv.clock()))
+	m.draining = true
 	r.mu.Lock()
 	m.cursor = r.stream.next()
 	m.live = m.cursor
 	m.start.at = Position{r.epoch, r.last.Offset}
+	r.addLocked(m)
+	if m.nth = r.joins; m.occupant.news {
+		m.occupant.nth = m.nth
+	}
+	r.mu.Unlock()
+}
+
+// join has m, which is enlisted and connected, served, and the others told.
+func (r *room) join(m *member) {
+	go m.drain() // ends when m has caught up or the wire is dead
+	r.mu.Lock()
 	announce := m.occupant.news
 	m.occupant.news = false
-	r.addLocked(m)
 	r.mu.Unlock()
-	go m.drain() // ends when m has caught up or the wire is dead
 	if announce {
 		r.announce(context.Background(), "join", Member{m.who.ID, m.who.Name, 1})
 	}
+}
+
+// strike undoes enlist.
+func (r *room) strike(m *member) {
+	r.mu.Lock()
+	r.removeLocked(m)
+	r.mu.Unlock()
 }
 
 // catchUp reads the log if since is beyond what this server has of the room: who
@@ -46,9 +64,7 @@ func (r *room) catchUp(ctx context.Context, since Position) {
 
 // leave undoes join and occupy. clean says that the client meant to go.
 func (r *room) leave(m *member, clean bool) {
-	r.mu.Lock()
-	r.removeLocked(m)
-	r.mu.Unlock()
+	r.strike(m)
 	grace := r.srv.cfg.grace
 	if clean || !m.v1 || r.srv.closing.Load() {
 		grace = 0

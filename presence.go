@@ -14,6 +14,7 @@ type occupant struct {
 
 	// Guarded by room.mu.
 	conns  int
+	nth    uint64      // the member with which the user came
 	news   bool        // the user has come, and the others have not been told
 	grace  *time.Timer // runs while the user may still come back unnoticed
 	typing time.Time   // when the user last was shown to be typing

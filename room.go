@@ -188,7 +188,11 @@ func (r *room) notify(e Event) {
 		r.mu.Unlock()
 		return
 	}
-	r.putLocked(&e, audienceOf(&e))
+	who := audienceOf(&e)
+	if o := r.users[e.User]; o != nil && e.Event == "join" {
+		who.before = o.nth // who came later has found the user there
+	}
+	r.putLocked(&e, who)
 	r.mu.Unlock()
 	r.wake()
 }

@@ -220,7 +220,8 @@ func benchRoom(b *testing.B, members int) *room {
 		}()
 		m := &member{room: r, start: &start{}}
 		m.attach(s, nil)
-		m.draining = true
+		m.occupant = &occupant{}
+		r.enlist(m)
 		r.join(m)
 		b.Cleanup(func() { c.Close(); m.kill() })
 	}

@@ -152,6 +152,9 @@ func (w *wire) killLocked() {
 	}
 	w.signalLocked()
 	conn := w.conn
+	if conn == nil {
+		return // before the handshake's end
+	}
 	if t, ok := conn.(*tls.Conn); ok {
 		conn = t.NetConn() // closing TLS itself may block on writing an alert
 	}

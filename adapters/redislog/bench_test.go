@@ -2,9 +2,14 @@ package redislog_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/adapters/redislog"
 )
 
 // BenchmarkAppend appends texts of 100 bytes, each once it has the answer to the one
@@ -38,3 +43,38 @@ func BenchmarkAppend(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkDelivery measures from the start of an append on one server to its push on
+// another, one at a time.
+func BenchmarkDelivery(b *testing.B) {
+	prefix := newPrefix()
+	from, to := redislog.New(shared.client(b), prefix), redislog.New(shared.client(b), prefix)
+	came := make(chan time.Time, 1)
+	s := timedSink{came}
+	if err := to.Open(b.Context(), s); err != nil {
+		b.Fatal(err)
+	}
+	defer to.Close(s)
+	if err := to.Watch(b.Context(), s, "room"); err != nil {
+		b.Fatal(err)
+	}
+	var took []time.Duration
+	e := text("alice", "", strings.Repeat("x", 100))
+	for b.Loop() {
+		began := time.Now()
+		if _, _, _, err := from.Append(b.Context(), "room", e); err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, (<-came).Sub(began))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-us")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-us")
+}
+
+// timedSink tells when it was pushed to.
+type timedSink struct{ came chan time.Time }
+
+func (s timedSink) Push(string, string, chat.Event) { s.came <- time.Now() }
+func (s timedSink) Interrupted(error)               {}
+func (s timedSink) Resumed()                        {}

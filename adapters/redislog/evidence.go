@@ -41,7 +41,7 @@ func sumOf(e *chat.Event) uint64 {
 	}{e.User, e.ID, e.Message, e.Time.UnixMilli()})
 }
 
-// saw notes that e is in the log.
+// saw notes that e has just come into the log.
 func (l *Log) saw(bucket int, room, epoch string, e *chat.Event) {
 	m := mark{room, epoch, e.Offset, sumOf(e)}
 	ev := &l.evidence[bucket]

@@ -14,6 +14,9 @@ func (l *Log) KeysOf(room string) (head, log, ids, older string) {
 	return l.key(b, keyHead, room), l.key(b, keyLog, room), l.key(b, keyIDs, room), l.key(b, keyOlder, room)
 }
 
+// WritesKey returns the key of the servers' writes to the bucket of a room.
+func (l *Log) WritesKey(room string) string { return l.key(bucketOf(room), keyWrites, "") }
+
 // Prefix returns the prefix that an option sets.
 func Prefix(o Option) string {
 	l := &Log{}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
@@ -162,6 +163,41 @@ func TestSubscriptionCut(t *testing.T) {
 	}
 }
 
+// Close waits for a push that is under way, and none comes after it.
+func TestCloseWaits(t *testing.T) {
+	t.Parallel()
+	l := newLog(t)
+	r := &slowSink{pushing: make(chan struct{}), resume: make(chan struct{})}
+	if err := l.Open(within(t), r); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Watch(within(t), r, "room"); err != nil {
+		t.Fatal(err)
+	}
+	put(t, l, "room", text("u", "", "m"))
+	<-r.pushing
+	closed := make(chan struct{})
+	go func() { l.Close(r); close(closed) }()
+	select {
+	case <-closed:
+		t.Error("Close has returned during a push")
+	case <-time.After(100 * time.Millisecond):
+	}
+	close(r.resume)
+	<-closed
+}
+
+// slowSink holds up a push.
+type slowSink struct {
+	recorder
+	pushing, resume chan struct{}
+}
+
+func (s *slowSink) Push(room, epoch string, e chat.Event) {
+	close(s.pushing)
+	<-s.resume
+}
+
 // A connection that is open but silent is found out, and a sink that comes meanwhile
 // is told.
 func TestSubscriptionSilent(t *testing.T) {
@@ -189,9 +225,12 @@ func TestAway(t *testing.T) {
 	t.Parallel()
 	i := freshInstance(t)
 	p := newProxy(t, i.addr())
-	l := redislog.New(p.client(t))
+	c := redis.NewClient(&redis.Options{Addr: p.addr, ReadTimeout: patience}) // which is of no help
+	defer c.Close()
+	l := redislog.New(c)
 	r := opened(t, l, "room")
 	p.freeze(true)
+	began := time.Now()
 	var wg sync.WaitGroup
 	for n := range 3000 {
 		wg.Go(func() {
@@ -213,7 +252,10 @@ func TestAway(t *testing.T) {
 			}
 		})
 	}
-	wg.Wait() // the test's own time limit says whether that takes too long
+	wg.Wait()
+	if d := time.Since(began); d > patience/2 {
+		t.Errorf("the calls took %v", d)
+	}
 	p.freeze(false)
 	eventually(t, "Redis can be used again", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

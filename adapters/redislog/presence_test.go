@@ -156,3 +156,19 @@ func TestLateEnter(t *testing.T) {
 		t.Errorf("carol: %+v, %t, %v", m, ok, err)
 	}
 }
+
+// Redis has lost some of what was written of a server, and more has been written since.
+func TestPresenceOvertaken(t *testing.T) {
+	t.Parallel()
+	l := newLog(t)
+	enter(t, l, "a", "room", "alice")
+	enter(t, l, "a", "room", "bob")
+	beat(t, l, "a", time.Minute)
+	shared.exec(t, "HSET", l.WritesKey("room"), "a", 1)
+	for n := range 5 {
+		enter(t, l, "a", "room", fmt.Sprint("u", n))
+	}
+	if held, _ := beat(t, l, "a", time.Minute); held {
+		t.Error("the server is held")
+	}
+}

@@ -81,9 +81,6 @@ func (l *Log) Read(ctx context.Context, room string, rg chat.Range) (chat.Page, 
 	default:
 		p.More = p.Events[0].Offset > p.First
 	}
-	if n := len(p.Events); n > 0 && p.Events[n-1].Offset == p.Position.Offset {
-		l.saw(b, room, p.Position.Epoch, &p.Events[n-1])
-	}
 	return p, nil
 }
 

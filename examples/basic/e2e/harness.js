@@ -103,7 +103,7 @@ async function launch() {
 export async function person(options = {}) {
   browser ??= await launch();
   const context = await browser.newContext({viewport: {width: 1100, height: 760}, locale: 'en-GB', ...options});
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(60_000);
   leftovers.push(() => context.close());
   return context;
 }
@@ -149,7 +149,7 @@ export const texts = (page, box = '#log') => page.$$eval(`${box} .body`, (all) =
 export const shows = (page, text) => page.locator('#log .body', {hasText: text}).first().waitFor();
 
 /** Waits until check returns something true, and returns it. */
-export async function until(what, check, ms = 20_000) {
+export async function until(what, check, ms = 60_000) {
   const end = Date.now() + ms;
   for (;;) {
     const got = await check();

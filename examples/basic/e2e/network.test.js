@@ -153,3 +153,30 @@ test('a server that is not there yet', async () => {
   await serve([], server.port);
   await connected(page);
 });
+
+test('removed: said so, and back only when asked for', async () => {
+  const {url} = await serve();
+  for (const [code, said, again] of [[1008, 'You were removed from this room', true], [4003, 'You may no longer enter this room', false]]) {
+    const context = await person();
+    let socket;
+    await context.routeWebSocket('**/ws/**', (ws) => {
+      ws.connectToServer();
+      socket = ws;
+    });
+    const alice = await join(context, url, 'Alice');
+    await say(alice, 'hello');
+    await shows(alice, 'hello');
+    await socket.close({code, reason: 'rude'});
+    await alice.waitForSelector('#app[data-state="closed"]');
+    assert.equal(await alice.textContent('#state'), said);
+    assert.equal(await alice.isVisible('#again'), again);
+    await say(alice, 'let me in');
+    await alice.locator('#notice-text', {hasText: 'Come back to the room'}).waitFor();
+    if (!again) continue;
+    await alice.click('#again');
+    await connected(alice);
+    await alice.click('.failed button:has-text("Retry")');
+    await shows(alice, 'let me in');
+    assert.deepEqual(await texts(alice), ['hello', 'let me in']);
+  }
+});

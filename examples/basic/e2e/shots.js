@@ -48,5 +48,4 @@ test('pictures', async () => {
   await tom.fill('#text', 'Lemon or chocolate?');
   await mina.screenshot({path: file('chat-light.png')});
   await tom.screenshot({path: file('chat-dark.png')});
-  await ada.screenshot({path: file('chat-small.png')});
 });

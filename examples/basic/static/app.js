@@ -190,10 +190,13 @@ async function loadRooms() {
 function showState({state, wait = 0, error}) {
   clearInterval(countdown);
   const mine = chat.user !== ''; // was in this room before
-  if (!mine && state === 'closed') return showDoor(advice(error));
+  if (!mine && state === 'closed') {
+    $('room').value = chat.room;
+    return showDoor(advice(error));
+  }
   if (!inside) return showKnocking(state, error);
   $('app').dataset.state = state;
-  $('again').hidden = state === 'open' || state === 'connecting';
+  $('again').hidden = state === 'open' || state === 'connecting' || error?.code === 'close_4003';
   $('again').textContent = state === 'closed' ? 'Come back' : 'Try now';
   const say = (text) => ($('state').textContent = text);
   if (state === 'open') return say('Connected');
@@ -234,7 +237,10 @@ $('skip').addEventListener('click', (e) => {
   e.preventDefault(); // the part of the address is the room's
   composer.focus();
 });
-$('again').addEventListener('click', () => chat.reconnect());
+$('again').addEventListener('click', () => {
+  chat.reconnect();
+  composer.focus(); // the button is about to go
+});
 $('down').addEventListener('click', () => {
   list.toEnd();
   composer.focus();

@@ -52,7 +52,11 @@ export function message({m, own, date}, cont) {
   const body = el('span', 'body', linked(m.message));
   body.dir = 'auto';
   const meta = el('span', 'meta', timeOf(date));
-  if (own) meta.append(el('span', 'tick', '✓'), el('span', 'quiet', ' sent'));
+  if (own) {
+    const tick = el('span', 'tick', '✓');
+    tick.ariaHidden = 'true';
+    meta.append(tick, el('span', 'quiet', ' sent'));
+  }
   text.append(body, meta);
   bubble.append(text);
   if (isLong(m.message)) bubble.append(fold(text));

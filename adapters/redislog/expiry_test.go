@@ -1,0 +1,76 @@
+package redislog_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/adapters/redislog"
+)
+
+// Redis forgets a room that is out of use, and one that was only asked for sooner.
+func TestExpiry(t *testing.T) {
+	t.Parallel()
+	const life = 3 * time.Second
+	prefix := newPrefix()
+	l := redislog.New(shared.client(t), prefix, redislog.Expiry(life, time.Second))
+	put(t, l, "left", text("u", "1", "m"))
+	left, asked := position(t, l, "left"), position(t, l, "asked")
+	if p := read(t, l, "asked", chat.Range{Limit: 1}).Position; p != asked {
+		t.Errorf("asked for twice: %v, then %v", asked, p)
+	}
+	head, log, _, _ := l.KeysOf("left")
+	for _, key := range []string{head, log} {
+		if ms := lifeOf(t, key); ms <= 0 || ms > life*5/4 {
+			t.Errorf("%s lives for %v", key, ms)
+		}
+	}
+	eventually(t, "all keys of rooms expire", func() bool {
+		return len(shared.exec(t, "KEYS", redislog.Prefix(prefix)+"*head:*").([]any)) == 0 &&
+			len(shared.exec(t, "KEYS", redislog.Prefix(prefix)+"*log:*").([]any)) == 0
+	})
+	for name, was := range map[string]chat.Position{"left": left, "asked": asked} {
+		if p := position(t, l, name); p.Epoch == was.Epoch || p.Offset != 0 {
+			t.Errorf("%s was at %v and is at %v", name, was, p)
+		}
+	}
+}
+
+func lifeOf(t testing.TB, key string) time.Duration {
+	t.Helper()
+	return time.Duration(shared.exec(t, "PTTL", key).(int64)) * time.Millisecond
+}
+
+// A room that is watched lives on, also if Redis has lost it meanwhile.
+func TestWatchedLivesOn(t *testing.T) {
+	t.Parallel()
+	const life = time.Hour
+	l := newLog(t, redislog.Expiry(life, time.Second))
+	opened(t, l, "room", "lost")
+	put(t, l, "room", text("u", "1", "m"))
+	was := position(t, l, "room")
+	head, log, _, _ := l.KeysOf("room")
+	for _, key := range []string{head, log} {
+		shared.exec(t, "EXPIRE", key, 600)
+	}
+	lost, _, _, _ := l.KeysOf("lost")
+	shared.exec(t, "DEL", lost)
+	anew := position(t, l, "lost")
+	if ms := lifeOf(t, lost); ms < life/2 {
+		t.Errorf("a watched room that was lost lives for %v", ms)
+	}
+	beat(t, l, "server", time.Minute)
+	if ms := lifeOf(t, head); ms > 600*time.Second {
+		t.Errorf("Redis is told again at once: %v", ms)
+	}
+	l.Age(life / 2)
+	beat(t, l, "server", time.Minute)
+	for _, key := range []string{head, log, lost} {
+		if ms := lifeOf(t, key); ms < life || ms > life*5/4 {
+			t.Errorf("%s lives for %v", key, ms)
+		}
+	}
+	if p, q := position(t, l, "room"), position(t, l, "lost"); p != was || q != anew {
+		t.Errorf("from %v and %v to %v and %v", was, anew, p, q)
+	}
+}
