@@ -21,8 +21,7 @@ import (
 )
 
 // The tests of load_*_test.go put a server under load and print what they
-// measure; docs/load.md has the figures. Server and clients are one process, so
-// processor times are of both.
+// measure. Server and clients are one process, so processor times are of both.
 
 func init() { churn = 20_000 }
 
