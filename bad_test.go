@@ -70,9 +70,16 @@ func rawWrite(c *wsconf.Conn, b []byte, piece int) {
 
 // heard returns a line for each thing that the server sends until the connection
 // ends, but for notices and pings.
-func heard(c *wsconf.Conn) (lines []string) {
+func heard(c *wsconf.Conn) []string { return heardThen(c, -1, nil) }
+
+// heardThen is heard, and sends b when so many lines have been heard.
+func heardThen(c *wsconf.Conn, after int, b []byte) (lines []string) {
 	closed := false
 	for {
+		if len(lines) == after {
+			after = -1
+			rawWrite(c, b, 0)
+		}
 		f, err := c.ReadFrame()
 		switch {
 		case err == io.EOF && closed:

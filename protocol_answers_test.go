@@ -109,18 +109,22 @@ func TestProtocolAnswers(t *testing.T) {
 			}
 		}},
 		{"on joining there are only one's own private messages", func(t *testing.T) {
-			srv, base := serve(t, byHeader)
-			for _, to := range []string{"u1", "u2", ""} {
-				if _, err := srv.Publish(t.Context(), "r", chat.Event{User: "u3", To: to, Message: "to " + to}); err != nil {
-					t.Fatal(err)
+			fresh := func() (*chat.Server, string) {
+				srv, base := serve(t, byHeader)
+				for _, to := range []string{"u1", "u2", ""} {
+					if _, err := srv.Publish(t.Context(), "r", chat.Event{User: "u3", To: to, Message: "to " + to}); err != nil {
+						t.Fatal(err)
+					}
 				}
+				return srv, base
 			}
 			for user, want := range map[string]string{"u1": "1 3 ", "u2": "2 3 ", "u3": "1 2 3 ", "u4": "3 "} {
+				srv, base := fresh()
 				p := dial(t, base, "r", true, "as", user)
 				p.until("welcome")
 				got := ""
-				p.send(`{"type":"ping"}`)
-				for o := p.next(); o.Type != "pong"; o = p.next() {
+				publish(t, srv, "r", "end of "+user)
+				for o := p.next(); o.Message != "end of "+user; o = p.next() {
 					if o.Offset > 0 {
 						got += fmt.Sprint(o.Offset, " ")
 					}

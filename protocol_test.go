@@ -64,14 +64,14 @@ func (p *peer) here() *peer {
 	return p
 }
 
-// rest returns the types of what has come for a chat.v1 member, up to the answer
-// to a ping. What others do before it calls rest has come before that.
-func (p *peer) rest() (types []string) {
+// upTo returns the types of what comes before a message with the text. Answers do
+// not wait for what the room has for the member, so they are no sign that all of
+// it has come; a later message of the room is.
+func (p *peer) upTo(text string) (types []string) {
 	p.t.Helper()
-	p.send(`{"type":"ping","id":"rest"}`)
 	for {
 		o := p.next()
-		if o.Type == "pong" && o.ID == "rest" {
+		if o.Type == "message" && o.Message == text {
 			return types
 		}
 		types = append(types, o.Type)
