@@ -143,19 +143,27 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, m
 	room.mu.Unlock()
 	room.catchUp(ctx, h.since)
 	m.start = &start{since: h.since}
-	if err := s.accept(w, r, m); err != nil {
-		// The library, or net/http, has answered or the connection is lost.
+	m.reader.user = m.who.ID
+	// Who sees the answer is a member already: it misses nothing, and nobody who
+	// removes it misses it.
+	room.enlist(m)
+	if !s.add(m) {
+		room.strike(m)
 		room.vacate(m.occupant, 0)
-		s.limits.close(m.account)
-		s.limits.disconnect(m.address)
 		s.release(room)
-		return nil
+		return ErrServerClosed
+	}
+	if !s.accept(w, r, m) {
+		// The library, or net/http, has answered or the connection is lost.
+		room.strike(m)
+		room.vacate(m.occupant, 0)
+		s.gone(m)
 	}
 	return nil
 }
 
 // accept hands the connection over to m and its goroutines.
-func (s *Server) accept(w http.ResponseWriter, r *http.Request, m *member) error {
+func (s *Server) accept(w http.ResponseWriter, r *http.Request, m *member) bool {
 	opts := ws.AcceptOptions{InsecureSkipVerify: true} // checkOrigin was stricter
 	if m.v1 {
 		opts.Subprotocols = []string{subprotocol}
@@ -164,33 +172,27 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, m *member) error
 	if s.pack != nil {
 		opts.CompressionMode = ws.CompressionNoContextTakeover
 	}
-	m.reader.user = m.who.ID
-	// Who sees the answer is a member already, and misses nothing from then on.
-	m.room.enlist(m)
 	t := taker{ResponseWriter: w, m: m}
-	if _, err := ws.Accept(&t, r, &opts); !t.taken {
-		m.room.strike(m)
-		return err
+	if ws.Accept(&t, r, &opts); !t.taken {
+		return false
 	}
 	if w.Header().Get("Sec-WebSocket-Extensions") != "" {
 		m.enc = encDeflate
 	}
-	if !s.add(m) {
-		m.room.strike(m)
-		m.kill()
-		return ErrServerClosed
-	}
 	m.room.join(m)
 	m.expireAt(m.who.Expires)
 	go m.serve() // ends with the connection; Shutdown and Close wait for it
-	return nil
+	return true
 }
 
-// attach sets m up on conn.
+// attach sets m up on conn. The server may have been told to close m before.
 func (m *member) attach(conn net.Conn, early []byte) {
 	srv := m.room.srv
 	m.mu.Lock()
 	m.wire.conn, m.wire.raw, m.wire.timeout = conn, bare(conn), srv.cfg.writeTimeout
+	if m.dead {
+		conn.Close()
+	}
 	m.mu.Unlock()
 	in := &m.in
 	in.conn, in.raw = conn, m.wire.raw

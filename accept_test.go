@@ -1,0 +1,62 @@
+package chat_test
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// hooked calls then when the answer to a handshake is on its way.
+type hooked struct {
+	http.ResponseWriter
+	then func()
+}
+
+func (h hooked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	h.then()
+	return conn, rw, err
+}
+
+// TestCloseDuringHandshake closes a connection between the answer to its
+// handshake, which makes its client think that it is in, and the rest.
+func TestCloseDuringHandshake(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		do   func(*chat.Server)
+		want int
+	}{
+		{"disconnect", func(s *chat.Server) { s.Disconnect(context.Background(), "r", "u", chat.CloseForbidden, "") }, 4003},
+		{"shutdown", func(s *chat.Server) { go s.Shutdown(context.Background()); waitRefused(s) }, 1001},
+		{"close", func(s *chat.Server) { go s.Close(); waitRefused(s) }, -1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			srv := chat.New(chat.WithAuthenticator(func(*http.Request) (chat.User, error) { return chat.User{ID: "u"}, nil }))
+			hs := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				srv.ServeHTTP(hooked{w, func() { tt.do(srv) }}, r)
+			}))
+			defer hs.Close()
+			defer srv.Close()
+			if code := dial(t, hs.URL, "r", true).closed(); code != tt.want {
+				t.Errorf("closed with %d, want %d", code, tt.want)
+			}
+			eventually(t, "the end of the connection", func() bool { return srv.Stats().Connections == 0 })
+		})
+	}
+}
+
+// waitRefused returns when s takes no more connections.
+func waitRefused(s *chat.Server) {
+	for {
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/rooms", nil))
+		if w.Code == http.StatusServiceUnavailable {
+			return
+		}
+	}
+}
