@@ -154,8 +154,10 @@ func FuzzEventJSON(f *testing.F) {
 		if err := json.Unmarshal(b, &got); err != nil || !utf8.Valid(b) {
 			t.Fatalf("%s: %v", b, err)
 		}
-		if !utf8.ValidString(user + name + text + id) {
-			return
+		for _, s := range []string{user, name, text, id} {
+			if !utf8.ValidString(s) {
+				return
+			}
 		}
 		if diff := cmp.Diff(e, got); diff != "" {
 			t.Fatalf("(-want +got):\n%s", diff)
