@@ -20,6 +20,7 @@ const (
 	smallRoom  = 8   // up to so many members the publisher runs the round itself
 	shareRound = 512 // from so many members on a round is shared by the processors
 	roundBatch = 128 // so many members at a time
+	roundShare = 3   // rounds take one part in so many of a room's time, if pauses can do it
 )
 
 // wake says that the stream has grown. It carries nothing: rounds read the
@@ -40,9 +41,9 @@ func (r *room) wake() {
 			small := len(r.members) <= smallRoom
 			r.mu.Unlock()
 			if small {
-				r.rounds(0)
+				r.rounds(nil)
 			} else {
-				go r.rounds(r.srv.cfg.flush) // ends when the stream grows no more
+				go r.rounds(&r.srv.cfg) // ends when the stream grows no more
 			}
 			return
 		case running:
@@ -55,18 +56,22 @@ func (r *room) wake() {
 	}
 }
 
-// rounds runs rounds until the stream has not grown during one, with at least
-// pause from the start of one to the next.
-func (r *room) rounds(pause time.Duration) {
+// rounds runs rounds until the stream has not grown during one, with a pause
+// between them unless cfg is nil. Rounds that take long have a longer pause, so
+// that the next one has more to write at once: nearly all their time goes into
+// writing, and a write costs about the same for one frame as for ten.
+func (r *room) rounds(cfg *config) {
 	for {
-		if pause > 0 {
+		if cfg != nil {
+			pause := min(max(cfg.flush, roundShare*r.roundTook), max(cfg.flush, cfg.flushMost))
 			if early := pause - time.Since(r.lastRound); early > 0 {
 				time.Sleep(early)
 			}
-			r.lastRound = time.Now()
 		}
+		r.lastRound = time.Now()
 		r.state.Store(running)
 		r.round()
+		r.roundTook = time.Since(r.lastRound)
 		if r.state.CompareAndSwap(running, idle) {
 			return
 		}

@@ -46,7 +46,8 @@ type room struct {
 	state atomic.Int32  // of delivery: idle, running or again
 
 	// Owned by the goroutine that runs rounds.
-	lastRound time.Time
+	lastRound time.Time     // when it began
+	roundTook time.Duration // as long as that
 	delivered uint64
 }
 

@@ -58,10 +58,23 @@ func main() {
 		log.Fatal("bench: ", err)
 	}
 	results := measure(cases, *runs, o)
-	command := strings.Join(append([]string{"go run ./cmd/bench"}, os.Args[1:]...), " ")
+	command := strings.Join(append([]string{"go run ./cmd/bench"}, withoutOut(os.Args[1:])...), " ")
 	if err := write(*out, cases, results, command, o.Binary); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// withoutOut returns args without the folder that results are written to.
+func withoutOut(args []string) (rest []string) {
+	for i := 0; i < len(args); i++ {
+		switch name, _, hasValue := strings.Cut(strings.TrimLeft(args[i], "-"), "="); {
+		case name != "out":
+			rest = append(rest, args[i])
+		case !hasValue:
+			i++
+		}
+	}
+	return rest
 }
 
 // choose returns the cases to run with the peers to run them on.

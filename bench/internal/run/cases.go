@@ -49,9 +49,12 @@ func Cases() []Case {
 	libs := peers(serve.Kinds...)
 	all := append(peers("floor"), libs...)
 	flush := []Peer{
+		{"chat", "chat", nil},
 		{"chat, no pause", "chat", []string{"-flush=-1ns"}},
 		{"chat, 1 ms", "chat", []string{"-flush=1ms"}},
 		{"chat, 2 ms", "chat", []string{"-flush=2ms"}},
+		{"chat, 3 ms", "chat", []string{"-flush=3ms"}},
+		{"chat, 4 ms", "chat", []string{"-flush=4ms"}},
 		{"chat, 5 ms", "chat", []string{"-flush=5ms"}},
 	}
 	deflate := []Peer{
