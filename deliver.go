@@ -67,11 +67,13 @@ func (r *room) rounds(cfg *config) {
 			if early := pause - time.Since(r.lastRound); early > 0 {
 				time.Sleep(early)
 			}
+			r.lastRound = time.Now()
 		}
-		r.lastRound = time.Now()
 		r.state.Store(running)
 		r.round()
-		r.roundTook = time.Since(r.lastRound)
+		if cfg != nil {
+			r.roundTook = time.Since(r.lastRound)
+		}
 		if r.state.CompareAndSwap(running, idle) {
 			return
 		}
@@ -93,7 +95,7 @@ func (r *room) round() {
 	if len(members) < shareRound || workers == 1 {
 		behind = visit(members, &v)
 	} else {
-		behind = visitShared(members, &v)
+		behind = r.visitShared(members, &v)
 	}
 	if !behind {
 		r.mu.Lock()
@@ -122,28 +124,51 @@ func visit(members []*member, v *view) (behind bool) {
 	return behind
 }
 
+// sharing is a round that all processors take part in. A room has one and uses it
+// again, so that a round allocates nothing.
+type sharing struct {
+	members []*member
+	view    view
+	taken   atomic.Int64
+	behind  atomic.Bool
+	wg      sync.WaitGroup
+	help    func()
+}
+
 // visitShared does the same on all processors.
-func visitShared(members []*member, v *view) bool {
-	var taken atomic.Int64
-	var behind atomic.Bool
-	work := func() {
-		for {
-			from := int(taken.Add(roundBatch)) - roundBatch
-			if from >= len(members) {
-				return
-			}
-			if visit(members[from:min(from+roundBatch, len(members))], v) {
-				behind.Store(true)
-			}
+func (r *room) visitShared(members []*member, v *view) bool {
+	s := r.sharing
+	if s == nil {
+		s = new(sharing)
+		s.help = func() {
+			defer s.wg.Done()
+			s.work()
+		}
+		r.sharing = s
+	}
+	s.members, s.view = members, *v
+	s.taken.Store(0)
+	s.behind.Store(false)
+	s.wg.Add(workers - 1)
+	for range workers - 1 {
+		go s.help() // ends with the round, which waits for it
+	}
+	s.work()
+	s.wg.Wait()
+	s.members, s.view = nil, view{}
+	return s.behind.Load()
+}
+
+func (s *sharing) work() {
+	for {
+		from := int(s.taken.Add(roundBatch)) - roundBatch
+		if from >= len(s.members) {
+			return
+		}
+		if visit(s.members[from:min(from+roundBatch, len(s.members))], &s.view) {
+			s.behind.Store(true)
 		}
 	}
-	var wg sync.WaitGroup
-	for range workers - 1 {
-		wg.Go(work)
-	}
-	work()
-	wg.Wait()
-	return behind.Load()
 }
 
 // addLocked makes m a member for later rounds. Appending is safe while a round

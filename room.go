@@ -49,6 +49,7 @@ type room struct {
 	lastRound time.Time     // when it began
 	roundTook time.Duration // as long as that
 	delivered uint64
+	sharing   *sharing
 }
 
 // stashSize bounds the entries that wait for an earlier one.
@@ -242,8 +243,12 @@ func sameEvent(a, b *Event) bool {
 	return a.User == b.User && a.ID == b.ID && a.Message == b.Message && a.Time.Equal(b.Time)
 }
 
-// logContext bounds one use of the log.
+// logContext bounds one use of the log, unless it is the memory log of this server
+// alone, which never blocks.
 func (s *Server) logContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.local {
+		return ctx, func() {}
+	}
 	return context.WithTimeout(ctx, s.cfg.logTimeout)
 }
 

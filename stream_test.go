@@ -277,3 +277,25 @@ func BenchmarkParseObject(b *testing.B) {
 		}
 	}
 }
+
+// One text frame from the bytes that were read to the handler.
+func BenchmarkRead(b *testing.B) {
+	frame := append(appendFrameHeader(nil, finBit|opText, 80), make([]byte, 84)...) // with a mask of zeros
+	frame[1] |= maskBit
+	var got int
+	in := input{
+		limit: 1 << 20, buf: frame, handle: func(text []byte) { got += len(text) },
+		closed: func() bool { return false }, now: func() time.Duration { return 0 },
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		in.start, in.end = 0, len(frame)
+		h, _ := parseFrameHeader(in.unread())
+		if done, err := in.frame(h); !done || err != nil {
+			b.Fatal(done, err)
+		}
+	}
+	if got != 80*b.N {
+		b.Fatalf("%d bytes of %d messages", got, b.N)
+	}
+}
