@@ -184,7 +184,7 @@ func (m *member) replayPage() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if lost || err != nil || page.Position.Epoch != at.Epoch || len(page.Events) == 0 || page.Events[0].Offset != m.replay {
-		m.closeLocked(1013, "history unavailable: come back and resume", m.drain)
+		m.closeLocked(1013, "history unavailable: come back and resume", m)
 		return
 	}
 	var object []byte

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/seed-08328bfd/chat/internal/ws"
@@ -116,7 +117,7 @@ func (m *member) tooSlowLocked() {
 	}
 	m.room.srv.stats.slow.Add(1)
 	m.room.srv.cfg.logger.Info("chat: member too slow", "room", m.room.name, "user", m.who.ID)
-	m.closeLocked(1013, "too slow: come back and resume", m.drain)
+	m.closeLocked(1013, "too slow: come back and resume", m)
 	m.killer.Reset(m.timeout) // frames on their way may take as long as that
 }
 
@@ -193,9 +194,22 @@ func (m *member) skipLocked(v *view) {
 }
 
 // close tells the client that the connection ends, and why.
-func (m *member) close(code int, reason string) { m.wire.close(code, reason, m.drain) }
+func (m *member) close(code int, reason string) { m.wire.close(code, reason, m) }
+
+// scratch has buffers for what is written to one member and not kept.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+// scrap gives a buffer back, unless it has grown large.
+func scrap(b *[]byte) {
+	if cap(*b) <= 4<<10 {
+		scratch.Put(b)
+	}
+}
 
 // send gives one object to this member alone.
 func (m *member) send(object []byte) {
-	m.reply(appendText(make([]byte, 0, len(object)+maxFrameHeader), object), m.drain)
+	b := scratch.Get().(*[]byte)
+	*b = appendText((*b)[:0], object)
+	m.reply(*b, m)
+	scrap(b)
 }

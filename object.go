@@ -17,8 +17,8 @@ type object struct {
 // value is the JSON text of a value; nil if the key was not given.
 type value []byte
 
-func (o *object) field(key string) *value {
-	switch key {
+func (o *object) field(key []byte) *value {
+	switch string(key) {
 	case "type":
 		return &o.typ
 	case "message":
@@ -74,18 +74,18 @@ func parseObject(text []byte) (o object, e *wireError) {
 		v := s.value()
 		if f := o.field(key); f != nil {
 			if *f != nil {
-				return o, bad("the key " + strconv.Quote(key) + " stands twice")
+				return o, bad("the key " + strconv.Quote(string(key)) + " stands twice")
 			}
 			*f = v
 			continue
 		}
-		if _, twice := unknown[key]; twice {
+		if _, twice := unknown[string(key)]; twice {
 			return o, bad("a key stands twice")
 		}
 		if unknown == nil {
 			unknown = map[string]struct{}{}
 		}
-		unknown[key] = struct{}{}
+		unknown[string(key)] = struct{}{}
 	}
 }
 
@@ -153,15 +153,21 @@ func (s *scanner) string() {
 
 // text returns a value that must be a string; what names it in errors.
 func (v value) text(what string) (string, *wireError) {
+	s, e := v.chars(what)
+	return string(s), e
+}
+
+// chars is text in place where that can be.
+func (v value) chars(what string) ([]byte, *wireError) {
 	if v == nil {
-		return "", nil
+		return nil, nil
 	}
 	if v[0] != '"' {
-		return "", badRequest("%s must be a string", what)
+		return nil, badRequest("%s must be a string", what)
 	}
 	s, ok := unquote(v)
 	if !ok {
-		return "", &wireError{code: codeBadUTF8, text: what + " has half of a surrogate pair"}
+		return nil, &wireError{code: codeBadUTF8, text: what + " has half of a surrogate pair"}
 	}
 	return s, nil
 }
@@ -178,16 +184,17 @@ func (v value) number(what string) (n uint64, given bool, e *wireError) {
 	return n, true, nil
 }
 
-// unquote returns the string that the JSON text b stands for. ok is false if it
-// has a surrogate without its other half, which no UTF-8 can hold.
-func unquote(b []byte) (s string, ok bool) {
+// unquote returns the string that the JSON text b stands for, a part of b if it has
+// no escapes. ok is false if it has a surrogate without its other half, which no
+// UTF-8 can hold.
+func unquote(b []byte) (s []byte, ok bool) {
 	b = b[1 : len(b)-1]
 	plain := 0
 	for plain < len(b) && b[plain] != '\\' {
 		plain++
 	}
 	if plain == len(b) {
-		return string(b), true
+		return b, true
 	}
 	out := make([]byte, plain, len(b))
 	copy(out, b)
@@ -213,10 +220,10 @@ func unquote(b []byte) (s string, ok bool) {
 			i += 4
 			if utf16.IsSurrogate(r) {
 				if len(b) < i+7 || b[i+1] != '\\' || b[i+2] != 'u' {
-					return "", false
+					return nil, false
 				}
 				if r = utf16.DecodeRune(r, hexRune(b[i+3:])); r == utf8.RuneError {
-					return "", false
+					return nil, false
 				}
 				i += 6
 			}
@@ -225,7 +232,7 @@ func unquote(b []byte) (s string, ok bool) {
 			out = append(out, b[i])
 		}
 	}
-	return string(out), true
+	return out, true
 }
 
 func hexRune(b []byte) rune {

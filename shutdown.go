@@ -143,7 +143,7 @@ func (m *member) goodbye(reason string, retry time.Duration) {
 	b = appendText(nil, append(b, '}'))
 	m.mu.Lock()
 	if !m.closing && !m.dead {
-		m.putLocked(b, m.drain)
+		m.putLocked(b, m)
 	}
 	m.mu.Unlock()
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -188,114 +187,5 @@ func TestDeflate(t *testing.T) {
 	payload := bytes.Repeat([]byte("all work and no play "), 100)
 	if z := deflate(payload); len(z) == 0 || len(z) > len(payload)/10 {
 		t.Errorf("%d bytes became %d", len(payload), len(z))
-	}
-}
-
-// benchRoom returns a room with members on real sockets whose other ends throw
-// away what they get.
-func benchRoom(b *testing.B, members int) *room {
-	srv := New(WithPresenceSize(1), WithFlushInterval(-1))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	r, err := srv.acquire(b.Context(), "r")
-	if err != nil {
-		b.Fatal(err)
-	}
-	for range members {
-		c, err := net.Dial("tcp", l.Addr().String())
-		if err != nil {
-			b.Fatal(err)
-		}
-		s, err := l.Accept()
-		if err != nil {
-			b.Fatal(err)
-		}
-		go func() {
-			buf := make([]byte, 64<<10)
-			for {
-				if _, err := c.Read(buf); err != nil {
-					return
-				}
-			}
-		}()
-		m := &member{room: r, start: &start{}}
-		m.attach(s, nil)
-		m.occupant = &occupant{}
-		r.enlist(m)
-		r.join(m)
-		b.Cleanup(func() { c.Close(); m.kill() })
-	}
-	b.Cleanup(func() { l.Close(); srv.release(r); srv.Close() })
-	return r
-}
-
-// One message to every member: an append, an encoding, a round.
-func BenchmarkBroadcast(b *testing.B) {
-	for _, members := range []int{1, 10, 100, 1000} {
-		b.Run(fmt.Sprint(members), func(b *testing.B) {
-			r := benchRoom(b, members)
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := r.srv.append(r.srv.soon(), "r", r, Event{Type: TypeMessage, User: "u1", Username: "Alice", Message: "Hello, everybody in the room!"}); err != nil {
-					b.Fatal(err)
-				}
-				for r.state.Load() != idle {
-					time.Sleep(10 * time.Microsecond)
-				}
-			}
-		})
-	}
-}
-
-func BenchmarkEncode(b *testing.B) {
-	e := Event{Type: TypeMessage, Offset: 12345, Time: time.Now(), User: "anon-abcdefghijklmnop", Username: "Alice", Message: "Hello, everybody in the room!", ID: "c1"}
-	var buf []byte
-	b.ReportAllocs()
-	for b.Loop() {
-		buf = appendEvent(buf[:0], &e)
-	}
-}
-
-func BenchmarkStreamAppend(b *testing.B) {
-	var s stream
-	payload := make([]byte, 200)
-	b.ReportAllocs()
-	for i := uint64(1); b.Loop(); i++ {
-		s.append(payload, i, nil, nil)
-		s.trim(256, 1<<20)
-	}
-}
-
-func BenchmarkParseObject(b *testing.B) {
-	text := []byte(`{"type":"message","message":"Hello, everybody in the room!","id":"c1"}`)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, e := parseObject(text); e != nil {
-			b.Fatal(e)
-		}
-	}
-}
-
-// One text frame from the bytes that were read to the handler.
-func BenchmarkRead(b *testing.B) {
-	frame := append(appendFrameHeader(nil, finBit|opText, 80), make([]byte, 84)...) // with a mask of zeros
-	frame[1] |= maskBit
-	var got int
-	in := input{
-		limit: 1 << 20, buf: frame, handle: func(text []byte) { got += len(text) },
-		closed: func() bool { return false }, now: func() time.Duration { return 0 },
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		in.start, in.end = 0, len(frame)
-		h, _ := parseFrameHeader(in.unread())
-		if done, err := in.frame(h); !done || err != nil {
-			b.Fatal(done, err)
-		}
-	}
-	if got != 80*b.N {
-		b.Fatalf("%d bytes of %d messages", got, b.N)
 	}
 }

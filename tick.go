@@ -101,7 +101,7 @@ func (m *member) check(now time.Duration) {
 		m.pinged = now
 		m.mu.Lock()
 		if !m.closing && !m.dead {
-			m.putLocked(pingFrame, m.drain)
+			m.putLocked(pingFrame, m)
 		}
 		m.mu.Unlock()
 	}

@@ -36,13 +36,15 @@ func (m *member) object(o *object, id string) *wireError {
 	if o.typ == nil {
 		return badRequest("an object needs a type")
 	}
-	typ, e := o.typ.text("type")
+	typ, e := o.typ.chars("type")
 	if e != nil {
 		return e
 	}
-	switch typ {
-	case "message", "private":
-		return m.onMessage(o, typ, id)
+	switch string(typ) {
+	case TypeMessage:
+		return m.onMessage(o, TypeMessage, id)
+	case TypePrivate:
+		return m.onMessage(o, TypePrivate, id)
 	case "typing":
 		return m.onTyping()
 	case "history":
@@ -80,9 +82,12 @@ func (m *member) onMessage(o *object, typ, id string) *wireError {
 	if e != nil || id == "" {
 		return e
 	}
-	b := appendQuoted([]byte(`{"type":"ack","id":`), id)
-	b = strconv.AppendUint(append(b, `,"offset":`...), stored.Offset, 10)
-	m.send(append(b, '}'))
+	b := scratch.Get().(*[]byte)
+	*b = appendQuoted(append((*b)[:0], `{"type":"ack","id":`...), id)
+	*b = strconv.AppendUint(append(*b, `,"offset":`...), stored.Offset, 10)
+	*b = append(*b, '}')
+	m.send(*b)
+	scrap(b)
 	return nil
 }
 

@@ -18,6 +18,10 @@ const (
 // closeTimeout is how long a peer may take to answer a close frame.
 const closeTimeout = 2 * time.Second
 
+// A drainer writes what waits, in a goroutine of its own. It is an interface
+// because a method value would be allocated for every frame.
+type drainer interface{ drain() }
+
 // wire is the hijacked connection of a member. Three parties write to it, always
 // whole frames: rounds of delivery and the drain goroutine, from the stream;
 // replies to this member alone; and the library, its control frames. The last two
@@ -42,20 +46,20 @@ type wire struct {
 }
 
 // reply sends frame, which is for this member alone, waiting while too much
-// waits already. drain is started if the socket does not take all of it.
-func (w *wire) reply(frame []byte, drain func()) {
+// waits already. d is started if the socket does not take all of it.
+func (w *wire) reply(frame []byte, d drainer) {
 	w.mu.Lock()
 	for len(w.out) > outLimit && !w.closing && !w.dead {
 		w.waitLocked(0)
 	}
 	if !w.closing && !w.dead {
-		w.putLocked(frame, drain)
+		w.putLocked(frame, d)
 	}
 	w.mu.Unlock()
 }
 
 // putLocked sends or queues frame.
-func (w *wire) putLocked(frame []byte, drain func()) {
+func (w *wire) putLocked(frame []byte, d drainer) {
 	if w.draining {
 		w.out = append(w.out, frame...)
 		return
@@ -66,7 +70,7 @@ func (w *wire) putLocked(frame []byte, drain func()) {
 	} else if n < len(frame) {
 		w.out = append(w.out, frame[n:]...)
 		w.draining = true
-		go drain() // ends when nothing is left to write or the wire is dead
+		go d.drain() // ends when nothing is left to write or the wire is dead
 	}
 }
 
@@ -106,19 +110,19 @@ func (w *wire) write(b []byte) error {
 
 // close sends a close frame after what is already in out, and gives the peer
 // closeTimeout to answer it. Only the first call counts.
-func (w *wire) close(code int, reason string, drain func()) {
+func (w *wire) close(code int, reason string, d drainer) {
 	w.mu.Lock()
-	w.closeLocked(code, reason, drain)
+	w.closeLocked(code, reason, d)
 	w.mu.Unlock()
 }
 
-func (w *wire) closeLocked(code int, reason string, drain func()) {
+func (w *wire) closeLocked(code int, reason string, d drainer) {
 	if w.closing || w.dead {
 		return
 	}
 	w.code = code
 	w.killer = time.AfterFunc(closeTimeout, w.kill)
-	w.putLocked(appendClose(nil, code, reason), drain)
+	w.putLocked(appendClose(nil, code, reason), d)
 	w.closing = true
 	w.signalLocked()
 }
@@ -219,6 +223,6 @@ func (c libConn) Write(p []byte) (int, error) {
 		}
 		return len(p), nil
 	}
-	m.reply(p, m.drain)
+	m.reply(p, m)
 	return len(p), nil
 }

@@ -1,0 +1,176 @@
+package chat_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// TestSlowMember has members that never read beside healthy ones.
+func TestSlowMember(t *testing.T) {
+	srv, base := serve(t, chat.WithMaxLag(1), chat.WithMessageSize(4<<10), chat.WithResume(10), chat.WithWriteTimeout(time.Minute))
+	slow := make([]*peer, 3)
+	for i := range slow {
+		slow[i] = dial(t, base, "r", true)
+	}
+	healthy := dial(t, base, "r", false)
+	text := strings.Repeat("x", 4<<10)
+	const messages = 4000
+	window := make(chan struct{}, 10)
+	go func() {
+		for range messages {
+			window <- struct{}{}
+			if _, err := srv.Publish(context.Background(), "r", chat.Event{Message: text}); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	for i := range messages {
+		if o := healthy.until("message"); o.Offset != uint64(i+1) {
+			t.Fatalf("offset %d after %d", o.Offset, i)
+		}
+		<-window
+	}
+	eventually(t, "slow members to be closed", func() bool { return srv.Stats().SlowCloses >= 3 })
+	for _, p := range slow {
+		last := uint64(0)
+		for {
+			o, err := p.read()
+			if err != nil {
+				if code := closeCode(err); code != 1013 {
+					t.Errorf("closed with %d (%v)", code, err)
+				}
+				break
+			}
+			if o.Type == "message" {
+				if o.Offset != last+1 {
+					t.Errorf("offset %d after %d", o.Offset, last)
+				}
+				last = o.Offset
+			}
+		}
+	}
+}
+
+// TestShutdownOfMany has cooperative, silent and stuck connections.
+func TestShutdownOfMany(t *testing.T) {
+	const members = 2000
+	srv, base := serve(t, chat.WithPresenceSize(1)) // or notices are most of the work
+	var peers []*peer
+	for i := range members {
+		peers = append(peers, dial(t, base, fmt.Sprint("room", i%7), i%2 == 0))
+	}
+	var wg sync.WaitGroup
+	for i, p := range peers {
+		if i%10 == 9 {
+			continue // reads nothing, and answers no close
+		}
+		wg.Go(func() {
+			bye := false
+			for {
+				o, err := p.read()
+				if err == nil {
+					bye = bye || o.Type == "goodbye"
+					continue
+				}
+				if code := closeCode(err); code != 1001 {
+					t.Errorf("member %d: closed with %d (%v)", i, code, err)
+				}
+				if bye != (i%2 == 0) {
+					t.Errorf("member %d: goodbye %v", i, bye)
+				}
+				return
+			}
+		})
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	start := time.Now()
+	if err := srv.Shutdown(ctx); err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+	t.Logf("shutdown took %v", time.Since(start))
+	wg.Wait()
+	resp, err := http.Get(base + "/rooms")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("after shutdown: %d, Retry-After %q", resp.StatusCode, resp.Header.Get("Retry-After"))
+	}
+	if err := srv.Shutdown(ctx); err != nil {
+		t.Errorf("second Shutdown: %v", err)
+	}
+	if _, err := srv.Publish(ctx, "r", chat.Event{Message: "x"}); !errors.Is(err, chat.ErrServerClosed) {
+		t.Errorf("Publish after Shutdown: %v", err)
+	}
+}
+
+func TestPanicInHooks(t *testing.T) {
+	var logged lockedBuffer
+	quiet := chat.WithLogger(slog.New(slog.NewTextHandler(&logged, nil)))
+	_, base := serve(t, quiet, chat.WithFilter(func(e *chat.Event) error {
+		if e.Message == "boom" {
+			panic("filter")
+		}
+		return nil
+	}), chat.WithAuthorizer(func(u chat.User, room string, a chat.Action) error {
+		if a == chat.ActionJoin && room == "panic" || a == chat.ActionTyping {
+			panic("authorizer")
+		}
+		return nil
+	}))
+	p := dial(t, base, "r", true)
+	p.until("welcome")
+	p.send(`{"type":"message","message":"boom","id":"1"}`)
+	if o := p.next(); o.Code != "rejected" || o.ID != "1" {
+		t.Errorf("got %+v", o)
+	}
+	p.send(`{"type":"message","message":"still here"}`)
+	if o := p.next(); o.Message != "still here" {
+		t.Errorf("got %+v", o)
+	}
+	if _, resp, err := tryDial(t, base, "panic", true); err == nil || resp == nil || resp.StatusCode != 500 {
+		t.Errorf("join with a panicking authorizer: %v, %v", resp, err)
+	}
+	q := dial(t, base, "r", true)
+	q.until("welcome")
+	q.send(`{"type":"typing"}`)
+	if code := q.closed(); code != 1011 {
+		t.Errorf("typing with a panicking authorizer: closed with %d", code)
+	}
+	p.send(`{"type":"ping"}`)
+	p.until("pong")
+	if !strings.Contains(logged.String(), "authorizer") {
+		t.Error("the panic was not logged")
+	}
+}
+
+// lockedBuffer is a buffer that may be written and read at once.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
