@@ -1,11 +1,11 @@
 # Every module is built and tested by itself, as whoever imports it does.
 export GOWORK = off
 
-MODULES = . $(patsubst %/go.mod,%,$(wildcard adapters/*/go.mod examples/*/go.mod bench/go.mod))
+MODULES = . $(patsubst %/go.mod,%,$(wildcard adapters/*/go.mod examples/*/go.mod bench/go.mod verify/go.mod))
 export STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 30s
 
-.PHONY: run test test-go test-browser deps lint bench fuzz load
+.PHONY: run test test-go test-browser deps lint vuln bench fuzz load
 
 run: ## the example, on http://localhost:8080
 	go run ./examples/basic
@@ -30,6 +30,9 @@ lint:
 	@set -e; for m in $(MODULES); do \
 		echo "== $$m"; (cd $$m && $(CURDIR)/.ci/lint); \
 	done
+
+vuln: ## known vulnerabilities, if their database can be reached
+	@.ci/vuln $(MODULES)
 
 bench: ## the peers side by side; writes bench/RESULTS.md
 	cd bench && go run ./cmd/bench
