@@ -1,0 +1,132 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/adapters/pglog"
+	"github.com/seed-08328bfd/chat/adapters/redislog"
+)
+
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
+
+func TestMain(m *testing.M) {
+	redis.SetLogger(quiet{}) // it tells of every lost connection
+	os.Exit(m.Run())
+}
+
+// engine is a Redis or PostgreSQL server of a test's own.
+type engine struct {
+	program
+	logs [2]chat.Log // as two processes have them
+}
+
+func startRedis(t *testing.T) *engine {
+	dir := temporary(t)
+	socket := filepath.Join(dir, "s")
+	e := &engine{program: program{t: t, path: find(t, "redis-server"), args: []string{
+		"--port", "0", "--unixsocket", socket, "--dir", dir, "--save", "",
+		"--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning",
+	}}}
+	e.start()
+	for i := range e.logs {
+		client := redis.NewClient(&redis.Options{Network: "unix", Addr: socket, ContextTimeoutEnabled: true})
+		t.Cleanup(func() { client.Close() })
+		e.logs[i] = redislog.New(client, redislog.WithHistory(keep))
+		if i == 0 {
+			e.ready = func(ctx context.Context) error { return client.Ping(ctx).Err() }
+			e.wait()
+		}
+	}
+	return e
+}
+
+func startPostgres(t *testing.T) *engine {
+	dir := temporary(t)
+	e := &engine{program: program{t: t, path: find(t, "postgres", "/usr/lib/postgresql/*/bin/postgres")}}
+	e.as = account(t, dir)
+	data := filepath.Join(dir, "data")
+	initdb := e.command(filepath.Join(filepath.Dir(e.path), "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	if out, err := initdb.CombinedOutput(); err != nil {
+		t.Fatalf("initdb: %v\n%s", err, out)
+	}
+	// The machine stays up, so what was written is there without fsync.
+	e.args = []string{"-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "shared_buffers=32MB"}
+	e.start()
+	for i := range e.logs {
+		pool, err := pgxpool.New(t.Context(), fmt.Sprintf("host=%s user=postgres dbname=postgres pool_max_conns=10", dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(pool.Close)
+		log := pglog.New(pool)
+		e.logs[i] = log
+		if i == 0 {
+			e.ready = pool.Ping
+			e.wait()
+			if err := log.Migrate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return e
+}
+
+func TestRedis(t *testing.T) {
+	e := startRedis(t)
+	check(t, newRecorder(t, 250, e.logs[:]...).run(t))
+}
+
+func TestPostgres(t *testing.T) {
+	e := startPostgres(t)
+	check(t, newRecorder(t, 250, e.logs[:]...).run(t))
+}
+
+// Redis is killed and started again, with an append-only file that is synced
+// before answers are given.
+func TestRedisKilled(t *testing.T) {
+	e := startRedis(t)
+	withCrashes(t, e, func() { e.stop(syscall.SIGKILL) })
+}
+
+// PostgreSQL ends at once, as in a crash, and recovers from its log.
+func TestPostgresKilled(t *testing.T) {
+	e := startPostgres(t)
+	withCrashes(t, e, func() { e.stop(syscall.SIGQUIT) })
+}
+
+// withCrashes checks calls that go on while the engine ends, three times, and is
+// started again.
+func withCrashes(t *testing.T, e *engine, crash func()) {
+	t.Helper()
+	r := newRecorder(t, 400, e.logs[:]...)
+	r.patient = true
+	r.pause = 2 * time.Millisecond // so that the calls last longer than the crashes
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 3 {
+			time.Sleep(300 * time.Millisecond)
+			crash()
+			e.start()
+			e.wait()
+		}
+	}()
+	history := r.run(t)
+	<-done
+	if r.retried == 0 {
+		t.Error("no call has noticed")
+	}
+	check(t, history)
+}

@@ -1,0 +1,31 @@
+module github.com/seed-08328bfd/chat/verify
+
+go 1.25.0
+
+require (
+	github.com/anishathalye/porcupine v1.3.1
+	github.com/jackc/pgx/v5 v5.12.0
+	github.com/redis/go-redis/v9 v9.22.0
+	github.com/seed-08328bfd/chat v0.0.0
+	github.com/seed-08328bfd/chat/adapters/pglog v0.0.0
+	github.com/seed-08328bfd/chat/adapters/redislog v0.0.0
+)
+
+require (
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/jackc/puddle/v2 v2.2.3 // indirect
+	go.uber.org/atomic v1.11.0 // indirect
+	golang.org/x/sync v0.22.0 // indirect
+	golang.org/x/sys v0.30.0 // indirect
+	golang.org/x/text v0.41.0 // indirect
+	golang.org/x/time v0.15.0 // indirect
+	nhooyr.io/websocket v1.8.17 // indirect
+)
+
+replace (
+	github.com/seed-08328bfd/chat => ..
+	github.com/seed-08328bfd/chat/adapters/pglog => ../adapters/pglog
+	github.com/seed-08328bfd/chat/adapters/redislog => ../adapters/redislog
+)

@@ -1,0 +1,157 @@
+package verify
+
+import (
+	"fmt"
+	"hash/maphash"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// An input is a call. Each message's text is its user and id, so it is known by it.
+type input struct {
+	room  string
+	text  string // of an append; empty: a read
+	rng   chat.Range
+	place bool // not a read but Positions
+}
+
+// An output is what a call was answered.
+type output struct {
+	offset uint64 // of the entry, or the log's last
+	dup    bool   // the entry was there
+	unsure bool   // an attempt before failed, so dup says nothing
+	texts  []string
+	first  uint64 // of texts
+	more   bool
+}
+
+// entries is a list of texts, as its last entry.
+type entries struct {
+	before *entries
+	offset uint64
+	text   string
+	hash   uint64 // of all texts up to here
+}
+
+var hashSeed = maphash.MakeSeed()
+
+func (l *entries) add(text string) *entries {
+	return &entries{l, l.offset + 1, text, maphash.Comparable(hashSeed, [2]any{l.hash, text})}
+}
+
+func (l *entries) find(text string) uint64 {
+	for ; l.offset > 0; l = l.before {
+		if l.text == text {
+			return l.offset
+		}
+	}
+	return 0
+}
+
+// read returns the texts of a range, the offset of the first, and whether there
+// are further ones in its direction.
+func (l *entries) read(r chat.Range) (texts []string, first uint64, more bool) {
+	end := l.offset
+	switch {
+	case r.From > 0:
+		end = min(end, r.From+uint64(r.Limit)-1)
+		more = end < l.offset
+		r.Limit = max(0, int(end)-int(r.From)+1)
+	case r.Before > 0:
+		end = min(end, r.Before-1)
+	}
+	for ; l.offset > end; l = l.before {
+	}
+	for ; l.offset > 0 && len(texts) < r.Limit; l = l.before {
+		texts = append(texts, l.text)
+		first = l.offset
+	}
+	slices.Reverse(texts)
+	if r.From == 0 {
+		more = l.offset > 0
+	}
+	return texts, first, more
+}
+
+// model is a room: a list to which every text is added once.
+var model = porcupine.Model{
+	Partition: func(history []porcupine.Operation) (parts [][]porcupine.Operation) {
+		rooms := map[string][]porcupine.Operation{}
+		for _, op := range history {
+			room := op.Input.(input).room
+			rooms[room] = append(rooms[room], op)
+		}
+		for _, part := range rooms {
+			parts = append(parts, part)
+		}
+		return parts
+	},
+	Init:  func() any { return &entries{} },
+	Equal: func(a, b any) bool { return a.(*entries).hash == b.(*entries).hash },
+	Step: func(state, in, out any) (bool, any) {
+		l, i, o := state.(*entries), in.(input), out.(output)
+		switch {
+		case i.place:
+			return o.offset == l.offset, l
+		case i.text == "":
+			texts, first, more := l.read(i.rng)
+			return o.offset == l.offset && o.more == more && o.first == first && slices.Equal(o.texts, texts), l
+		}
+		if offset := l.find(i.text); offset > 0 {
+			return o.offset == offset && (o.dup || o.unsure), l
+		}
+		return o.offset == l.offset+1 && (!o.dup || o.unsure), l.add(i.text)
+	},
+	DescribeOperation: func(in, out any) string { return fmt.Sprintf("%+v: %+v", in, out) },
+	DescribeState:     func(state any) string { return fmt.Sprint(state.(*entries).offset) },
+}
+
+// check fails the test unless the history is linearizable.
+func check(t *testing.T, history []porcupine.Operation) {
+	t.Helper()
+	result, info := porcupine.CheckOperationsVerbose(model, history, time.Minute)
+	if result == porcupine.Ok {
+		return
+	}
+	f, err := os.CreateTemp("", "history-*.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := porcupine.Visualize(model, info, f); err != nil {
+		t.Fatal(err)
+	}
+	t.Fatalf("%s: the history is in %s", result, f.Name())
+}
+
+func TestModel(t *testing.T) {
+	l := &entries{}
+	for i := range 5 {
+		l = l.add(fmt.Sprint(i + 1))
+	}
+	for _, c := range []struct {
+		r    chat.Range
+		want string
+	}{
+		{chat.Range{Limit: 2}, "[4 5] 4 true"},
+		{chat.Range{Limit: 5}, "[1 2 3 4 5] 1 false"},
+		{chat.Range{From: 2, Limit: 2}, "[2 3] 2 true"},
+		{chat.Range{From: 4, Limit: 9}, "[4 5] 4 false"},
+		{chat.Range{From: 7, Limit: 2}, "[] 0 false"},
+		{chat.Range{Before: 3, Limit: 1}, "[2] 2 true"},
+		{chat.Range{Before: 3, Limit: 9}, "[1 2] 1 false"},
+		{chat.Range{Before: 1, Limit: 9}, "[] 0 false"},
+		{chat.Range{Before: 99, Limit: 1}, "[5] 5 true"},
+	} {
+		texts, first, more := l.read(c.r)
+		if got := fmt.Sprint(texts, first, more); got != c.want {
+			t.Errorf("%+v: %s, want %s", c.r, got, c.want)
+		}
+	}
+}

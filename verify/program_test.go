@@ -1,0 +1,109 @@
+package verify
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// program is a server that is started, ended and started again.
+type program struct {
+	t     *testing.T
+	path  string
+	args  []string
+	as    *syscall.Credential
+	ready func(context.Context) error
+
+	running *exec.Cmd
+}
+
+func (p *program) command(path string, args ...string) *exec.Cmd {
+	cmd := exec.Command(path, args...)
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.as}
+	return cmd
+}
+
+func (p *program) start() {
+	first := p.running == nil
+	p.running = p.command(p.path, p.args...)
+	if err := p.running.Start(); err != nil {
+		p.t.Error(err)
+		return
+	}
+	if first {
+		p.t.Cleanup(func() { p.stop(syscall.SIGQUIT) })
+	}
+}
+
+// stop ends the program with a signal.
+func (p *program) stop(sig syscall.Signal) {
+	p.running.Process.Signal(sig)
+	p.running.Wait()
+}
+
+// wait returns when the program answers.
+func (p *program) wait() {
+	var err error
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		err = p.ready(ctx)
+		cancel()
+		if err == nil {
+			return
+		}
+	}
+	p.t.Errorf("%s does not answer: %v", p.path, err)
+}
+
+// temporary returns a folder whose path is short enough for a Unix socket's.
+func temporary(t *testing.T) string {
+	dir, err := os.MkdirTemp("/tmp", "verify")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// find returns the path of a program; without it the test is skipped, but not in
+// CI.
+func find(t *testing.T, name string, patterns ...string) string {
+	t.Helper()
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	for _, p := range patterns {
+		if found, _ := filepath.Glob(p); len(found) > 0 {
+			return found[len(found)-1]
+		}
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s is not installed", name)
+	}
+	t.Skipf("%s is not installed", name)
+	return ""
+}
+
+// account gives dir to whom PostgreSQL runs as, which is never root.
+func account(t *testing.T, dir string) *syscall.Credential {
+	if os.Getuid() != 0 {
+		return nil
+	}
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	uid, _ := strconv.ParseUint(u.Uid, 10, 32)
+	gid, _ := strconv.ParseUint(u.Gid, 10, 32)
+	if err := os.Chown(dir, int(uid), int(gid)); err != nil {
+		t.Fatal(err)
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+}

@@ -1,0 +1,185 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+const (
+	clients = 8
+	rooms   = 3
+	keep    = 10_000 // more than is written, so that nothing is trimmed
+)
+
+// A recorder has clients call logs, and keeps what they were answered.
+type recorder struct {
+	logs    []chat.Log
+	seed    uint64
+	calls   int           // of each client
+	patient bool          // failed calls are made again
+	pause   time.Duration // between a client's calls
+	start   time.Time
+
+	mu      sync.Mutex
+	history []porcupine.Operation
+	sent    []input // appends, for others to repeat
+	epochs  map[string]string
+	errs    []error
+	retried int
+}
+
+func newRecorder(t *testing.T, calls int, logs ...chat.Log) *recorder {
+	seed, err := strconv.ParseUint(os.Getenv("VERIFY_SEED"), 10, 64)
+	if err != nil {
+		seed = rand.Uint64()
+	}
+	t.Logf("VERIFY_SEED=%d", seed)
+	return &recorder{logs: logs, seed: seed, calls: calls, start: time.Now(), epochs: map[string]string{}}
+}
+
+// run returns when all clients have made their calls.
+func (r *recorder) run(t *testing.T) []porcupine.Operation {
+	t.Helper()
+	var wg sync.WaitGroup
+	for c := range clients {
+		wg.Go(func() { r.client(c) })
+	}
+	wg.Wait()
+	for _, err := range r.errs {
+		t.Error(err)
+	}
+	if t.Failed() {
+		t.FailNow()
+	}
+	t.Logf("%d calls, %d of them answered after a failure", len(r.history), r.retried)
+	return r.history
+}
+
+func (r *recorder) client(c int) {
+	rng := rand.New(rand.NewPCG(r.seed, uint64(c)))
+	log := r.logs[c%len(r.logs)]
+	for n := range r.calls {
+		in := r.next(rng, fmt.Sprintf("u%d/%d", c, n))
+		call := time.Since(r.start)
+		out, err := r.call(log, in)
+		for tries := 0; err != nil && r.patient && tries < 1000; tries++ {
+			// The same call again is the same operation: it took effect once, between
+			// the first try's beginning and the end of the last.
+			time.Sleep(20 * time.Millisecond)
+			if out, err = r.call(log, in); err == nil {
+				out.unsure = true
+			}
+		}
+		r.keep(c, in, out, err, call)
+		time.Sleep(r.pause)
+	}
+}
+
+func (r *recorder) keep(c int, in input, out output, err error, call time.Duration) {
+	end := time.Since(r.start)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		r.errs = append(r.errs, fmt.Errorf("%+v: %w", in, err))
+		return
+	}
+	if out.unsure {
+		r.retried++
+	}
+	if in.text != "" && !out.dup {
+		r.sent = append(r.sent, in)
+	}
+	r.history = append(r.history, porcupine.Operation{ClientId: c, Input: in, Call: int64(call), Output: out, Return: int64(end)})
+}
+
+// next chooses a call. text is for an append that was not made before.
+func (r *recorder) next(rng *rand.Rand, text string) input {
+	in := input{room: fmt.Sprint("r", rng.IntN(rooms))}
+	limit := 1 + rng.IntN(20)
+	switch p := rng.IntN(100); {
+	case p < 50:
+		in.text = text
+	case p < 65: // what somebody has sent, perhaps at this moment
+		r.mu.Lock()
+		if n := len(r.sent); n > 0 {
+			in = r.sent[n-1-rng.IntN(min(n, 10))]
+		}
+		r.mu.Unlock()
+	case p < 80:
+		in.rng = chat.Range{Limit: limit}
+	case p < 88:
+		in.rng = chat.Range{From: 1 + rng.Uint64N(200), Limit: limit}
+	case p < 95:
+		in.rng = chat.Range{Before: 1 + rng.Uint64N(200), Limit: limit}
+	default:
+		in.place = true
+	}
+	if in.text == "" && !in.place && in.rng == (chat.Range{}) {
+		in.place = true
+	}
+	return in
+}
+
+func (r *recorder) call(log chat.Log, in input) (out output, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	var epoch string
+	switch {
+	case in.place:
+		var p []chat.Position
+		if p, err = log.Positions(ctx, []string{in.room}); err == nil {
+			epoch, out.offset = p[0].Epoch, p[0].Offset
+		}
+	case in.text == "":
+		var p chat.Page
+		if p, err = log.Read(ctx, in.room, in.rng); err == nil {
+			epoch, out.offset, out.more = p.Position.Epoch, p.Position.Offset, p.More
+			for i, e := range p.Events {
+				if i == 0 {
+					out.first = e.Offset
+				}
+				if e.Offset != out.first+uint64(i) {
+					err = fmt.Errorf("offset %d at %d after %d", e.Offset, i, out.first)
+				}
+				out.texts = append(out.texts, e.Message)
+			}
+		}
+	default:
+		user, id, _ := strings.Cut(in.text, "/")
+		var e chat.Event
+		e, epoch, out.dup, err = log.Append(ctx, in.room, chat.Event{Type: chat.TypeMessage, User: user, Username: user, ID: id, Message: in.text})
+		out.offset = e.Offset
+		if err == nil && e.Message != in.text {
+			err = fmt.Errorf("another entry: %+v", e)
+		}
+	}
+	if err == nil && out.offset > 0 {
+		err = r.sameEpoch(in.room, epoch)
+	}
+	return out, err
+}
+
+// sameEpoch reports an epoch that is not the one a room has had.
+func (r *recorder) sameEpoch(room, epoch string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if had := r.epochs[room]; had != "" && had != epoch {
+		err := errors.New("epoch " + epoch + " of " + room + " after " + had)
+		r.errs = append(r.errs, err)
+		return err
+	}
+	r.epochs[room] = epoch
+	return nil
+}
