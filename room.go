@@ -92,7 +92,7 @@ func (r *room) loadLocked(page Page) {
 func audienceOf(e *Event) *audience {
 	switch e.Type {
 	case TypePrivate:
-		return &audience{only: [2]string{e.User, e.To}}
+		return &audience{private: true, only: [2]string{e.User, e.To}}
 	case TypeTyping:
 		return &audience{except: e.User, v1Only: true}
 	case TypeSystem:

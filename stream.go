@@ -32,10 +32,11 @@ type item struct {
 
 // audience says who gets an event that is not for everyone.
 type audience struct {
-	only   [2]string // if set, these users only
-	except string    // not this user
-	v1Only bool      // only members of the chat.v1 dialect
-	before uint64    // only members enlisted before this one; 0: all
+	only    [2]string // these users, if private; an empty one is nobody
+	except  string    // not this user
+	private bool      // only the users in only
+	v1Only  bool      // only members of the chat.v1 dialect
+	before  uint64    // only members enlisted before this one; 0: all
 }
 
 func (a *audience) has(user string, v1 bool) bool {
@@ -44,8 +45,8 @@ func (a *audience) has(user string, v1 bool) bool {
 		return true
 	case a.v1Only && !v1, a.except != "" && a.except == user:
 		return false
-	case a.only[0] != "":
-		return user == a.only[0] || user == a.only[1]
+	case a.private:
+		return user != "" && (user == a.only[0] || user == a.only[1])
 	}
 	return true
 }

@@ -37,7 +37,7 @@ func TestStreamModel(t *testing.T) {
 				}
 				switch rng.IntN(6) {
 				case 0:
-					e.who = &audience{only: [2]string{"a", "c"}}
+					e.who = &audience{private: true, only: [2]string{"a", "c"}}
 				case 1:
 					e.who = &audience{except: "b"}
 				case 2:
@@ -187,5 +187,17 @@ func TestDeflate(t *testing.T) {
 	payload := bytes.Repeat([]byte("all work and no play "), 100)
 	if z := deflate(payload); len(z) == 0 || len(z) > len(payload)/10 {
 		t.Errorf("%d bytes became %d", len(payload), len(z))
+	}
+}
+
+// Who a private message is from may be nobody: a program, or a row that was deleted.
+func TestPrivateFromNobody(t *testing.T) {
+	for _, e := range []Event{{Type: TypePrivate, To: "a"}, {Type: TypePrivate}} {
+		who := audienceOf(&e)
+		for _, user := range []string{"a", "b", ""} {
+			if got, want := who.has(user, true), e.VisibleTo(user); got != want {
+				t.Errorf("to %q: user %q gets it: %v, want %v", e.To, user, got, want)
+			}
+		}
 	}
 }
