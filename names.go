@@ -48,8 +48,10 @@ func CheckRoom(name string) (string, error) {
 		return "", err
 	case n == "":
 		return "", fmt.Errorf("%w: the room's name is empty", ErrBadName)
-	case n == "." || n == ".." || strings.ContainsAny(n, `/\`):
-		return "", fmt.Errorf("%w: the room's name is a path", ErrBadName)
+	case n == "." || n == "..":
+		return "", fmt.Errorf("%w: a room's name is not . or ..", ErrBadName)
+	case strings.ContainsAny(n, `/\`):
+		return "", fmt.Errorf("%w: a room's name has no / and no \\ in it", ErrBadName)
 	case strings.TrimSpace(n) != n:
 		return "", fmt.Errorf("%w: the room's name has space around it", ErrBadName)
 	}
@@ -188,7 +190,7 @@ func (s scriptSet) mixed() bool {
 // path's own steps never reach a rule.
 func (s *Server) checkRoomName(name string) (string, error) {
 	if name == "." || name == ".." {
-		return "", fmt.Errorf("%w: the room's name is a path", ErrBadName)
+		return "", fmt.Errorf("%w: a room's name is not . or ..", ErrBadName)
 	}
 	n, err := s.cfg.roomRule(name)
 	if err == nil && (n == "" || n == controlRoom || !utf8.ValidString(n)) {
