@@ -18,7 +18,8 @@ import (
 // A Server is a chat server: an [http.Handler] for the paths of docs/protocol.md
 // below wherever it is mounted, and the rooms of a Go program. Make one with
 // [New]; the zero Server does not work. Its methods may be called at once from
-// many goroutines.
+// many goroutines. They return the context's error if it was canceled, and
+// ErrUnavailable if it ended for being late.
 type Server struct {
 	// Immutable. Locks are taken in the order wire.mu, room.mu, Server.mu,
 	// limits.mu, and nothing is held across a blocking write, a use of the log
@@ -101,7 +102,10 @@ func New(opts ...Option) *Server {
 }
 
 // ServeHTTP implements [http.Handler]. It returns as soon as a connection is
-// upgraded; Shutdown and Close end those, as net/http's own do not.
+// upgraded; Shutdown and Close end those, as net/http's own do not. Upgrading
+// needs HTTP/1.1, and a w that is an [http.Hijacker] or has an Unwrap method that
+// leads to one, as [http.ResponseController] asks of middleware; else the answer
+// is 501.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
 	switch {
@@ -238,7 +242,7 @@ type counters struct {
 	messages, deliveries, rounds, slow, refused, logErrors, resets atomic.Uint64
 }
 
-// Stats is a look at a server's work. Counters begin at New and only grow.
+// Stats is a look at a server's work. The uint64 fields count from New on.
 type Stats struct {
 	Connections int // open now, to this server
 	Rooms       int // in use now, by this server
@@ -248,7 +252,7 @@ type Stats struct {
 	Deliveries uint64 // events written to members
 	Rounds     uint64 // rounds of delivery; Deliveries/Rounds is their mean size
 	SlowCloses uint64 // members closed with 1013 for being behind
-	Refused    uint64 // connections refused by a limit, an origin or a hook
+	Refused    uint64 // requests refused by a limit, an origin or a hook, or as malformed
 	LogErrors  uint64 // uses of the log that failed or came too late
 	Resets     uint64 // rooms whose log lost what had been delivered
 }

@@ -13,11 +13,12 @@ const (
 
 // Disconnect closes the connections of a user to a room, or with an empty room to
 // all rooms, on every server that shares the log, with the given close code
-// (CloseRemoved, CloseForbidden, or another that RFC 6455, section 7.4 lets an
-// application send) and reason (at most 123 bytes; what is more is cut off). It
-// keeps nobody from coming back: that is the authenticator's or authorizer's to
-// do. It returns before the connections are gone. Errors are ErrBadName and
-// ErrUnavailable.
+// (CloseRemoved, CloseForbidden, 1000, 1011, 1013 or one from 3000 to 4999; any
+// other counts as CloseRemoved) and reason (at most 123 bytes; what is more is cut
+// off). It keeps nobody from coming back: that is the authenticator's or
+// authorizer's to do. It returns before the connections are gone, and a user who
+// is not there is no error. Errors are ErrBadName, ErrServerClosed and
+// ErrUnavailable; after the last, servers other than this one may not have heard.
 func (s *Server) Disconnect(ctx context.Context, room, user string, code int, reason string) (err error) {
 	if room != "" {
 		if room, err = s.checkRoomName(room); err != nil {

@@ -39,7 +39,9 @@
 // before it is kept, and [WithRateLimit] bounds what one user sends. From Go,
 // [Server.Publish] sends into a room, [Server.History] and [Server.Members] read
 // it, [Server.Follow] keeps reading, [Server.Disconnect] removes a user, and
-// [Server.Shutdown] sees everybody out. A server keeps no global state.
+// [Server.Shutdown] sees everybody out. A server keeps no global state. [Log] and
+// the types it is made of are for who writes a log, and [Server.Push],
+// [Server.Interrupted] and [Server.Resumed] for that log to call.
 //
 // # Guarantees
 //
@@ -65,6 +67,5 @@
 // RFC 6455 or not UTF-8 ends its connection and no other. Browsers may connect
 // only from pages of the server's own origin and of [WithOriginPatterns].
 //
-// Who wants to read the code begins with history.go and goes on to member.go and
-// room.go.
+// docs/design.md in the repository tells how it works, and where in the code.
 package chat

@@ -4,8 +4,8 @@ import "errors"
 
 // The errors a caller can act on, found with [errors.Is].
 var (
-	// ErrServerClosed is returned by the methods of a Server after Shutdown or
-	// Close was called.
+	// ErrServerClosed is returned by Publish, Follow and Disconnect after Shutdown
+	// or Close was called.
 	ErrServerClosed = errors.New("chat: server closed")
 	// ErrUnavailable is returned when the log could not be reached in time. A
 	// message may have been kept all the same: publish again with the same ID.

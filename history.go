@@ -114,7 +114,7 @@ func notEpochRune(r rune) bool {
 type Range struct {
 	From   uint64 // the first offset wanted, reading forward; 0: not set
 	Before uint64 // the newest events below this offset; 0: not set
-	Limit  int    // at most so many events; 0 or less: none
+	Limit  int    // at most so many events; 0 or less: none, or Server.History's default
 }
 
 // A Page is one consistent look at a room's log.

@@ -36,8 +36,8 @@ func CheckUsername(name string) (string, error) {
 
 // CheckRoom is the default room rule. It returns name in Unicode's normal form
 // KC, so that names that look the same are the same room; upper and lower case
-// differ. It refuses the empty name, ".", ".." and names with a slash, white
-// space around them, or anything that CheckUsername refuses.
+// differ. It refuses the empty name, ".", ".." and names with a slash or backslash,
+// with white space around them, or with anything that CheckUsername refuses.
 func CheckRoom(name string) (string, error) {
 	if !utf8.ValidString(name) {
 		return "", fmt.Errorf("%w: the room's name is not UTF-8", ErrBadName)

@@ -90,7 +90,8 @@ func orDefault[T int | float64 | time.Duration](v, def T) T {
 }
 
 // WithHistory sets how many messages of a room whoever joins gets first, and how
-// many the memory log keeps for that. The default is 50; zero or less is none.
+// many the server's own memory log keeps. The default is 50; zero or less is none.
+// To keep more than that for scrolling back, see [NewMemoryLog].
 func WithHistory(messages int) Option {
 	return func(c *config) { c.history = atLeast(messages, 0) }
 }
@@ -107,16 +108,17 @@ func WithResume(messages int) Option {
 	}
 }
 
-// WithHistoryBytes bounds the bytes of text and names that the memory log keeps
-// of one room, whatever their number. The default is 1 MiB; zero or less
-// restores it. A shared log has bounds of its own.
+// WithHistoryBytes bounds the bytes of text and names that the server's own memory
+// log keeps of one room, whatever their number. The default is 1 MiB; zero or less
+// restores it. A log of [WithLog] has bounds of its own.
 func WithHistoryBytes(bytes int) Option {
 	return func(c *config) { c.historySize = orDefault(bytes, 1<<20) }
 }
 
-// WithRoomExpiry sets how long the memory log remembers a room after its last
-// use. The default is an hour; zero restores it, and less than zero forgets a
-// room as soon as it is empty. Clients that resume later are told of the gap.
+// WithRoomExpiry sets how long the server's own memory log remembers a room after
+// its last use. The default is an hour; zero restores it, and less than zero
+// forgets a room as soon as it is empty. Clients that resume later are told of the
+// gap. A log of [WithLog] has a time of its own.
 func WithRoomExpiry(d time.Duration) Option {
 	return func(c *config) {
 		if c.idleRooms = d; d == 0 {
@@ -144,9 +146,10 @@ func WithDefaultUsername(name string) Option {
 
 // WithUsernameRule sets what usernames are allowed and how they are written: the
 // rule gets the name as the client gave it and returns the name to use, or an
-// error, whose text the client sees with status 400. The default, and the
-// meaning of nil, is [CheckUsername]. The names of an authenticator's users are
-// put to it too, and refused with 401.
+// error, whose text the client sees with status 400. A client that gives no name
+// has the empty one, and a rule that returns it means the default username. The
+// default, and the meaning of nil, is [CheckUsername]. The names of an
+// authenticator's users are put to it too, and refused with 401.
 func WithUsernameRule(rule func(name string) (string, error)) Option {
 	return func(c *config) {
 		if c.nameRule = rule; rule == nil {
@@ -178,16 +181,19 @@ func WithAuthenticator(auth func(*http.Request) (User, error)) Option {
 
 // WithAuthorizer asks may before a user does something in a room. An error
 // refuses it, and its text is shown to the client: with status 403 over HTTP and
-// before the upgrade, as an error with code forbidden on a live connection. The
-// default, and the meaning of nil, is to allow everything.
+// before the upgrade, as an error with code forbidden on a live connection. It is
+// called at once from many goroutines, for every message too. Over HTTP, where
+// there is no authenticator, u is the zero User. The default, and the meaning of
+// nil, is to allow everything.
 func WithAuthorizer(may func(u User, room string, a Action) error) Option {
 	return func(c *config) { c.authorize = may }
 }
 
 // WithFilter shows every message to f before it is kept, from clients and from
-// [Server.Publish] alike. f may change Message and Username, and an error
-// refuses the message and is shown to its sender with the code rejected. The
-// default, and the meaning of nil, is to pass everything.
+// [Server.Publish] alike, in the sender's goroutine and many at once. f may change
+// Message and Username, and an error refuses the message and is shown to its sender
+// with the code rejected. f is not told the room. The default, and the meaning of
+// nil, is to pass everything.
 func WithFilter(f func(e *Event) error) Option {
 	return func(c *config) { c.filter = f }
 }
@@ -207,7 +213,9 @@ func WithMaxLag(bytes int) Option {
 // for any one label: "https://*.example.com". The single pattern "*" allows every
 // origin; do not use it with cookies. The default is none: a page may connect to
 // the scheme, host and port that it came from, and programs that send no Origin
-// may always. A pattern that is not an origin panics.
+// may always. The HTTP endpoints answer the origins allowed with CORS headers, for
+// requests with an Authorization header but not with cookies. A pattern that is
+// not an origin panics.
 func WithOriginPatterns(patterns ...string) Option {
 	for _, p := range patterns {
 		mustOriginPattern(p)

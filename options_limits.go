@@ -1,10 +1,12 @@
 package chat
 
-// WithRateLimit lets each user send perSecond messages a second on average over
-// all connections, and burst at once (a token bucket, as in
+// WithRateLimit lets each user send perSecond messages a second on average, over
+// all connections to this server, and burst at once (a token bucket, as in
 // golang.org/x/time/rate). What is over the limit is refused and the sender told
-// when to try again. The default, and the meaning of zero or less for perSecond,
-// is no limit; a burst of zero or less is 20.
+// when to try again. An anonymous user who comes back without its session is
+// another one, so bound the connections of an address too. The default, and the
+// meaning of zero or less for perSecond, is no limit; a burst of zero or less is
+// 20.
 func WithRateLimit(perSecond float64, burst int) Option {
 	return func(c *config) {
 		c.rate = atLeast(perSecond, 0)
@@ -54,10 +56,10 @@ func WithMaxMembers(n int) Option {
 	return func(c *config) { c.maxMembers = atLeast(n, 0) }
 }
 
-// WithPresenceSize sets the number of connections to a room above which joins
-// and leaves are not told one by one: they are gathered, and chat.v1 members get
-// them four times a second in one presence object. The default is 250; zero
-// restores it, and less than zero tells of every one at any size.
+// WithPresenceSize sets the number of connections to a room on this server above
+// which joins and leaves are not told one by one: they are gathered, and chat.v1
+// members get them four times a second in one presence object. The default is 250;
+// zero restores it, and less than zero tells of every one at any size.
 func WithPresenceSize(members int) Option {
 	return func(c *config) {
 		if c.presenceSize = members; members == 0 {

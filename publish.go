@@ -89,8 +89,8 @@ func (s *Server) address(ctx context.Context, room string, e *Event) error {
 // Publish sends a message into a room, which need not be in use. Of e, Message
 // must be set, and To for a private message; User and Username say whom it is
 // from (by default nobody, under the default username) and are not checked; an
-// ID makes the publishing idempotent for five minutes. Offset and Time are
-// given by the log, and other fields not used.
+// ID makes the publishing idempotent for five minutes, for the same User in the
+// same room. Offset and Time are given by the log, and other fields not used.
 //
 // It returns the event as it was kept: when it returns, the message is in the log
 // and is being delivered. The filter is asked, but neither the authorizer nor the
@@ -127,8 +127,8 @@ func (s *Server) Publish(ctx context.Context, room string, e Event) (Event, erro
 
 // History reads a room's messages as reader may see them: all messages, and the
 // private ones of that user; the empty reader sees none of those. r.Limit is at
-// most 100; zero or less is the history size. Errors are ErrBadName and
-// ErrUnavailable.
+// most 100; zero or less is the history size, or 50 if that is none. Errors are
+// ErrBadName and ErrUnavailable.
 func (s *Server) History(ctx context.Context, room, reader string, r Range) (Page, error) {
 	room, err := s.checkRoomName(room)
 	if err != nil {
@@ -184,7 +184,7 @@ func (s *Server) Members(ctx context.Context, room string, limit int) ([]Member,
 //
 // An error is yielded in place of an event. After ErrGap (events between the last
 // and the next are lost) and ErrUnavailable (Follow tries again) the loop may go
-// on; any other is the last.
+// on; any other, ctx's too, is the last.
 func (s *Server) Follow(ctx context.Context, room string, since Position) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		name, err := s.checkRoomName(room)

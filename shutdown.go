@@ -14,9 +14,11 @@ import (
 // open if it was given by [WithLog]; users stay present there for the leave
 // grace, so that who comes back to another server has not left.
 //
-// net/http's Shutdown does not know upgraded connections, so call both:
+// net/http's Shutdown does not know upgraded connections, so call both, this one
+// first (what RegisterOnShutdown calls is not waited for):
 //
-//	httpServer.RegisterOnShutdown(func() { srv.Shutdown(ctx) })
+//	srv.Shutdown(ctx)
+//	httpServer.Shutdown(ctx)
 //
 // Calling it again, or after Close, waits as the first call does.
 func (s *Server) Shutdown(ctx context.Context) error {

@@ -6,7 +6,8 @@ import "time"
 type User struct {
 	// ID is the user's stable id, 1 to 128 bytes of UTF-8 without control
 	// characters. It must not begin with "anon-", which marks the users that the
-	// server makes itself.
+	// server makes itself: an authenticator that lets guests in too gives them ids
+	// of its own.
 	ID string
 	// Name is what people see. If empty, the request's username parameter
 	// counts, or else the default username.
@@ -19,7 +20,8 @@ type User struct {
 }
 
 // Anonymous reports whether u was made by the server for somebody it does not
-// know.
+// know. The zero User, who reads over HTTP where there is no authenticator, was
+// not; its ID is empty.
 func (u User) Anonymous() bool { return isAnonymous(u.ID) }
 
 // An Action is what a [WithAuthorizer] hook is asked about.
@@ -27,8 +29,8 @@ type Action string
 
 // The actions of a user in a room.
 const (
-	ActionJoin    Action = "join"    // connect to the room
-	ActionRead    Action = "read"    // read its history, over HTTP or on the socket
+	ActionJoin    Action = "join"    // connect, which shows its latest messages and its members
+	ActionRead    Action = "read"    // read more of its history, over HTTP or on the socket
 	ActionMembers Action = "members" // read the list of its members over HTTP
 	ActionList    Action = "list"    // see it in the list of rooms
 	ActionSend    Action = "send"    // send a message to everyone

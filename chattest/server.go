@@ -19,6 +19,9 @@ type Server struct {
 
 // NewServer runs a server with the given options until the test ends, when it is
 // shut down: its members have a second then to close in good order.
+//
+//	srv := chattest.NewServer(t, chat.WithHistory(10))
+//	c, err := client.Dial(t.Context(), srv.URL, "general")
 func NewServer(t testing.TB, opts ...chat.Option) *Server {
 	t.Helper()
 	srv := chat.New(opts...)
