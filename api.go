@@ -123,7 +123,7 @@ func (s *Server) may(u User, room string, a Action) (err error) {
 }
 
 // caller finds out who reads over HTTP. Without an authenticator that is nobody:
-// the zero User, unless a session tells.
+// the zero User.
 func (s *Server) caller(r *http.Request) (User, error) {
 	if s.cfg.authenticate != nil {
 		return s.authenticate(r)

@@ -20,12 +20,12 @@ func Example() {
 	mux.Handle("/chat/", http.StripPrefix("/chat", srv))
 
 	service := &http.Server{Addr: "localhost:8080", Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	service.RegisterOnShutdown(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		srv.Shutdown(ctx)
-	})
-	// log.Fatal(service.ListenAndServe())
+	// go service.ListenAndServe(), and when the service is to end:
+
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	srv.Shutdown(ctx) // first: net/http does not know upgraded connections
+	service.Shutdown(ctx)
 }
 
 func ExampleServer() {

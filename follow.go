@@ -130,7 +130,7 @@ func (r *room) reset(page Page) {
 	r.srv.stats.resets.Add(1)
 	r.srv.cfg.logger.Warn("chat: log lost events", "room", r.name, "offset", r.last.Offset)
 	base := r.stream.next() + 1
-	r.stream = stream{view: view{base: base}}
+	r.stream = stream{view: view{base: base, reset: base}}
 	r.stash = nil
 	r.loadLocked(page)
 	r.next.Store(r.stream.next())

@@ -47,13 +47,13 @@ func (m *member) flush(v *view, memo *memo, p *prober) (behind bool) {
 	defer m.mu.Unlock()
 	if m.draining || m.closing || m.dead {
 		if m.draining && !m.closing && !m.dead && m.start == nil && m.replay == 0 && m.cursor < v.base {
-			m.tooSlowLocked()
+			m.behindLocked(v)
 		}
 		return m.draining
 	}
 	for m.cursor < v.next() {
 		if m.cursor < v.base {
-			m.tooSlowLocked()
+			m.behindLocked(v)
 			return false
 		}
 		b, next := memo.run(v, &m.reader)
@@ -111,13 +111,18 @@ func (o *memo) run(v *view, r *reader) ([]byte, uint64) {
 	return o.b, o.next
 }
 
-func (m *member) tooSlowLocked() {
+// behindLocked closes a member whose place the stream does not reach back to.
+func (m *member) behindLocked(v *view) {
 	if m.closing || m.dead {
 		return
 	}
-	m.room.srv.stats.slow.Add(1)
-	m.room.srv.cfg.logger.Info("chat: member too slow", "room", m.room.name, "user", m.who.ID)
-	m.closeLocked(1013, "too slow: come back and resume", m)
+	reason := "events were lost: come back and resume" // which the room has logged
+	if m.cursor >= v.reset {
+		m.room.srv.stats.slow.Add(1)
+		m.room.srv.cfg.logger.Info("chat: member too slow", "room", m.room.name, "user", m.who.ID)
+		reason = "too slow: come back and resume"
+	}
+	m.closeLocked(1013, reason, m)
 	m.killer.Reset(m.timeout) // frames on their way may take as long as that
 }
 
@@ -155,7 +160,7 @@ func (m *member) drain() {
 			m.replayPage()
 			continue
 		case m.cursor < v.base:
-			m.tooSlowLocked()
+			m.behindLocked(&v)
 		case m.cursor < v.next():
 			from := m.cursor
 			b = m.pieceLocked(&v)

@@ -193,7 +193,17 @@ func (s *Server) Follow(ctx context.Context, room string, since Position) iter.S
 			return
 		}
 		r, err := s.acquire(ctx, name)
+		for errors.Is(err, ErrUnavailable) && ctx.Err() == nil {
+			if !yield(Event{}, err) {
+				return
+			}
+			sleep(ctx, healRetry+jitter(sweepEvery))
+			r, err = s.acquire(ctx, name)
+		}
 		if err != nil {
+			if ctx.Err() != nil {
+				err = ctx.Err()
+			}
 			yield(Event{}, err)
 			return
 		}
@@ -232,7 +242,8 @@ func (s *Server) follow(ctx context.Context, name string, at Position, yield fun
 		if !yield(Event{}, s.unavailable(err)) {
 			return at, false, false
 		}
-		return at, true, sleep(ctx, healRetry+jitter(sweepEvery))
+		sleep(ctx, healRetry+jitter(sweepEvery))
+		return at, true, true
 	case page.Position.Epoch != at.Epoch:
 		return Position{page.Position.Epoch, page.First - 1}, true, yield(Event{}, ErrGap)
 	case page.First > at.Offset+1:

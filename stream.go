@@ -81,6 +81,7 @@ type view struct {
 	items   []item
 	base    uint64 // sequence of items[0]
 	special uint64 // every item from here on is for everyone
+	reset   uint64 // the first item since the log has lost events; 0: it has not
 }
 
 func (v *view) next() uint64 { return v.base + uint64(len(v.items)) }

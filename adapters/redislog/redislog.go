@@ -83,7 +83,7 @@ func New(client redis.UniversalClient, opts ...Option) *Log {
 		expiry:    defaultExpiry,
 		window:    idWindow,
 		unwritten: time.Minute,
-		lease:     30 * time.Second,
+		lease:     15 * time.Second,
 		tag:       strings.ToLower(rand.Text()[:12]),
 		sinks:     map[chat.Sink]*outlet{},
 		rooms:     map[string]*watch{},

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/client"
+)
+
+// TestKick holds that a user who is sent away on one server is gone from the
+// others over the same engine, and does not come back.
+func TestKick(t *testing.T) {
+	t.Run("redis", func(t *testing.T) {
+		url, _ := startRedis(t)
+		testKick(t, "-redis", url)
+	})
+	t.Run("postgres", func(t *testing.T) {
+		url, _ := startPostgres(t)
+		testKick(t, "-postgres", url)
+	})
+}
+
+func testKick(t *testing.T, args ...string) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	servers, urls := [2]*chat.Server{}, [2]string{}
+	for i := range servers {
+		servers[i], urls[i] = serve(t, ctx, args...)
+	}
+	var inRoom, elsewhere, friends []*client.Conn
+	for _, url := range urls {
+		inRoom = append(inRoom, enter(t, ctx, url, "room", "eve"))
+		elsewhere = append(elsewhere, enter(t, ctx, url, "elsewhere", "eve"))
+		friends = append(friends, enter(t, ctx, url, "room", "alice"))
+	}
+	if m := users(t, ctx, servers[1], "room"); m["eve"] != 2 || m["alice"] != 2 {
+		t.Fatalf("connections in the room: %v", m)
+	}
+
+	kicked(t, ctx, servers[1], "room", "out of here", inRoom)
+	for _, c := range append(elsewhere, friends...) {
+		if err := c.Ping(ctx); err != nil {
+			t.Errorf("somebody else: %v", err)
+		}
+	}
+	kicked(t, ctx, servers[0], "", "out of everywhere", elsewhere)
+
+	// She left for good, and those who stay talk on.
+	for i, s := range servers {
+		for _, room := range []string{"room", "elsewhere"} {
+			eventually(t, "gone from "+room, func() bool { return users(t, ctx, s, room)["eve"] == 0 })
+		}
+		if m := users(t, ctx, s, "room"); m["alice"] != 2 {
+			t.Errorf("connections in the room: %v", m)
+		}
+		if n := s.Stats().Connections; n != 1 {
+			t.Errorf("server %d has %d connections", i, n)
+		}
+	}
+	if _, err := friends[0].Send(ctx, "good riddance"); err != nil {
+		t.Fatal(err)
+	}
+	for e, err := range friends[1].Events(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Message == "good riddance" {
+			break
+		}
+	}
+}
+
+// kicked sends eve away from a room, or from all, and waits until each of conns was
+// closed for good. A user's connections are gone within two seconds on every server;
+// what is held here leaves a busy machine some time.
+func kicked(t *testing.T, ctx context.Context, s *chat.Server, room, reason string, conns []*client.Conn) {
+	t.Helper()
+	began := time.Now()
+	if err := s.Disconnect(ctx, room, "eve", chat.CloseForbidden, reason); err != nil {
+		t.Fatal(err)
+	}
+	ends := make(chan error, len(conns))
+	for _, c := range conns {
+		go func() { // ends with the Conn, at the latest when the test does
+			for _, err := range c.Events(ctx) {
+				if err != nil {
+					ends <- err
+				}
+			}
+		}()
+	}
+	late := time.After(10 * time.Second)
+	for range conns {
+		select {
+		case err := <-ends:
+			var e *client.Error
+			if !errors.As(err, &e) || e.Close != chat.CloseForbidden || e.Message != reason {
+				t.Errorf("the connection ended with: %v", err)
+			}
+		case <-late:
+			t.Fatal("a connection is still there after 10 s")
+		}
+	}
+	t.Logf("%d connections were closed after %v", len(conns), time.Since(began).Round(100*time.Microsecond))
+}
+
+// serve runs a server with an engine of its own in this process. Its users are who
+// they say.
+func serve(t *testing.T, ctx context.Context, args ...string) (*chat.Server, string) {
+	t.Helper()
+	cfg, err := parse(args, func(string) (string, bool) { return "", false }, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	quiet := slog.New(slog.DiscardHandler)
+	e, err := openEngine(cfg, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.prepare(ctx)
+	s := chat.New(chat.WithLog(e.log), chat.WithLogger(quiet), chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
+		name := r.URL.Query().Get("username")
+		return chat.User{ID: name, Name: name}, nil
+	}))
+	hs := httptest.NewServer(s)
+	t.Cleanup(func() { s.Close(); hs.Close(); e.close() })
+	return s, hs.URL
+}
+
+func enter(t *testing.T, ctx context.Context, url, room, name string) *client.Conn {
+	t.Helper()
+	c, err := client.Dial(ctx, url, room, client.WithUsername(name), client.WithLogger(slog.New(slog.DiscardHandler)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// users returns the connections of each user in a room, on all servers.
+func users(t *testing.T, ctx context.Context, s *chat.Server, room string) map[string]int {
+	t.Helper()
+	members, _, err := s.Members(ctx, room, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := map[string]int{}
+	for _, u := range members {
+		m[u.User] = u.Connections
+	}
+	return m
+}
