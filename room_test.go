@@ -3,6 +3,7 @@ package chat_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -90,6 +91,26 @@ func TestRoomsApart(t *testing.T) {
 		if o := p.next(); o.Message != "in "+names[i] {
 			t.Errorf("room %q got %+v", names[i], o)
 		}
+	}
+}
+
+func TestAnonymousAreRefused(t *testing.T) {
+	_, base := serve(t, chat.WithAuthorizer(func(u chat.User, _ string, _ chat.Action) error {
+		if u.Anonymous() {
+			return errors.New("members only")
+		}
+		return nil
+	}))
+	for _, path := range []string{"/rooms/r/messages", "/rooms/r/members"} {
+		if status, body := get(t, base+path); status != 403 || !strings.Contains(body, "members only") {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	if _, resp, err := tryDial(t, base, "r", false); err == nil || resp.StatusCode != 403 {
+		t.Errorf("socket: %v, %v", resp, err)
+	}
+	if (chat.User{ID: "u1"}).Anonymous() {
+		t.Error("u1 is anonymous")
 	}
 }
 

@@ -19,10 +19,9 @@ type User struct {
 	Value any
 }
 
-// Anonymous reports whether u was made by the server for somebody it does not
-// know. The zero User, who reads over HTTP where there is no authenticator, was
-// not; its ID is empty.
-func (u User) Anonymous() bool { return isAnonymous(u.ID) }
+// Anonymous reports whether the server does not know who u is: it made the ID
+// itself, or there is none, as for who reads over HTTP without an authenticator.
+func (u User) Anonymous() bool { return u.ID == "" || isAnonymous(u.ID) }
 
 // An Action is what a [WithAuthorizer] hook is asked about.
 type Action string
