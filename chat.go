@@ -188,11 +188,11 @@ func (s *Server) connect(ctx context.Context) error {
 	if s.closing.Load() {
 		return ErrServerClosed
 	}
-	if err := s.log.Open(ctx, s); err != nil {
+	if err := s.log.Open(ctx, sink{s}); err != nil {
 		return s.unavailable(err)
 	}
-	if err := s.log.Watch(ctx, s, controlRoom); err != nil {
-		s.log.Close(s)
+	if err := s.log.Watch(ctx, sink{s}, controlRoom); err != nil {
+		s.log.Close(sink{s})
 		return s.unavailable(err)
 	}
 	s.opened.Store(true)

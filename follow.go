@@ -2,202 +2,88 @@ package chat
 
 import (
 	"context"
-	"time"
+	"errors"
+	"iter"
 )
 
-// The core does once what every log would otherwise repeat: it takes what is
-// pushed as a hint, notices what is missing, reads it, and keeps the order.
-
-const (
-	healDelay = 10 * time.Millisecond // for an entry that is probably on its way
-	healPage  = 200
-	healRetry = 25 * time.Millisecond // doubled up to a second
-)
-
-// Push implements [Sink].
-func (s *Server) Push(name, epoch string, e Event) {
-	if name == controlRoom {
-		s.control(e)
-		return
-	}
-	r := s.room(name)
-	switch {
-	case r == nil:
-	case e.Offset == 0:
-		r.notify(e)
-	case !s.local: // what this server alone appends, it has applied
-		r.apply(epoch, e)
-	}
-}
-
-// healLocked has what the log holds beyond the room's last entry read after d,
-// unless that is under way.
-func (r *room) healLocked(d time.Duration) {
-	if r.healing {
-		return
-	}
-	r.healing = true
-	last := r.last.Offset
-	r.srv.spawn(func(ctx context.Context) {
-		r.heal(ctx, d, last)
-	})
-}
-
-// heal reads until the room is where the log is. If the entry that was waited
-// for has come meanwhile, there is nothing to do.
-func (r *room) heal(ctx context.Context, d time.Duration, last uint64) {
-	retry := healRetry
-	for sleep(ctx, d) {
-		r.mu.Lock()
-		if d == healDelay && r.last.Offset > last && len(r.stash) == 0 {
-			r.healing = false
-			r.mu.Unlock()
+// Follow reads a room's log from a place on, and goes on as it grows, until the
+// loop is left, ctx ends or the server closes: one more cursor, for a bot, an
+// archive or an index. It yields private messages too. The zero Position begins
+// with the next event; with one from an event's Offset and the epoch of a Page,
+// Follow goes on where it stopped.
+//
+// An error is yielded in place of an event. After ErrGap (events between the last
+// and the next are lost) and ErrUnavailable (Follow tries again) the loop may go
+// on; any other, ctx's too, is the last.
+func (s *Server) Follow(ctx context.Context, room string, since Position) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		name, err := s.checkRoomName(room)
+		if err != nil {
+			yield(Event{}, err)
 			return
 		}
-		r.mu.Unlock()
-		done, err := r.healOnce(ctx)
-		switch {
-		case err != nil:
-			r.srv.unavailable(err)
-			d = retry + jitter(retry)
-			retry = min(2*retry, time.Second)
-		case done:
-			return
-		default:
-			d = 0
-		}
-	}
-	r.mu.Lock()
-	r.healing = false
-	r.mu.Unlock()
-}
-
-// healOnce reads one page. It starts at the last entry that was delivered and
-// compares that: a log that has lost only its end gives the same offsets to other
-// events, within the same epoch.
-func (r *room) healOnce(ctx context.Context) (done bool, err error) {
-	ctx, cancel := r.srv.logContext(ctx)
-	defer cancel()
-	r.mu.Lock()
-	last, epoch := r.last, r.epoch
-	r.mu.Unlock()
-	page, err := r.srv.log.Read(ctx, r.name, Range{From: max(last.Offset, 1), Limit: healPage})
-	if err != nil {
-		return false, err
-	}
-	if page.Position.Epoch == epoch && contradicts(&page, &last) {
-		if page.Position.Epoch, err = r.srv.log.Renew(ctx, r.name, epoch); err != nil {
-			return false, err
-		}
-	}
-	if page.Position.Epoch != epoch || page.First > last.Offset+1 {
-		newest, err := r.srv.log.Read(ctx, r.name, Range{Limit: r.srv.cfg.history})
-		if err != nil {
-			return false, err
-		}
-		r.reset(newest)
-	}
-	r.mu.Lock()
-	for i := range page.Events {
-		if e := &page.Events[i]; page.Position.Epoch == r.epoch && e.Offset == r.last.Offset+1 {
-			r.appendLocked(e)
-		}
-	}
-	r.unstashLocked()
-	if done = r.last.Offset >= page.Position.Offset; done {
-		r.healing = false
-	}
-	r.mu.Unlock()
-	r.wake()
-	return done, nil
-}
-
-// contradicts reports whether page, read from last on, shows that the log does
-// not hold last any more although it should.
-func contradicts(page *Page, last *Event) bool {
-	if page.Position.Offset < last.Offset {
-		return true
-	}
-	return last.Type != "" && len(page.Events) > 0 && page.Events[0].Offset == last.Offset && !sameEvent(&page.Events[0], last)
-}
-
-// reset starts the stream anew after the log has lost what members had or were
-// to have. Every member is now behind the stream's first item, so the next round
-// closes them with 1013: they come back, resume, and are told of the gap.
-func (r *room) reset(page Page) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.srv.stats.resets.Add(1)
-	r.srv.cfg.logger.Warn("chat: log lost events", "room", r.name, "offset", r.last.Offset)
-	base := r.stream.next() + 1
-	r.stream = stream{view: view{base: base, reset: base}}
-	r.stash = nil
-	r.loadLocked(page)
-	r.next.Store(r.stream.next())
-	if r.grown != nil {
-		close(r.grown)
-		r.grown = nil
-	}
-}
-
-// Interrupted implements [Sink].
-func (s *Server) Interrupted(err error) {
-	if !s.interrupted.Swap(true) {
-		s.cfg.logger.Warn("chat: feed interrupted", "err", err)
-	}
-	s.nudge()
-}
-
-// Resumed implements [Sink].
-func (s *Server) Resumed() {
-	if s.interrupted.Swap(false) {
-		s.cfg.logger.Info("chat: feed resumed")
-	}
-	s.nudge()
-}
-
-// sweep compares the rooms' positions with the log's, because a feed can fall
-// silent without an error.
-func (s *Server) sweep(ctx context.Context) error {
-	var rooms []*room
-	var names []string
-	s.rooms.Range(func(k, v any) bool {
-		rooms = append(rooms, v.(*room))
-		names = append(names, k.(string))
-		return true
-	})
-	const batch = 1000
-	for len(rooms) > 0 {
-		n := min(batch, len(rooms))
-		c, cancel := s.logContext(ctx)
-		at, err := s.log.Positions(c, names[:n])
-		cancel()
-		if err != nil {
-			return s.unavailable(err)
-		}
-		for i, r := range rooms[:n] {
-			r.mu.Lock()
-			if r.ready && (at[i].Epoch != r.epoch || at[i].Offset != r.last.Offset) {
-				r.healLocked(healDelay)
+		r, err := s.acquire(ctx, name)
+		for errors.Is(err, ErrUnavailable) && ctx.Err() == nil {
+			if !yield(Event{}, err) {
+				return
 			}
-			r.mu.Unlock()
+			sleep(ctx, healRetry+jitter(sweepEvery))
+			r, err = s.acquire(ctx, name)
 		}
-		rooms, names = rooms[n:], names[n:]
+		if err != nil {
+			if ctx.Err() != nil {
+				err = ctx.Err()
+			}
+			yield(Event{}, err)
+			return
+		}
+		defer s.release(r)
+		at := since
+		if at == (Position{}) {
+			at = r.position()
+		}
+		for {
+			grown := r.mark()
+			next, more, ok := s.follow(ctx, name, at, yield)
+			if !ok {
+				return
+			}
+			if at = next; more {
+				continue
+			}
+			if err := r.wait(ctx, grown); err != nil {
+				yield(Event{}, err)
+				return
+			}
+		}
 	}
-	return nil
 }
 
-// sleep waits for d, and reports false if ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
+// follow yields one page after at.
+func (s *Server) follow(ctx context.Context, name string, at Position, yield func(Event, error) bool) (next Position, more, ok bool) {
+	c, cancel := s.logContext(ctx)
+	page, err := s.log.Read(c, name, Range{From: at.Offset + 1, Limit: maxPage})
+	cancel()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		yield(Event{}, ctx.Err())
+		return at, false, false
+	case err != nil:
+		if !yield(Event{}, s.unavailable(err)) {
+			return at, false, false
+		}
+		sleep(ctx, healRetry+jitter(sweepEvery))
+		return at, true, true
+	case page.Position.Epoch != at.Epoch:
+		return Position{page.Position.Epoch, page.First - 1}, true, yield(Event{}, ErrGap)
+	case page.First > at.Offset+1:
+		return Position{at.Epoch, page.First - 1}, true, yield(Event{}, ErrGap)
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
+	for i := range page.Events {
+		if !yield(page.Events[i], nil) {
+			return at, false, false
+		}
+		at.Offset = page.Events[i].Offset
 	}
+	return at, page.More, true
 }

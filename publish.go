@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"runtime/debug"
 	"slices"
 	"unicode/utf8"
@@ -174,88 +173,6 @@ func (s *Server) Members(ctx context.Context, room string, limit int) ([]Member,
 		return nil, 0, s.unavailable(err)
 	}
 	return members, total, nil
-}
-
-// Follow reads a room's log from a place on, and goes on as it grows, until the
-// loop is left, ctx ends or the server closes: one more cursor, for a bot, an
-// archive or an index. It yields private messages too. The zero Position begins
-// with the next event; with one from an event's Offset and the epoch of a Page,
-// Follow goes on where it stopped.
-//
-// An error is yielded in place of an event. After ErrGap (events between the last
-// and the next are lost) and ErrUnavailable (Follow tries again) the loop may go
-// on; any other, ctx's too, is the last.
-func (s *Server) Follow(ctx context.Context, room string, since Position) iter.Seq2[Event, error] {
-	return func(yield func(Event, error) bool) {
-		name, err := s.checkRoomName(room)
-		if err != nil {
-			yield(Event{}, err)
-			return
-		}
-		r, err := s.acquire(ctx, name)
-		for errors.Is(err, ErrUnavailable) && ctx.Err() == nil {
-			if !yield(Event{}, err) {
-				return
-			}
-			sleep(ctx, healRetry+jitter(sweepEvery))
-			r, err = s.acquire(ctx, name)
-		}
-		if err != nil {
-			if ctx.Err() != nil {
-				err = ctx.Err()
-			}
-			yield(Event{}, err)
-			return
-		}
-		defer s.release(r)
-		at := since
-		if at == (Position{}) {
-			at = r.position()
-		}
-		for {
-			grown := r.mark()
-			next, more, ok := s.follow(ctx, name, at, yield)
-			if !ok {
-				return
-			}
-			if at = next; more {
-				continue
-			}
-			if err := r.wait(ctx, grown); err != nil {
-				yield(Event{}, err)
-				return
-			}
-		}
-	}
-}
-
-// follow yields one page after at.
-func (s *Server) follow(ctx context.Context, name string, at Position, yield func(Event, error) bool) (next Position, more, ok bool) {
-	c, cancel := s.logContext(ctx)
-	page, err := s.log.Read(c, name, Range{From: at.Offset + 1, Limit: maxPage})
-	cancel()
-	switch {
-	case err != nil && ctx.Err() != nil:
-		yield(Event{}, ctx.Err())
-		return at, false, false
-	case err != nil:
-		if !yield(Event{}, s.unavailable(err)) {
-			return at, false, false
-		}
-		sleep(ctx, healRetry+jitter(sweepEvery))
-		return at, true, true
-	case page.Position.Epoch != at.Epoch:
-		return Position{page.Position.Epoch, page.First - 1}, true, yield(Event{}, ErrGap)
-	case page.First > at.Offset+1:
-		return Position{at.Epoch, page.First - 1}, true, yield(Event{}, ErrGap)
-	}
-	for i := range page.Events {
-		if !yield(page.Events[i], nil) {
-			return at, false, false
-		}
-		at.Offset = page.Events[i].Offset
-	}
-	return at, page.More, true
 }
 
 func sortedKeys[V any](m map[string]V) []string {

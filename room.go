@@ -60,7 +60,7 @@ const stashSize = 64
 func (r *room) open(ctx context.Context) error {
 	ctx, cancel := r.srv.logContext(ctx)
 	defer cancel()
-	if err := r.srv.log.Watch(ctx, r.srv, r.name); err != nil {
+	if err := r.srv.log.Watch(ctx, sink{r.srv}, r.name); err != nil {
 		return r.srv.unavailable(err)
 	}
 	page, err := r.srv.log.Read(ctx, r.name, Range{Limit: r.srv.cfg.history})

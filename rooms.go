@@ -48,7 +48,7 @@ func (s *Server) release(r *room) {
 	if r.refs--; r.refs == 0 {
 		s.rooms.Delete(r.name)
 		s.roomCount--
-		s.log.Unwatch(s, r.name)
+		s.log.Unwatch(sink{s}, r.name)
 	}
 }
 

@@ -108,7 +108,7 @@ func (s *Server) end() {
 	s.tasks.Wait()
 	s.opening <- struct{}{}
 	if s.opened.Swap(false) {
-		s.log.Close(s)
+		s.log.Close(sink{s})
 	}
 	<-s.opening
 }

@@ -4,5 +4,7 @@
 // was answered, and when, is recorded, and porcupine looks for one order of all
 // calls, each at a moment between its beginning and its end, in which a plain list
 // would have given the same answers. In some of them the engine is killed and
-// started again meanwhile. Logs with planted defects show that the check can fail.
+// started again meanwhile: an append that failed is then made again with its id, as
+// one and the same call, or given up, and may have happened or not. Logs with
+// planted defects show that the check can fail.
 package verify

@@ -97,35 +97,37 @@ func TestPostgres(t *testing.T) {
 // before answers are given.
 func TestRedisKilled(t *testing.T) {
 	e := startRedis(t)
-	withCrashes(t, e, func() { e.stop(syscall.SIGKILL) })
+	r := newRecorder(t, 400, e.logs[:]...)
+	withCrashes(t, e, r, syscall.SIGKILL)
 }
 
 // PostgreSQL ends at once, as in a crash, and recovers from its log.
 func TestPostgresKilled(t *testing.T) {
 	e := startPostgres(t)
-	withCrashes(t, e, func() { e.stop(syscall.SIGQUIT) })
+	r := newRecorder(t, 400, e.logs[:]...)
+	r.resends = true
+	withCrashes(t, e, r, syscall.SIGQUIT)
 }
 
-// withCrashes checks calls that go on while the engine ends, three times, and is
-// started again.
-func withCrashes(t *testing.T, e *engine, crash func()) {
+// withCrashes checks calls that go on while a signal ends the engine, three times,
+// and it is started again.
+func withCrashes(t *testing.T, e *engine, r *recorder, sig syscall.Signal) {
 	t.Helper()
-	r := newRecorder(t, 400, e.logs[:]...)
 	r.patient = true
 	r.pause = 2 * time.Millisecond // so that the calls last longer than the crashes
 	done := make(chan struct{})
+	defer func() { <-done }() // or it would start the engine after the test's end
 	go func() {
 		defer close(done)
 		for range 3 {
 			time.Sleep(300 * time.Millisecond)
-			crash()
+			r.crash(func() { e.stop(sig) })
 			e.start()
 			e.wait()
 		}
 	}()
 	history := r.run(t)
-	<-done
-	if r.retried == 0 {
+	if r.retried+r.open == 0 {
 		t.Error("no call has noticed")
 	}
 	check(t, history)

@@ -25,7 +25,8 @@ type input struct {
 type output struct {
 	offset uint64 // of the entry, or the log's last
 	dup    bool   // the entry was there
-	unsure bool   // an attempt before failed, so dup says nothing
+	unsure bool   // an attempt before failed, so dup may be of that
+	open   bool   // there was no answer: the call takes effect late, or seen by nobody
 	texts  []string
 	first  uint64 // of texts
 	more   bool
@@ -104,9 +105,9 @@ var model = porcupine.Model{
 			return o.offset == l.offset && o.more == more && o.first == first && slices.Equal(o.texts, texts), l
 		}
 		if offset := l.find(i.text); offset > 0 {
-			return o.offset == offset && (o.dup || o.unsure), l
+			return o.open || o.offset == offset && o.dup, l
 		}
-		return o.offset == l.offset+1 && (!o.dup || o.unsure), l.add(i.text)
+		return o.open || o.offset == l.offset+1 && (!o.dup || o.unsure), l.add(i.text)
 	},
 	DescribeOperation: func(in, out any) string { return fmt.Sprintf("%+v: %+v", in, out) },
 	DescribeState:     func(state any) string { return fmt.Sprint(state.(*entries).offset) },
@@ -152,6 +153,39 @@ func TestModel(t *testing.T) {
 		texts, first, more := l.read(c.r)
 		if got := fmt.Sprint(texts, first, more); got != c.want {
 			t.Errorf("%+v: %s, want %s", c.r, got, c.want)
+		}
+	}
+}
+
+// An append without an answer may have happened at any time, or not; but what was
+// read once stays.
+func TestOpen(t *testing.T) {
+	open := porcupine.Operation{Input: input{text: "a"}, Output: output{open: true}, Call: 1, Return: 100}
+	read := func(at int64, texts ...string) porcupine.Operation {
+		n := uint64(len(texts))
+		return porcupine.Operation{Input: input{rng: chat.Range{Limit: 9}}, Output: output{offset: n, texts: texts, first: min(n, 1)}, Call: at, Return: at + 1}
+	}
+	again := func(at int64, dup, unsure bool) porcupine.Operation {
+		return porcupine.Operation{Input: input{text: "a"}, Output: output{offset: 1, dup: dup, unsure: unsure}, Call: at, Return: at + 1}
+	}
+	for i, c := range []struct {
+		history []porcupine.Operation
+		want    bool
+	}{
+		{[]porcupine.Operation{open, read(10), read(20)}, true},
+		{[]porcupine.Operation{open, read(10), read(20, "a")}, true},
+		{[]porcupine.Operation{open, read(10, "a"), read(20)}, false},
+		{[]porcupine.Operation{open, read(10, "a", "a")}, false},
+		{[]porcupine.Operation{open, read(10, "b")}, false},
+		{[]porcupine.Operation{open, again(10, true, false), read(20, "a")}, true},
+		{[]porcupine.Operation{open, again(10, false, false), read(20, "a")}, true},
+		{[]porcupine.Operation{open, read(10, "a"), again(20, false, false)}, false},
+		{[]porcupine.Operation{again(10, true, false)}, false},
+		{[]porcupine.Operation{again(10, true, true)}, true},
+		{[]porcupine.Operation{again(10, false, false), again(20, false, true)}, false},
+	} {
+		if got := porcupine.CheckOperations(model, c.history); got != c.want {
+			t.Errorf("%d: %t", i, got)
 		}
 	}
 }

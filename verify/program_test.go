@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"syscall"
 	"testing"
@@ -21,22 +22,34 @@ type program struct {
 	ready func(context.Context) error
 
 	running *exec.Cmd
+	exited  chan struct{}
 }
 
 func (p *program) command(path string, args ...string) *exec.Cmd {
 	cmd := exec.Command(path, args...)
 	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.as}
+	cmd.SysProcAttr = attributes()
+	cmd.SysProcAttr.Credential = p.as
 	return cmd
 }
 
 func (p *program) start() {
 	first := p.running == nil
-	p.running = p.command(p.path, p.args...)
-	if err := p.running.Start(); err != nil {
+	cmd, exited, started := p.command(p.path, p.args...), make(chan struct{}), make(chan error)
+	go func() {
+		runtime.LockOSThread() // the program is ended with the thread that started it
+		defer close(exited)
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
 		p.t.Error(err)
 		return
 	}
+	p.running, p.exited = cmd, exited
 	if first {
 		p.t.Cleanup(func() { p.stop(syscall.SIGQUIT) })
 	}
@@ -45,7 +58,7 @@ func (p *program) start() {
 // stop ends the program with a signal.
 func (p *program) stop(sig syscall.Signal) {
 	p.running.Process.Signal(sig)
-	p.running.Wait()
+	<-p.exited
 }
 
 // wait returns when the program answers.
