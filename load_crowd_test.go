@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -178,34 +177,15 @@ func TestLoadPresence(t *testing.T) {
 // TestLoadFileLimit runs a server in a process of its own that may open 1,024
 // files, and dials three thousand times.
 func TestLoadFileLimit(t *testing.T) {
-	if os.Getenv("CHAT_LOAD_CHILD") != "" {
-		limited(t)
-		return
-	}
-	cmd := exec.Command(os.Args[0], "-test.run=^TestLoadFileLimit$", "-test.v")
-	cmd.Env = append(os.Environ(), "CHAT_LOAD_CHILD=1")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var addr string
-	for addr == "" {
-		var word string
-		if _, err := fmt.Fscan(out, &word); err != nil {
+	if addr := os.Getenv("CHAT_LOAD_ADDR"); addr != "" {
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 1024, Max: 1024}); err != nil {
 			t.Fatal(err)
 		}
-		addr, _ = strings.CutPrefix(word, "addr=")
-		if addr == word {
-			addr = ""
-		}
+		serveUntilEOF(t, addr)
+		return
 	}
+	server := startServing(t, "TestLoadFileLimit", "127.0.0.1:0")
+	addr := server.addr
 	base := "http://" + addr
 	w := dial(t, base, "r", true)
 	w.until("welcome")
@@ -220,7 +200,7 @@ func TestLoadFileLimit(t *testing.T) {
 	}
 	cpu := func() time.Duration {
 		var u, s int64
-		b, _ := os.ReadFile(fmt.Sprint("/proc/", cmd.Process.Pid, "/stat"))
+		b, _ := os.ReadFile(fmt.Sprint("/proc/", server.cmd.Process.Pid, "/stat"))
 		fmt.Sscan(strings.Join(strings.Fields(string(b))[13:15], " "), &u, &s)
 		return time.Duration(u+s) * 10 * time.Millisecond
 	}
@@ -246,22 +226,12 @@ func TestLoadFileLimit(t *testing.T) {
 		return err == nil
 	})
 	w.conn.Close(1000, "")
-	in.Close()
-	if err := cmd.Wait(); err != nil {
+	server.in.Close()
+	if err := server.cmd.Wait(); err != nil {
 		t.Error(err)
 	}
 	t.Logf("1,024 files and 3,000 dials: %.2f cores busy meanwhile, a member's slowest ping %v", busy, slowest)
 	if busy > 0.2 {
 		t.Error("too busy")
 	}
-}
-
-// limited serves until its standard input ends.
-func limited(t *testing.T) {
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 1024, Max: 1024}); err != nil {
-		t.Fatal(err)
-	}
-	_, base := serve(t, quiet)
-	fmt.Printf("\naddr=%s \n", strings.TrimPrefix(base, "http://"))
-	os.Stdin.Read(make([]byte, 1))
 }

@@ -29,10 +29,11 @@ type servingChild struct {
 	addr string
 }
 
-// startServing starts this test's program as a server on addr.
-func startServing(t *testing.T, addr string) *servingChild {
+// startServing runs a test of this program again in a process of its own, with
+// CHAT_LOAD_ADDR set to addr, for it to be a server there.
+func startServing(t *testing.T, test, addr string) *servingChild {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestLoadReconnects$", "-test.v")
+	cmd := exec.Command(os.Args[0], "-test.run=^"+test+"$", "-test.v")
 	cmd.Env = append(os.Environ(), "CHAT_LOAD_ADDR="+addr)
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -129,7 +130,7 @@ func TestLoadReconnects(t *testing.T) {
 // comeBack has clients lose their server and come back to the next.
 func comeBack(t *testing.T, how string) {
 	const clients, rooms = 8000, 80
-	server := startServing(t, "127.0.0.1:0")
+	server := startServing(t, "TestLoadReconnects", "127.0.0.1:0")
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	came := &comebacks{attempts: make([]int, clients)}
@@ -176,7 +177,7 @@ func comeBack(t *testing.T, how string) {
 		server.cmd.Wait()
 	}
 	start := time.Now()
-	server = startServing(t, server.addr)
+	server = startServing(t, "TestLoadReconnects", server.addr)
 	highest := 0
 	eventually(t, "all to be back", func() bool {
 		highest = max(highest, server.rss())

@@ -206,7 +206,7 @@ func (r *recorder) call(log chat.Log, in input, timeout time.Duration) (out outp
 					out.first = e.Offset
 				}
 				if e.Offset != out.first+uint64(i) {
-					err = fmt.Errorf("offset %d at %d after %d", e.Offset, i, out.first)
+					err = r.wrong("%+v: offset %d at %d after %d", in, e.Offset, i, out.first)
 				}
 				out.texts = append(out.texts, e.Message)
 			}
@@ -217,13 +217,22 @@ func (r *recorder) call(log chat.Log, in input, timeout time.Duration) (out outp
 		e, epoch, out.dup, err = log.Append(ctx, in.room, chat.Event{Type: chat.TypeMessage, User: user, Username: user, ID: id, Message: in.text})
 		out.offset = e.Offset
 		if err == nil && e.Message != in.text {
-			err = fmt.Errorf("another entry: %+v", e)
+			err = r.wrong("%+v: another entry: %+v", in, e)
 		}
 	}
 	if err == nil && out.offset > 0 {
 		err = r.sameEpoch(in.room, epoch)
 	}
 	return out, err
+}
+
+// wrong keeps an error that no later call makes good.
+func (r *recorder) wrong(format string, args ...any) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	err := fmt.Errorf(format, args...)
+	r.errs = append(r.errs, err)
+	return err
 }
 
 // sameEpoch reports an epoch that is not the one a room has had.
