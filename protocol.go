@@ -141,10 +141,11 @@ func checkText(s string, size int) *wireError {
 	return nil
 }
 
-// isBlank reports whether s shows nothing at all.
+// isBlank reports whether s shows nothing at all. What Unicode had not assigned
+// when Go's tables were made may be a new emoji, so it counts as something.
 func isBlank(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool {
-		return !unicode.IsSpace(r) && !unicode.Is(unicode.C, r) && !blank[r] || r == utf8.RuneError
+		return r == utf8.RuneError || !blank[r] && !unicode.IsSpace(r) && !unicode.In(r, unicode.Cc, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 	})
 }
 

@@ -75,7 +75,7 @@ func (m *member) onMessage(o *object, typ, id string) *wireError {
 			return e
 		}
 		if event.To == "" {
-			return badRequest("a private message needs to")
+			return badRequest("a private message needs the key to")
 		}
 	}
 	stored, e := m.publish(&event)
