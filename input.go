@@ -94,6 +94,8 @@ func (in *input) frame(h frameHeader) (done bool, err error) {
 	switch {
 	case !h.masked:
 		return false, in.violation(1002, "client frames must be masked")
+	case h.payload>>63 != 0:
+		return false, in.violation(1002, "a length of 64 bits begins with 0")
 	case h.control():
 		if h.payload > maxControl || !h.fin() {
 			return false, in.violation(1002, "control frame too long or in fragments")

@@ -1,7 +1,9 @@
 package chat
 
 import (
+	"errors"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 
@@ -64,7 +66,7 @@ func (m *member) flush(v *view, memo *memo, p *prober) (behind bool) {
 				n, err = p.try(m.raw, b)
 			}
 			if err != nil {
-				m.killLocked()
+				m.lostLocked()
 				return false
 			}
 		}
@@ -172,7 +174,13 @@ func (m *member) drain() {
 		}
 		m.mu.Unlock()
 		if err := m.write(b); err != nil {
-			m.kill()
+			m.mu.Lock()
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				m.killLocked()
+			} else {
+				m.lostLocked()
+			}
+			m.mu.Unlock()
 		}
 	}
 }

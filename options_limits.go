@@ -1,15 +1,19 @@
 package chat
 
+import "math"
+
 // WithRateLimit lets each user send perSecond messages a second on average, over
 // all connections to this server, and burst at once (a token bucket, as in
 // golang.org/x/time/rate). What is over the limit is refused and the sender told
 // when to try again. An anonymous user who comes back without its session is
 // another one, so bound the connections of an address too. The default, and the
-// meaning of zero or less for perSecond, is no limit; a burst of zero or less is
-// 20.
+// meaning of zero or less, NaN and infinity for perSecond, is no limit; a burst of
+// zero or less is 20.
 func WithRateLimit(perSecond float64, burst int) Option {
 	return func(c *config) {
-		c.rate = atLeast(perSecond, 0)
+		if c.rate = perSecond; !(perSecond > 0) || math.IsInf(perSecond, 1) {
+			c.rate = 0
+		}
 		c.burst = orDefault(burst, 20)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -203,5 +204,19 @@ func TestEarlyFrames(t *testing.T) {
 			got.Write(buf[:n])
 		}
 		conn.Close()
+	}
+}
+
+func TestRatesThatAreNone(t *testing.T) {
+	for _, rate := range []float64{0, -1, math.NaN(), math.Inf(1), math.Inf(-1)} {
+		_, base := serve(t, chat.WithRateLimit(rate, 1))
+		p := dial(t, base, "r", true)
+		if limits := string(p.next().Limits); !strings.Contains(limits, `"rate_per_second":0,"burst":0`) {
+			t.Errorf("%v: limits %s", rate, limits)
+		}
+		for range 3 {
+			p.send(`{"type":"message","message":"x"}`)
+			p.until("message")
+		}
 	}
 }

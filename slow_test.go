@@ -174,3 +174,29 @@ func (b *lockedBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.b.String()
 }
+
+// TestLastWords has clients send a message and a close frame and be gone, with
+// bytes unread, so that what the server writes meanwhile fails: the message is
+// kept, and they have left at once.
+func TestLastWords(t *testing.T) {
+	const clients = 150
+	srv, base := serve(t, quiet, chat.WithLeaveGrace(time.Hour), chat.WithHistory(0), chat.WithLog(chat.NewMemoryLog(1000)))
+	for i := range clients {
+		c := rawDial(t, base, "/ws/r", offerV1)
+		publish(t, srv, "r", "noise")
+		c.Write(append(fr(finText, fmt.Sprintf(`{"type":"message","message":"last %d"}`, i)), fr(finClose, "\x03\xe8")...))
+		c.Close()
+		publish(t, srv, "r", "noise")
+	}
+	eventually(t, "all to have left", func() bool {
+		_, n, err := srv.Members(t.Context(), "r", 0)
+		return err == nil && n == 0
+	})
+	page, err := srv.History(t.Context(), "r", "", chat.Range{Before: 0, Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := uint64(3 * clients); page.Position.Offset != want {
+		t.Errorf("%d messages, want %d", page.Position.Offset, want)
+	}
+}

@@ -39,7 +39,8 @@ type wire struct {
 	out      []byte // what comes next: the rest of a frame, then whole ones
 	draining bool
 	closing  bool          // a close frame is in out or was sent: nothing may follow
-	dead     bool          // the connection was closed or is past use
+	dead     bool          // nothing can be written any more
+	closed   bool          // the connection was closed; dead is set too
 	space    chan struct{} // closed when out was taken or the wire died; nil if nobody waits
 	killer   *time.Timer   // closes the connection when the peer does not
 	code     int           // of the close frame
@@ -66,7 +67,7 @@ func (w *wire) putLocked(frame []byte, d drainer) {
 	}
 	n, err := w.tryLocked(frame)
 	if err != nil {
-		w.killLocked()
+		w.lostLocked()
 	} else if n < len(frame) {
 		w.out = append(w.out, frame[n:]...)
 		w.draining = true
@@ -117,6 +118,9 @@ func (w *wire) close(code int, reason string, d drainer) {
 }
 
 func (w *wire) closeLocked(code int, reason string, d drainer) {
+	if w.dead {
+		w.killLocked()
+	}
 	if w.closing || w.dead {
 		return
 	}
@@ -146,11 +150,22 @@ func (w *wire) kill() {
 	w.mu.Unlock()
 }
 
-func (w *wire) killLocked() {
-	if w.dead {
+// lostLocked notes that the peer takes nothing any more. What it had sent before,
+// perhaps its close frame, is still to be read.
+func (w *wire) lostLocked() {
+	if w.raw == nil || w.conn.SetReadDeadline(time.Now().Add(closeTimeout)) != nil {
+		w.killLocked()
 		return
 	}
 	w.dead = true
+	w.signalLocked()
+}
+
+func (w *wire) killLocked() {
+	if w.closed {
+		return
+	}
+	w.dead, w.closed = true, true
 	if w.killer != nil {
 		w.killer.Stop()
 	}

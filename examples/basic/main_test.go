@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"syscall"
@@ -239,4 +240,24 @@ func TestLink(t *testing.T) {
 			t.Errorf("%s: %s, want %s", asked, got, want)
 		}
 	}
+}
+
+// What is no path of the chat is refused as it stands, and not redirected.
+func TestOddPaths(t *testing.T) {
+	base := serve(t)
+	for path, want := range map[string]int{
+		"/ws": 404, "/ws/": 400, "/ws/.": 400, "/ws/..": 400, "/ws/%2e%2e": 400, "/ws/../x": 404, "//ws/x": 404,
+		"/rooms/": 404, "/rooms//messages": 400, "/rooms/../messages": 400, "/wsx": 404,
+	} {
+		if resp, body := do(t, "GET", strings.TrimSuffix(base, "/")+path, nil); resp.StatusCode != want || resp.Request.URL.Path != must(url.PathUnescape(path)) {
+			t.Errorf("%s: %d at %s: %s", path, resp.StatusCode, resp.Request.URL, body)
+		}
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -91,14 +92,17 @@ func (s *server) options(ctx context.Context) (opts []chat.Option, err error) {
 	return opts, nil
 }
 
-// routes are what clients may ask.
-func (s *server) routes(mux *http.ServeMux) {
-	mux.Handle("/ws/", s.chat)
-	mux.Handle("/rooms", s.chat)
-	mux.Handle("/rooms/", s.chat)
-	if !s.cfg.tokens() { // the page has none
-		mux.Handle("/", static.Handler())
-	}
+// front passes the chat's paths on as they came. A ServeMux would redirect those
+// with steps such as .. in them, and a token with them.
+func (s *server) front(rest http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch first, _, _ := strings.Cut(strings.TrimLeft(r.URL.Path, "/"), "/"); first {
+		case "ws", "rooms":
+			s.chat.ServeHTTP(w, r)
+		default:
+			rest.ServeHTTP(w, r)
+		}
+	})
 }
 
 // inside are the routes for the machines around.
@@ -132,7 +136,9 @@ func (s *server) run(ctx context.Context) error {
 	defer s.chat.Close()
 	failed := make(chan error, 2)
 	mux := http.NewServeMux()
-	s.routes(mux)
+	if !s.cfg.tokens() { // the page has none
+		mux.Handle("/", static.Handler())
+	}
 	if s.cfg.metricsAddr == "" {
 		s.inside(mux)
 	} else {
@@ -144,7 +150,7 @@ func (s *server) run(ctx context.Context) error {
 		}
 		defer others.Close()
 	}
-	clients, err := s.listen("clients", s.cfg.addr, mux, failed)
+	clients, err := s.listen("clients", s.cfg.addr, s.front(mux), failed)
 	if err != nil {
 		return err
 	}

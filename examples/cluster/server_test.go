@@ -24,6 +24,11 @@ func TestRoutes(t *testing.T) {
 			t.Errorf("%s: %d %.200s", path, status, body)
 		}
 	}
+	for path, want := range map[string]int{"/ws/..": http.StatusBadRequest, "/ws/../x?token=t": http.StatusNotFound, "//ws/x": http.StatusNotFound} {
+		if status, body := get(t, one.url+path, ""); status != want {
+			t.Errorf("%s: %d %.200s", path, status, body)
+		}
+	}
 	if code, out := exit(t, nil, "-healthcheck", "-addr", strings.TrimPrefix(one.url, "http://")); code != 0 {
 		t.Errorf("-healthcheck: %d %s", code, out)
 	}
