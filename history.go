@@ -167,7 +167,8 @@ type Store interface {
 	//
 	// If e.ID is not empty and the same e.User has stored the same ID in this
 	// room within five minutes at least, nothing is stored or announced: the
-	// first event is returned with dup true.
+	// first event is returned with dup true. A log that tries again by itself after
+	// a lost answer may say dup of what the same call has stored.
 	//
 	// An error means that e is perhaps stored; calling again with the same ID
 	// finds out.

@@ -23,7 +23,7 @@ type input struct {
 
 // An output is what a call was answered.
 type output struct {
-	offset uint64 // of the entry, or the log's last
+	offset uint64 // of the entry, or the log's last; 0 if open and not known
 	dup    bool   // the entry was there
 	unsure bool   // an attempt before failed, so dup may be of that
 	open   bool   // there was no answer: the call takes effect late, or seen by nobody
@@ -107,7 +107,10 @@ var model = porcupine.Model{
 		if offset := l.find(i.text); offset > 0 {
 			return o.open || o.offset == offset && o.dup, l
 		}
-		return o.open || o.offset == l.offset+1 && (!o.dup || o.unsure), l.add(i.text)
+		if o.open {
+			return o.offset == 0 || o.offset == l.offset+1, l.add(i.text)
+		}
+		return o.offset == l.offset+1 && (!o.dup || o.unsure), l.add(i.text)
 	},
 	DescribeOperation: func(in, out any) string { return fmt.Sprintf("%+v: %+v", in, out) },
 	DescribeState:     func(state any) string { return fmt.Sprint(state.(*entries).offset) },

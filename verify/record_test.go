@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,7 +22,6 @@ const (
 	clients = 8
 	rooms   = 3
 	keep    = 10_000 // more than is written, so that nothing is trimmed
-	maxOpen = 12     // appends given up, each of which multiplies the orders to try
 )
 
 // A recorder has clients call logs, and keeps what they were answered.
@@ -41,6 +41,7 @@ type recorder struct {
 	errs    []error
 	retried int
 	open    int        // appends given up
+	seen    int        // of them, that have happened
 	crashes [][2]int64 // when the engine began and had ended to crash
 }
 
@@ -61,27 +62,51 @@ func (r *recorder) run(t *testing.T) []porcupine.Operation {
 		wg.Go(func() { r.client(c) })
 	}
 	wg.Wait()
+	last := r.readAll()
 	for _, err := range r.errs {
 		t.Error(err)
 	}
 	if t.Failed() {
 		t.FailNow()
 	}
-	r.finish()
-	t.Logf("%d calls, %d of them answered after a failure and %d never", len(r.history), r.retried, r.open)
+	r.finish(last)
+	t.Logf("%d calls, %d answered after a failure, %d given up of which %d happened", len(r.history), r.retried, r.open, r.seen)
 	return r.history
 }
 
-// finish completes what was not known when the calls returned.
-func (r *recorder) finish() {
+// readAll reads every room whole, as the last calls of the history, and returns the
+// offset of every text.
+func (r *recorder) readAll() map[input]uint64 {
+	last := map[input]uint64{}
+	for n := range rooms {
+		in := input{room: fmt.Sprint("r", n), rng: chat.Range{From: 1, Limit: keep}}
+		call := time.Since(r.start)
+		out, err := r.call(r.logs[0], in, 20*time.Second)
+		out, err = r.insist(r.logs[0], in, out, err)
+		r.keep(0, in, out, err, call)
+		for i, text := range out.texts {
+			last[input{room: in.room, text: text}] = out.first + uint64(i)
+		}
+	}
+	return last
+}
+
+// finish completes what was not known when the calls returned. An append without an
+// answer that is not in last has not happened before all that was seen, and is left
+// out; for any other its place is known, which spares porcupine to try them all.
+func (r *recorder) finish(last map[input]uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	end := int64(time.Since(r.start))
+	r.history = slices.DeleteFunc(r.history, func(op porcupine.Operation) bool {
+		return op.Output.(output).open && last[op.Input.(input)] == 0
+	})
 	for i := range r.history {
 		op := &r.history[i]
 		out := op.Output.(output)
 		if out.open {
-			op.Return = end
+			r.seen++
+			out.offset, op.Return = last[op.Input.(input)], end
 		}
 		for _, crash := range r.crashes {
 			// A log that lost the answer and asked again is told of its own entry.
@@ -104,6 +129,9 @@ func (r *recorder) client(c int) {
 	rng := rand.New(rand.NewPCG(r.seed, uint64(c)))
 	log := r.logs[c%len(r.logs)]
 	for n := range r.calls {
+		if r.failed() {
+			return
+		}
 		in := r.next(rng, fmt.Sprintf("u%d/%d", c, n))
 		call := time.Since(r.start)
 		timeout, hasty := 20*time.Second, r.patient && in.text != "" && n%2 == 0
@@ -111,35 +139,38 @@ func (r *recorder) client(c int) {
 			timeout = 50 * time.Millisecond
 		}
 		out, err := r.call(log, in, timeout)
-		if err != nil && hasty && r.giveUp(in, call) {
+		if err != nil && hasty {
+			r.giveUp(in, call)
 			continue
 		}
-		for tries := 0; err != nil && r.patient && tries < 1000; tries++ {
-			// The same call again is the same operation: it took effect once, between
-			// the first try's beginning and the end of the last.
-			time.Sleep(20 * time.Millisecond)
-			if out, err = r.call(log, in, 20*time.Second); err == nil {
-				out.unsure = true
-			}
-		}
+		out, err = r.insist(log, in, out, err)
 		r.keep(c, in, out, err, call)
 		time.Sleep(r.pause)
 	}
 }
 
+// insist makes a call that failed again, if that may happen. The same call again is
+// the same operation: it took effect once, between the first try's beginning and the
+// end of the last.
+func (r *recorder) insist(log chat.Log, in input, out output, err error) (output, error) {
+	for tries := 0; err != nil && r.patient && tries < 1000 && !r.failed(); tries++ {
+		time.Sleep(20 * time.Millisecond)
+		if out, err = r.call(log, in, 20*time.Second); err == nil {
+			out.unsure = true
+		}
+	}
+	return out, err
+}
+
 // giveUp keeps an append of which nobody knows whether it happened, or will. Others
-// may repeat it. It reports false if there are too many already.
-func (r *recorder) giveUp(in input, call time.Duration) bool {
+// may repeat it.
+func (r *recorder) giveUp(in input, call time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.open == maxOpen {
-		return false
-	}
 	// Whoever made it goes on, so in a picture it is a client's of its own.
 	r.history = append(r.history, porcupine.Operation{ClientId: clients + r.open, Input: in, Call: int64(call), Output: output{open: true}})
 	r.open++
 	r.sent = append(r.sent, in)
-	return true
 }
 
 func (r *recorder) keep(c int, in input, out output, err error, call time.Duration) {
@@ -224,6 +255,13 @@ func (r *recorder) call(log chat.Log, in input, timeout time.Duration) (out outp
 		err = r.sameEpoch(in.room, epoch)
 	}
 	return out, err
+}
+
+// failed reports an error that is kept: there is nothing more to find out.
+func (r *recorder) failed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.errs) > 0
 }
 
 // wrong keeps an error that no later call makes good.
