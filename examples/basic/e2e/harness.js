@@ -158,3 +158,23 @@ export async function until(what, check, ms = 60_000) {
     await new Promise((r) => setTimeout(r, 50));
   }
 }
+
+/** Answers in place of the server: what comes is what the test sends, at any time and of any user. */
+export async function scripted(context) {
+  let socket;
+  await context.routeWebSocket('**/ws/**', (ws) => {
+    socket = ws;
+    const url = new URL(ws.url()), username = url.searchParams.get('username');
+    const send = (o) => ws.send(JSON.stringify(o));
+    send({
+      type: 'welcome', protocol: 'chat.v1', room: decodeURIComponent(url.pathname.split('/').pop()), user: 'me', username, session: 's',
+      position: 'e:0', resumed: false, gap: false, members: [{user: 'me', username}], member_count: 1, limits: {message_bytes: 16384, rate_per_second: 0, burst: 0},
+    });
+    ws.onMessage((text) => {
+      const {type, request} = JSON.parse(text);
+      if (type === 'ping') send({type: 'pong'});
+      if (type === 'history') send({type: 'history', messages: [], first: 1, more: false, request});
+    });
+  });
+  return {send: (o) => socket.send(JSON.stringify(o))};
+}

@@ -163,7 +163,10 @@ test('rooms', async () => {
   // A name that cannot be: the server says why, and nothing is lost but the room.
   await alice.fill('#other-room', 'a/b');
   await alice.press('#other-room', 'Enter');
-  await alice.locator('#refused', {hasText: 'path'}).waitFor();
+  await alice.locator('#refused', {hasText: "room's name"}).waitFor();
+  assert.equal(await alice.evaluate(() => document.activeElement.id), 'room', 'what is to be mended has the focus');
+  await alice.goBack();
+  await connected(alice);
 });
 
 test('unread messages', async () => {

@@ -3,12 +3,12 @@
 import {connect, rooms as listRooms} from './chat.js';
 import {Composer} from './composer.js';
 import {List} from './list.js';
-import {advice, Outbox} from './outbox.js';
-import {forget, keepSession, remember, remembered, sessionOf} from './store.js';
-import {plural} from './text.js';
-import {closeSide, offerRooms, showMembers, showRooms} from './side.js';
+import {Outbox} from './outbox.js';
+import {closeSide, offerRooms, showMembers, showRooms, tails} from './side.js';
+import {advice, refusal, showConnection, showKnocking, stopCounting} from './status.js';
+import {forget, keepLeft, keepSession, leftIn, remember, remembered, sessionOf} from './store.js';
+import {$, plural} from './text.js';
 
-const $ = (id) => document.getElementById(id);
 const here = new URL('.', location.href);
 const roomsEvery = 10_000;
 
@@ -18,8 +18,7 @@ let returning = false; // to a room whose messages are in the list
 let missing = false; // what is replayed was missed, not history
 let unseen = 0; // messages below what is in view
 let unread = 0; // messages that came while the page was not looked at
-let rooms = new Map(), roomsTimer, countdown;
-const drafts = new Map(); // by room
+let rooms = new Map(), roomsTimer;
 
 const composer = new Composer({
   send: (text, to) => {
@@ -41,6 +40,7 @@ const outbox = new Outbox($('outbox'), {
   failed: (text) => composer.notice(text),
   stored: (m) => list.add(entry(m)),
   changed: () => list.pinned && list.toEnd(),
+  done: () => composer.rest(),
 });
 
 function entry(m) { return {kind: 'message', m, own: m.user === chat.user, date: new Date(m.time)}; }
@@ -56,12 +56,14 @@ function roomInAddress() {
 
 // --- Coming in and going out.
 
-function showDoor(error = '') {
+function showDoor(error = null) {
   inside = false;
   $('app').hidden = true;
   $('door').hidden = false;
-  $('refused').textContent = error;
-  $('enter').disabled = false;
+  $('door').classList.remove('back');
+  $('enter').textContent = 'Join';
+  $('refused').textContent = error ? refusal(error) : '';
+  if (error) $(error.code === 'bad_name' ? 'name' : 'room').focus();
   document.title = 'chat';
   listRooms(here).then((open) => offerRooms($('open'), open, (room) => {
     $('room').value = room;
@@ -69,12 +71,18 @@ function showDoor(error = '') {
   })).catch(() => {}); // joining tells
 }
 
+/** Keeps what is written but not sent, until the room is entered again. */
+function keep() {
+  if (inside && chat) keepLeft(chat.room, {...composer.draft, unsent: outbox.unsent});
+}
+
 function part() {
+  keep();
   const old = chat;
   chat = null;
   old?.close();
   clearInterval(roomsTimer);
-  clearInterval(countdown);
+  stopCounting();
 }
 
 function enter(room) {
@@ -82,15 +90,20 @@ function enter(room) {
   list.clear();
   outbox.clear();
   composer.clear();
-  composer.draft = drafts.get(room) ?? '';
   returning = false;
   unread = 0;
   const c = chat = connect(here, {room, username: name, session: sessionOf(name)});
+  const left = leftIn(room);
+  composer.draft = left;
+  outbox.restore(left.unsent);
+  $('title').textContent = room; // what is written now goes there
+  showPresence();
+  seen();
   const on = (type, fn) => c.on(type, (detail) => c === chat && fn(detail));
   on('state', (s) => showState(s));
   on('welcome', (w) => welcome(w));
   on('message', (m) => received(m));
-  on('gap', ({reset}) => list.gap({kind: 'gap', date: new Date(), text: reset
+  on('gap', ({reset}) => list.gap({kind: 'gap', date: list.last?.date ?? new Date(), text: reset
     ? 'The server started anew. Messages sent meanwhile may be missing here.'
     : 'You were away for long. Some messages may be missing here.'}, reset));
   on('join', (m) => presence(m));
@@ -103,7 +116,7 @@ function enter(room) {
 function welcome(w) {
   const first = !inside;
   inside = true;
-  if (first) showState({state: 'open'});
+  if (first) showConnection({state: 'open'});
   remember(name, w.room);
   keepSession(name, w.session);
   if (roomInAddress() !== w.room) history.replaceState(null, '', `#${encodeURIComponent(w.room)}`);
@@ -119,7 +132,7 @@ function welcome(w) {
   loadRooms();
   clearInterval(roomsTimer);
   roomsTimer = setInterval(() => document.hidden || loadRooms(), roomsEvery);
-  if (first) composer.focus();
+  if (first) composer.rest();
 }
 
 function leave() {
@@ -171,9 +184,10 @@ function seen() {
 
 function showPresence() {
   showMembers($('members'), chat);
-  $('count').textContent = chat.count.toLocaleString();
-  $('present').textContent = chat.count === 1 ? 'Only you are here' : `${chat.count.toLocaleString()} people here`;
-  rooms.set(chat.room, chat.count);
+  const n = chat.count; // 0 before the welcome
+  $('count').textContent = n ? n.toLocaleString() : '';
+  $('present').textContent = n < 2 ? (n ? 'Only you are here' : '') : `${n.toLocaleString()} people here`;
+  if (n) rooms.set(chat.room, n);
   showRooms($('rooms'), rooms, chat.room);
 }
 
@@ -187,35 +201,11 @@ async function loadRooms() {
 
 // --- The connection.
 
-function showState({state, wait = 0, error}) {
-  clearInterval(countdown);
-  const mine = chat.user !== ''; // was in this room before
-  if (!mine && state === 'closed') {
-    $('room').value = chat.room;
-    return showDoor(advice(error));
-  }
-  if (!inside) return showKnocking(state, error);
-  $('app').dataset.state = state;
-  $('again').hidden = state === 'open' || state === 'connecting' || error?.code === 'close_4003';
-  $('again').textContent = state === 'closed' ? 'Come back' : 'Try now';
-  const say = (text) => ($('state').textContent = text);
-  if (state === 'open') return say('Connected');
-  if (state === 'connecting') return say('Connecting…');
-  if (state === 'closed') return say(error.code === 'close_4003' ? 'You may no longer enter this room' : 'You were removed from this room');
-  say('Connection lost, trying again');
-  const until = Date.now() + wait;
-  const left = $('state').appendChild(document.createElement('span')); // not read out each second
-  left.ariaHidden = 'true';
-  const tick = () => (left.textContent = ` in ${Math.max(1, Math.ceil((until - Date.now()) / 1000))} s`);
-  if (wait < 1500) return;
-  tick();
-  countdown = setInterval(tick, 1000);
-}
-
-function showKnocking(state, error) {
-  $('enter').disabled = state === 'connecting';
-  if (state !== 'waiting') return;
-  $('refused').textContent = `${error?.message ? advice(error) : 'The server cannot be reached.'} Trying again…`;
+function showState(change) {
+  if (inside && (chat.user || change.state !== 'closed')) return showConnection(change);
+  if (change.state !== 'closed') return showKnocking(change);
+  $('room').value = chat.room;
+  showDoor(change.error);
 }
 
 // --- What the user does.
@@ -230,8 +220,12 @@ $('other').addEventListener('submit', (e) => {
   e.preventDefault();
   const room = $('other-room').value.trim();
   $('other-room').value = '';
-  if (room) location.hash = `#${encodeURIComponent(room)}`;
+  if (!room) return;
+  location.hash = `#${encodeURIComponent(room)}`;
+  closeSide();
+  composer.focus();
 });
+$('rooms').addEventListener('click', (e) => e.target.closest('a') && closeSide(true));
 $('leave').addEventListener('click', leave);
 $('skip').addEventListener('click', (e) => {
   e.preventDefault(); // the part of the address is the room's
@@ -239,11 +233,11 @@ $('skip').addEventListener('click', (e) => {
 });
 $('again').addEventListener('click', () => {
   chat.reconnect();
-  composer.focus(); // the button is about to go
+  composer.rest(); // the button is about to go
 });
 $('down').addEventListener('click', () => {
   list.toEnd();
-  composer.focus();
+  composer.rest();
 });
 
 // A member in the side, or a name over a message: write to them.
@@ -251,17 +245,21 @@ for (const place of [$('members'), $('log')]) {
   place.addEventListener('click', (e) => {
     const user = e.target.closest('button[data-user]')?.dataset.user;
     if (!user) return;
-    const username = chat.members.get(user)?.username;
-    if (username === undefined) return composer.notice('They are not in the room any more.');
+    const member = chat.members.get(user);
+    if (!member) return composer.notice('They are not in the room any more.');
     closeSide();
-    composer.to({user, username});
+    composer.to({user, username: member.username, tail: tails(chat)(member)});
     composer.focus();
   });
 }
 
 $('copy').hidden = !navigator.clipboard;
 $('copy').addEventListener('click', async () => {
-  await navigator.clipboard.writeText(location.href).catch(() => {});
+  try {
+    await navigator.clipboard.writeText(location.href);
+  } catch {
+    return composer.notice('The browser does not let this page copy. The address of this page is the link.');
+  }
   $('copy').classList.add('done');
   $('copy').ariaLabel = 'Link copied';
   setTimeout(() => {
@@ -274,13 +272,14 @@ addEventListener('hashchange', () => {
   const room = roomInAddress();
   closeSide();
   if (!chat) $('room').value = room;
-  else if (room && room !== chat.room) {
-    drafts.set(chat.room, composer.draft);
-    enter(room);
-  }
+  else if (room && room !== chat.room) enter(room);
 });
 for (const type of ['focus', 'visibilitychange']) addEventListener(type, () => inside && seen(), true);
-addEventListener('pagehide', () => chat?.close()); // say goodbye, so that nobody waits for us
+addEventListener('visibilitychange', () => document.hidden && keep()); // it may be the last we hear
+addEventListener('pagehide', () => {
+  keep();
+  chat?.close(); // say goodbye, so that nobody waits for us
+});
 addEventListener('pageshow', (e) => e.persisted && chat?.reconnect());
 
 // --- The beginning.
@@ -291,5 +290,9 @@ $('name').value = known.name;
 $('room').value = roomInAddress() || known.room;
 closeSide();
 showDoor();
-if (known.here) enter($('room').value || 'general');
-else $('name').focus();
+if (known.here) {
+  $('door').classList.add('back');
+  enter($('room').value || 'general');
+} else {
+  $('name').focus();
+}

@@ -9,7 +9,7 @@
 // It speaks the chat.v1 dialect (docs/protocol.md), reconnects by itself, goes on
 // where it was, and shows nothing twice.
 
-import {ChatError, Link} from './link.js';
+import {bearer, ChatError, Link} from './link.js';
 
 export {ChatError};
 
@@ -19,6 +19,11 @@ export {ChatError};
  *   `live` is false for what was sent before this client came or came back */
 /** @typedef {{messages: Message[], first: number, more: boolean}} Page
  *   oldest first; `first` is the oldest offset that the server still has */
+/** @typedef {{state: import('./link.js').State, wait?: number, error?: ChatError}} StateChange */
+/** @typedef {{state: StateChange, welcome: any, gap: {reset: boolean}, message: Message, members: undefined,
+ *   join: Member & {time: string}, leave: Member & {time: string}, typing: Member, error: ChatError}} Events */
+/** @typedef {{promise: Promise<any>, frame?: string, timer?: ReturnType<typeof setTimeout>,
+ *   resolve: (result: any) => void, reject: (error: Error) => void}} Waiting */
 /** @typedef {object} Options
  * @property {string} [room] the room to join; by default "general"
  * @property {string} [username] what people see; by default the server's choice
@@ -34,13 +39,13 @@ export const connect = (url, options) => new Chat(url, options);
 /** @param {string|URL} url where the server is mounted @param {Pick<Options, 'token'>} [options]
  * @returns {Promise<Map<string, number>>} the users present in each room that has any */
 export async function rooms(url, {token} = {}) {
-  const bearer = typeof token === 'function' ? await token() : token;
-  const headers = bearer ? {Authorization: `Bearer ${bearer}`} : {};
+  const headers = bearer(typeof token === 'function' ? await token() : token);
   const r = await fetch(new URL('rooms', mount(url)), {headers, cache: 'no-store'});
   if (!r.ok) throw new ChatError('unavailable', 'the rooms cannot be listed');
   return new Map(Object.entries(await r.json()));
 }
 
+/** @param {string|URL} url */
 function mount(url) {
   const base = new URL(url, globalThis.location?.href);
   if (!base.pathname.endsWith('/')) base.pathname += '/';
@@ -50,6 +55,7 @@ function mount(url) {
 /** @returns {string} a new id for a message */
 export const newID = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, '0')).join('');
 
+/** @param {string} s */
 const utf8Length = (s) => new TextEncoder().encode(s).length;
 
 /** One client in one room. These are its events, with what `on` passes:
@@ -83,8 +89,8 @@ export class Chat extends EventTarget {
     this.#options = options;
     this.room = options.room ?? 'general';
     this.session = options.session ?? '';
-    const colon = options.since?.lastIndexOf(':') ?? -1;
-    if (colon > 0) [this.#epoch, this.#last] = [options.since.slice(0, colon), Number(options.since.slice(colon + 1))];
+    const since = options.since ?? '', colon = since.lastIndexOf(':');
+    if (colon > 0) [this.#epoch, this.#last] = [since.slice(0, colon), Number(since.slice(colon + 1))];
     this.#link = new Link({
       url: () => this.#url(),
       token: async () => (typeof options.token === 'function' ? options.token() : options.token),
@@ -105,9 +111,11 @@ export class Chat extends EventTarget {
   /** The place up to which everything has come, for `since`; '' before the first message. */
   get position() { return this.#last ? `${this.#epoch}:${this.#last}` : ''; }
 
-  /** @param {string} type @param {(detail: any) => void} fn @returns {() => void} what takes fn away again */
+  /** @template {keyof Events} K @param {K} type @param {(detail: Events[K]) => void} fn
+   * @returns {() => void} what takes fn away again */
   on(type, fn) {
-    const listener = (e) => fn(e.detail);
+    /** @type {EventListener} */
+    const listener = (e) => fn(/** @type {CustomEvent} */ (e).detail);
     this.addEventListener(type, listener);
     return () => this.removeEventListener(type, listener);
   }
@@ -117,7 +125,8 @@ export class Chat extends EventTarget {
    * @param {{id?: string, to?: string}} [options] id: that of an earlier try, so that it is not sent twice
    * @returns {Promise<{id: string, offset: number}>} once it is in the log; rejects with a ChatError */
   send(text, {id = newID(), to} = {}) {
-    if (this.#sends.has(id)) return this.#sends.get(id).promise;
+    const sent = this.#sends.get(id);
+    if (sent) return sent.promise;
     if (this.state === 'closed') return Promise.reject(new ChatError('closed', 'not connected'));
     const frame = JSON.stringify(to ? {type: 'private', to, message: text, id} : {type: 'message', message: text, id});
     const limit = this.limits.message_bytes;
@@ -160,6 +169,7 @@ export class Chat extends EventTarget {
   /** Leaves the room. What is not sent by then fails. */
   close() { this.#link.close(new ChatError('closed', 'left the room')); }
 
+  /** @param {keyof Events} type @param {any} [detail] */
   #emit(type, detail) { this.dispatchEvent(new CustomEvent(type, {detail})); }
 
   #url() {
@@ -170,6 +180,7 @@ export class Chat extends EventTarget {
     return url;
   }
 
+  /** @param {import('./link.js').State} state @param {import('./link.js').More} more */
   #change(state, more) {
     const error = more.error ?? new ChatError('disconnected', 'the connection was lost');
     if (state !== 'open') for (const id of [...this.#requests.keys()]) this.#settle(this.#requests, id, error);
@@ -177,15 +188,18 @@ export class Chat extends EventTarget {
     this.#emit('state', {state, ...more});
   }
 
+  /** @param {Map<string, Waiting>} waiting @param {string} id @param {number} ms @param {string} [frame] */
   #expect(waiting, id, ms, frame) {
-    const entry = {frame};
+    const entry = /** @type {Waiting} */ ({frame});
     entry.promise = new Promise((resolve, reject) => Object.assign(entry, {resolve, reject}));
-    entry.timer = setTimeout(() => this.#settle(waiting, id, new ChatError('timeout', 'the server did not answer')), ms);
+    const late = () => this.#settle(waiting, id, new ChatError('timeout', 'the server did not answer'));
+    entry.timer = setTimeout(late, Math.min(ms, 2 ** 31 - 1)); // what is more would be nothing
     waiting.set(id, entry);
     return entry.promise;
   }
 
-  /** Ends what waits for an answer; reports whether anything did. */
+  /** Ends what waits for an answer; reports whether anything did.
+   * @param {Map<string, Waiting>} waiting @param {string} id @param {any} result */
   #settle(waiting, id, result) {
     const entry = waiting.get(id);
     if (!entry) return false;
@@ -196,6 +210,7 @@ export class Chat extends EventTarget {
     return true;
   }
 
+  /** @param {any} o */
   #receive(o) {
     switch (o.type) {
       case 'welcome': return this.#welcome(o);
@@ -211,6 +226,7 @@ export class Chat extends EventTarget {
     }
   }
 
+  /** @param {any} o */
   #welcome(o) {
     const colon = o.position.lastIndexOf(':');
     const epoch = o.position.slice(0, colon), offset = Number(o.position.slice(colon + 1));
@@ -220,7 +236,7 @@ export class Chat extends EventTarget {
     this.#liveFrom = offset;
     ({user: this.user, username: this.username, room: this.room, session: this.session} = o);
     this.limits = o.limits;
-    this.members = new Map(o.members.map((m) => [m.user, m]));
+    this.members = new Map(o.members.map((/** @type {Member} */ m) => [m.user, m]));
     this.count = o.member_count;
     this.#link.ready();
     this.#emit('welcome', o);
@@ -229,6 +245,7 @@ export class Chat extends EventTarget {
     for (const {frame} of this.#sends.values()) this.#link.send(frame); // what came twice is told by its id
   }
 
+  /** @param {Message} m */
   #message(m) {
     if (m.offset <= this.#last) return; // had it before
     this.#last = m.offset;
@@ -236,6 +253,7 @@ export class Chat extends EventTarget {
     if (m.id && m.user === this.user) this.#settle(this.#sends, m.id, {id: m.id, offset: m.offset});
   }
 
+  /** @param {any} o */
   async #error(o) {
     const error = new ChatError(o.code, o.message, o.retry_after_ms);
     if (o.id && (this.#settle(this.#sends, o.id, error) || this.#settle(this.#requests, o.id, error))) return;
@@ -247,6 +265,7 @@ export class Chat extends EventTarget {
     this.#emit('error', error);
   }
 
+  /** @param {any} o */
   #presence(o) {
     if (o.event === 'join') this.#enter(o, true);
     else if (o.event === 'leave') this.#leave(o, true);
@@ -255,6 +274,7 @@ export class Chat extends EventTarget {
     this.#emit(o.event, o);
   }
 
+  /** @param {any} o */
   #crowd(o) {
     for (const m of o.joined) this.#enter(m, false);
     for (const m of o.left) this.#leave(m, false);
@@ -262,12 +282,14 @@ export class Chat extends EventTarget {
     this.#emit('members');
   }
 
+  /** @param {Member} member @param {boolean} counted whether count is to follow */
   #enter({user, username}, counted) {
     const known = this.members.get(user);
     if (!known && counted) this.count++;
     this.members.set(user, {...known, user, username});
   }
 
+  /** @param {Member} member @param {boolean} counted */
   #leave({user}, counted) {
     const all = this.members.size >= this.count;
     if ((this.members.delete(user) || !all) && counted) this.count--;

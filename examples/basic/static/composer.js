@@ -1,9 +1,9 @@
 // Where one writes: the box, whom it goes to, who else is typing, and notices.
 
-import {nameOf, plural} from './text.js';
+import {$, nameOf, plural} from './text.js';
 
-const $ = (id) => document.getElementById(id);
 const typingShown = 5000; // milliseconds
+const touch = matchMedia('(hover: none)');
 const bytes = (s) => new TextEncoder().encode(s).length;
 
 export class Composer {
@@ -28,16 +28,23 @@ export class Composer {
     });
     $('notice-close').addEventListener('click', () => {
       this.notice('');
-      this.focus();
+      this.rest();
     });
     this.#size();
   }
 
   focus() { $('text').focus({preventScroll: true}); }
 
-  get draft() { return $('text').value; }
-  set draft(s) {
-    $('text').value = s;
+  /** Puts the focus where it can stay, but brings up no keyboard on a touch screen. */
+  rest() {
+    if (!touch.matches) this.focus();
+  }
+
+  /** What is in the box, and for whom. */
+  get draft() { return {text: $('text').value, to: this.#to}; }
+  set draft({text, to}) {
+    $('text').value = text;
+    this.to(to);
     this.#size();
   }
 
@@ -46,17 +53,15 @@ export class Composer {
     this.#size();
   }
 
-  /** Writes to one member, or to everyone. @param {{user: string, username: string}|null} member */
+  /** Writes to one member, or to everyone. @param {import('./store.js').Receiver} member */
   to(member) {
     this.#to = member;
     $('target').hidden = !member;
     $('composer').classList.toggle('private', Boolean(member));
     $('to').textContent = member?.username ?? '';
+    $('to-tail').textContent = member?.tail ? ` ${member.tail}` : '';
     $('text').placeholder = member ? 'Private message' : 'Message';
   }
-
-  /** The member written to privately. */
-  get receiver() { return this.#to; }
 
   /** Shows what went wrong and what to do. An empty text takes it away. */
   notice(text) {
@@ -82,7 +87,7 @@ export class Composer {
 
   clear() {
     for (const user of [...this.#typists.keys()]) this.stopped(user);
-    this.to(null);
+    this.draft = {text: '', to: null};
     this.notice('');
   }
 
@@ -117,7 +122,7 @@ export class Composer {
       return;
     }
     this.notice('');
-    this.draft = '';
+    this.draft = {text: '', to: this.#to};
     this.#hooks.send(text, this.#to);
     this.focus();
   }

@@ -11,17 +11,22 @@ export class ChatError extends Error {
     this.name = 'ChatError';
     this.code = code;
     this.retryAfter = retryAfter;
+    this.final = false; // whether trying again is of no use
   }
 }
 
 /** @typedef {'connecting'|'open'|'waiting'|'closed'} State */
+/** @typedef {{wait?: number, error?: ChatError}} More wait: milliseconds until the next attempt */
 /** @typedef {object} Hooks
  * @property {() => URL} url the address, asked before each attempt
  * @property {() => Promise<string|undefined>} token credentials, asked before each attempt
  * @property {boolean} renewable whether asking again may give other credentials
  * @property {(object: any) => void} receive takes each object from the server
- * @property {(state: State, more: {wait?: number, error?: ChatError}) => void} change
+ * @property {(state: State, more: More) => void} change
  * @property {(why: ChatError) => boolean} amend whether trying again may help after all */
+
+/** @param {string|undefined} token @returns {Record<string, string>} the headers that carry it */
+export const bearer = (token) => (token ? {Authorization: `Bearer ${token}`} : {});
 
 const watchEvery = 5000, openWithin = 15_000, pingAfter = 25_000, pongWithin = 10_000; // milliseconds
 const longestWait = 30_000, stableAfter = 30_000;
@@ -29,8 +34,9 @@ const purpose = new Set([1000, 1008, 4003]); // codes of closing on purpose: do 
 
 export class Link {
   /** @type {State} */ state = 'connecting';
-  #hooks; #ws = null; #attempt = 0; #tries = 0; #openedAt = 0;
-  #heard = 0; #pinged = 0; #beat; #retry; #asked = 0; #patient = false;
+  /** @type {WebSocket|null} */ #ws = null;
+  #hooks; #attempt = 0; #tries = 0; #openedAt = 0;
+  #heard = 0; #pinged = 0; #beat = 0; #retry = 0; #asked = 0; #patient = false;
   #wake = () => this.#check();
 
   /** @param {Hooks} hooks */
@@ -54,9 +60,9 @@ export class Link {
       ws.onclose = (e) => this.#lost(e.code, e.reason);
       this.#heard = Date.now();
       this.#pinged = 0;
-      this.#beat = setInterval(() => this.#watch(), watchEvery);
+      this.#beat = Number(setInterval(() => this.#watch(), watchEvery));
     } catch (e) {
-      if (attempt === this.#attempt) this.#later(new ChatError('auth_failed', String(e?.message ?? e)));
+      if (attempt === this.#attempt) this.#later(new ChatError('auth_failed', e instanceof Error ? e.message : String(e)));
     }
   }
 
@@ -67,13 +73,13 @@ export class Link {
     this.#set('open');
   }
 
-  /** Sends an object, given as one or as its JSON. */
+  /** Sends an object, given as one or as its JSON. @param {object|string} object */
   send(object) { this.#ws?.send(typeof object === 'string' ? object : JSON.stringify(object)); }
 
-  /** Makes the next attempt wait for ms, as the server wished. */
+  /** Makes the next attempt wait for ms, as the server wished. @param {number} ms */
   comeBackIn(ms) { this.#asked = ms; }
 
-  /** Ends for good, until open is called again. */
+  /** Ends for good, until open is called again. @param {ChatError} error */
   close(error) {
     if (this.state === 'closed') return;
     this.#attempt++;
@@ -84,11 +90,13 @@ export class Link {
     this.#set('closed', {error});
   }
 
+  /** @param {State} state @param {More} [more] */
   #set(state, more = {}) {
     this.state = state;
     this.#hooks.change(state, more);
   }
 
+  /** @param {string} data */
   #receive(data) {
     this.#heard = Date.now();
     this.#pinged = 0;
@@ -133,6 +141,7 @@ export class Link {
     ws.close(1000);
   }
 
+  /** @param {number} code @param {string} reason */
   async #lost(code, reason) {
     const used = this.state === 'open';
     this.#drop();
@@ -147,15 +156,14 @@ export class Link {
     const why = await this.#ask();
     if (attempt !== this.#attempt) return;
     if (why?.final && !this.#hooks.amend(why)) return this.close(why);
-    this.#later(why, why?.retryAfter && why.retryAfter * (1 + Math.random() / 2));
+    this.#later(why, (why?.retryAfter ?? 0) * (1 + Math.random() / 2));
   }
 
   /** Asks over HTTP why the handshake failed, which a WebSocket does not tell. 426 means that it would not have. */
   async #ask() {
     try {
       const token = await this.#hooks.token();
-      const headers = token ? {Authorization: `Bearer ${token}`} : {};
-      const r = await fetch(this.#hooks.url(), {headers, cache: 'no-store', signal: AbortSignal.timeout(5000)});
+      const r = await fetch(this.#hooks.url(), {headers: bearer(token), cache: 'no-store', signal: AbortSignal.timeout(5000)});
       if (r.status < 400 || r.status === 426) return null;
       const {error} = await r.json();
       const why = new ChatError(error.code, error.message, 1000 * Number(r.headers.get('Retry-After')));
@@ -166,12 +174,12 @@ export class Link {
     }
   }
 
-  /** Tries again after wait milliseconds, or by default after a random part of a time that doubles (full jitter). */
+  /** Tries again after wait milliseconds, or by default after a random part of a time that doubles (full jitter). @param {ChatError|null} error @param {number} [wait] */
   #later(error, wait = 0) {
     this.#patient = wait > 1000; // it is the server's wish
     wait ||= 50 + Math.random() * Math.min(longestWait, 1000 * 2 ** this.#tries++);
     clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => this.open(), wait);
+    this.#retry = Number(setTimeout(() => this.open(), wait));
     this.#set('waiting', {wait, error: error ?? undefined});
   }
 }

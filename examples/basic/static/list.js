@@ -2,7 +2,7 @@
 // seen are in the document, so a room of many thousands stays quick. Whatever
 // changes, what the reader looks at does not move.
 
-import {render} from './render.js';
+import {redate, render} from './render.js';
 
 const most = 300; // elements
 const fewest = 150; // what is left of them when the oldest are taken away
@@ -27,6 +27,13 @@ export class List {
     this.#scroller.addEventListener('scroll', () => this.#scrolled(), {passive: true});
     const sizes = new ResizeObserver(() => this.pinned && this.#toEnd());
     for (const e of [this.#scroller, this.#box, this.#box.nextElementSibling]) sizes.observe(e);
+    // Who unfolds a long message reads it from where it begins.
+    this.#box.addEventListener('click', (e) => {
+      if (!(/** @type {Element} */ (e.target).closest('.more'))) return;
+      this.pinned = false;
+      setTimeout(() => this.#scrolled());
+    }, true);
+    setInterval(() => redate(this.#box), 30_000);
   }
 
   /** Begins anew, for another room. */
@@ -89,7 +96,9 @@ export class List {
     if (entry) entry.mark = true;
     for (const e of [old, entry]) {
       const i = e?.node ? this.#entries.indexOf(e) : -1;
-      if (i >= 0) this.#keep(() => render(e, this.#entries[i - 1]));
+      if (i < 0) continue;
+      this.#hush(); // it has been read out
+      this.#keep(() => render(e, this.#entries[i - 1]));
     }
   }
 
@@ -99,9 +108,9 @@ export class List {
     this.#hooks.moved();
   }
 
-  #note({m}) {
-    const key = `${this.#log}:${m.offset}`;
-    return !this.#keys.has(key) && this.#keys.add(key);
+  #note(entry) {
+    entry.key = `${this.#log}:${entry.m.offset}`;
+    return !this.#keys.has(entry.key) && this.#keys.add(entry.key);
   }
 
   #queue() {
@@ -127,13 +136,17 @@ export class List {
     this.#toEnd();
   }
 
-  /** Drops the oldest entries. */
+  /** Drops the oldest entries. The server may still have them. */
   #forget(n) {
     this.#show(Math.max(n, this.#first), Math.max(n, this.#end));
-    for (const e of this.#entries.splice(0, n)) if (e.kind === 'message') this.#keys.delete(`${this.#log}:${e.m.offset}`);
+    for (const e of this.#entries.splice(0, n)) this.#keys.delete(e.key);
     this.#first -= n;
     this.#end -= n;
+    if (this.#olderAt <= n) this.#older = true;
+    this.#generation++; // what is being loaded goes before what is gone
+    this.#loading = false;
     this.#olderAt = Math.max(0, this.#olderAt - n);
+    this.#top.textContent = '';
   }
 
   #toEnd() {

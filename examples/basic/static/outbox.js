@@ -1,34 +1,17 @@
 // One's own messages that are on their way: shown after all others until the room
 // has them, and with what to do if it does not.
 
+import {ChatError, newID} from './chat.js';
 import {message} from './render.js';
+import {advice} from './status.js';
 import {el} from './text.js';
-import {newID} from './chat.js';
-
-/** What went wrong, and what the user can do. @param {import('./link.js').ChatError} e */
-export function advice(e) {
-  const seconds = Math.max(1, Math.ceil(e.retryAfter / 1000));
-  switch (e.code) {
-    case 'rate_limited': return `You are sending faster than this server allows. Wait ${seconds} s, then press Retry.`;
-    case 'too_long': return 'That message is too long for this server. Shorten it, or send it in parts.';
-    case 'no_such_user': return 'They have left the room, so the private message was not sent.';
-    case 'unavailable': return 'The server cannot store messages right now. Press Retry in a moment.';
-    case 'timeout': return 'The server did not answer in time. Press Retry: it will not be sent twice.';
-    case 'closed':
-    case 'disconnected': return 'You are not connected. Come back to the room, then press Retry.';
-    case 'forbidden': return `You may not do this here: ${e.message}.`;
-    case 'rejected': return `The server refused this: ${e.message}. Change it and try again.`;
-    case 'empty_message': return 'There is nothing in that message.';
-    default: return `${e.message[0]?.toUpperCase() ?? ''}${e.message.slice(1)}.`;
-  }
-}
 
 export class Outbox {
   #box; #hooks; #items = new Map(); // by message id
 
   /** @param {HTMLElement} box
    * @param {{chat: () => import('./chat.js').Chat, failed: (text: string) => void, stored: (m: object) => void,
-   *   changed: () => void}} hooks */
+   *   changed: () => void, done: () => void}} hooks done: a choice was made, and its button is gone */
   constructor(box, hooks) {
     this.#box = box;
     this.#hooks = hooks;
@@ -39,15 +22,15 @@ export class Outbox {
     this.#box.replaceChildren();
   }
 
-  /** @param {string} text @param {{user: string, username: string}|null} to */
-  send(text, to) {
-    const {user, username} = this.#hooks.chat();
-    const id = newID(), date = new Date();
-    const m = {type: to ? 'private' : 'message', user, username, message: text, id, to: to?.user, to_username: to?.username};
-    const item = {m, date, node: el('div', 'entry')};
-    this.#items.set(id, item);
-    this.#box.append(item.node);
-    this.#try(item);
+  /** @param {string} text @param {import('./store.js').Receiver} to */
+  send(text, to) { this.#try(this.#add({id: newID(), text, to})); }
+
+  /** What the room does not have yet. @returns {import('./store.js').Unsent[]} */
+  get unsent() { return [...this.#items.values()].map((item) => item.unsent); }
+
+  /** Shows what was not sent by the time the room was left. @param {import('./store.js').Unsent[]} unsent */
+  restore(unsent) {
+    for (const e of unsent) this.#draw(this.#add(e), new ChatError('disconnected', 'you left the room before the server answered'));
   }
 
   /** The room has it. @param {string} id */
@@ -56,6 +39,15 @@ export class Outbox {
     if (!item) return;
     this.#items.delete(id);
     item.node.remove();
+  }
+
+  #add(unsent) {
+    const {id, text, to} = unsent, {user, username} = this.#hooks.chat();
+    const m = {type: to ? 'private' : 'message', user, username, message: text, id, to: to?.user, to_username: to?.username};
+    const item = {m, unsent, date: new Date(), node: el('div', 'entry')};
+    this.#items.set(id, item);
+    this.#box.append(item.node);
+    return item;
   }
 
   async #try(item) {
@@ -90,16 +82,28 @@ export class Outbox {
   #choices(item, error) {
     const retry = el('button', 'link', 'Retry'), drop = el('button', 'link', 'Delete');
     retry.type = drop.type = 'button';
-    retry.addEventListener('click', () => {
+    const choose = (button, fn) => button.addEventListener('click', () => {
       this.#hooks.failed('');
-      this.#try(item);
+      fn();
+      this.#hooks.done();
     });
-    drop.addEventListener('click', () => {
-      this.#hooks.failed('');
-      this.arrived(item.m.id);
-    });
+    choose(retry, () => this.#try(item));
+    choose(drop, () => this.arrived(item.m.id));
+    if (error.retryAfter > 0) hold(retry, error.retryAfter);
     const p = el('p', 'choices', 'Not sent. ', retry, ' ', drop);
     p.title = error.message;
     return p;
   }
+}
+
+/** Makes a button wait, and say for how long. @param {HTMLButtonElement} button @param {number} ms */
+function hold(button, ms) {
+  const label = button.textContent, until = performance.now() + ms;
+  const tick = () => {
+    const left = Math.ceil((until - performance.now()) / 1000);
+    button.disabled = left > 0;
+    button.textContent = left > 0 ? `${label} in ${left} s` : label;
+    if (left > 0) setTimeout(tick, 200);
+  };
+  tick();
 }

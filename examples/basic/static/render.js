@@ -20,7 +20,7 @@ export function continues(entry, prev) {
 export function render(entry, prev) {
   entry.node ??= el('div', 'entry');
   const parts = [];
-  if (!prev || !sameDay(entry.date, prev.date)) parts.push(line('day', dayOf(entry.date)));
+  if (!prev || !sameDay(entry.date, prev.date)) parts.push(day(entry.date));
   if (entry.mark) parts.push(line('new', 'New'));
   if (entry.kind === 'message') parts.push(message(entry, continues(entry, prev)));
   else if (entry.kind === 'notice') parts.push(notice(entry));
@@ -31,6 +31,20 @@ export function render(entry, prev) {
 
 function line(name, text) {
   return el('p', `line ${name}`, el('span', '', text));
+}
+
+function day(date) {
+  const p = line('day', dayOf(date));
+  p.dataset.time = String(date.getTime());
+  return p;
+}
+
+/** Brings the lines for days up to date after midnight. @param {HTMLElement} box */
+export function redate(box) {
+  for (const p of /** @type {NodeListOf<HTMLElement>} */ (box.querySelectorAll('.line.day'))) {
+    const text = dayOf(new Date(Number(p.dataset.time)));
+    if (p.textContent !== text) p.firstElementChild.textContent = text;
+  }
 }
 
 function notice({joined, left}) {
@@ -44,13 +58,13 @@ function notice({joined, left}) {
 /** @param {{m: object, own: boolean, date: Date}} entry @param {boolean} cont */
 export function message({m, own, date}, cont) {
   const e = el('div', `msg ${own ? 'own' : 'other'}${cont ? ' cont' : ''}${m.type === 'private' ? ' private' : ''}`);
-  e.style.setProperty('--hue', hue(m.user));
+  e.style.setProperty('--hue', String(hue(m.user)));
   const bubble = el('div', 'bubble');
   bubble.append(header(m, own, cont));
   if (m.type === 'private') bubble.append(privacy(m, own));
   const text = el('div', isEmoji(m.message) ? 'text emoji' : 'text');
+  text.dir = 'auto';
   const body = el('span', 'body', linked(m.message));
-  body.dir = 'auto';
   const meta = el('span', 'meta', timeOf(date));
   if (own) {
     const tick = el('span', 'tick', '✓');
@@ -89,8 +103,12 @@ function fold(text) {
   text.classList.add('folded');
   const b = el('button', 'link more', 'Show all');
   b.type = 'button';
+  b.ariaExpanded = 'false';
   b.addEventListener('click', () => {
-    b.textContent = text.classList.toggle('folded') ? 'Show all' : 'Show less';
+    const folded = text.classList.toggle('folded');
+    b.textContent = folded ? 'Show all' : 'Show less';
+    b.ariaExpanded = String(!folded);
+    if (folded) text.closest('.bubble').scrollIntoView({block: 'nearest'});
   });
   return b;
 }

@@ -1,7 +1,7 @@
 // The side: the rooms with the number of people in them, and who is in this one.
 // On a small screen it covers the messages, and only when it is asked for.
 
-import {avatar, el, nameOf} from './text.js';
+import {$, avatar, el, nameOf} from './text.js';
 
 const shownRooms = 100;
 const byName = new Intl.Collator(undefined, {numeric: true, sensitivity: 'base'}).compare;
@@ -51,26 +51,33 @@ export function showRooms(ul, rooms, current) {
 export function offerRooms(box, rooms, choose) {
   const most = [...rooms].sort((a, b) => b[1] - a[1] || byName(a[0], b[0])).slice(0, 4);
   box.replaceChildren(...most.map(([name, count]) => {
-    const b = el('button', '', nameOf(name), el('span', '', String(count)));
+    const b = el('button', '', nameOf(name), el('span', '', String(count), el('span', 'quiet', count === 1 ? ' person' : ' people')));
     b.type = 'button';
     b.addEventListener('click', () => choose(name));
     return b;
   }));
 }
 
-/** @param {HTMLElement} ul @param {import('./chat.js').Chat} chat */
-export function showMembers(ul, chat) {
+/** What tells members with one name apart. @param {import('./chat.js').Chat} chat
+ * @returns {(m: import('./chat.js').Member) => string} '' for a name that only one has */
+export function tails(chat) {
   const names = new Map(); // how many have one name
   for (const m of chat.members.values()) names.set(m.username, (names.get(m.username) ?? 0) + 1);
+  return (m) => (names.get(m.username) > 1 ? m.user.slice(-4) : '');
+}
+
+/** @param {HTMLElement} ul @param {import('./chat.js').Chat} chat */
+export function showMembers(ul, chat) {
+  const tail = tails(chat);
   const items = [...chat.members.values()]
-    .map((m) => ({user: m.user, name: m.username, me: m.user === chat.user, twin: names.get(m.username) > 1}))
-    .sort((a, b) => b.me - a.me || byName(a.name, b.name) || (a.user < b.user ? -1 : 1));
+    .map((m) => ({user: m.user, name: m.username, me: m.user === chat.user, tail: tail(m)}))
+    .sort((a, b) => Number(b.me) - Number(a.me) || byName(a.name, b.name) || (a.user < b.user ? -1 : 1));
   const more = chat.count - items.length;
-  if (more > 0) items.push({user: '', name: `and ${more.toLocaleString()} more`});
+  if (more > 0) items.push({user: '', name: `and ${more.toLocaleString()} more`, me: false, tail: ''});
   sync(ul, items, (m) => m.user, (m) => {
     if (!m.user) return [el('p', 'row more', m.name)];
     const parts = [avatar(m.user, m.name), nameOf(m.name)];
-    if (m.twin) parts.push(el('span', 'tail', m.user.slice(-4)));
+    if (m.tail) parts.push(el('span', 'tail', m.tail));
     if (m.me) return [el('p', 'row', ...parts, el('span', 'tag', 'you'))];
     const b = el('button', 'row', el('span', 'quiet', 'Write privately to'), ...parts);
     b.type = 'button';
@@ -80,7 +87,6 @@ export function showMembers(ul, chat) {
   });
 }
 
-const $ = (id) => document.getElementById(id);
 const small = matchMedia('(max-width: 46rem)');
 
 function openSide(open) {

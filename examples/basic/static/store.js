@@ -1,6 +1,7 @@
-// What is remembered. In the tab: who it is, so that a reload asks nothing. In the
-// browser: the last name and room, for the next tab, and the session of each
-// name, so that two tabs with one name are one user, and with two names are two.
+// What is remembered. In the tab: who it is, so that a reload asks nothing, and
+// what was written but not sent. In the browser: the last name and room, for the
+// next tab, and the session of each name, so that two tabs with one name are one
+// user, and with two names are two.
 
 const keptSessions = 30;
 
@@ -21,6 +22,12 @@ function write(storage, key, value) {
 const browser = () => localStorage, tab = () => sessionStorage;
 const text = (v) => (typeof v === 'string' ? v : '');
 
+/** Reads a list of pairs of a string and something. @returns {Map<string, any>} */
+function pairs(storage, key) {
+  const list = read(storage, key);
+  return new Map(Array.isArray(list) ? list.filter((e) => Array.isArray(e) && e.length === 2 && typeof e[0] === 'string') : []);
+}
+
 /** @returns {{name: string, room: string, here: boolean}} here: the tab itself has joined before */
 export function remembered() {
   const own = read(tab, 'chat'), last = own ?? read(browser, 'chat');
@@ -33,26 +40,41 @@ export function remember(name, room) {
   write(browser, 'chat', {name, room});
 }
 
-/** Makes the tab ask again. */
+/** Makes the tab ask again, and throws away what was not sent. */
 export function forget() {
   try {
-    sessionStorage.removeItem('chat');
+    for (const key of ['chat', 'chat-unsent']) sessionStorage.removeItem(key);
   } catch { /* it never remembered */ }
 }
 
-/** @returns {Map<string, string>} name to session, the latest last */
-function sessions() {
-  const list = read(browser, 'chat-sessions');
-  return new Map(Array.isArray(list) ? list.filter((e) => Array.isArray(e) && e.length === 2 && e.every((s) => typeof s === 'string')) : []);
-}
-
 /** @param {string} name @returns {string} '' if there is none */
-export const sessionOf = (name) => sessions().get(name) ?? '';
+export const sessionOf = (name) => text(pairs(browser, 'chat-sessions').get(name));
 
 /** @param {string} name @param {string} session */
 export function keepSession(name, session) {
-  const all = sessions();
+  const all = pairs(browser, 'chat-sessions');
   all.delete(name);
   if (session) all.set(name, session);
-  write(browser, 'chat-sessions', [...all].slice(-keptSessions));
+  write(browser, 'chat-sessions', [...all].slice(-keptSessions)); // the latest last
+}
+
+/** @typedef {{user: string, username: string, tail?: string}|null} Receiver of a private message; null is everyone.
+ *   tail: the end of user, if others have that name */
+/** @typedef {{id: string, text: string, to: Receiver}} Unsent */
+/** @typedef {{text: string, to: Receiver, unsent: Unsent[]}} Left what is in the box, and what was on its way */
+
+/** @param {string} room @param {Left} left */
+export function keepLeft(room, left) {
+  const all = pairs(tab, 'chat-unsent');
+  all.delete(room);
+  if (left.text || left.unsent.length > 0) all.set(room, left);
+  write(tab, 'chat-unsent', [...all]);
+}
+
+/** @param {string} room @returns {Left} what was left there last */
+export function leftIn(room) {
+  const left = pairs(tab, 'chat-unsent').get(room);
+  const receiver = (v) => (typeof v?.user === 'string' && typeof v.username === 'string' ? v : null);
+  const unsent = Array.isArray(left?.unsent) ? left.unsent.filter((e) => typeof e?.id === 'string' && typeof e.text === 'string') : [];
+  return {text: text(left?.text), to: receiver(left?.to), unsent: unsent.map((e) => ({...e, to: receiver(e.to)}))};
 }

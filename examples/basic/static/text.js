@@ -1,7 +1,11 @@
 // Small things about text: links, names, colors, times. Nothing here makes markup
 // out of a string; everything becomes text nodes.
 
-/** Makes an element. @param {string} tag @param {string} [name] its class @param {...(Node|string)} children */
+/** The element with that id, which the page has. @param {string} id @returns {any} */
+export const $ = (id) => document.getElementById(id);
+
+/** Makes an element. @template {keyof HTMLElementTagNameMap} K @param {K} tag @param {string} [name] its class
+ * @param {...(Node|string)} children @returns {HTMLElementTagNameMap[K]} */
 export function el(tag, name, ...children) {
   const e = document.createElement(tag);
   if (name) e.className = name;
@@ -49,6 +53,7 @@ function anchor(address) {
     return null;
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return null;
+  if (url.username || url.password) return null; // it looks like another host's
   const a = el('a', '', address);
   a.href = url.href;
   a.target = '_blank';
@@ -56,7 +61,7 @@ function anchor(address) {
   return a;
 }
 
-const few = /^(?:(?:\p{Extended_Pictographic}|\p{Regional_Indicator}{2})(?:\uFE0F|\p{Emoji_Modifier}|\u200D\p{Extended_Pictographic})*\s*){1,3}$/u;
+const few = /^(?:(?:\p{Extended_Pictographic}|\p{Regional_Indicator}{2})(?:\uFE0F|\p{Emoji_Modifier}|\u200D\p{Extended_Pictographic}|[\u{E0020}-\u{E007F}])*\s*){1,3}$/u;
 
 /** Whether s is one to three emoji and nothing else. */
 export const isEmoji = (s) => s.length < 60 && few.test(s);
@@ -73,9 +78,9 @@ const segmenter = globalThis.Intl?.Segmenter ? new Intl.Segmenter() : null;
 /** A round picture of a user: the first letter in the user's color. */
 export function avatar(user, username) {
   const first = segmenter ? segmenter.segment(username)[Symbol.iterator]().next().value?.segment : [...username][0];
-  const e = el('span', 'avatar', (first ?? '?').toUpperCase().slice(0, 8));
+  const e = el('span', 'avatar', [...(first ?? '?').toUpperCase()].slice(0, 12).join(''));
   e.setAttribute('aria-hidden', 'true');
-  e.style.setProperty('--hue', hue(user));
+  e.style.setProperty('--hue', String(hue(user)));
   return e;
 }
 

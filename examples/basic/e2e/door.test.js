@@ -1,0 +1,142 @@
+// Coming in, and being told why not; what is around the messages.
+
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import {connected, join, person, say, scripted, serve, shows, until, watch} from './harness.js';
+
+const focused = (page) => page.evaluate(() => document.activeElement.id || document.activeElement.tagName);
+
+test('a server that refuses says why, and what to mend has the focus', async () => {
+  const {url} = await serve();
+  for (const [status, code, message, said, focus] of [
+    [400, 'bad_name', 'a username has at most 64 characters', 'A username has at most 64 characters.', 'name'],
+    [401, 'auth_failed', 'no token', 'You have to sign in first: no token.', 'room'],
+    [403, 'forbidden', 'members only', 'You may not enter: members only.', 'room'],
+    [429, 'too_many', 'too many connections', 'This server is full at the moment. Trying again…', null],
+    [503, 'unavailable', 'the log cannot be reached', 'This server cannot let anyone in right now. Trying again…', null],
+  ]) {
+    const context = await person();
+    let refuse = true;
+    await context.routeWebSocket('**/ws/**', (ws) => (refuse ? ws.close({code: 4000}) : ws.connectToServer()));
+    await context.route('**/ws/**', (route) => route.fulfill({
+      status, headers: {'Retry-After': '1'}, json: {error: {code, message}},
+    }));
+    const page = await context.newPage();
+    watch(page);
+    await page.goto(url);
+    await page.fill('#name', 'Alice');
+    await page.click('#enter');
+    await page.locator('#refused:not(:empty)').waitFor();
+    assert.equal(await page.textContent('#refused'), said);
+    if (focus) assert.equal(await focused(page), focus, code);
+    // It can be tried again, and what may pass is tried again by itself.
+    refuse = false;
+    if (focus) await page.click('#enter');
+    await connected(page);
+    assert.deepEqual(page.complaints, []);
+    await context.close();
+  }
+});
+
+test('the side on a small screen gives way, and the focus is somewhere', async () => {
+  const {url} = await serve();
+  await join(await person(), url, 'Bob', 'den');
+  const alice = await join(await person({viewport: {width: 320, height: 568}}), url, 'Alice');
+  await alice.click('#show');
+  await alice.click('#rooms a[aria-current]'); // where she is already
+  assert.equal(await focused(alice), 'show');
+  await alice.click('#show');
+  await alice.click('#rooms a:has-text("den")');
+  await until('in the den', async () => await alice.textContent('#title') === 'den');
+  assert.equal(await focused(alice), 'show');
+  await connected(alice);
+  await alice.click('#show');
+  await alice.fill('#other-room', 'general');
+  await alice.press('#other-room', 'Enter');
+  await until('in general', async () => await alice.textContent('#title') === 'general');
+  assert.equal(await focused(alice), 'text');
+  assert.equal(await alice.$eval('#side', (e) => e.inert), true);
+});
+
+test('on a touch screen no keyboard comes up unasked', async () => {
+  const {url} = await serve();
+  const bob = await join(await person(), url, 'Bob');
+  const alice = await join(await person({viewport: {width: 320, height: 568}, hasTouch: true, isMobile: true}), url, 'Alice');
+  assert.notEqual(await focused(alice), 'text');
+  await say(bob, 'line\n'.repeat(15));
+  await say(bob, 'line\n'.repeat(15));
+  await shows(alice, 'line');
+  await alice.$eval('#scroller', (e) => (e.scrollTop = 0));
+  await alice.waitForSelector('#down:not([hidden])');
+  await alice.tap('#down');
+  await until('the end is reached', () => alice.isHidden('#down'));
+  assert.notEqual(await focused(alice), 'text');
+  await say(alice, 'hi');
+  assert.equal(await focused(alice), 'text', 'who writes goes on writing');
+  // Smaller letters than these make iOS zoom in.
+  const sizes = await alice.$$eval('input, textarea', (all) => all.map((e) => parseFloat(getComputedStyle(e).fontSize)));
+  assert.ok(sizes.every((px) => px >= 16), String(sizes));
+});
+
+test('two of one name are told apart, also when written to', async () => {
+  const {url} = await serve();
+  const alice = await join(await person(), url, 'Alice'), one = await join(await person(), url, 'Twin'), two = await join(await person(), url, 'Twin');
+  await until('both are there', async () => await alice.locator('#members .tail').count() === 2);
+  for (const [twin, other] of [[one, two], [two, one]]) {
+    const tail = await twin.textContent('#members p .tail');
+    await alice.click(`#members button:has-text("${tail}")`);
+    assert.equal((await alice.textContent('#target')).trim(), `Only Twin ${tail} will see this`);
+    await say(alice, `for ${tail}`);
+    await shows(twin, `for ${tail}`);
+    await say(twin, `thanks from ${tail}`);
+    await shows(other, `thanks from ${tail}`);
+    assert.equal(await other.locator('#log .body', {hasText: `for ${tail}`}).count(), 0);
+  }
+});
+
+test('the link is copied, or said not to be', async () => {
+  const {url} = await serve();
+  const context = await person();
+  await context.addInitScript(() => {
+    navigator.clipboard.writeText = async () => { if (!window.allowed) throw new DOMException('denied', 'NotAllowedError'); };
+  });
+  const alice = await join(context, url, 'Alice');
+  await alice.click('#copy');
+  await alice.locator('#notice-text', {hasText: 'does not let this page copy'}).waitFor();
+  await alice.evaluate(() => (window.allowed = true));
+  await alice.click('#copy');
+  await alice.getByRole('button', {name: 'Link copied'}).waitFor();
+});
+
+test('names of people who type leave room for what they do', async () => {
+  const {url} = await serve();
+  const context = await person({viewport: {width: 320, height: 568}});
+  const server = await scripted(context);
+  const alice = await join(context, url, 'Alice');
+  for (const user of ['u1', 'u2']) server.send({type: 'typing', user, username: `${user} ${'Name'.repeat(15)}`});
+  await alice.locator('#typing', {hasText: /u1.* and u2.* are typing/}).waitFor();
+  const hidden = await alice.$eval('#typing', (e) => e.scrollWidth - e.clientWidth);
+  assert.ok(hidden <= 0, `${hidden} px of the line are cut off`);
+  server.send({type: 'message', offset: 1, time: new Date().toISOString(), user: 'u1', username: 'u1', message: 'done'});
+  await alice.locator('#typing', {hasText: /^u2.* is typing/}).waitFor();
+});
+
+test('Today is Yesterday after midnight', async () => {
+  const {url} = await serve();
+  const context = await person();
+  await context.clock.install({time: new Date(2026, 2, 1, 23, 59)});
+  const server = await scripted(context);
+  const alice = await join(context, url, 'Alice');
+  const send = (offset, time, message) => server.send({type: 'message', offset, time: time.toISOString(), user: 'u', username: 'U', message});
+  send(1, new Date(2026, 2, 1, 23, 59, 10), 'before');
+  await alice.clock.runFor(1000);
+  await shows(alice, 'before');
+  const days = () => alice.$$eval('.line.day', (all) => all.map((e) => e.textContent));
+  assert.deepEqual(await days(), ['Today']);
+  await alice.clock.fastForward(120_000);
+  send(2, new Date(2026, 2, 2, 0, 0, 30), 'after');
+  await until('the new day has come', async () => {
+    await alice.clock.runFor(100);
+    return String(await days()) === 'Yesterday,Today';
+  });
+});

@@ -1,0 +1,119 @@
+// What someone has written is not lost, and never goes to more people than it was
+// written for.
+
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import {connected, join, person, say, serve, shows, texts, until, watch} from './harness.js';
+
+const go = async (page, room) => {
+  await page.evaluate((r) => (location.hash = r), room);
+  await until(`in ${room}`, async () => await page.textContent('#title') === room);
+};
+
+test('a private draft stays private, over another room and a reload', async () => {
+  const {url} = await serve();
+  const bob = await join(await person(), url, 'Bob'), eve = await join(await person(), url, 'Eve');
+  const alice = await join(await person(), url, 'Alice');
+  await alice.click('#members button:has-text("Bob")');
+  await alice.fill('#text', 'for Bob alone');
+  const intact = async (when) => {
+    assert.equal(await alice.inputValue('#text'), 'for Bob alone', when);
+    assert.equal((await alice.textContent('#target')).trim(), 'Only Bob will see this', when);
+  };
+  await go(alice, 'other');
+  assert.equal(await alice.inputValue('#text'), '');
+  assert.ok(await alice.isHidden('#target'));
+  await go(alice, 'general');
+  await connected(alice);
+  await intact('back from another room');
+  await alice.reload();
+  await connected(alice);
+  await intact('after a reload');
+  await alice.press('#text', 'Enter');
+  await shows(bob, 'for Bob alone');
+  await alice.click('#public');
+  await say(alice, 'for all');
+  await shows(eve, 'for all');
+  assert.deepEqual(await texts(eve), ['for all']);
+  // Whoever goes by another name begins with nothing.
+  await alice.fill('#text', 'half a thought');
+  await alice.click('#leave');
+  await alice.fill('#name', 'Anna');
+  await alice.press('#name', 'Enter');
+  await connected(alice);
+  assert.equal(await alice.inputValue('#text'), '');
+  assert.deepEqual(alice.complaints, []);
+});
+
+test('what was on its way is there again, and goes out once', async () => {
+  const server = await serve();
+  const bob = await join(await person(), server.url, 'Bob'), alice = await join(await person(), server.url, 'Alice');
+  await say(alice, 'before');
+  await shows(bob, 'before');
+  await server.kill();
+  await alice.waitForSelector('#app:not([data-state="open"])');
+  await say(alice, 'in the dark');
+  await go(alice, 'other');
+  assert.equal(await alice.locator('#outbox .msg').count(), 0, 'it belongs to the first room');
+  await go(alice, 'general');
+  const failed = alice.locator('#outbox .failed', {hasText: 'in the dark'});
+  await failed.waitFor();
+  await serve([], server.port);
+  await connected(alice);
+  await alice.reload();
+  await connected(alice);
+  await failed.waitFor();
+  await connected(bob);
+  await failed.getByRole('button', {name: 'Retry'}).click();
+  assert.equal(await alice.evaluate(() => document.activeElement.id), 'text', 'the button is gone, the focus is not');
+  await shows(bob, 'in the dark');
+  await shows(alice, 'in the dark');
+  await until('nothing is left to send', async () => await alice.locator('#outbox .msg').count() === 0);
+  await say(bob, 'after');
+  await shows(alice, 'after');
+  assert.equal((await texts(alice)).filter((s) => s === 'in the dark').length, 1);
+  await alice.reload();
+  await shows(alice, 'after');
+  assert.equal(await alice.locator('#outbox .msg').count(), 0);
+});
+
+test('a browser that stores nothing', async () => {
+  const {url} = await serve();
+  const context = await person();
+  await context.addInitScript(() => {
+    for (const name of ['localStorage', 'sessionStorage']) {
+      Object.defineProperty(window, name, {get() { throw new DOMException('denied', 'SecurityError'); }});
+    }
+  });
+  const alice = await join(context, url, 'Alice');
+  await say(alice, 'hello');
+  await shows(alice, 'hello');
+  await go(alice, 'other');
+  await connected(alice);
+  await alice.reload();
+  await alice.waitForSelector('#door:not([hidden])');
+  assert.equal(await alice.inputValue('#room'), 'other', 'the address has it');
+  assert.deepEqual(alice.complaints, []);
+});
+
+test('what is stored may be garbage', async () => {
+  const {url} = await serve();
+  for (const junk of ['{', 'null', '7', '[[1,2],["general"],["Alice",3]]', '[["general",{"text":3,"to":{"user":1},"unsent":[null,{"id":5}]}]]']) {
+    const context = await person();
+    await context.addInitScript((junk) => {
+      for (const key of ['chat-unsent', 'chat']) sessionStorage.setItem(key, junk);
+      for (const key of ['chat-sessions', 'chat']) localStorage.setItem(key, junk);
+    }, junk);
+    const page = await context.newPage();
+    watch(page);
+    await page.goto(url); // a tab that seems to have been here goes in by itself
+    if (await page.evaluate(() => JSON.parse(sessionStorage.chat) === null).catch(() => true)) {
+      await page.fill('#name', 'Alice');
+      await page.press('#name', 'Enter');
+    }
+    await connected(page);
+    assert.equal(await page.inputValue('#text'), '', junk);
+    assert.deepEqual(page.complaints, [], junk);
+    await context.close();
+  }
+});

@@ -1,0 +1,39 @@
+// The types that the page's JSDoc comments give to editors, checked by TypeScript:
+// strictly where other pages use them.
+
+import assert from 'node:assert/strict';
+import {spawnSync} from 'node:child_process';
+import {cpSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {createRequire} from 'node:module';
+import {tmpdir} from 'node:os';
+import path from 'node:path';
+import {test} from 'node:test';
+
+const use = `import {connect, rooms} from './chat.js';
+const chat = connect('https://example.com/chat/', {username: 'Alice', token: async () => 'x'});
+const off = chat.on('message', (m) => console.log(m.username.length, m.live));
+chat.on('state', ({state, wait = 0, error}) => console.log(state === 'open', wait / 2, error?.code));
+chat.on('join', ({username, time}) => console.log(username + time));
+const {offset} = await chat.send('hello', {to: 'u1'});
+const {messages} = await chat.history({before: offset});
+console.log(messages[0].offset + offset, (await rooms('/')).get('general'), off());
+// @ts-expect-error there is no such event
+chat.on('mesage', () => {});
+// @ts-expect-error a number is no name
+connect('/', {username: 1});
+// @ts-expect-error a message has no such field
+chat.on('message', (m) => m.text);
+`;
+
+test('types', (t) => {
+  const dir = mkdtempSync(path.join(tmpdir(), 'chat-types-'));
+  t.after(() => rmSync(dir, {recursive: true, force: true}));
+  cpSync(path.resolve(import.meta.dirname, '../static'), dir, {recursive: true});
+  writeFileSync(path.join(dir, 'use.js'), use);
+  const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+  for (const options of [['--strict', 'use.js'], ['app.js']]) {
+    const r = spawnSync(process.execPath, [tsc, '--noEmit', '--allowJs', '--checkJs', '--target', 'es2023', '--lib', 'es2023,dom,dom.iterable',
+      '--module', 'esnext', ...options], {cwd: dir, encoding: 'utf8'});
+    assert.equal(r.stdout + r.stderr, '');
+  }
+});
