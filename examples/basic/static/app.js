@@ -18,6 +18,7 @@ let returning = false; // to a room whose messages are in the list
 let missing = false; // what is replayed was missed, not history
 let unseen = 0; // messages below what is in view
 let unread = 0; // messages that came while the page was not looked at
+let asked = ''; // the address's part when the room was entered
 let rooms = new Map(), roomsTimer;
 
 const composer = new Composer({
@@ -87,6 +88,7 @@ function part() {
 
 function enter(room) {
   part();
+  asked = location.hash;
   list.clear();
   outbox.clear();
   composer.clear();
@@ -119,7 +121,8 @@ function welcome(w) {
   if (first) showConnection({state: 'open'});
   remember(name, w.room);
   keepSession(name, w.session);
-  if (roomInAddress() !== w.room) history.replaceState(null, '', `#${encodeURIComponent(w.room)}`);
+  // The server's form of the name, unless the address has changed and is about to be followed.
+  if (location.hash === asked && roomInAddress() !== w.room) history.replaceState(null, '', `#${encodeURIComponent(w.room)}`);
   $('door').hidden = true;
   $('app').hidden = false;
   composer.limit = w.limits.message_bytes;
