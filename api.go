@@ -194,8 +194,7 @@ func (s *Server) serveMessages(w http.ResponseWriter, r *http.Request, segment s
 		s.refuse(w, err)
 		return
 	}
-	b := appendQuoted([]byte(`{"position":`), page.Position.String())
-	b = appendPage(append(b, ','), &page)
+	b := appendPage([]byte("{"), &page, true)
 	writeJSON(w, http.StatusOK, append(b, "}\n"...))
 }
 
@@ -228,15 +227,16 @@ func parseQuery(raw string, limit int) (q query, err error) {
 			return 0, false
 		}
 		if n, err = parseOffset(v.Get(key)); err != nil {
-			err = &httpErr{http.StatusBadRequest, codeBadRequest, key + " must be a whole number from 0 to 2^53"}
+			err = &httpErr{http.StatusBadRequest, codeBadRequest, key + " must be a whole number below 2^53"}
 		}
 		return n, true
 	}
 	q.before, q.hasBefore = number("before")
 	q.after, q.hasAfter = number("after")
-	n, given := number("limit")
-	if q.limit = limit; given {
-		q.limit = int(min(n, maxPage))
+	if q.limit = limit; v.Has("limit") && err == nil {
+		if q.limit, err = parseLimit(v.Get("limit")); err != nil {
+			err = &httpErr{http.StatusBadRequest, codeBadRequest, err.Error()}
+		}
 	}
 	if err == nil && q.hasBefore && q.hasAfter {
 		err = &httpErr{http.StatusBadRequest, codeBadRequest, "before and after exclude each other"}

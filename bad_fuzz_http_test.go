@@ -101,7 +101,7 @@ func FuzzPaging(f *testing.F) {
 				return missing
 			}
 			n, err := strconv.ParseUint(v.Get(key), 10, 53)
-			if err != nil {
+			if err != nil && !(key == "limit" && errors.Is(err, strconv.ErrRange)) {
 				t.Fatalf("%q: %s was taken", query, key)
 			}
 			return n

@@ -32,7 +32,8 @@ func userOnly(id, name, as string) nameRow { return nameRow{id, name, refused, a
 
 var names = []nameRow{
 	userOnly("R1 empty", "", "Anonymous"),
-	userOnly("R1 spaces", " \t ", "Anonymous"),
+	userOnly("R1 spaces", " \u00a0 ", "Anonymous"),
+	neither("R1 control characters at the ends", "\tbob\r\n"),
 	same("R2 64 characters", strings.Repeat("x", 64)),
 	same("R2 64 characters of 4 bytes", strings.Repeat("😀", 64)),
 	neither("R2 65 characters", strings.Repeat("x", 65)),

@@ -31,7 +31,9 @@ func CheckUsername(name string) (string, error) {
 	if !utf8.ValidString(name) {
 		return "", fmt.Errorf("%w: the username is not UTF-8", ErrBadName)
 	}
-	return checkName("username", strings.TrimSpace(name))
+	return checkName("username", strings.TrimFunc(name, func(r rune) bool {
+		return unicode.Is(unicode.Zs, r) // control characters are refused at the ends too
+	}))
 }
 
 // CheckRoom is the default room rule. It returns name in Unicode's normal form
@@ -49,7 +51,7 @@ func CheckRoom(name string) (string, error) {
 	case n == "":
 		return "", fmt.Errorf("%w: the room's name is empty", ErrBadName)
 	case n == "." || n == "..":
-		return "", fmt.Errorf("%w: a room's name is not . or ..", ErrBadName)
+		return "", fmt.Errorf("%w: . and .. are no names of a room", ErrBadName)
 	case strings.ContainsAny(n, `/\`):
 		return "", fmt.Errorf("%w: a room's name has no / and no \\ in it", ErrBadName)
 	case strings.TrimSpace(n) != n:
@@ -190,7 +192,7 @@ func (s scriptSet) mixed() bool {
 // path's own steps never reach a rule.
 func (s *Server) checkRoomName(name string) (string, error) {
 	if name == "." || name == ".." {
-		return "", fmt.Errorf("%w: a room's name is not . or ..", ErrBadName)
+		return "", fmt.Errorf("%w: . and .. are no names of a room", ErrBadName)
 	}
 	n, err := s.cfg.roomRule(name)
 	if err == nil && (n == "" || n == controlRoom || !utf8.ValidString(n)) {

@@ -179,7 +179,7 @@ func (v value) number(what string) (n uint64, given bool, e *wireError) {
 	}
 	n, err := parseOffset(string(v))
 	if err != nil {
-		return 0, false, badRequest("%s must be a whole number from 0 to 2^53", what)
+		return 0, false, badRequest("%s must be a whole number below 2^53", what)
 	}
 	return n, true, nil
 }

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"strconv"
 )
 
@@ -21,6 +22,18 @@ type query struct {
 	before, after       uint64
 	hasBefore, hasAfter bool
 	limit               int
+}
+
+// parseLimit reads the size of a page. More than maxPage, however much, is maxPage.
+func parseLimit(s string) (int, error) {
+	n, err := strconv.ParseUint(s, 10, 64)
+	if errors.Is(err, strconv.ErrRange) {
+		return maxPage, nil
+	}
+	if err != nil {
+		return 0, errors.New("limit must be a whole number from 0 on")
+	}
+	return int(min(n, maxPage)), nil
 }
 
 // page reads what user may see of a room's history. It reads on over the entries
@@ -86,8 +99,9 @@ func (s *Server) page(ctx context.Context, room, user string, q query) (Page, er
 	return page, nil
 }
 
-// appendPage appends the messages, first and more of p as members of an object.
-func appendPage(b []byte, p *Page) []byte {
+// appendPage appends the messages, first and more of p as members of an object, and
+// its position if that is wanted.
+func appendPage(b []byte, p *Page, position bool) []byte {
 	b = append(b, `"messages":[`...)
 	for i := range p.Events {
 		if i > 0 {
@@ -95,6 +109,10 @@ func appendPage(b []byte, p *Page) []byte {
 		}
 		b = appendEvent(b, &p.Events[i])
 	}
-	b = strconv.AppendUint(append(b, `],"first":`...), p.First, 10)
+	b = append(b, ']')
+	if position {
+		b = appendQuoted(append(b, `,"position":`...), p.Position.String())
+	}
+	b = strconv.AppendUint(append(b, `,"first":`...), p.First, 10)
 	return strconv.AppendBool(append(b, `,"more":`...), p.More)
 }

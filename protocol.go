@@ -108,6 +108,9 @@ func (m *member) publish(e *Event) (Event, *wireError) {
 	ctx := srv.soon()
 	if e.Type == TypePrivate {
 		if err := srv.address(ctx, m.room.name, e); err != nil {
+			if stored, ok := srv.repeated(ctx, m.room.name, e); ok && errors.Is(err, ErrNoSuchUser) {
+				return stored, nil
+			}
 			return *e, wireErrorOf(err)
 		}
 	}

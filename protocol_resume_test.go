@@ -260,3 +260,27 @@ func TestProtocolCloses(t *testing.T) {
 		}},
 	})
 }
+
+// A private message is answered as the first time when it is sent again, though
+// its receiver has gone since.
+func TestRepeatedToWhoHasGone(t *testing.T) {
+	_, base := serve(t)
+	a, b := dial(t, base, "r", true), dial(t, base, "r", true)
+	a.until("welcome")
+	to := b.until("welcome").User
+	send := func() object {
+		a.send(fmt.Sprintf(`{"type":"private","to":%q,"message":"m","id":"k1"}`, to))
+		for {
+			if o := a.next(); o.Type == "ack" || o.Type == "error" {
+				return o
+			}
+		}
+	}
+	first := send()
+	b.conn.Close(1000, "")
+	for o := a.next(); o.Event != "leave"; o = a.next() {
+	}
+	if again := send(); first.Type != "ack" || again.Type != "ack" || again.Offset != first.Offset {
+		t.Errorf("%+v, then %+v", first, again)
+	}
+}

@@ -85,6 +85,20 @@ func (s *Server) address(ctx context.Context, room string, e *Event) error {
 	return nil
 }
 
+// repeated finds the entry that e repeats, to a user who has gone since.
+func (s *Server) repeated(ctx context.Context, room string, e *Event) (Event, bool) {
+	if e.ID == "" {
+		return Event{}, false
+	}
+	page, err := s.log.Read(ctx, room, Range{Limit: maxPage})
+	for i := range page.Events {
+		if p := &page.Events[i]; err == nil && p.User == e.User && p.ID == e.ID {
+			return *p, true
+		}
+	}
+	return Event{}, false
+}
+
 // Publish sends a message into a room, which need not be in use. Of e, Message
 // must be set, and To for a private message; User and Username say whom it is
 // from (by default nobody, under the default username) and are not checked; an

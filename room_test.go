@@ -122,7 +122,7 @@ func TestNamelessIsAnonymous(t *testing.T) {
 	if o := alice.next(); o.Message != "Anonymous joined the room" {
 		t.Errorf("got %+v", o)
 	}
-	dial(t, base, "r", false, "username", " \t ")
+	dial(t, base, "r", false, "username", "  ")
 	if o := alice.next(); o.Username != "Anonymous" {
 		t.Errorf("got %+v", o)
 	}

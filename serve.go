@@ -14,10 +14,17 @@ import (
 // serve reads what the client sends until the connection ends, and then takes
 // the member out of the room.
 func (m *member) serve() {
-	clean := m.readLoop()
+	clean := m.readLoop() && !m.comesBack()
 	m.room.leave(m, clean)
 	m.finish()
 	m.room.srv.gone(m)
+}
+
+// comesBack reports whether the client was told to come back and resume.
+func (m *member) comesBack() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.closing && m.code == 1013
 }
 
 // readLoop reports whether the connection ended in good order.

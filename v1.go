@@ -136,7 +136,7 @@ func (m *member) onHistory(o *object, id string) *wireError {
 	if err != nil {
 		return wireErrorOf(err)
 	}
-	b := appendPage([]byte(`{"type":"history",`), &page)
+	b := appendPage([]byte(`{"type":"history",`), &page, false)
 	if request != "" {
 		b = appendQuoted(append(b, `,"request":`...), request)
 	}
@@ -156,12 +156,11 @@ func (o *object) query(limit int) (q query, e *wireError) {
 	if q.hasBefore && q.hasAfter {
 		return q, badRequest("before and after exclude each other")
 	}
-	n, given, e := o.limit.number("limit")
-	if e != nil {
-		return q, e
-	}
-	if q.limit = limit; given {
-		q.limit = int(min(n, maxPage))
+	if q.limit = limit; o.limit != nil {
+		var err error
+		if q.limit, err = parseLimit(string(o.limit)); err != nil {
+			return q, badRequest("%s", err)
+		}
 	}
 	return q, nil
 }
