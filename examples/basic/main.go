@@ -24,8 +24,7 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
+	ctx := untilSignal()
 	switch err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); {
 	case errors.Is(err, flag.ErrHelp):
 	case errors.Is(err, errUsage):
@@ -34,6 +33,21 @@ func main() {
 		fmt.Fprintln(os.Stderr, "basic:", err)
 		os.Exit(1)
 	}
+}
+
+// untilSignal returns a context that ends at the first signal to end. Signals are
+// let go before it does, so that whoever sees it end knows that the next one ends
+// the process at once; [signal.NotifyContext] has the two in no order.
+func untilSignal() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		signal.Stop(signals)
+		cancel()
+	}()
+	return ctx
 }
 
 // errUsage stands for wrong flags, of which the user was told.
