@@ -40,8 +40,7 @@
 // [Server.Publish] sends into a room, [Server.History] and [Server.Members] read
 // it, [Server.Follow] keeps reading, [Server.Disconnect] removes a user, and
 // [Server.Shutdown] sees everybody out. A server keeps no global state. [Log] and
-// the types it is made of are for who writes a log, and [Server.Push],
-// [Server.Interrupted] and [Server.Resumed] for that log to call.
+// the types it is made of are for who writes a log.
 //
 // # Guarantees
 //
@@ -49,8 +48,9 @@
 //     messages in the order of their offsets. If one Publish returns before
 //     another begins, its message has the smaller offset.
 //  2. On one connection nothing comes twice and there is no hole: a hole is always
-//     told, by gap in the welcome or by the close of the connection. What a member
-//     gets on joining and what comes live after it fit together exactly.
+//     told, by gap in the welcome (to a plain client by a system object) or by the close
+//     of the connection. What a member gets on joining and what comes live after it
+//     fit together exactly.
 //  3. With resuming and ids of its own, a client's messages count once, and it
 //     gets each message once, as long as the log reaches back far enough. When a
 //     message is acknowledged, or Publish has returned without an error, it is in

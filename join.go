@@ -89,14 +89,20 @@ func (m *member) begin() {
 	m.start = nil
 	m.cursor, m.replay, m.replayIn = cursor, replay, st.at.Epoch
 	m.mu.Unlock()
-	if m.v1 {
-		w := m.welcome(st, resumed)
-		m.mu.Lock()
-		// Replies cannot have come before: whoever replies waits for mu, and
-		// finds out empty or with replies to objects sent ahead of the welcome.
-		m.out = append(appendText(nil, w), m.out...)
-		m.mu.Unlock()
+	var first []byte
+	switch {
+	case m.v1:
+		first = m.welcome(st, resumed)
+	case st.since != (Position{}) && !resumed:
+		first = systemObject(&wireError{code: codeGap, text: "some messages may be missing here"})
+	default:
+		return
 	}
+	m.mu.Lock()
+	// Replies cannot have come before: whoever replies waits for mu, and finds out
+	// empty or with replies to objects sent ahead of the welcome.
+	m.out = append(appendText(nil, first), m.out...)
+	m.mu.Unlock()
 }
 
 // resume finds the place after what the client has seen. ok is false if the log

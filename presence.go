@@ -134,7 +134,12 @@ type crowd struct {
 
 const (
 	crowdPause = 250 * time.Millisecond
-	crowdNames = 32 // at most so many names in each list; count says the rest
+
+	// Each list has at most crowdNames names, and more as long as all members
+	// together get no more than crowdTotal: naming 250 newcomers to 10,000 members
+	// four times a second would fill a network. The count is always right.
+	crowdNames = 32
+	crowdTotal = 256_000
 )
 
 // crowdLocked gathers e if the room is a crowd.
@@ -174,19 +179,20 @@ func (r *room) tellCrowd(ctx context.Context) {
 		total = len(r.users)
 	}
 	b := append([]byte(nil), `{"type":"presence","joined":`...)
-	b = appendNames(b, c.joined)
-	b = appendNames(append(b, `,"left":`...), c.left)
+	most := max(crowdNames, crowdTotal/max(1, len(r.members)))
+	b = appendNames(b, c.joined, most)
+	b = appendNames(append(b, `,"left":`...), c.left, most)
 	b = strconv.AppendInt(append(b, `,"count":`...), int64(total), 10)
 	r.putObjectLocked(append(b, '}'), 0, &audience{v1Only: true})
 	r.mu.Unlock()
 	r.wake()
 }
 
-func appendNames(b []byte, names map[string]string) []byte {
+func appendNames(b []byte, names map[string]string, most int) []byte {
 	b = append(b, '[')
 	n := 0
 	for user, name := range names {
-		if n++; n > crowdNames {
+		if n++; n > most {
 			break
 		}
 		if n > 1 {

@@ -28,6 +28,8 @@ const (
 	codeBadRequest    = "bad_request"
 	codeTokenExpiring = "token_expiring"
 	codeAuthFailed    = "auth_failed"
+
+	codeGap = "gap" // tells a plain client what the welcome tells others
 )
 
 // wireError is an error object for one member.
@@ -108,8 +110,10 @@ func (m *member) publish(e *Event) (Event, *wireError) {
 	ctx := srv.soon()
 	if e.Type == TypePrivate {
 		if err := srv.address(ctx, m.room.name, e); err != nil {
-			if stored, ok := srv.repeated(ctx, m.room.name, e); ok && errors.Is(err, ErrNoSuchUser) {
-				return stored, nil
+			if errors.Is(err, ErrNoSuchUser) {
+				if stored, ok := srv.repeated(ctx, m.room.name, e); ok {
+					return stored, nil
+				}
 			}
 			return *e, wireErrorOf(err)
 		}
@@ -148,7 +152,7 @@ func checkText(s string, size int) *wireError {
 // when Go's tables were made may be a new emoji, so it counts as something.
 func isBlank(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool {
-		return r == utf8.RuneError || !blank[r] && !unicode.IsSpace(r) && !unicode.In(r, unicode.Cc, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+		return r == utf8.RuneError || !blank[r] && !unicode.IsSpace(r) && !unicode.In(r, unicode.Cc, unicode.Cf) && !ignorable(r)
 	})
 }
 

@@ -132,6 +132,17 @@ func TestProtocolV1(t *testing.T) {
 				expect(t, "plain hears", plain.next().Message, "end")
 			}, chat.WithPresenceSize(2))
 		}},
+		{"presence names all who came, unless that is too much for the room", func(t *testing.T) {
+			inBubble(t, func(b *bubble) {
+				v1 := b.dial("r", true, "username=A")
+				v1.until("welcome")
+				b.dial("r", false, "")
+				for range 50 {
+					b.dial("r", false, "")
+				}
+				expect(t, "joined", strings.Count(inside(t, v1.textOf("presence"), "joined"), `"user"`), 50)
+			}, chat.WithPresenceSize(2))
+		}},
 		{"typing never reaches the typist, plain members or the history", func(t *testing.T) {
 			srv, base := serve(t)
 			plain := dial(t, base, "r", false).here()

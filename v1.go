@@ -134,7 +134,7 @@ func (m *member) onHistory(o *object, id string) *wireError {
 	}
 	page, err := m.room.srv.page(m.room.srv.soon(), m.room.name, m.who.ID, q)
 	if err != nil {
-		return wireErrorOf(err)
+		return &wireError{code: codeUnavailable, text: "the history could not be read: ask again", retry: time.Second}
 	}
 	b := appendPage([]byte(`{"type":"history",`), &page, false)
 	if request != "" {
