@@ -73,8 +73,8 @@ func BenchmarkSend(b *testing.B) {
 		}
 		go io.Copy(io.Discard, conns[1].Conn)
 		frame, buf, end := wsconf.Frame(finBit|opText, text), make([]byte, 64<<10), []byte(answer)
-		counter, mask := frame[6+strings.Index(text, "00000000"):][:8], frame[2:6]
 		from := strings.Index(text, "00000000")
+		counter, mask := frame[6+from:][:8], frame[2:6]
 		b.ReportAllocs()
 		for n := 1; b.Loop(); n++ {
 			for i, rest := 7, n; i >= 0; i, rest = i-1, rest/10 {

@@ -63,7 +63,7 @@ func (r *room) wake() {
 func (r *room) rounds(cfg *config) {
 	for {
 		if cfg != nil {
-			pause := min(max(cfg.flush, roundShare*r.roundTook), max(cfg.flush, cfg.flushMost))
+			pause := min(max(cfg.flush, roundShare*r.roundTook), cfg.flushMost)
 			if early := pause - time.Since(r.lastRound); early > 0 {
 				time.Sleep(early)
 			}

@@ -47,7 +47,13 @@ type Event struct {
 // VisibleTo reports whether user may read e: everyone may, but for a private
 // message, which is for its two users only. The empty user is nobody.
 func (e *Event) VisibleTo(user string) bool {
-	return e.Type != TypePrivate || user != "" && (user == e.User || user == e.To)
+	return e.Type != TypePrivate || between(user, e.User, e.To)
+}
+
+// between reports whether user is one of the two of a private message. Nobody is
+// not, even if the message is from nobody.
+func between(user, a, b string) bool {
+	return user != "" && (user == a || user == b)
 }
 
 // A Position is a place in one room's log: after the event numbered Offset (0:

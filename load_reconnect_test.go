@@ -75,12 +75,7 @@ func serveUntilEOF(t *testing.T, addr string) {
 	srv.Shutdown(ctx)
 }
 
-func (c *servingChild) rss() int {
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", c.cmd.Process.Pid))
-	var size, resident int
-	fmt.Sscan(string(b), &size, &resident)
-	return resident * os.Getpagesize() >> 20
-}
+func (c *servingChild) rss() int { return residentMiB(c.cmd.Process.Pid) }
 
 // comebacks is when connections stood, and the attempts that came to nothing.
 type comebacks struct {

@@ -133,13 +133,19 @@ type usage struct {
 func used() usage {
 	var r syscall.Rusage
 	syscall.Getrusage(syscall.RUSAGE_SELF, &r)
-	u := usage{at: time.Now(), cpu: time.Duration(r.Utime.Nano() + r.Stime.Nano())}
-	b, _ := os.ReadFile("/proc/self/status")
-	if _, rest, ok := strings.Cut(string(b), "VmRSS:"); ok {
-		kb, _ := strconv.Atoi(strings.Fields(rest)[0])
-		u.rss = kb >> 10
+	return usage{
+		at:  time.Now(),
+		cpu: time.Duration(r.Utime.Nano() + r.Stime.Nano()),
+		rss: residentMiB(os.Getpid()),
 	}
-	return u
+}
+
+// residentMiB returns the memory of a process.
+func residentMiB(pid int) int {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	var size, resident int
+	fmt.Sscan(string(b), &size, &resident)
+	return resident * os.Getpagesize() >> 20
 }
 
 // cores returns how many processors were busy since u.

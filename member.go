@@ -1,9 +1,7 @@
 package chat
 
 import (
-	"errors"
 	"net/netip"
-	"os"
 	"sync"
 	"time"
 
@@ -66,7 +64,7 @@ func (m *member) flush(v *view, memo *memo, p *prober) (behind bool) {
 				n, err = p.try(m.raw, b)
 			}
 			if err != nil {
-				m.lostLocked()
+				m.lostLocked(err)
 				return false
 			}
 		}
@@ -175,11 +173,7 @@ func (m *member) drain() {
 		m.mu.Unlock()
 		if err := m.write(b); err != nil {
 			m.mu.Lock()
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				m.killLocked()
-			} else {
-				m.lostLocked()
-			}
+			m.lostLocked(err)
 			m.mu.Unlock()
 		}
 	}

@@ -107,6 +107,12 @@ func hidden(before, r rune, after string) bool {
 	if r == '\ufe0e' || r == '\ufe0f' {
 		return !unicode.In(before, unicode.So, unicode.Sm) && !strings.HasPrefix(after, "\u20e3")
 	}
+	return ignorable(r)
+}
+
+// ignorable reports whether r shows nothing by itself (Unicode, DerivedCoreProperties,
+// Default_Ignorable_Code_Point, of those that are not formats).
+func ignorable(r rune) bool {
 	return unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 }
 

@@ -29,10 +29,12 @@ func WithWriteTimeout(d time.Duration) Option {
 // docs/operations.md has figures.
 func WithFlushInterval(d time.Duration) Option {
 	return func(c *config) {
-		if c.flush, c.flushMost = d, d; d == 0 {
+		if d == 0 {
 			c.flush, c.flushMost = 2*time.Millisecond, 5*time.Millisecond
+			return
 		}
-		c.flush = atLeast(c.flush, 0)
+		c.flush = atLeast(d, 0)
+		c.flushMost = c.flush
 	}
 }
 

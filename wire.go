@@ -2,7 +2,9 @@ package chat
 
 import (
 	"crypto/tls"
+	"errors"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -67,7 +69,7 @@ func (w *wire) putLocked(frame []byte, d drainer) {
 	}
 	n, err := w.tryLocked(frame)
 	if err != nil {
-		w.lostLocked()
+		w.lostLocked(err)
 	} else if n < len(frame) {
 		w.out = append(w.out, frame[n:]...)
 		w.draining = true
@@ -150,10 +152,10 @@ func (w *wire) kill() {
 	w.mu.Unlock()
 }
 
-// lostLocked notes that the peer takes nothing any more. What it had sent before,
-// perhaps its close frame, is still to be read.
-func (w *wire) lostLocked() {
-	if w.raw == nil || w.conn.SetReadDeadline(time.Now().Add(closeTimeout)) != nil {
+// lostLocked notes that the peer takes nothing any more, as err says. What it had
+// sent before, perhaps its close frame, is still to be read, unless it is only slow.
+func (w *wire) lostLocked(err error) {
+	if w.raw == nil || errors.Is(err, os.ErrDeadlineExceeded) || w.conn.SetReadDeadline(time.Now().Add(closeTimeout)) != nil {
 		w.killLocked()
 		return
 	}

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -194,15 +193,13 @@ func (r *recorder) keep(c int, in input, out output, err error, call time.Durati
 func (r *recorder) next(rng *rand.Rand, text string) input {
 	in := input{room: fmt.Sprint("r", rng.IntN(rooms))}
 	limit := 1 + rng.IntN(20)
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	switch p := rng.IntN(100); {
 	case p < 50:
 		in.text = text
-	case p < 65: // what somebody has sent, perhaps at this moment
-		r.mu.Lock()
-		if n := len(r.sent); n > 0 {
-			in = r.sent[n-1-rng.IntN(min(n, 10))]
-		}
-		r.mu.Unlock()
+	case p < 65 && len(r.sent) > 0: // what somebody has sent, perhaps at this moment
+		in = r.sent[len(r.sent)-1-rng.IntN(min(len(r.sent), 10))]
 	case p < 80:
 		in.rng = chat.Range{Limit: limit}
 	case p < 88:
@@ -210,9 +207,6 @@ func (r *recorder) next(rng *rand.Rand, text string) input {
 	case p < 95:
 		in.rng = chat.Range{Before: 1 + rng.Uint64N(200), Limit: limit}
 	default:
-		in.place = true
-	}
-	if in.text == "" && !in.place && in.rng == (chat.Range{}) {
 		in.place = true
 	}
 	return in
@@ -266,22 +260,23 @@ func (r *recorder) failed() bool {
 
 // wrong keeps an error that no later call makes good.
 func (r *recorder) wrong(format string, args ...any) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	err := fmt.Errorf(format, args...)
+	r.mu.Lock()
 	r.errs = append(r.errs, err)
+	r.mu.Unlock()
 	return err
 }
 
 // sameEpoch reports an epoch that is not the one a room has had.
 func (r *recorder) sameEpoch(room, epoch string) error {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if had := r.epochs[room]; had != "" && had != epoch {
-		err := errors.New("epoch " + epoch + " of " + room + " after " + had)
-		r.errs = append(r.errs, err)
-		return err
+	had := r.epochs[room]
+	if had == "" {
+		r.epochs[room] = epoch
 	}
-	r.epochs[room] = epoch
+	r.mu.Unlock()
+	if had != "" && had != epoch {
+		return r.wrong("epoch %s of %s after %s", epoch, room, had)
+	}
 	return nil
 }

@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -84,24 +83,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		options = append(options, chat.WithLog(chat.NewMemoryLog(max(*history, kept))))
 	}
 	rooms := chat.New(options...)
-	page := static.Handler()
-	// In a service a ServeMux will do. It redirects paths such as /ws/../x, though,
-	// and a session or token with them; this refuses them.
-	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch first, _, _ := strings.Cut(strings.TrimLeft(r.URL.Path, "/"), "/"); first {
-		case "ws", "rooms":
-			rooms.ServeHTTP(w, r)
-		default:
-			page.ServeHTTP(w, r)
-		}
-	})
 
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
 		return err
 	}
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           static.Beside(rooms, static.Handler()),
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,

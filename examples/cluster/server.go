@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -92,19 +91,6 @@ func (s *server) options(ctx context.Context) (opts []chat.Option, err error) {
 	return opts, nil
 }
 
-// front passes the chat's paths on as they came. A ServeMux would redirect those
-// with steps such as .. in them, and a token with them.
-func (s *server) front(rest http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch first, _, _ := strings.Cut(strings.TrimLeft(r.URL.Path, "/"), "/"); first {
-		case "ws", "rooms":
-			s.chat.ServeHTTP(w, r)
-		default:
-			rest.ServeHTTP(w, r)
-		}
-	})
-}
-
 // inside are the routes for the machines around.
 func (s *server) inside(mux *http.ServeMux) {
 	mux.Handle("GET /metrics", s.metrics())
@@ -150,7 +136,7 @@ func (s *server) run(ctx context.Context) error {
 		}
 		defer others.Close()
 	}
-	clients, err := s.listen("clients", s.cfg.addr, s.front(mux), failed)
+	clients, err := s.listen("clients", s.cfg.addr, static.Beside(s.chat, mux), failed)
 	if err != nil {
 		return err
 	}

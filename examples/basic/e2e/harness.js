@@ -159,6 +159,12 @@ export async function until(what, check, ms = 60_000) {
   }
 }
 
+/** Goes to a room as an address does. */
+export async function go(page, room) {
+  await page.evaluate((r) => (location.hash = encodeURIComponent(r)), room);
+  await until(`in ${room}`, async () => await page.textContent('#title') === room);
+}
+
 /** Answers in place of the server: what comes is what the test sends, at any time and of any user. */
 export async function scripted(context) {
   let socket;

@@ -3,12 +3,7 @@
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {connected, join, person, say, serve, shows, texts, until, watch} from './harness.js';
-
-const go = async (page, room) => {
-  await page.evaluate((r) => (location.hash = r), room);
-  await until(`in ${room}`, async () => await page.textContent('#title') === room);
-};
+import {connected, go, join, person, say, serve, shows, texts, until, watch} from './harness.js';
 
 test('a private draft stays private, over another room and a reload', async () => {
   const {url} = await serve();

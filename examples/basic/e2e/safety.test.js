@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {join, person, serve, shows, texts, until} from './harness.js';
+import {go, join, person, serve, shows, texts, until} from './harness.js';
 
 const js = 'window.pwned=1';
 const payloads = [
@@ -113,8 +113,7 @@ test('payloads as names, rooms and errors', async () => {
   await page.reload();
   await page.locator('#rooms bdi', {hasText: '<svg onload'}).first().waitFor();
   for (const room of ['<svg onload=window.pwned=1>', '__proto__', '"><b>x', '<script>window.pwned=1<', 'javascript:alert(1)']) {
-    await page.evaluate((r) => (location.hash = encodeURIComponent(r)), room);
-    await until(`in ${room}`, async () => await page.textContent('#title') === room);
+    await go(page, room);
     assert.equal(await page.title(), `${room} · chat`);
   }
   assert.deepEqual((await kinds(page)).filter((k) => !before.includes(k) && k !== 'a'), []);

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"strings"
 	"time"
 )
 
@@ -55,6 +56,20 @@ func Handler() http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		mux.ServeHTTP(w, r)
+	})
+}
+
+// Beside serves the chat's paths with chat and all others with rest. A ServeMux
+// would do, but it redirects paths with steps such as .. in them, and a session
+// or token with them; chat refuses them.
+func Beside(chat, rest http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch first, _, _ := strings.Cut(strings.TrimLeft(r.URL.Path, "/"), "/"); first {
+		case "ws", "rooms":
+			chat.ServeHTTP(w, r)
+		default:
+			rest.ServeHTTP(w, r)
+		}
 	})
 }
 
