@@ -63,6 +63,7 @@ func TestNotMigrated(t *testing.T) {
 }
 
 func TestWrongEncoding(t *testing.T) {
+	shared.exec(t, `DROP DATABASE IF EXISTS latin`)
 	shared.exec(t, `CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0`)
 	pool, err := pgxpool.New(t.Context(), strings.Replace(shared.dsn(), "dbname=postgres", "dbname=latin", 1))
 	if err != nil {
