@@ -19,11 +19,17 @@ func TestTooFarBack(t *testing.T) {
 	srv, base := serve(t, chat.WithHistory(5), chat.WithResume(-1))
 	var k cuts
 	var down atomic.Bool
-	alice := join(t, base, "r", "Alice", client.WithDialer(gate(&k, &down)))
+	refused := make(chan struct{}, 1)
+	alice := join(t, base, "r", "Alice", client.WithDialer(gate(&k, &down, refused)))
 	alice.send("seen")
 	seen := alice.next()
 	down.Store(true)
 	k.cut()
+	select {
+	case <-refused: // nothing is read from the old connection any more
+	case <-soon(t).Done():
+		t.Fatal("the loss goes unnoticed")
+	}
 	for i := range 20 {
 		srv.Publish(soon(t), "r", chat.Event{Message: fmt.Sprint(i)})
 	}
@@ -38,10 +44,14 @@ func TestTooFarBack(t *testing.T) {
 	}
 }
 
-// gate dials as k does, unless down says that the network is gone.
-func gate(k *cuts, down *atomic.Bool) func(context.Context, string, string) (net.Conn, error) {
+// gate dials as k does, unless down says that the network is gone, and says so.
+func gate(k *cuts, down *atomic.Bool, refused chan<- struct{}) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if down.Load() {
+			select {
+			case refused <- struct{}{}:
+			default:
+			}
 			return nil, errors.New("no network")
 		}
 		return k.dial(ctx, network, addr)
