@@ -204,7 +204,7 @@ func follow(ctx context.Context, t testing.TB, l *pglog.Log, room string) <-chan
 				}
 				next++
 			}
-			if stop {
+			if stop && !p.More {
 				done <- int(next) - 1
 				return
 			}
