@@ -17,7 +17,7 @@ deps:
 
 test-go:
 	@set -e; for m in $(MODULES); do \
-		echo "== $$m"; (cd $$m && go test -race -shuffle=on ./...); \
+		echo "== $$m"; (cd $$m && go test -race -shuffle=on -timeout 30m ./...); \
 	done
 
 test-browser:

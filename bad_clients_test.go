@@ -117,7 +117,7 @@ var badClients = []badClient{
 func TestBadClients(t *testing.T) {
 	t.Parallel()
 	const each, healthy, messages = 3, 3, 700 // of 16 KiB: more than sockets hold
-	srv, base := serve(t, quiet, chat.WithHistory(0), chat.WithPing(3*time.Second, 3*time.Second),
+	srv, base := serve(t, quiet, chat.WithHistory(0), chat.WithPing(2*time.Second, 10*time.Second),
 		chat.WithWriteTimeout(4*time.Second), chat.WithMaxLag(1), chat.WithResume(10), chat.WithLeaveGrace(-1))
 	var good sync.WaitGroup
 	var got [healthy]chan bool

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -82,7 +83,7 @@ func heardThen(c *wsconf.Conn, after int, b []byte) (lines []string) {
 		}
 		f, err := c.ReadFrame()
 		switch {
-		case err == io.EOF && closed:
+		case closed && (err == io.EOF || errors.Is(err, syscall.ECONNRESET)): // it lingers for a while only
 			return lines
 		case err != nil:
 			return append(lines, "lost: "+err.Error())

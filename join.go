@@ -85,24 +85,25 @@ func (m *member) begin() {
 	if !resumed {
 		cursor, replay = m.newest(&v)
 	}
-	m.mu.Lock()
-	m.start = nil
-	m.cursor, m.replay, m.replayIn = cursor, replay, st.at.Epoch
-	m.mu.Unlock()
 	var first []byte
 	switch {
 	case m.v1:
-		first = m.welcome(st, resumed)
+		first = appendText(nil, m.welcome(st, resumed))
 	case st.since != (Position{}) && !resumed:
-		first = systemObject(&wireError{code: codeGap, text: "some messages may be missing here"})
-	default:
-		return
+		first = appendText(nil, systemObject(&wireError{code: codeGap, text: "some messages may be missing here"}))
 	}
 	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.start = nil
+	m.cursor, m.replay, m.replayIn = cursor, replay, st.at.Epoch
+	if replay == 0 && cursor < v.next() {
+		// In one write with the welcome, and before any reply.
+		first = append(first, m.pieceLocked(&v)...)
+		m.room.srv.stats.deliveries.Add(m.cursor - cursor)
+	}
 	// Replies cannot have come before: whoever replies waits for mu, and finds out
 	// empty or with replies to objects sent ahead of the welcome.
-	m.out = append(appendText(nil, first), m.out...)
-	m.mu.Unlock()
+	m.out = append(first, m.out...)
 }
 
 // resume finds the place after what the client has seen. ok is false if the log

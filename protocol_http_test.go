@@ -168,8 +168,8 @@ func TestProtocolPlain(t *testing.T) {
 			c := rawDial(t, base, "/ws/r", "Sec-WebSocket-Protocol: chat.v2, CHAT.V1")
 			expect(t, "subprotocol", c.Response.Header["Sec-Websocket-Protocol"], nil)
 			settled(t, c)
-			rawWrite(c, joined(fr(finText, "plain"), frClose(1000, "")), 0)
-			expect(t, "lines", heard(c), []string{"msg plain", "close 1000"})
+			rawWrite(c, fr(finText, "plain"), 0)
+			expect(t, "lines", heardThen(c, 1, frClose(1000, "")), []string{"msg plain", "close 1000"})
 		}},
 		{"a token in the list is not sent back", func(t *testing.T) {
 			_, base := serve(t)

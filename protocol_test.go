@@ -78,6 +78,21 @@ func (p *peer) upTo(text string) (types []string) {
 	}
 }
 
+// kept waits for a message of the member's own and for its acknowledgement, of
+// which either may come first, and returns the message.
+func (p *peer) kept(typ string) (object string) {
+	p.t.Helper()
+	for acked := false; object == "" || !acked; {
+		switch s := p.text(); {
+		case strings.HasPrefix(s, `{"type":"`+typ+`"`):
+			object = s
+		case strings.HasPrefix(s, `{"type":"ack"`):
+			acked = true
+		}
+	}
+	return object
+}
+
 // keys returns the keys of an object in order.
 func keys(t testing.TB, object string) string {
 	t.Helper()

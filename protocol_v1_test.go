@@ -77,14 +77,13 @@ func TestProtocolV1(t *testing.T) {
 			c := dial(t, base, "r", true, "username", "Carol")
 			c.until("welcome")
 			a.send(`{"type":"private","to":"` + bw.User + `","message":"psst","id":"c2"}`)
-			s := a.textOf("private")
+			s := a.kept("private")
 			expect(t, "keys", keys(t, s), "id message offset time to to_username type user username")
 			expect(t, "fields", inside(t, s, "user")+inside(t, s, "username")+inside(t, s, "to")+inside(t, s, "to_username")+inside(t, s, "message"),
 				`"`+aw.User+`""Alice""`+bw.User+`""Bob""psst"`)
 			for _, p := range []*peer{a2, b, b2} {
 				expect(t, "the same object", p.textOf("private"), s)
 			}
-			a.until("ack")
 			publish(t, srv, "r", "end")
 			expect(t, "Carol sees", slices.Contains(c.upTo("end"), "private"), false)
 		}},
@@ -110,6 +109,7 @@ func TestProtocolV1(t *testing.T) {
 				v1, plain := b.dial("r", true, "username=A"), b.dial("r", false, "username=B")
 				v1.until("welcome")
 				plain.here()
+				synctest.Wait()                      // until both have been told of, while the room is small
 				c := b.dial("r", true, "username=C") // from here on there are more than two
 				cw := c.until("welcome")
 				d := b.dial("r", true, "username=D")
@@ -123,6 +123,7 @@ func TestProtocolV1(t *testing.T) {
 				}
 				expect(t, "presence", s, `{"type":"presence","joined":[{"user":"`+cw.User+`","username":"C"}],"left":[],"count":3}`)
 				c.conn.Close(1000, "")
+				synctest.Wait()                      // until C has left, before there are more again
 				e := b.dial("r", true, "username=E") // above the size again
 				ew := e.until("welcome")
 				s = v1.textOf("presence")
@@ -137,6 +138,7 @@ func TestProtocolV1(t *testing.T) {
 				v1 := b.dial("r", true, "username=A")
 				v1.until("welcome")
 				b.dial("r", false, "")
+				synctest.Wait() // until both have been told of, while the room is small
 				for range 50 {
 					b.dial("r", false, "")
 				}
@@ -206,7 +208,7 @@ func TestProtocolV1(t *testing.T) {
 			b := dial(t, base, "r", true)
 			b.until("welcome")
 			a.send(`{"type":"message","message":"hi","id":"c1"}`)
-			a.until("ack")
+			a.kept("message")
 			a.send(`{"type":"message","message":"changed","id":"c1"}`)
 			expect(t, "second ack", a.textOf("ack"), `{"type":"ack","id":"c1","offset":1}`)
 			again := dial(t, base, "r", true, "session", w.Session)

@@ -157,7 +157,7 @@ func TestMountedUnderPrefix(t *testing.T) {
 // TestThousandMembers has everybody get everything, in order.
 func TestThousandMembers(t *testing.T) {
 	const members, messages = 1000, 100
-	srv, base := serve(t, chat.WithPresenceSize(1), chat.WithHistory(0))
+	srv, base := serve(t, chat.WithPing(patience, patience), chat.WithPresenceSize(1), chat.WithHistory(0))
 	peers := make([]*peer, members)
 	for i := range peers {
 		peers[i] = dial(t, base, "r", false)

@@ -17,7 +17,7 @@ import (
 
 // TestSlowMember has members that never read beside healthy ones.
 func TestSlowMember(t *testing.T) {
-	srv, base := serve(t, chat.WithMaxLag(1), chat.WithMessageSize(4<<10), chat.WithResume(10), chat.WithWriteTimeout(time.Minute))
+	srv, base := serve(t, chat.WithMaxLag(1), chat.WithMessageSize(4<<10), chat.WithResume(10), chat.WithWriteTimeout(time.Minute), chat.WithPing(patience, patience))
 	slow := make([]*peer, 3)
 	for i := range slow {
 		slow[i] = dial(t, base, "r", true)
@@ -65,7 +65,7 @@ func TestSlowMember(t *testing.T) {
 // TestShutdownOfMany has cooperative, silent and stuck connections.
 func TestShutdownOfMany(t *testing.T) {
 	const members = 2000
-	srv, base := serve(t, chat.WithPresenceSize(1)) // or notices are most of the work
+	srv, base := serve(t, chat.WithPing(patience, patience), chat.WithPresenceSize(1)) // or notices are most of the work
 	var peers []*peer
 	for i := range members {
 		peers = append(peers, dial(t, base, fmt.Sprint("room", i%7), i%2 == 0))

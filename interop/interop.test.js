@@ -44,6 +44,7 @@ test('chromium, both dialects', async () => {
     };
     const plain = await open('Plain');
     const v1 = await open('V1', ['chat.v1']);
+    await until(() => plain.seen.length > 0);
     plain.send('hello from the plain one');
     await until(() => v1.seen.some((o) => o.type === 'message'));
     v1.send(JSON.stringify({type: 'typing'}));

@@ -8,7 +8,7 @@ const next = (type) => new Promise((resolve) => {
   const look = () => {
     const i = objects.findIndex((o) => o.type === type);
     if (i < 0) return false;
-    resolve(objects.splice(0, i + 1).at(-1));
+    resolve(objects.splice(i, 1)[0]);
     return true;
   };
   if (look()) return;

@@ -90,7 +90,10 @@ func testCrash(t *testing.T, env map[string]string) {
 	present, ghosts := map[string]int{}, map[string]int{}
 	for i := range crashRooms {
 		room := fmt.Sprint("crash-", i)
-		mustJoin(t, servers[doomed].url, room, "Ghost") // is lost with the server
+		eventually(t, "the ghost has joined", func() bool { // is lost with the server
+			_, err := join(t, servers[doomed].url, room, "Ghost", nil)
+			return err == nil
+		})
 		present[room] = crashTalkers / crashRooms
 		ghosts[room] = present[room] + 1
 	}
@@ -206,9 +209,9 @@ func counts(t *testing.T, s *process, want map[string]int) {
 	t.Helper()
 	var got map[string]int
 	for end := time.Now().Add(2 * patience); ; time.Sleep(50 * time.Millisecond) {
-		_, body := get(t, s.url+"/rooms", "")
+		status, body := get(t, s.url+"/rooms", "")
 		got = nil
-		if err := json.Unmarshal([]byte(body), &got); err != nil {
+		if err := json.Unmarshal([]byte(body), &got); err != nil && status == http.StatusOK {
 			t.Fatalf("/rooms: %v: %s", err, body)
 		}
 		if cmp.Equal(got, want) {
@@ -228,7 +231,12 @@ func readRoom(t *testing.T, s *process, room string) (log []said) {
 			Messages []said
 			More     bool
 		}
-		_, body := get(t, fmt.Sprintf("%s/rooms/%s/messages?limit=100&after=%d", s.url, room, len(log)), "")
+		var body string
+		eventually(t, "the log can be read", func() (ok bool) {
+			var status int
+			status, body = get(t, fmt.Sprintf("%s/rooms/%s/messages?limit=100&after=%d", s.url, room, len(log)), "")
+			return status == http.StatusOK
+		})
 		if err := json.Unmarshal([]byte(body), &page); err != nil {
 			t.Fatalf("%s: %v: %s", room, err, body)
 		}

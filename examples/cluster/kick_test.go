@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -60,9 +61,7 @@ func testKick(t *testing.T, args ...string) {
 		if m := users(t, ctx, s, "room"); m["alice"] != 2 {
 			t.Errorf("connections in the room: %v", m)
 		}
-		if n := s.Stats().Connections; n != 1 {
-			t.Errorf("server %d has %d connections", i, n)
-		}
+		eventually(t, fmt.Sprintf("server %d with one connection", i), func() bool { return s.Stats().Connections == 1 })
 	}
 	if _, err := friends[0].Send(ctx, "good riddance"); err != nil {
 		t.Fatal(err)

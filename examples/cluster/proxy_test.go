@@ -79,7 +79,7 @@ func testProxy(t *testing.T, command func(port string, servers [2]string, health
 	for i := range servers {
 		host := fmt.Sprintf("127.0.0.%d", i+1) // two hosts, with one port for probes
 		servers[i] = start(t, nil, "-addr", host+":0", "-metrics-addr", net.JoinHostPort(host, health),
-			"-trusted-proxies", "127.0.0.0/8", "-drain-delay", "4s", "-drain", "10s")
+			"-trusted-proxies", "127.0.0.0/8", "-drain-delay", "10s", "-drain", "10s")
 		addrs[i] = strings.TrimPrefix(servers[i].url, "http://")
 	}
 	port := freePort(t)

@@ -64,7 +64,7 @@ func (k *talker) join(ctx context.Context, url string, addrs []string) (err erro
 	var first sync.Once
 	k.conn, err = client.Dial(ctx, url, k.room,
 		client.WithUsername(k.name), client.WithDialer(dialer(addrs, k.order)), client.WithLogger(slog.New(slog.DiscardHandler)),
-		client.WithBackoff(100*time.Millisecond, time.Second),
+		client.WithBackoff(100*time.Millisecond, time.Second), client.WithDialRetry(),
 		client.OnConnect(func(w client.Welcome) { first.Do(func() { k.joined = w.Position.Offset }) }))
 	if err != nil {
 		return err

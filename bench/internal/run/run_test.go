@@ -91,7 +91,13 @@ func TestOne(t *testing.T) {
 	o := Options{Binary: binary, Time: 300 * time.Millisecond, Warm: 10 * time.Millisecond}
 	chat := Peer{Name: "chat", Kind: "chat"}
 	flow := Case{Name: "flow", Peers: []Peer{chat}, Plan: load.Plan{Rooms: 2, Members: 5, Rate: 200, Stalled: 0.2, Text: 80}}
-	res, err := One(&flow, chat, o)
+	var res Result
+	var err error
+	for range 10 { // one that gets no processor for so long delivers nothing
+		if res, err = One(&flow, chat, o); err != nil || res.Rate > 0 {
+			break
+		}
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

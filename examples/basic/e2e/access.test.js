@@ -25,6 +25,7 @@ test('by keyboard alone', async () => {
   await keyboard.type('lines');
   await keyboard.press('Enter');
   await shows(bob, 'two');
+  await shows(page, 'two');
   assert.deepEqual(await texts(bob), ['two\nlines']);
   assert.equal(await page.inputValue('#text'), '');
   // An input method's Enter chooses a word, and sends nothing.

@@ -21,7 +21,7 @@ test('the session and the position of a chat bring another one back', async () =
     const texts = [];
     const one = connect('/', {room: 'r', username: 'Ann'});
     await opened(one);
-    await one.send('1');
+    await Promise.all([one.send('1'), new Promise((r) => one.on('message', r))]);
     const {session, position, user} = one;
     one.close();
     const other = connect('/', {room: 'r', username: 'Ben'});
@@ -31,7 +31,9 @@ test('the session and the position of a chat bring another one back', async () =
     const two = connect('/', {room: 'r', username: 'Ann', session, since: position});
     two.on('message', (m) => texts.push(`${m.username} ${m.message} ${m.live}`));
     const welcome = await opened(two);
+    const four = new Promise((r) => two.on('message', (m) => m.message === '4' && r()));
     await two.send('4');
+    await four;
     const {messages, more} = await two.history({before: Number(welcome.position.split(':')[1])});
     return {same: two.user === user, resumed: welcome.resumed, texts, older: messages.map((m) => m.message), more, rooms: [...await two.rooms()]};
   }).catch(String);
@@ -44,7 +46,7 @@ test('a send without an answer fails in time, and its id makes the next try safe
   const page = await empty(wire.url);
   await page.evaluate(async () => {
     const {connect} = await import('./chat.js');
-    window.chat = connect('/', {username: 'Ann', sendTimeout: 500});
+    window.chat = connect('/', {username: 'Ann', sendTimeout: 5000});
     window.texts = [];
     chat.on('message', (m) => texts.push(m.message));
     await new Promise((resolve) => chat.on('welcome', resolve));
@@ -57,6 +59,7 @@ test('a send without an answer fails in time, and its id makes the next try safe
   await until('the connection is back', () => page.evaluate(() => chat.state === 'open'));
   const second = await page.evaluate(() => chat.send('once', {id: 'x'}));
   assert.deepEqual(second, {id: 'x', offset: 1});
+  await until('it is there', () => page.evaluate(() => texts.length > 0));
   assert.deepEqual(await page.evaluate(() => texts), ['once']);
 });
 

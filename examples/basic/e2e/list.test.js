@@ -37,7 +37,8 @@ test('older messages come on scrolling up, without a jump', async () => {
     const frame = () => new Promise((r) => requestAnimationFrame(() => setTimeout(r)));
     let worst = 0, still = 0;
     const top = () => document.querySelector('#log .body')?.textContent ?? '';
-    while (still < 30) {
+    const begun = () => document.getElementById('start').textContent, end = Date.now() + 60_000;
+    while (still < 30 || (!begun() && Date.now() < end)) {
       scroller.scrollTop -= 400;
       const box = scroller.getBoundingClientRect();
       const seen = [...document.querySelectorAll('#log .entry')].find((e) => e.getBoundingClientRect().bottom > box.top + 50);

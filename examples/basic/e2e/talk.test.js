@@ -13,6 +13,7 @@ test('two people talk', async () => {
   await shows(bob, 'Hello Bob!');
   await say(bob, 'Hello Alice, see https://example.com/a_(b)?c=d. And javascript:alert(1)');
   await shows(alice, 'Hello Alice');
+  await shows(bob, 'Hello Alice');
   for (const page of [alice, bob]) {
     assert.equal((await texts(page)).length, 2);
     assert.equal(await page.textContent('#present'), '2 people here');
@@ -179,6 +180,7 @@ test('unread messages', async () => {
   });
   for (let i = 1; i <= 3; i++) await say(bob, `missed ${i}`);
   await until('the title counts', async () => await alice.title() === '(3) general · chat');
+  await shows(alice, 'missed 3');
   const marked = alice.locator('.entry:has(.line.new)');
   assert.equal(await marked.count(), 1);
   assert.match(await marked.textContent(), /New.*missed 1/);
