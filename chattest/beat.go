@@ -85,7 +85,8 @@ func testBeatAtOnce(t *testing.T, open func() chat.Log) {
 	}
 	alive[0].enter(d.prefix, "u0", "Alice", 1)
 	for _, h := range alive {
-		h.beat(long)
+		_, gone := h.beat(long)
+		d.add(gone)
 	}
 	for _, h := range dead {
 		_, gone := h.beat(time.Millisecond) // which may find the one before dead

@@ -196,7 +196,7 @@ func testClose(t *testing.T, open func() chat.Log) {
 		everyTold([]*sink{leaver}, room, from+5)
 		leaver.close(t)
 		from = positionOf(t, a, room).Offset
-		if !everyTold([]*sink{stayer}, room, from+20) {
+		if !soon(patience, func() bool { return stayer.told(room, from+20) }) {
 			t.Errorf("another sink is told of nothing after Close")
 		}
 		close(stop)

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -65,8 +66,9 @@ func (l *defective) Read(ctx context.Context, room string, r chat.Range) (chat.P
 		if l.pages == nil {
 			l.pages = map[string]chat.Page{}
 		}
-		old, ok := l.pages[room]
-		l.pages[room] = p
+		key := fmt.Sprint(room, r.Limit)
+		old, ok := l.pages[key]
+		l.pages[key] = p
 		if ok && len(old.Events) == len(p.Events) {
 			return old, nil
 		}

@@ -162,7 +162,8 @@ func (l *Log) writeBatch(room string, batch []*entry) {
 			}
 		}
 		left = again
-		if len(left) == 0 || time.Since(began) > retryFor || !sleep(ctx, pause) {
+		late := time.Since(began) > retryFor && sqlState(err) != codeUniqueViolation // a conflict ends with the next try
+		if len(left) == 0 || late || !sleep(ctx, pause) {
 			return
 		}
 		pause = min(2*pause, 200*time.Millisecond)

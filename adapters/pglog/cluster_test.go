@@ -243,7 +243,7 @@ func (c *cluster) signal(sig syscall.Signal) {
 }
 
 func (c *cluster) dsn() string {
-	return "host=" + c.sockets + " user=postgres dbname=postgres connect_timeout=3"
+	return "host=" + c.sockets + " user=postgres dbname=postgres connect_timeout=20"
 }
 
 // pool returns a pool that is closed with the test.

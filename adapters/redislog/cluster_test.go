@@ -26,7 +26,7 @@ func newCluster(t testing.TB, n int) cluster {
 	t.Helper()
 	var c cluster
 	for range n {
-		c = append(c, freshInstance(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "5000"))
+		c = append(c, freshInstance(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "60000"))
 	}
 	for i, node := range c {
 		node.restrict(t)

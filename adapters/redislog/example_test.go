@@ -25,7 +25,7 @@ func Example() {
 	defer two.Close()
 
 	ctx := context.Background()
-	if _, err := one.Publish(ctx, "general", chat.Event{Username: "Alice", Message: "Hello!"}); err != nil {
+	if _, err := one.Publish(ctx, "general", chat.Event{Username: "Alice", Message: "Hello!", ID: "greeting-1"}); err != nil {
 		fmt.Println(err)
 		return
 	}

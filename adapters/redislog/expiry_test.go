@@ -11,9 +11,9 @@ import (
 // Redis forgets a room that is out of use, and one that was only asked for sooner.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
-	const life = 3 * time.Second
+	const life = 8 * time.Second
 	prefix := newPrefix()
-	l := redislog.New(shared.client(t), prefix, redislog.Expiry(life, time.Second))
+	l := redislog.New(shared.client(t), prefix, redislog.Expiry(life, life))
 	put(t, l, "left", text("u", "1", "m"))
 	left, asked := position(t, l, "left"), position(t, l, "asked")
 	if p := read(t, l, "asked", chat.Range{Limit: 1}).Position; p != asked {

@@ -51,7 +51,7 @@ const room = "the room: {x} * 😀"
 func join(t testing.TB, s *chattest.Server, name string, opts ...client.Option) *member {
 	t.Helper()
 	opts = append([]client.Option{
-		client.WithUsername(name), client.WithBackoff(20*time.Millisecond, 200*time.Millisecond), client.WithLogger(slog.New(slog.DiscardHandler)),
+		client.WithUsername(name), client.WithDialRetry(), client.WithBackoff(20*time.Millisecond, 200*time.Millisecond), client.WithLogger(slog.New(slog.DiscardHandler)),
 	}, opts...)
 	c, err := client.Dial(within(t), s.URL, room, opts...)
 	if err != nil {

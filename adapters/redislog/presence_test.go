@@ -33,7 +33,7 @@ func beat(t testing.TB, l chat.Log, server string, ttl time.Duration) (held bool
 func TestAwayForLong(t *testing.T) {
 	t.Parallel()
 	const ttl = time.Second
-	i := freshInstance(t, "--appendonly", "yes")
+	i := freshInstance(t, "--appendonly", "yes", "--appendfsync", "no")
 	a, b := redislog.New(i.client(t)), redislog.New(i.client(t))
 	for n := range 100 { // in all buckets
 		enter(t, a, "a", fmt.Sprint("room", n), "alice")

@@ -210,7 +210,7 @@ func (i *instance) stop(s syscall.Signal) {
 // client returns a client as users are advised to make it, closed with the test.
 func (i *instance) client(t testing.TB) *redis.Client {
 	t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: i.addr(), Password: i.secret, ContextTimeoutEnabled: true})
+	c := redis.NewClient(&redis.Options{Addr: i.addr(), Password: i.secret, ContextTimeoutEnabled: true, ReadTimeout: patience})
 	t.Cleanup(func() { c.Close() })
 	return c
 }
@@ -218,7 +218,7 @@ func (i *instance) client(t testing.TB) *redis.Client {
 // exec executes a command that must succeed.
 func (i *instance) exec(t testing.TB, args ...any) any {
 	t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: i.addr(), Password: i.secret, MaxRetries: -1})
+	c := redis.NewClient(&redis.Options{Addr: i.addr(), Password: i.secret, MaxRetries: -1, ReadTimeout: patience})
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

@@ -26,7 +26,7 @@ func newSentinel(t testing.TB) (master, replica, sentinel *instance) {
 	if err := os.WriteFile(conf, []byte(strings.Join([]string{
 		"sentinel monitor rooms 127.0.0.1 " + master.port + " 1",
 		"sentinel auth-pass rooms " + secret,
-		"sentinel down-after-milliseconds rooms 1000",
+		"sentinel down-after-milliseconds rooms 6000",
 		"",
 	}, "\n")), 0o600); err != nil {
 		t.Fatal(err)
