@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/seed-08328bfd/chat"
@@ -59,4 +60,22 @@ func waitRefused(s *chat.Server) {
 			return
 		}
 	}
+}
+
+// TestOvertakenDuringHandshake has so much said meanwhile that the server no longer
+// holds all that came after the member did.
+func TestOvertakenDuringHandshake(t *testing.T) {
+	srv := chat.New(quiet, chat.WithMaxLag(1), chat.WithResume(-1))
+	hs := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		srv.ServeHTTP(hooked{w, func() {
+			for range 300 {
+				publish(t, srv, "r", strings.Repeat("x", 4<<10))
+			}
+		}}, r)
+	}))
+	defer hs.Close()
+	defer srv.Close()
+	p := dial(t, hs.URL, "r", true)
+	expect(t, "gap", p.until("welcome").Gap, false)
+	expect(t, "closed with", p.closed(), 1013)
 }

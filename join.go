@@ -96,8 +96,9 @@ func (m *member) begin() {
 	defer m.mu.Unlock()
 	m.start = nil
 	m.cursor, m.replay, m.replayIn = cursor, replay, st.at.Epoch
-	if replay == 0 && cursor < v.next() {
-		// In one write with the welcome, and before any reply.
+	if replay == 0 && v.base <= cursor && cursor < v.next() {
+		// In one write with the welcome, and before any reply. Who was overtaken
+		// while joining is drain's to close.
 		first = append(first, m.pieceLocked(&v)...)
 		m.room.srv.stats.deliveries.Add(m.cursor - cursor)
 	}
