@@ -41,7 +41,7 @@ func startRedis(t *testing.T) *engine {
 	}}}
 	e.start()
 	for i := range e.logs {
-		client := redis.NewClient(&redis.Options{Network: "unix", Addr: socket, ContextTimeoutEnabled: true})
+		client := redis.NewClient(&redis.Options{Network: "unix", Addr: socket, ContextTimeoutEnabled: true, ReadTimeout: time.Minute})
 		t.Cleanup(func() { client.Close() })
 		e.logs[i] = redislog.New(client, redislog.WithHistory(keep))
 		if i == 0 {

@@ -55,7 +55,7 @@ func (c cluster) client(t testing.TB) *redis.ClusterClient {
 	for _, node := range c {
 		addrs = append(addrs, node.addr())
 	}
-	cl := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, Username: "chat", Password: "SECRET", ContextTimeoutEnabled: true})
+	cl := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, Username: "chat", Password: "SECRET", ContextTimeoutEnabled: true, ReadTimeout: patience})
 	t.Cleanup(func() { cl.Close() })
 	return cl
 }

