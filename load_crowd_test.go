@@ -122,7 +122,7 @@ func TestLoadReplays(t *testing.T) {
 		stop.Store(true)
 		wg.Wait()
 		p50, p99 := good.wait(n)
-		t.Logf("%d who resume 1 MB in a loop: %d times in 20 s; healthy p50 %v, p99 %v, RSS +%d MiB, %.2f cores", resumers, came.Load(), p50, p99, rss, cores)
+		t.Logf("%d who resume 1 MB in a loop: %d times in 20 s; healthy p50 %v, p99 %v, RSS %+d MiB, %.2f cores", resumers, came.Load(), p50, p99, rss, cores)
 		srv.Close()
 	}
 }

@@ -153,7 +153,7 @@ func TestLoadUnreadPongs(t *testing.T) {
 	}
 	start := time.Now()
 	eventually(t, "all to be gone", func() bool { return srv.Stats().Connections == 1 })
-	t.Logf("50 who ping and read no pong: %.3f cores, RSS +%d MiB, gone %v after they hang up", cores, rss, time.Since(start).Round(time.Millisecond))
+	t.Logf("50 who ping and read no pong: %.3f cores, RSS %+d MiB, gone %v after they hang up", cores, rss, time.Since(start).Round(time.Millisecond))
 	w.check(nil)
 }
 
@@ -225,7 +225,7 @@ func TestLoadBombs(t *testing.T) {
 	}
 	wg.Wait()
 	rss := used().rss - before.rss
-	t.Logf("200 bombs of 60 KB for 60 MB: all closed with 1009 in %v, RSS +%d MiB", time.Since(start), rss)
+	t.Logf("200 bombs of 60 KB for 60 MB: all closed with 1009 in %v, RSS %+d MiB", time.Since(start), rss)
 	if rss > 64 {
 		t.Error("too much memory")
 	}

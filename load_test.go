@@ -186,7 +186,7 @@ func TestLoadNonReaders(t *testing.T) {
 	}
 	for _, bad := range []int{0, members} {
 		p50, p99, rss, cores := run(bad)
-		t.Logf("%d healthy, %d who do not read: p50 %v, p99 %v, RSS +%d MiB with the clients', %.2f cores", members, bad, p50, p99, rss, cores)
+		t.Logf("%d healthy, %d who do not read: p50 %v, p99 %v, RSS %+d MiB with the clients', %.2f cores", members, bad, p50, p99, rss, cores)
 		if rss > 300 {
 			t.Errorf("RSS has grown by %d MiB", rss)
 		}
@@ -241,7 +241,7 @@ func TestLoadEvictions(t *testing.T) {
 		p50, p99 := good.wait(n)
 		<-watching
 		close(stop)
-		t.Logf("%d who %s at 400 KB/s: the first is behind after %v, all are gone %v later; healthy p50 %v, p99 %v, RSS +%d MiB", bad, name, first.Round(time.Millisecond), (gone - first).Round(time.Millisecond), p50, p99, rss)
+		t.Logf("%d who %s at 400 KB/s: the first is behind after %v, all are gone %v later; healthy p50 %v, p99 %v, RSS %+d MiB", bad, name, first.Round(time.Millisecond), (gone - first).Round(time.Millisecond), p50, p99, rss)
 		if gone == 0 || gone-first > 15*time.Second {
 			t.Errorf("gone after %v", gone)
 		}
