@@ -100,7 +100,6 @@ func (m *member) begin() {
 		// In one write with the welcome, and before any reply. Who was overtaken
 		// while joining is drain's to close.
 		first = append(first, m.pieceLocked(&v)...)
-		m.room.srv.stats.deliveries.Add(m.cursor - cursor)
 	}
 	// Replies cannot have come before: whoever replies waits for mu, and finds out
 	// empty or with replies to objects sent ahead of the welcome.

@@ -162,9 +162,7 @@ func (m *member) drain() {
 		case m.cursor < v.base:
 			m.behindLocked(&v)
 		case m.cursor < v.next():
-			from := m.cursor
 			b = m.pieceLocked(&v)
-			m.room.srv.stats.deliveries.Add(m.cursor - from)
 		case m.cursor == m.room.next.Load():
 			m.draining = false
 			m.mu.Unlock()
@@ -180,17 +178,19 @@ func (m *member) drain() {
 }
 
 // pieceLocked takes the next frames to write, not many more than a piece, so that
-// a close frame need not wait for all of them.
+// a close frame need not wait for all of them, and counts them as delivered.
 func (m *member) pieceLocked(v *view) []byte {
+	from := m.cursor
 	b, next := v.run(&m.reader)
-	if len(b) <= 2*writePiece {
-		m.cursor = next
-		return b
+	if len(b) > 2*writePiece {
+		m.skipLocked(v)
+		var rest []byte
+		rest, next = v.split(m.cursor, m.enc, writePiece)
+		b = b[:writePiece+len(rest)]
 	}
-	m.skipLocked(v)
-	rest, next := v.split(m.cursor, m.enc, writePiece)
 	m.cursor = next
-	return b[:writePiece+len(rest)]
+	m.room.srv.stats.deliveries.Add(next - from)
+	return b
 }
 
 // skipLocked moves the cursor to the next item that m sees.
