@@ -179,3 +179,21 @@ func eventually(t testing.TB, what string, ok func() bool) {
 		}
 	}
 }
+
+// eventuallyTold waits as eventually does, and has what servers are told of said
+// again every five seconds: a notice that waits too long for a connection is given
+// up, and the next one of its room makes up for it.
+func eventuallyTold(t testing.TB, what string, again func(), ok func() bool) {
+	t.Helper()
+	next := time.Now().Add(5 * time.Second)
+	eventually(t, what, func() bool {
+		if ok() {
+			return true
+		}
+		if time.Now().After(next) {
+			again()
+			next = time.Now().Add(5 * time.Second)
+		}
+		return false
+	})
+}

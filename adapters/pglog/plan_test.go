@@ -27,15 +27,12 @@ func TestPlans(t *testing.T) {
 	use := func() {
 		for range 10 {
 			var e chat.Event
-			var next time.Time
-			eventually(t, "it is pushed", func() bool {
-				if time.Now().After(next) { // a notice may be given up, but not every one
-					n++
-					e = mustAppend(t, l, "room", text("u", fmt.Sprint(n), "m"))
-					next = time.Now().Add(5 * time.Second)
-				}
-				return heard.offsets("room")[e.Offset]
-			})
+			say := func() {
+				n++
+				e = mustAppend(t, l, "room", text("u", fmt.Sprint(n), "m"))
+			}
+			say()
+			eventuallyTold(t, "it is pushed", say, func() bool { return heard.offsets("room")[e.Offset] })
 			position(t, l, "room")
 			for _, r := range []chat.Range{{Limit: 10}, {From: e.Offset, Limit: 10}, {Before: e.Offset, Limit: 10}} {
 				if _, err := l.Read(t.Context(), "room", r); err != nil {
