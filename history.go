@@ -180,6 +180,13 @@ type Store interface {
 	// finds out.
 	Append(ctx context.Context, room string, e Event) (stored Event, epoch string, dup bool, err error)
 
+	// Lookup returns the event that user has stored in room with id, which is not
+	// empty; ok is false if there is none. It knows what Append would call a
+	// repetition, for as long. Of an event that is no longer held it returns
+	// Offset, Time, User and ID, and an empty Type. A server asks when it is about
+	// to refuse a message: if an earlier try was stored, that is the answer.
+	Lookup(ctx context.Context, room, user, id string) (e Event, epoch string, ok bool, err error)
+
 	// Read returns a range of room's events. A room never written to has an
 	// empty page, not an error, with the position that a first Append follows.
 	Read(ctx context.Context, room string, r Range) (Page, error)

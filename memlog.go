@@ -144,6 +144,26 @@ func (l *memoryLog) Append(ctx context.Context, room string, e Event) (Event, st
 	return e, epoch, false, nil
 }
 
+// Lookup implements [Store].
+func (l *memoryLog) Lookup(ctx context.Context, room, user, id string) (Event, string, bool, error) {
+	if err := ctx.Err(); err != nil {
+		return Event{}, "", false, err
+	}
+	sh := l.shard(room)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	r := sh.rooms[room]
+	if r == nil || id == "" {
+		return Event{}, "", false, nil
+	}
+	r.turnIDs(l.clock())
+	known, ok := r.known(idOf(user, id))
+	if !ok {
+		return Event{}, "", false, nil
+	}
+	return r.stored(known, Event{User: user, ID: id}), r.epoch, true, nil
+}
+
 // Read implements [Store].
 func (l *memoryLog) Read(ctx context.Context, room string, rg Range) (Page, error) {
 	if err := ctx.Err(); err != nil {

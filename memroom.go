@@ -75,14 +75,14 @@ func (r *memoryRoom) known(id memoryID) (memoryEntry, bool) {
 	return m, ok
 }
 
-// stored returns the entry m. If it is not held any more, that is the repetition
-// with the offset and time of the first.
-func (r *memoryRoom) stored(m memoryEntry, repeated Event) Event {
+// stored returns the entry m. If it is no longer held, that is otherwise with the
+// offset and time of the first.
+func (r *memoryRoom) stored(m memoryEntry, otherwise Event) Event {
 	if m.offset >= r.first {
 		return *r.at(m.offset)
 	}
-	repeated.Offset, repeated.Time = m.offset, time.UnixMilli(m.ms).UTC()
-	return repeated
+	otherwise.Offset, otherwise.Time = m.offset, time.UnixMilli(m.ms).UTC()
+	return otherwise
 }
 
 func (r *memoryRoom) at(offset uint64) *Event {

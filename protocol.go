@@ -90,7 +90,9 @@ func (m *member) handlePlain(text []byte) *wireError {
 }
 
 // publish stamps e as the member's and puts it through the rules, in the order
-// of their cost, to the log.
+// of their cost, to the log. What repeats a message that was kept is answered with
+// that one, whichever rule refuses it now; but not above the rate, where even the
+// look for it would be too much: that refusal says when to ask again.
 func (m *member) publish(e *Event) (Event, *wireError) {
 	srv := m.room.srv
 	if err := checkText(e.Message, srv.cfg.messageSize); err != nil {
@@ -100,22 +102,28 @@ func (m *member) publish(e *Event) (Event, *wireError) {
 	if e.Type == TypePrivate {
 		action = ActionPrivate
 	}
+	e.User, e.Username = m.who.ID, m.who.Name
 	if err := m.allowed(action); err != nil {
-		return *e, err
+		first, ok, lost := srv.firstTry(srv.soon(), m.room.name, *e)
+		switch {
+		case lost != nil:
+			return *e, wireErrorOf(lost)
+		case !ok:
+			return *e, err
+		}
+		return first, nil
 	}
 	if wait := m.account.take(); wait > 0 {
 		return *e, &wireError{code: codeRateLimited, text: "too many messages: wait a little", retry: wait}
 	}
-	e.User, e.Username = m.who.ID, m.who.Name
 	ctx := srv.soon()
 	if e.Type == TypePrivate {
 		if err := srv.address(ctx, m.room.name, e); err != nil {
-			if errors.Is(err, ErrNoSuchUser) {
-				if stored, ok := srv.repeated(ctx, m.room.name, e); ok {
-					return stored, nil
-				}
+			first, err := srv.unlessRepeated(ctx, m.room.name, *e, err)
+			if err != nil {
+				return *e, wireErrorOf(err)
 			}
-			return *e, wireErrorOf(err)
+			return first, nil
 		}
 	}
 	stored, err := srv.append(ctx, m.room.name, m.room, *e)

@@ -21,8 +21,9 @@ func (s *Server) append(ctx context.Context, name string, r *room, e Event) (Eve
 	if s.closing.Load() {
 		return e, ErrServerClosed
 	}
+	asked := e // the filter may change it
 	if err := s.filter(&e); err != nil {
-		return e, err
+		return s.unlessRepeated(ctx, name, asked, err)
 	}
 	ordered := s.local && r != nil
 	if ordered {
@@ -85,18 +86,38 @@ func (s *Server) address(ctx context.Context, room string, e *Event) error {
 	return nil
 }
 
-// repeated finds the entry that e repeats, to a user who has gone since.
-func (s *Server) repeated(ctx context.Context, room string, e *Event) (Event, bool) {
+// firstTry finds the entry that e repeats: the sender tries again for an answer that
+// was lost, and is owed that answer whatever refuses e by now. Only what carries an id
+// and is about to be refused costs this look. After an error nobody knows, and a
+// refusal might be wrong.
+func (s *Server) firstTry(ctx context.Context, room string, e Event) (first Event, ok bool, err error) {
 	if e.ID == "" {
-		return Event{}, false
+		return e, false, nil
 	}
-	page, err := s.log.Read(ctx, room, Range{Limit: maxPage})
-	for i := range page.Events {
-		if p := &page.Events[i]; err == nil && p.User == e.User && p.ID == e.ID {
-			return *p, true
-		}
+	first, _, ok, err = s.log.Lookup(ctx, room, e.User, e.ID)
+	switch {
+	case err != nil:
+		return e, false, s.unavailable(err)
+	case ok && first.Type == "": // no longer held
+		e.Offset, e.Time = first.Offset, first.Time
+		return e, true, nil
 	}
-	return Event{}, false
+	return first, ok, nil
+}
+
+// unlessRepeated returns why e is refused, or the entry that it repeats.
+func (s *Server) unlessRepeated(ctx context.Context, room string, e Event, why error) (Event, error) {
+	if errors.Is(why, ErrUnavailable) {
+		return e, why
+	}
+	first, ok, err := s.firstTry(ctx, room, e)
+	switch {
+	case err != nil:
+		return e, err
+	case !ok:
+		return e, why
+	}
+	return first, nil
 }
 
 // Publish sends a message into a room, which need not be in use. Of e, Message
@@ -132,7 +153,7 @@ func (s *Server) Publish(ctx context.Context, room string, e Event) (Event, erro
 	if e.To != "" {
 		e.Type = TypePrivate
 		if err := s.address(ctx, room, &e); err != nil {
-			return e, err
+			return s.unlessRepeated(ctx, room, e, err)
 		}
 	}
 	return s.append(ctx, room, s.room(room), e)

@@ -11,6 +11,7 @@ import (
 type broken struct {
 	chat.Log
 	append    func(chat.Log, context.Context, string, chat.Event) (chat.Event, string, bool, error)
+	lookup    func(e *chat.Event, user, id string, ok *bool)
 	read      func(*chat.Page, chat.Range)
 	readRange func(*chat.Range)
 	room      func(string) string
@@ -45,6 +46,14 @@ func (b *broken) Append(ctx context.Context, room string, e chat.Event) (chat.Ev
 		return b.append(b.Log, ctx, room, e)
 	}
 	return b.Log.Append(b.within(ctx), b.name(room), e)
+}
+
+func (b *broken) Lookup(ctx context.Context, room, user, id string) (chat.Event, string, bool, error) {
+	e, epoch, ok, err := b.Log.Lookup(b.within(ctx), b.name(room), user, id)
+	if b.lookup != nil {
+		b.lookup(&e, user, id, &ok)
+	}
+	return e, epoch, ok, err
 }
 
 func (b *broken) Read(ctx context.Context, room string, r chat.Range) (chat.Page, error) {

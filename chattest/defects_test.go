@@ -87,6 +87,32 @@ var defects = []struct {
 		}
 		return stored, epoch, dup, err
 	}})},
+	{"looks up nothing", "Lookup", wrap(&broken{lookup: func(_ *chat.Event, _, _ string, ok *bool) { *ok = false }})},
+	{"looks up what is held only", "Lookup", wrap(&broken{lookup: func(e *chat.Event, _, _ string, ok *bool) { *ok = *ok && e.Type != "" }})},
+	{"looks up offsets only", "Lookup", wrap(&broken{lookup: func(e *chat.Event, _, _ string, _ *bool) { e.Message = "" }})},
+	{"looks up whatever it is asked for", "LookupNot", wrap(&broken{lookup: func(e *chat.Event, user, id string, ok *bool) {
+		if !*ok {
+			*e, *ok = chat.Event{Offset: 1, User: user, ID: id}, true
+		}
+	}})},
+	{"looks up in any case", "LookupNot", func() func() chat.Log {
+		var mu sync.Mutex
+		ids := map[string]appended{}
+		l := &broken{Log: chat.NewMemoryLog(0), append: func(l chat.Log, ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+			stored, epoch, dup, err := l.Append(ctx, room, e)
+			mu.Lock()
+			defer mu.Unlock()
+			ids[e.User+strings.ToLower(e.ID)] = appended{stored, epoch, dup}
+			return stored, epoch, dup, err
+		}, lookup: func(e *chat.Event, user, id string, ok *bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			if a, found := ids[user+strings.ToLower(id)]; found && id != "" {
+				*e, *ok = a.e, true
+			}
+		}}
+		return func() chat.Log { return l }
+	}},
 	{"leaves holes", "Dense", wrap(&broken{append: func(l chat.Log, ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
 		stored, epoch, dup, err := l.Append(ctx, room, e)
 		if stored.Offset%10 == 9 {

@@ -64,6 +64,8 @@ func TestLog(t *testing.T, open func(t *testing.T) chat.Log) {
 		{"Repeated", testRepeated},
 		{"RepeatedAtOnce", testRepeatedAtOnce},
 		{"RepeatedNot", testRepeatedNot},
+		{"Lookup", testLookup},
+		{"LookupNot", testLookupNot},
 		{"Renew", testRenew},
 		{"RenewAtOnce", testRenewAtOnce},
 		{"Announce", testAnnounce},
@@ -80,6 +82,7 @@ func TestLog(t *testing.T, open func(t *testing.T) chat.Log) {
 		{"BeatAtOnce", testBeatAtOnce},
 		{"Return", testReturn},
 		{"Context", testContext},
+		{"ServedAgain", testServedAgain},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.run(t, func() chat.Log { return open(t) })

@@ -9,6 +9,7 @@ import (
 // statements are what the Log executes, with the schema's name filled in.
 type statements struct {
 	append, newRoom, generation  string
+	lookup                       string
 	forward, backward            string
 	positions, renew, renewNew   string
 	fetch                        string
@@ -67,6 +68,14 @@ WITH input AS (
 SELECT n, epoch, origin, false, base + k, last_at, '', '', '', '', '', '', '' FROM room, fresh
 UNION ALL
 SELECT n, epoch, origin, true, "offset", at, type, user_id, username, to_id, to_username, message, client_id FROM had`),
+		lookup: in(`
+SELECT r.epoch, {database} || '/' || r.tableoid, e.*
+FROM {schema}.room r
+CROSS JOIN LATERAL (
+	SELECT {event} FROM {schema}.event e
+	WHERE e.room = r.id AND e.user_id = $2 AND e.client_id = $3 AND e.client_id <> ''
+	LIMIT 1) e
+WHERE r.name = $1`),
 		newRoom: in(`
 INSERT INTO {schema}.room (name, epoch) SELECT $1, g.epoch FROM {schema}.room g WHERE g.name = chr(26)
 ON CONFLICT DO NOTHING`),

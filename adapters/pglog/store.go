@@ -3,6 +3,7 @@ package pglog
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"math"
 	"strings"
 	"time"
@@ -73,6 +74,26 @@ func (l *Log) Read(ctx context.Context, room string, r chat.Range) (chat.Page, e
 		page.More = min(from, end) > page.First
 	}
 	return page, nil
+}
+
+// Lookup implements [chat.Store].
+func (l *Log) Lookup(ctx context.Context, room, user, id string) (e chat.Event, epoch string, ok bool, err error) {
+	if err := checkNames(room, user, id); err != nil {
+		return e, "", false, err
+	}
+	err = l.withAny(ctx, func(c link) error {
+		var origin string
+		var r row
+		err := c.QueryRow(ctx, c.sql.lookup, escape(room), escape(user), escape(id)).Scan(append([]any{&epoch, &origin}, r.columns()...)...)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if ok = err == nil; ok {
+			e, epoch = r.event(), epochOf(epoch, origin)
+		}
+		return err
+	})
+	return e, epoch, ok, err
 }
 
 // fill puts something in place of the events from..end-1 that are missing.

@@ -11,6 +11,7 @@ import (
 
 var (
 	appendScript    = newScript("append")
+	lookupScript    = newScript("lookup")
 	readScript      = newScript("read")
 	positionsScript = newScript("positions")
 	renewScript     = newScript("renew")
@@ -44,6 +45,36 @@ func (l *Log) Append(ctx context.Context, room string, e chat.Event) (chat.Event
 		l.saw(b, room, epoch, &stored)
 	}
 	return stored, epoch, dup, err
+}
+
+// Lookup implements [chat.Store].
+func (l *Log) Lookup(ctx context.Context, room, user, id string) (chat.Event, string, bool, error) {
+	e := chat.Event{User: user, ID: id}
+	if id == "" {
+		return chat.Event{}, "", false, nil
+	}
+	b := bucketOf(room)
+	reply, err := l.do(ctx, lookupScript, b, []string{
+		l.key(b, keyHead, room), l.key(b, keyLog, room), l.key(b, keyIDs, room), l.key(b, keyOlder, room),
+	}, hashID(&e))
+	if err != nil {
+		return chat.Event{}, "", false, err
+	}
+	r := replyOf(reply)
+	if !r.bad && len(r.items) == 0 {
+		return chat.Event{}, "", false, nil
+	}
+	epoch, offset, time, text := r.text(0), r.text(1), r.text(2), r.text(3)
+	if r.bad {
+		return chat.Event{}, "", false, errReply
+	}
+	if text != "" {
+		e, err = decode(offset, time, text)
+		return e, epoch, err == nil, err
+	}
+	kept, err := decode(offset, time, "{}")
+	e.Offset, e.Time = kept.Offset, kept.Time
+	return e, epoch, err == nil, err
 }
 
 // Read implements [chat.Store].

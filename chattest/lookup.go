@@ -1,0 +1,107 @@
+package chattest
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// lookedUp is what Lookup finds, or the zero Event.
+func lookedUp(t testing.TB, l chat.Log, room, user, id string) (e chat.Event, epoch string) {
+	t.Helper()
+	e, epoch, ok, err := l.Lookup(within(t), room, user, id)
+	if err != nil {
+		t.Fatalf("Lookup of %q by %q in %q: %v", id, user, room, err)
+	}
+	if !ok {
+		return chat.Event{}, ""
+	}
+	return e, epoch
+}
+
+// testLookup looks for what was appended with an id, as long as Append knows it,
+// whether the event is still held or not.
+func testLookup(t *testing.T, open func() chat.Log) {
+	logs := handles(2, open)
+	room := newName("lookup")
+	var stored []chat.Event
+	var epoch string
+	for i := range kept + kept/2 {
+		e := message(fmt.Sprint(i))
+		if i%5 != 4 {
+			e.ID = fmt.Sprint("id", i)
+		}
+		if i%3 == 1 {
+			e.Type, e.To, e.ToUsername = chat.TypePrivate, "u2", "Bob"
+		}
+		e, epoch = put(t, logs[i%2], room, e)
+		stored = append(stored, e)
+		if e.ID != "" {
+			if got, ep := lookedUp(t, logs[(i+1)%2], room, e.User, e.ID); !same(got, e) || ep != epoch {
+				t.Fatalf("appended %+v in %s, looked up %+v in %s", e, epoch, got, ep)
+			}
+		}
+	}
+	first := read(t, logs[0], room, chat.Range{}).First
+	check := func() {
+		t.Helper()
+		for i, e := range stored {
+			if e.ID == "" {
+				continue
+			}
+			got, ep := lookedUp(t, logs[i/2%2], room, e.User, e.ID)
+			if want := (chat.Event{Offset: e.Offset, Time: e.Time, User: e.User, ID: e.ID}); e.Offset < first && got.Type == "" {
+				e = want
+			}
+			if !same(got, e) || ep != epoch {
+				t.Fatalf("looked up %d of entries from %d on:\n got %+v in %s\nwant %+v in %s", i+1, first, got, ep, e, epoch)
+			}
+		}
+	}
+	check()
+	var err error
+	if epoch, err = logs[0].Renew(within(t), room, epoch); err != nil {
+		t.Fatal(err)
+	}
+	check()
+	if at := positionOf(t, logs[0], room); at != (chat.Position{Epoch: epoch, Offset: uint64(len(stored))}) {
+		t.Errorf("looking has moved the room to %v", at)
+	}
+}
+
+// testLookupNot looks for what only looks like something that was appended.
+func testLookupNot(t *testing.T, open func() chat.Log) {
+	a, b := open(), open()
+	room := newName("lookup-not")
+	not := func(room, user, id string) {
+		t.Helper()
+		if e, _ := lookedUp(t, b, room, user, id); e != (chat.Event{}) {
+			t.Errorf("%q by %q in %q is %+v", id, user, room, e)
+		}
+	}
+	not(room, "u1", "x")
+	at := positionOf(t, a, room)
+	not(room, "u1", "x")
+	for _, e := range []chat.Event{{User: "u1", ID: "x"}, {User: "ab", ID: "c"}, {User: "a:b", ID: "c"}, {User: "u1"}, {}, {ID: "nobody's"}, {User: "a\x00b", ID: "c"}} {
+		e.Type, e.Username, e.Message = chat.TypeMessage, "Alice", "hi"
+		e, _ = put(t, a, room, e)
+		if e.ID != "" {
+			if got, epoch := lookedUp(t, b, room, e.User, e.ID); !same(got, e) || epoch != at.Epoch {
+				t.Errorf("appended %+v, looked up %+v in %s", e, got, epoch)
+			}
+		}
+	}
+	for _, n := range [][2]string{
+		{"u2", "x"}, {"", "x"}, {"u1", "X"}, {"u1", ""}, {"", ""}, {"u1x", ""}, {"", "u1x"}, {"a", "bc"}, {"abc", ""}, {"a", "b:c"},
+		{"a", "b\x00c"}, {"x", "u1"}, {"u1", "x "}, {"u1", "x\x00"}, {"nobody's", ""},
+	} {
+		not(room, n[0], n[1])
+	}
+	not(room+"2", "u1", "x")
+	not("", "u1", "x")
+	for _, s := range hostile {
+		not(room, s, "x")
+		not(room, "u1", s)
+	}
+}

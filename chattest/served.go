@@ -1,0 +1,207 @@
+package chattest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"testing"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/ws"
+)
+
+// The tests in this file look at a log through servers and sockets: what their
+// clients see hangs on the log as much as on the core.
+
+// byQuery takes the parameter as for the user.
+var byQuery = chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
+	if id := r.URL.Query().Get("as"); id != "" {
+		return chat.User{ID: id}, nil
+	}
+	return chat.User{}, errors.New("who?")
+})
+
+// A peer is a connection to a server, in the dialect chat.v1.
+type peer struct {
+	t    testing.TB
+	conn *ws.Conn
+	user string
+}
+
+// answer is any object that a server sends.
+type answer struct {
+	Type, User, ID, Code, Message string
+	Offset, First                 uint64
+	More                          bool
+	Messages                      []chat.Event
+	Position                      chat.Position
+	Resumed                       bool
+}
+
+func dial(t testing.TB, s *Server, room string, params url.Values) (*peer, answer) {
+	t.Helper()
+	conn, _, err := ws.Dial(within(t), s.WS+"/ws/"+url.PathEscape(room)+"?"+params.Encode(), &ws.DialOptions{Subprotocols: []string{"chat.v1"}})
+	if err != nil {
+		t.Fatalf("dial: %v", err)
+	}
+	t.Cleanup(func() { conn.CloseNow() })
+	conn.SetReadLimit(1 << 24)
+	p := &peer{t: t, conn: conn}
+	welcome := p.until(func(a answer) bool { return a.Type == "welcome" })
+	p.user = welcome.User
+	return p, welcome
+}
+
+func (p *peer) next() (a answer) {
+	p.t.Helper()
+	_, b, err := p.conn.Read(within(p.t))
+	if err == nil {
+		err = json.Unmarshal(b, &a)
+	}
+	if err != nil {
+		p.t.Fatalf("read: %v", err)
+	}
+	return a
+}
+
+// until returns the next object that ok says is the one.
+func (p *peer) until(ok func(answer) bool) answer {
+	p.t.Helper()
+	for {
+		if a := p.next(); ok(a) {
+			return a
+		}
+	}
+}
+
+func (p *peer) send(o map[string]any) {
+	p.t.Helper()
+	b, err := json.Marshal(o)
+	if err == nil {
+		err = p.conn.Write(within(p.t), ws.MessageText, b)
+	}
+	if err != nil {
+		p.t.Fatalf("write: %v", err)
+	}
+}
+
+// say sends a message with an id, privately if to is not empty, and returns the
+// offset of the acknowledgement or the code of the refusal.
+func (p *peer) say(to, id string) string {
+	p.t.Helper()
+	o := map[string]any{"type": "message", "message": "text of " + id, "id": id}
+	if to != "" {
+		o["type"], o["to"] = "private", to
+	}
+	p.send(o)
+	a := p.until(func(a answer) bool { return (a.Type == "ack" || a.Type == "error") && a.ID == id })
+	if a.Type == "ack" {
+		return fmt.Sprint(a.Offset)
+	}
+	return a.Code
+}
+
+// fill publishes n events like e from Go, concurrently, and returns the offset of
+// the last one.
+func fill(t testing.TB, s *Server, room string, n int, e chat.Event) (last uint64) {
+	t.Helper()
+	var newest atomic.Uint64
+	atOnce(16, func(i int) {
+		for range n/16 + min(1, max(0, n%16-i)) {
+			stored, err := s.Publish(within(t), room, e)
+			if err != nil {
+				t.Errorf("Publish: %v", err)
+				return
+			}
+			for {
+				was := newest.Load()
+				if was >= stored.Offset || newest.CompareAndSwap(was, stored.Offset) {
+					break
+				}
+			}
+		}
+	})
+	return newest.Load()
+}
+
+// testServedAgain has clients send again what was kept, when the server would
+// refuse it by now: they get the first answer.
+func testServedAgain(t *testing.T, open func() chat.Log) {
+	var forbidden, rejected atomic.Bool
+	no := errors.New("not now")
+	refusing := []chat.Option{
+		chat.WithRateLimit(0, 0),
+		chat.WithAuthorizer(func(_ chat.User, _ string, a chat.Action) error {
+			if forbidden.Load() && (a == chat.ActionSend || a == chat.ActionPrivate) {
+				return no
+			}
+			return nil
+		}),
+		chat.WithFilter(func(*chat.Event) error {
+			if rejected.Load() {
+				return no
+			}
+			return nil
+		}),
+	}
+	named := NewServer(t, append(refusing, byQuery, chat.WithLog(open()))...)
+	anonymous := NewServer(t, append(refusing, chat.WithLog(open()))...)
+	room := newName("served-again")
+	ann, _ := dial(t, named, room, url.Values{"as": {"ann"}})
+	bea, _ := dial(t, anonymous, room, nil)
+	gone, _ := dial(t, anonymous, room, nil)
+	eventually(t, "everybody to be there", func() bool {
+		_, n, err := anonymous.Members(within(t), room, 0)
+		return err == nil && n == 3
+	})
+	ofAnn, toBob, toGone := ann.say("", "1"), ann.say("bob", "2"), bea.say(gone.user, "3")
+	if ofAnn != "1" || toBob != "2" || toGone != "3" {
+		t.Fatalf("acknowledged with %s, %s and %s", ofAnn, toBob, toGone)
+	}
+	gone.conn.Close(1000, "")
+	eventually(t, "one to leave", func() bool {
+		_, n, err := anonymous.Members(within(t), room, 0)
+		return err == nil && n == 2
+	})
+	fill(t, named, room, kept*3/4, chat.Event{Message: "x"})
+	again := func(when, fresh string, p *peer, to, id, want string) {
+		t.Helper()
+		if got := p.say(to, id); got != want {
+			t.Errorf("%s, %s again: %s, want %s", when, id, got, want)
+		}
+		if got := p.say(to, id+"-"+newName("fresh")); got != fresh {
+			t.Errorf("%s, a fresh one: %s, want %s", when, got, fresh)
+		}
+	}
+	again("the receiver gone", "no_such_user", bea, gone.user, "3", "3")
+	forbidden.Store(true)
+	again("forbidden", "forbidden", ann, "", "1", "1")
+	again("forbidden", "forbidden", ann, "bob", "2", "2")
+	again("forbidden", "forbidden", bea, gone.user, "3", "3")
+	forbidden.Store(false)
+	rejected.Store(true)
+	again("rejected", "rejected", ann, "", "1", "1")
+	again("rejected", "rejected", ann, "bob", "2", "2")
+	// And from Go.
+	for _, e := range []chat.Event{{User: "ann", ID: "1", Message: "other"}, {User: "ann", ID: "2", To: "bob", Message: "other"}, {User: bea.user, ID: "3", To: gone.user, Message: "other"}} {
+		s := named
+		if e.ID == "3" {
+			s = anonymous
+		}
+		if got, err := s.Publish(within(t), room, e); err != nil || fmt.Sprint(got.Offset) != e.ID || got.Message != "text of "+e.ID || got.To != e.To {
+			t.Errorf("published %s again: %+v, %v", e.ID, got, err)
+		}
+		if e.ID += "x"; e.To != gone.user {
+			if _, err := s.Publish(within(t), room, e); !errors.Is(err, chat.ErrRejected) {
+				t.Errorf("published a fresh one: %v", err)
+			}
+		}
+	}
+	rejected.Store(false)
+	if at, want := positionOf(t, open(), room).Offset, uint64(3+kept*3/4); at != want {
+		t.Errorf("the room has %d entries, want %d", at, want)
+	}
+}
