@@ -1,9 +1,6 @@
 package chat
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base32"
 	"encoding/base64"
 	"net"
 	"net/http"
@@ -60,13 +57,8 @@ func (h *handshake) parse(s *Server, r *http.Request) (err error) {
 	if h.since, err = ParsePosition(q.Get("since")); err != nil {
 		return &httpErr{http.StatusBadRequest, codeBadRequest, "since must have the form EPOCH:OFFSET"}
 	}
-	if h.session = q.Get("session"); h.session != "" && !isSession(h.session) {
-		return &httpErr{http.StatusBadRequest, codeBadRequest, "the session is not one that this server gave"}
-	}
-	for _, offer := range r.Header.Values("Sec-WebSocket-Protocol") {
-		for p := range strings.SplitSeq(offer, ",") {
-			h.v1 = h.v1 || strings.TrimSpace(p) == subprotocol
-		}
+	if err := h.parseOffer(r.Header, q.Get("session")); err != nil {
+		return err
 	}
 	if q.Get("username") == "" {
 		h.name = "" // so that an authenticator's name comes before the default
@@ -245,28 +237,6 @@ func (s *Server) authenticate(r *http.Request) (u User, err error) {
 		return u, errNotAuthenticated
 	}
 	return u, nil
-}
-
-const anonPrefix = "anon-"
-
-func isAnonymous(id string) bool { return strings.HasPrefix(id, anonPrefix) }
-
-// newSession returns a secret that stands for an anonymous user. The server need
-// not remember it: the user's id is made from it, and cannot be turned back.
-func newSession() string {
-	var b [24]byte
-	rand.Read(b[:])
-	return base64.RawURLEncoding.EncodeToString(b[:])
-}
-
-func isSession(s string) bool {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	return err == nil && len(b) == 24 && len(s) == 32 // the decoder skips line ends
-}
-
-func anonymousID(session string) string {
-	sum := sha256.Sum256([]byte("chat session " + session))
-	return anonPrefix + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
 }
 
 // roomOf returns the name in a path's segment, put to the rule.

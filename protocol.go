@@ -13,6 +13,10 @@ import (
 // subprotocol is the name of the dialect of JSON objects both ways.
 const subprotocol = "chat.v1"
 
+// sessionPrefix marks the session of an anonymous user among the subprotocols that
+// a client offers. It is never the one that the server chooses.
+const sessionPrefix = "session."
+
 // The codes of an error object.
 const (
 	codeBadJSON       = "bad_json"

@@ -8,8 +8,10 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
 func TestProtocolHTTP(t *testing.T) {
@@ -175,6 +177,43 @@ func TestProtocolPlain(t *testing.T) {
 			_, base := serve(t)
 			c := rawDial(t, base, "/ws/r", "Sec-WebSocket-Protocol: bearer.c4n4ry, chat.v1")
 			expect(t, "subprotocol", c.Response.Header["Sec-Websocket-Protocol"], []string{"chat.v1"})
+		}},
+		{"a session in the list is not sent back, and brings the user back", func(t *testing.T) {
+			_, base := serve(t)
+			first := dial(t, base, "r", true).until("welcome")
+			offer := "Sec-WebSocket-Protocol: session." + first.Session + ", chat.v1"
+			back := func(path string, headers ...string) string {
+				c := rawDial(t, base, path, headers...)
+				expect(t, "subprotocol", c.Response.Header["Sec-Websocket-Protocol"], []string{"chat.v1"})
+				welcome, err := c.ReadFrame()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if strings.Contains(string(welcome.Payload), `"session":"`+first.Session+`"`) {
+					return "the same user"
+				}
+				return "another user"
+			}
+			expect(t, "offered", back("/ws/r", offer), "the same user")
+			expect(t, "offered in two lines", back("/ws/r", "Sec-WebSocket-Protocol: chat.v1", "Sec-WebSocket-Protocol: session."+first.Session), "the same user")
+			expect(t, "offered, and in the query", back("/ws/r?session="+first.Session, offer), "the same user")
+			expect(t, "an empty one", back("/ws/r", "Sec-WebSocket-Protocol: chat.v1, session."), "another user")
+			other := dial(t, base, "r", true).until("welcome").Session
+			for _, tc := range []struct{ what, path, offer string }{
+				{"another in the query", "/ws/r?session=" + other, offer},
+				{"two", "/ws/r", offer + ", session." + other},
+				{"cut", "/ws/r", offer[:len("Sec-WebSocket-Protocol: session.")+31] + ", chat.v1"},
+			} {
+				c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), wsconf.Handshake(tc.path, tc.offer), time.Now().Add(patience))
+				if err != nil {
+					t.Fatal(err)
+				}
+				expect(t, tc.what, c.Response.StatusCode, 400)
+				if strings.Contains(c.Body, other) || strings.Contains(c.Body, first.Session) {
+					t.Errorf("%s: the answer is %s", tc.what, c.Body)
+				}
+				c.Close()
+			}
 		}},
 		{"each connection is a user of its own", func(t *testing.T) {
 			srv, base := serve(t)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/seed-08328bfd/chat"
@@ -26,13 +27,11 @@ func (c *Conn) connect(ctx context.Context) (*link, error) {
 func (c *Conn) handshake(ctx context.Context) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.timeout)
 	defer cancel()
-	u, header, err := c.request(ctx)
+	u, opts, err := c.request(ctx)
 	if err != nil {
 		return nil, err
 	}
-	conn, resp, err := ws.Dial(ctx, u, &ws.DialOptions{
-		HTTPClient: c.http, HTTPHeader: header, Subprotocols: []string{subprotocol},
-	})
+	conn, resp, err := ws.Dial(ctx, u, opts)
 	if err != nil {
 		return nil, refusal(resp, err)
 	}
@@ -64,8 +63,9 @@ func (c *Conn) handshake(ctx context.Context) (*link, error) {
 	return l, nil
 }
 
-// request returns the URL and the headers of a handshake.
-func (c *Conn) request(ctx context.Context) (string, http.Header, error) {
+// request returns the URL of a handshake, and what else is in it. The session is
+// offered beside the subprotocol: proxies log URLs.
+func (c *Conn) request(ctx context.Context) (string, *ws.DialOptions, error) {
 	c.mu.Lock()
 	token, session, since := c.token, c.session, c.place
 	c.mu.Unlock()
@@ -76,6 +76,12 @@ func (c *Conn) request(ctx context.Context) (string, http.Header, error) {
 		}
 	}
 	u, q := c.url, c.url.Query()
+	offer := []string{subprotocol}
+	if isToken(session) {
+		offer = append(offer, "session."+session)
+		session = ""
+	}
+	// A session that cannot be in the list is none of a server's: it will say so.
 	for key, value := range map[string]string{"username": c.cfg.username, "session": session, "since": since.String()} {
 		if value != "" {
 			q.Set(key, value)
@@ -89,11 +95,19 @@ func (c *Conn) request(ctx context.Context) (string, http.Header, error) {
 	if token != "" {
 		header.Set("Authorization", "Bearer "+token)
 	}
-	return u.String(), header, nil
+	return u.String(), &ws.DialOptions{HTTPClient: c.http, HTTPHeader: header, Subprotocols: offer}, nil
 }
 
-// refusal returns the error of a handshake that failed. The URL, which has the
-// session's secret in it, is not part of it.
+// isToken reports whether s can stand in the list of subprotocols (RFC 9110,
+// section 5.6.2; the server's secrets have no other characters than these).
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !('0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' || r == '-' || r == '_')
+	})
+}
+
+// refusal returns the error of a handshake that failed. The URL, which may have
+// secrets of the application in it, is not part of it.
 func refusal(resp *http.Response, err error) error {
 	var in *url.Error
 	if errors.As(err, &in) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -119,8 +120,12 @@ func TestPlaces(t *testing.T) {
 				if p.since() != s.since {
 					t.Errorf("connection %d since %q, want %q", n, p.since(), s.since)
 				}
-				if session := p.r.URL.Query().Get("session"); (n > 0) != (session == "s1") {
-					t.Errorf("connection %d has session %q", n, session)
+				offer := p.r.Header.Get("Sec-WebSocket-Protocol")
+				if (n > 0) != strings.HasSuffix(offer, "session.s1") {
+					t.Errorf("connection %d offers %q", n, offer)
+				}
+				if p.r.URL.Query().Has("session") {
+					t.Errorf("connection %d has the session in its URL, which proxies log", n)
 				}
 				p.welcome(s.position, s.how)
 				p.say(s.say...)

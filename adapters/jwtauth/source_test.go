@@ -47,6 +47,8 @@ func TestPlaces(t *testing.T) {
 		{name: "protocol, second line", edit: edits(func(r *http.Request) {
 			r.Header["Sec-Websocket-Protocol"] = []string{"chat.v1", "x,bearer." + token}
 		}), ok: true},
+		{name: "protocol, beside a session", edit: edits(set("Sec-WebSocket-Protocol", "chat.v1, session.bearer.x, bearer."+token)), ok: true},
+		{name: "a session alone", edit: edits(set("Sec-WebSocket-Protocol", "chat.v1, session."+token)), none: true},
 		{name: "protocol twice", edit: edits(set("Sec-WebSocket-Protocol", "bearer."+token+",bearer."+token))},
 		{name: "header and protocol", edit: edits(place["header"], place["protocol"])},
 		{name: "query, off", edit: edits(place["query"]), none: true},
