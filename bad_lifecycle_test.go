@@ -106,6 +106,18 @@ func (l *life) look(v *liver) {
 				l.t.Errorf("%s: got %+v for %+v", v.name, o, e)
 			}
 			v.last = o.Offset
+		case "position":
+			at, err := chat.ParsePosition(o.Position)
+			if err != nil || at.Epoch != v.epoch || at.Offset > uint64(len(l.log)) {
+				l.t.Errorf("%s: %+v after %d, %v", v.name, o, v.last, err)
+				return
+			}
+			for _, e := range l.log[min(v.last, at.Offset):at.Offset] {
+				if v.last != 0 && e.VisibleTo(v.user) {
+					l.t.Errorf("%s: %s after %d, without %d", v.name, o.Position, v.last, e.Offset)
+				}
+			}
+			v.last = max(v.last, at.Offset) // what is live may have come before
 		case "ack":
 			if first := v.acked[o.ID]; first != 0 && first != o.Offset {
 				l.t.Errorf("%s: %s acknowledged at %d, then at %d", v.name, o.ID, first, o.Offset)

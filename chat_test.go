@@ -33,8 +33,9 @@ func serve(t testing.TB, opts ...chat.Option) (*chat.Server, string) {
 
 // peer is one connection to a server.
 type peer struct {
-	t    testing.TB
-	conn *ws.Conn
+	t     testing.TB
+	conn  *ws.Conn
+	place string // of the last object that told one
 }
 
 // dial connects to a room in the plain dialect, or in chat.v1 if v1 says so.
@@ -65,7 +66,7 @@ func tryDial(t testing.TB, base, room string, v1 bool, params ...string) (*peer,
 	}
 	conn.SetReadLimit(1 << 24)
 	t.Cleanup(func() { conn.CloseNow() })
-	return &peer{t, conn}, resp, nil
+	return &peer{t: t, conn: conn}, resp, nil
 }
 
 // object is any object a server sends.
@@ -97,8 +98,20 @@ type object struct {
 	Limits     json.RawMessage `json:"limits"`
 }
 
-// read returns the next object.
+// read returns the next object that is not only a place.
 func (p *peer) read() (o object, err error) {
+	for o.Type == "" || o.Type == "position" {
+		if o, err = p.any(); err != nil {
+			return o, err
+		}
+		if o.Type == "position" {
+			p.place = o.Position
+		}
+	}
+	return o, nil
+}
+
+func (p *peer) any() (o object, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	typ, b, err := p.conn.Read(ctx)

@@ -96,7 +96,14 @@ func (m *member) begin() {
 	defer m.mu.Unlock()
 	m.start = nil
 	m.cursor, m.replay, m.replayIn = cursor, replay, st.at.Epoch
-	if replay == 0 && v.base <= cursor && cursor < v.next() {
+	if m.v1 && !m.endsAt(&v, st, resumed) {
+		m.untold = st.at
+	}
+	switch {
+	case replay != 0:
+	case m.untold != (Position{}) && cursor >= m.live:
+		first = m.replayedLocked(first)
+	case v.base <= cursor && cursor < v.next():
 		// In one write with the welcome, and before any reply. Who was overtaken
 		// while joining is drain's to close.
 		first = append(first, m.pieceLocked(&v)...)
@@ -201,6 +208,9 @@ func (m *member) replayPage() {
 			return
 		}
 		if m.replay = e.Offset + 1; e.VisibleTo(m.user) {
+			if e.Offset >= m.untold.Offset {
+				m.untold = Position{} // this shows it
+			}
 			object = appendEvent(object[:0], e)
 			m.out = appendText(m.out, object)
 		}

@@ -26,9 +26,10 @@ type member struct {
 	in       input
 
 	reader
-	replay   uint64 // the next offset to take from the log before the cursor counts; 0: none
-	replayIn string // the epoch it is of
-	start    *start // what joining still has to do; nil once done
+	replay   uint64   // the next offset to take from the log before the cursor counts; 0: none
+	replayIn string   // the epoch it is of
+	untold   Position // the welcome's, if the replay's end must be told; zero once done
+	start    *start   // what joining still has to do; nil once done
 
 	// Owned by the read loop.
 	conn   *ws.Conn // the library's; nil while it was not needed
@@ -161,6 +162,8 @@ func (m *member) drain() {
 			continue
 		case m.cursor < v.base:
 			m.behindLocked(&v)
+		case m.untold != (Position{}) && m.cursor >= m.live:
+			b = m.replayedLocked(nil)
 		case m.cursor < v.next():
 			b = m.pieceLocked(&v)
 		case m.cursor == m.room.next.Load():

@@ -87,7 +87,7 @@ func (b *bubble) dial(room string, v1 bool, query string) *peer {
 		b.t.Fatalf("dial: %v", err)
 	}
 	b.t.Cleanup(func() { conn.CloseNow() })
-	return &peer{b.t, conn}
+	return &peer{t: b.t, conn: conn}
 }
 
 // raw connects a client that does nothing by itself.

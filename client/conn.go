@@ -17,9 +17,6 @@ import (
 const (
 	closeTimeout = 2 * time.Second // for the server to answer a close frame
 	keepBuffer   = 64 << 10        // a larger read buffer is let go
-	// settleTime is after what time a pong says that nothing of the replay is to
-	// come any more. Replies overtake it, so one that is earlier says nothing.
-	settleTime = 5 * time.Second
 	// refreshPause is the least time between two tokens on one connection.
 	refreshPause = 15 * time.Second
 )
@@ -52,10 +49,9 @@ type link struct {
 	progress bool          // an event has come
 
 	// Guarded by Conn.mu.
-	epoch    string              // of the room's log
-	replay   uint64              // events up to there are replay
+	at       chat.Position       // the welcome's: events up to there are replay
+	had      uint64              // events up to there were had before
 	known    map[uint64]struct{} // sums of events of another epoch that may come again
-	settled  bool                // the replay is over
 	stalled  bool                // the reader waits for room
 	skipping bool                // events are let go; the place stays where it is
 	pinged   time.Duration       // when a ping went out that is not answered, as time after began
@@ -136,6 +132,8 @@ func (l *link) handle(b []byte) error {
 	switch o.Type {
 	case chat.TypeMessage, chat.TypePrivate, chat.TypeSystem, chat.TypeTyping, TypePresence:
 		return l.event(&o)
+	case "position":
+		return l.reached(o.Position)
 	case "goodbye":
 		l.goodbye = o.retry()
 		return nil
@@ -156,9 +154,6 @@ func (l *link) handle(b []byte) error {
 	case "history":
 		c.out.accept(o.Request, "history", &o)
 	case "pong":
-		if time.Since(l.began) > settleTime {
-			l.settleLocked()
-		}
 		c.out.accept(o.ID, "pong", &o)
 	case "error":
 		c.out.refuse(o.ID, o.err(), !c.cfg.noRateRetry, time.Now())
@@ -203,14 +198,14 @@ func (l *link) event(o *object) error {
 	var sum uint64
 	shown := !c.cfg.noEvents
 	if e.Offset == 0 {
-		l.settleLocked() // such events are live
+		l.reachedLocked(l.at) // such events are live
 	} else {
-		if c.place.Epoch == l.epoch && e.Offset <= c.place.Offset {
+		if e.Offset <= l.had {
 			return nil
 		}
 		c.deliveredLocked(&e.Event)
 		sum = c.recent.sum(&e.Event)
-		if _, again := l.known[sum]; again && e.Offset <= l.replay {
+		if _, again := l.known[sum]; again && e.Offset <= l.at.Offset {
 			shown = false
 		}
 	}
@@ -221,7 +216,8 @@ func (l *link) event(o *object) error {
 		return l.ctx.Err()
 	}
 	if e.Offset != 0 {
-		c.place = chat.Position{Epoch: l.epoch, Offset: e.Offset}
+		c.place = chat.Position{Epoch: l.at.Epoch, Offset: e.Offset}
+		l.had = e.Offset
 		c.recent.add(sum)
 	}
 	if shown {
@@ -257,14 +253,27 @@ func (l *link) waitForRoomLocked() {
 	}
 }
 
-// settleLocked notes that the replay is over: the place is at least where the
-// room was when the connection began.
-func (l *link) settleLocked() {
-	if l.settled || l.skipping {
+// reached takes a place up to which the server has sent everything.
+func (l *link) reached(p chat.Position) error {
+	l.c.mu.Lock()
+	defer l.c.mu.Unlock()
+	if p.Epoch == l.at.Epoch {
+		l.reachedLocked(p)
+	}
+	return nil
+}
+
+// reachedLocked moves the place to p, up to which everything has come. Only what
+// the server sends in the order of the room says that much. Replies say nothing,
+// however late they are: they go ahead of the replay.
+func (l *link) reachedLocked(p chat.Position) {
+	c := l.c
+	if l.skipping || p.Offset <= l.had && c.place.Epoch == p.Epoch && c.place.Offset <= l.had {
 		return
 	}
-	l.settled, l.known = true, nil
-	if c := l.c; c.place.Epoch != l.epoch || c.place.Offset < l.replay {
-		c.place = chat.Position{Epoch: l.epoch, Offset: l.replay}
+	l.had = max(l.had, p.Offset)
+	c.place = p
+	if l.had >= l.at.Offset {
+		l.known = nil
 	}
 }

@@ -152,6 +152,11 @@ const (
 	gap     = `,"resumed":false,"gap":true`
 )
 
+// place returns the object that says that everything up to position was sent.
+func place(position string) string {
+	return fmt.Sprintf(`{"type":"position","position":%q}`, position)
+}
+
 // message returns a message with an offset.
 func message(offset int, text string) string {
 	return fmt.Sprintf(`{"type":"message","offset":%d,"time":"2026-01-02T03:04:05.%03dZ","user":"you","username":"You","message":%q}`, offset, offset%1000, text)

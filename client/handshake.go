@@ -157,15 +157,18 @@ func (c *Conn) admit(l *link, w Welcome) error {
 		c.mu.Unlock()
 		return err
 	}
-	l.epoch, l.replay = w.Position.Epoch, w.Position.Offset
+	l.at = w.Position
 	l.skipping = c.queue.full()
 	var gap *Gap
 	switch {
 	case c.place != (chat.Position{}):
-		if !w.Resumed || l.epoch != c.place.Epoch {
+		if !w.Resumed || l.at.Epoch != c.place.Epoch {
 			gap = &Gap{c.place, w.Position}
 		}
-		if l.epoch != c.place.Epoch {
+		// In a log that ends before the place, offsets are given again.
+		if l.at.Epoch == c.place.Epoch && c.place.Offset <= l.at.Offset {
+			l.had = c.place.Offset
+		} else {
 			l.known = c.recent.all()
 		}
 	case c.joined == (chat.Position{}):
@@ -180,8 +183,8 @@ func (c *Conn) admit(l *link, w Welcome) error {
 	if w.Session != "" {
 		c.session = w.Session
 	}
-	if l.replay == 0 {
-		l.settleLocked() // nothing can come before the first offset
+	if l.at.Offset == 0 {
+		l.reachedLocked(l.at) // nothing can come before the first offset
 	}
 	if !l.skipping && !c.cfg.noEvents {
 		if gap != nil {

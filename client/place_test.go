@@ -76,9 +76,25 @@ func TestPlaces(t *testing.T) {
 			[]step{{"", "e:9", "", []string{`{"type":"typing","user":"you","username":"You"}`}, 0}, {"e:9", "e:10", resumed, []string{message(10, "x")}, 0}},
 			[]string{"welcome e:9", "typing", "welcome e:10", "10 x"},
 		},
-		"so does a quiet minute": {
-			[]step{{"", "e:9", "", nil, time.Minute}, {"e:9", "e:10", resumed, []string{message(10, "x")}, 0}},
+		"the server says that there is no replay": {
+			[]step{{"", "e:9", "", []string{place("e:9")}, 0}, {"e:9", "e:10", resumed, []string{message(10, "x")}, 0}},
 			[]string{"welcome e:9", "welcome e:10", "10 x"},
+		},
+		"the server says that there is no more replay": {
+			[]step{{"", "e:9", "", []string{message(4, "a"), place("e:9"), place("e:7"), place("x:90")}, 0}, {"e:9", "e:10", resumed, []string{message(10, "x")}, 0}},
+			[]string{"welcome e:9", "4 a", "welcome e:10", "10 x"},
+		},
+		"a quiet minute says nothing": {
+			[]step{{"", "e:9", "", []string{message(4, "a")}, time.Minute}, {"e:4", "e:10", resumed, []string{message(5, "b"), message(10, "x")}, 0}},
+			[]string{"welcome e:9", "4 a", "welcome e:10", "5 b", "10 x"},
+		},
+		"the same log, shorter": {
+			[]step{{"", "e:7", "", []string{message(7, "a")}, 0}, {"e:7", "e:2", gap, []string{message(1, "b"), message(2, "c")}, 0}, {"e:2", "e:3", resumed, []string{message(3, "d")}, 0}},
+			[]string{"welcome e:7", "7 a", "gap e:7-e:2", "welcome e:2", "1 b", "2 c", "welcome e:3", "3 d"},
+		},
+		"the same log, emptied": {
+			[]step{{"", "e:7", "", []string{message(7, "a")}, 0}, {"e:7", "e:0", gap, nil, 0}, {"e:0", "e:1", resumed, []string{message(1, "b")}, 0}},
+			[]string{"welcome e:7", "7 a", "gap e:7-e:0", "welcome e:0", "welcome e:1", "1 b"},
 		},
 		"an empty room": {
 			[]step{{"", "e:0", "", nil, 0}, {"e:0", "e:1", resumed, []string{message(1, "x")}, 0}},

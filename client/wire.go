@@ -16,7 +16,7 @@ const subprotocol = "chat.v1"
 // any keys.
 var types = map[string]bool{
 	chat.TypeMessage: true, chat.TypePrivate: true, chat.TypeSystem: true, chat.TypeTyping: true, TypePresence: true,
-	"ack": true, "history": true, "pong": true, "error": true, "goodbye": true,
+	"position": true, "ack": true, "history": true, "pong": true, "error": true, "goodbye": true,
 }
 
 // object is any object that a server sends but the welcome.
@@ -35,6 +35,8 @@ type object struct {
 	First    uint64       `json:"first"`
 	More     bool         `json:"more"`
 	Request  string       `json:"request"`
+
+	Position chat.Position `json:"position"`
 }
 
 // retry returns what retry_after_ms says, within reason.

@@ -1,0 +1,146 @@
+package client_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/client"
+)
+
+// A replay over a slow network takes minutes. Whatever the server says meanwhile
+// that is not of the room, at whatever time, must not be taken for its end.
+
+// slowPipe is a connection that brings so many bytes a second.
+type slowPipe struct {
+	net.Conn
+	rate int
+}
+
+func (c slowPipe) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p[:min(len(p), 4<<10)])
+	time.Sleep(time.Duration(n) * time.Second / time.Duration(c.rate))
+	return n, err
+}
+
+// TestRepliesDuringReplay has every request answered ahead of the replay, at times
+// of every size, and the connection cut afterwards.
+func TestRepliesDuringReplay(t *testing.T) {
+	for name, ask := range map[string]func(c *client.Conn) error{
+		"ping": func(c *client.Conn) error { return c.Ping(context.Background()) },
+		"auth": func(c *client.Conn) error { return c.Auth(context.Background(), "fresh") },
+		"history": func(c *client.Conn) error {
+			_, err := c.History(context.Background(), chat.Range{})
+			return err
+		},
+		"send": func(c *client.Conn) error { _, err := c.Send(context.Background(), "x"); return err },
+	} {
+		for _, late := range []time.Duration{0, 6 * time.Second, time.Hour} {
+			t.Run(fmt.Sprint(name, late), func(t *testing.T) {
+				var since []string
+				inBubble(t, func(p *peer, n int) {
+					since = append(since, p.since())
+					p.welcome("e:9", resumed)
+					if n > 0 {
+						p.hearAll()
+						return
+					}
+					p.say(message(3, "a"))
+					for o := p.hear(); o != nil; o = p.hear() {
+						switch o["type"] {
+						case "ping":
+							id, _ := o["id"].(string)
+							p.say(fmt.Sprintf(`{"type":"pong","id":%q}`, id))
+						case "history":
+							p.say(fmt.Sprintf(`{"type":"history","messages":[%s],"first":1,"more":false,"request":%q}`, message(9, "z"), o["id"]))
+						case "message":
+							p.say(ack(o, 10))
+						}
+						if o["id"] != nil && o["type"] != "auth" {
+							return // cut
+						}
+					}
+				}, func(f *fake) {
+					u := f.join(client.WithToken("t"), client.WithSince(chat.Position{Epoch: "e", Offset: 2}))
+					time.Sleep(late)
+					if err := ask(u.Conn); err != nil {
+						t.Error(err)
+					}
+					time.Sleep(time.Minute)
+					u.Close()
+				})
+				if want := "[e:2 e:3]"; fmt.Sprint(since) != want {
+					t.Errorf("asked for %v, want %s", since, want)
+				}
+			})
+		}
+	}
+}
+
+// TestSlowReplay has a real server replay 5,000 entries over a slow link, while the
+// client pings, sends fresh tokens and asks for history, and is cut off again and again.
+func TestSlowReplay(t *testing.T) {
+	const n, size, rate = 5000, 4000, 1 << 20
+	synctest.Test(t, func(t *testing.T) {
+		srv := chat.New(chat.WithLogger(quiet), chat.WithHistory(n+10), chat.WithHistoryBytes(1<<30),
+			chat.WithAuthenticator(func(*http.Request) (chat.User, error) { return chat.User{ID: "u1"}, nil }))
+		defer srv.Close()
+		filling := strings.Repeat("x", size)
+		for i := range n {
+			if _, err := srv.Publish(t.Context(), "r", chat.Event{Message: fmt.Sprint(i, " ", filling)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f := &fake{t: t}
+		f.run(http.StripPrefix("/chat", srv), func(f *fake) {
+			var mu sync.Mutex
+			var conns []net.Conn
+			c, err := f.dial(client.WithDialer(func(ctx context.Context, network, addr string) (net.Conn, error) {
+				conn, err := f.l.dial(ctx, network, addr)
+				if err == nil {
+					mu.Lock()
+					conns = append(conns, conn)
+					mu.Unlock()
+					conn = slowPipe{conn, rate}
+				}
+				return conn, err
+			}), client.WithToken("t"), client.OnGap(func(g client.Gap) { t.Errorf("gap %v", g) }))
+			if err != nil {
+				t.Fatal(err)
+			}
+			u := &user{c, t}
+			ctx, cancel := context.WithCancel(t.Context())
+			asked := make(chan struct{})
+			go func() {
+				defer close(asked)
+				for ctx.Err() == nil {
+					time.Sleep(6 * time.Second)
+					c.Ping(ctx)
+					c.Auth(ctx, "t")
+					c.History(ctx, chat.Range{Limit: 1})
+					mu.Lock()
+					conns[len(conns)-1].Close()
+					mu.Unlock()
+				}
+			}()
+			for i := range n {
+				if e := u.next(); !strings.HasPrefix(e.Message, fmt.Sprint(i, " ")) || e.Offset != uint64(i+1) {
+					t.Fatalf("event %d is %.20q at %d", i, e.Message, e.Offset)
+				}
+			}
+			cancel()
+			<-asked
+			if len(conns) < 3 {
+				t.Errorf("%d connections", len(conns))
+			}
+			c.Close()
+		})
+	})
+}
