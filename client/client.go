@@ -122,7 +122,9 @@ func roomURL(server, room string) (*url.URL, error) {
 
 func (cfg *config) httpClient() (*http.Client, func()) {
 	if cfg.client != nil {
-		return cfg.client, func() {}
+		h := *cfg.client
+		h.CheckRedirect = stayHome(h.CheckRedirect)
+		return &h, func() {}
 	}
 	t, ok := http.DefaultTransport.(*http.Transport)
 	if ok {
@@ -133,7 +135,7 @@ func (cfg *config) httpClient() (*http.Client, func()) {
 	if cfg.dialer != nil {
 		t.DialContext = cfg.dialer
 	}
-	return &http.Client{Transport: t}, t.CloseIdleConnections
+	return &http.Client{Transport: t, CheckRedirect: stayHome(nil)}, t.CloseIdleConnections
 }
 
 // Welcome returns what the server said first on the latest connection.

@@ -39,8 +39,10 @@
 // falls silent is asked for a sign of life ([WithPing]). It gives up, and Events
 // and Send return the reason, when the server closes with 4003, or with 4001 (the
 // credentials ran out) and there is no [WithTokenSource]; when it refuses the
-// handshake with a status of 300 to 499 other than 408, 425 and 429; and when it
-// does not speak chat.v1.
+// handshake with a status of 400 to 499 other than 429; and when it
+// does not speak chat.v1. A refusal counts if its body is the JSON that a chat server
+// sends (docs/protocol.md): whatever else a proxy says in its place, the Conn comes
+// back. It is redirected on the host of its URL only.
 //
 // # Slow readers
 //

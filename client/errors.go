@@ -38,8 +38,8 @@ const (
 // connection before it is one (Status is set), or to a connection that there was
 // (Close is set). Find it with [errors.As].
 type Error struct {
-	// Code is one of the codes of docs/protocol.md, or empty if the server gave
-	// none.
+	// Code is one of the codes of docs/protocol.md. It is empty if there is a Close,
+	// and if it was not the chat server that answered with Status.
 	Code string
 	// Message says why, for people.
 	Message string

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -117,27 +118,78 @@ func refusal(resp *http.Response, err error) error {
 	case resp == nil:
 		return fmt.Errorf("client: %w", err)
 	case resp.StatusCode == http.StatusSwitchingProtocols:
-		return fmt.Errorf("%w: %w", ErrProtocol, err)
+		return fmt.Errorf("client: what answers does not speak WebSocket: %w", err)
 	}
 	e := &Error{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header.Get("Retry-After"))}
-	var body struct {
-		Error struct{ Code, Message string }
-	}
-	if json.NewDecoder(resp.Body).Decode(&body) == nil {
-		e.Code, e.Message = body.Error.Code, body.Error.Message
+	if e.Code, e.Message = serverWord(resp); e.Code == "" {
+		e.Message = "this is no answer of a chat server: is there something before it, or the URL wrong?"
 	}
 	return e
 }
 
+// refusals are the codes with which a server refuses a handshake for good, each
+// with its status: docs/protocol.md.
+var refusals = map[string]int{
+	CodeBadRequest: 400, "bad_room": 400, "bad_name": 400,
+	"unauthorized": 401,
+	CodeForbidden:  403,
+	"not_found":    404, "method_not_allowed": 405, "upgrade_required": 426,
+	"too_many": 429, "internal": 500, CodeUnavailable: 503,
+}
+
+// serverWord returns the code and message of a chat server's answer, or no code if
+// it is somebody else's: a proxy's while the server is away, a captive portal's.
+// The library keeps only the beginning of a body, so the message may be cut off.
+func serverWord(resp *http.Response) (code, message string) {
+	d := json.NewDecoder(resp.Body)
+	for _, want := range []json.Token{json.Delim('{'), "error", json.Delim('{'), "code"} {
+		if t, err := d.Token(); err != nil || t != want {
+			return "", ""
+		}
+	}
+	if d.Decode(&code) != nil || refusals[code] != resp.StatusCode && !(code == "internal" && resp.StatusCode == 501) {
+		return "", ""
+	}
+	if t, err := d.Token(); err == nil && t == "message" {
+		d.Decode(&message)
+	}
+	return code, message
+}
+
 // retryAfter reads a Retry-After header (RFC 9110, section 10.2.3).
 func retryAfter(s string) time.Duration {
-	if n, err := strconv.ParseUint(s, 10, 63); err == nil {
-		return time.Duration(min(n, 24*60*60)) * time.Second
+	if s != "" && strings.Trim(s, "0123456789") == "" {
+		n, err := strconv.ParseUint(s, 10, 32)
+		if err != nil {
+			n = math.MaxUint32 // there is no other error
+		}
+		return min(time.Duration(n)*time.Second, maxRetryAfter)
 	}
 	if t, err := http.ParseTime(s); err == nil {
-		return min(max(0, time.Until(t)), 24*time.Hour)
+		return min(max(0, time.Until(t)), maxRetryAfter)
 	}
 	return 0
+}
+
+// maxRetryAfter bounds what Retry-After may ask for, which is seldom the chat
+// server's own word when it is long.
+const maxRetryAfter = time.Hour
+
+// stayHome lets a handshake be redirected on its host, as from http to https, but
+// nowhere else: whatever is there must not see the credentials.
+func stayHome(next func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
+	return func(r *http.Request, via []*http.Request) error {
+		from := via[len(via)-1].URL
+		safe := r.URL.Scheme == from.Scheme && r.URL.Host == from.Host ||
+			r.URL.Scheme == "https" && from.Scheme == "http" && r.URL.Hostname() == from.Hostname()
+		if !safe || len(via) >= 10 {
+			return http.ErrUseLastResponse
+		}
+		if next != nil {
+			return next(r, via)
+		}
+		return nil
+	}
 }
 
 // closed returns err as an Error if it carries the server's close code.

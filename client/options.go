@@ -109,7 +109,7 @@ func WithHeader(h http.Header) Option {
 }
 
 // WithHTTPClient does the handshakes with h, with its proxy, TLS settings,
-// cookies and timeout. The default, and the meaning of nil, is a client of the
+// cookies, timeout and rule for redirects, but is redirected to no other host. The default, and the meaning of nil, is a client of the
 // Conn's own with the settings of [http.DefaultTransport].
 func WithHTTPClient(h *http.Client) Option {
 	return func(c *config) { c.client = h }
@@ -185,7 +185,8 @@ func WithMaxMessageSize(bytes int) Option {
 // jitter"). It begins anew once a connection has stood for longer than most. The
 // defaults are 1 s and 30 s; zero or less restores each, and most is at least
 // first. A server that says when to come back is obeyed instead: after goodbye
-// that is the time, and a Retry-After header comes before the random time.
+// that is the time, and a Retry-After header comes before the random time, with at
+// most an hour.
 func WithBackoff(first, most time.Duration) Option {
 	return func(c *config) {
 		c.first = orDefault(first, time.Second)

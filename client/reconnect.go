@@ -74,10 +74,10 @@ func (c *Conn) final(err error) bool {
 		return true
 	case e.Close == closeExpired:
 		return c.cfg.source == nil
-	case e.Status == http.StatusRequestTimeout, e.Status == http.StatusTooEarly, e.Status == http.StatusTooManyRequests:
-		return false
+	case e.Code == "" || e.Status == http.StatusTooManyRequests:
+		return false // not the server's word, or not its last
 	}
-	return e.Status >= 300 && e.Status < 500
+	return e.Status >= 400 && e.Status < 500
 }
 
 // closeExpired is the close code for credentials that ran out.

@@ -20,12 +20,14 @@ import (
 func TestRefusedHandshake(t *testing.T) {
 	for _, tc := range []struct {
 		status int
+		code   string
 		final  bool
 	}{
-		{301, true}, {400, true}, {401, true}, {403, true}, {404, true}, {405, true}, {426, true},
-		{200, false}, {408, false}, {425, false}, {429, false}, {500, false}, {502, false}, {503, false}, {504, false},
+		{400, "bad_request", true}, {400, "bad_room", true}, {400, "bad_name", true}, {401, "unauthorized", true},
+		{403, "forbidden", true}, {404, "not_found", true}, {405, "method_not_allowed", true}, {426, "upgrade_required", true},
+		{429, "too_many", false}, {500, "internal", false}, {501, "internal", false}, {503, "unavailable", false},
 	} {
-		t.Run(fmt.Sprint(tc.status), func(t *testing.T) {
+		t.Run(fmt.Sprint(tc.status, tc.code), func(t *testing.T) {
 			inBubble(t, func(p *peer, n int) { p.welcome("e:0", "") }, func(f *fake) {
 				serve := f.serve
 				f.serve = func(w http.ResponseWriter, r *http.Request, n int) {
@@ -34,11 +36,11 @@ func TestRefusedHandshake(t *testing.T) {
 						return
 					}
 					w.WriteHeader(tc.status)
-					fmt.Fprint(w, `{"error":{"code":"a_code","message":"a text"}}`)
+					fmt.Fprintf(w, `{"error":{"code":%q,"message":"a text"}}`, tc.code)
 				}
 				check := func(what string, err error) {
 					var refused *client.Error
-					if !errors.As(err, &refused) || refused.Status != tc.status || refused.Code != "a_code" || refused.Message != "a text" || refused.Close != 0 {
+					if !errors.As(err, &refused) || refused.Status != tc.status || refused.Code != tc.code || refused.Message != "a text" || refused.Close != 0 {
 						t.Errorf("%s: %v", what, err)
 					}
 				}
