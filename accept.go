@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"strings"
 	"unicode/utf8"
 
@@ -35,12 +34,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request, segment str
 		s.refuse(w, err)
 		return
 	}
-	m := &member{address: addr}
-	if err := s.upgrade(w, r, &h, m); err != nil {
-		s.limits.disconnect(addr)
-		if m.account != nil {
-			s.limits.close(m.account)
-		}
+	if err := s.upgrade(w, r, &h, &member{address: addr}); err != nil {
 		s.refuse(w, err)
 	}
 }
@@ -92,8 +86,15 @@ func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
 }
 
 // upgrade makes the request's connection that of m, a member of the room. With an
-// error, nothing was sent yet.
+// error, nothing was sent yet. If it comes to nothing, be it because a hook has
+// panicked or ended the goroutine, m has left no trace.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, m *member) (err error) {
+	accepted := false
+	defer func() {
+		if !accepted {
+			s.undo(m)
+		}
+	}()
 	if m.who, err = s.identify(r, h); err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, m
 		return err
 	}
 	if !canHijack(w) {
-		s.cfg.logger.Error("chat: the http.ResponseWriter is no http.Hijacker: HTTP/2 or a middleware hides it")
+		s.logError("chat: the http.ResponseWriter is no http.Hijacker: HTTP/2 or a middleware hides it")
 		return &httpErr{http.StatusNotImplemented, "internal", "connections cannot be upgraded here"}
 	}
 	ctx := r.Context()
@@ -121,13 +122,10 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, m
 	}
 	m.room = room
 	if m.occupant, err = room.occupy(m.who.ID, m.who.Name); err != nil {
-		s.release(room)
 		return err
 	}
 	first, err := room.tell(ctx, m.occupant)
 	if err != nil {
-		room.vacate(m.occupant, 0)
-		s.release(room)
 		return s.unavailable(err)
 	}
 	room.mu.Lock()
@@ -140,18 +138,20 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, m
 	// removes it misses it.
 	room.enlist(m)
 	if !s.add(m) {
-		room.strike(m)
-		room.vacate(m.occupant, 0)
-		s.release(room)
 		return ErrServerClosed
 	}
-	if !s.accept(w, r, m) {
-		// The library, or net/http, has answered or the connection is lost.
-		room.strike(m)
-		room.vacate(m.occupant, 0)
-		s.gone(m)
-	}
+	// If not, the library or net/http has answered or the connection is lost.
+	accepted = s.accept(w, r, m)
 	return nil
+}
+
+// undo gives back what upgrade has taken for m so far.
+func (s *Server) undo(m *member) {
+	if m.occupant != nil {
+		m.room.strike(m)
+		m.room.vacate(m.occupant, 0)
+	}
+	s.gone(m)
 }
 
 // accept hands the connection over to m and its goroutines.
@@ -210,31 +210,15 @@ func (s *Server) identify(r *http.Request, h *handshake) (u User, err error) {
 		}
 		if u.Name == "" {
 			u.Name = h.name
-		} else if u.Name, err = s.username(u.Name); err != nil {
-			s.cfg.logger.Info("chat: authenticated user's name refused", "user", u.ID, "err", err)
+		} else if u.Name, err = s.username(u.Name); err == errHook {
+			return u, err
+		} else if err != nil {
+			s.logInfo("chat: authenticated user's name refused", "user", u.ID, "err", err)
 			return u, errNotAuthenticated
 		}
 	}
 	if u.Name == "" {
 		u.Name = s.cfg.defaultName
-	}
-	return u, nil
-}
-
-// authenticate asks the hook.
-func (s *Server) authenticate(r *http.Request) (u User, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.panicked(p, debug.Stack(), "")
-			err = errInternal
-		}
-	}()
-	if u, err = s.cfg.authenticate(r); err == nil {
-		err = checkUserID(u.ID)
-	}
-	if err != nil {
-		s.cfg.logger.Info("chat: not authenticated", "err", err)
-		return u, errNotAuthenticated
 	}
 	return u, nil
 }
@@ -247,6 +231,10 @@ func (s *Server) roomOf(w http.ResponseWriter, segment string) (string, bool) {
 	}
 	if err == nil {
 		name, err = s.checkRoomName(name)
+	}
+	if err == errHook {
+		s.refuse(w, err)
+		return "", false
 	}
 	if err != nil {
 		httpError(w, http.StatusBadRequest, "bad_room", plainText(err))

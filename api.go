@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +20,7 @@ func (e *httpErr) Error() string { return e.text }
 
 var (
 	errNotAuthenticated = &httpErr{http.StatusUnauthorized, "unauthorized", "not authenticated"}
-	errInternal         = &httpErr{http.StatusInternalServerError, "internal", "internal error"}
+	errInternal         = &httpErr{http.StatusInternalServerError, "internal", internalText}
 )
 
 // httpError answers with an error object.
@@ -49,6 +48,9 @@ func plainText(err error) string {
 // refuse answers with the status that err asks for.
 func (s *Server) refuse(w http.ResponseWriter, err error) {
 	s.stats.refused.Add(1)
+	if err == errHook {
+		err = errInternal
+	}
 	var he *httpErr
 	switch {
 	case errors.As(err, &he):
@@ -66,7 +68,7 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 		httpError(w, http.StatusServiceUnavailable, codeUnavailable, "the server is shutting down")
 	case errors.Is(err, context.Canceled): // the client is gone
 	default:
-		s.cfg.logger.Warn("chat: unavailable", "err", err)
+		s.logWarn("chat: unavailable", "err", err)
 		w.Header().Set("Retry-After", strconv.Itoa(seconds(time.Second+jitter(4*time.Second))))
 		httpError(w, http.StatusServiceUnavailable, codeUnavailable, "the log cannot be reached")
 	}
@@ -96,30 +98,13 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, method string) bo
 		s.refuse(w, ErrServerClosed)
 	case !ok:
 		if o := r.Header.Get("Origin"); strings.HasSuffix(o, "://"+r.Host) && !s.hinted.Swap(true) {
-			s.cfg.logger.Warn("chat: page refused for its scheme: behind a TLS proxy, name it in WithTrustedProxies", "origin", o)
+			s.logWarn("chat: page refused for its scheme: behind a TLS proxy, name it in WithTrustedProxies", "origin", o)
 		}
 		s.refuse(w, &httpErr{http.StatusForbidden, codeForbidden, "pages of this origin may not connect"})
 	default:
 		return true
 	}
 	return false
-}
-
-// may asks the authorizer.
-func (s *Server) may(u User, room string, a Action) (err error) {
-	if s.cfg.authorize == nil {
-		return nil
-	}
-	defer func() {
-		if p := recover(); p != nil {
-			s.panicked(p, debug.Stack(), room)
-			err = errInternal
-		}
-	}()
-	if err := s.cfg.authorize(u, room, a); err != nil {
-		return &httpErr{http.StatusForbidden, codeForbidden, err.Error()}
-	}
-	return nil
 }
 
 // caller finds out who reads over HTTP. Without an authenticator that is nobody:
@@ -165,7 +150,10 @@ func (s *Server) serveRooms(w http.ResponseWriter, r *http.Request) {
 	}
 	b := []byte{'{'}
 	for _, name := range sortedKeys(rooms) {
-		if s.may(u, name, ActionList) != nil {
+		if err := s.may(u, name, ActionList); err == errHook {
+			s.refuse(w, err)
+			return
+		} else if err != nil {
 			continue
 		}
 		if len(b) > 1 {

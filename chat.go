@@ -44,6 +44,8 @@ type Server struct {
 	name        atomic.Pointer[string] // of this server in Presence
 	bound       atomic.Pointer[bound]
 	stats       counters
+	calls       atomic.Int64 // of hooks and the logger, under way
+	later       laterLines
 
 	mu        sync.Mutex
 	roomCount int
@@ -107,6 +109,23 @@ func New(opts ...Option) *Server {
 // leads to one, as [http.ResponseController] asks of middleware; else the answer
 // is 501.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if p := recover(); p != nil {
+			panic(p) // net/http knows what to do
+		}
+		// A hook has ended the goroutine: net/http closes the connection now.
+		s.refuse(w, errInternal)
+		http.NewResponseController(w).Flush()
+	}()
+	s.route(w, r)
+	returned = true
+}
+
+func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	path := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
 	switch {
 	case len(path) == 2 && path[0] == "ws":
@@ -200,12 +219,6 @@ func (s *Server) connect(ctx context.Context) error {
 	return nil
 }
 
-// panicked logs a panic in a hook, or in the server itself, which ends one
-// connection but not the process.
-func (s *Server) panicked(p any, stack []byte, room string) {
-	s.cfg.logger.Error("chat: panic", "room", room, "err", p, "stack", string(stack))
-}
-
 // deflate compresses a payload as one message of permessage-deflate without
 // context takeover (RFC 7692, section 7.2.1). It returns nil if that gains
 // nothing.
@@ -239,7 +252,7 @@ var deflaters = sync.Pool{New: func() any {
 
 // counters are what Stats reports.
 type counters struct {
-	messages, deliveries, rounds, slow, refused, logErrors, resets atomic.Uint64
+	messages, deliveries, rounds, slow, refused, logErrors, resets, panics atomic.Uint64
 }
 
 // Stats is a look at a server's work. The uint64 fields count from New on.
@@ -255,6 +268,7 @@ type Stats struct {
 	Refused    uint64 // requests refused by a limit, an origin or a hook, or as malformed
 	LogErrors  uint64 // uses of the log that failed or came too late
 	Resets     uint64 // rooms whose log lost what had been delivered
+	Panics     uint64 // calls of hooks or the logger that panicked, and faults of the server itself
 }
 
 // Stats returns the server's counters. It looks at every room in use.
@@ -267,6 +281,7 @@ func (s *Server) Stats() Stats {
 		Refused:    s.stats.refused.Load(),
 		LogErrors:  s.stats.logErrors.Load(),
 		Resets:     s.stats.resets.Load(),
+		Panics:     s.stats.panics.Load(),
 	}
 	s.mu.Lock()
 	st.Connections, st.Rooms = len(s.members), s.roomCount

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"log/slog"
 	"time"
 )
 
@@ -130,7 +131,7 @@ func (r *room) reset(page Page) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.srv.stats.resets.Add(1)
-	r.srv.cfg.logger.Warn("chat: log lost events", "room", r.name, "offset", r.last.Offset)
+	r.srv.logLater(slog.LevelWarn, "chat: log lost events", "room", r.name, "offset", r.last.Offset)
 	base := r.stream.next() + 1
 	r.stream = stream{view: view{base: base, reset: base}}
 	r.stash = nil
@@ -144,14 +145,14 @@ func (r *room) reset(page Page) {
 
 func (s sink) Interrupted(err error) {
 	if !s.interrupted.Swap(true) {
-		s.cfg.logger.Warn("chat: feed interrupted", "err", err)
+		s.logLater(slog.LevelWarn, "chat: feed interrupted", "err", err)
 	}
 	s.nudge()
 }
 
 func (s sink) Resumed() {
 	if s.interrupted.Swap(false) {
-		s.cfg.logger.Info("chat: feed resumed")
+		s.logLater(slog.LevelInfo, "chat: feed resumed")
 	}
 	s.nudge()
 }

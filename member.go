@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"log/slog"
 	"net/netip"
 	"sync"
 	"time"
@@ -120,7 +121,7 @@ func (m *member) behindLocked(v *view) {
 	reason := "events were lost: come back and resume" // which the room has logged
 	if m.cursor >= v.reset {
 		m.room.srv.stats.slow.Add(1)
-		m.room.srv.cfg.logger.Info("chat: member too slow", "room", m.room.name, "user", m.who.ID)
+		m.room.srv.logLater(slog.LevelInfo, "chat: member too slow", "room", m.room.name, "user", m.who.ID)
 		reason = "too slow: come back and resume"
 	}
 	m.closeLocked(1013, reason, m)

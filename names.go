@@ -194,31 +194,6 @@ func (s scriptSet) mixed() bool {
 	return rest&(rest-1) != 0
 }
 
-// checkRoomName puts a room's name to the rule of the server. The names of a
-// path's own steps never reach a rule.
-func (s *Server) checkRoomName(name string) (string, error) {
-	if name == "." || name == ".." {
-		return "", fmt.Errorf("%w: . and .. are no names of a room", ErrBadName)
-	}
-	n, err := s.cfg.roomRule(name)
-	if err == nil && (n == "" || n == controlRoom || !utf8.ValidString(n)) {
-		err = fmt.Errorf("%w: the rule gives no name", ErrBadName)
-	}
-	return n, err
-}
-
-// username returns the name to use for what a client or authenticator gave.
-func (s *Server) username(name string) (string, error) {
-	n, err := s.cfg.nameRule(name)
-	if err == nil && !utf8.ValidString(n) {
-		err = fmt.Errorf("%w: the rule gives no UTF-8", ErrBadName)
-	}
-	if n == "" && err == nil {
-		n = s.cfg.defaultName
-	}
-	return n, err
-}
-
 // checkUserID reports what is wrong with an id that an authenticator gave.
 func checkUserID(id string) error {
 	switch {

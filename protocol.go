@@ -137,18 +137,6 @@ func (m *member) publish(e *Event) (Event, *wireError) {
 	return stored, nil
 }
 
-// allowed asks the authorizer.
-func (m *member) allowed(a Action) *wireError {
-	may := m.room.srv.cfg.authorize
-	if may == nil {
-		return nil
-	}
-	if err := may(m.cred, m.room.name, a); err != nil {
-		return &wireError{code: codeForbidden, text: err.Error()}
-	}
-	return nil
-}
-
 // checkText refuses a text that is blank or too long.
 func checkText(s string, size int) *wireError {
 	switch {
@@ -173,7 +161,7 @@ func wireErrorOf(err error) *wireError {
 	var rejected *rejection
 	switch {
 	case errors.As(err, &rejected):
-		return &wireError{code: codeRejected, text: rejected.err.Error()}
+		return &wireError{code: codeRejected, text: shown(rejected.err)}
 	case errors.Is(err, ErrNoSuchUser):
 		return &wireError{code: codeNoSuchUser, text: "there is no such user here"}
 	case errors.Is(err, ErrServerClosed):

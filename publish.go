@@ -4,16 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"unicode/utf8"
 )
-
-// rejection is the error of a filter.
-type rejection struct{ err error }
-
-func (r *rejection) Error() string   { return fmt.Sprintf("%v: %v", ErrRejected, r.err) }
-func (r *rejection) Unwrap() []error { return []error{ErrRejected, r.err} }
 
 // append puts e through the filter into the log, and into r if that room is in
 // use here. It returns the entry as it was kept: the first one, if e repeats it.
@@ -22,7 +15,7 @@ func (s *Server) append(ctx context.Context, name string, r *room, e Event) (Eve
 		return e, ErrServerClosed
 	}
 	asked := e // the filter may change it
-	if err := s.filter(&e); err != nil {
+	if err := s.filter(name, &e); err != nil {
 		return s.unlessRepeated(ctx, name, asked, err)
 	}
 	ordered := s.local && r != nil
@@ -48,26 +41,6 @@ func (s *Server) append(ctx context.Context, name string, r *room, e Event) (Eve
 	}
 	s.stats.messages.Add(1)
 	return stored, nil
-}
-
-// filter asks the hook about e. A panic in it is the hook's refusal.
-func (s *Server) filter(e *Event) (err error) {
-	if s.cfg.filter == nil {
-		return nil
-	}
-	defer func() {
-		if p := recover(); p != nil {
-			s.panicked(p, debug.Stack(), "")
-			err = &rejection{errors.New("internal error")}
-		}
-	}()
-	if err := s.cfg.filter(e); err != nil {
-		return &rejection{err}
-	}
-	if bad := checkText(e.Message, 4*s.cfg.messageSize); bad != nil || !utf8.ValidString(e.Message) {
-		return &rejection{errors.New("nothing is left of the message")}
-	}
-	return nil
 }
 
 // address completes a private message with its receiver's name.

@@ -14,10 +14,13 @@ import (
 // serve reads what the client sends until the connection ends, and then takes
 // the member out of the room.
 func (m *member) serve() {
-	clean := m.readLoop() && !m.comesBack()
-	m.room.leave(m, clean)
-	m.finish()
-	m.room.srv.gone(m)
+	clean := false
+	defer func() { // even if a hook ends the goroutine
+		m.room.leave(m, clean)
+		m.finish()
+		m.room.srv.gone(m)
+	}()
+	clean = m.readLoop() && !m.comesBack()
 }
 
 // comesBack reports whether the client was told to come back and resume.
@@ -96,12 +99,22 @@ func (m *member) finish() {
 
 // handle takes one message from the client.
 func (m *member) handle(text []byte) {
+	returned := false
 	defer func() {
-		if p := recover(); p != nil {
-			m.room.srv.panicked(p, debug.Stack(), m.room.name)
-			m.close(1011, "internal error")
+		if returned {
+			return
 		}
+		if p := recover(); p != nil { // the server's own; a hook may have ended the goroutine
+			m.room.srv.panicked(p, debug.Stack(), "", m.room.name)
+		}
+		m.close(1011, internalText)
 	}()
+	m.take(text)
+	returned = true
+}
+
+// take does what a message asks for, and tells the client what was wrong with it.
+func (m *member) take(text []byte) {
 	var e *wireError
 	if m.v1 {
 		e = m.handleV1(text)

@@ -124,11 +124,15 @@ func (s *Server) add(m *member) bool {
 	return true
 }
 
-// gone counts m out.
+// gone counts m out, of as much as it was counted in.
 func (s *Server) gone(m *member) {
-	s.limits.close(m.account)
+	if m.account != nil {
+		s.limits.close(m.account)
+	}
 	s.limits.disconnect(m.address)
-	s.release(m.room)
+	if m.room != nil {
+		s.release(m.room)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.members, m)

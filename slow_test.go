@@ -147,8 +147,8 @@ func TestPanicInHooks(t *testing.T) {
 	q := dial(t, base, "r", true)
 	q.until("welcome")
 	q.send(`{"type":"typing"}`)
-	if code := q.closed(); code != 1011 {
-		t.Errorf("typing with a panicking authorizer: closed with %d", code)
+	if o := q.until("error"); o.Code != "forbidden" || o.Message != "internal error" {
+		t.Errorf("typing with a panicking authorizer: %+v", o)
 	}
 	p.send(`{"type":"ping"}`)
 	p.until("pong")

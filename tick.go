@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"log/slog"
 	"time"
 )
 
@@ -46,7 +47,7 @@ func (s *Server) tick(ctx context.Context) {
 func (s *Server) background(ctx context.Context, f func(context.Context) error) {
 	run := func(ctx context.Context) {
 		if err := f(ctx); err != nil && ctx.Err() == nil {
-			s.cfg.logger.Warn("chat: log", "err", err)
+			s.logLater(slog.LevelWarn, "chat: log", "err", err)
 		}
 	}
 	if s.local {

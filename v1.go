@@ -182,7 +182,7 @@ func (m *member) onAuth(o *object) *wireError {
 		return failed
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
-	u, err := srv.cfg.authenticate(r)
+	u, err := srv.authenticate(r)
 	if err != nil || u.ID != m.who.ID {
 		return failed
 	}

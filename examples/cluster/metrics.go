@@ -65,6 +65,7 @@ var stats = []stat{
 	counter("chat_refused_total", "Connections refused by a limit, an origin or a hook.", func(s *chat.Stats) uint64 { return s.Refused }),
 	counter("chat_log_errors_total", "Uses of the log that failed or came too late.", func(s *chat.Stats) uint64 { return s.LogErrors }),
 	counter("chat_resets_total", "Rooms whose log lost what had been delivered.", func(s *chat.Stats) uint64 { return s.Resets }),
+	counter("chat_panics_total", "Calls of hooks or the logger that panicked, and faults of the server itself.", func(s *chat.Stats) uint64 { return s.Panics }),
 }
 
 // Describe implements [prometheus.Collector].

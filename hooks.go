@@ -1,0 +1,230 @@
+package chat
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"unicode/utf8"
+)
+
+// Users' code is called in this file and, for the logger, in logging.go; nowhere
+// else. It may panic, hang, end its goroutine, call back into the server, or
+// return nonsense, so nothing is locked while it runs, nothing that was read
+// before it is taken to be so after it, and what it says is checked.
+
+// errHook stands for what a hook says that panicked. Clients see internalText.
+var errHook = errors.New("chat: a hook panicked")
+
+const internalText = "internal error"
+
+// maxRefusal is how many bytes of a hook's error are shown to a client.
+const maxRefusal = 1024
+
+// refusal is a hook's error, with the text read while that could not do harm.
+type refusal struct {
+	text string
+	err  error
+}
+
+func (r *refusal) Error() string { return r.text }
+func (r *refusal) Unwrap() error { return r.err }
+
+// shown is what a client is told of the error of a hook.
+func shown(err error) string {
+	if err == errHook {
+		return internalText
+	}
+	return err.Error()
+}
+
+// hook calls f, which is users' code called name and about room, if about any. An
+// error of f is returned as a *refusal. A panic is counted, logged, and errHook
+// returned. runtime.Goexit cannot be stopped: it is counted and logged, and the
+// deferred functions of the callers clean up and answer.
+func (s *Server) hook(name, room string, f func() error) (err error) {
+	returned := false
+	s.calls.Add(1)
+	defer func() {
+		s.calls.Add(-1)
+		if returned {
+			return
+		}
+		var p any = "runtime.Goexit was called"
+		if r := recover(); r != nil {
+			p = r
+		}
+		s.panicked(p, debug.Stack(), name, room)
+		err = errHook
+	}()
+	if e := f(); e != nil {
+		err = &refusal{cutText(e.Error(), maxRefusal), e}
+	}
+	returned = true
+	return err
+}
+
+// panicked counts and logs a panic in a hook, or in the server itself, which ends
+// one connection but not the process.
+func (s *Server) panicked(p any, stack []byte, hook, room string) {
+	s.stats.panics.Add(1)
+	s.logError("chat: panic", "hook", hook, "room", room, "err", fmt.Sprint(p), "stack", string(stack))
+}
+
+// The names that the functions have in a stack that call users' code.
+var (
+	hookFunc   = funcName((*Server).hook)
+	loggerFunc = funcName((*Server).logLine)
+)
+
+// insideHook reports whether the caller was called by a hook or the logger. Whoever
+// waits there for connections to end would wait for itself.
+func (s *Server) insideHook() bool {
+	if s.calls.Load() == 0 {
+		return false
+	}
+	pcs := make([]uintptr, 256)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
+	for {
+		f, more := frames.Next()
+		if f.Function == hookFunc || f.Function == loggerFunc {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+// authenticate asks the authenticator who sends r.
+func (s *Server) authenticate(r *http.Request) (u User, err error) {
+	err = s.hook("authenticator", "", func() (err error) {
+		u, err = s.cfg.authenticate(r)
+		return err
+	})
+	if err == nil {
+		err = checkUserID(u.ID)
+	}
+	if err == nil || err == errHook {
+		return u, err
+	}
+	s.logInfo("chat: not authenticated", "err", err)
+	return u, errNotAuthenticated
+}
+
+// authorize asks the authorizer whether u may do a in room.
+func (s *Server) authorize(u User, room string, a Action) error {
+	if s.cfg.authorize == nil {
+		return nil
+	}
+	return s.hook("authorizer", room, func() error { return s.cfg.authorize(u, room, a) })
+}
+
+// may is authorize for HTTP.
+func (s *Server) may(u User, room string, a Action) error {
+	err := s.authorize(u, room, a)
+	if err == nil || err == errHook {
+		return err
+	}
+	return &httpErr{http.StatusForbidden, codeForbidden, err.Error()}
+}
+
+// allowed is authorize for a live connection.
+func (m *member) allowed(a Action) *wireError {
+	if err := m.room.srv.authorize(m.cred, m.room.name, a); err != nil {
+		return &wireError{code: codeForbidden, text: shown(err)}
+	}
+	return nil
+}
+
+// rejection is the error of a filter.
+type rejection struct{ err error }
+
+func (r *rejection) Error() string   { return fmt.Sprintf("%v: %v", ErrRejected, r.err) }
+func (r *rejection) Unwrap() []error { return []error{ErrRejected, r.err} }
+
+// filter shows e, a message in room, to the filter.
+func (s *Server) filter(room string, e *Event) error {
+	if s.cfg.filter == nil {
+		return nil
+	}
+	if err := s.hook("filter", room, func() error { return s.cfg.filter(e) }); err != nil {
+		return &rejection{err}
+	}
+	if bad := checkText(e.Message, 4*s.cfg.messageSize); bad != nil || !utf8.ValidString(e.Message) {
+		return &rejection{errors.New("nothing is left of the message")}
+	}
+	return nil
+}
+
+// maxRuled is how many bytes a name has at most that a rule gives. What servers
+// tell each other of a user, every byte escaped, fits into one notice then.
+const maxRuled = 512
+
+// checkRoomName puts a room's name to the rule of the server. The names of a
+// path's own steps never reach a rule.
+func (s *Server) checkRoomName(name string) (string, error) {
+	if name == "." || name == ".." {
+		return "", fmt.Errorf("%w: . and .. are no names of a room", ErrBadName)
+	}
+	n, err := s.rule("room rule", s.cfg.roomRule, name)
+	if err == nil && (n == "" || n == controlRoom) {
+		err = fmt.Errorf("%w: the rule gives no name", ErrBadName)
+	}
+	return n, err
+}
+
+// username returns the name to use for what a client or authenticator gave.
+func (s *Server) username(name string) (string, error) {
+	n, err := s.rule("username rule", s.cfg.nameRule, name)
+	if n == "" && err == nil {
+		n = s.cfg.defaultName
+	}
+	return n, err
+}
+
+// rule puts a name to a rule. Errors are ErrBadName, which wraps the rule's own,
+// and errHook.
+func (s *Server) rule(hook string, rule func(string) (string, error), name string) (n string, err error) {
+	err = s.hook(hook, "", func() (err error) {
+		n, err = rule(name)
+		return err
+	})
+	switch {
+	case err == errHook:
+	case err != nil:
+		r := err.(*refusal)
+		r.text = strings.TrimPrefix(r.text, ErrBadName.Error()+": ")
+		err = fmt.Errorf("%w: %w", ErrBadName, r)
+	case !utf8.ValidString(n):
+		err = fmt.Errorf("%w: the rule gives no UTF-8", ErrBadName)
+	case len(n) > maxRuled:
+		err = fmt.Errorf("%w: the rule gives more than %d bytes", ErrBadName, maxRuled)
+	}
+	if err != nil {
+		n = ""
+	}
+	return n, err
+}
+
+// cutText returns s as valid UTF-8 of at most n bytes, cut at a character's start.
+func cutText(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+		// What is left of a character that was cut is dropped, not replaced.
+		for i := 1; i <= utf8.UTFMax && i <= len(s); i++ {
+			if c := s[len(s)-i]; utf8.RuneStart(c) {
+				if !utf8.FullRuneInString(s[len(s)-i:]) {
+					s = s[:len(s)-i]
+				}
+				break
+			}
+		}
+	}
+	if s = strings.ToValidUTF8(s, "\ufffd"); len(s) > n {
+		return cutText(s, n) // the replacements are longer than what they replace
+	}
+	return s
+}

@@ -1,0 +1,258 @@
+package chat_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/wsconf"
+)
+
+// misdeeds are what hooks do that they should not.
+var misdeeds = map[string]func() error{
+	"panic":                     func() error { panic("secret") },
+	"panic of an error":         func() error { panic(errors.New("secret")) },
+	"http.ErrAbortHandler":      func() error { panic(http.ErrAbortHandler) },
+	"nil pointer":               func() error { var e *chat.Event; e.Message = "secret"; return nil },
+	"an error that panics":      func() error { var e *nilError; return e },
+	"the end of the goroutine":  func() error { runtime.Goexit(); return nil },
+	"a panic with a bad String": func() error { panic(badStringer{}) },
+}
+
+// nilError is an error type as beginners return it: not nil, but a nil pointer.
+type nilError struct{ text string }
+
+func (e *nilError) Error() string { return e.text }
+
+type badStringer struct{}
+
+func (badStringer) String() string { panic("secret") }
+
+// misbehaving is a server each of whose hooks misbehaves when it is told to.
+type misbehaving struct {
+	*chat.Server
+	base string
+	bad  atomic.Pointer[string] // the hook that misbehaves
+}
+
+func (h *misbehaving) set(hook string) { h.bad.Store(&hook) }
+
+func newMisbehaving(t *testing.T, misdeed func() error, opts ...chat.Option) *misbehaving {
+	h := &misbehaving{}
+	h.set("")
+	do := func(hook string) error {
+		if *h.bad.Load() == hook {
+			return misdeed()
+		}
+		return nil
+	}
+	h.Server, h.base = serve(t, append([]chat.Option{quiet,
+		chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
+			if strings.HasPrefix(r.Header.Get("Authorization"), "Bearer fresh") {
+				return chat.User{ID: "u1"}, do("refresh")
+			}
+			return chat.User{ID: "u1", Name: "of the authenticator"}, do("authenticator")
+		}),
+		chat.WithAuthorizer(func(_ chat.User, _ string, a chat.Action) error { return do("authorizer " + string(a)) }),
+		chat.WithFilter(func(*chat.Event) error { return do("filter") }),
+		chat.WithRoomRule(func(name string) (string, error) { return name, do("room rule") }),
+		chat.WithUsernameRule(func(name string) (string, error) {
+			return name, do(map[bool]string{true: "username rule", false: "rule of the client's name"}[strings.HasPrefix(name, "of")])
+		}),
+	}, opts...)...)
+	return h
+}
+
+// TestHookFailsRequests has each hook misbehave in each way while a request is
+// answered: the answer is 500, and nothing that the request had taken stays taken.
+func TestHookFailsRequests(t *testing.T) {
+	t.Parallel()
+	for name, misdeed := range misdeeds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newMisbehaving(t, misdeed, chat.WithMaxConnections(1), chat.WithMaxConnectionsPerAddress(1),
+				chat.WithMaxConnectionsPerUser(1), chat.WithMaxRooms(1), chat.WithMaxMembers(1))
+			asked := uint64(0)
+			for _, row := range []struct{ hook, path string }{
+				{"authenticator", ""}, {"authorizer join", ""}, {"room rule", ""}, {"username rule", ""}, {"rule of the client's name", ""},
+				{"authenticator", "/rooms"}, {"authorizer list", "/rooms"},
+				{"authenticator", "/rooms/r/messages"}, {"authorizer read", "/rooms/r/messages"}, {"room rule", "/rooms/r/messages"},
+				{"authorizer members", "/rooms/r/members"},
+			} {
+				good := dial(t, h.base, "r", true, "username", "Ann")
+				good.until("welcome")
+				h.set(row.hook)
+				if row.path != "" {
+					status, body := get(t, h.base+row.path)
+					checkInternal(t, row.hook+" "+row.path, status, body)
+					asked++
+				}
+				h.set("")
+				good.conn.Close(1000, "")
+				eventually(t, "the place to be free", func() bool { return h.Stats().Connections == 0 && h.Stats().Rooms == 0 })
+				if row.path != "" {
+					continue
+				}
+				h.set(row.hook)
+				for range 3 {
+					c, err := rawRequest(h.base, "/ws/r?username=Ann")
+					if err != nil {
+						t.Fatalf("%s: %v", row.hook, err)
+					}
+					checkInternal(t, row.hook, c.Response.StatusCode, c.Body)
+					c.Close()
+					asked++
+				}
+				h.set("")
+			}
+			good := dial(t, h.base, "r", true, "username", "Ann")
+			good.until("welcome")
+			if s := h.Stats(); s.Panics != asked || s.Connections != 1 || s.Rooms != 1 || s.Members != 1 {
+				t.Errorf("after %d misdeeds: %+v", asked, s)
+			}
+		})
+	}
+}
+
+func checkInternal(t *testing.T, what string, status int, body string) {
+	t.Helper()
+	if want := `{"error":{"code":"internal","message":"internal error"}}`; status != 500 || strings.TrimSpace(body) != want {
+		t.Errorf("%s: %d %s", what, status, body)
+	}
+}
+
+// TestHookFailsOnSocket has hooks misbehave while a connection is live: the sender
+// is refused and stays. Only who ends the goroutine ends the connection.
+func TestHookFailsOnSocket(t *testing.T) {
+	t.Parallel()
+	for name, misdeed := range misdeeds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newMisbehaving(t, misdeed, chat.WithMaxConnections(2))
+			w := watch(t, h.base, "r")
+			for _, row := range []struct{ hook, object, code string }{
+				{"filter", `{"type":"message","message":"x","id":"1"}`, "rejected"},
+				{"authorizer send", `{"type":"message","message":"x","id":"1"}`, "forbidden"},
+				{"authorizer private", `{"type":"private","to":"u1","message":"x","id":"1"}`, "forbidden"},
+				{"authorizer typing", `{"type":"typing","id":"1"}`, "forbidden"},
+				{"authorizer read", `{"type":"history","id":"1"}`, "forbidden"},
+				{"refresh", `{"type":"auth","token":"fresh","id":"1"}`, "auth_failed"},
+			} {
+				p := dial(t, h.base, "r", true)
+				p.until("welcome")
+				h.set(row.hook)
+				p.send(row.object)
+				if name == "the end of the goroutine" {
+					if code := p.closed(); code != 1011 {
+						t.Errorf("%s: closed with %d", row.hook, code)
+					}
+				} else if o := p.until("error"); o.Code != row.code || o.ID != "1" || strings.Contains(o.Message, "secret") {
+					t.Errorf("%s: %+v", row.hook, o)
+				}
+				h.set("")
+				if name != "the end of the goroutine" {
+					p.send(`{"type":"ping"}`)
+					p.until("pong")
+					p.conn.Close(1000, "")
+				}
+				eventually(t, "the place to be free", func() bool { return h.Stats().Connections == 1 })
+			}
+			h.set("filter")
+			done := make(chan struct{})
+			go func() { // the hook may end it
+				defer close(done)
+				if _, err := h.Publish(context.Background(), "r", chat.Event{Message: "x"}); !errors.Is(err, chat.ErrRejected) {
+					t.Errorf("Publish: %v", err)
+				}
+			}()
+			<-done
+			h.set("")
+			if s := h.Stats(); s.Panics != 7 {
+				t.Errorf("counted %d", s.Panics)
+			}
+			w.check(nil)
+		})
+	}
+}
+
+// TestRulesThatReturnNonsense has rules return what no name can be, and errors of
+// every kind: the status is what the options say, and the name is nowhere.
+func TestRulesThatReturnNonsense(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		what string
+		name string
+		err  error
+	}{
+		{"not UTF-8", "a\xff", nil},
+		{"cut inside a character", "a\xe2\x82", nil},
+		{"far too long", strings.Repeat("x", 1000), nil},
+		{"an error of its own", "", errors.New("no such name")},
+		{"a canceled context", "", context.Canceled},
+		{"the server's own errors", "", chat.ErrServerClosed},
+		{"too many", "", chat.ErrTooMany},
+		{"an error that is not UTF-8", "", errors.New("no\xff")},
+	} {
+		rule := func(name string) (string, error) { return row.name, row.err }
+		srv, base := serve(t, quiet, chat.WithMaxConnections(1), chat.WithUsernameRule(rule))
+		for range 2 {
+			c, err := rawRequest(base, "/ws/r?username=x")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.Response.StatusCode != 400 || !strings.Contains(c.Body, `"bad_name"`) {
+				t.Errorf("username: %s: %d %s", row.what, c.Response.StatusCode, c.Body)
+			}
+			c.Close()
+		}
+		if n := srv.Stats().Connections; n != 0 {
+			t.Errorf("%d connections", n)
+		}
+		srv, base = serve(t, quiet, chat.WithRoomRule(rule))
+		if status, body := get(t, base+"/rooms/x/messages"); status != 400 || !strings.Contains(body, `"bad_room"`) {
+			t.Errorf("room: %s: %d %s", row.what, status, body)
+		}
+		if _, err := srv.Publish(context.Background(), "x", chat.Event{Message: "x"}); !errors.Is(err, chat.ErrBadName) {
+			t.Errorf("room: %s: %v", row.what, err)
+		} else if row.err != nil && !errors.Is(err, row.err) {
+			t.Errorf("room: %s: %v does not wrap %v", row.what, err, row.err)
+		}
+		// The names of an authenticator's users are put to the rule, too.
+		_, base = serve(t, quiet, chat.WithUsernameRule(func(name string) (string, error) {
+			if name == "" {
+				return "", nil
+			}
+			return rule(name)
+		}), chat.WithAuthenticator(func(*http.Request) (chat.User, error) { return chat.User{ID: "u1", Name: "x"}, nil }))
+		if c, err := rawRequest(base, "/ws/r"); err != nil || c.Response.StatusCode != 401 {
+			t.Errorf("authenticator's name: %s: %v, %v", row.what, c, err)
+		}
+	}
+}
+
+// TestRefusalsAreCut has a hook whose error is far too long, and not UTF-8.
+func TestRefusalsAreCut(t *testing.T) {
+	t.Parallel()
+	_, base := serve(t, quiet, chat.WithFilter(func(e *chat.Event) error {
+		return fmt.Errorf("\xff%s", strings.Repeat("é", 1<<20))
+	}))
+	p := dial(t, base, "r", true)
+	p.until("welcome")
+	p.send(`{"type":"message","message":"x"}`)
+	o := p.until("error")
+	if o.Code != "rejected" || len(o.Message) > 1024 || len(o.Message) < 1000 || strings.Trim(o.Message, "\ufffdé") != "" || strings.Count(o.Message, "\ufffd") != 1 {
+		t.Errorf("%s: %d bytes: %.20q", o.Code, len(o.Message), o.Message)
+	}
+}
+
+// rawRequest sends a handshake and returns whatever is answered.
+func rawRequest(base, path string) (*wsconf.Conn, error) {
+	return wsconf.Dial(strings.TrimPrefix(base, "http://"), wsconf.Handshake(path, offerV1), time.Now().Add(patience))
+}
