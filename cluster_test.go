@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
 // TestServersOverOneLog has two servers that share a log behave as one.
@@ -167,4 +169,41 @@ func TestServerDies(t *testing.T) {
 			t.Errorf("rooms %v, %v", rooms, err)
 		}
 	}, chat.WithLog(log))
+}
+
+// TestDisconnectReasons has reasons that no close frame has room for, or may have.
+func TestDisconnectReasons(t *testing.T) {
+	t.Parallel()
+	log := chat.NewMemoryLog(100)
+	first, a := serve(t, quiet, chat.WithLog(log))
+	_, b := serve(t, quiet, chat.WithLog(log))
+	for _, row := range []struct{ reason, want string }{
+		{"be nice", "be nice"},
+		{strings.Repeat("x", 10_000), strings.Repeat("x", 123)},
+		{strings.Repeat("é", 100), strings.Repeat("é", 61)},
+		{"x" + strings.Repeat("€", 100), "x" + strings.Repeat("€", 40)},
+		{strings.Repeat("x", 122) + "😀", strings.Repeat("x", 122)},
+		{"cut \xe2\x82", "cut \ufffd"},
+		{"\xffbad", "\ufffdbad"},
+		{strings.Repeat("a\xff", 100), strings.Repeat("a\ufffd", 30) + "a"},
+	} {
+		for _, base := range []string{a, b} {
+			p := dial(t, base, "r", true)
+			me := p.until("welcome")
+			if err := first.Disconnect(context.Background(), "r", me.User, chat.CloseForbidden, row.reason); err != nil {
+				t.Fatal(err)
+			}
+			var err error
+			for err == nil {
+				_, err = p.read()
+			}
+			var ce ws.CloseError
+			if !errors.As(err, &ce) || ce.Code != 4003 || ce.Reason != row.want {
+				t.Errorf("%.20q: %v", row.reason, err)
+			}
+		}
+	}
+	if err := first.Disconnect(context.Background(), "", strings.Repeat("x", 10_000), 1008, ""); err != nil {
+		t.Errorf("a user whom nobody can be: %v", err)
+	}
 }

@@ -48,12 +48,7 @@ func appendText(b, payload []byte) []byte {
 // appendClose appends a close frame (RFC 6455, section 5.5.1). The reason is cut
 // to the 123 bytes that fit, at a rune's start.
 func appendClose(b []byte, code int, reason string) []byte {
-	if len(reason) > 123 {
-		reason = reason[:123]
-		for !utf8.ValidString(reason) {
-			reason = reason[:len(reason)-1]
-		}
-	}
+	reason = cutText(reason, maxReason)
 	b = appendFrameHeader(b, finBit|opClose, 2+len(reason))
 	b = binary.BigEndian.AppendUint16(b, uint16(code))
 	return append(b, reason...)

@@ -135,10 +135,11 @@ func WithLog(l Log) Option {
 }
 
 // WithDefaultUsername sets the name of users who give none. The default, and
-// the meaning of "", is "Anonymous". It is not put to the username rule.
+// the meaning of "", is "Anonymous". It is not put to the username rule; of more than
+// 512 bytes, the rest is cut off.
 func WithDefaultUsername(name string) Option {
 	return func(c *config) {
-		if c.defaultName = name; name == "" {
+		if c.defaultName = cutText(name, maxRuled); name == "" {
 			c.defaultName = "Anonymous"
 		}
 	}
