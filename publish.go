@@ -8,15 +8,31 @@ import (
 	"unicode/utf8"
 )
 
-// append puts e through the filter into the log, and into r if that room is in
-// use here. It returns the entry as it was kept: the first one, if e repeats it.
+// append puts e through the filter into the log, and into r, or if that is nil into
+// the room called name if it is in use here. ctx is the caller's of Publish, and not
+// used with r. It returns the entry as it was kept: the
+// first one, if e repeats it.
 func (s *Server) append(ctx context.Context, name string, r *room, e Event) (Event, error) {
 	if s.closing.Load() {
 		return e, ErrServerClosed
 	}
 	asked := e // the filter may change it
-	if err := s.filter(name, &e); err != nil {
-		return s.unlessRepeated(ctx, name, asked, err)
+	refused := s.filter(name, &e)
+	// The filter may have taken any time: the server may be closing by now, the room
+	// dropped or opened, and no time limit has begun before it.
+	if s.closing.Load() {
+		return e, ErrServerClosed
+	}
+	if r == nil {
+		r = s.room(name)
+		var cancel context.CancelFunc
+		ctx, cancel = s.logContext(ctx)
+		defer cancel()
+	} else {
+		ctx = s.soon()
+	}
+	if refused != nil {
+		return s.unlessRepeated(ctx, name, asked, refused)
 	}
 	ordered := s.local && r != nil
 	if ordered {
@@ -34,10 +50,10 @@ func (s *Server) append(ctx context.Context, name string, r *room, e Event) (Eve
 		return stored, nil
 	case grew:
 		r.wake()
-	case !ordered:
-		if r = s.room(name); r != nil { // perhaps opened meanwhile
-			r.apply(epoch, stored)
-		}
+	}
+	// While this waited, the room may have been opened, or dropped and opened again.
+	if now := s.room(name); now != nil && (now != r || !ordered) {
+		now.apply(epoch, stored)
 	}
 	s.stats.messages.Add(1)
 	return stored, nil
@@ -118,18 +134,18 @@ func (s *Server) Publish(ctx context.Context, room string, e Event) (Event, erro
 		e.Username = s.cfg.defaultName
 	}
 	e.Type, e.Event = TypeMessage, ""
-	ctx, cancel := s.logContext(ctx)
-	defer cancel()
 	if err := s.connect(ctx); err != nil {
 		return e, err
 	}
 	if e.To != "" {
 		e.Type = TypePrivate
-		if err := s.address(ctx, room, &e); err != nil {
+		soon, cancel := s.logContext(ctx)
+		defer cancel()
+		if err := s.address(soon, room, &e); err != nil {
 			return s.unlessRepeated(ctx, room, e, err)
 		}
 	}
-	return s.append(ctx, room, s.room(room), e)
+	return s.append(ctx, room, nil, e)
 }
 
 // History reads a room's messages as reader may see them: all messages, and the
