@@ -9,7 +9,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
-// maxErrors is how many errors in a row end a connection.
+// maxErrors is how many errors in a row end a connection that are the client's fault.
 const maxErrors = 100
 
 // member is one connection in a room: a cursor in the room's stream on the
@@ -35,7 +35,9 @@ type member struct {
 	// Owned by the read loop.
 	conn   *ws.Conn // the library's; nil while it was not needed
 	cred   User     // who, with the latest credentials
-	errors int      // in a row
+	errors int      // in a row that are its fault; others in between do not count
+
+	pauseTold, pauseEnds time.Time // when the client was told to wait, and until when
 
 	pinged time.Duration // when the last ping went out; owned by the timer
 

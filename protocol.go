@@ -43,6 +43,8 @@ type wireError struct {
 	id    string        // of the client's object
 	retry time.Duration // when to try again; 0: not said
 	fatal bool          // the connection ends
+
+	excused bool // not the client's fault, whatever the code says
 }
 
 func badRequest(format string, args ...any) *wireError {
@@ -118,7 +120,7 @@ func (m *member) publish(e *Event) (Event, *wireError) {
 		return first, nil
 	}
 	if wait := m.account.take(); wait > 0 {
-		return *e, &wireError{code: codeRateLimited, text: "too many messages: wait a little", retry: wait}
+		return *e, m.pause(wait)
 	}
 	ctx := srv.soon()
 	if e.Type == TypePrivate {
@@ -135,6 +137,37 @@ func (m *member) publish(e *Event) (Event, *wireError) {
 		return *e, wireErrorOf(err)
 	}
 	return stored, nil
+}
+
+// inFlight is how long a message may be on its way that was sent before its sender
+// heard that it has to wait: who was cut off comes back with all that waited.
+const inFlight = time.Second
+
+// pause tells the client to wait. Only what comes after inFlight and before the time
+// is over was sent in spite of it.
+func (m *member) pause(wait time.Duration) *wireError {
+	now := time.Now()
+	e := &wireError{code: codeRateLimited, text: "too many messages: wait a little", retry: wait}
+	if now.Before(m.pauseEnds) {
+		e.excused = now.Sub(m.pauseTold) < inFlight
+	} else {
+		e.excused, m.pauseTold = true, now
+	}
+	m.pauseEnds = now.Add(wait)
+	return e
+}
+
+// atFault reports whether the client should have known better. Trouble of the
+// log is not its fault. Nor is what a hook or the state of the room decides, which a
+// client learns only by asking: a message that is rejected, a room or a receiver that
+// it may not or no longer write to, a token that is not accepted. All of them cost it
+// what an error costs, so that many are slow.
+func (e *wireError) atFault() bool {
+	switch e.code {
+	case codeUnavailable, codeRejected, codeForbidden, codeNoSuchUser, codeAuthFailed:
+		return false
+	}
+	return !e.excused
 }
 
 // checkText refuses a text that is blank or too long.

@@ -130,7 +130,10 @@ func (m *member) take(text []byte) {
 		return
 	}
 	m.fail(e)
-	if m.errors++; m.errors >= maxErrors {
+	if e.atFault() {
+		m.errors++
+	}
+	if m.errors >= maxErrors {
 		m.close(1008, "too many errors")
 		return
 	}

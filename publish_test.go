@@ -1,0 +1,208 @@
+package chat_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// TestFilterOutlastsRoom has a message wait in the filter while its room is dropped
+// and opened again: whoever is there then gets it, live and in order.
+func TestFilterOutlastsRoom(t *testing.T) {
+	t.Parallel()
+	for _, shared := range []bool{false, true} {
+		opts := []chat.Option{quiet, chat.WithHistory(0), chat.WithLeaveGrace(-1)}
+		if shared {
+			opts = append(opts, chat.WithLog(chat.NewMemoryLog(100)), chat.WithLogTimeout(50*time.Millisecond))
+		}
+		entered, leave := make(chan struct{}), make(chan struct{})
+		srv, base := serve(t, append(opts, chat.WithFilter(func(e *chat.Event) error {
+			if e.Message == "held" {
+				entered <- struct{}{}
+				<-leave
+			}
+			return nil
+		}))...)
+		for _, before := range []bool{true, false} { // is the room in use when the message comes?
+			var first *peer
+			if before {
+				first = dial(t, base, "r", true)
+				first.until("welcome")
+			}
+			done := make(chan error)
+			go func() {
+				_, err := srv.Publish(context.Background(), "r", chat.Event{Message: "held"})
+				done <- err
+			}()
+			<-entered
+			if before {
+				first.conn.Close(1000, "")
+				eventually(t, "the room to be dropped", func() bool { return srv.Stats().Rooms == 0 })
+			}
+			second := dial(t, base, "r", true)
+			second.until("welcome")
+			publish(t, srv, "r", "before")
+			time.Sleep(100 * time.Millisecond) // longer than the log may take
+			leave <- struct{}{}
+			if err := <-done; err != nil {
+				t.Errorf("shared %v: Publish: %v", shared, err)
+			}
+			publish(t, srv, "r", "after")
+			for _, want := range []string{"before", "held", "after"} {
+				if o := second.until("message"); o.Message != want {
+					t.Errorf("shared %v, in use %v: got %q, want %q", shared, before, o.Message, want)
+				}
+			}
+			second.conn.Close(1000, "")
+			eventually(t, "the room to be dropped", func() bool { return srv.Stats().Rooms == 0 })
+		}
+	}
+}
+
+// TestFilterOutlastsServer has the server close while a filter runs.
+func TestFilterOutlastsServer(t *testing.T) {
+	t.Parallel()
+	entered, leave := make(chan struct{}), make(chan struct{})
+	log := chat.NewMemoryLog(10)
+	srv, _ := serve(t, quiet, chat.WithLog(log), chat.WithFilter(func(*chat.Event) error {
+		entered <- struct{}{}
+		<-leave
+		return nil
+	}))
+	done := make(chan error)
+	go func() {
+		_, err := srv.Publish(context.Background(), "r", chat.Event{Message: "late"})
+		done <- err
+	}()
+	<-entered
+	srv.Close()
+	close(leave)
+	if err := <-done; !errors.Is(err, chat.ErrServerClosed) {
+		t.Errorf("Publish: %v", err)
+	}
+	if page, err := log.Read(context.Background(), "r", chat.Range{Limit: 1}); err != nil || len(page.Events) != 0 {
+		t.Errorf("kept all the same: %+v, %v", page, err)
+	}
+}
+
+// refusing is a log that refuses writes while it is told to.
+type refusing struct {
+	chat.Log
+	off atomic.Bool
+}
+
+func (l *refusing) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+	if l.off.Load() {
+		return e, "", false, errors.New("read-only")
+	}
+	return l.Log.Append(ctx, room, e)
+}
+
+// TestErrorsThatAreNotTheClients has a client get 250 errors in a row, in fake time:
+// it stays if they are not its fault, and what it does wrong in between counts.
+func TestErrorsThatAreNotTheClients(t *testing.T) {
+	for _, row := range []struct {
+		what, object, code string
+		pause              time.Duration // between objects
+		stays              bool
+	}{
+		{"the log refuses writes", `{"type":"message","message":"x"}`, "unavailable", 20 * time.Millisecond, true},
+		{"the filter refuses", `{"type":"message","message":"refuse"}`, "rejected", 20 * time.Millisecond, true},
+		{"the authorizer refuses", `{"type":"typing"}`, "forbidden", 20 * time.Millisecond, true},
+		{"the receiver has gone", `{"type":"private","to":"anon-gone","message":"x"}`, "no_such_user", 20 * time.Millisecond, true},
+		{"a token is not accepted", `{"type":"auth","token":"x"}`, "auth_failed", 20 * time.Millisecond, true},
+		{"an unknown type", `{"type":"?"}`, "unknown_type", 20 * time.Millisecond, false},
+		{"an empty message", `{"type":"message","message":""}`, "empty_message", 20 * time.Millisecond, false},
+	} {
+		t.Run(row.what, func(t *testing.T) {
+			l := &refusing{Log: chat.NewMemoryLog(10)}
+			inBubble(t, func(b *bubble) {
+				p := b.dial("r", true, "")
+				p.until("welcome")
+				l.off.Store(true)
+				for i := range 250 {
+					p.send(row.object)
+					o := p.next()
+					if o.Code != row.code {
+						t.Fatalf("error %d: %+v", i, o)
+					}
+					if !row.stays && i == 99 {
+						if code := p.closed(); code != 1008 {
+							t.Errorf("closed with %d", code)
+						}
+						return
+					}
+					time.Sleep(row.pause)
+				}
+				l.off.Store(false)
+				p.send(`{"type":"ping"}`)
+				p.until("pong")
+				// The hundred are in a row, whatever lies between.
+				for range 100 {
+					if row.code != "unavailable" {
+						p.send(row.object)
+						p.until("error")
+					}
+					p.send(`{"type":"?"}`)
+					p.until("error")
+				}
+				if code := p.closed(); code != 1008 {
+					t.Errorf("closed with %d", code)
+				}
+			}, quiet, chat.WithLog(l), chat.WithFilter(func(e *chat.Event) error {
+				if e.Message == "refuse" {
+					return errors.New("not that")
+				}
+				return nil
+			}), chat.WithAuthorizer(func(_ chat.User, _ string, a chat.Action) error {
+				if a == chat.ActionTyping {
+					return errors.New("no")
+				}
+				return nil
+			}))
+		})
+	}
+}
+
+// TestRatePauses has a client come back with 200 messages that waited, one keep the
+// pauses it is told, and one not.
+func TestRatePauses(t *testing.T) {
+	opts := []chat.Option{quiet, chat.WithRateLimit(0.1, 20)}
+	inBubble(t, func(b *bubble) {
+		p := b.dial("r", true, "")
+		p.until("welcome")
+		for i := range 200 {
+			p.send(fmt.Sprintf(`{"type":"message","message":"x","id":"%d"}`, i))
+			if o := p.until(map[bool]string{true: "ack", false: "error"}[i < 20]); o.ID != fmt.Sprint(i) {
+				t.Fatalf("answer %d: %+v", i, o)
+			}
+		}
+		wait := 10 * time.Second
+		for range 150 { // keeps the pauses, but for another connection of the same user
+			time.Sleep(wait)
+			p.send(`{"type":"message","message":"x","id":"ok"}`)
+			p.until("ack")
+			p.send(`{"type":"message","message":"x","id":"no"}`)
+			o := p.until("error")
+			wait = time.Duration(o.RetryMS) * time.Millisecond
+		}
+		for i := 0; ; i++ { // does not
+			p.send(`{"type":"message","message":"x"}`)
+			time.Sleep(20 * time.Millisecond)
+			if _, err := p.read(); err != nil {
+				if code := closeCode(err); code != 1008 {
+					t.Errorf("closed with %d (%v)", code, err)
+				}
+				return
+			}
+			if i == 400 {
+				t.Fatal("stays for ever")
+			}
+		}
+	}, opts...)
+}
