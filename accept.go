@@ -49,7 +49,7 @@ func (h *handshake) parse(s *Server, r *http.Request) (err error) {
 		return err
 	}
 	if h.since, err = ParsePosition(q.Get("since")); err != nil {
-		return &httpErr{http.StatusBadRequest, codeBadRequest, "since must have the form EPOCH:OFFSET"}
+		return &httpErr{http.StatusBadRequest, codeBadRequest, "since must have the form EPOCH:OFFSET or EPOCH:OFFSET:TIME"}
 	}
 	if err := h.parseOffer(r.Header, q.Get("session")); err != nil {
 		return err

@@ -46,6 +46,7 @@ type Server struct {
 	stats       counters
 	calls       atomic.Int64 // of hooks and the logger, under way
 	later       laterLines
+	retired     retired
 
 	mu        sync.Mutex
 	roomCount int

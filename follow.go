@@ -9,8 +9,10 @@ import (
 // Follow reads a room's log from a place on, and goes on as it grows, until the
 // loop is left, ctx ends or the server closes: one more cursor, for a bot, an
 // archive or an index. It yields private messages too. The zero Position begins
-// with the next event; with one from an event's Offset and the epoch of a Page,
-// Follow goes on where it stopped.
+// with the next event; with one from an event's Offset and Time and the epoch of a
+// Page, Follow goes on where it stopped. If the log does not reach back to that
+// place, or ends before it, or holds another event there, ErrGap comes first and
+// then all that the log holds.
 //
 // An error is yielded in place of an event. After ErrGap (events between the last
 // and the next are lost) and ErrUnavailable (Follow tries again) the loop may go
@@ -62,7 +64,7 @@ func (s *Server) Follow(ctx context.Context, room string, since Position) iter.S
 // follow yields one page after at.
 func (s *Server) follow(ctx context.Context, name string, at Position, yield func(Event, error) bool) (next Position, more, ok bool) {
 	c, cancel := s.logContext(ctx)
-	page, err := s.log.Read(c, name, Range{From: at.Offset + 1, Limit: maxPage})
+	page, err := s.log.Read(c, name, Range{From: max(at.Offset, 1), Limit: maxPage + 1}) // with the one at the place, to compare
 	cancel()
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -74,16 +76,18 @@ func (s *Server) follow(ctx context.Context, name string, at Position, yield fun
 		}
 		sleep(ctx, healRetry+jitter(sweepEvery))
 		return at, true, true
-	case page.Position.Epoch != at.Epoch:
-		return Position{page.Position.Epoch, page.First - 1}, true, yield(Event{}, ErrGap)
-	case page.First > at.Offset+1:
-		return Position{at.Epoch, page.First - 1}, true, yield(Event{}, ErrGap)
+	case !s.continues(&page, at):
+		return Position{Epoch: page.Position.Epoch, Offset: page.First - 1}, true, yield(Event{}, ErrGap)
 	}
 	for i := range page.Events {
-		if !yield(page.Events[i], nil) {
+		e := &page.Events[i]
+		if e.Offset <= at.Offset {
+			continue
+		}
+		if !yield(*e, nil) {
 			return at, false, false
 		}
-		at.Offset = page.Events[i].Offset
+		at = placeOf(at.Epoch, e)
 	}
 	return at, page.More, true
 }

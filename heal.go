@@ -89,12 +89,12 @@ func (r *room) healOnce(ctx context.Context) (done bool, err error) {
 		return false, err
 	}
 	if page.Position.Epoch == epoch && contradicts(&page, &last) {
-		if page.Position.Epoch, err = r.srv.log.Renew(ctx, r.name, epoch); err != nil {
+		if page.Position.Epoch, err = r.srv.renew(ctx, r.name, epoch); err != nil {
 			return false, err
 		}
 	}
 	if page.Position.Epoch != epoch || page.First > last.Offset+1 {
-		newest, err := r.srv.log.Read(ctx, r.name, Range{Limit: r.srv.cfg.history})
+		newest, err := r.newest(ctx)
 		if err != nil {
 			return false, err
 		}
@@ -107,6 +107,7 @@ func (r *room) healOnce(ctx context.Context) (done bool, err error) {
 		}
 	}
 	r.unstashLocked()
+	r.missed = false
 	if done = r.last.Offset >= page.Position.Offset; done {
 		r.healing = false
 	}
@@ -132,6 +133,9 @@ func (r *room) reset(page Page) {
 	defer r.mu.Unlock()
 	r.srv.stats.resets.Add(1)
 	r.srv.logLater(slog.LevelWarn, "chat: log lost events", "room", r.name, "offset", r.last.Offset)
+	if page.Position.Epoch != r.epoch {
+		r.srv.retired.add(r.name, r.epoch)
+	}
 	base := r.stream.next() + 1
 	r.stream = stream{view: view{base: base, reset: base}}
 	r.stash = nil

@@ -59,17 +59,44 @@ func between(user, a, b string) bool {
 // A Position is a place in one room's log: after the event numbered Offset (0:
 // before the first) of the log's incarnation Epoch. Offsets of different epochs
 // do not compare. The zero Position is no place at all.
+//
+// Two Positions are one place if Epoch and Offset are equal: of either the Time
+// may be missing.
 type Position struct {
 	Epoch  string
 	Offset uint64
+	// Time is that of the event numbered Offset, in milliseconds since 1970, or 0
+	// if it is not known. It tells that event from another one which a log that
+	// has lost its end gives the same offset: a place with it resumes after that
+	// very event, or with a gap. What a Store returns need not have it.
+	Time int64
+}
+
+// placeOf returns the place after e in epoch.
+func placeOf(epoch string, e *Event) Position {
+	p := Position{Epoch: epoch, Offset: e.Offset}
+	if !e.Time.IsZero() && e.Offset > 0 {
+		p.Time = e.Time.UnixMilli()
+	}
+	return p
 }
 
 // maxOffset is the largest integer that every JSON reader holds exactly (RFC
 // 8259, section 6).
 const maxOffset = 1<<53 - 1
 
-// String returns p as EPOCH:OFFSET, or "" for the zero Position.
+// String returns p as EPOCH:OFFSET:TIME, as EPOCH:OFFSET without a Time, or as ""
+// for the zero Position.
 func (p Position) String() string {
+	s := p.place()
+	if s != "" && p.Time != 0 {
+		s += ":" + strconv.FormatInt(p.Time, 10)
+	}
+	return s
+}
+
+// place is String without the time.
+func (p Position) place() string {
 	if p == (Position{}) {
 		return ""
 	}
@@ -85,22 +112,31 @@ func (p *Position) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// ParsePosition reads the form EPOCH:OFFSET, where EPOCH is 1 to 64 letters,
-// digits, '.', '_' or '-', and OFFSET is a decimal below 2^53. The empty string
-// is the zero Position.
+// ParsePosition reads the forms EPOCH:OFFSET and EPOCH:OFFSET:TIME, where EPOCH is
+// 1 to 64 letters, digits, '.', '_' or '-', and OFFSET and TIME are decimals below
+// 2^53. The empty string is the zero Position.
 func ParsePosition(s string) (Position, error) {
 	if s == "" {
 		return Position{}, nil
 	}
 	epoch, num, ok := strings.Cut(s, ":")
 	if !ok || epoch == "" || len(epoch) > 64 || strings.ContainsFunc(epoch, notEpochRune) {
-		return Position{}, errors.New("chat: a position has the form EPOCH:OFFSET")
+		return Position{}, errors.New("chat: a position has the form EPOCH:OFFSET or EPOCH:OFFSET:TIME")
 	}
-	n, err := parseOffset(num)
-	if err != nil {
+	num, ms, timed := strings.Cut(num, ":")
+	p := Position{Epoch: epoch}
+	var err error
+	if p.Offset, err = parseOffset(num); err != nil {
 		return Position{}, err
 	}
-	return Position{epoch, n}, nil
+	if timed {
+		t, err := parseOffset(ms)
+		if err != nil {
+			return Position{}, errors.New("chat: the time of a position is in milliseconds since 1970")
+		}
+		p.Time = int64(t)
+	}
+	return p, nil
 }
 
 func parseOffset(s string) (uint64, error) {
@@ -128,7 +164,7 @@ type Page struct {
 	// Events are consecutive, oldest first. From a Store they hold every entry
 	// of the range; from a Server, those the reader may see.
 	Events []Event
-	// Position is the log's last place at the time of the look.
+	// Position is the log's last place at the time of the look, without a Time.
 	Position Position
 	// First is the smallest offset that the log still holds, or the next one to
 	// be given if it holds none.

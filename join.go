@@ -21,7 +21,7 @@ func (r *room) enlist(m *member) {
 	r.mu.Lock()
 	m.cursor = r.stream.next()
 	m.live = m.cursor
-	m.start.at = Position{r.epoch, r.last.Offset}
+	m.start.at = r.placeLocked()
 	r.addLocked(m)
 	if m.nth = r.joins; m.occupant.news {
 		m.occupant.nth = m.nth
@@ -48,12 +48,15 @@ func (r *room) strike(m *member) {
 	r.mu.Unlock()
 }
 
-// catchUp reads the log if since is beyond what this server has of the room: who
-// comes from another server may be ahead of it.
+// catchUp reads the log if since is beyond what this server has of the room, or in
+// another epoch: who comes from another server may be ahead of this one.
 func (r *room) catchUp(ctx context.Context, since Position) {
-	for {
+	for first := true; ; first = false {
 		at := r.position()
-		if since.Epoch != at.Epoch || since.Offset <= at.Offset {
+		if since == (Position{}) || since.Epoch == at.Epoch && since.Offset <= at.Offset {
+			return
+		}
+		if since.Epoch != at.Epoch && (r.srv.local || !first) {
 			return
 		}
 		if done, err := r.healOnce(ctx); done || err != nil {
@@ -114,20 +117,32 @@ func (m *member) begin() {
 }
 
 // resume finds the place after what the client has seen. ok is false if the log
-// does not hold everything from there on.
+// does not hold everything from there on, or another entry at that place. Then
+// nobody but the client is told: its word alone changes nothing for others.
 func (m *member) resume(v *view) (cursor, replay uint64, ok bool) {
 	st := m.start
 	if st.since.Epoch != st.at.Epoch || st.since.Offset > st.at.Offset {
 		return 0, 0, false
 	}
-	if cursor, ok = v.after(st.since.Offset, st.at.Offset); ok {
-		return min(cursor, m.live), 0, true
+	same := st.since.Time == 0 || st.since.Offset == 0 // as far as can be known
+	if t := v.timeOf(st.since.Offset); !same && t != 0 {
+		if t != st.since.Time {
+			return 0, 0, false
+		}
+		same = true
 	}
-	ctx, cancel := m.room.srv.logContext(context.Background())
-	defer cancel()
-	page, err := m.room.srv.log.Read(ctx, m.room.name, Range{From: st.since.Offset + 1, Limit: 1})
-	if err != nil || page.Position.Epoch != st.at.Epoch || page.First > st.since.Offset+1 {
-		return 0, 0, false
+	cursor, ok = v.after(st.since.Offset, st.at.Offset)
+	if !ok || !same {
+		srv := m.room.srv
+		ctx, cancel := srv.logContext(context.Background())
+		defer cancel()
+		page, err := srv.log.Read(ctx, m.room.name, Range{From: max(st.since.Offset, 1), Limit: 1})
+		if err != nil || !srv.continues(&page, st.since) {
+			return 0, 0, false
+		}
+	}
+	if ok {
+		return min(cursor, m.live), 0, true
 	}
 	return m.live, st.since.Offset + 1, true
 }
@@ -179,7 +194,7 @@ func (m *member) newest(v *view) (cursor, replay uint64) {
 func (m *member) replayPage() {
 	r := m.room
 	r.mu.Lock()
-	v, at := r.stream.view, Position{r.epoch, r.last.Offset}
+	v, at := r.stream.view, r.placeLocked()
 	r.mu.Unlock()
 	lost := at.Epoch != m.replayIn || m.replay > at.Offset+1
 	if cursor, ok := v.after(m.replay-1, at.Offset); ok && !lost {
@@ -231,7 +246,7 @@ func (m *member) welcome(st *start, resumed bool) []byte {
 	b = appendQuoted(append(b, `,"user":`...), m.who.ID)
 	b = appendQuoted(append(b, `,"username":`...), m.who.Name)
 	b = appendQuoted(append(b, `,"session":`...), m.session)
-	b = appendQuoted(append(b, `,"position":`...), st.at.String())
+	b = appendQuoted(append(b, `,"position":`...), st.at.place())
 	b = strconv.AppendBool(append(b, `,"resumed":`...), resumed)
 	b = strconv.AppendBool(append(b, `,"gap":`...), !resumed && st.since != (Position{}))
 	b = appendMembers(append(b, `,"members":`...), members)
@@ -244,7 +259,12 @@ func (m *member) welcome(st *start, resumed bool) []byte {
 	} else {
 		b = append(b, '0')
 	}
-	return append(b, "}}"...)
+	b = append(b, '}')
+	if st.at.Time != 0 {
+		b = appendTime(append(b, `,"time":"`...), time.UnixMilli(st.at.Time))
+		b = append(b, '"')
+	}
+	return append(b, '}')
 }
 
 // maxListed is how many members a list of them holds at most.

@@ -99,7 +99,7 @@ func TestMemoryLogForgetsAtOnce(t *testing.T) {
 		epoch := epochOf(t, l, "r")
 		l.Unwatch(s, "r")
 		p, _ := l.Read(bg, "r", Range{Limit: 10})
-		if d := cmp.Diff(Page{Position: Position{epoch, 2}, First: 3}, p); d != "" {
+		if d := cmp.Diff(Page{Position: Position{Epoch: epoch, Offset: 2}, First: 3}, p); d != "" {
 			t.Errorf("page (-want +got):\n%s", d)
 		}
 		time.Sleep(5 * time.Minute)

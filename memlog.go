@@ -179,7 +179,7 @@ func (l *memoryLog) Read(ctx context.Context, room string, rg Range) (Page, erro
 	if r.idle.elem != nil {
 		l.idle.add(r, l.clock())
 	}
-	p := Page{Position: Position{r.epoch, r.last}, First: r.first}
+	p := Page{Position: Position{Epoch: r.epoch, Offset: r.last}, First: r.first}
 	from, end := r.first, r.last+1 // the entries of the range, without the limit
 	switch {
 	case rg.From > 0:
@@ -210,7 +210,7 @@ func (l *memoryLog) Positions(ctx context.Context, rooms []string) ([]Position, 
 		sh := l.shard(room)
 		sh.mu.Lock()
 		if r := sh.rooms[room]; r != nil {
-			at[i] = Position{r.epoch, r.last}
+			at[i] = Position{Epoch: r.epoch, Offset: r.last}
 		} else {
 			at[i] = Position{Epoch: l.epoch()}
 		}

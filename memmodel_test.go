@@ -206,7 +206,7 @@ func (m *logModel) read(name string, r *modelRoom) {
 		m.t.Fatalf("Read: %v", err)
 	}
 	m.incarnate(name, r, got.Position.Epoch)
-	want := Page{Position: Position{r.epoch, r.last}, First: r.last + 1}
+	want := Page{Position: Position{Epoch: r.epoch, Offset: r.last}, First: r.last + 1}
 	var in []Event
 	for _, e := range r.events {
 		if e.Offset >= rg.From && (rg.Before == 0 || e.Offset < rg.Before) {
@@ -236,7 +236,7 @@ func (m *logModel) renew(name string, r *modelRoom) {
 		m.t.Fatalf("Positions: %v", err)
 	}
 	m.incarnate(name, r, at[0].Epoch)
-	if want := (Position{r.epoch, r.last}); at[0] != want {
+	if want := (Position{Epoch: r.epoch, Offset: r.last}); at[0] != want {
 		m.t.Fatalf("%s is at %v, want %v", name, at[0], want)
 	}
 	seen := "x"

@@ -111,7 +111,7 @@ func appendPage(b []byte, p *Page, position bool) []byte {
 	}
 	b = append(b, ']')
 	if position {
-		b = appendQuoted(append(b, `,"position":`...), p.Position.String())
+		b = appendQuoted(append(b, `,"position":`...), p.Position.place())
 	}
 	b = strconv.AppendUint(append(b, `,"first":`...), p.First, 10)
 	return strconv.AppendBool(append(b, `,"more":`...), p.More)

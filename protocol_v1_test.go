@@ -22,7 +22,7 @@ func TestProtocolV1(t *testing.T) {
 			publish(t, srv, "r", "before")
 			p := dial(t, base, "r", true, "username", "Alice")
 			s := p.text()
-			expect(t, "keys", keys(t, s), "gap limits member_count members position protocol resumed room session type user username")
+			expect(t, "keys", keys(t, s), "gap limits member_count members position protocol resumed room session time type user username")
 			expect(t, "type", inside(t, s, "type")+inside(t, s, "protocol")+inside(t, s, "room")+inside(t, s, "username"), `"welcome""chat.v1""r""Alice"`)
 			expect(t, "resumed and gap", inside(t, s, "resumed")+inside(t, s, "gap"), "falsefalse")
 			expect(t, "members", inside(t, s, "members"), `[{"user":`+inside(t, s, "user")+`,"username":"Alice","connections":1}]`)

@@ -35,8 +35,11 @@ func (s *Server) append(ctx context.Context, name string, r *room, e Event) (Eve
 		return s.unlessRepeated(ctx, name, asked, refused)
 	}
 	ordered := s.local && r != nil
+	var before Position // what was delivered when the log was asked
 	if ordered {
 		r.order.Lock()
+	} else if r != nil {
+		before = r.position()
 	}
 	stored, epoch, dup, err := s.log.Append(ctx, name, e)
 	grew := err == nil && !dup && ordered && r.take(epoch, stored)
@@ -48,6 +51,10 @@ func (s *Server) append(ctx context.Context, name string, r *room, e Event) (Eve
 		return e, s.unavailable(err)
 	case dup:
 		return stored, nil
+	case epoch == before.Epoch && stored.Offset <= before.Offset:
+		if err := r.contradicted(ctx, before); err != nil {
+			return e, s.unavailable(err)
+		}
 	case grew:
 		r.wake()
 	}

@@ -13,7 +13,7 @@ func (m *member) endsAt(v *view, st *start, resumed bool) bool {
 
 // replayedLocked appends the object that ends a replay which does not show its end.
 func (m *member) replayedLocked(b []byte) []byte {
-	object := appendQuoted([]byte(`{"type":"position","position":`), m.untold.String())
+	object := appendQuoted([]byte(`{"type":"position","position":`), m.untold.place())
 	m.untold = Position{}
 	return appendText(b, append(object, '}'))
 }

@@ -25,10 +25,10 @@ type room struct {
 	mu      sync.Mutex
 	ready   bool // open has loaded the room
 	epoch   string
-	last    Event            // the newest entry in the stream; its Offset is the room's
-	stash   map[uint64]Event // entries that came before their turn, at most stashSize
-	missed  bool             // the stash had no place while the room was opened
-	healing bool             // a goroutine is reading what is missing
+	last    Event              // the newest entry in the stream; its Offset is the room's
+	stash   map[uint64]stashed // entries that came before their turn, at most stashSize
+	missed  bool               // something was pushed that the stash does not hold
+	healing bool               // a goroutine is reading what is missing
 	stream  stream
 	members []*member
 	conns   int           // members, and those about to be
@@ -52,6 +52,12 @@ type room struct {
 	sharing   *sharing
 }
 
+// stashed is an entry that waits for an earlier one.
+type stashed struct {
+	epoch string
+	Event
+}
+
 // stashSize bounds the entries that wait for an earlier one.
 const stashSize = 64
 
@@ -63,7 +69,7 @@ func (r *room) open(ctx context.Context) error {
 	if err := r.srv.log.Watch(ctx, sink{r.srv}, r.name); err != nil {
 		return r.srv.unavailable(err)
 	}
-	page, err := r.srv.log.Read(ctx, r.name, Range{Limit: r.srv.cfg.history})
+	page, err := r.newest(ctx)
 	if err != nil {
 		return r.srv.unavailable(err)
 	}
@@ -105,6 +111,9 @@ func audienceOf(e *Event) *audience {
 func (r *room) putLocked(e *Event, who *audience) {
 	r.stream.scratch = appendEvent(r.stream.scratch[:0], e)
 	r.putObjectLocked(r.stream.scratch, e.Offset, who)
+	if e.Offset != 0 {
+		r.stream.items[len(r.stream.items)-1].time = e.Time.UnixMilli()
+	}
 }
 
 // putObjectLocked adds an encoded object to the stream.
@@ -132,11 +141,11 @@ func (r *room) take(epoch string, e Event) (grew bool) {
 	defer r.mu.Unlock()
 	switch {
 	case !r.ready:
-		r.stashLocked(e)
+		r.stashLocked(epoch, e)
 	case epoch != r.epoch:
 		r.healLocked(0)
 	case e.Offset <= r.last.Offset:
-		if e.Offset == r.last.Offset && e.Type != "" && !sameEvent(&e, &r.last) {
+		if r.differsLocked(&e) {
 			r.healLocked(0)
 		}
 	case e.Offset == r.last.Offset+1 && e.Type != "":
@@ -144,10 +153,23 @@ func (r *room) take(epoch string, e Event) (grew bool) {
 		r.unstashLocked()
 		grew = true
 	default:
-		r.stashLocked(e)
+		r.stashLocked(epoch, e)
 		r.healLocked(healDelay)
 	}
 	return grew
+}
+
+// differsLocked reports whether e, which is not beyond the room's last entry, is
+// known to be another event than the stream has at its offset.
+func (r *room) differsLocked(e *Event) bool {
+	if e.Type == "" {
+		return false
+	}
+	if e.Offset == r.last.Offset && r.last.Type != "" {
+		return !sameEvent(e, &r.last)
+	}
+	t := r.stream.timeOf(e.Offset)
+	return t != 0 && t != e.Time.UnixMilli()
 }
 
 func (r *room) appendLocked(e *Event) {
@@ -155,26 +177,34 @@ func (r *room) appendLocked(e *Event) {
 	r.putLocked(e, audienceOf(e))
 }
 
-func (r *room) stashLocked(e Event) {
-	if e.Type == "" || len(r.stash) >= stashSize {
+func (r *room) stashLocked(epoch string, e Event) {
+	old, taken := r.stash[e.Offset]
+	if e.Type == "" || len(r.stash) >= stashSize || taken && old.epoch != epoch {
 		r.missed = true // reading the log brings it
 		return
 	}
 	if r.stash == nil {
-		r.stash = map[uint64]Event{}
+		r.stash = map[uint64]stashed{}
 	}
-	r.stash[e.Offset] = e
+	r.stash[e.Offset] = stashed{epoch, e}
 }
 
-// unstashLocked appends what has its turn now.
+// unstashLocked appends what has its turn now. What is of another epoch is let go:
+// reading the log tells which of the two it is in.
 func (r *room) unstashLocked() {
+	for o, e := range r.stash {
+		if e.epoch != r.epoch {
+			delete(r.stash, o)
+			r.missed = true
+		}
+	}
 	for len(r.stash) > 0 {
 		e, ok := r.stash[r.last.Offset+1]
 		if !ok {
 			break
 		}
 		delete(r.stash, e.Offset)
-		r.appendLocked(&e)
+		r.appendLocked(&e.Event)
 	}
 	for o := range r.stash {
 		if o <= r.last.Offset {
@@ -213,8 +243,10 @@ func (r *room) view() view {
 func (r *room) position() Position {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return Position{r.epoch, r.last.Offset}
+	return r.placeLocked()
 }
+
+func (r *room) placeLocked() Position { return placeOf(r.epoch, &r.last) }
 
 // wait returns when the stream has grown past seq, or ctx ends.
 func (r *room) wait(ctx context.Context, seq uint64) error {

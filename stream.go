@@ -26,6 +26,7 @@ func (s *span) bytes() []byte { return s.buf[s.start:] }
 // item is one event as members get it.
 type item struct {
 	offset uint64 // in the log; 0 for what the log does not keep
+	time   int64  // of the entry, in Unix milliseconds: tells it from another of its offset
 	who    *audience
 	enc    [encodings]span
 }
@@ -156,6 +157,19 @@ func (v *view) at(offset uint64) (seq uint64, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// timeOf returns the time of the entry with offset, or 0 if the view does not
+// hold it.
+func (v *view) timeOf(offset uint64) int64 {
+	for i := len(v.items) - 1; i >= 0; i-- {
+		if o := v.items[i].offset; o == offset && o != 0 {
+			return v.items[i].time
+		} else if o != 0 && o < offset {
+			break // entries are in order
+		}
+	}
+	return 0
 }
 
 // after returns the sequence from which a reader gets every entry after offset,

@@ -46,7 +46,7 @@ func TestTwoUsersTalk(t *testing.T) {
 			if e.Message != text || e.Offset != offset || e.User != alice.Welcome().User || e.Username != "Alice" || time.Since(e.Time) > time.Hour {
 				t.Errorf("got %+v", e)
 			}
-			if want := (chat.Position{Epoch: alice.Welcome().Position.Epoch, Offset: offset}); e.Position != want {
+			if want := (chat.Position{Epoch: alice.Welcome().Position.Epoch, Offset: offset, Time: e.Time.UnixMilli()}); e.Position != want {
 				t.Errorf("at %v, want %v", e.Position, want)
 			}
 		}

@@ -216,7 +216,7 @@ func (l *link) event(o *object) error {
 		return l.ctx.Err()
 	}
 	if e.Offset != 0 {
-		c.place = chat.Position{Epoch: l.at.Epoch, Offset: e.Offset}
+		c.place = chat.Position{Epoch: l.at.Epoch, Offset: e.Offset, Time: max(0, e.Time.UnixMilli())}
 		l.had = e.Offset
 		c.recent.add(sum)
 	}
@@ -258,6 +258,9 @@ func (l *link) reached(p chat.Position) error {
 	l.c.mu.Lock()
 	defer l.c.mu.Unlock()
 	if p.Epoch == l.at.Epoch {
+		if p.Offset == l.at.Offset {
+			p = l.at // with the time
+		}
 		l.reachedLocked(p)
 	}
 	return nil

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/client"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
@@ -196,4 +198,17 @@ func (p *peer) hearAll() int {
 
 func (p *peer) close(code int, reason string) { p.conn.Close(ws.StatusCode(code), reason) }
 
-func (p *peer) since() string { return p.r.URL.Query().Get("since") }
+// since returns the place that is asked for, as EPOCH:OFFSET. If its time is there,
+// it is that of message.
+func (p *peer) since() string {
+	since := p.r.URL.Query().Get("since")
+	at, err := chat.ParsePosition(since)
+	if err != nil || since == "" {
+		return since
+	}
+	when := time.Date(2026, 1, 2, 3, 4, 5, int(at.Offset%1000)*1e6, time.UTC).UnixMilli()
+	if at.Time != 0 && at.Time != when {
+		return since
+	}
+	return at.Epoch + ":" + strconv.FormatUint(at.Offset, 10)
+}

@@ -52,12 +52,14 @@ func (c *Conn) handshake(ctx context.Context) (*link, error) {
 		return fail(closed(err))
 	}
 	var w struct {
-		Type string `json:"type"`
+		Type string    `json:"type"`
+		Time time.Time `json:"time"` // of the last entry
 		Welcome
 	}
 	if err := json.Unmarshal(b, &w); err != nil || w.Type != TypeWelcome || w.Position.Epoch == "" {
 		return fail(fmt.Errorf("%w: it does not begin with a welcome", ErrProtocol))
 	}
+	w.Position.Time = max(0, w.Time.UnixMilli())
 	if err := c.admit(l, w.Welcome); err != nil {
 		return fail(err)
 	}
@@ -225,7 +227,7 @@ func (c *Conn) admit(l *link, w Welcome) error {
 		}
 	case c.joined == (chat.Position{}):
 		c.joined = w.Position
-	case c.joined != w.Position && !l.skipping:
+	case (c.joined.Epoch != l.at.Epoch || c.joined.Offset != l.at.Offset) && !l.skipping:
 		// The first connection was lost before it gave anything, and what it
 		// would have given is not known.
 		gap = &Gap{c.joined, w.Position}

@@ -25,6 +25,7 @@ func seen(u *user) (list []string) {
 		case err != nil:
 			return list
 		case e.Type == client.TypeGap:
+			e.Gap.From.Time = 0
 			list = append(list, fmt.Sprintf("gap %v-%v", e.Gap.From, e.Gap.To))
 		case e.Type == client.TypeWelcome:
 			list = append(list, "welcome "+e.Welcome.Position.String())

@@ -144,3 +144,38 @@ func TestSlowReplay(t *testing.T) {
 		})
 	})
 }
+
+// The place that a Conn comes back to names the time of its entry, from the entry
+// or, if the Conn could not see it, from the welcome. So a server notices that its
+// log has other entries there since.
+func TestPlaceHasTime(t *testing.T) {
+	inBubble(t, func(p *peer, n int) {
+		since := p.r.URL.Query().Get("since")
+		switch n {
+		case 0:
+			p.welcome("e:3", "")
+			p.say(message(3, "x"))
+		case 1:
+			if want := "e:3:1767323045003"; since != want {
+				t.Errorf("since %q, want %q", since, want)
+			}
+			p.welcome("e:9", resumed+`,"time":"2026-01-02T03:04:05.009Z"`)
+			p.say(`{"type":"position","position":"e:9"}`)
+		case 2:
+			if want := "e:9:1767323045009"; since != want {
+				t.Errorf("since %q, want %q", since, want)
+			}
+			p.welcome("e:9", resumed)
+			p.hearAll()
+			return
+		}
+		p.conn.CloseNow()
+	}, func(f *fake) {
+		u := f.join()
+		time.Sleep(time.Minute)
+		if at := u.Welcome().Position; at.Offset != 9 {
+			t.Errorf("the Conn is at %v", at)
+		}
+		u.Close()
+	})
+}

@@ -78,7 +78,7 @@ export class Chat extends EventTarget {
   session = '';
   limits = {message_bytes: 16384, rate_per_second: 0, burst: 0};
 
-  #base; #options; #link; #epoch = ''; #last = 0; #liveFrom = 0; #typed = 0;
+  #base; #options; #link; #epoch = ''; #last = 0; #time = 0; #liveFrom = 0; #typed = 0;
   #sends = new Map(); // by id: what waits for its ack
   #requests = new Map(); // by id: what waits for its history
 
@@ -89,8 +89,8 @@ export class Chat extends EventTarget {
     this.#options = options;
     this.room = options.room ?? 'general';
     this.session = options.session ?? '';
-    const since = options.since ?? '', colon = since.lastIndexOf(':');
-    if (colon > 0) [this.#epoch, this.#last] = [since.slice(0, colon), Number(since.slice(colon + 1))];
+    const [epoch, last, time] = (options.since ?? '').split(':');
+    if (last) [this.#epoch, this.#last, this.#time] = [epoch, Number(last), Number(time ?? 0)];
     this.#link = new Link({
       url: () => this.#url(),
       token: async () => (typeof options.token === 'function' ? options.token() : options.token),
@@ -109,7 +109,7 @@ export class Chat extends EventTarget {
   get state() { return this.#link.state; }
 
   /** The place up to which everything has come, for `since`; '' before the first message. */
-  get position() { return this.#last ? `${this.#epoch}:${this.#last}` : ''; }
+  get position() { return this.#last ? `${this.#epoch}:${this.#last}${this.#time ? `:${this.#time}` : ''}` : ''; }
 
   /** @template {keyof Events} K @param {K} type @param {(detail: Events[K]) => void} fn
    * @returns {() => void} what takes fn away again */
@@ -248,7 +248,7 @@ export class Chat extends EventTarget {
   /** @param {Message} m */
   #message(m) {
     if (m.offset <= this.#last) return; // had it before
-    this.#last = m.offset;
+    [this.#last, this.#time] = [m.offset, Date.parse(m.time) || 0];
     this.#emit('message', {...m, live: m.offset > this.#liveFrom});
     if (m.id && m.user === this.user) this.#settle(this.#sends, m.id, {id: m.id, offset: m.offset});
   }

@@ -1,0 +1,302 @@
+package chat_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// shortLog is a log that several servers share and that can be brought back to what
+// it was before, as a restored copy is, without knowing. Feed and Presence are the
+// memory log's. What is appended is pushed to every sink.
+type shortLog struct {
+	chat.Log
+
+	mu    sync.Mutex
+	rooms map[string]shortRoom
+	sinks []chat.Sink
+	epoch int
+	mute  bool // nothing is pushed
+}
+
+type shortRoom struct {
+	epoch  string
+	events []chat.Event // never changed, only replaced
+}
+
+func newShortLog() *shortLog {
+	return &shortLog{Log: chat.NewMemoryLog(10), rooms: map[string]shortRoom{}}
+}
+
+// roomLocked returns a room, which begins in an epoch of its own.
+func (l *shortLog) roomLocked(name string) shortRoom {
+	r, ok := l.rooms[name]
+	if !ok {
+		l.epoch++
+		r.epoch = fmt.Sprint("e", l.epoch)
+		l.rooms[name] = r
+	}
+	return r
+}
+
+// set is what room is from now on.
+func (l *shortLog) set(room string, r shortRoom) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rooms[room] = r
+}
+
+func (l *shortLog) get(room string) shortRoom {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.roomLocked(room)
+}
+
+// cut takes from room all but the first n events.
+func (l *shortLog) cut(room string, n int) {
+	r := l.get(room)
+	r.events = r.events[:n:n]
+	l.set(room, r)
+}
+
+func (l *shortLog) Open(ctx context.Context, sink chat.Sink) error {
+	l.mu.Lock()
+	l.sinks = append(l.sinks, sink)
+	l.mu.Unlock()
+	return l.Log.Open(ctx, sink)
+}
+
+func (l *shortLog) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+	l.mu.Lock()
+	r := l.roomLocked(room)
+	e.Offset, e.Time = uint64(len(r.events))+1, time.Now().UTC().Truncate(time.Millisecond)
+	r.events = append(slices.Clone(r.events), e)
+	l.rooms[room] = r
+	sinks := slices.Clone(l.sinks)
+	if l.mute {
+		sinks = nil
+	}
+	l.mu.Unlock()
+	for _, s := range sinks {
+		s.Push(room, r.epoch, e)
+	}
+	return e, r.epoch, false, nil
+}
+
+func (l *shortLog) Read(ctx context.Context, room string, rg chat.Range) (chat.Page, error) {
+	r := l.get(room)
+	p := chat.Page{Position: chat.Position{Epoch: r.epoch, Offset: uint64(len(r.events))}, First: 1, Events: r.events}
+	n := max(rg.Limit, 0)
+	if rg.From > 0 {
+		p.Events = r.events[min(int(rg.From)-1, len(r.events)):]
+		p.More = len(p.Events) > n
+		p.Events = slices.Clone(p.Events[:min(n, len(p.Events))])
+		return p, nil
+	}
+	if rg.Before > 0 {
+		p.Events = r.events[:min(int(rg.Before)-1, len(r.events))]
+	}
+	p.More = len(p.Events) > n
+	p.Events = slices.Clone(p.Events[max(0, len(p.Events)-n):])
+	return p, nil
+}
+
+func (l *shortLog) Positions(ctx context.Context, rooms []string) ([]chat.Position, error) {
+	at := make([]chat.Position, len(rooms))
+	for i, room := range rooms {
+		r := l.get(room)
+		at[i] = chat.Position{Epoch: r.epoch, Offset: uint64(len(r.events))}
+	}
+	return at, nil
+}
+
+func (l *shortLog) Renew(ctx context.Context, room, seen string) (string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.roomLocked(room)
+	if r.epoch == seen {
+		l.epoch++
+		r.epoch = fmt.Sprint("e", l.epoch)
+		l.rooms[room] = r
+	}
+	return r.epoch, nil
+}
+
+// fill publishes messages from..to into r.
+func fill(t testing.TB, srv *chat.Server, from, to int) {
+	t.Helper()
+	for i := from; i <= to; i++ {
+		publish(t, srv, "r", fmt.Sprint(i))
+	}
+}
+
+// The log is restored to 70 of 100 entries while no server that lives knows of the
+// others, and 31 more are written: who has seen 100 is told of a gap if the place
+// has a time, in both dialects. With the offset alone nobody can know.
+func TestPlaceOfAnotherEntry(t *testing.T) {
+	log := newShortLog()
+	a := chat.New(chat.WithLog(log), quiet)
+	fill(t, a, 1, 100)
+	seen := log.get("r")
+	last := seen.events[99]
+	log.cut("r", 70)
+	a.Close()
+	time.Sleep(2 * time.Millisecond) // what stands there now is of another time
+	b, base := serve(t, chat.WithLog(log), chat.WithHistory(5))
+	fill(t, b, 71, 101)
+	at := chat.Position{Epoch: seen.epoch, Offset: 100, Time: last.Time.UnixMilli()}
+
+	p := dial(t, base, "r", true, "since", at.String())
+	w := p.until("welcome")
+	expect(t, "welcome", fmt.Sprint(w.Resumed, w.Gap), "false true")
+	expect(t, "first", p.next().Message, "97")
+	expect(t, "plain", dial(t, base, "r", false, "since", at.String()).next().Code, "gap")
+
+	// A place that is still the same, far back and near, and one beyond the stream.
+	for _, o := range []uint64{1, 70, 101} {
+		e := log.get("r").events[o-1]
+		same := chat.Position{Epoch: seen.epoch, Offset: o, Time: e.Time.UnixMilli()}
+		w := dial(t, base, "r", true, "since", same.String()).until("welcome")
+		expect(t, same.String(), fmt.Sprint(w.Resumed, w.Gap), "true false")
+	}
+	// The word of one client changes nothing for the others.
+	if now := log.get("r").epoch; now != seen.epoch {
+		t.Errorf("the room is in %s", now)
+	}
+	w = dial(t, base, "r", true, "since", fmt.Sprint(seen.epoch, ":100")).until("welcome")
+	expect(t, "with the offset alone", fmt.Sprint(w.Resumed, w.Gap), "true false")
+}
+
+// A server that lives has delivered 100 and is told nothing of the loss: what it
+// appends is acknowledged in a new epoch, and who has seen 100 is told of a gap,
+// with the offset alone.
+func TestOffsetGivenAgain(t *testing.T) {
+	log := newShortLog()
+	srv, base := serve(t, chat.WithLog(log))
+	p := dial(t, base, "r", true)
+	p.until("welcome")
+	fill(t, srv, 1, 100)
+	seen := log.get("r")
+	log.mu.Lock()
+	log.mute = true
+	log.mu.Unlock()
+	log.cut("r", 90)
+	if e := publish(t, srv, "r", "again"); e.Offset != 91 {
+		t.Fatalf("offset %d", e.Offset)
+	}
+	if now := log.get("r").epoch; now == seen.epoch {
+		t.Error("acknowledged in the epoch in which 91 was another message")
+	}
+	w := dial(t, base, "r", true, "since", fmt.Sprint(seen.epoch, ":100")).until("welcome")
+	expect(t, "welcome", fmt.Sprint(w.Resumed, w.Gap), "false true")
+}
+
+// A snapshot brings back an epoch that had been replaced: it gets a new one, also
+// when the room was in nobody's use meanwhile.
+func TestReplacedEpochComesBack(t *testing.T) {
+	for _, used := range []bool{true, false} {
+		t.Run(fmt.Sprint("used=", used), func(t *testing.T) {
+			log := newShortLog()
+			srv, base := serve(t, chat.WithLog(log))
+			fill(t, srv, 1, 5)
+			snapshot := log.get("r")
+			p := dial(t, base, "r", true)
+			p.until("welcome")
+			log.cut("r", 3)
+			fill(t, srv, 4, 9)
+			for err := error(nil); err == nil; {
+				_, err = p.read() // closed: the log has lost events
+			}
+			if used {
+				p = dial(t, base, "r", true)
+				p.until("welcome")
+			} else {
+				eventually(t, "the room is not in use", func() bool { return srv.Stats().Rooms == 0 })
+			}
+			second := log.get("r").epoch
+			log.set("r", snapshot)
+			if used {
+				for err := error(nil); err == nil; {
+					_, err = p.read()
+				}
+			}
+			w := dial(t, base, "r", true, "since", fmt.Sprint(snapshot.epoch, ":5")).until("welcome")
+			expect(t, "welcome", fmt.Sprint(w.Resumed, w.Gap), "false true")
+			if now := log.get("r").epoch; now == snapshot.epoch || now == second {
+				t.Errorf("in %s again, after %s and %s", now, snapshot.epoch, second)
+			}
+		})
+	}
+}
+
+// opening pushes an entry of another epoch while a room opens.
+type opening struct {
+	*shortLog
+	epoch string
+}
+
+func (l opening) Watch(ctx context.Context, sink chat.Sink, room string) error {
+	err := l.shortLog.Watch(ctx, sink, room)
+	if room == "r" {
+		for o := range uint64(3) {
+			sink.Push(room, l.epoch, chat.Event{Type: chat.TypeMessage, Offset: o + 1, Time: time.Now(), Username: "Eve", Message: "of another epoch"})
+		}
+	}
+	return err
+}
+
+func TestPushOfAnotherEpochWhileOpening(t *testing.T) {
+	log := newShortLog()
+	srv, base := serve(t, chat.WithLog(opening{log, "x"}))
+	p := dial(t, base, "r", true)
+	p.until("welcome")
+	time.Sleep(50 * time.Millisecond) // whatever was pushed has come
+	fill(t, srv, 1, 1)
+	if o := p.until("message"); o.Message != "1" || o.Offset != 1 {
+		t.Errorf("got %+v", o)
+	}
+}
+
+// Follow from a place that the log does not have, or that is another entry there
+// now, tells of the gap and then yields what there is.
+func TestFollowFromLostPlace(t *testing.T) {
+	log := newShortLog()
+	srv, _ := serve(t, chat.WithLog(log))
+	fill(t, srv, 1, 5)
+	r := log.get("r")
+	for name, since := range map[string]chat.Position{
+		"beyond the end":    {Epoch: r.epoch, Offset: 50},
+		"of another entry":  {Epoch: r.epoch, Offset: 4, Time: 1},
+		"of another epoch":  {Epoch: "other", Offset: 2},
+		"beyond, with time": {Epoch: r.epoch, Offset: 6, Time: r.events[4].Time.UnixMilli()},
+	} {
+		var got []string
+		for e, err := range srv.Follow(t.Context(), "r", since) {
+			if err != nil {
+				got = append(got, err.Error())
+				if !errors.Is(err, chat.ErrGap) {
+					t.Fatal(err)
+				}
+			} else {
+				got = append(got, e.Message)
+			}
+			if len(got) == 6 {
+				break
+			}
+		}
+		expect(t, name, fmt.Sprint(got), fmt.Sprint([]string{chat.ErrGap.Error(), "1", "2", "3", "4", "5"}))
+	}
+	at := chat.Position{Epoch: r.epoch, Offset: 4, Time: r.events[3].Time.UnixMilli()}
+	for e, err := range srv.Follow(t.Context(), "r", at) {
+		if err != nil || e.Message != "5" {
+			t.Errorf("got %+v, %v", e, err)
+		}
+		break
+	}
+}
