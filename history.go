@@ -157,20 +157,26 @@ type Range struct {
 	From   uint64 // the first offset wanted, reading forward; 0: not set
 	Before uint64 // the newest events below this offset; 0: not set
 	Limit  int    // at most so many events; 0 or less: none, or Server.History's default
+
+	// Visible leaves out what Reader may not see (Event.VisibleTo; the empty Reader
+	// is nobody), before Limit counts. Server.History sets both itself.
+	Visible bool
+	Reader  string
 }
 
 // A Page is one consistent look at a room's log.
 type Page struct {
-	// Events are consecutive, oldest first. From a Store they hold every entry
-	// of the range; from a Server, those the reader may see.
+	// Events are in the order of their offsets, oldest first. They hold every
+	// entry of the range, or with Range.Visible and from a Server those that the
+	// reader may see.
 	Events []Event
 	// Position is the log's last place at the time of the look, without a Time.
 	Position Position
 	// First is the smallest offset that the log still holds, or the next one to
 	// be given if it holds none.
 	First uint64
-	// More reports whether the log holds further events in the direction read:
-	// newer ones with Range.From, older ones otherwise.
+	// More reports whether the log holds further events of the kind asked for in
+	// the direction read: newer ones with Range.From, older ones otherwise.
 	More bool
 }
 
@@ -225,6 +231,10 @@ type Store interface {
 
 	// Read returns a range of room's events. A room never written to has an
 	// empty page, not an error, with the position that a first Append follows.
+	//
+	// With r.Visible the work grows with r.Limit, not with what lies between: one
+	// user's thousands of private messages do not keep the others from their
+	// history.
 	Read(ctx context.Context, room string, r Range) (Page, error)
 
 	// Positions returns the last position of each of rooms, in their order. It

@@ -16,7 +16,7 @@ var _ Log = (*memoryLog)(nil)
 // NewMemoryLog returns a log in this process's memory, for several servers of
 // one process to share with [WithLog]; it ends with the process. It keeps the
 // last history entries of each room, or 256 if history is zero or less, and of
-// these at most 1 MiB a room. It forgets a room an hour after its last use, or
+// these at most 1 MiB a room, the index of private ones with them. It forgets a room an hour after its last use, or
 // earlier if the rooms that no server has in use take more than 64 MiB together.
 // A forgotten room begins a new epoch.
 //
@@ -186,6 +186,10 @@ func (l *memoryLog) Read(ctx context.Context, room string, rg Range) (Page, erro
 		from = min(max(from, rg.From), end)
 	case rg.Before > 0:
 		end = max(min(end, rg.Before), from)
+	}
+	if rg.Visible && len(r.index.runs) > 0 {
+		r.visible(&p, rg, from, end)
+		return p, nil
 	}
 	n := min(end-from, uint64(max(rg.Limit, 0)))
 	if p.More = n < end-from; rg.From == 0 {

@@ -137,6 +137,9 @@ func (m *logModel) incarnate(name string, r *modelRoom, epoch string) {
 
 func (m *logModel) append(name string, r *modelRoom) {
 	e := Event{Type: TypeMessage, User: fmt.Sprint("u", m.next(2)), Message: string(make([]byte, m.next(256)))}
+	if m.next(2) > 0 {
+		e.Type, e.To = TypePrivate, []string{"u0", "u1", "u2", ""}[m.next(4)]
+	}
 	if id := m.next(8); id > 0 {
 		e.ID = fmt.Sprint(id)
 	}
@@ -175,7 +178,7 @@ func (m *logModel) append(name string, r *modelRoom) {
 			r.events = r.events[1:]
 		}
 	} else if !slices.ContainsFunc(r.events, func(e Event) bool { return e.Offset == first.Offset }) {
-		want.Message = e.Message // the first text is gone
+		want.Type, want.To, want.Message = e.Type, e.To, e.Message // the first is gone
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		m.t.Fatalf("Append (dup %t) (-want +got):\n%s", dup, d)
@@ -201,6 +204,9 @@ func (m *logModel) read(name string, r *modelRoom) {
 	case 1:
 		rg.Before = at
 	}
+	if m.next(2) > 0 {
+		rg.Visible, rg.Reader = true, []string{"u0", "u1", "u2", ""}[m.next(4)]
+	}
 	got, err := m.log.Read(bg, name, rg)
 	if err != nil {
 		m.t.Fatalf("Read: %v", err)
@@ -209,7 +215,7 @@ func (m *logModel) read(name string, r *modelRoom) {
 	want := Page{Position: Position{Epoch: r.epoch, Offset: r.last}, First: r.last + 1}
 	var in []Event
 	for _, e := range r.events {
-		if e.Offset >= rg.From && (rg.Before == 0 || e.Offset < rg.Before) {
+		if e.Offset >= rg.From && (rg.Before == 0 || e.Offset < rg.Before) && (!rg.Visible || e.VisibleTo(rg.Reader)) {
 			in = append(in, e)
 		}
 	}

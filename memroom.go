@@ -14,7 +14,8 @@ type memoryRoom struct {
 	ring  []Event
 	first uint64
 	last  uint64
-	size  int   // bytes of the entries
+	size  int // bytes of the entries
+	index privateIndex
 	ms    int64 // time of the last entry
 
 	ids    map[memoryID]memoryEntry // since turned
@@ -107,19 +108,49 @@ func (r *memoryRoom) keep(e Event, entries, bytes int) {
 		}
 	}
 	*r.at(e.Offset) = e
+	if e.Type == TypePrivate {
+		r.index.add(&e)
+	}
 	for r.size += e.cost(); r.size > bytes; {
 		r.drop()
+	}
+}
+
+// visible fills p with what the reader may see of the entries from..end-1.
+func (r *memoryRoom) visible(p *Page, rg Range, from, end uint64) {
+	limit := min(max(rg.Limit, 0), len(r.ring))
+	if rg.From > 0 {
+		seen := r.index.next(rg.Reader, from, end, limit+1)
+		p.More = len(seen) > limit
+		r.fill(p, seen[:min(limit, len(seen))])
+		return
+	}
+	seen := r.index.newest(rg.Reader, from, end, limit+1)
+	p.More = len(seen) > limit
+	r.fill(p, seen[max(0, len(seen)-limit):])
+}
+
+func (r *memoryRoom) fill(p *Page, offsets []uint64) {
+	for _, o := range offsets {
+		p.Events = append(p.Events, *r.at(o))
 	}
 }
 
 func (r *memoryRoom) drop() {
 	e := r.at(r.first)
 	r.size -= e.cost()
+	if e.Type == TypePrivate {
+		r.index.drop(e)
+	}
 	*e = Event{}
 	r.first++
 }
 
 // cost returns about how many bytes e takes.
 func (e *Event) cost() int {
-	return entryCost + len(e.User) + len(e.Username) + len(e.To) + len(e.ToUsername) + len(e.Message) + len(e.ID)
+	n := entryCost + len(e.User) + len(e.Username) + len(e.To) + len(e.ToUsername) + len(e.Message) + len(e.ID)
+	if e.Type == TypePrivate {
+		n += indexCost
+	}
+	return n
 }

@@ -1,0 +1,123 @@
+package chat
+
+import (
+	"slices"
+	"sort"
+)
+
+// privateIndex finds the entries that one user may see without a look at the
+// others: it knows the runs of consecutive private entries, and so where the public
+// ones are, and each user's private ones. It holds what the ring holds, and nothing
+// where nobody sends private messages.
+type privateIndex struct {
+	runs  []privateRun // in order, with something public between each and the next
+	users map[string][]uint64
+}
+
+// privateRun is the private entries first to last.
+type privateRun struct{ first, last uint64 }
+
+// indexCost is about how many bytes a private entry takes in the index.
+const indexCost = 200
+
+// add notes e, the newest entry.
+func (x *privateIndex) add(e *Event) {
+	if n := len(x.runs); n > 0 && x.runs[n-1].last == e.Offset-1 {
+		x.runs[n-1].last = e.Offset
+	} else {
+		x.runs = append(x.runs, privateRun{e.Offset, e.Offset})
+	}
+	if x.users == nil {
+		x.users = map[string][]uint64{}
+	}
+	if e.User != "" {
+		x.users[e.User] = append(x.users[e.User], e.Offset)
+	}
+	if e.To != "" && e.To != e.User {
+		x.users[e.To] = append(x.users[e.To], e.Offset)
+	}
+}
+
+// drop forgets e, the oldest entry.
+func (x *privateIndex) drop(e *Event) {
+	if run := &x.runs[0]; run.first < run.last {
+		run.first++
+	} else {
+		x.runs = x.runs[1:]
+	}
+	for _, user := range [2]string{e.User, e.To} {
+		switch o := x.users[user]; {
+		case len(o) == 0 || o[0] != e.Offset: // nobody, or the same user twice
+		case len(o) == 1:
+			delete(x.users, user)
+		default:
+			x.users[user] = o[1:]
+		}
+	}
+	if len(x.users) == 0 {
+		x.users = nil // a map does not shrink
+	}
+	if len(x.runs) == 0 {
+		x.runs = nil
+	}
+}
+
+// newest returns the last offsets from first to below end that user may see, at
+// most n of them, in order.
+func (x *privateIndex) newest(user string, first, end uint64, n int) []uint64 {
+	var seen []uint64
+	own := x.own(user)
+	i := sort.Search(len(own), func(i int) bool { return own[i] >= end })
+	j := sort.Search(len(x.runs), func(j int) bool { return x.runs[j].first >= end })
+	for public := end - 1; len(seen) < n; {
+		if j > 0 && public <= x.runs[j-1].last {
+			j--
+			public = x.runs[j].first - 1
+		}
+		if i > 0 && own[i-1] >= first && own[i-1] > public {
+			i--
+			seen = append(seen, own[i])
+		} else if public >= first {
+			seen = append(seen, public)
+			public--
+		} else {
+			break
+		}
+	}
+	slices.Reverse(seen)
+	return seen
+}
+
+// next returns the first offsets from first to below end that user may see, at most
+// n of them, in order.
+func (x *privateIndex) next(user string, first, end uint64, n int) []uint64 {
+	var seen []uint64
+	own := x.own(user)
+	i := sort.Search(len(own), func(i int) bool { return own[i] >= first })
+	j := sort.Search(len(x.runs), func(j int) bool { return x.runs[j].last >= first })
+	for public := first; len(seen) < n; {
+		if j < len(x.runs) && public >= x.runs[j].first {
+			public = x.runs[j].last + 1
+			j++
+		}
+		switch {
+		case i < len(own) && own[i] < end && own[i] < public:
+			seen = append(seen, own[i])
+			i++
+		case public < end:
+			seen = append(seen, public)
+			public++
+		default:
+			return seen
+		}
+	}
+	return seen
+}
+
+// own returns the user's private entries. Nobody has none.
+func (x *privateIndex) own(user string) []uint64 {
+	if user == "" {
+		return nil
+	}
+	return x.users[user]
+}

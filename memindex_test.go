@@ -1,0 +1,51 @@
+package chat
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+)
+
+// The index knows the ring's private entries and nothing else, however many users
+// there were.
+func TestPrivateIndex(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	l := newMemoryLog(20, 6000, time.Hour)
+	for i := range 3000 {
+		e := Event{Type: TypeMessage, User: fmt.Sprint("u", rng.IntN(3)), Message: string(make([]byte, rng.IntN(500)))}
+		if rng.IntN(400) > i%400 {
+			e.Type, e.To = TypePrivate, []string{"", e.User, "u1", fmt.Sprint("made up ", i)}[rng.IntN(4)]
+		}
+		if _, _, _, err := l.Append(bg, "r", e); err != nil {
+			t.Fatal(err)
+		}
+		r := l.shard("r").rooms["r"]
+		runs, users := 0, map[string][]uint64{}
+		for o := r.first; o <= r.last; o++ {
+			e := r.at(o)
+			if e.Type != TypePrivate {
+				continue
+			}
+			if o == r.first || r.at(o-1).Type != TypePrivate {
+				runs++
+			}
+			for _, u := range slices.Compact([]string{e.User, e.To}) {
+				if u != "" {
+					users[u] = append(users[u], o)
+				}
+			}
+		}
+		if len(r.index.runs) != runs || len(r.index.users) != len(users) {
+			t.Fatalf("after %d entries: %d runs and %d users, want %d and %d", i+1, len(r.index.runs), len(r.index.users), runs, len(users))
+		}
+		for u, want := range users {
+			if !slices.Equal(r.index.users[u], want) {
+				t.Fatalf("after %d entries, %s has %d, want %d", i+1, u, r.index.users[u], want)
+			}
+		}
+	}
+}
