@@ -73,6 +73,15 @@ func parseNotice(s string) (epoch string, e chat.Event, err error) {
 	return w[0], e, err
 }
 
+// hashUser stands for a user in the index of private entries; "" is nobody.
+func hashUser(user string) string {
+	if user == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(user))
+	return string(sum[:16])
+}
+
 // hashID stands for a user's id of a message.
 func hashID(e *chat.Event) string {
 	if e.ID == "" {

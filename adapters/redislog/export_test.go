@@ -14,6 +14,9 @@ func (l *Log) KeysOf(room string) (head, log, ids, older string) {
 	return l.key(b, keyHead, room), l.key(b, keyLog, room), l.key(b, keyIDs, room), l.key(b, keyOlder, room)
 }
 
+// IndexKey returns the key of the index of a room's private entries.
+func (l *Log) IndexKey(room string) string { return l.key(bucketOf(room), keyIndex, room) }
+
 // WritesKey returns the key of the servers' writes to the bucket of a room.
 func (l *Log) WritesKey(room string) string { return l.key(bucketOf(room), keyWrites, "") }
 

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,17 +18,19 @@ var sources embed.FS
 // A script is a Lua script, which Redis knows by its hash once it has seen it.
 type script struct{ source, hash string }
 
-func newScript(name string) *script {
-	common, err := sources.ReadFile("lua/common.lua")
-	if err != nil {
-		panic(err)
+// newScript returns the script in the file of that name, after what it uses: the
+// common functions and those in the files named.
+func newScript(name string, uses ...string) *script {
+	var b strings.Builder
+	for _, file := range append(append([]string{"common"}, uses...), name) {
+		text, err := sources.ReadFile("lua/" + file + ".lua")
+		if err != nil {
+			panic(err)
+		}
+		b.Write(text)
 	}
-	own, err := sources.ReadFile("lua/" + name + ".lua")
-	if err != nil {
-		panic(err)
-	}
-	s := redis.NewScript(string(common) + string(own))
-	return &script{string(common) + string(own), s.Hash()}
+	s := redis.NewScript(b.String())
+	return &script{b.String(), s.Hash()}
 }
 
 // A lane takes calls to Redis and sends those that wait together in one pipeline.

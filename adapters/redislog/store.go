@@ -3,16 +3,15 @@ package redislog
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 
 	"github.com/seed-08328bfd/chat"
 )
 
 var (
-	appendScript    = newScript("append")
+	appendScript    = newScript("append", "private")
 	lookupScript    = newScript("lookup")
-	readScript      = newScript("read")
+	readScript      = newScript("read", "private")
 	positionsScript = newScript("positions")
 	renewScript     = newScript("renew")
 )
@@ -26,9 +25,13 @@ func (l *Log) Append(ctx context.Context, room string, e chat.Event) (chat.Event
 		return e, "", false, err
 	}
 	b := bucketOf(room)
+	args := []any{l.newWord(), hashID(&e), text, l.key(b, feedOfRoom, room), l.history, l.bytes, ms(l.expiry), ms(l.window), maxIDs}
+	if e.Type == chat.TypePrivate {
+		args = append(args, hashUser(e.User), hashUser(e.To))
+	}
 	reply, err := l.do(ctx, appendScript, b, []string{
-		l.key(b, keyAge, ""), l.key(b, keyHead, room), l.key(b, keyLog, room), l.key(b, keyIDs, room), l.key(b, keyOlder, room),
-	}, l.newWord(), hashID(&e), text, l.key(b, feedOfRoom, room), l.history, l.bytes, ms(l.expiry), ms(l.window), maxIDs)
+		l.key(b, keyAge, ""), l.key(b, keyHead, room), l.key(b, keyLog, room), l.key(b, keyIDs, room), l.key(b, keyOlder, room), l.key(b, keyIndex, room),
+	}, args...)
 	if err != nil {
 		return e, "", false, err
 	}
@@ -75,44 +78,6 @@ func (l *Log) Lookup(ctx context.Context, room, user, id string) (chat.Event, st
 	kept, err := decode(offset, time, "{}")
 	e.Offset, e.Time = kept.Offset, kept.Time
 	return e, epoch, err == nil, err
-}
-
-// Read implements [chat.Store].
-func (l *Log) Read(ctx context.Context, room string, rg chat.Range) (chat.Page, error) {
-	b := bucketOf(room)
-	limit := max(rg.Limit, 0)
-	reply, err := l.do(ctx, readScript, b, []string{l.key(b, keyAge, ""), l.key(b, keyHead, room), l.key(b, keyLog, room)},
-		l.newWord(), strconv.FormatUint(rg.From, 10), strconv.FormatUint(rg.Before, 10), limit, ms(l.unwritten))
-	if err != nil {
-		return chat.Page{}, err
-	}
-	r := replyOf(reply)
-	p := chat.Page{Position: chat.Position{Epoch: r.text(0), Offset: r.offset(1)}, First: r.offset(2)}
-	list := r.list(3)
-	for _, item := range list.items {
-		e, err := streamEntry(item)
-		if err != nil {
-			return chat.Page{}, err
-		}
-		p.Events = append(p.Events, e)
-	}
-	if r.bad || list.bad {
-		return chat.Page{}, errReply
-	}
-	if rg.From == 0 {
-		slices.Reverse(p.Events)
-	}
-	switch n := len(p.Events); {
-	case n == 0 && rg.From > 0:
-		p.More = max(rg.From, p.First) <= p.Position.Offset
-	case n == 0:
-		p.More = p.First <= p.Position.Offset && (rg.Before == 0 || rg.Before > p.First)
-	case rg.From > 0:
-		p.More = p.Events[n-1].Offset < p.Position.Offset
-	default:
-		p.More = p.Events[0].Offset > p.First
-	}
-	return p, nil
 }
 
 // streamEntry reads an entry of a stream: its id and its fields.

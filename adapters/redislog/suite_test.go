@@ -13,5 +13,5 @@ import (
 func TestLog(t *testing.T) {
 	t.Parallel()
 	prefix := newPrefix()
-	chattest.TestLog(t, func(t *testing.T) chat.Log { return redislog.New(shared.client(t), prefix) })
+	chattest.TestLog(t, func(t *testing.T) chat.Log { return redislog.New(shared.client(t), prefix, redislog.WithHistory(3000)) })
 }

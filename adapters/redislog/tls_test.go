@@ -72,6 +72,11 @@ func TestTLSAndACL(t *testing.T) {
 
 	// What the suite does not reach: trimming by bytes, and ids that grow old.
 	l := open(t, redislog.WithHistoryBytes(1000), redislog.Window(time.Millisecond))
+	put(t, l, "room", private("u", "v"))
+	put(t, l, "room", text("u", "", "after a private one"))
+	if p := read(t, l, "room", chat.Range{Limit: 100, Visible: true, Reader: "w"}); len(p.Events) == 0 || p.Events[len(p.Events)-1].Offset != p.Position.Offset {
+		t.Errorf("what one reader may see: %+v", p)
+	}
 	for n := range 20 {
 		put(t, l, "trimmed", text("u", fmt.Sprint(n), strings.Repeat("x", 100)))
 		time.Sleep(2 * time.Millisecond)

@@ -1,12 +1,12 @@
 -- Appends an event and announces it.
--- KEYS: age, head, log, ids, older ids
+-- KEYS: age, head, log, ids, older ids, index
 -- ARGV: fresh epoch, id or '', event, feed, entries and bytes to keep, life, window
---       of the ids, most ids
+--       of the ids, most ids, the two users of a private event
 -- Returns 0, epoch, offset, time; or 1, epoch, offset, time, event of the first.
 local now = clock()
 local h = load(KEYS[2]) or begin(KEYS[1], ARGV[1])
 if h.offset == 0 then
-  redis.call('DEL', KEYS[3], KEYS[4], KEYS[5]) -- of a room whose head was lost
+  redis.call('DEL', KEYS[3], KEYS[4], KEYS[5], KEYS[6]) -- of a room whose head was lost
 end
 local id = ARGV[2]
 if id ~= '' then
@@ -21,12 +21,25 @@ end
 h.offset = h.offset + 1
 h.time = math.max(h.time, now)
 local offset, time = int(h.offset), int(h.time)
-redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], offset .. '-0', 't', time, 'e', ARGV[3])
+local users = ARGV[10] and {ARGV[10], ARGV[11]}
+local indexed = note(KEYS[6], KEYS[3], h.offset, users)
+if users then
+  redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], offset .. '-0', 't', time, 'e', ARGV[3], 'p', '')
+else
+  redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], offset .. '-0', 't', time, 'e', ARGV[3])
+end
 
 h.size = h.size + #ARGV[3] + 64
 if h.size >= tonumber(ARGV[6]) / 2 then
   redis.call('XTRIM', KEYS[3], 'MINID', int(h.mark))
   h.mark, h.size = h.offset + 1, 0
+end
+
+if indexed then
+  prune(KEYS[6], h.offset + 1 - redis.call('XLEN', KEYS[3]))
+  if redis.call('PTTL', KEYS[6]) < 0 then
+    redis.call('PEXPIRE', KEYS[6], int(ARGV[7] * 1.25))
+  end
 end
 
 if id ~= '' then
@@ -48,6 +61,7 @@ if now >= h.due then
   h.due = now + life / 4
   save(KEYS[2], h, life * 1.25)
   redis.call('PEXPIRE', KEYS[3], int(life * 1.25))
+  redis.call('PEXPIRE', KEYS[6], int(life * 1.25))
 else
   save(KEYS[2], h)
 end

@@ -1,7 +1,10 @@
 -- Reads a range of a room's entries.
--- KEYS: age, head, log
--- ARGV: fresh epoch, from or 0, before or 0, limit, life of a head without entries
--- Returns epoch, last offset, first offset, entries; the newest first without from.
+-- KEYS: age, head, log, index
+-- ARGV: fresh epoch, from or 0, before or 0, limit, life of a head without entries;
+--       and for what one reader may see: the reader, its name in the index or '' for
+--       nobody, most entries to look at that the index does not tell of
+-- Returns epoch, last offset, first offset, entries, the newest first without from; and
+-- from or before to go on with, if it looked at the most.
 local h = load(KEYS[2])
 if not h then
   h = begin(KEYS[1], ARGV[1])
@@ -10,16 +13,102 @@ end
 if h.offset == 0 then
   return {h.epoch, '0', '1', {}}
 end
-local first = redis.call('XRANGE', KEYS[3], '-', '+', 'COUNT', 1)[1]
+local log, index = KEYS[3], KEYS[4]
+local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
 first = first and string.match(first[1], '^%d+') or int(h.offset + 1)
 local entries = {}
-if ARGV[4] ~= '0' then
-  if ARGV[2] ~= '0' then
-    entries = redis.call('XRANGE', KEYS[3], ARGV[2], '+', 'COUNT', ARGV[4])
-  elseif ARGV[3] ~= '0' then
-    entries = redis.call('XREVRANGE', KEYS[3], '(' .. ARGV[3] .. '-0', '-', 'COUNT', ARGV[4])
+if ARGV[4] == '0' then
+  return {h.epoch, int(h.offset), first, entries}
+end
+local from, before, limit = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+if not ARGV[6] then
+  if from ~= 0 then
+    entries = redis.call('XRANGE', log, ARGV[2], '+', 'COUNT', ARGV[4])
+  elseif before ~= 0 then
+    entries = redis.call('XREVRANGE', log, '(' .. ARGV[3] .. '-0', '-', 'COUNT', ARGV[4])
   else
-    entries = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', ARGV[4])
+    entries = redis.call('XREVRANGE', log, '+', '-', 'COUNT', ARGV[4])
+  end
+  return {h.epoch, int(h.offset), first, entries}
+end
+
+local reader, name, most = ARGV[6], ARGV[7], tonumber(ARGV[8])
+
+local function visible(e)
+  local text = e[2][4]
+  if string.sub(text, 1, 17) ~= '{"type":"private"' then
+    return true
+  elseif reader == '' then
+    return false
+  end
+  local event = cjson.decode(text)
+  return event.user == reader or event.to == reader
+end
+
+-- The reader's private entries in reading order, and where the walk begins.
+local known = trusted(index, log, h.offset)
+local own, at = {}, nil
+local forward = from ~= 0
+local oldest, newest = tonumber(first), h.offset
+if forward then
+  at = math.max(from, oldest)
+else
+  at = before ~= 0 and math.min(before - 1, newest) or newest
+end
+if known and name ~= '' then
+  local mine = 'u' .. name
+  if forward then
+    own = redis.call('ZRANGEBYLEX', index, '[' .. mine .. pad(at), '(' .. mine .. ':', 'LIMIT', 0, limit)
+  else
+    own = redis.call('ZREVRANGEBYLEX', index, '[' .. mine .. pad(at), '[' .. mine .. pad(oldest), 'LIMIT', 0, limit)
+  end
+end
+
+-- Each turn takes one run from at on, or the reader's own entries of a private one. Between
+-- two private runs there is an entry to return, so there are no more than 2 * limit turns.
+local i, looked = 1, 0
+while #entries < limit and at >= oldest and at <= newest do
+  local begun, kind, ended
+  if known then
+    begun, kind = run(index, at)
+    ended = forward and nextrun(index, at)
+  end
+  begun = math.max(begun or oldest, oldest)
+  ended = (ended or newest + 1) - 1
+  local beyond = forward and ended + 1 or begun - 1
+  if kind == 'p' then
+    while own[i] and #entries < limit do
+      local o = tonumber(string.sub(own[i], 18))
+      if forward and o > ended or not forward and o < begun then
+        break
+      end
+      entries[#entries + 1] = redis.call('XRANGE', log, int(o), int(o))[1]
+      i = i + 1
+    end
+    at = beyond
+  else
+    local want = math.min(limit - #entries, most)
+    local found
+    if forward then
+      found = redis.call('XRANGE', log, int(at), int(ended), 'COUNT', int(want))
+    else
+      found = redis.call('XREVRANGE', log, int(at), int(begun), 'COUNT', int(want))
+    end
+    for _, e in ipairs(found) do
+      if visible(e) then
+        entries[#entries + 1] = e
+      else
+        looked = looked + 1
+      end
+    end
+    if #found < want then
+      at = beyond
+    else
+      at = tonumber(string.match(found[want][1], '^%d+')) + (forward and 1 or -1)
+    end
+    if looked >= most then
+      return {h.epoch, int(h.offset), first, entries, int(forward and at or at + 1)}
+    end
   end
 end
 return {h.epoch, int(h.offset), first, entries}

@@ -1,5 +1,5 @@
 -- Sees to it that a room that is watched lives on.
--- KEYS: age, head, log, users
+-- KEYS: age, head, log, users, index
 -- ARGV: fresh epoch, life, '1' if the server watches the room already
 -- Returns the age of the bucket.
 local a = age(KEYS[1], ARGV[1])
@@ -18,4 +18,5 @@ local life = tonumber(ARGV[2])
 h.due = clock() + life / 4
 save(KEYS[2], h, life * 1.25)
 redis.call('PEXPIRE', KEYS[3], int(life * 1.25))
+redis.call('PEXPIRE', KEYS[5], int(life * 1.25))
 return a

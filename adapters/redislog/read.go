@@ -1,0 +1,108 @@
+package redislog
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// maxLook is how many private entries of others one run of the script passes over
+// where the index does not tell of them: those from before there was one.
+const maxLook = 1000
+
+// Read implements [chat.Store].
+func (l *Log) Read(ctx context.Context, room string, rg chat.Range) (chat.Page, error) {
+	if rg.Visible {
+		return l.readVisible(ctx, room, rg)
+	}
+	p, _, err := l.readOnce(ctx, room, rg, int64(max(rg.Limit, 0)))
+	if err != nil {
+		return chat.Page{}, err
+	}
+	if rg.From == 0 {
+		slices.Reverse(p.Events)
+	}
+	switch n := len(p.Events); {
+	case n == 0 && rg.From > 0:
+		p.More = max(rg.From, p.First) <= p.Position.Offset
+	case n == 0:
+		p.More = p.First <= p.Position.Offset && (rg.Before == 0 || rg.Before > p.First)
+	case rg.From > 0:
+		p.More = p.Events[n-1].Offset < p.Position.Offset
+	default:
+		p.More = p.Events[0].Offset > p.First
+	}
+	return p, nil
+}
+
+// readVisible reads one event more than is wanted, to know whether there is more. In a
+// room with entries from before there was an index, it may take several runs of the
+// script, each of them bounded, until Redis has trimmed them.
+func (l *Log) readVisible(ctx context.Context, room string, rg chat.Range) (chat.Page, error) {
+	limit := min(max(rg.Limit, 0), 1<<30)
+	var p chat.Page
+	for next := rg; ; {
+		part, goOn, err := l.readOnce(ctx, room, next, int64(limit)+1-int64(len(p.Events)))
+		switch {
+		case err != nil:
+			return chat.Page{}, err
+		case p.Position.Epoch == "" || rg.From > 0 && part.Position.Epoch == p.Position.Epoch:
+			p.Position = part.Position
+		case part.Position.Epoch != p.Position.Epoch:
+			p, next = chat.Page{}, rg
+			continue
+		}
+		p.First = part.First
+		p.Events = append(p.Events, part.Events...)
+		if goOn == 0 || len(p.Events) > limit {
+			break
+		}
+		if rg.From > 0 {
+			next.From = goOn
+		} else {
+			next.Before = goOn
+		}
+	}
+	if p.More = len(p.Events) > limit; p.More {
+		p.Events = p.Events[:limit]
+	}
+	if rg.From == 0 {
+		slices.Reverse(p.Events)
+	}
+	return p, nil
+}
+
+// readOnce runs the script. The events are in the order of reading; goOn is the From
+// or Before to go on with if the script ended early, otherwise 0.
+func (l *Log) readOnce(ctx context.Context, room string, rg chat.Range, limit int64) (p chat.Page, goOn uint64, err error) {
+	b := bucketOf(room)
+	args := []any{l.newWord(), strconv.FormatUint(rg.From, 10), strconv.FormatUint(rg.Before, 10), limit, ms(l.unwritten)}
+	if rg.Visible {
+		args = append(args, rg.Reader, hashUser(rg.Reader), maxLook)
+	}
+	reply, err := l.do(ctx, readScript, b, []string{l.key(b, keyAge, ""), l.key(b, keyHead, room), l.key(b, keyLog, room), l.key(b, keyIndex, room)}, args...)
+	if err != nil {
+		return p, 0, err
+	}
+	r := replyOf(reply)
+	p = chat.Page{Position: chat.Position{Epoch: r.text(0), Offset: r.offset(1)}, First: r.offset(2)}
+	list := r.list(3)
+	for _, item := range list.items {
+		e, err := streamEntry(item)
+		if err != nil {
+			return p, 0, err
+		}
+		if !rg.Visible || e.VisibleTo(rg.Reader) { // of the script's answer, it is
+			p.Events = append(p.Events, e)
+		}
+	}
+	if len(r.items) > 4 {
+		goOn = r.offset(4)
+	}
+	if r.bad || list.bad {
+		return p, 0, errReply
+	}
+	return p, goOn, nil
+}
