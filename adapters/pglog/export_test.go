@@ -21,6 +21,9 @@ func AppendIn(ctx context.Context, l *Log, c *pgx.Conn, room string, events ...c
 	return l.use(ctx, c, func(c link) error { return l.insert(ctx, c, room, batch) })
 }
 
+// MigrateTo takes the steps up to a version.
+func MigrateTo(ctx context.Context, l *Log, version int) error { return l.migrateTo(ctx, version) }
+
 // PruneStep runs one step of retention.
 func PruneStep(ctx context.Context, l *Log) error {
 	for l.pruner.busy.Swap(true) {

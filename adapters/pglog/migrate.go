@@ -3,8 +3,11 @@ package pglog
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
+	"regexp"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -12,64 +15,162 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// schemaVersion is the number of the newest file of migrations.
-const schemaVersion = 1
+// schemaVersion is the number of the newest file of migrations, and onlineVersion of
+// the first that is taken beside servers that write.
+const (
+	schemaVersion = 2
+	onlineVersion = 2
+)
 
 // Migrate creates the schema and its tables, or brings those of an older version
 // of this package up to date. It does nothing if they are, and may be called by
 // many servers at once. It needs the right to create the schema, or to create in
-// it; everything else a Log does needs USAGE on the schema, SELECT, INSERT, UPDATE
-// and DELETE on its tables.
+// it, and to bring them up to date their owner's; everything else a Log does needs
+// USAGE on the schema, SELECT, INSERT, UPDATE and DELETE on its tables.
 //
-// Steps only add to a schema, so that servers of the version before run on.
-func (l *Log) Migrate(ctx context.Context) error {
-	if v, err := l.version(ctx); err == nil && v >= schemaVersion {
+// Steps only add to a schema, so that servers of the version before run on, and
+// add indexes to tables in use without a lock that would have them wait. That takes a
+// session of the database: not a pooler that gives out transactions.
+func (l *Log) Migrate(ctx context.Context) error { return l.migrateTo(ctx, schemaVersion) }
+
+func (l *Log) migrateTo(ctx context.Context, version int) error {
+	v, err := l.version(ctx)
+	if err == nil && v >= version {
 		return nil
 	}
-	return l.with(ctx, func(c link) error {
-		return pgx.BeginFunc(ctx, c.Conn, func(tx pgx.Tx) error { return l.migrate(ctx, tx, c.sql) })
+	err = l.with(ctx, func(c link) error {
+		return pgx.BeginFunc(ctx, c.Conn, func(tx pgx.Tx) error { v, err = l.migrate(ctx, tx, c.sql, version); return err })
 	})
+	for v++; err == nil && v <= version; v++ {
+		err = l.migrateOnline(ctx, v)
+	}
+	return err
 }
 
-func (l *Log) migrate(ctx context.Context, tx pgx.Tx, sql *statements) error {
+// migrate takes the steps up to version, and returns how far it came: those that have
+// to be taken beside servers that write are left, unless the tables are new.
+func (l *Log) migrate(ctx context.Context, tx pgx.Tx, sql *statements, version int) (v int, err error) {
 	if err := checkEncoding(ctx, tx); err != nil {
-		return err
+		return 0, err
 	}
 	// Everything else waits here, so "if not exists" is true until the end.
 	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 3))`, l.channel); err != nil {
-		return err
+		return 0, err
 	}
 	var exists bool
 	if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)`, l.schema).Scan(&exists); err != nil {
-		return err
+		return 0, err
 	}
-	schema := pgx.Identifier{l.schema}.Sanitize()
 	if !exists {
-		if _, err := tx.Exec(ctx, "CREATE SCHEMA "+schema); err != nil {
-			return err
+		if _, err := tx.Exec(ctx, "CREATE SCHEMA "+pgx.Identifier{l.schema}.Sanitize()); err != nil {
+			return 0, err
 		}
 	}
 	if _, err := tx.Exec(ctx, sql.prepare); err != nil {
-		return err
+		return 0, err
 	}
-	var v int
 	if err := tx.QueryRow(ctx, sql.version).Scan(&v); err != nil {
-		return err
+		return 0, err
 	}
-	for v++; v <= schemaVersion; v++ {
-		step, err := migrations.ReadFile(fmt.Sprintf("migrations/%04d.sql", v))
+	fresh := v == 0
+	for v < version && (fresh || v+1 < onlineVersion) {
+		step, err := l.step(v+1, "")
 		if err != nil {
+			return v, err
+		}
+		if _, err := tx.Conn().PgConn().Exec(ctx, step).ReadAll(); err != nil {
+			return v, fmt.Errorf("migration %d: %w", v+1, err)
+		}
+		v++
+		if _, err := tx.Exec(ctx, sql.stamp, v); err != nil {
+			return v, err
+		}
+	}
+	return v, nil
+}
+
+// step returns the SQL of a migration.
+func (l *Log) step(v int, concurrently string) (string, error) {
+	text, err := migrations.ReadFile(fmt.Sprintf("migrations/%04d.sql", v))
+	fill := strings.NewReplacer("{schema}", pgx.Identifier{l.schema}.Sanitize(), "{concurrently}", concurrently)
+	return fill.Replace(string(text)), err
+}
+
+var errMigrating = errors.New("another server is migrating")
+
+// migrateOnline takes a step that consists of indexes, one after the other and outside
+// of a transaction. One server does so at a time; the others ask again, because whoever
+// waits for a lock in a statement holds up the making of an index.
+func (l *Log) migrateOnline(ctx context.Context, v int) error {
+	for {
+		err := l.with(ctx, func(c link) error {
+			var got bool
+			if err := c.QueryRow(ctx, `SELECT pg_try_advisory_lock(hashtextextended($1, 4))`, l.channel).Scan(&got); err != nil {
+				return err
+			}
+			if !got {
+				return errMigrating
+			}
+			defer unlockMigration(c, l.channel)
+			return l.makeIndexes(ctx, c, v)
+		})
+		if !errors.Is(err, errMigrating) {
 			return err
 		}
-		filled := strings.ReplaceAll(string(step), "{schema}", schema)
-		if _, err := tx.Conn().PgConn().Exec(ctx, filled).ReadAll(); err != nil {
+		if !sleep(ctx, 100*time.Millisecond) {
+			return ctx.Err()
+		}
+	}
+}
+
+// unlockMigration gives the lock back, if need be with the connection.
+func unlockMigration(c link, channel string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if _, err := c.Exec(ctx, `SELECT pg_advisory_unlock(hashtextextended($1, 4))`, channel); err != nil {
+		c.Close(ctx)
+	}
+}
+
+var indexName = regexp.MustCompile(`CREATE INDEX CONCURRENTLY (\w+)`)
+
+// makeIndexes makes those that are missing, or were left unfinished by somebody whose
+// connection was lost.
+func (l *Log) makeIndexes(ctx context.Context, c link, v int) error {
+	var now int
+	if err := c.QueryRow(ctx, c.sql.version).Scan(&now); err != nil || now >= v {
+		return err
+	}
+	step, err := l.step(v, "CONCURRENTLY")
+	if err != nil {
+		return err
+	}
+	for _, sql := range strings.SplitAfter(step, ";\n") {
+		name := indexName.FindStringSubmatch(sql)
+		if name == nil {
+			continue
+		}
+		var exists, valid bool
+		if err := c.QueryRow(ctx, `
+SELECT count(*) > 0, coalesce(bool_and(i.indisvalid), false)
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relname = $2`, l.schema, name[1]).Scan(&exists, &valid); err != nil {
+			return err
+		}
+		if exists && valid {
+			continue
+		}
+		if exists {
+			if _, err := c.PgConn().Exec(ctx, "DROP INDEX CONCURRENTLY "+pgx.Identifier{l.schema, name[1]}.Sanitize()).ReadAll(); err != nil {
+				return fmt.Errorf("migration %d: %w", v, err)
+			}
+		}
+		if _, err := c.PgConn().Exec(ctx, sql).ReadAll(); err != nil {
 			return fmt.Errorf("migration %d: %w", v, err)
 		}
-		if _, err := tx.Exec(ctx, sql.stamp, v); err != nil {
-			return err
-		}
 	}
-	return nil
+	_, err = c.Exec(ctx, c.sql.stamp, v)
+	return err
 }
 
 func checkEncoding(ctx context.Context, tx pgx.Tx) error {

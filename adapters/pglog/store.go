@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,27 +21,79 @@ const maxPage = 10_000
 // Read implements [chat.Store]. It returns at most 10,000 events at once.
 //
 // Where an operator has deleted a row, it returns a private message between
-// nobody and nobody in its place, which no user may see.
+// nobody and nobody in its place, which no user may see; with Visible, nothing.
 func (l *Log) Read(ctx context.Context, room string, r chat.Range) (chat.Page, error) {
-	var page chat.Page
 	if err := checkNames(room); err != nil {
-		return page, err
+		return chat.Page{}, err
 	}
+	limit := max(0, min(r.Limit, maxPage))
+	if r.Visible {
+		return l.readVisible(ctx, room, r, limit)
+	}
+	bound := boundOf(r)
+	page, err := l.query(ctx, func(s *statements) string {
+		if r.From > 0 {
+			return s.forward
+		}
+		return s.backward
+	}, escape(room), int64(bound), int64(limit))
+	if err != nil {
+		return chat.Page{}, err
+	}
+	last := page.Position.Offset
+	if r.From > 0 {
+		from := max(r.From, page.First)
+		end := min(from+uint64(limit), last+1)
+		page.Events = fill(page.Events, from, end)
+		page.More = max(end, from) <= last
+	} else {
+		end := min(bound, last+1)
+		from := max(page.First, end-min(uint64(limit), end))
+		page.Events = fill(page.Events, from, end)
+		page.More = min(from, end) > page.First
+	}
+	return page, nil
+}
+
+// boundOf returns the offset that r begins at or ends before, as the database takes it.
+func boundOf(r chat.Range) uint64 {
 	bound := r.Before
 	if r.From > 0 {
 		bound = r.From
 	} else if bound == 0 {
 		bound = math.MaxInt64 / 2
 	}
-	bound = min(bound, math.MaxInt64/2)
-	limit := uint64(max(0, min(r.Limit, maxPage)))
-	err := l.withGeneration(ctx, func(c link) (found bool, err error) {
-		page = chat.Page{}
-		sql := c.sql.backward
+	return min(bound, math.MaxInt64/2)
+}
+
+// readVisible reads one event more than is wanted, to know whether there is more.
+func (l *Log) readVisible(ctx context.Context, room string, r chat.Range, limit int) (chat.Page, error) {
+	if !utf8.ValidString(r.Reader) {
+		r.Reader = "" // nobody is called that
+	}
+	page, err := l.query(ctx, func(s *statements) string {
 		if r.From > 0 {
-			sql = c.sql.forward
+			return s.visibleForward
 		}
-		rows, err := c.Query(ctx, sql, escape(room), int64(bound), int64(limit))
+		return s.visibleBackward
+	}, escape(room), int64(boundOf(r)), int64(limit)+1, escape(r.Reader))
+	if err != nil {
+		return chat.Page{}, err
+	}
+	if page.More = len(page.Events) > limit; page.More {
+		page.Events = page.Events[:limit]
+	}
+	if r.From == 0 {
+		slices.Reverse(page.Events)
+	}
+	return page, nil
+}
+
+// query executes one of the statements that read a range of a room.
+func (l *Log) query(ctx context.Context, sql func(*statements) string, args ...any) (page chat.Page, err error) {
+	err = l.withGeneration(ctx, func(c link) (found bool, err error) {
+		page = chat.Page{}
+		rows, err := c.Query(ctx, sql(c.sql), args...)
 		if err != nil {
 			return false, err
 		}
@@ -58,42 +112,7 @@ func (l *Log) Read(ctx context.Context, room string, r chat.Range) (chat.Page, e
 		}
 		return found, rows.Err()
 	})
-	if err != nil {
-		return chat.Page{}, err
-	}
-	last := page.Position.Offset
-	if r.From > 0 {
-		from := max(r.From, page.First)
-		end := min(from+limit, last+1)
-		page.Events = fill(page.Events, from, end)
-		page.More = max(end, from) <= last
-	} else {
-		end := min(bound, last+1)
-		from := max(page.First, end-min(limit, end))
-		page.Events = fill(page.Events, from, end)
-		page.More = min(from, end) > page.First
-	}
-	return page, nil
-}
-
-// Lookup implements [chat.Store].
-func (l *Log) Lookup(ctx context.Context, room, user, id string) (e chat.Event, epoch string, ok bool, err error) {
-	if err := checkNames(room, user, id); err != nil {
-		return e, "", false, err
-	}
-	err = l.withAny(ctx, func(c link) error {
-		var origin string
-		var r row
-		err := c.QueryRow(ctx, c.sql.lookup, escape(room), escape(user), escape(id)).Scan(append([]any{&epoch, &origin}, r.columns()...)...)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		if ok = err == nil; ok {
-			e, epoch = r.event(), epochOf(epoch, origin)
-		}
-		return err
-	})
-	return e, epoch, ok, err
+	return page, err
 }
 
 // fill puts something in place of the events from..end-1 that are missing.
@@ -119,6 +138,26 @@ func fill(events []chat.Event, from, end uint64) []chat.Event {
 		full = append(full, chat.Event{Type: chat.TypePrivate, Offset: o, Time: at})
 	}
 	return full
+}
+
+// Lookup implements [chat.Store].
+func (l *Log) Lookup(ctx context.Context, room, user, id string) (e chat.Event, epoch string, ok bool, err error) {
+	if err := checkNames(room, user, id); err != nil {
+		return e, "", false, err
+	}
+	err = l.withAny(ctx, func(c link) error {
+		var origin string
+		var r row
+		err := c.QueryRow(ctx, c.sql.lookup, escape(room), escape(user), escape(id)).Scan(append([]any{&epoch, &origin}, r.columns()...)...)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if ok = err == nil; ok {
+			e, epoch = r.event(), epochOf(epoch, origin)
+		}
+		return err
+	})
+	return e, epoch, ok, err
 }
 
 // Positions implements [chat.Store].

@@ -39,6 +39,9 @@ func checkEvent(room string, e *chat.Event) error {
 	if err := checkNames(room, e.User, e.ID); err != nil {
 		return err
 	}
+	if err := checkNames(e.To); err != nil {
+		return err
+	}
 	for _, s := range []string{e.Type, e.Username, e.To, e.ToUsername, e.Message} {
 		if !utf8.ValidString(s) {
 			return errors.New("pglog: an event that is not UTF-8")
