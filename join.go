@@ -163,33 +163,20 @@ func (m *member) newest(v *view) (cursor, replay uint64) {
 			want--
 		}
 	}
-	oldest := uint64(0)
-	for range 10 {
-		if want <= 0 || first <= 1 {
-			break
-		}
-		ctx, cancel := m.room.srv.logContext(context.Background())
-		page, err := m.room.srv.log.Read(ctx, m.room.name, Range{Before: first, Limit: max(want, 50)})
-		cancel()
-		if err != nil || page.Position.Epoch != m.start.at.Epoch || len(page.Events) == 0 {
-			break
-		}
-		for i := len(page.Events) - 1; i >= 0 && want > 0; i-- {
-			first = page.Events[i].Offset
-			if page.Events[i].VisibleTo(m.user) {
-				oldest = first
-				want--
-			}
-		}
-		if !page.More {
-			break
-		}
+	if want <= 0 || first <= 1 {
+		return cursor, 0
 	}
-	return cursor, oldest
+	ctx, cancel := m.room.srv.logContext(context.Background())
+	defer cancel()
+	page, err := m.room.srv.log.Read(ctx, m.room.name, Range{Before: first, Limit: want, Visible: true, Reader: m.user})
+	if err != nil || page.Position.Epoch != m.start.at.Epoch || len(page.Events) == 0 {
+		return cursor, 0
+	}
+	return cursor, page.Events[0].Offset
 }
 
-// replayPage queues the next entries that only the log holds, until the stream
-// takes over. It goes no further than the stream: what is in the log but not yet
+// replayPage queues the next entries that only the log holds and m may see, until the
+// stream takes over. It goes no further than the stream: what is in the log but not yet
 // in the stream is about to come live.
 func (m *member) replayPage() {
 	r := m.room
@@ -207,28 +194,34 @@ func (m *member) replayPage() {
 	var err error
 	if !lost {
 		ctx, cancel := r.srv.logContext(context.Background())
-		page, err = r.srv.log.Read(ctx, r.name, Range{From: m.replay, Limit: 100})
+		page, err = r.srv.log.Read(ctx, r.name, Range{From: m.replay, Limit: 100, Visible: true, Reader: m.user})
 		cancel()
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if lost || err != nil || page.Position.Epoch != at.Epoch || len(page.Events) == 0 || page.Events[0].Offset != m.replay {
+	if lost || err != nil || page.Position.Epoch != at.Epoch || page.First > m.replay || page.Position.Offset < at.Offset {
 		m.closeLocked(1013, "history unavailable: come back and resume", m)
 		return
+	}
+	live := at.Offset + 1 // from here on the stream has them
+	if o, ok := v.entry(); ok {
+		live = o
 	}
 	var object []byte
 	for i := range page.Events {
 		e := &page.Events[i]
-		if _, ok := v.at(e.Offset); ok || e.Offset > at.Offset {
+		if e.Offset >= live {
+			m.replay = live
 			return
 		}
-		if m.replay = e.Offset + 1; e.VisibleTo(m.user) {
-			if e.Offset >= m.untold.Offset {
-				m.untold = Position{} // this shows it
-			}
-			object = appendEvent(object[:0], e)
-			m.out = appendText(m.out, object)
+		if m.replay = e.Offset + 1; e.Offset >= m.untold.Offset {
+			m.untold = Position{} // this shows it
 		}
+		object = appendEvent(object[:0], e)
+		m.out = appendText(m.out, object)
+	}
+	if !page.More {
+		m.replay = live // what lies between is not for m
 	}
 }
 

@@ -36,11 +36,9 @@ func parseLimit(s string) (int, error) {
 	return int(min(n, maxPage)), nil
 }
 
-// page reads what user may see of a room's history. It reads on over the entries
-// that are not the user's to see until the page is full or the log ends, but not
-// for ever: More is true and there are fewer then.
+// page reads what user may see of a room's history.
 func (s *Server) page(ctx context.Context, room, user string, q query) (Page, error) {
-	r := Range{Limit: max(q.limit, 1)}
+	r := Range{Limit: q.limit, Visible: true, Reader: user}
 	switch {
 	case q.hasAfter:
 		r.From = q.after + 1
@@ -49,53 +47,13 @@ func (s *Server) page(ctx context.Context, room, user string, q query) (Page, er
 	case q.hasBefore:
 		r.Before = q.before
 	}
-	var page Page
-	seen := make([]Event, 0, min(q.limit, maxPage))
-	for reads := 0; ; reads++ {
-		p, err := s.log.Read(ctx, room, r)
-		if err != nil {
-			return Page{}, s.unavailable(err)
-		}
-		if q.hasBefore && q.before == 0 {
-			p.More = false // nothing is older
-		}
-		page = p
-		if q.limit <= 0 {
-			page.Events, page.More = nil, p.More || len(p.Events) > 0
-			return page, nil
-		}
-		full := false
-		if q.hasAfter {
-			for i := range p.Events {
-				if full = len(seen) == q.limit; full {
-					break
-				}
-				if r.From = p.Events[i].Offset + 1; p.Events[i].VisibleTo(user) {
-					seen = append(seen, p.Events[i])
-				}
-			}
-		} else {
-			for i := len(p.Events) - 1; i >= 0; i-- {
-				if full = len(seen) == q.limit; full {
-					break
-				}
-				if r.Before = p.Events[i].Offset; p.Events[i].VisibleTo(user) {
-					seen = append(seen, p.Events[i])
-				}
-			}
-		}
-		page.More = p.More || full
-		if len(seen) == q.limit || !p.More || len(p.Events) == 0 || reads == 20 {
-			break
-		}
-		r.Limit = maxPage
+	page, err := s.log.Read(ctx, room, r)
+	if err != nil {
+		return Page{}, s.unavailable(err)
 	}
-	if !q.hasAfter {
-		for i, j := 0, len(seen)-1; i < j; i, j = i+1, j-1 {
-			seen[i], seen[j] = seen[j], seen[i]
-		}
+	if q.hasBefore && q.before == 0 {
+		page.More = false // nothing is older
 	}
-	page.Events = seen
 	return page, nil
 }
 

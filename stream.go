@@ -172,6 +172,16 @@ func (v *view) timeOf(offset uint64) int64 {
 	return 0
 }
 
+// entry returns the offset of the first entry of the log that the view holds.
+func (v *view) entry() (offset uint64, ok bool) {
+	for i := range v.items {
+		if o := v.items[i].offset; o != 0 {
+			return o, true
+		}
+	}
+	return 0, false
+}
+
 // after returns the sequence from which a reader gets every entry after offset,
 // if the view holds them all; last is the newest entry there is.
 func (v *view) after(offset, last uint64) (seq uint64, ok bool) {

@@ -2,6 +2,7 @@ package chattest
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/seed-08328bfd/chat"
@@ -139,6 +140,11 @@ func (b *broken) Beat(ctx context.Context, server string, ttl time.Duration) (bo
 		b.beat(&held, &gone)
 	}
 	return held, gone, err
+}
+
+// hide drops from a page what its reader may not see.
+func hide(p *chat.Page, r chat.Range) {
+	p.Events = slices.DeleteFunc(p.Events, func(e chat.Event) bool { return r.Visible && !e.VisibleTo(r.Reader) })
 }
 
 // lateSink has pushes wait in a queue that Close does not see to.

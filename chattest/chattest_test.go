@@ -7,6 +7,10 @@ import (
 )
 
 func TestMemoryLog(t *testing.T) {
-	l := chat.NewMemoryLog(0)
-	TestLog(t, func(*testing.T) chat.Log { return l })
+	for name, history := range map[string]int{"default": 0, "large": 3000} {
+		t.Run(name, func(t *testing.T) {
+			l := chat.NewMemoryLog(history)
+			TestLog(t, func(*testing.T) chat.Log { return l })
+		})
+	}
 }

@@ -21,11 +21,14 @@ type appended struct {
 	dup   bool
 }
 
-// defects are the ways to be wrong, and the subtest that sees each.
-var defects = []struct {
+// A defect is a way to be wrong.
+type defect struct {
 	name, seen string
 	open       func() func() chat.Log
-}{
+}
+
+// defects are the ways to be wrong, and the subtest that sees each.
+var defects = append(readerDefects, []defect{
 	{"forgets ids", "Repeated", wrap(&broken{append: func(l chat.Log, ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
 		id := e.ID
 		e.ID = ""
@@ -87,32 +90,6 @@ var defects = []struct {
 		}
 		return stored, epoch, dup, err
 	}})},
-	{"looks up nothing", "Lookup", wrap(&broken{lookup: func(_ *chat.Event, _, _ string, ok *bool) { *ok = false }})},
-	{"looks up what is held only", "Lookup", wrap(&broken{lookup: func(e *chat.Event, _, _ string, ok *bool) { *ok = *ok && e.Type != "" }})},
-	{"looks up offsets only", "Lookup", wrap(&broken{lookup: func(e *chat.Event, _, _ string, _ *bool) { e.Message = "" }})},
-	{"looks up whatever it is asked for", "LookupNot", wrap(&broken{lookup: func(e *chat.Event, user, id string, ok *bool) {
-		if !*ok {
-			*e, *ok = chat.Event{Offset: 1, User: user, ID: id}, true
-		}
-	}})},
-	{"looks up in any case", "LookupNot", func() func() chat.Log {
-		var mu sync.Mutex
-		ids := map[string]appended{}
-		l := &broken{Log: chat.NewMemoryLog(0), append: func(l chat.Log, ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
-			stored, epoch, dup, err := l.Append(ctx, room, e)
-			mu.Lock()
-			defer mu.Unlock()
-			ids[e.User+strings.ToLower(e.ID)] = appended{stored, epoch, dup}
-			return stored, epoch, dup, err
-		}, lookup: func(e *chat.Event, user, id string, ok *bool) {
-			mu.Lock()
-			defer mu.Unlock()
-			if a, found := ids[user+strings.ToLower(id)]; found && id != "" {
-				*e, *ok = a.e, true
-			}
-		}}
-		return func() chat.Log { return l }
-	}},
 	{"leaves holes", "Dense", wrap(&broken{append: func(l chat.Log, ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
 		stored, epoch, dup, err := l.Append(ctx, room, e)
 		if stored.Offset%10 == 9 {
@@ -237,7 +214,7 @@ var defects = []struct {
 	{"holds nobody", "Return", wrap(&broken{beat: func(held *bool, _ *[]chat.Departure) { *held = false }})},
 	{"names the departed twice", "BeatAtOnce", wrap(&broken{beat: func(_ *bool, gone *[]chat.Departure) { *gone = append(*gone, *gone...) }})},
 	{"ignores contexts", "Context", wrap(&broken{ctx: context.WithoutCancel})},
-}
+}...)
 
 func wrap(b *broken) func() func() chat.Log {
 	return func() func() chat.Log {

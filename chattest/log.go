@@ -59,6 +59,8 @@ func TestLog(t *testing.T, open func(t *testing.T) chat.Log) {
 		{"Names", testNames},
 		{"Ranges", testRanges},
 		{"Kept", testKept},
+		{"Visible", testVisible},
+		{"VisibleKept", testVisibleKept},
 		{"Large", testLarge},
 		{"Positions", testPositions},
 		{"Repeated", testRepeated},
@@ -83,6 +85,7 @@ func TestLog(t *testing.T, open func(t *testing.T) chat.Log) {
 		{"Return", testReturn},
 		{"Context", testContext},
 		{"ServedAgain", testServedAgain},
+		{"ServedPast", testServedPast},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.run(t, func() chat.Log { return open(t) })

@@ -1,0 +1,181 @@
+package chattest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"testing"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// testServedPast has one user send thousands of private messages to somebody made up.
+// Everybody else gets the last messages that are theirs to see, and pages on from
+// there, as far as the log still holds them.
+func testServedPast(t *testing.T, open func() chat.Log) {
+	const flood = 2100
+	opts := []chat.Option{byQuery, chat.WithHistory(50), chat.WithRateLimit(0, 0)}
+	a := NewServer(t, append(opts, chat.WithLog(open()))...)
+	b := NewServer(t, append(opts, chat.WithLog(open()))...)
+	room := newName("served-past")
+	say := func(e chat.Event) {
+		t.Helper()
+		if _, err := a.Publish(within(t), room, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range 60 {
+		say(chat.Event{User: "ann", Message: fmt.Sprint(n)})
+		if n%20 == 5 {
+			say(chat.Event{User: "ann", To: "bob", Message: "psst"})
+		}
+	}
+	dial(t, a, room, url.Values{"as": {"watcher"}}) // so that one server has seen it all
+	fill(t, a, room, flood, chat.Event{User: "eve", To: "nobody there", Message: "spam"})
+	for n := range 3 {
+		say(chat.Event{User: "ann", Message: fmt.Sprint("after it, ", n)})
+	}
+	var all []chat.Event
+	page := chat.Page{More: true}
+	for l, from := open(), uint64(1); page.More; from = all[len(all)-1].Offset + 1 {
+		page = read(t, l, room, chat.Range{From: from, Limit: 1000})
+		all = append(all, page.Events...)
+	}
+	for i, s := range []*Server{a, b} {
+		for _, reader := range []string{"ann", "bob", "eve", "stranger"} {
+			var seen []uint64
+			for _, e := range all {
+				if e.VisibleTo(reader) {
+					seen = append(seen, e.Offset)
+				}
+			}
+			v := past{t, s, room, reader, seen, page}
+			v.pages()
+			v.joins()
+			v.resumes(all)
+			if t.Failed() {
+				t.Fatalf("as %s, on server %d", reader, i+1)
+			}
+		}
+	}
+}
+
+// past is what one reader is to see of a room.
+type past struct {
+	t      *testing.T
+	s      *Server
+	room   string
+	reader string
+	seen   []uint64 // offsets
+	page   chat.Page
+}
+
+func offsets(events []chat.Event) (o []uint64) {
+	for _, e := range events {
+		o = append(o, e.Offset)
+	}
+	return o
+}
+
+// newest returns the last n of o at most.
+func newest(o []uint64, n int) []uint64 { return o[max(0, len(o)-n):] }
+
+func (v past) equal(what string, got, want []uint64) {
+	v.t.Helper()
+	if !slices.Equal(got, want) {
+		v.t.Errorf("%s: %d, want %d", what, got, want)
+	}
+}
+
+// get returns GET /rooms/{room}/messages.
+func (v past) get(params url.Values) (a answer) {
+	v.t.Helper()
+	params.Set("as", v.reader)
+	req, err := http.NewRequestWithContext(within(v.t), http.MethodGet, v.s.URL+"/rooms/"+url.PathEscape(v.room)+"/messages?"+params.Encode(), nil)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&a); err != nil || resp.StatusCode != http.StatusOK {
+		v.t.Fatalf("GET messages: %s, %v", resp.Status, err)
+	}
+	if a.First != v.page.First || a.Position != v.page.Position {
+		v.t.Errorf("from %d to %v, want %d to %v", a.First, a.Position, v.page.First, v.page.Position)
+	}
+	return a
+}
+
+// pages goes back through everything over HTTP, and forward again from Go.
+func (v past) pages() {
+	v.t.Helper()
+	a := v.get(url.Values{"limit": {"50"}})
+	got := offsets(a.Messages)
+	v.equal("the newest", got, newest(v.seen, 50))
+	for a.More && len(got) <= len(v.seen) {
+		if len(a.Messages) == 0 {
+			v.t.Fatal("an empty page, and more")
+		}
+		a = v.get(url.Values{"before": {fmt.Sprint(a.Messages[0].Offset)}, "limit": {"100"}})
+		got = append(offsets(a.Messages), got...)
+	}
+	v.equal("back by before", got, v.seen)
+	got = nil
+	for r := (chat.Range{From: 1, Limit: 100}); ; r.From = got[len(got)-1] + 1 {
+		p, err := v.s.History(within(v.t), v.room, v.reader, r)
+		if err != nil {
+			v.t.Fatal(err)
+		}
+		if got = append(got, offsets(p.Events)...); !p.More || len(p.Events) == 0 {
+			break
+		}
+	}
+	v.equal("on from the first", got, v.seen)
+}
+
+// joins comes into the room, and asks for what was before.
+func (v past) joins() {
+	v.t.Helper()
+	p, _ := dial(v.t, v.s, v.room, url.Values{"as": {v.reader}})
+	defer p.conn.CloseNow()
+	want := newest(v.seen, 50)
+	var got []uint64
+	for len(got) < len(want) {
+		a := p.until(func(a answer) bool { return a.Offset > 0 })
+		got = append(got, a.Offset)
+	}
+	v.equal("on joining", got, want)
+	before := v.page.Position.Offset + 1
+	if len(got) > 0 {
+		before = got[0]
+	}
+	p.send(map[string]any{"type": "history", "before": before, "limit": 100})
+	a := p.until(func(a answer) bool { return a.Type == "history" })
+	rest := v.seen[:len(v.seen)-len(want)]
+	v.equal("asked for on the socket", offsets(a.Messages), newest(rest, 100))
+	if a.More != (len(rest) > 100) {
+		v.t.Errorf("more %t of %d", a.More, len(rest))
+	}
+}
+
+// resumes comes back after having seen the first few entries.
+func (v past) resumes(all []chat.Event) {
+	v.t.Helper()
+	since := chat.Position{Epoch: v.page.Position.Epoch, Offset: all[0].Offset + 6}
+	p, welcome := dial(v.t, v.s, v.room, url.Values{"as": {v.reader}, "since": {since.String()}})
+	defer p.conn.CloseNow()
+	if !welcome.Resumed {
+		v.t.Fatalf("not resumed from %v", since)
+	}
+	i, _ := slices.BinarySearch(v.seen, since.Offset+1)
+	var got []uint64
+	for range v.seen[i:] {
+		got = append(got, p.until(func(a answer) bool { return a.Offset > 0 }).Offset)
+	}
+	v.equal("resumed", got, v.seen[i:])
+}
