@@ -143,10 +143,10 @@ export async function say(page, text) {
 }
 
 /** The texts of all messages that are shown, in order. */
-export const texts = (page, box = '#log') => page.$$eval(`${box} .body`, (all) => all.map((e) => e.textContent));
+export const texts = (page, which = '.msg:not(.pending, .failed)') => page.$$eval(`#log ${which} .body`, (all) => all.map((e) => e.textContent));
 
 /** Waits until the page shows a message. */
-export const shows = (page, text) => page.locator('#log .body', {hasText: text}).first().waitFor();
+export const shows = (page, text) => page.locator('#log .msg:not(.pending, .failed) .body', {hasText: text}).first().waitFor();
 
 /** Waits until check returns something true, and returns it. */
 export async function until(what, check, ms = 60_000) {

@@ -49,9 +49,9 @@ test('what was on its way is there again, and goes out once', async () => {
   await alice.waitForSelector('#app:not([data-state="open"])');
   await say(alice, 'in the dark');
   await go(alice, 'other');
-  assert.equal(await alice.locator('#outbox .msg').count(), 0, 'it belongs to the first room');
+  assert.equal(await alice.locator('.msg.pending, .msg.failed').count(), 0, 'it belongs to the first room');
   await go(alice, 'general');
-  const failed = alice.locator('#outbox .failed', {hasText: 'in the dark'});
+  const failed = alice.locator('.msg.failed', {hasText: 'in the dark'});
   await failed.waitFor();
   await serve([], server.port);
   await connected(alice);
@@ -63,13 +63,13 @@ test('what was on its way is there again, and goes out once', async () => {
   assert.equal(await alice.evaluate(() => document.activeElement.id), 'text', 'the button is gone, the focus is not');
   await shows(bob, 'in the dark');
   await shows(alice, 'in the dark');
-  await until('nothing is left to send', async () => await alice.locator('#outbox .msg').count() === 0);
+  await until('nothing is left to send', async () => await alice.locator('.msg.pending, .msg.failed').count() === 0);
   await say(bob, 'after');
   await shows(alice, 'after');
   assert.equal((await texts(alice)).filter((s) => s === 'in the dark').length, 1);
   await alice.reload();
   await shows(alice, 'after');
-  assert.equal(await alice.locator('#outbox .msg').count(), 0);
+  assert.equal(await alice.locator('.msg.pending, .msg.failed').count(), 0);
 });
 
 test('a browser that stores nothing', async () => {

@@ -21,7 +21,7 @@ for (const [how, end] of [['in good order', 'stop'], ['by a crash', 'kill']]) {
     assert.match(await alice.textContent('#state'), /Connection lost|Connecting/);
     await say(alice, 'meanwhile 1'); // waits
     await say(alice, 'meanwhile 2');
-    assert.deepEqual(await texts(alice, '#outbox'), ['meanwhile 1', 'meanwhile 2']);
+    assert.deepEqual(await texts(alice, '.msg.pending'), ['meanwhile 1', 'meanwhile 2']);
     await serve([], server.port);
     for (const page of [alice, bob]) {
       await connected(page);
@@ -34,7 +34,7 @@ for (const [how, end] of [['in good order', 'stop'], ['by a crash', 'kill']]) {
       const got = (await texts(page)).filter((s) => s !== 'after');
       assert.deepEqual(got, ['before 1', 'before 2', 'meanwhile 1', 'meanwhile 2']);
       assert.equal(await page.locator('.line.gap').count(), 1, 'the memory log is another one, and that is told');
-      assert.equal(await page.locator('#outbox .msg').count(), 0);
+      assert.equal(await page.locator('.msg.pending, .msg.failed').count(), 0);
       assert.deepEqual(page.complaints, []);
     }
     // The gap stands between what was before and what comes after.
@@ -100,7 +100,7 @@ test('an answer that was lost does not make a message come twice', async () => {
   wire.deafen(); // what Alice sends arrives; she hears nothing
   await say(alice, 'did you get this?');
   await shows(bob, 'did you get this?');
-  assert.equal(await alice.locator('#outbox .msg').count(), 1);
+  assert.equal(await alice.locator('.msg.pending, .msg.failed').count(), 1);
   wire.cut();
   await lost(alice);
   wire.mend();
@@ -109,29 +109,25 @@ test('an answer that was lost does not make a message come twice', async () => {
   await shows(alice, 'once');
   await shows(bob, 'once');
   for (const page of [alice, bob]) assert.deepEqual(await texts(page), ['did you get this?', 'once']);
-  assert.equal(await alice.locator('#outbox .msg').count(), 0);
+  assert.equal(await alice.locator('.msg.pending, .msg.failed').count(), 0);
 });
 
-test('sending too fast: told what to do, and Retry sends it', async () => {
-  const {url} = await serve(['-rate', '0.1', '-burst', '2']);
+test('sending too fast: it is sent by itself, in order, and says when', async () => {
+  const {url} = await serve(['-rate', '0.2', '-burst', '2']);
   const alice = await join(await person(), url, 'Alice'), bob = await join(await person(), url, 'Bob');
-  for (const text of ['one', 'two', 'three']) await say(alice, text);
-  await alice.locator('#notice-text', {hasText: 'Wait until you can press Retry'}).waitFor();
-  const failed = alice.locator('#outbox .failed');
-  assert.equal(await failed.count(), 1);
-  assert.match(await failed.textContent(), /three.*not sent.*Retry( in \d+ s)?.*Delete/s);
-  // The button can be pressed once it is of use, and says when that is.
-  const retry = failed.getByRole('button', {name: 'Retry', exact: true});
-  await retry.waitFor();
-  assert.equal(await retry.isEnabled(), true);
-  await until('Retry gets it through', async () => {
-    if (await failed.count() > 0) await failed.getByRole('button', {name: 'Retry'}).click().catch(() => {});
-    return (await texts(bob)).includes('three');
-  });
-  await shows(alice, 'three');
-  assert.deepEqual(await texts(alice), ['one', 'two', 'three']);
-  assert.deepEqual(await texts(bob), ['one', 'two', 'three']);
+  for (const text of ['one', 'two', 'three', 'four']) await say(alice, text);
+  const waits = alice.locator('.msg.pending', {hasText: 'three'}).locator('.waits');
+  await waits.waitFor();
+  assert.match(await waits.textContent(), /^That is faster than this server allows. Sends by itself in \d+ s$/);
+  await say(bob, 'between'); // what comes meanwhile stands after what was written before
+  await shows(alice, 'between');
+  assert.match(await alice.textContent('#log'), /two.*three.*four.*between/s);
+  await shows(bob, 'four');
+  await shows(alice, 'four');
+  for (const page of [alice, bob]) assert.deepEqual(await texts(page), ['one', 'two', 'between', 'three', 'four']);
+  assert.equal(await alice.locator('.msg.pending, .msg.failed').count(), 0);
   assert.equal(await alice.textContent('#notice-text'), '');
+  assert.deepEqual(alice.complaints, []);
 });
 
 test('a message that is too long stays in the box', async () => {

@@ -103,7 +103,7 @@ test('payloads as names, rooms and errors', async () => {
   const accepted = payloads.filter((p) => !refused.includes(p));
   assert.ok(accepted.length >= 30, `${accepted.length} were names`);
   await shows(page, `I am ${accepted.at(-1)}`);
-  const shown = await page.$$eval('.name', (all) => all.map((e) => e.textContent));
+  const shown = await page.$$eval('.name bdi', (all) => all.map((e) => e.textContent));
   for (const name of accepted) assert.ok(shown.includes(name.normalize('NFKC').trim()), `${name} among the names`);
   // Written to privately, the name is in the composer and over the message.
   await page.locator('#members button', {hasText: '<svg onload'}).first().click();

@@ -2,15 +2,17 @@
 
 import {connect, rooms as listRooms} from './chat.js';
 import {Composer} from './composer.js';
+import {offerLink} from './copy.js';
 import {List} from './list.js';
 import {Outbox} from './outbox.js';
-import {closeSide, offerRooms, showMembers, showRooms, tails} from './side.js';
+import {names} from './render.js';
+import {Rooms} from './rooms.js';
+import {closeSide, offerRooms, showMembers, showRooms} from './side.js';
 import {advice, refusal, showConnection, showKnocking, stopCounting} from './status.js';
-import {forget, keepLeft, keepSession, leftIn, remember, remembered, sessionOf} from './store.js';
+import {forget, keepLeft, keepSession, leftIn, remember, remembered, sessionOf, visit, visitedRooms} from './store.js';
 import {$, plural} from './text.js';
 
 const here = new URL('.', location.href);
-const roomsEvery = 10_000;
 
 let chat = null; // the room that the page is in, or is trying to enter
 let name = '', inside = false;
@@ -19,7 +21,7 @@ let missing = false; // what is replayed was missed, not history
 let unseen = 0; // messages below what is in view
 let unread = 0; // messages that came while the page was not looked at
 let asked = ''; // the address's part when the room was entered
-let rooms = new Map(), roomsTimer;
+let before = ''; // the place up to which the room was read when it was left last
 
 const composer = new Composer({
   send: (text, to) => {
@@ -36,11 +38,11 @@ const list = new List({
   moved: () => seen(),
   start: (oldest) => (oldest <= 1 ? `This is the beginning of \u2068${chat.room}\u2069` : 'The server keeps no older messages'),
 });
-const outbox = new Outbox($('outbox'), {
+const rooms = new Rooms(here, () => showPresence());
+const outbox = new Outbox(list, {
   chat: () => chat,
   failed: (text) => composer.notice(text),
   stored: (m) => list.add(entry(m)),
-  changed: () => list.pinned && list.toEnd(),
   done: () => composer.rest(),
 });
 
@@ -74,7 +76,9 @@ function showDoor(error = null) {
 
 /** Keeps what is written but not sent, until the room is entered again. */
 function keep() {
-  if (inside && chat) keepLeft(chat.room, {...composer.draft, unsent: outbox.unsent});
+  if (!inside || !chat) return;
+  keepLeft(chat.room, {...composer.draft, unsent: outbox.unsent});
+  visit(chat.room, chat.position);
 }
 
 function part() {
@@ -82,7 +86,7 @@ function part() {
   const old = chat;
   chat = null;
   old?.close();
-  clearInterval(roomsTimer);
+  rooms.leave();
   stopCounting();
 }
 
@@ -92,6 +96,8 @@ function enter(room) {
   list.clear();
   outbox.clear();
   composer.clear();
+  names.clear();
+  before = visitedRooms().get(room) ?? '';
   returning = false;
   unread = 0;
   const c = chat = connect(here, {room, username: name, session: sessionOf(name)});
@@ -105,12 +111,13 @@ function enter(room) {
   on('state', (s) => showState(s));
   on('welcome', (w) => welcome(w));
   on('message', (m) => received(m));
-  on('gap', ({reset}) => list.gap({kind: 'gap', date: list.last?.date ?? new Date(), text: reset
+  on('gap', ({reset}) => list.last && list.gap({kind: 'gap', date: list.last.date, text: reset
     ? 'The server started anew. Messages sent meanwhile may be missing here.'
     : 'You were away for long. Some messages may be missing here.'}, reset));
   on('join', (m) => presence(m));
   on('leave', (m) => presence(m));
   on('members', () => showPresence());
+  on('held', (h) => outbox.held(h));
   on('typing', (m) => composer.typing(m));
   on('error', (e) => composer.notice(advice(e)));
 }
@@ -132,9 +139,9 @@ function welcome(w) {
   missing = returning;
   returning = true;
   seen();
-  loadRooms();
-  clearInterval(roomsTimer);
-  roomsTimer = setInterval(() => document.hidden || loadRooms(), roomsEvery);
+  rooms.enter(w.room);
+  visit(w.room, before);
+  if (!w.position.startsWith(before.split(':')[0])) before = ''; // of another log
   if (first) composer.rest();
 }
 
@@ -152,7 +159,13 @@ function received(m) {
   if (m.id && m.user === chat.user) outbox.arrived(m.id);
   composer.stopped(m.user);
   const e = entry(m), looking = attentive();
-  if (!list.add(e, !m.live) || e.own || !(m.live || missing) || (looking && list.pinned)) return;
+  if (names.add(m.user, m.username)) list.redraw();
+  if (!list.add(e, !m.live) || e.own) return;
+  if (before && !m.live && m.offset > Number(before.split(':')[1])) {
+    list.mark(e); // the first of what came while one was in other rooms
+    before = '';
+  }
+  if (!(m.live || missing) || (looking && list.pinned)) return;
   if (unread === 0 && unseen === 0) list.mark(e);
   if (!list.pinned) unseen++;
   if (!looking) unread++;
@@ -167,7 +180,7 @@ function presence(m) {
   const [to, from] = m.event === 'join' ? ['joined', 'left'] : ['left', 'joined'];
   if (last?.kind === 'notice' && !last.mark && last.joined.size + last.left.size < 50) {
     if (!last[from].delete(m.user)) last[to].set(m.user, m.username); // who is back has not left
-    list.touch();
+    list.redraw(last);
   } else {
     list.add({kind: 'notice', joined: new Map(), left: new Map(), [to]: new Map([[m.user, m.username]]), date: new Date(m.time)});
   }
@@ -186,25 +199,21 @@ function seen() {
 // --- Who is where.
 
 function showPresence() {
+  const there = chat.state === 'open', n = there ? chat.count : 0;
+  let alike = false;
+  for (const m of chat.members.values()) alike = names.add(m.user, m.username) || alike;
+  if (alike) list.redraw();
   showMembers($('members'), chat);
-  const n = chat.count; // 0 before the welcome
   $('count').textContent = n ? n.toLocaleString() : '';
-  $('present').textContent = n < 2 ? (n ? 'Only you are here' : '') : `${n.toLocaleString()} people here`;
-  if (n) rooms.set(chat.room, n);
-  showRooms($('rooms'), rooms, chat.room);
-}
-
-async function loadRooms() {
-  const c = chat;
-  const all = await c.rooms().catch(() => null); // the status tells of trouble
-  if (!all || c !== chat) return;
-  rooms = all;
-  showPresence();
+  $('present').textContent = n > 1 ? `${n.toLocaleString()} people here` : n ? 'Only you are here' : inside && !there ? 'Not connected' : '';
+  showRooms($('rooms'), rooms.list(n));
 }
 
 // --- The connection.
 
 function showState(change) {
+  outbox.changed();
+  if (inside) showPresence();
   if (inside && (chat.user || change.state !== 'closed')) return showConnection(change);
   if (change.state !== 'closed') return showKnocking(change);
   $('room').value = chat.room;
@@ -251,26 +260,12 @@ for (const place of [$('members'), $('log')]) {
     const member = chat.members.get(user);
     if (!member) return composer.notice('They are not in the room any more.');
     closeSide();
-    composer.to({user, username: member.username, tail: tails(chat)(member)});
+    composer.to({user, username: member.username, tail: names.tail(user)});
     composer.focus();
   });
 }
 
-$('copy').hidden = !navigator.clipboard;
-$('copy').addEventListener('click', async () => {
-  try {
-    await navigator.clipboard.writeText(location.href);
-  } catch {
-    return composer.notice('The browser does not let this page copy. The address of this page is the link.');
-  }
-  $('copy').classList.add('done');
-  $('copy').ariaLabel = 'Link copied';
-  setTimeout(() => {
-    $('copy').classList.remove('done');
-    $('copy').ariaLabel = 'Copy a link to this room';
-  }, 2000);
-});
-
+offerLink((text) => composer.notice(text));
 addEventListener('hashchange', () => {
   const room = roomInAddress();
   closeSide();
@@ -279,11 +274,8 @@ addEventListener('hashchange', () => {
 });
 for (const type of ['focus', 'visibilitychange']) addEventListener(type, () => inside && seen(), true);
 addEventListener('visibilitychange', () => document.hidden && keep()); // it may be the last we hear
-addEventListener('pagehide', () => {
-  keep();
-  chat?.close(); // say goodbye, so that nobody waits for us
-});
-addEventListener('pageshow', (e) => e.persisted && chat?.reconnect());
+addEventListener('pagehide', () => keep());
+$('find').addEventListener('input', () => showMembers($('members'), chat));
 
 // --- The beginning.
 

@@ -1,5 +1,5 @@
-// A client for one room of a chat server. It has no dependencies but link.js and
-// touches no document, so it fits any page:
+// A client for one room of a chat server. Beside it belong http.js, link.js,
+// queue.js, roster.js, time.js and wire.js. It touches no document, so it fits any page:
 //
 //   import {connect} from './chat.js';
 //   const chat = connect('/chat/', {room: 'general', username: 'Alice'});
@@ -9,11 +9,16 @@
 // It speaks the chat.v1 dialect (docs/protocol.md), reconnects by itself, goes on
 // where it was, and shows nothing twice.
 
-import {bearer, ChatError, Link} from './link.js';
+import {messages, mount, rooms} from './http.js';
+import {ChatError, Link} from './link.js';
+import {Queue} from './queue.js';
+import {Roster} from './roster.js';
+import {later, now, wish} from './time.js';
+import {isSession, newID, Place, utf8Length} from './wire.js';
 
-export {ChatError};
+export {ChatError, messages, newID, rooms};
 
-/** @typedef {{user: string, username: string, connections?: number}} Member */
+/** @typedef {import('./roster.js').Member} Member */
 /** @typedef {{type: 'message'|'private', offset: number, time: string, user: string, username: string,
  *   message: string, to?: string, to_username?: string, id?: string, live?: boolean}} Message
  *   `live` is false for what was sent before this client came or came back */
@@ -21,42 +26,21 @@ export {ChatError};
  *   oldest first; `first` is the oldest offset that the server still has */
 /** @typedef {{state: import('./link.js').State, wait?: number, error?: ChatError}} StateChange */
 /** @typedef {{state: StateChange, welcome: any, gap: {reset: boolean}, message: Message, members: undefined,
- *   join: Member & {time: string}, leave: Member & {time: string}, typing: Member, error: ChatError}} Events */
-/** @typedef {{promise: Promise<any>, frame?: string, timer?: ReturnType<typeof setTimeout>,
- *   resolve: (result: any) => void, reject: (error: Error) => void}} Waiting */
+ *   join: Member & {time: string}, leave: Member & {time: string}, typing: Member, error: ChatError,
+ *   held: import('./queue.js').Held}} Events */
+/** @typedef {{stop: () => void, resolve: (page: Page) => void, reject: (error: Error) => void}} Asked */
 /** @typedef {object} Options
  * @property {string} [room] the room to join; by default "general"
  * @property {string} [username] what people see; by default the server's choice
  * @property {string|(() => string|Promise<string>)} [token] credentials, or what gets them anew for each attempt
  * @property {string} [session] of an earlier Chat: makes an anonymous client the same user again
  * @property {string} [since] the `position` of an earlier Chat: get only what came after it
- * @property {number} [sendTimeout] milliseconds until an unanswered send fails; by default 30,000 */
+ * @property {number} [sendTimeout] milliseconds that the server has to answer a message; by default 30,000.
+ *   The time in which a message waits for a connection, or its turn, is not counted */
 
 /** Joins a room of the server that is mounted at url, such as '/' or 'https://example.com/chat/'.
  * @param {string|URL} url @param {Options} [options] @returns {Chat} */
 export const connect = (url, options) => new Chat(url, options);
-
-/** @param {string|URL} url where the server is mounted @param {Pick<Options, 'token'>} [options]
- * @returns {Promise<Map<string, number>>} the users present in each room that has any */
-export async function rooms(url, {token} = {}) {
-  const headers = bearer(typeof token === 'function' ? await token() : token);
-  const r = await fetch(new URL('rooms', mount(url)), {headers, cache: 'no-store'});
-  if (!r.ok) throw new ChatError('unavailable', 'the rooms cannot be listed');
-  return new Map(Object.entries(await r.json()));
-}
-
-/** @param {string|URL} url */
-function mount(url) {
-  const base = new URL(url, globalThis.location?.href);
-  if (!base.pathname.endsWith('/')) base.pathname += '/';
-  return base;
-}
-
-/** @returns {string} a new id for a message */
-export const newID = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, '0')).join('');
-
-/** @param {string} s */
-const utf8Length = (s) => new TextEncoder().encode(s).length;
 
 /** One client in one room. These are its events, with what `on` passes:
  *
@@ -66,21 +50,22 @@ const utf8Length = (s) => new TextEncoder().encode(s).length;
  *   message  a Message, public or private, one's own too
  *   join, leave, typing   a Member; join and leave have the time
  *   members  nothing: `members` or `count` changed
+ *   held     {wait, error?, id?}: what is not sent yet waits for so many milliseconds: for the server's rate, or
+ *            because it refused the message with that id for now. All of it is sent then, in order, by itself
  *   error    a ChatError that belongs to no promise */
 export class Chat extends EventTarget {
-  /** @type {Map<string, Member>} by user; about the first 100 of a larger room */
-  members = new Map();
-  /** Users present. */
-  count = 0;
   user = '';
   username = '';
   room = '';
   session = '';
   limits = {message_bytes: 16384, rate_per_second: 0, burst: 0};
 
-  #base; #options; #link; #epoch = ''; #last = 0; #time = 0; #liveFrom = 0; #typed = 0;
-  #sends = new Map(); // by id: what waits for its ack
-  #requests = new Map(); // by id: what waits for its history
+  #base; #options; #link; #queue; #roster = new Roster(); #typed = -Infinity; #troubles = 0;
+  /** @type {Place|null} */ #place; // after the latest message
+  /** @type {Place|null} */ #joined = null; // that of the first welcome, as long as #place is null
+  #goal = new Place('', 0); // that of the last welcome: what is up to there is replay
+  #replayed = false; #patience = () => {};
+  /** @type {Map<string, Asked>} */ #asked = new Map(); // by id: what waits for its history
 
   /** @param {string|URL} url @param {Options} [options] */
   constructor(url, options = {}) {
@@ -88,28 +73,41 @@ export class Chat extends EventTarget {
     this.#base = mount(url);
     this.#options = options;
     this.room = options.room ?? 'general';
-    this.session = options.session ?? '';
-    const [epoch, last, time] = (options.since ?? '').split(':');
-    if (last) [this.#epoch, this.#last, this.#time] = [epoch, Number(last), Number(time ?? 0)];
+    this.session = isSession(options.session) ? options.session : ''; // else it is none of such a server's
+    this.#place = Place.parse(options.since);
+    this.#queue = new Queue(options.sendTimeout ?? 30_000, {
+      send: (frame) => this.#link.send(frame),
+      held: (held) => this.#emit('held', held),
+    });
     this.#link = new Link({
       url: () => this.#url(),
+      offer: () => (this.session ? [`session.${this.session}`] : []),
       token: async () => (typeof options.token === 'function' ? options.token() : options.token),
       renewable: typeof options.token === 'function',
       receive: (o) => this.#receive(o),
       change: (state, more) => this.#change(state, more),
       amend: (why) => {
-        if (why.code !== 'bad_request' || !this.session || this.user) return false;
-        this.session = ''; // another server's
+        if (why.code !== 'bad_request' || !this.#place || this.user) return false;
+        this.#place = null; // another server's
         return true;
       },
+      // A hundred errors in a row end a connection. If the store or the rate was their
+      // reason, that is no reason to stay away.
+      excused: (code) => code === 1008 && this.#troubles >= 50,
     });
     queueMicrotask(() => this.state === 'closed' || this.reconnect()); // after listeners were added
   }
 
   get state() { return this.#link.state; }
 
-  /** The place up to which everything has come, for `since`; '' before the first message. */
-  get position() { return this.#last ? `${this.#epoch}:${this.#last}${this.#time ? `:${this.#time}` : ''}` : ''; }
+  /** By user; about the first 100 of a larger room. */
+  get members() { return this.#roster.members; }
+
+  /** Users present. */
+  get count() { return this.#roster.count; }
+
+  /** The place up to which everything has come, for `since`; '' as long as there is none. */
+  get position() { return String(this.#place ?? ''); }
 
   /** @template {keyof Events} K @param {K} type @param {(detail: Events[K]) => void} fn
    * @returns {() => void} what takes fn away again */
@@ -120,22 +118,22 @@ export class Chat extends EventTarget {
     return () => this.removeEventListener(type, listener);
   }
 
-  /** Sends a message to the room, or with `to` to one user. While the connection is lost it waits.
+  /** Sends a message to the room, or with `to` to one user. While the connection is lost it waits, and it goes
+   * out again after a loss, or when the server refused it for a time (see the event `held`). What the server may
+   * have had for so long that it would not know it again fails with the code uncertain.
    * @param {string} text
    * @param {{id?: string, to?: string}} [options] id: that of an earlier try, so that it is not sent twice
    * @returns {Promise<{id: string, offset: number}>} once it is in the log; rejects with a ChatError */
   send(text, {id = newID(), to} = {}) {
-    const sent = this.#sends.get(id);
-    if (sent) return sent.promise;
+    const sent = this.#queue.promise(id);
+    if (sent) return sent;
     if (this.state === 'closed') return Promise.reject(new ChatError('closed', 'not connected'));
     const frame = JSON.stringify(to ? {type: 'private', to, message: text, id} : {type: 'message', message: text, id});
-    const limit = this.limits.message_bytes;
-    if (utf8Length(text) > limit || utf8Length(frame) > Math.max(2 * limit, 4096)) {
+    const limit = this.limits.message_bytes, size = utf8Length(text);
+    if (size > limit || utf8Length(frame) > Math.max(2 * limit, 4096)) {
       return Promise.reject(new ChatError('too_long', `a message has at most ${limit} bytes`));
     }
-    const promise = this.#expect(this.#sends, id, this.#options.sendTimeout ?? 30_000, frame);
-    if (this.state === 'open') this.#link.send(frame);
-    return promise;
+    return this.#queue.add(id, frame, size);
   }
 
   /** @param {string} to a user @param {string} text @param {{id?: string}} [options] */
@@ -143,8 +141,8 @@ export class Chat extends EventTarget {
 
   /** Tells the others that the user is typing. Call it at every key. */
   typing() {
-    if (this.state !== 'open' || Date.now() - this.#typed < 2500) return;
-    this.#typed = Date.now();
+    if (this.state !== 'open' || now() - this.#typed < 2500) return;
+    this.#typed = now();
     this.#link.send({type: 'typing'});
   }
 
@@ -152,9 +150,11 @@ export class Chat extends EventTarget {
   history(range = {}) {
     if (this.state !== 'open') return Promise.reject(new ChatError('disconnected', 'not connected'));
     const id = newID();
-    const promise = this.#expect(this.#requests, id, 10_000);
-    this.#link.send({...range, type: 'history', request: id, id});
-    return promise;
+    return new Promise((resolve, reject) => {
+      const stop = later(10_000, () => this.#answer(id, new ChatError('timeout', 'the server did not answer')));
+      this.#asked.set(id, {resolve, reject, stop});
+      this.#link.send({...range, type: 'history', request: id, id});
+    });
   }
 
   /** @returns {Promise<Map<string, number>>} the users present in each room of the server that has any */
@@ -175,38 +175,31 @@ export class Chat extends EventTarget {
   #url() {
     const url = new URL(`ws/${encodeURIComponent(this.room)}`, this.#base);
     if (this.#options.username) url.searchParams.set('username', this.#options.username);
-    if (this.position) url.searchParams.set('since', this.position);
-    if (this.session) url.searchParams.set('session', this.session);
-    return url;
+    if (this.#place) url.searchParams.set('since', this.position);
+    return url; // the session is not in it, because consoles and proxies log URLs
   }
 
   /** @param {import('./link.js').State} state @param {import('./link.js').More} more */
   #change(state, more) {
     const error = more.error ?? new ChatError('disconnected', 'the connection was lost');
-    if (state !== 'open') for (const id of [...this.#requests.keys()]) this.#settle(this.#requests, id, error);
-    if (state === 'closed') for (const id of [...this.#sends.keys()]) this.#settle(this.#sends, id, error);
+    if (state !== 'open') {
+      this.#patience();
+      this.#troubles = 0;
+      for (const id of [...this.#asked.keys()]) this.#answer(id, error);
+      this.#queue.lost(more.code);
+    }
+    if (state === 'closed') this.#queue.close(error);
     this.#emit('state', {state, ...more});
   }
 
-  /** @param {Map<string, Waiting>} waiting @param {string} id @param {number} ms @param {string} [frame] */
-  #expect(waiting, id, ms, frame) {
-    const entry = /** @type {Waiting} */ ({frame});
-    entry.promise = new Promise((resolve, reject) => Object.assign(entry, {resolve, reject}));
-    const late = () => this.#settle(waiting, id, new ChatError('timeout', 'the server did not answer'));
-    entry.timer = setTimeout(late, Math.min(ms, 2 ** 31 - 1)); // what is more would be nothing
-    waiting.set(id, entry);
-    return entry.promise;
-  }
-
-  /** Ends what waits for an answer; reports whether anything did.
-   * @param {Map<string, Waiting>} waiting @param {string} id @param {any} result */
-  #settle(waiting, id, result) {
-    const entry = waiting.get(id);
-    if (!entry) return false;
-    clearTimeout(entry.timer);
-    waiting.delete(id);
-    if (result instanceof Error) entry.reject(result);
-    else entry.resolve(result);
+  /** Ends what waits for its history; reports whether anything did. @param {string} id @param {Page|ChatError} result */
+  #answer(id, result) {
+    const asked = this.#asked.get(id);
+    if (!asked) return false;
+    this.#asked.delete(id);
+    asked.stop();
+    if (result instanceof Error) asked.reject(result);
+    else asked.resolve(result);
     return true;
   }
 
@@ -216,10 +209,13 @@ export class Chat extends EventTarget {
       case 'welcome': return this.#welcome(o);
       case 'message':
       case 'private': return this.#message(o);
-      case 'ack': return this.#settle(this.#sends, o.id, {id: o.id, offset: o.offset});
-      case 'history': return this.#settle(this.#requests, o.request, o);
+      case 'ack':
+        this.#troubles = 0;
+        return this.#queue.settle(o.id, o);
+      case 'history': return this.#answer(o.request, o);
+      case 'position': return this.#reached(Place.parse(o.position));
       case 'error': return this.#error(o);
-      case 'goodbye': return this.#link.comeBackIn(o.retry_after_ms);
+      case 'goodbye': return this.#link.comeBackIn(wish(o.retry_after_ms));
       case 'typing': return this.#emit('typing', o);
       case 'system': return this.#presence(o);
       case 'presence': return this.#crowd(o);
@@ -228,35 +224,58 @@ export class Chat extends EventTarget {
 
   /** @param {any} o */
   #welcome(o) {
-    const colon = o.position.lastIndexOf(':');
-    const epoch = o.position.slice(0, colon), offset = Number(o.position.slice(colon + 1));
-    const reset = this.#last > 0 && (epoch !== this.#epoch || offset < this.#last);
-    if (reset) this.#last = 0;
-    this.#epoch = epoch;
-    this.#liveFrom = offset;
+    const goal = this.#goal = Place.parse(o.position) ?? new Place('', 0);
+    if (typeof o.time === 'string') goal.time = Date.parse(o.time);
+    const was = this.#place;
+    const reset = was !== null && (goal.epoch !== was.epoch || goal.offset < was.offset);
+    // Whoever was lost before anything came does not know what that would have been.
+    const blind = was === null && this.#joined !== null && (goal.epoch !== this.#joined.epoch || goal.offset !== this.#joined.offset);
+    if (reset) this.#place = null;
+    if (!this.#place) this.#joined = goal;
     ({user: this.user, username: this.username, room: this.room, session: this.session} = o);
     this.limits = o.limits;
-    this.members = new Map(o.members.map((/** @type {Member} */ m) => [m.user, m]));
-    this.count = o.member_count;
+    this.#roster = new Roster(o.members, o.member_count);
+    this.#replayed = false;
     this.#link.ready();
     this.#emit('welcome', o);
     this.#emit('members');
-    if (o.gap) this.#emit('gap', {reset});
-    for (const {frame} of this.#sends.values()) this.#link.send(frame); // what came twice is told by its id
+    if (o.gap || blind) this.#emit('gap', {reset});
+    this.#patience = later(10_000, () => this.#queue.replayed()); // a server that does not tell of its end
+    this.#queue.opened(o.limits); // what comes twice is told by its id
+    if (goal.offset <= (this.#place?.offset ?? 0)) this.#reached(goal);
+  }
+
+  /** Everything up to a place has come. @param {Place|null} place */
+  #reached(place) {
+    if (!place || place.epoch !== this.#goal.epoch) return;
+    if (!this.#place || place.epoch !== this.#place.epoch || place.offset > this.#place.offset) this.#place = place;
+    if (place.offset >= this.#goal.offset) this.#over();
+  }
+
+  /** The replay is over. */
+  #over() {
+    if (this.#replayed) return;
+    this.#replayed = true;
+    this.#patience();
+    this.#queue.replayed();
   }
 
   /** @param {Message} m */
   #message(m) {
-    if (m.offset <= this.#last) return; // had it before
-    [this.#last, this.#time] = [m.offset, Date.parse(m.time) || 0];
-    this.#emit('message', {...m, live: m.offset > this.#liveFrom});
-    if (m.id && m.user === this.user) this.#settle(this.#sends, m.id, {id: m.id, offset: m.offset});
+    const live = m.offset > this.#goal.offset;
+    this.#queue.ages.heard(m.time, live);
+    if (this.#place && m.offset <= this.#place.offset) return; // had it before
+    this.#place = new Place(this.#goal.epoch, m.offset, Date.parse(m.time));
+    this.#emit('message', {...m, live});
+    if (m.id && m.user === this.user) this.#queue.settle(m.id, m);
+    if (m.offset >= this.#goal.offset) this.#over();
   }
 
   /** @param {any} o */
   async #error(o) {
-    const error = new ChatError(o.code, o.message, o.retry_after_ms);
-    if (o.id && (this.#settle(this.#sends, o.id, error) || this.#settle(this.#requests, o.id, error))) return;
+    const error = new ChatError(o.code, o.message, wish(o.retry_after_ms));
+    this.#troubles = o.code === 'rate_limited' || o.code === 'unavailable' ? this.#troubles + 1 : 0;
+    if (o.id && (this.#queue.refused(o.id, error) || this.#answer(o.id, error))) return;
     if (o.code === 'token_expiring' && typeof this.#options.token === 'function') {
       try {
         return this.#link.send({type: 'auth', token: await this.#options.token()});
@@ -267,8 +286,9 @@ export class Chat extends EventTarget {
 
   /** @param {any} o */
   #presence(o) {
-    if (o.event === 'join') this.#enter(o, true);
-    else if (o.event === 'leave') this.#leave(o, true);
+    this.#queue.ages.heard(o.time, true);
+    if (o.event === 'join') this.#roster.enter(o);
+    else if (o.event === 'leave') this.#roster.leave(o);
     else return;
     this.#emit('members');
     this.#emit(o.event, o);
@@ -276,22 +296,7 @@ export class Chat extends EventTarget {
 
   /** @param {any} o */
   #crowd(o) {
-    for (const m of o.joined) this.#enter(m, false);
-    for (const m of o.left) this.#leave(m, false);
-    this.count = o.count;
+    this.#roster.crowd(o);
     this.#emit('members');
-  }
-
-  /** @param {Member} member @param {boolean} counted whether count is to follow */
-  #enter({user, username}, counted) {
-    const known = this.members.get(user);
-    if (!known && counted) this.count++;
-    this.members.set(user, {...known, user, username});
-  }
-
-  /** @param {Member} member @param {boolean} counted */
-  #leave({user}, counted) {
-    const all = this.members.size >= this.count;
-    if ((this.members.delete(user) || !all) && counted) this.count--;
   }
 }

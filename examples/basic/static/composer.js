@@ -7,7 +7,8 @@ const touch = matchMedia('(hover: none)');
 const bytes = (s) => new TextEncoder().encode(s).length;
 
 export class Composer {
-  #hooks; #to = null; #typists = new Map(); #limit = 0; #noticed;
+  #hooks; #to = null; #drafts = new Map(); // texts for those who are not written to now, by user; '' is everyone
+  #typists = new Map(); #limit = 0; #noticed;
 
   /** @param {{send: (text: string, to: object|null) => void, typing: () => void}} hooks */
   constructor(hooks) {
@@ -40,12 +41,11 @@ export class Composer {
     if (!touch.matches) this.focus();
   }
 
-  /** What is in the box, and for whom. */
-  get draft() { return {text: $('text').value, to: this.#to}; }
-  set draft({text, to}) {
-    $('text').value = text;
-    this.to(to);
-    this.#size();
+  /** What is in the box, and for whom; and what is put aside for others. */
+  get draft() { return {text: $('text').value, to: this.#to, drafts: [...this.#drafts]}; }
+  set draft({text, to, drafts}) {
+    this.#drafts = new Map(drafts);
+    this.#show(to, text);
   }
 
   set limit(n) {
@@ -53,14 +53,26 @@ export class Composer {
     this.#size();
   }
 
-  /** Writes to one member, or to everyone. @param {import('./store.js').Receiver} member */
+  /** Writes to one member, or to everyone. What was written to another is put aside, and goes to nobody else.
+   * @param {import('./store.js').Receiver} member */
   to(member) {
+    const was = this.#to?.user ?? '', is = member?.user ?? '';
+    if (was === is) return this.#show(member, $('text').value);
+    const text = this.#drafts.get(is) ?? '';
+    this.#drafts.delete(is);
+    if ($('text').value.trim()) this.#drafts.set(was, $('text').value);
+    this.#show(member, text);
+  }
+
+  #show(member, text) {
     this.#to = member;
+    $('text').value = text;
     $('target').hidden = !member;
     $('composer').classList.toggle('private', Boolean(member));
     $('to').textContent = member?.username ?? '';
     $('to-tail').textContent = member?.tail ? ` ${member.tail}` : '';
     $('text').placeholder = member ? 'Private message' : 'Message';
+    this.#size();
   }
 
   /** Shows what went wrong and what to do. An empty text takes it away. */
@@ -87,7 +99,7 @@ export class Composer {
 
   clear() {
     for (const user of [...this.#typists.keys()]) this.stopped(user);
-    this.draft = {text: '', to: null};
+    this.draft = {text: '', to: null, drafts: []};
     this.notice('');
   }
 
@@ -122,7 +134,7 @@ export class Composer {
       return;
     }
     this.notice('');
-    this.draft = {text: '', to: this.#to};
+    this.#show(this.#to, '');
     this.#hooks.send(text, this.#to);
     this.focus();
   }

@@ -2,8 +2,10 @@
 // that died in silence, and finds out why a handshake was refused. chat.js is
 // built on it.
 
+import {later, now, retryAfter} from './time.js';
+
 /** Why something failed. `code` is the server's (docs/protocol.md), or from here:
- * timeout, disconnected, closed, close_N (the closing code), too_long. */
+ * timeout, uncertain, disconnected, closed, close_N (the closing code), too_long, bad_token, bad_url. */
 export class ChatError extends Error {
   /** @param {string} code @param {string} message @param {number} [retryAfter] milliseconds until trying again may help */
   constructor(code, message, retryAfter = 0) {
@@ -16,59 +18,75 @@ export class ChatError extends Error {
 }
 
 /** @typedef {'connecting'|'open'|'waiting'|'closed'} State */
-/** @typedef {{wait?: number, error?: ChatError}} More wait: milliseconds until the next attempt */
+/** @typedef {{wait?: number, error?: ChatError, code?: number}} More wait: milliseconds until the next attempt;
+ *   code: that of the close, if there was a connection */
 /** @typedef {object} Hooks
  * @property {() => URL} url the address, asked before each attempt
+ * @property {() => string[]} offer what goes beside the subprotocol
  * @property {() => Promise<string|undefined>} token credentials, asked before each attempt
  * @property {boolean} renewable whether asking again may give other credentials
  * @property {(object: any) => void} receive takes each object from the server
  * @property {(state: State, more: More) => void} change
- * @property {(why: ChatError) => boolean} amend whether trying again may help after all */
+ * @property {(why: ChatError) => boolean} amend whether trying again may help after all
+ * @property {(code: number) => boolean} excused whether the server closed for trouble that passes */
 
 /** @param {string|undefined} token @returns {Record<string, string>} the headers that carry it */
 export const bearer = (token) => (token ? {Authorization: `Bearer ${token}`} : {});
 
+/** What may stand in the list of subprotocols (RFC 9110, section 5.6.2). */
+const isToken = (/** @type {string} */ s) => /^[\w!#$%&'*+.^`|~-]+$/.test(s);
+
 const watchEvery = 5000, openWithin = 15_000, pingAfter = 25_000, pongWithin = 10_000; // milliseconds
+const awakeWithin = 4000; // the same after the network or the page has come back
 const longestWait = 30_000, stableAfter = 30_000;
 const purpose = new Set([1000, 1008, 4003]); // codes of closing on purpose: do not come back
+// What tells that the network or the page is back, and what to listen to for it.
+const wakes = /** @type {const} */ (['online', 'pageshow', 'focus']), documentWakes = /** @type {const} */ (['visibilitychange', 'resume']);
 
 export class Link {
   /** @type {State} */ state = 'connecting';
   /** @type {WebSocket|null} */ #ws = null;
-  #hooks; #attempt = 0; #tries = 0; #openedAt = 0;
-  #heard = 0; #pinged = 0; #beat = 0; #retry = 0; #asked = 0; #patient = false;
-  #wake = () => this.#check();
+  #hooks; #attempt = 0; #tries = 0; #openedAt = 0; #began = 0;
+  #heard = 0; #pinged = NaN; #within = pongWithin; #watched = 0; #slept = false; #beat = 0;
+  #retry = () => {}; #asked = 0; #patient = false;
+  #listening = new AbortController();
 
   /** @param {Hooks} hooks */
   constructor(hooks) { this.#hooks = hooks; }
 
-  /** Begins, or tries at once if the connection is lost or was closed. */
+  /** Begins, or tries immediately if the connection is lost or was closed. */
   async open() {
     const attempt = ++this.#attempt;
-    clearTimeout(this.#retry);
+    this.#retry();
     this.#drop();
-    globalThis.addEventListener?.('online', this.#wake);
-    globalThis.document?.addEventListener('visibilitychange', this.#wake);
+    this.#listen();
+    this.#heard = this.#began = this.#watched = now();
+    this.#pinged = NaN;
+    this.#beat = Number(setInterval(() => this.#watch(), watchEvery));
     this.#set('connecting');
+    let token;
     try {
-      const token = await this.#hooks.token();
-      if (attempt !== this.#attempt) return;
-      const url = this.#hooks.url();
-      url.protocol = url.protocol.replace('http', 'ws');
-      const ws = this.#ws = new WebSocket(url, token ? ['chat.v1', `bearer.${token}`] : ['chat.v1']);
-      ws.onmessage = (e) => this.#receive(e.data);
-      ws.onclose = (e) => this.#lost(e.code, e.reason);
-      this.#heard = Date.now();
-      this.#pinged = 0;
-      this.#beat = Number(setInterval(() => this.#watch(), watchEvery));
+      token = await this.#hooks.token();
     } catch (e) {
       if (attempt === this.#attempt) this.#later(new ChatError('auth_failed', e instanceof Error ? e.message : String(e)));
+      return;
+    }
+    if (attempt !== this.#attempt) return;
+    try {
+      if (token && !isToken(`bearer.${token}`)) throw new ChatError('bad_token', 'the token has characters that a WebSocket cannot carry');
+      const url = this.#hooks.url();
+      url.protocol = url.protocol.replace('http', 'ws');
+      const ws = this.#ws = new WebSocket(url, ['chat.v1', ...this.#hooks.offer(), ...(token ? [`bearer.${token}`] : [])]);
+      ws.onmessage = (e) => this.#receive(e.data);
+      ws.onclose = (e) => this.#lost(e.code, e.reason);
+    } catch (e) { // it would fail each time
+      this.close(e instanceof ChatError ? e : new ChatError('bad_url', e instanceof Error ? e.message : String(e)));
     }
   }
 
   /** Says that the server has answered: the connection is in use from now on. */
   ready() {
-    this.#openedAt = Date.now();
+    this.#openedAt = now();
     this.#asked = 0;
     this.#set('open');
   }
@@ -79,15 +97,14 @@ export class Link {
   /** Makes the next attempt wait for ms, as the server wished. @param {number} ms */
   comeBackIn(ms) { this.#asked = ms; }
 
-  /** Ends for good, until open is called again. @param {ChatError} error */
-  close(error) {
+  /** Ends for good, until open is called again. @param {ChatError} error @param {number} [code] */
+  close(error, code) {
     if (this.state === 'closed') return;
     this.#attempt++;
-    clearTimeout(this.#retry);
-    globalThis.removeEventListener?.('online', this.#wake);
-    globalThis.document?.removeEventListener('visibilitychange', this.#wake);
+    this.#retry();
+    this.#listening.abort();
     this.#drop();
-    this.#set('closed', {error});
+    this.#set('closed', {error, code});
   }
 
   /** @param {State} state @param {More} [more] */
@@ -96,10 +113,21 @@ export class Link {
     this.#hooks.change(state, more);
   }
 
+  #listen() {
+    this.#listening.abort();
+    this.#listening = new AbortController();
+    const {signal} = this.#listening;
+    const wake = (/** @type {Event} */ e) => this.#check(e.type);
+    for (const type of wakes) globalThis.addEventListener?.(type, wake, {signal});
+    for (const type of documentWakes) globalThis.document?.addEventListener(type, wake, {signal});
+    globalThis.addEventListener?.('pagehide', () => this.#pause(), {signal});
+  }
+
   /** @param {string} data */
   #receive(data) {
-    this.#heard = Date.now();
-    this.#pinged = 0;
+    this.#heard = now();
+    this.#pinged = NaN;
+    this.#within = pongWithin;
     let object;
     try {
       object = JSON.parse(data);
@@ -110,26 +138,50 @@ export class Link {
   }
 
   #watch() {
-    const quiet = Date.now() - this.#heard;
+    const t = now();
+    // After a sleep the answer may wait behind this very call: ask once more.
+    this.#slept = t - this.#watched > 3 * watchEvery && !this.#slept;
+    this.#watched = t;
     if (this.state === 'connecting') {
-      if (quiet > openWithin) this.#lost(1006, '');
-    } else if (this.#pinged) {
-      if (Date.now() - this.#pinged > pongWithin) this.#lost(1006, '');
-    } else if (quiet > pingAfter) {
+      if (t - this.#heard > openWithin && !this.#slept) this.#lost(1006, '');
+    } else if (Number.isNaN(this.#pinged)) {
+      if (t - this.#heard > pingAfter) this.#ping();
+    } else if (this.#slept) {
       this.#ping();
+    } else if (t - this.#pinged > this.#within) {
+      this.#lost(1006, '');
     }
   }
 
   #ping() {
-    this.#pinged = Date.now();
+    this.#pinged = now();
     this.send({type: 'ping'});
   }
 
-  /** The network or the page is back: look at once whether the connection still is. */
-  #check() {
+  /** The network or the page is back: look whether the connection still is. @param {string} why */
+  #check(why) {
     if (globalThis.document?.hidden) return;
-    if (this.state === 'open' && !this.#pinged && Date.now() - this.#heard > watchEvery) this.#ping();
-    if (this.state === 'waiting' && !this.#patient) this.#later(null, Math.random() * 1000);
+    const t = now();
+    if (this.state === 'open' && (why === 'online' || t - this.#heard > watchEvery)) {
+      if (!(t - this.#pinged < awakeWithin)) this.#ping();
+      this.#within = awakeWithin;
+      later(awakeWithin + 100, () => this.state === 'open' && this.#heard <= t && this.#watch());
+    } else if (this.state === 'connecting' && why !== 'focus' && t - this.#began > awakeWithin) {
+      this.open(); // what it was sent over may be gone
+    } else if (this.state === 'waiting' && !this.#patient) {
+      if (why === 'pageshow') this.open();
+      else this.#later(null, Math.random() * 1000); // not everyone in the same moment
+    }
+  }
+
+  /** The page goes away, perhaps to come back as it was: nobody shall wait for it meanwhile. */
+  #pause() {
+    if (this.state === 'closed') return;
+    this.#attempt++;
+    this.#retry();
+    this.#drop();
+    this.#patient = false;
+    this.#set('waiting', {wait: Infinity});
   }
 
   #drop() {
@@ -143,14 +195,14 @@ export class Link {
 
   /** @param {number} code @param {string} reason */
   async #lost(code, reason) {
-    const used = this.state === 'open';
+    const used = this.state === 'open', excused = this.#hooks.excused(code);
     this.#drop();
-    if (purpose.has(code) || (code === 4001 && !this.#hooks.renewable)) {
-      return this.close(new ChatError(`close_${code}`, reason || 'the server ended the connection'));
+    if ((purpose.has(code) && !excused) || (code === 4001 && !this.#hooks.renewable)) {
+      return this.close(new ChatError(`close_${code}`, reason || 'the server ended the connection'), code);
     }
     if (used) {
-      if (Date.now() - this.#openedAt > stableAfter) this.#tries = 0;
-      return this.#later(null, this.#asked);
+      if (now() - this.#openedAt > stableAfter) this.#tries = 0;
+      return this.#later(null, this.#asked || (excused ? 5000 * (1 + Math.random()) : 0), code);
     }
     const attempt = this.#attempt;
     const why = await this.#ask();
@@ -161,12 +213,13 @@ export class Link {
 
   /** Asks over HTTP why the handshake failed, which a WebSocket does not tell. 426 means that it would not have. */
   async #ask() {
+    const signal = AbortSignal.timeout(5000);
     try {
-      const token = await this.#hooks.token();
-      const r = await fetch(this.#hooks.url(), {headers: bearer(token), cache: 'no-store', signal: AbortSignal.timeout(5000)});
+      const token = await Promise.race([this.#hooks.token(), new Promise((_, no) => signal.addEventListener('abort', no))]);
+      const r = await fetch(this.#hooks.url(), {headers: bearer(token), cache: 'no-store', signal});
       if (r.status < 400 || r.status === 426) return null;
       const {error} = await r.json();
-      const why = new ChatError(error.code, error.message, 1000 * Number(r.headers.get('Retry-After')));
+      const why = new ChatError(error.code, error.message, retryAfter(r.headers));
       why.final = r.status < 429;
       return why;
     } catch {
@@ -174,12 +227,14 @@ export class Link {
     }
   }
 
-  /** Tries again after wait milliseconds, or by default after a random part of a time that doubles (full jitter). @param {ChatError|null} error @param {number} [wait] */
-  #later(error, wait = 0) {
+  /** Tries again after wait milliseconds, or by default after a random part of a time that doubles (full jitter).
+   * @param {ChatError|null} error @param {number} [wait] @param {number} [code] */
+  #later(error, wait = 0, code) {
     this.#patient = wait > 1000; // it is the server's wish
     wait ||= 50 + Math.random() * Math.min(longestWait, 1000 * 2 ** this.#tries++);
-    clearTimeout(this.#retry);
-    this.#retry = Number(setTimeout(() => this.open(), wait));
-    this.#set('waiting', {wait, error: error ?? undefined});
+    clearInterval(this.#beat);
+    this.#retry();
+    this.#retry = later(wait, () => this.open());
+    this.#set('waiting', {wait, error: error ?? undefined, code});
   }
 }

@@ -3,6 +3,7 @@
 // changes, what the reader looks at does not move.
 
 import {redate, render} from './render.js';
+import {zoneChanged} from './text.js';
 
 const most = 300; // elements
 const fewest = 150; // what is left of them when the oldest are taken away
@@ -26,14 +27,15 @@ export class List {
     ({scroller: this.#scroller, box: this.#box, top: this.#top} = hooks);
     this.#scroller.addEventListener('scroll', () => this.#scrolled(), {passive: true});
     const sizes = new ResizeObserver(() => this.pinned && this.#toEnd());
-    for (const e of [this.#scroller, this.#box, this.#box.nextElementSibling]) sizes.observe(e);
+    for (const e of [this.#scroller, this.#box]) sizes.observe(e);
     // Who unfolds a long message reads it from where it begins.
     this.#box.addEventListener('click', (e) => {
       if (!(/** @type {Element} */ (e.target).closest('.more'))) return;
       this.pinned = false;
       setTimeout(() => this.#scrolled());
     }, true);
-    setInterval(() => redate(this.#box), 30_000);
+    setInterval(() => (zoneChanged() ? this.redraw() : redate(this.#box)), 30_000);
+    addEventListener('visibilitychange', () => document.hidden || (zoneChanged() && this.redraw()));
   }
 
   /** Begins anew, for another room. */
@@ -51,10 +53,7 @@ export class List {
   }
 
   /** How many pixels are below what is in view. */
-  get below() {
-    const {scrollTop, scrollHeight, clientHeight} = this.#scroller;
-    return scrollHeight - scrollTop - clientHeight;
-  }
+  get below() { return this.#scroller.scrollHeight - this.#scroller.scrollTop - this.#scroller.clientHeight; }
 
   get last() { return this.#entries.at(-1); }
 
@@ -67,10 +66,41 @@ export class List {
   /** Adds an entry at the end; reports false if it is there already. */
   add(entry, quiet = false) {
     if (entry.kind === 'message' && !this.#note(entry)) return false;
-    this.#entries.push(entry);
     if (quiet) this.#hush();
+    let at = this.#entries.length;
+    if (quiet && entry.kind === 'message') { // what was missed stands before what was written after it
+      while (at > 0 && this.#entries[at - 1].kind === 'pending' && this.#entries[at - 1].date > entry.date) at--;
+    }
+    if (at === this.#entries.length) this.#entries.push(entry);
+    else this.#place(at, [entry]);
     this.#queue();
     return true;
+  }
+
+  /** Takes an entry away. */
+  remove(entry) {
+    const at = this.#entries.indexOf(entry);
+    if (at < 0) return;
+    this.#keep(() => {
+      entry.node?.remove();
+      entry.node = null;
+      this.#entries.splice(at, 1);
+      if (at < this.#first) this.#first--;
+      if (at < this.#end) this.#end--;
+      if (at < this.#olderAt) this.#olderAt--;
+      if (this.#entries[at]?.node) render(this.#entries[at], this.#entries[at - 1]);
+    });
+  }
+
+  /** Shows one entry anew after it changed, or all. */
+  redraw(entry = null) {
+    const from = entry ? this.#entries.indexOf(entry) : 0;
+    this.#hush();
+    this.#keep(() => {
+      for (let i = Math.max(from, 0); i < (entry ? from + 1 : this.#end); i++) {
+        if (this.#entries[i].node) render(this.#entries[i], this.#entries[i - 1]);
+      }
+    });
   }
 
   /** Says that something may be missing here. What comes belongs to another log if reset is true. */
@@ -79,12 +109,6 @@ export class List {
     this.add(entry);
     this.#olderAt = this.#entries.length;
     this.mayHaveOlder();
-  }
-
-  /** Shows the last entry anew after it changed. */
-  touch() {
-    const i = this.#entries.length - 1;
-    if (this.#entries[i]?.node) this.#keep(() => render(this.#entries[i], this.#entries[i - 1]));
   }
 
   /** Puts the line "New" before entry, and nowhere else; null takes it away. */
@@ -205,8 +229,7 @@ export class List {
   }
 
   #scrolled() {
-    const {scrollTop, scrollHeight, clientHeight} = this.#scroller;
-    const below = scrollHeight - scrollTop - clientHeight, all = this.#entries.length;
+    const {scrollTop} = this.#scroller, {below} = this, all = this.#entries.length;
     // Only who scrolls up leaves the end; it may also move away by growing.
     if (below < 40) this.pinned ||= this.#end === all;
     else if (scrollTop < this.#was) this.pinned = false;
@@ -248,16 +271,22 @@ export class List {
     const at = this.#olderAt;
     const older = page.messages.map((m) => this.#hooks.entry(m)).filter((e) => this.#note(e));
     this.#older = page.more && older.length > 0;
-    this.#entries.splice(at, 0, ...older);
     this.#hush();
-    this.#keep(() => {
-      if (at < this.#first) this.#first += older.length; // out of sight by now
-      else if (at <= this.#end) this.#put(at, older);
-      if (at <= this.#end) this.#end += older.length;
-      if (!this.#older && at === 0) this.#top.textContent = this.#hooks.start(page.first);
-    });
+    this.#place(at, older);
+    if (!this.#older && at === 0) this.#keep(() => (this.#top.textContent = this.#hooks.start(page.first)));
     if (this.pinned) this.#queue();
     else if (this.#end - this.#first > most) this.#keep(() => this.#show(this.#first, this.#first + most));
+  }
+
+  /** Puts entries in at an index, and into the document if that is there. */
+  #place(at, added) {
+    if (added.length === 0) return;
+    this.#entries.splice(at, 0, ...added);
+    this.#keep(() => {
+      if (at < this.#first) this.#first += added.length; // out of sight by now
+      else if (at <= this.#end) this.#put(at, added);
+      if (at <= this.#end) this.#end += added.length;
+    });
   }
 
   /** Puts new entries, which begin at index at, into the document. */

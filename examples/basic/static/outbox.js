@@ -1,36 +1,46 @@
-// One's own messages that are on their way: shown after all others until the room
-// has them, and with what to do if it does not.
+// One's own messages that are on their way: each stands where it was written until
+// the room has it, says what it waits for, and what to do if it did not arrive.
 
 import {ChatError, newID} from './chat.js';
 import {message} from './render.js';
-import {advice} from './status.js';
-import {el} from './text.js';
+import {advice, waitingFor} from './status.js';
+import {el, timeIn} from './text.js';
+
+/** @typedef {object} Item
+ * @property {'pending'} kind
+ * @property {object} m
+ * @property {boolean} own
+ * @property {Date} date
+ * @property {import('./store.js').Unsent} unsent
+ * @property {ChatError|null} error why it was not sent
+ * @property {() => Node} draw */
 
 export class Outbox {
-  #box; #hooks; #items = new Map(); // by message id
+  #list; #hooks; #held = null; #tick = 0;
+  /** @type {Map<string, Item>} */ #items = new Map(); // by message id
 
-  /** @param {HTMLElement} box
+  /** @param {import('./list.js').List} list
    * @param {{chat: () => import('./chat.js').Chat, failed: (text: string) => void, stored: (m: object) => void,
-   *   changed: () => void, done: () => void}} hooks done: a choice was made, and its button is gone */
-  constructor(box, hooks) {
-    this.#box = box;
+   *   done: () => void}} hooks done: a choice was made, and its button is gone */
+  constructor(list, hooks) {
+    this.#list = list;
     this.#hooks = hooks;
   }
 
   clear() {
     this.#items.clear();
-    this.#box.replaceChildren();
+    this.#release();
   }
 
   /** @param {string} text @param {import('./store.js').Receiver} to */
-  send(text, to) { this.#try(this.#add({id: newID(), text, to})); }
+  send(text, to) { this.#try(this.#add({id: newID(), text, to}, null)); }
 
   /** What the room does not have yet. @returns {import('./store.js').Unsent[]} */
   get unsent() { return [...this.#items.values()].map((item) => item.unsent); }
 
   /** Shows what was not sent by the time the room was left. @param {import('./store.js').Unsent[]} unsent */
   restore(unsent) {
-    for (const e of unsent) this.#draw(this.#add(e), new ChatError('disconnected', 'you left the room before the server answered'));
+    for (const e of unsent) this.#add(e, new ChatError('disconnected', 'you left the room before the server answered'));
   }
 
   /** The room has it. @param {string} id */
@@ -38,49 +48,101 @@ export class Outbox {
     const item = this.#items.get(id);
     if (!item) return;
     this.#items.delete(id);
-    item.node.remove();
+    this.#list.remove(item);
+    if (item === this.#held?.item) this.#release();
   }
 
-  #add(unsent) {
-    const {id, text, to} = unsent, {user, username} = this.#hooks.chat();
+  /** What waits is sent in so many milliseconds. @param {import('./queue.js').Held} held */
+  held({wait, error}) {
+    const item = [...this.#items.values()].find((item) => !item.error);
+    this.#release();
+    if (!item || wait < 500) return;
+    this.#held = {item, until: performance.now() + wait, error};
+    this.#list.redraw(item);
+    this.#tick = Number(setInterval(() => this.#count(), 1000));
+  }
+
+  /** The connection came or went: what waits says so. */
+  changed() {
+    this.#release();
+    for (const item of this.#items.values()) if (!item.error) this.#list.redraw(item);
+  }
+
+  /** @param {import('./store.js').Unsent} unsent @param {ChatError|null} error */
+  #add(unsent, error) {
+    const {id, text, to, date} = unsent, {user, username} = this.#hooks.chat();
     const m = {type: to ? 'private' : 'message', user, username, message: text, id, to: to?.user, to_username: to?.username};
-    const item = {m, unsent, date: new Date(), node: el('div', 'entry')};
+    const item = /** @type {Item} */ ({kind: 'pending', m, own: true, date: date ? new Date(date) : new Date(), unsent, error});
+    unsent.date = item.date.toISOString();
+    item.draw = () => this.#draw(item);
     this.#items.set(id, item);
-    this.#box.append(item.node);
+    this.#list.add(item, true);
     return item;
   }
 
+  /** @param {Item} item */
   async #try(item) {
-    const chat = this.#hooks.chat();
-    this.#draw(item, null);
+    const chat = this.#hooks.chat(), {id} = item.m;
+    if (item.error) {
+      item.error = null;
+      this.#list.redraw(item);
+    }
     try {
-      const {offset} = await chat.send(item.m.message, {id: item.m.id, to: item.m.to});
+      const {offset} = await chat.send(item.m.message, {id, to: item.m.to});
       // The message itself comes as everyone gets it, unless it is in a gap.
       setTimeout(() => {
-        if (this.#items.get(item.m.id) !== item) return;
-        this.arrived(item.m.id);
+        if (this.#items.get(id) !== item) return;
+        this.arrived(id);
         this.#hooks.stored({...item.m, offset, time: item.date.toISOString()});
       }, 3000);
     } catch (e) {
-      if (this.#items.get(item.m.id) !== item) return; // it came, or the room was left
-      this.#draw(item, e);
+      if (this.#items.get(id) !== item) return; // it came, or the room was left
+      item.error = e;
+      if (item === this.#held?.item) this.#release();
+      this.#list.redraw(item);
       this.#hooks.failed(advice(e));
     }
   }
 
-  #draw(item, error) {
-    const node = message({m: item.m, own: true, date: item.date}, false);
+  /** @param {Item} item */
+  #draw(item) {
+    const {error} = item;
+    const node = message(item, false);
     node.classList.add(error ? 'failed' : 'pending');
     const tick = node.querySelector('.tick');
     tick.textContent = error ? '!' : '…';
     tick.nextElementSibling.textContent = error ? ' not sent' : ' sending';
-    if (error) node.querySelector('.bubble').append(this.#choices(item, error));
-    item.node.replaceChildren(node);
-    this.#hooks.changed();
+    const bubble = node.querySelector('.bubble');
+    if (error) bubble.append(this.#choices(item));
+    else if (item === this.#held?.item) bubble.append(this.#wait());
+    else if (this.#hooks.chat()?.state !== 'open') bubble.append(el('p', 'waits', 'Waits for the connection'));
+    return node;
   }
 
-  #choices(item, error) {
-    const retry = el('button', 'link', 'Retry'), drop = el('button', 'link', 'Delete');
+  #wait() {
+    const {until, error} = this.#held;
+    const left = el('span', '', timeIn(until - performance.now()));
+    left.ariaHidden = 'true'; // not read out each second
+    return el('p', 'waits', `${waitingFor(error)} Sends by itself`, left);
+  }
+
+  /** Counts down. */
+  #count() {
+    const left = this.#held.item.node?.querySelector('.waits span');
+    if (left) left.textContent = timeIn(this.#held.until - performance.now());
+  }
+
+  #release() {
+    clearInterval(this.#tick);
+    const item = this.#held?.item;
+    this.#held = null;
+    if (item && this.#items.has(item.m.id)) this.#list.redraw(item);
+  }
+
+  /** @param {Item} item */
+  #choices(item) {
+    const unsure = item.error.code === 'uncertain';
+    const retry = el('button', 'link', unsure ? 'Send again' : 'Retry'), drop = el('button', 'link', 'Delete');
     retry.type = drop.type = 'button';
     const choose = (button, fn) => button.addEventListener('click', () => {
       this.#hooks.failed('');
@@ -89,21 +151,8 @@ export class Outbox {
     });
     choose(retry, () => this.#try(item));
     choose(drop, () => this.arrived(item.m.id));
-    if (error.retryAfter > 0) hold(retry, error.retryAfter);
-    const p = el('p', 'choices', 'Not sent. ', retry, ' ', drop);
-    p.title = error.message;
+    const p = el('p', 'choices', unsure ? 'Not sent, as far as is known. ' : 'Not sent. ', retry, ' ', drop);
+    p.title = item.error.message;
     return p;
   }
-}
-
-/** Makes a button wait, and say for how long. @param {HTMLButtonElement} button @param {number} ms */
-function hold(button, ms) {
-  const label = button.textContent, until = performance.now() + ms;
-  const tick = () => {
-    const left = Math.ceil((until - performance.now()) / 1000);
-    button.disabled = left > 0;
-    button.textContent = left > 0 ? `${label} in ${left} s` : label;
-    if (left > 0) setTimeout(tick, 200);
-  };
-  tick();
 }

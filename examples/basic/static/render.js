@@ -2,12 +2,24 @@
 //   {kind: 'message', m, own, date}      m: the server's object
 //   {kind: 'notice', joined, left, date} Maps of user to name
 //   {kind: 'gap', text, date}
+//   {kind: 'pending', draw, date}        of the outbox, which draws it
 // and becomes one element, with a line for the day or for what is new before it.
 
-import {avatar, dayOf, el, hue, isEmoji, linked, nameOf, namesOf, sameDay, timeOf} from './text.js';
+import {linked} from './address.js';
+import {Names} from './names.js';
+import {avatar, dayOf, el, hue, isEmoji, nameOf, namesOf, sameDay, timeOf} from './text.js';
 
 const together = 5 * 60_000; // messages of one author within this are one group
 const longText = 1500, longLines = 20;
+
+/** Who is in the room or has written here. */
+export const names = new Names();
+
+/** A user's name, and what tells the user apart if need be. @returns {Node[]} */
+export function called(user, username) {
+  const tail = user ? names.tail(user) : '';
+  return tail ? [nameOf(username), el('span', 'tail', ` ${tail}`)] : [nameOf(username)];
+}
 
 /** Whether entry goes on where prev left off: same author, soon after, nothing between. */
 export function continues(entry, prev) {
@@ -24,6 +36,7 @@ export function render(entry, prev) {
   if (entry.mark) parts.push(line('new', 'New'));
   if (entry.kind === 'message') parts.push(message(entry, continues(entry, prev)));
   else if (entry.kind === 'notice') parts.push(notice(entry));
+  else if (entry.kind === 'pending') parts.push(entry.draw());
   else parts.push(line('gap', entry.text));
   entry.node.replaceChildren(...parts);
   return entry.node;
@@ -81,8 +94,8 @@ export function message({m, own, date}, cont) {
 
 function header(m, own, cont) {
   if (own) return el('p', 'from quiet', 'You:');
-  if (cont) return el('p', 'from quiet', nameOf(m.username), ':');
-  const name = el('button', 'name', nameOf(m.username));
+  if (cont) return el('p', 'from quiet', ...called(m.user, m.username), ':');
+  const name = el('button', 'name', ...called(m.user, m.username));
   name.type = 'button';
   name.tabIndex = -1; // the list of members is for the keyboard: here it would be a stop at every message
   name.title = 'Write privately';
@@ -92,7 +105,7 @@ function header(m, own, cont) {
 
 function privacy(m, own) {
   const p = el('p', 'only', document.querySelector('#target svg').cloneNode(true));
-  if (own) p.append('Only to ', nameOf(m.to_username || m.to));
+  if (own) p.append('Only to ', ...called(m.to, m.to_username || m.to));
   else p.append('Only to you');
   return p;
 }

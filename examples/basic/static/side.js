@@ -1,9 +1,10 @@
 // The side: the rooms with the number of people in them, and who is in this one.
 // On a small screen it covers the messages, and only when it is asked for.
 
+import {names} from './render.js';
+import {largest} from './rooms.js';
 import {$, avatar, el, nameOf} from './text.js';
 
-const shownRooms = 100;
 const byName = new Intl.Collator(undefined, {numeric: true, sensitivity: 'base'}).compare;
 
 /** Makes the children of ul what items say, keeping those that stay, and so the focus. */
@@ -26,31 +27,21 @@ function sync(ul, items, keyOf, draw) {
   for (const li of old.values()) li.remove();
 }
 
-/** @param {HTMLElement} ul @param {Map<string, number>} rooms @param {string} current */
-export function showRooms(ul, rooms, current) {
-  const all = new Map(rooms);
-  if (!all.has(current)) all.set(current, 0);
-  const names = [...all.keys()].sort(byName);
-  const shown = names.slice(0, shownRooms);
-  if (!shown.includes(current)) shown.push(current);
-  const items = shown.map((name) => ({name, count: all.get(name), here: name === current}));
-  sync(ul, items, (r) => r.name, (r) => {
+/** @param {HTMLElement} ul @param {import('./rooms.js').Room[]} rooms */
+export function showRooms(ul, rooms) {
+  sync(ul, rooms, (r) => r.name, (r) => {
     const a = el('a', 'row', el('span', 'hash', '#'), nameOf(r.name));
     a.href = `#${encodeURIComponent(r.name)}`;
     if (r.here) a.setAttribute('aria-current', 'page');
-    if (r.count) {
-      const n = el('span', 'number', String(r.count));
-      n.append(el('span', 'quiet', r.count === 1 ? ' person' : ' people'));
-      a.append(n);
-    }
+    if (r.unread) a.append(el('span', 'unread', r.unread < 100 ? String(r.unread) : '99+', el('span', 'quiet', ' new')));
+    if (r.count) a.append(el('span', 'number', String(r.count), el('span', 'quiet', r.count === 1 ? ' person' : ' people')));
     return [a];
   });
 }
 
 /** Offers the rooms with most people. @param {HTMLElement} box @param {Map<string, number>} rooms @param {(room: string) => void} choose */
 export function offerRooms(box, rooms, choose) {
-  const most = [...rooms].sort((a, b) => b[1] - a[1] || byName(a[0], b[0])).slice(0, 4);
-  box.replaceChildren(...most.map(([name, count]) => {
+  box.replaceChildren(...largest(rooms, 4).map(([name, count]) => {
     const b = el('button', '', nameOf(name), el('span', '', String(count), el('span', 'quiet', count === 1 ? ' person' : ' people')));
     b.type = 'button';
     b.addEventListener('click', () => choose(name));
@@ -58,22 +49,20 @@ export function offerRooms(box, rooms, choose) {
   }));
 }
 
-/** What tells members with one name apart. @param {import('./chat.js').Chat} chat
- * @returns {(m: import('./chat.js').Member) => string} '' for a name that only one has */
-export function tails(chat) {
-  const names = new Map(); // how many have one name
-  for (const m of chat.members.values()) names.set(m.username, (names.get(m.username) ?? 0) + 1);
-  return (m) => (names.get(m.username) > 1 ? m.user.slice(-4) : '');
-}
+const searchFrom = 12; // members
+const plain = (s) => s.normalize('NFKD').replace(/\p{M}+/gu, '').toLowerCase();
 
 /** @param {HTMLElement} ul @param {import('./chat.js').Chat} chat */
 export function showMembers(ul, chat) {
-  const tail = tails(chat);
+  const many = chat.members.size >= searchFrom, wanted = many ? plain($('find').value.trim()) : '';
+  $('find').hidden = !many;
   const items = [...chat.members.values()]
-    .map((m) => ({user: m.user, name: m.username, me: m.user === chat.user, tail: tail(m)}))
+    .map((m) => ({user: m.user, name: m.username, me: m.user === chat.user, tail: names.tail(m.user)}))
+    .filter((m) => plain(m.name).includes(wanted))
     .sort((a, b) => Number(b.me) - Number(a.me) || byName(a.name, b.name) || (a.user < b.user ? -1 : 1));
-  const more = chat.count - items.length;
-  if (more > 0) items.push({user: '', name: `and ${more.toLocaleString()} more`, me: false, tail: ''});
+  const more = chat.count - chat.members.size;
+  if (wanted && items.length === 0) items.push({user: '', name: 'Nobody of that name', me: false, tail: ''});
+  else if (more > 0 && !wanted) items.push({user: '', name: `and ${more.toLocaleString()} more`, me: false, tail: ''});
   sync(ul, items, (m) => m.user, (m) => {
     if (!m.user) return [el('p', 'row more', m.name)];
     const parts = [avatar(m.user, m.name), nameOf(m.name)];

@@ -1,6 +1,6 @@
 // What the server and the connection have to say, in words that tell what to do.
 
-import {$} from './text.js';
+import {$, timeIn} from './text.js';
 
 /** @typedef {import('./chat.js').ChatError} ChatError */
 /** @typedef {import('./chat.js').StateChange} StateChange */
@@ -11,10 +11,9 @@ const sentence = (s) => (s ? `${s[0].toUpperCase()}${s.slice(1)}.` : 'Something 
 /** What is wrong with a message or a wish, inside a room. @param {ChatError} e */
 export function advice(e) {
   switch (e.code) {
-    case 'rate_limited': return 'You are sending faster than this server allows. Wait until you can press Retry.';
     case 'too_long': return 'That message is too long for this server. Shorten it, or send it in parts.';
     case 'no_such_user': return 'They have left the room, so the private message was not sent.';
-    case 'unavailable': return 'The server cannot store messages right now. Press Retry in a moment.';
+    case 'uncertain': return 'A message may have arrived, or not. Look whether it is there before you send it again.';
     case 'timeout': return 'The server did not answer in time. Press Retry: it will not be sent twice.';
     case 'closed':
     case 'disconnected': return 'You are not connected. Come back to the room, then press Retry.';
@@ -25,10 +24,15 @@ export function advice(e) {
   }
 }
 
+/** Why a message waits. @param {ChatError} [e] nothing: the server's rate is kept */
+export const waitingFor = (e) => (e?.code === 'unavailable' ? 'The server cannot store messages right now.' : 'That is faster than this server allows.');
+
 /** Why one cannot come in. @param {ChatError} [e] nothing: nobody answers */
 export function refusal(e) {
   switch (e?.code) {
     case undefined: return 'The server cannot be reached.';
+    case 'unauthorized':
+    case 'bad_token':
     case 'auth_failed': return `You have to sign in first: ${e.message}.`;
     case 'forbidden': return `You may not enter: ${e.message}.`;
     case 'too_many': return 'This server is full at the moment.';
@@ -63,10 +67,10 @@ export function showConnection({state, wait = 0, error}) {
   if (state === 'closed') return say(endings[error?.code] ?? 'You were removed from this room');
   say('Connection lost, trying again');
   if (wait < 1500) return;
-  const until = Date.now() + wait;
+  const until = performance.now() + wait;
   const left = $('state').appendChild(document.createElement('span')); // not read out each second
   left.ariaHidden = 'true';
-  const tick = () => (left.textContent = ` in ${Math.max(1, Math.ceil((until - Date.now()) / 1000))} s`);
+  const tick = () => (left.textContent = timeIn(until - performance.now()));
   tick();
   countdown = Number(setInterval(tick, 1000));
 }

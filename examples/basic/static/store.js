@@ -60,14 +60,15 @@ export function keepSession(name, session) {
 
 /** @typedef {{user: string, username: string, tail?: string}|null} Receiver of a private message; null is everyone.
  *   tail: the end of user, if others have that name */
-/** @typedef {{id: string, text: string, to: Receiver}} Unsent */
-/** @typedef {{text: string, to: Receiver, unsent: Unsent[]}} Left what is in the box, and what was on its way */
+/** @typedef {{id: string, text: string, to: Receiver, date?: string}} Unsent */
+/** @typedef {{text: string, to: Receiver, drafts: [string, string][], unsent: Unsent[]}} Left what is in the box, what is put aside
+ *   for other users, and what was on its way */
 
 /** @param {string} room @param {Left} left */
 export function keepLeft(room, left) {
   const all = pairs(tab, 'chat-unsent');
   all.delete(room);
-  if (left.text || left.unsent.length > 0) all.set(room, left);
+  if (left.text || left.drafts.length > 0 || left.unsent.length > 0) all.set(room, left);
   write(tab, 'chat-unsent', [...all]);
 }
 
@@ -75,6 +76,31 @@ export function keepLeft(room, left) {
 export function leftIn(room) {
   const left = pairs(tab, 'chat-unsent').get(room);
   const receiver = (v) => (typeof v?.user === 'string' && typeof v.username === 'string' ? v : null);
-  const unsent = Array.isArray(left?.unsent) ? left.unsent.filter((e) => typeof e?.id === 'string' && typeof e.text === 'string') : [];
-  return {text: text(left?.text), to: receiver(left?.to), unsent: unsent.map((e) => ({...e, to: receiver(e.to)}))};
+  const some = (list, check) => (Array.isArray(list) ? list.filter(check) : []);
+  const unsent = some(left?.unsent, (e) => typeof e?.id === 'string' && typeof e.text === 'string');
+  const drafts = some(left?.drafts, (e) => Array.isArray(e) && typeof e[0] === 'string' && typeof e[1] === 'string');
+  const date = (v) => (Number.isNaN(Date.parse(v)) ? undefined : v);
+  return {text: text(left?.text), to: receiver(left?.to), drafts, unsent: unsent.map((e) => ({...e, to: receiver(e.to), date: date(e.date)}))};
+}
+
+// --- The rooms that one was in: up to which place each was read.
+
+const keptRooms = 20;
+let visited = null; // where storage is forbidden, for as long as the page is there
+
+/** @returns {Map<string, string>} by room: the position, '' if nothing was there; the latest last */
+export function visitedRooms() {
+  visited ??= new Map([...pairs(browser, 'chat-rooms')].filter(([, at]) => typeof at === 'string'));
+  return visited;
+}
+
+/** @param {string} room @param {string} position */
+export function visit(room, position) {
+  visited = null; // another tab may have written
+  const all = visitedRooms();
+  all.delete(room);
+  all.set(room, position);
+  for (const old of [...all.keys()].slice(0, -keptRooms)) all.delete(old);
+  write(browser, 'chat-rooms', [...all]);
+  visited = all;
 }

@@ -1,4 +1,4 @@
-// Small things about text: links, names, colors, times. Nothing here makes markup
+// Small things about text: names, colors, times. Nothing here makes markup
 // out of a string; everything becomes text nodes.
 
 /** The element with that id, which the page has. @param {string} id @returns {any} */
@@ -15,51 +15,6 @@ export function el(tag, name, ...children) {
 
 /** A name, kept from reordering the text around it. */
 export const nameOf = (name) => el('bdi', '', name);
-
-// No white space, quotes, brackets, or characters that do not show.
-const link = /\bhttps?:\/\/[^\s<>"'`\p{C}]+/giu;
-
-/** @param {string} s @returns {DocumentFragment} s with http and https addresses as links */
-export function linked(s) {
-  const out = document.createDocumentFragment();
-  let from = 0;
-  for (const match of s.matchAll(link)) {
-    const address = trimmed(match[0]);
-    const a = anchor(address);
-    if (!a) continue;
-    out.append(s.slice(from, match.index), a);
-    from = match.index + address.length;
-  }
-  out.append(s.slice(from));
-  return out;
-}
-
-/** What ends a sentence is not the address's, nor is a bracket that it did not open. */
-function trimmed(address) {
-  for (;;) {
-    const last = address.at(-1);
-    const open = {')': '(', ']': '[', '}': '{'}[last];
-    const extra = open ? address.split(last).length > address.split(open).length : /[.,;:!?*_~]/.test(last);
-    if (!extra) return address;
-    address = address.slice(0, -1);
-  }
-}
-
-function anchor(address) {
-  let url;
-  try {
-    url = new URL(address);
-  } catch {
-    return null;
-  }
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') return null;
-  if (url.username || url.password) return null; // it looks like another host's
-  const a = el('a', '', address);
-  a.href = url.href;
-  a.target = '_blank';
-  a.rel = 'noopener noreferrer nofollow';
-  return a;
-}
 
 const few = /^(?:(?:\p{Extended_Pictographic}|\p{Regional_Indicator}{2})(?:\uFE0F|\p{Emoji_Modifier}|\u200D\p{Extended_Pictographic}|[\u{E0020}-\u{E007F}])*\s*){1,3}$/u;
 
@@ -84,17 +39,29 @@ export function avatar(user, username) {
   return e;
 }
 
-const clock = new Intl.DateTimeFormat(undefined, {hour: '2-digit', minute: '2-digit'});
-const full = new Intl.DateTimeFormat(undefined, {dateStyle: 'full', timeStyle: 'medium'});
-const weekday = new Intl.DateTimeFormat(undefined, {weekday: 'long', day: 'numeric', month: 'long'});
-const date = new Intl.DateTimeFormat(undefined, {dateStyle: 'long'});
+const zone = () => new Intl.DateTimeFormat().resolvedOptions().timeZone;
+const formats = () => ({
+  zone: zone(),
+  clock: new Intl.DateTimeFormat(undefined, {hour: '2-digit', minute: '2-digit'}),
+  full: new Intl.DateTimeFormat(undefined, {dateStyle: 'full', timeStyle: 'medium'}),
+  weekday: new Intl.DateTimeFormat(undefined, {weekday: 'long', day: 'numeric', month: 'long'}),
+  date: new Intl.DateTimeFormat(undefined, {dateStyle: 'long'}),
+});
+let format = formats(); // each keeps the time zone in which it was made
 const relative = new Intl.RelativeTimeFormat(undefined, {numeric: 'auto'});
+
+/** Whether the reader is in another time zone now, which counts from here on. */
+export function zoneChanged() {
+  if (zone() === format.zone) return false;
+  format = formats();
+  return true;
+}
 
 /** @param {Date} d @returns {HTMLTimeElement} the hour and minute */
 export function timeOf(d) {
-  const e = el('time', '', clock.format(d));
+  const e = el('time', '', format.clock.format(d));
   e.dateTime = d.toISOString();
-  e.addEventListener('pointerenter', () => (e.title = full.format(d)), {once: true}); // slow for thousands
+  e.addEventListener('pointerenter', () => (e.title = format.full.format(d)), {once: true}); // slow for thousands
   return e;
 }
 
@@ -109,7 +76,7 @@ export function dayOf(d) {
     const s = relative.format(days, 'day');
     return s[0].toUpperCase() + s.slice(1);
   }
-  return days > -300 ? weekday.format(d) : date.format(d);
+  return days > -300 ? format.weekday.format(d) : format.date.format(d);
 }
 
 /** @param {string[]} names @returns {Node} "A, B and C", or "A, B and 7 others" */
@@ -126,3 +93,10 @@ export function namesOf(names) {
 
 /** @param {number} n @param {string} one @param {string} many */
 export const plural = (n, one, many) => `${n.toLocaleString()} ${n === 1 ? one : many}`;
+
+/** @param {number} ms @returns {string} " in 9 s", " in 5 min" or " in 3 h" */
+export function timeIn(ms) {
+  const s = Math.max(1, Math.ceil(ms / 1000));
+  if (!Number.isFinite(s)) return '';
+  return s < 100 ? ` in ${s} s` : s < 6000 ? ` in ${Math.ceil(s / 60)} min` : ` in ${Math.ceil(s / 3600)} h`;
+}

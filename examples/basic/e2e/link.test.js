@@ -1,0 +1,209 @@
+// chat.js and the connection: places, secrets, tokens, and a network or a page that
+// goes and comes back.
+
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import {stage} from './fake.js';
+
+const state = (page) => page.evaluate(() => chat.state);
+const count = (page) => page.evaluate(() => sockets.length);
+
+/** A page with an open connection, at place e:0. */
+async function open(options = {}) {
+  const page = await stage({clock: true});
+  await page.evaluate((options) => start(options), options);
+  await page.clock.runFor(100);
+  await page.evaluate(() => last().welcome('e:0'));
+  assert.equal(await state(page), 'open');
+  return page;
+}
+
+test('who was in a room with nothing in it comes back to that place', async () => {
+  for (const [what, say, since] of [
+    ['an empty room', '', 'e:0'],
+    ['a room with a message', "last().say(message(1, 'hi'))", 'e:1:1767225600000'],
+    ['a message without a time', "last().say(message(1, 'hi', {time: ''}))", 'e:1'],
+    ['a room with nothing for this user', "last().welcome('e:7'); last().say({type: 'position', position: 'e:7'})", 'e:7'],
+    ['nothing came, and it is not known what would have', "last().welcome('e:7')", 'e:0'],
+    ['nothing came, in a room with nothing for this user', "last().welcome('e:7', {time: '2026-01-01T00:00:00.000Z'}); last().say({type: 'position', position: 'e:7'})", 'e:7:1767225600000'],
+    ['another log', "last().say(message(1, 'hi')); last().welcome('f:0', {gap: true})", 'f:0'],
+  ]) {
+    const page = await open();
+    await page.evaluate((say) => { (0, eval)(say); last().end(); }, say);
+    await page.clock.runFor(2000);
+    assert.equal(await page.evaluate(() => new URL(last().url).searchParams.get('since')), since, what);
+    assert.equal(await page.evaluate(() => chat.position), since, what);
+  }
+  // An earlier chat's place counts, also 0; what is none does not.
+  for (const [given, since] of [['e:0', 'e:0'], ['e:3:12', 'e:3:12'], ['nonsense', null], [':', null], ['e:', null], ['e:-1', null]]) {
+    const page = await stage({clock: true});
+    await page.evaluate((since) => start({since}), given);
+    await page.clock.runFor(100);
+    assert.equal(await page.evaluate(() => new URL(last().url).searchParams.get('since')), since, given);
+  }
+  // Lost before anything came, and back in a room that has gone on: that is told.
+  const page = await stage({clock: true});
+  await page.evaluate(() => start());
+  await page.clock.runFor(100);
+  await page.evaluate(() => { last().welcome('e:5'); last().end(); });
+  await page.clock.runFor(2000);
+  await page.evaluate(() => { last().welcome('e:99'); last().say(message(99, 'latest')); });
+  assert.deepEqual(await page.evaluate(() => got), ['gap', 'latest']);
+});
+
+test('the session and the token stand in no URL', async () => {
+  const session = 'S'.repeat(32);
+  const page = await stage({clock: true});
+  await page.evaluate((session) => start({session, token: 'to.k-en'}), session);
+  await page.clock.runFor(100);
+  assert.deepEqual(await page.evaluate(() => last().protocols), ['chat.v1', `session.${session}`, 'bearer.to.k-en']);
+  await page.evaluate(() => last().end());
+  await page.clock.runFor(3000);
+  for (const url of await page.evaluate(() => [...fetches, ...sockets.map((s) => s.url)])) assert.doesNotMatch(url, /SSS|to\.k/);
+  // What cannot be a session is not sent.
+  await page.evaluate(() => start({session: 'a b, chat.v2'}));
+  await page.clock.runFor(100);
+  assert.deepEqual(await page.evaluate(() => last().protocols), ['chat.v1']);
+});
+
+test('a token that a WebSocket cannot carry is refused once', async () => {
+  for (const token of ['a/b', 'ab==', 'a b', 'a,b', 'ä', 'a\nb', '"x"']) {
+    const page = await stage({clock: true});
+    await page.evaluate((token) => { start({token: async () => token}); window.sent = fate(chat.send('x')); }, token);
+    await page.clock.runFor(60_000);
+    assert.equal(await count(page), 0, token);
+    assert.deepEqual(await page.evaluate(() => states.map((s) => s.error?.code ?? s.state)), ['connecting', 'bad_token'], token);
+    assert.equal(await page.evaluate(() => sent), 'bad_token');
+  }
+  for (const token of ['a.b-c_d~e+f!', 'eyJh.eyJz.sig']) {
+    const page = await stage({clock: true});
+    await page.evaluate((token) => start({token}), token);
+    await page.clock.runFor(100);
+    assert.deepEqual(await page.evaluate(() => last().protocols), ['chat.v1', `bearer.${token}`]);
+  }
+});
+
+test('what a server asks to wait is waited, however long', async () => {
+  for (const [after, least, most] of [
+    ['2592000', 86_400_000, 1.5 * 86_400_000], ['99999999999999999999', 86_400_000, 1.5 * 86_400_000], ['5', 5000, 7500],
+    ['Fri, 02 Jan 2026 00:01:00 GMT', 60_000, 90_000], ['soon', 0, 1100], ['-1', 0, 1100], ['0', 0, 1100], ['', 0, 1100],
+  ]) {
+    const page = await stage({clock: true});
+    await page.evaluate((after) => {
+      window.fetch = async () => new Response('{"error":{"code":"unavailable","message":"later"}}', {
+        status: 503, headers: {'Retry-After': after, 'Date': 'Fri, 02 Jan 2026 00:00:00 GMT'},
+      });
+      start();
+    }, after);
+    await page.clock.runFor(100);
+    await page.evaluate(() => last().end());
+    await page.clock.runFor(10);
+    const wait = await page.evaluate(() => states.at(-1).wait);
+    assert.ok(wait >= least && wait <= most, `${after}: ${wait} ms`);
+    await page.clock.runFor(Math.min(least, 3000));
+    assert.ok(await count(page) <= 2, `${after}: ${await count(page)} attempts`);
+  }
+  const page = await open();
+  await page.evaluate(() => { last().say({type: 'goodbye', reason: 'shutdown', retry_after_ms: 1e12}); last().end(1001); });
+  await page.clock.runFor(60_000);
+  assert.equal(await count(page), 1);
+});
+
+/** What tells a page that it, or the network, is back. */
+const wake = (page, type) => page.evaluate((type) => {
+  const target = type === 'visibilitychange' || type === 'resume' ? document : window;
+  target.dispatchEvent(type === 'pageshow' ? new PageTransitionEvent('pageshow', {persisted: true}) : new Event(type));
+}, type);
+
+for (const type of ['online', 'pageshow', 'visibilitychange', 'resume', 'focus']) {
+  test(`${type}: a dead connection is noticed, and the next attempt does not wait`, async () => {
+    // A connection that died in silence: asked, and given up within seconds.
+    const page = await open();
+    await page.clock.runFor(type === 'online' ? 1000 : 10_000);
+    await wake(page, type);
+    assert.deepEqual(await page.evaluate(() => last().sent.at(-1)), {type: 'ping'});
+    await page.clock.runFor(6500);
+    assert.ok(await count(page) >= 2, 'it was given up');
+    // One that lives stays.
+    const alive = await open();
+    await alive.clock.runFor(10_000);
+    await alive.evaluate(() => (last().answer = ({type}) => type === 'ping' && last().say({type: 'pong'})));
+    await wake(alive, type);
+    await alive.clock.runFor(20_000);
+    assert.equal(await count(alive), 1);
+    // While it waits, after many attempts in vain: soon.
+    const waiting = await open();
+    await waiting.evaluate(() => { Math.random = () => 0.99; });
+    for (let i = 0; i < 7; i++) {
+      await waiting.evaluate(() => last().end());
+      await waiting.clock.runFor(i < 6 ? 40_000 : 1000);
+    }
+    const before = await count(waiting);
+    assert.equal(await state(waiting), 'waiting');
+    await wake(waiting, type);
+    await waiting.clock.runFor(1100);
+    assert.equal(await count(waiting), before + 1);
+  });
+}
+
+test('an attempt that hangs is made anew when the network is back', async () => {
+  const page = await stage({clock: true});
+  await page.evaluate(() => start());
+  await page.clock.runFor(6000);
+  await wake(page, 'online');
+  await page.clock.runFor(100);
+  assert.equal(await count(page), 2);
+  await page.evaluate(() => last().welcome('e:0'));
+  assert.equal(await state(page), 'open');
+});
+
+test('timers slowed in the background end no connection that lives', async () => {
+  const page = await open();
+  // Asked, then frozen: after that the timer runs before the answer that waits behind it.
+  await page.clock.runFor(28_000);
+  assert.deepEqual(await page.evaluate(() => last().sent.at(-1)), {type: 'ping'});
+  await page.clock.fastForward(600_000);
+  await page.evaluate(() => last().say({type: 'pong'}));
+  await page.clock.runFor(20_000);
+  assert.equal(await count(page), 1);
+  assert.equal(await state(page), 'open');
+  // Without answers it is noticed all the same.
+  for (let i = 0; i < 8; i++) await page.clock.fastForward(60_000);
+  assert.ok(await count(page) > 1);
+});
+
+test('a page in the back/forward cache says goodbye, and comes back as it was', async () => {
+  const page = await open();
+  await page.evaluate(() => {
+    window.sent = fate(chat.send('on its way', {id: 'x'}));
+    dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}));
+  });
+  assert.equal(await page.evaluate(() => last().closed), 1000);
+  await page.clock.runFor(120_000);
+  assert.equal(await count(page), 1, 'nothing is tried meanwhile');
+  await wake(page, 'pageshow');
+  await page.clock.runFor(10);
+  assert.equal(await count(page), 2);
+  await page.evaluate(() => {
+    last().answer = ({type, id}) => type === 'message' && last().say({type: 'ack', id, offset: 1});
+    last().welcome('e:0', {resumed: true});
+  });
+  assert.equal(await page.evaluate(() => sent), 1);
+});
+
+test('a clock that is set does not matter', async () => {
+  const page = await open();
+  await page.clock.runFor(28_000);
+  assert.deepEqual(await page.evaluate(() => last().sent.at(-1)), {type: 'ping'});
+  await page.evaluate(() => {
+    const date = Date.now;
+    Date.now = () => date() + 1e9;
+    window.sent = fate(chat.send('x', {id: 'x'}));
+  });
+  await page.clock.runFor(6000);
+  assert.equal(await count(page), 1, 'the answer has time left');
+  await page.evaluate(() => last().end());
+  await page.clock.runFor(2000);
+  await page.evaluate(() => { last().answer = ({id}) => id && last().say({type: 'ack', id, offset: 1}); last().welcome('e:0', {resumed: true}); });
+  assert.equal(await page.evaluate(() => sent), 1, 'it is young, whatever the clock says');
+});

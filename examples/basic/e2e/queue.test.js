@@ -1,0 +1,124 @@
+// What chat.js sends, when, and how often.
+
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import {stage} from './fake.js';
+
+const texts = (page, i) => page.evaluate((i) => sockets.at(i).sent.filter((o) => o.type === 'message').map((o) => o.message), i);
+
+test('what waited goes out within the limits of the welcome, in order', async () => {
+  const page = await stage({clock: true});
+  await page.evaluate(() => {
+    start();
+    window.fates = Array.from({length: 200}, (_, i) => fate(chat.send(`m${i}`)));
+  });
+  await page.clock.runFor(100);
+  await page.evaluate(() => {
+    // A server that keeps its limit as servers do, and closes after a hundred errors.
+    let tokens = 20, at = performance.now(), n = 0;
+    window.refused = 0;
+    last().answer = ({type, id}) => {
+      if (type !== 'message') return;
+      tokens = Math.min(20, tokens + (performance.now() - at) / 100);
+      at = performance.now();
+      if (tokens >= 1) {
+        tokens--;
+        last().say({type: 'ack', id, offset: ++n});
+      } else {
+        refused++;
+        last().say({type: 'error', code: 'rate_limited', message: '', id, retry_after_ms: 500});
+      }
+    };
+    last().welcome('e:0', {limits: {message_bytes: 1000, rate_per_second: 10, burst: 20}});
+  });
+  assert.equal((await texts(page, 0)).length, 20, 'the burst');
+  await page.clock.runFor(25_000);
+  assert.deepEqual(await page.evaluate(() => Promise.all(fates)), Array.from({length: 200}, (_, i) => i + 1));
+  assert.equal(await page.evaluate(() => refused), 0);
+  assert.ok(await page.evaluate(() => held.length > 0 && held.every((h) => h.wait > 0 && !h.error)), 'and it is told');
+});
+
+test('a refusal that passes is waited for, and the order stays', async () => {
+  for (const [code, refusals, ms, fates] of [
+    ['rate_limited', 5, 30_000, [1, 2, 3]], ['unavailable', 3, 40_000, [1, 2, 3]],
+    ['unavailable', 1000, 290_000, ['uncertain', undefined, undefined]], // what the store may have kept is not tried for longer than the id is known
+  ]) {
+    const page = await stage({clock: true});
+    await page.evaluate(([code, refuse]) => {
+      start();
+      let n = 0;
+      window.serve = () => {
+        last().answer = ({type, id}) => {
+          if (type !== 'message') return;
+          if (refuse-- > 0) last().say({type: 'error', code, message: 'later', id, retry_after_ms: 3000});
+          else last().say({type: 'ack', id, offset: ++n});
+        };
+        last().welcome('e:0');
+      };
+      window.fates = [];
+      ['a', 'b', 'c'].forEach((s, i) => fate(chat.send(s)).then((f) => (fates[i] = f)));
+    }, [code, refusals]);
+    await page.clock.runFor(100);
+    await page.evaluate(() => serve());
+    const first = await page.evaluate(() => ({sent: last().sent.map((o) => o.message), held: held.at(-1)}));
+    assert.equal(first.sent[0], 'a');
+    assert.ok(first.held.wait >= 2900, `${code}: the server's pause is kept: ${first.held.wait}`);
+    assert.equal(first.held.error?.code ?? code, code);
+    const before = (await texts(page, 0)).length;
+    await page.clock.runFor(2900);
+    assert.equal((await texts(page, 0)).length, before, 'nothing goes out before');
+    await page.clock.runFor(ms);
+    assert.deepEqual(await page.evaluate(() => [fates[0], fates[1], fates[2]]), fates, `${code} ${refusals}`);
+  }
+});
+
+test('closed with 1008 for the store or the rate: it comes back; for its own doing: it does not', async () => {
+  for (const [errors, code, back] of [[100, 'unavailable', true], [100, 'rate_limited', true], [100, 'bad_request', false], [0, '', false]]) {
+    const page = await stage({clock: true});
+    await page.evaluate(() => start());
+    await page.clock.runFor(100);
+    await page.evaluate(([errors, code]) => {
+      last().welcome('e:0');
+      for (let i = 0; i < errors; i++) last().say({type: 'error', code, message: '', retry_after_ms: 1});
+      last().end(1008, 'too many errors');
+    }, [errors, code]);
+    await page.clock.runFor(15_000);
+    assert.equal(await page.evaluate(() => chat.state), back ? 'connecting' : 'closed', `${errors} ${code}`);
+    assert.equal(await page.evaluate(() => sockets.length), back ? 2 : 1);
+  }
+});
+
+test('what is older than the id window is not sent again, unless the replay has it', async () => {
+  // ms asleep, by the page's clock and by the server's; what the replay shows; the fate of both messages
+  for (const [what, page_ms, server_ms, replay, fates, again] of [
+    ['a short loss', 10_000, 10_000, [], [3, 4], ['first', 'second']],
+    ['long, and it never arrived', 400_000, 400_000, [], ['uncertain', 'uncertain'], []],
+    ['long, and the first arrived', 400_000, 400_000, ['first'], [2, 'uncertain'], []],
+    ['a clock that stood still in the sleep', 1000, 400_000, ['other'], ['uncertain', 'uncertain'], []],
+  ]) {
+    const page = await stage({clock: true});
+    await page.evaluate(() => start());
+    await page.clock.runFor(100);
+    await page.evaluate(() => {
+      last().welcome('e:0');
+      last().say(message(1, 'hello', {time: '2026-01-01T00:00:00.000Z'}));
+      window.fates = ['first', 'second'].map((s) => fate(chat.send(s, {id: s})));
+      last().end(1006);
+    });
+    await page.clock.runFor(page_ms);
+    // Whatever attempts were made meanwhile, the last one is answered.
+    await page.evaluate(([server_ms, replay]) => {
+      chat.reconnect();
+      return Promise.resolve().then(() => {
+        let n = 2;
+        const time = new Date(Date.parse('2026-01-01T00:00:00.000Z') + server_ms).toISOString();
+        last().answer = ({type, id}) => type === 'message' && last().say({type: 'ack', id, offset: ++n});
+        last().welcome(`e:${replay.length ? 2 : 1}`, {resumed: true});
+        for (const text of replay) last().say(message(2, text, {time, ...(text === 'other' ? {} : {user: 'me', id: text})}));
+      });
+    }, [server_ms, replay]);
+    await page.clock.runFor(1000);
+    assert.deepEqual(await page.evaluate(() => Promise.all(fates)), fates, what);
+    assert.deepEqual(await texts(page, -1), again, what);
+  }
+});

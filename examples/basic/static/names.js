@@ -1,0 +1,55 @@
+// Telling people apart: those with one name, and those whose names only look like one.
+
+// Letters that look like Latin ones, by what they look like. The most used scripts
+// beside Latin, after Unicode's confusables (UTS #39).
+const looks = {
+  a: 'аαɑ', b: 'ЬЪƅ', c: 'сϲᴄ', d: 'ԁ', e: 'еҽε', f: 'ſ', g: 'ɡցǵ', h: 'һհн', i: 'іιɩӏǀıl1|!', j: 'јϳ', k: 'кκ', m: 'мʍ',
+  n: 'ոпη', o: 'оοσօ0ᴏ', p: 'рρ', q: 'ԛգ', r: 'гᴦ', s: 'ѕꜱ', t: 'тτ', u: 'υսᴜц', v: 'νѵᴠ', w: 'ԝωѡᴡ', x: 'хχ', y: 'уγүᶌ', z: 'ᴢ', 3: 'з',
+};
+const like = new Map(Object.entries(looks).flatMap(([to, all]) => [...all].map((c) => [c, to])));
+
+/** What a name looks like: names with the same skeleton are easily taken for each other. @param {string} name */
+export function skeleton(name) {
+  const plain = name.normalize('NFKD').toLowerCase().replace(/[\p{M}\p{Cf}\p{P}\p{S}\p{Z}\s]+/gu, '');
+  if (!plain) return name.normalize('NFC').trim(); // it has nothing but signs, such as emoji
+  return Array.from(plain, (c) => like.get(c) ?? c).join('').replaceAll('rn', 'm').replaceAll('vv', 'w');
+}
+
+const most = 5000; // users remembered of a room
+const shortest = 4; // characters of a tail
+
+/** The names of those who are in a room or have written there. */
+export class Names {
+  /** @type {Map<string, Set<string>>} */ #users = new Map(); // by skeleton
+  /** @type {Map<string, string>} */ #skeletons = new Map(); // by user
+
+  clear() {
+    this.#users.clear();
+    this.#skeletons.clear();
+  }
+
+  /** Takes a name in; reports whether that makes somebody hard to tell apart.
+   * @param {string} user @param {string} username */
+  add(user, username) {
+    const was = this.#skeletons.get(user), s = skeleton(username);
+    if (was === s) return false;
+    if (this.#skeletons.size >= most) this.clear();
+    if (was !== undefined) this.#users.get(was)?.delete(user);
+    this.#skeletons.set(user, s);
+    const all = this.#users.get(s) ?? new Set();
+    this.#users.set(s, all.add(user));
+    return all.size > 1;
+  }
+
+  /** What tells a user apart: the end of the id, '' if nobody else's name looks like this one. @param {string} user */
+  tail(user) {
+    const s = this.#skeletons.get(user);
+    const all = s === undefined ? null : this.#users.get(s);
+    if (!all || all.size < 2) return '';
+    for (let n = shortest; n < user.length; n++) {
+      const tail = user.slice(-n);
+      if ([...all].every((other) => other === user || other.slice(-n) !== tail)) return tail;
+    }
+    return user;
+  }
+}

@@ -1,0 +1,173 @@
+// What a client has to send: in order, not faster than the server takes it, again
+// after a refusal that passes or a lost connection, and never twice.
+
+import {ChatError} from './link.js';
+import {Ages, later, now} from './time.js';
+
+const most = 32; // messages sent and not yet answered
+const defaultPause = 1000; // milliseconds until a refused message is sent again, if the server does not say
+const margin = 0.95; // of the server's rate: the network sends what was apart together
+/** The server knows an id again for five minutes at least. What it may have kept is
+ * not sent again when those are nearly over. */
+const knownFor = 270_000;
+
+/** @typedef {{offset: number}} Stored */
+/** @typedef {object} Item
+ * @property {string} id
+ * @property {string} frame
+ * @property {number} size of the text, in bytes
+ * @property {Promise<any>} promise
+ * @property {(result: any) => void} resolve
+ * @property {(error: Error) => void} reject
+ * @property {import('./time.js').Stamp|null} sent when, on the present connection
+ * @property {import('./time.js').Stamp|null} doubt when it was first sent with an outcome that is not known
+ * @property {() => void} stop ends the time that the server has to answer */
+/** @typedef {{wait: number, error?: ChatError, id?: string}} Held wait: milliseconds until the next message is sent.
+ *   error: the server's refusal of the message with that id; without one, the server's rate is kept */
+
+export class Queue {
+  /** @type {Map<string, Item>} */ #items = new Map();
+  #hooks; #timeout; #open = false; #replayed = false;
+  #flying = 0; #window = most; #hold = 0;
+  #rate = 0; #burst = 0; #tokens = NaN; #filled = 0;
+  #limit = Infinity; #cancel = () => {};
+  ages = new Ages();
+
+  /** @param {number} timeout milliseconds that the server has to answer
+   * @param {{send: (frame: string) => void, held: (held: Held) => void}} hooks */
+  constructor(timeout, hooks) {
+    this.#timeout = timeout;
+    this.#hooks = hooks;
+  }
+
+  /** @param {string} id @returns {Promise<any>|undefined} of a message that is in the queue */
+  promise(id) { return this.#items.get(id)?.promise; }
+
+  /** @param {string} id @param {string} frame @param {number} size @returns {Promise<any>} */
+  add(id, frame, size) {
+    const item = /** @type {Item} */ ({id, frame, size, sent: null, doubt: null, stop() {}});
+    item.promise = new Promise((resolve, reject) => Object.assign(item, {resolve, reject}));
+    this.#items.set(id, item);
+    this.#pump();
+    return item.promise;
+  }
+
+  /** There is a connection. @param {{message_bytes: number, rate_per_second: number, burst: number}} limits */
+  opened(limits) {
+    this.#limit = limits.message_bytes;
+    this.#rate = margin * (limits.rate_per_second || 0) / 1000;
+    this.#burst = Math.max(1, limits.burst || 0);
+    this.#fill();
+    this.#open = true;
+    this.#replayed = false;
+    this.#pump();
+  }
+
+  /** All that was in the log when the connection was made has come. */
+  replayed() {
+    this.#replayed = true;
+    this.#pump();
+  }
+
+  /** The connection is lost. @param {number} [code] why it was closed */
+  lost(code) {
+    this.#open = false;
+    this.#cancel();
+    const flying = [...this.#items.values()].filter((item) => item.sent);
+    for (const item of flying) this.#back(item, true);
+    if (code !== 1009 || flying.length === 0) return;
+    const largest = flying.reduce((a, b) => (b.size > a.size ? b : a));
+    this.settle(largest.id, new ChatError('too_long', 'the server does not take a message of this size'));
+  }
+
+  /** The server refuses a message. @param {string} id @param {ChatError} error @returns {boolean} whether it is one of these */
+  refused(id, error) {
+    const item = this.#items.get(id);
+    if (!item) return false;
+    const away = error.code === 'unavailable';
+    if (!away && error.code !== 'rate_limited') return this.settle(id, error);
+    if (!item.sent) return true; // an answer to an earlier try
+    let pause = error.retryAfter || defaultPause;
+    if (away) pause += Math.random() * pause; // it may be the same for everyone
+    this.#back(item, away);
+    this.#window = 1;
+    this.#hold = Math.max(this.#hold, now() + pause);
+    this.#pump(error, id);
+    return true;
+  }
+
+  /** Ends the wait for an answer. @param {string} id @param {Stored|ChatError} result @returns {boolean} whether anything waited */
+  settle(id, result) {
+    const item = this.#items.get(id);
+    if (!item) return false;
+    this.#items.delete(id);
+    item.stop();
+    if (item.sent) this.#flying--;
+    if (result instanceof Error) {
+      item.reject(result);
+    } else {
+      if (item.sent) this.#window = Math.min(this.#window + 1, most);
+      item.resolve({id, offset: result.offset});
+    }
+    this.#pump();
+    return true;
+  }
+
+  /** @param {ChatError} error */
+  close(error) {
+    this.#open = false;
+    this.#cancel();
+    for (const id of [...this.#items.keys()]) this.settle(id, error);
+  }
+
+  /** @param {Item} item @param {boolean} doubtful whether the server may have kept it */
+  #back(item, doubtful) {
+    if (doubtful) item.doubt ??= item.sent;
+    item.sent = null;
+    item.stop();
+    this.#flying--;
+  }
+
+  /** Sends what may be sent now. @param {ChatError} [error] why there is a pause @param {string} [id] */
+  #pump(error, id) {
+    this.#cancel();
+    if (!this.#open) return;
+    for (const item of [...this.#items.values()]) {
+      if (item.sent) continue;
+      if (this.#flying >= this.#window) return;
+      if (item.size > this.#limit) {
+        this.settle(item.id, new ChatError('too_long', `a message has at most ${this.#limit} bytes`));
+        return; // that went on with the rest
+      }
+      if (item.doubt && !this.#replayed) return; // the replay may show that it arrived, and what time it is
+      if (item.doubt && this.ages.since(item.doubt) >= knownFor) {
+        this.settle(item.id, new ChatError('uncertain', 'it is not known whether the message arrived'));
+        return;
+      }
+      const wait = Math.max(this.#hold - now(), this.#turn());
+      if (wait > 0) {
+        this.#cancel = later(wait, () => this.#pump());
+        return this.#hooks.held({wait, error, id});
+      }
+      this.#tokens--;
+      this.#flying++;
+      item.sent = this.ages.stamp();
+      item.stop = later(this.#timeout, () => this.settle(item.id, new ChatError('timeout', 'the server did not answer')));
+      this.#hooks.send(item.frame);
+    }
+  }
+
+  #fill() {
+    const t = now();
+    const full = this.#tokens + (t - this.#filled) * this.#rate;
+    this.#tokens = Number.isNaN(full) ? this.#burst : Math.min(this.#burst, full);
+    this.#filled = t;
+  }
+
+  /** @returns {number} milliseconds until the rate allows one more */
+  #turn() {
+    if (!(this.#rate > 0)) return 0;
+    this.#fill();
+    return this.#tokens >= 1 ? 0 : Math.ceil((1 - this.#tokens) / this.#rate);
+  }
+}
