@@ -126,7 +126,7 @@ test('tokens, prefixes, and the times between attempts', async () => {
   });
   assert.deepEqual(got.tries.slice(0, 2), [
     ['ws://HOST/some/where/ws/a%20b%2F%C3%BC?username=Ann%26', ['chat.v1', 'bearer.t1']],
-    ['ws://HOST/some/where/ws/r?username=Ann%26&since=e%3A7', ['chat.v1', 'bearer.t3']],
+    ['ws://HOST/some/where/ws/r?username=Ann%26&since=e%3A7%3A1767225600000', ['chat.v1', 'bearer.t3']],
   ]);
   assert.deepEqual(got.sent, [{type: 'auth', token: 't2'}]);
   assert.equal(got.waits[0], 321, 'what the server asked for');

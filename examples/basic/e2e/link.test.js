@@ -160,7 +160,7 @@ test('an attempt that hangs is made anew when the network is back', async () => 
 test('timers slowed in the background end no connection that lives', async () => {
   const page = await open();
   // Asked, then frozen: after that the timer runs before the answer that waits behind it.
-  await page.clock.runFor(28_000);
+  await page.clock.runFor(31_000);
   assert.deepEqual(await page.evaluate(() => last().sent.at(-1)), {type: 'ping'});
   await page.clock.fastForward(600_000);
   await page.evaluate(() => last().say({type: 'pong'}));
@@ -193,7 +193,7 @@ test('a page in the back/forward cache says goodbye, and comes back as it was', 
 
 test('a clock that is set does not matter', async () => {
   const page = await open();
-  await page.clock.runFor(28_000);
+  await page.clock.runFor(31_000);
   assert.deepEqual(await page.evaluate(() => last().sent.at(-1)), {type: 'ping'});
   await page.evaluate(() => {
     const date = Date.now;

@@ -248,6 +248,7 @@ export class Chat extends EventTarget {
   /** Everything up to a place has come. @param {Place|null} place */
   #reached(place) {
     if (!place || place.epoch !== this.#goal.epoch) return;
+    if (place.offset === this.#goal.offset) place = this.#goal; // which has the time
     if (!this.#place || place.epoch !== this.#place.epoch || place.offset > this.#place.offset) this.#place = place;
     if (place.offset >= this.#goal.offset) this.#over();
   }
