@@ -44,6 +44,14 @@
 // sends (docs/protocol.md): whatever else a proxy says in its place, the Conn comes
 // back. It is redirected on the host of its URL only.
 //
+// # In a browser
+//
+// Under GOOS=js the Conn uses the WebSocket of the page. No header can be sent there:
+// a token goes into the list of subprotocols as "bearer.TOKEN" (which jwtauth
+// reads), and [WithHeader] and [WithDialer] do nothing. Why a handshake was refused is
+// asked with a second request. Leaving a dead connection counts as going on purpose,
+// so that the others may be told of a leave and a join.
+//
 // # Slow readers
 //
 // What was not yet taken from Events waits in a buffer ([WithBuffer]). When that is

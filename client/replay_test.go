@@ -48,11 +48,9 @@ func TestRepliesDuringReplay(t *testing.T) {
 				inBubble(t, func(p *peer, n int) {
 					since = append(since, p.since())
 					p.welcome("e:9", resumed)
-					if n > 0 {
-						p.hearAll()
-						return
+					if n == 0 {
+						p.say(message(3, "a"))
 					}
-					p.say(message(3, "a"))
 					for o := p.hear(); o != nil; o = p.hear() {
 						switch o["type"] {
 						case "ping":
@@ -63,8 +61,8 @@ func TestRepliesDuringReplay(t *testing.T) {
 						case "message":
 							p.say(ack(o, 10))
 						}
-						if o["id"] != nil && o["type"] != "auth" {
-							return // cut
+						if n == 0 && o["id"] != nil && o["type"] != "auth" {
+							return // cut; the answer may be lost with that
 						}
 					}
 				}, func(f *fake) {

@@ -1,3 +1,5 @@
+//go:build !js
+
 // Package ws is the only place that names the WebSocket library, so that a
 // move to its new home is an edit of this file.
 package ws
