@@ -97,4 +97,19 @@ func TestSnippets(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
+	for i, page := range pages { // what testdata has for a page is run with its snippets
+		name := strings.TrimSuffix(filepath.Base(page), ".md") + "_run.go.txt"
+		test, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			continue
+		}
+		p := fmt.Sprint("page", i)
+		os.WriteFile(filepath.Join(dir, p, "run_test.go"), []byte(fmt.Sprintf("package %s\n\n%s", p, test)), 0o644)
+		cmd := exec.Command("go", "test", "-mod=mod", "./"+p)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", page, err, out)
+		}
+	}
 }

@@ -221,7 +221,7 @@ func (l *link) event(o *object) error {
 		c.recent.add(sum)
 	}
 	if shown {
-		e.Position = c.place
+		e.Position, e.Live = c.place, e.Offset == 0 || e.Offset > l.at.Offset
 		c.queue.push(e)
 		c.changedLocked()
 	}

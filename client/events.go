@@ -24,6 +24,10 @@ type Event struct {
 	// on there. Events that no log keeps have the place of the message before
 	// them. It is zero as long as the Conn knows no place.
 	Position chat.Position `json:"position,omitzero"`
+	// Live says that the event happened while the Conn was connected. It is false for
+	// what was sent before, which the server sends as history or replay, and for
+	// TypeGap.
+	Live bool `json:"live,omitempty"`
 	// Joined and Left are who came and went, for TypeSystem and TypePresence. The
 	// members' Connections are not told.
 	Joined []chat.Member `json:"joined,omitempty"`

@@ -32,10 +32,15 @@ func Example() {
 			if err != nil {
 				return
 			}
-			if text, ok := strings.CutPrefix(e.Message, "!echo "); ok && e.Type == chat.TypeMessage {
-				if _, err := bot.Send(ctx, text); err != nil {
-					return
-				}
+			text, ok := strings.CutPrefix(e.Message, "!echo ")
+			if text = strings.TrimSpace(text); !ok || text == "" || e.Type != chat.TypeMessage || !e.Live {
+				continue // what is not Live was answered when it was
+			}
+			// The ID keeps an answer from being given twice. An error is this answer's
+			// only; that of the bot's end comes from Events.
+			answer := chat.Event{Message: text, ID: fmt.Sprintf("echo-%d", e.Offset)}
+			if _, err := bot.Publish(ctx, answer); err != nil {
+				log.Print(err)
 			}
 		}
 	}()

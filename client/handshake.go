@@ -244,7 +244,7 @@ func (c *Conn) admit(l *link, w Welcome) error {
 		if gap != nil {
 			c.queue.push(Event{Event: chat.Event{Type: TypeGap}, Position: c.place, Gap: gap})
 		}
-		c.queue.push(Event{Event: chat.Event{Type: TypeWelcome}, Position: c.place, Welcome: &w})
+		c.queue.push(Event{Event: chat.Event{Type: TypeWelcome}, Position: c.place, Live: true, Welcome: &w})
 		c.changedLocked()
 	}
 	skipping := l.skipping

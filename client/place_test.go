@@ -18,6 +18,7 @@ import (
 // seen returns what is in u's buffer, in a short form.
 func seen(u *user) (list []string) {
 	synctest.Wait()
+	var replay uint64 // events up to there are not live
 	ctx, cancel := context.WithTimeout(context.Background(), time.Nanosecond)
 	defer cancel()
 	for e, err := range u.Events(ctx) {
@@ -28,9 +29,12 @@ func seen(u *user) (list []string) {
 			e.Gap.From.Time = 0
 			list = append(list, fmt.Sprintf("gap %v-%v", e.Gap.From, e.Gap.To))
 		case e.Type == client.TypeWelcome:
+			replay = e.Welcome.Position.Offset
 			list = append(list, "welcome "+e.Welcome.Position.String())
 		case e.Offset == 0:
 			list = append(list, e.Type)
+		case e.Live != (e.Offset > replay):
+			list = append(list, fmt.Sprint(e.Offset, " live ", e.Live))
 		default:
 			list = append(list, fmt.Sprint(e.Offset, " ", e.Message))
 		}
@@ -215,9 +219,9 @@ func TestPresence(t *testing.T) {
 		at := chat.Position{Epoch: "e"}
 		when := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 		want := []client.Event{
-			{Event: chat.Event{Type: "system", Event: "join", Time: when, User: "u1", Username: "A", Message: "A joined the room"}, Position: at, Joined: []chat.Member{a}},
-			{Event: chat.Event{Type: "system", Event: "leave", Time: when, User: "u1", Username: "A", Message: "A left the room"}, Position: at, Left: []chat.Member{a}},
-			{Event: chat.Event{Type: "presence"}, Position: at, Joined: []chat.Member{b}, Left: []chat.Member{c}, Count: 300},
+			{Event: chat.Event{Type: "system", Event: "join", Time: when, User: "u1", Username: "A", Message: "A joined the room"}, Position: at, Live: true, Joined: []chat.Member{a}},
+			{Event: chat.Event{Type: "system", Event: "leave", Time: when, User: "u1", Username: "A", Message: "A left the room"}, Position: at, Live: true, Left: []chat.Member{a}},
+			{Event: chat.Event{Type: "presence"}, Position: at, Live: true, Joined: []chat.Member{b}, Left: []chat.Member{c}, Count: 300},
 		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Error(d)
