@@ -95,6 +95,12 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, m
 			s.undo(m)
 		}
 	}()
+	// From here on what Disconnect asks for is heard of, from other servers too. The
+	// hooks that may refuse are asked after that.
+	if err := s.connect(r.Context()); err != nil {
+		return err
+	}
+	s.expect(m)
 	if m.who, err = s.identify(r, h); err != nil {
 		return err
 	}
@@ -139,6 +145,9 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, m
 	room.enlist(m)
 	if !s.add(m) {
 		return ErrServerClosed
+	}
+	if err := s.recheck(m); err != nil {
+		return err
 	}
 	// If not, the library or net/http has answered or the connection is lost.
 	accepted = s.accept(w, r, m)

@@ -51,12 +51,20 @@ type Server struct {
 	mu        sync.Mutex
 	roomCount int
 	members   map[*member]struct{}
-	empty     chan struct{}  // closed when the last member is gone; nil if nobody waits
-	tasks     sync.WaitGroup // goroutines of spawn
-	ended     bool           // no more tasks
+	joining   map[*member]struct{} // whose handshakes are under way
+	empty     chan struct{}        // closed when the last member is gone; nil if nobody waits
+	tasks     sync.WaitGroup       // goroutines of spawn
+	ended     bool                 // no more tasks
 
-	opening chan struct{} // holds one token: who opens the log
-	opened  atomic.Bool
+	opening *opening      // the log is being opened; nil if nobody does
+	opened  atomic.Bool   // written under mu
+	over    chan struct{} // closed when end has returned; made by the first to end
+}
+
+// opening is an attempt to open the log, for all who wait for it.
+type opening struct {
+	done chan struct{} // closed when it has ended
+	err  error         // why it has failed; read after done
 }
 
 // bound is a context that ends soon, shared by whoever uses the log meanwhile.
@@ -81,7 +89,7 @@ func New(opts ...Option) *Server {
 		done:    make(chan struct{}),
 		nudged:  make(chan struct{}, 1),
 		members: map[*member]struct{}{},
-		opening: make(chan struct{}, 1),
+		joining: map[*member]struct{}{},
 	}
 	for _, o := range opts {
 		o(&s.cfg)
@@ -189,35 +197,6 @@ func (s *Server) spawn(f func(ctx context.Context)) {
 		defer s.tasks.Done()
 		f(s.ctx)
 	}()
-}
-
-// connect connects to the log's feed once, and starts the server's timer.
-func (s *Server) connect(ctx context.Context) error {
-	if s.opened.Load() {
-		return nil
-	}
-	select {
-	case s.opening <- struct{}{}:
-		defer func() { <-s.opening }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if s.opened.Load() {
-		return nil
-	}
-	if s.closing.Load() {
-		return ErrServerClosed
-	}
-	if err := s.log.Open(ctx, sink{s}); err != nil {
-		return s.unavailable(err)
-	}
-	if err := s.log.Watch(ctx, sink{s}, controlRoom); err != nil {
-		s.log.Close(sink{s})
-		return s.unavailable(err)
-	}
-	s.opened.Store(true)
-	s.spawn(s.tick)
-	return nil
 }
 
 // deflate compresses a payload as one message of permessage-deflate without

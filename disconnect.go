@@ -15,8 +15,9 @@ const (
 // all rooms, on every server that shares the log, with the given close code
 // (CloseRemoved, CloseForbidden, 1000, 1011, 1013 or one from 3000 to 4999; any
 // other counts as CloseRemoved) and reason (at most 123 bytes of UTF-8; what is more is cut
-// off at a character, and bytes that are no UTF-8 become U+FFFD). It keeps nobody from coming back: that is the authenticator's or
-// authorizer's to do. It returns before the connections are gone, and a user who
+// off at a character, and bytes that are no UTF-8 become U+FFFD). It ends handshakes under way as well. It keeps nobody from coming
+// back, which the authenticator or the authorizer must do: refuse there first, and
+// disconnect then. It returns before the connections are gone, and a user who
 // is not there is no error. Errors are ErrBadName, ErrServerClosed and
 // ErrUnavailable; after the last, servers other than this one may not have heard.
 func (s *Server) Disconnect(ctx context.Context, room, user string, code int, reason string) (err error) {
@@ -62,17 +63,58 @@ func (s *Server) control(e Event) {
 	if e.Event != "disconnect" {
 		return
 	}
-	var code int
-	fmt.Sscan(e.ID, &code)
 	s.mu.Lock()
 	var members []*member
 	for m := range s.members {
-		if m.who.ID == e.User && (e.To == "" || e.To == m.room.name) {
+		if m.meant(&e) {
 			members = append(members, m)
+		}
+	}
+	for m := range s.joining { // who it is may not be known yet
+		if len(m.removals) <= maxRemovals {
+			m.removals = append(m.removals, e)
 		}
 	}
 	s.mu.Unlock()
 	for _, m := range members {
-		m.close(closeCode(code), e.Message)
+		m.remove(&e)
 	}
+}
+
+// maxRemovals bounds what a handshake remembers. One that has taken so long that
+// there was more has to begin again.
+const maxRemovals = 1000
+
+// meant reports whether e is about m.
+func (m *member) meant(e *Event) bool {
+	return m.who.ID == e.User && (e.To == "" || e.To == m.room.name)
+}
+
+// remove closes m as e says.
+func (m *member) remove(e *Event) {
+	var code int
+	fmt.Sscan(e.ID, &code)
+	m.close(closeCode(code), e.Message)
+}
+
+// recheck does for m, a member now, what was asked for during its handshake. Whom
+// Disconnect meant gets the close frame when connected. Over a shared log, where the
+// handshake may have taken long and what another server asked for may be lost, the
+// authorizer is asked once more.
+func (s *Server) recheck(m *member) error {
+	if !s.local {
+		if err := s.may(m.who, m.room.name, ActionJoin); err != nil {
+			return err
+		}
+	}
+	if len(m.removals) > maxRemovals {
+		return ErrUnavailable
+	}
+	for i := range m.removals {
+		if e := &m.removals[i]; m.meant(e) {
+			m.remove(e)
+		}
+	}
+	m.removals = nil
+	return nil
 }

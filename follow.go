@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"time"
 )
 
 // Follow reads a room's log from a place on, and goes on as it grows, until the
@@ -29,7 +30,7 @@ func (s *Server) Follow(ctx context.Context, room string, since Position) iter.S
 			if !yield(Event{}, err) {
 				return
 			}
-			sleep(ctx, healRetry+jitter(sweepEvery))
+			s.pause(ctx, healRetry+jitter(sweepEvery))
 			r, err = s.acquire(ctx, name)
 		}
 		if err != nil {
@@ -45,6 +46,10 @@ func (s *Server) Follow(ctx context.Context, room string, since Position) iter.S
 			at = r.position()
 		}
 		for {
+			if s.closing.Load() {
+				yield(Event{}, ErrServerClosed)
+				return
+			}
 			grown := r.mark()
 			next, more, ok := s.follow(ctx, name, at, yield)
 			if !ok {
@@ -70,11 +75,14 @@ func (s *Server) follow(ctx context.Context, name string, at Position, yield fun
 	case err != nil && ctx.Err() != nil:
 		yield(Event{}, ctx.Err())
 		return at, false, false
+	case err != nil && s.closing.Load():
+		yield(Event{}, ErrServerClosed)
+		return at, false, false
 	case err != nil:
 		if !yield(Event{}, s.unavailable(err)) {
 			return at, false, false
 		}
-		sleep(ctx, healRetry+jitter(sweepEvery))
+		s.pause(ctx, healRetry+jitter(sweepEvery))
 		return at, true, true
 	case !s.continues(&page, at):
 		return Position{Epoch: page.Position.Epoch, Offset: page.First - 1}, true, yield(Event{}, ErrGap)
@@ -90,4 +98,15 @@ func (s *Server) follow(ctx context.Context, name string, at Position, yield fun
 		at = placeOf(at.Epoch, e)
 	}
 	return at, page.More, true
+}
+
+// pause waits for d, or until ctx ends or the server closes.
+func (s *Server) pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	case <-s.done:
+	}
 }

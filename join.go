@@ -98,6 +98,9 @@ func (m *member) begin() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.start = nil
+	if m.closing && m.code != 1001 {
+		return // who was removed while joining reads nothing
+	}
 	m.cursor, m.replay, m.replayIn = cursor, replay, st.at.Epoch
 	if m.v1 && !m.endsAt(&v, st, resumed) {
 		m.untold = st.at

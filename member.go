@@ -39,6 +39,8 @@ type member struct {
 
 	pauseTold, pauseEnds time.Time // when the client was told to wait, and until when
 
+	removals []Event // that were asked for during the handshake; guarded by Server.mu until then
+
 	pinged time.Duration // when the last ping went out; owned by the timer
 
 	expiry *time.Timer // of the credentials; guarded by wire.mu

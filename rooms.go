@@ -34,7 +34,12 @@ func (s *Server) acquire(ctx context.Context, name string) (*room, error) {
 		r.err = r.open(context.WithoutCancel(ctx))
 		close(r.opened)
 	}
-	<-r.opened
+	select {
+	case <-r.opened:
+	case <-ctx.Done():
+		s.release(r)
+		return nil, s.unavailable(ctx.Err())
+	}
 	if r.err != nil {
 		s.release(r)
 		return nil, r.err

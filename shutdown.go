@@ -20,6 +20,12 @@ import (
 //	srv.Shutdown(ctx)
 //	httpServer.Shutdown(ctx)
 //
+// A connection whose hook hangs is not waited for beyond ctx, and neither is a log
+// that does not answer; what is left then ends by itself, and may use the log until
+// it does. Called from a hook or from the logger's handler, Shutdown begins all this
+// and returns nil without waiting for anything, since it would wait for its caller.
+// From the body of a Follow loop it may be called like from anywhere else.
+//
 // Calling it again, or after Close, waits as the first call does.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.beginClosing()
@@ -36,20 +42,56 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		}
 		m.close(1001, "server is shutting down")
 	}
+	if s.insideHook() {
+		go func() { // ends when what Shutdown waits for has ended, or with ctx
+			s.waitEmpty(ctx)
+			s.end()
+		}()
+		return nil
+	}
 	err := s.waitEmpty(ctx)
-	s.end()
+	over := s.end()
+	select {
+	case <-over:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case <-over:
+	case <-time.After(settling):
+		err = ctx.Err()
+	}
 	return err
 }
 
-// Close ends the server at once, without a word to anyone. It returns nil; the
-// error is there for [io.Closer].
+// Close ends the server immediately, without a word to anyone. It waits for what
+// ends by itself then, but for no more than the log timeout and two seconds, which
+// only a hook or a log that hangs takes. Called from a hook or from the logger's
+// handler it does not wait. It returns nil; the error is there for [io.Closer].
 func (s *Server) Close() error {
 	s.beginClosing()
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.logTimeout+closeTimeout)
 	s.killAll()
-	s.waitEmpty(context.Background())
-	s.end()
+	if s.insideHook() {
+		go func() { // ends within the limit, too
+			defer cancel()
+			s.waitEmpty(ctx)
+			s.end()
+		}()
+		return nil
+	}
+	defer cancel()
+	s.waitEmpty(ctx)
+	select {
+	case <-s.end():
+	case <-ctx.Done():
+	}
 	return nil
 }
+
+// settling is how long what was cut off at a deadline has to be gone before Shutdown
+// returns.
+const settling = 100 * time.Millisecond
 
 func (s *Server) beginClosing() {
 	s.mu.Lock()
@@ -88,35 +130,63 @@ func (s *Server) waitEmpty(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		s.killAll()
-		<-empty
+		select {
+		case <-empty:
+		case <-time.After(settling): // a hook hangs
+		}
 		return ctx.Err()
 	}
 }
 
-// end stops what the server runs beside its members.
-func (s *Server) end() {
+// end stops what the server runs beside its members, once, and returns what is closed
+// when it has stopped.
+func (s *Server) end() <-chan struct{} {
 	s.mu.Lock()
-	first := !s.ended
-	s.ended = true
-	s.mu.Unlock()
-	if first && s.opened.Load() && !s.local {
+	defer s.mu.Unlock()
+	if s.over == nil {
+		s.over = make(chan struct{})
+		s.ended = true
+		go s.stop() // ends when the log lets it
+	}
+	return s.over
+}
+
+func (s *Server) stop() {
+	defer close(s.over)
+	if s.opened.Load() && !s.local {
 		ctx, cancel := s.logContext(context.Background())
 		s.log.Beat(ctx, s.id(), max(s.cfg.grace, time.Second)) // the last sign of life
 		cancel()
 	}
 	s.cancel()
 	s.tasks.Wait()
-	s.opening <- struct{}{}
-	if s.opened.Swap(false) {
+	s.mu.Lock()
+	o := s.opening
+	s.mu.Unlock()
+	if o != nil {
+		<-o.done
+	}
+	s.mu.Lock()
+	opened := s.opened.Swap(false)
+	s.mu.Unlock()
+	if opened {
 		s.log.Close(sink{s})
 	}
-	<-s.opening
+	<-s.logged()
+}
+
+// expect has m, whose handshake begins, hear of what Disconnect asks for.
+func (s *Server) expect(m *member) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.joining[m] = struct{}{}
 }
 
 // add counts m in, unless the server is closing.
 func (s *Server) add(m *member) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	delete(s.joining, m)
 	if s.closing.Load() {
 		return false
 	}
@@ -135,6 +205,7 @@ func (s *Server) gone(m *member) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	delete(s.joining, m)
 	delete(s.members, m)
 	if len(s.members) == 0 && s.empty != nil {
 		close(s.empty)

@@ -1,0 +1,86 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+)
+
+// connect returns once the server is connected to the log's feed. All who need the
+// log for the first time share one attempt, and each waits for it no longer than one
+// use of the log may take, so that nobody waits for those who came before.
+func (s *Server) connect(ctx context.Context) error {
+	if s.opened.Load() {
+		return nil
+	}
+	s.mu.Lock()
+	if s.closing.Load() {
+		s.mu.Unlock()
+		return ErrServerClosed
+	}
+	if s.opened.Load() {
+		s.mu.Unlock()
+		return nil
+	}
+	o := s.opening
+	if o == nil {
+		o = &opening{done: make(chan struct{})}
+		s.opening = o
+		go s.open(o) // ends when the log has answered; closing waits for it, within its limits
+	}
+	s.mu.Unlock()
+	ctx, cancel := s.logContext(ctx)
+	defer cancel()
+	select {
+	case <-o.done:
+		return o.err
+	case <-ctx.Done():
+		return s.unavailable(ctx.Err())
+	case <-s.done:
+		return ErrServerClosed
+	}
+}
+
+// open makes the attempt o, and starts the server's timer if it succeeds. Who waits
+// does not end it: a log that answers late is open for those who come then.
+func (s *Server) open(o *opening) {
+	defer close(o.done)
+	err := s.openFeed()
+	s.mu.Lock()
+	s.opening = nil
+	late := err == nil && s.closing.Load()
+	s.opened.Store(err == nil && !late)
+	s.mu.Unlock()
+	switch {
+	case late:
+		s.log.Close(sink{s})
+		o.err = ErrServerClosed
+	case err != nil:
+		o.err = s.unavailable(err)
+	default:
+		s.spawn(s.tick)
+	}
+}
+
+// openFeed opens the log and listens to the other servers. A panic of the log is an
+// error: it would end the process here, and not the request that it was called for.
+func (s *Server) openFeed() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.panicked(p, debug.Stack(), "log", "")
+			err = fmt.Errorf("chat: the log panicked: %v", p)
+		}
+	}()
+	ctx, cancel := s.logContext(s.ctx)
+	defer cancel()
+	if err := s.log.Open(ctx, sink{s}); err != nil {
+		return err
+	}
+	watch, cancel := s.logContext(s.ctx)
+	defer cancel()
+	if err := s.log.Watch(watch, sink{s}, controlRoom); err != nil {
+		s.log.Close(sink{s})
+		return err
+	}
+	return nil
+}

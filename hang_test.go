@@ -1,0 +1,324 @@
+package chat_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// TestClosingWithHangingHook has a filter hang for good: Shutdown returns soon after
+// its context ends, and Close within its own limit.
+func TestClosingWithHangingHook(t *testing.T) {
+	for _, closing := range []string{"Shutdown", "Close"} {
+		t.Run(closing, func(t *testing.T) {
+			leave := make(chan struct{})
+			inBubble(t, func(b *bubble) {
+				leave = make(chan struct{})
+				defer func() { close(leave); synctest.Wait() }()
+				p := b.dial("r", true, "")
+				p.until("welcome")
+				p.send(`{"type":"message","message":"x"}`)
+				synctest.Wait()
+				start := time.Now()
+				limit := 5 * time.Second
+				if closing == "Shutdown" {
+					ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+					defer cancel()
+					if err := b.Shutdown(ctx); err != context.DeadlineExceeded {
+						t.Errorf("Shutdown: %v", err)
+					}
+					limit = 1500 * time.Millisecond
+				} else {
+					b.Close()
+				}
+				if d := time.Since(start); d > limit {
+					t.Errorf("took %v", d)
+				}
+			}, quiet, chat.WithFilter(func(*chat.Event) error { <-leave; return nil }))
+		})
+	}
+}
+
+// handlerFunc is a log handler.
+type handlerFunc func()
+
+func (handlerFunc) Enabled(context.Context, slog.Level) bool    { return true }
+func (h handlerFunc) Handle(context.Context, slog.Record) error { h(); return nil }
+func (h handlerFunc) WithAttrs([]slog.Attr) slog.Handler        { return h }
+func (h handlerFunc) WithGroup(string) slog.Handler             { return h }
+
+// TestClosingFromInside calls Shutdown and Close from hooks, the logger and a loop
+// over Follow: they do not wait for themselves, and everything ends.
+func TestClosingFromInside(t *testing.T) {
+	t.Parallel()
+	for _, from := range []string{"authenticator", "filter", "authorizer", "logger", "follow"} {
+		for _, closing := range []string{"Shutdown", "Close"} {
+			var srv *chat.Server
+			var once atomic.Bool
+			returned := make(chan struct{})
+			end := func(place string) {
+				if place != from || once.Swap(true) {
+					return
+				}
+				if closing == "Close" {
+					srv.Close()
+				} else if err := srv.Shutdown(context.Background()); err != nil {
+					t.Errorf("Shutdown from %s: %v", from, err)
+				}
+				close(returned)
+			}
+			srv, base := serve(t, chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
+				end("authenticator")
+				if r.URL.Query().Has("nobody") {
+					return chat.User{}, errors.New("nobody")
+				}
+				return chat.User{ID: "u1"}, nil
+			}), chat.WithFilter(func(*chat.Event) error {
+				end("filter")
+				return nil
+			}), chat.WithAuthorizer(func(_ chat.User, _ string, a chat.Action) error {
+				if a == chat.ActionTyping {
+					end("authorizer")
+				}
+				return nil
+			}), chat.WithLogger(slog.New(handlerFunc(func() { end("logger") }))))
+			if from == "follow" {
+				go func() {
+					for range srv.Follow(context.Background(), "r", chat.Position{}) {
+						end("follow")
+						return
+					}
+				}()
+				eventually(t, "the room", func() bool { return srv.Stats().Rooms == 1 })
+			}
+			if from == "authenticator" {
+				get(t, base+"/rooms")
+			} else {
+				p := dial(t, base, "r", true)
+				p.until("welcome")
+				if from == "logger" {
+					get(t, base+"/rooms?nobody")
+				}
+				if from == "authorizer" {
+					p.send(`{"type":"typing"}`)
+				}
+				p.send(`{"type":"message","message":"x"}`)
+				p.closed()
+			}
+			select {
+			case <-returned:
+			case <-time.After(patience):
+				t.Fatalf("%s from %s waits for itself", closing, from)
+			}
+			eventually(t, "the end", func() bool { return srv.Stats().Connections == 0 })
+		}
+	}
+}
+
+// TestFollowEnds closes the server while Follow waits, and while the log fails.
+func TestFollowEnds(t *testing.T) {
+	t.Parallel()
+	for _, fails := range []bool{false, true} {
+		l := &stuck{Log: chat.NewMemoryLog(10)}
+		srv, _ := serve(t, quiet, chat.WithLog(l))
+		publish(t, srv, "r", "x")
+		got := make(chan error, 1)
+		go func() {
+			var last error
+			for _, err := range srv.Follow(context.Background(), "r", chat.Position{}) {
+				last = err
+				select {
+				case got <- err:
+				default:
+				}
+			}
+			got <- last
+			close(got)
+		}()
+		eventually(t, "the room", func() bool { return srv.Stats().Rooms == 1 })
+		if fails {
+			l.fail.Store(true)
+			for i := 0; ; i++ {
+				publish(t, srv, "r", "for Follow to read") // which may have begun in vain
+				if err := <-got; errors.Is(err, chat.ErrUnavailable) {
+					break
+				} else if i == 2 || err != nil {
+					t.Fatalf("got %v", err)
+				}
+			}
+		}
+		srv.Close()
+		timeout := time.After(patience)
+		for last := error(nil); ; {
+			select {
+			case err, ok := <-got:
+				if ok {
+					last = err
+					continue
+				}
+				if !errors.Is(last, chat.ErrServerClosed) {
+					t.Errorf("fails %v: the last error is %v", fails, last)
+				}
+			case <-timeout:
+				t.Fatalf("fails %v: Follow goes on", fails)
+			}
+			break
+		}
+	}
+}
+
+// stuck is a log that fails, or whose Open hangs whatever its context says, while it
+// is told to; and that can hold up Enter.
+type stuck struct {
+	chat.Log
+	fail  atomic.Bool
+	open  chan struct{}
+	enter chan chan struct{}
+}
+
+func (l *stuck) Open(ctx context.Context, s chat.Sink) error {
+	if l.open != nil {
+		<-l.open
+	}
+	return l.Log.Open(ctx, s)
+}
+
+func (l *stuck) Read(ctx context.Context, room string, r chat.Range) (chat.Page, error) {
+	if l.fail.Load() {
+		return chat.Page{}, errors.New("no answer")
+	}
+	return l.Log.Read(ctx, room, r)
+}
+
+func (l *stuck) Enter(ctx context.Context, server, room string, m chat.Member) (bool, error) {
+	if l.enter != nil {
+		c := make(chan struct{})
+		l.enter <- c
+		<-c
+	}
+	return l.Log.Enter(ctx, server, room, m)
+}
+
+// TestOpenHangs starts a server whose log does not answer Open: each who comes gets
+// 503 after the log timeout, however many came before, Close is not held up, and
+// when the log answers, all is well.
+func TestOpenHangs(t *testing.T) {
+	log := chat.NewMemoryLog(10)
+	synctest.Test(t, func(t *testing.T) {
+		l := &stuck{Log: log, open: make(chan struct{})}
+		srv := chat.New(quiet, chat.WithLog(l))
+		ask := func() time.Duration {
+			start := time.Now()
+			if _, err := srv.Publish(context.Background(), "r", chat.Event{Message: "x"}); !errors.Is(err, chat.ErrUnavailable) {
+				t.Errorf("Publish: %v", err)
+			}
+			return time.Since(start)
+		}
+		for range 5 {
+			for range 10 {
+				go func() {
+					if d := ask(); d != 2*time.Second {
+						t.Errorf("an answer after %v", d)
+					}
+				}()
+			}
+			time.Sleep(700 * time.Millisecond)
+		}
+		time.Sleep(10 * time.Second)
+		close(l.open)
+		synctest.Wait()
+		publish(t, srv, "r", "x")
+		srv.Close()
+
+		l = &stuck{Log: log, open: make(chan struct{})}
+		srv = chat.New(quiet, chat.WithLog(l))
+		ask()
+		start := time.Now()
+		srv.Close()
+		if d := time.Since(start); d > 5*time.Second {
+			t.Errorf("Close took %v", d)
+		}
+		close(l.open)
+		synctest.Wait()
+	})
+}
+
+// TestDisconnectDuringHandshake denies a user and disconnects them, here or from
+// another server, while their handshake is held up by a hook or by the log.
+func TestDisconnectDuringHandshake(t *testing.T) {
+	t.Parallel()
+	for _, held := range []string{"authenticator", "authorizer", "log"} {
+		for _, remote := range []bool{false, true} {
+			for _, how := range []string{"Disconnect", "authorizer", "both"} {
+				if held != "log" && how == "authorizer" {
+					continue // asked before the denial, and nothing was shared
+				}
+				memory := chat.NewMemoryLog(100)
+				l := &stuck{Log: memory}
+				enter := make(chan chan struct{})
+				if held == "log" {
+					l.enter = enter
+				}
+				var denied atomic.Bool
+				wait := func(place string) {
+					if place == held {
+						c := make(chan struct{})
+						enter <- c
+						<-c
+					}
+				}
+				srv, base := serve(t, quiet, chat.WithLog(l), chat.WithLogTimeout(patience), chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
+					wait("authenticator")
+					return chat.User{ID: "u1"}, nil
+				}), chat.WithAuthorizer(func(chat.User, string, chat.Action) error {
+					if denied.Load() {
+						return errors.New("banned")
+					}
+					wait("authorizer")
+					return nil
+				}))
+				other, _ := serve(t, quiet, chat.WithLog(memory))
+				publish(t, other, "r", "not for the banned")
+				go func() {
+					for c := range enter { // the second asking, too
+						if how != "Disconnect" {
+							denied.Store(true)
+						}
+						if how != "authorizer" {
+							s := srv
+							if remote {
+								s = other
+							}
+							if err := s.Disconnect(context.Background(), "", "u1", chat.CloseForbidden, "banned"); err != nil {
+								t.Error(err)
+							}
+						}
+						close(c)
+					}
+				}()
+				name := strings.Join([]string{held, how}, ", ")
+				p, resp, err := tryDial(t, base, "r", true)
+				if err != nil {
+					if resp == nil || resp.StatusCode != 403 || how == "Disconnect" {
+						t.Errorf("%s: %v, %v", name, resp, err)
+					}
+				} else {
+					o, err := p.read()
+					if err == nil || closeCode(err) != 4003 {
+						t.Errorf("%s: %+v, %v", name, o, err)
+					}
+				}
+				eventually(t, name+": the end of it", func() bool { s := srv.Stats(); return s.Connections == 0 && s.Rooms == 0 })
+				close(enter)
+			}
+		}
+	}
+}
