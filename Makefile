@@ -5,7 +5,7 @@ MODULES = . $(patsubst %/go.mod,%,$(wildcard adapters/*/go.mod examples/*/go.mod
 export STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 30s
 
-.PHONY: run test test-go test-browser deps lint vuln bench fuzz load
+.PHONY: run test test-go test-browser deps lint vet-platforms vuln bench fuzz load
 
 run: ## the example, on http://localhost:8080
 	go run ./examples/basic
@@ -30,6 +30,18 @@ lint:
 	@set -e; for m in $(MODULES); do \
 		echo "== $$m"; (cd $$m && $(CURDIR)/.ci/lint); \
 	done
+
+# What people build for, beside the machine that the tests run on.
+PLATFORMS = windows/amd64 darwin/arm64 freebsd/amd64 linux/386 linux/arm
+
+vet-platforms: ## go vet for other platforms
+	@set -e; for p in $(PLATFORMS); do \
+		echo "== $$p"; CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go vet ./...; \
+	done
+	@set -e; for m in adapters/*; do \
+		echo "== linux/386 $$m"; (cd $$m && CGO_ENABLED=0 GOOS=linux GOARCH=386 go vet ./...); \
+	done
+	GOOS=js GOARCH=wasm go vet . ./client ./internal/ws ./interop/wasm
 
 vuln: ## known vulnerabilities, if their database can be reached
 	@.ci/vuln $(MODULES)

@@ -75,7 +75,7 @@ func FuzzToken(f *testing.F) {
 			f.Add(r.token)
 		}
 	}
-	f.Add(raw(h256, good(claims{"exp": 253402300799}), fuzzSecret))
+	f.Add(raw(h256, good(claims{"exp": int64(253402300799)}), fuzzSecret))
 	a := fuzzAuth(f)
 	f.Fuzz(func(t *testing.T, token string) { check(t, a, token) })
 }
@@ -94,7 +94,7 @@ func FuzzClaims(f *testing.F) {
 			f.Add(string(header), string(payload))
 		}
 	}
-	f.Add(h256, good(claims{"exp": 253402300799}))
+	f.Add(h256, good(claims{"exp": int64(253402300799)}))
 	a := fuzzAuth(f)
 	f.Fuzz(func(t *testing.T, header, payload string) {
 		text := b64([]byte(header)) + "." + b64([]byte(payload))
