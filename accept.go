@@ -130,13 +130,9 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, m
 	if m.occupant, err = room.occupy(m.who.ID, m.who.Name); err != nil {
 		return err
 	}
-	first, err := room.tell(ctx, m.occupant)
-	if err != nil {
+	if err := room.enter(ctx, m.occupant); err != nil {
 		return s.unavailable(err)
 	}
-	room.mu.Lock()
-	m.occupant.news = m.occupant.news || first
-	room.mu.Unlock()
 	room.catchUp(ctx, h.since)
 	m.start = &start{since: h.since}
 	m.reader.user = m.who.ID
@@ -158,7 +154,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, m
 func (s *Server) undo(m *member) {
 	if m.occupant != nil {
 		m.room.strike(m)
-		m.room.vacate(m.occupant, 0)
+		m.room.vacate(m.occupant, m.who.Name, 0)
 	}
 	s.gone(m)
 }
@@ -180,7 +176,8 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, m *member) bool 
 	if w.Header().Get("Sec-WebSocket-Extensions") != "" {
 		m.enc = encDeflate
 	}
-	m.room.join(m)
+	go m.drain() // ends when m has caught up or the wire is dead
+	m.room.joined(m.occupant)
 	m.expireAt(m.who.Expires)
 	go m.serve() // ends with the connection; Shutdown and Close wait for it
 	return true

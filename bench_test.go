@@ -47,7 +47,7 @@ func benchRoom(b *testing.B, members int) *room {
 		m.attach(s, nil)
 		m.occupant = &occupant{}
 		r.enlist(m)
-		r.join(m)
+		go m.drain()
 		b.Cleanup(func() { c.Close(); m.kill() })
 	}
 	b.Cleanup(func() { l.Close(); srv.release(r); srv.Close() })

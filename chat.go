@@ -35,11 +35,14 @@ type Server struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	done    chan struct{} // closed when closing begins
-	nudged  chan struct{} // asks the ticker to compare positions now
+	nudged  chan struct{} // asks the ticker to compare with the log now
+	early   chan struct{} // asks keepBeating not to wait
+	turns   chan struct{} // a value for each try again at telling the log of a user
 
 	rooms       sync.Map // name to *room; written under mu
 	closing     atomic.Bool
 	interrupted atomic.Bool
+	comparing   atomic.Bool
 	hinted      atomic.Bool            // logged that a page's scheme differs
 	name        atomic.Pointer[string] // of this server in Presence
 	bound       atomic.Pointer[bound]
@@ -88,6 +91,8 @@ func New(opts ...Option) *Server {
 		epoch:   time.Now(),
 		done:    make(chan struct{}),
 		nudged:  make(chan struct{}, 1),
+		early:   make(chan struct{}, 1),
+		turns:   make(chan struct{}, 64),
 		members: map[*member]struct{}{},
 		joining: map[*member]struct{}{},
 	}
@@ -269,7 +274,11 @@ func (s *Server) Stats() Stats {
 	s.rooms.Range(func(_, v any) bool {
 		r := v.(*room)
 		r.mu.Lock()
-		st.Members += len(r.users)
+		for _, o := range r.users {
+			if _, here := o.wanted(); here {
+				st.Members++
+			}
+		}
 		r.mu.Unlock()
 		return true
 	})

@@ -159,6 +159,10 @@ func TestServerDies(t *testing.T) {
 			t.Fatal(held, err)
 		}
 		start := time.Now()
+		// Nobody has signalled that she came.
+		if o := alice.until("system"); o.Event != "join" || o.Username != "Zoe" || time.Since(start) > 2*time.Second {
+			t.Errorf("got %+v after %v", o, time.Since(start))
+		}
 		if o := alice.until("system"); o.Event != "leave" || o.Username != "Zoe" {
 			t.Errorf("got %+v", o)
 		}

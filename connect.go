@@ -59,6 +59,9 @@ func (s *Server) open(o *opening) {
 		o.err = s.unavailable(err)
 	default:
 		s.spawn(s.tick)
+		if !s.local {
+			s.spawn(s.keepBeating)
+		}
 	}
 }
 

@@ -10,6 +10,9 @@ import (
 type start struct {
 	since Position // what the client has seen; zero if it has seen nothing
 	at    Position // the room's last place when the member became one of it
+
+	members []Member // whom members had been told of there; chat.v1 only
+	count   int      // how many users those are
 }
 
 // enlist makes m a member of the room. What comes into the room from now on is live
@@ -22,23 +25,12 @@ func (r *room) enlist(m *member) {
 	m.cursor = r.stream.next()
 	m.live = m.cursor
 	m.start.at = r.placeLocked()
+	if m.v1 {
+		m.start.members, m.start.count = r.roster.members(m.occupant, maxListed)
+	}
+	m.occupant.name = m.who.Name // though others may have come since occupy
 	r.addLocked(m)
-	if m.nth = r.joins; m.occupant.news {
-		m.occupant.nth = m.nth
-	}
 	r.mu.Unlock()
-}
-
-// join has m, which is enlisted and connected, served, and the others told.
-func (r *room) join(m *member) {
-	go m.drain() // ends when m has caught up or the wire is dead
-	r.mu.Lock()
-	announce := m.occupant.news
-	m.occupant.news = false
-	r.mu.Unlock()
-	if announce {
-		r.announce(context.Background(), "join", Member{m.who.ID, m.who.Name, 1})
-	}
 }
 
 // strike undoes enlist.
@@ -65,14 +57,14 @@ func (r *room) catchUp(ctx context.Context, since Position) {
 	}
 }
 
-// leave undoes join and occupy. clean says that the client meant to go.
+// leave undoes enlist and occupy. clean says that the client meant to go.
 func (r *room) leave(m *member, clean bool) {
 	r.strike(m)
 	grace := r.srv.cfg.grace
 	if clean || !m.v1 || r.srv.closing.Load() {
 		grace = 0
 	}
-	r.vacate(m.occupant, grace)
+	r.vacate(m.occupant, m.who.Name, grace)
 }
 
 // begin sets the cursor of a new member. Joining, replaying and resuming differ
@@ -231,12 +223,6 @@ func (m *member) replayPage() {
 // welcome returns the first object that a chat.v1 client gets.
 func (m *member) welcome(st *start, resumed bool) []byte {
 	srv := m.room.srv
-	ctx, cancel := srv.logContext(context.Background())
-	defer cancel()
-	members, count, err := srv.log.Members(ctx, m.room.name, maxListed)
-	if err != nil {
-		members, count = []Member{{m.who.ID, m.who.Name, 1}}, 1
-	}
 	b := append(make([]byte, 0, 512), `{"type":"welcome","protocol":"chat.v1","room":`...)
 	b = appendQuoted(b, m.room.name)
 	b = appendQuoted(append(b, `,"user":`...), m.who.ID)
@@ -245,8 +231,8 @@ func (m *member) welcome(st *start, resumed bool) []byte {
 	b = appendQuoted(append(b, `,"position":`...), st.at.place())
 	b = strconv.AppendBool(append(b, `,"resumed":`...), resumed)
 	b = strconv.AppendBool(append(b, `,"gap":`...), !resumed && st.since != (Position{}))
-	b = appendMembers(append(b, `,"members":`...), members)
-	b = strconv.AppendInt(append(b, `,"member_count":`...), int64(count), 10)
+	b = appendMembers(append(b, `,"members":`...), st.members)
+	b = strconv.AppendInt(append(b, `,"member_count":`...), int64(st.count), 10)
 	b = strconv.AppendInt(append(b, `,"limits":{"message_bytes":`...), int64(srv.cfg.messageSize), 10)
 	b = strconv.AppendFloat(append(b, `,"rate_per_second":`...), srv.cfg.rate, 'g', -1, 64)
 	b = append(b, `,"burst":`...)

@@ -42,6 +42,7 @@ type memoryLog struct {
 	epochs atomic.Uint64
 
 	occupied atomic.Int64 // rooms with users
+	versions atomic.Uint64
 
 	shards [64]memoryShard
 
@@ -49,6 +50,7 @@ type memoryLog struct {
 	sinks   map[Sink]*memorySink
 	servers map[string]time.Duration // server to the end of its promise
 	removed map[string]time.Duration // server to when it was removed
+	beaten  time.Duration            // when any server last called Beat
 
 	idle idleRooms
 }

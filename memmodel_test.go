@@ -20,6 +20,7 @@ type logModel struct {
 	sinks   [2]*modelSink
 	servers map[string]time.Time
 	removed map[string]time.Time
+	beaten  time.Time
 }
 
 type modelRoom struct {
@@ -51,7 +52,7 @@ func (s *modelSink) Resumed()          {}
 var bg = context.Background()
 
 func newLogModel(t *testing.T, b []byte) *logModel {
-	m := &logModel{t: t, bytes: b, rooms: map[string]*modelRoom{}, servers: map[string]time.Time{}, removed: map[string]time.Time{}}
+	m := &logModel{t: t, bytes: b, rooms: map[string]*modelRoom{}, servers: map[string]time.Time{}, removed: map[string]time.Time{}, beaten: time.Now()}
 	forget := []time.Duration{-1, time.Minute, time.Hour}[m.next(3)]
 	m.log = newMemoryLog(m.next(9), 200+100*m.next(20), forget)
 	for i := range m.sinks {

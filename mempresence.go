@@ -32,7 +32,9 @@ func (l *memoryLog) Enter(ctx context.Context, server, room string, m Member) (f
 	sh := l.shard(room)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	l.meet(server)
+	if !l.meet(server) {
+		return false, nil
+	}
 	r := l.makeLocked(sh, room)
 	u := r.users[m.User]
 	if first = u == nil; first {
@@ -49,32 +51,41 @@ func (l *memoryLog) Enter(ctx context.Context, server, room string, m Member) (f
 		r.unlist(u)
 		u.Username = m.Username
 		r.list(u)
+		r.version = l.versions.Add(1)
 	}
 	i := u.place(server)
 	if i < 0 {
 		i = len(u.on)
 		u.on = append(u.on, memoryPlace{server: server})
 	}
-	u.Connections += m.Connections - u.on[i].conns
-	u.on[i].conns = m.Connections
+	if d := m.Connections - u.on[i].conns; first || d != 0 {
+		u.Connections += d
+		u.on[i].conns = m.Connections
+		r.version = l.versions.Add(1)
+	}
 	l.usedLocked(sh, r)
 	return first, nil
 }
 
-// meet makes sure that server is known. It is called under the shard's lock: so a
-// Beat that removes the server comes by later, and removes what it entered.
-func (l *memoryLog) meet(server string) {
+// meet makes sure that server is known, unless it was removed. It is called under the
+// shard's lock: so a Beat that removes the server comes by later, and removes what it
+// entered.
+func (l *memoryLog) meet(server string) bool {
 	l.mu.RLock()
 	_, ok := l.servers[server]
 	l.mu.RUnlock()
 	if ok {
-		return
+		return true
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if _, ok := l.removed[server]; ok {
+		return false
+	}
 	if _, ok := l.servers[server]; !ok {
 		l.servers[server] = l.clock() + firstTTL
 	}
+	return true
 }
 
 func (u *memoryUser) place(server string) int {
@@ -103,12 +114,14 @@ func (l *memoryLog) partLocked(sh *memoryShard, r *memoryRoom, u *memoryUser, se
 		return false
 	}
 	u.Connections -= u.on[i].conns
+	r.version = l.versions.Add(1)
 	if u.on = slices.Delete(u.on, i, i+1); len(u.on) > 0 {
 		return false
 	}
 	delete(r.users, u.User)
 	r.unlist(u)
 	if len(r.users) == 0 {
+		r.version = 0
 		l.occupied.Add(-1)
 	}
 	l.usedLocked(sh, r)
@@ -169,6 +182,23 @@ func (l *memoryLog) Present(ctx context.Context, room, user string) (m Member, o
 	return m, false, nil
 }
 
+// Versions implements [Presence].
+func (l *memoryLog) Versions(ctx context.Context, rooms []string) ([]uint64, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	versions := make([]uint64, len(rooms))
+	for i, room := range rooms {
+		sh := l.shard(room)
+		sh.mu.Lock()
+		if r := sh.rooms[room]; r != nil {
+			versions[i] = r.version
+		}
+		sh.mu.Unlock()
+	}
+	return versions, nil
+}
+
 // Rooms implements [Presence].
 func (l *memoryLog) Rooms(ctx context.Context) (map[string]int, error) {
 	if err := ctx.Err(); err != nil {
@@ -197,6 +227,12 @@ func (l *memoryLog) Beat(ctx context.Context, server string, ttl time.Duration) 
 	now := l.clock()
 	var dead []string
 	l.mu.Lock()
+	if gap := now - l.beaten; gap > ttl/2 { // nobody could beat: the process stood still
+		for name, end := range l.servers {
+			l.servers[name] = max(end, min(end+gap, now+ttl))
+		}
+	}
+	l.beaten = now
 	if _, removed := l.removed[server]; !removed {
 		held = true
 		l.servers[server] = now + ttl

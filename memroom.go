@@ -25,6 +25,7 @@ type memoryRoom struct {
 	watchers []*memorySink // what is in it never changes: read without the lock
 	users    map[string]*memoryUser
 	roster   []*memoryUser // users by name
+	version  uint64        // of users; 0: nobody
 
 	idle idleRoom
 }

@@ -3,26 +3,83 @@ package chat
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"sync"
+	"slices"
 	"time"
 )
 
-// occupant is one user of a room on this server, over all connections.
+// occupant is one user of a room as this server sees the user: what is so here,
+// what the log holds of it for this server, and whether members were told. The
+// three differ while calls of the log are under way, fail, or lose their answers.
+// Everything is guarded by room.mu.
 type occupant struct {
-	user, name string
+	user string
 
-	// Guarded by room.mu.
+	// What is so here: what the log is to hold.
+	name   string
 	conns  int
-	nth    uint64      // the member with which the user came
-	news   bool        // the user has come, and the others have not been told
 	grace  *time.Timer // runs while the user may still come back unnoticed
 	typing time.Time   // when the user last was shown to be typing
 
-	// tell holds telling while it talks to the log, so that what the log is told
-	// last is what is true last.
-	telling sync.Mutex
-	told    int // connections the log knows of
+	// What the log was last known to hold, for this server under the name heldBy.
+	held    holding
+	heldAs  Member
+	heldBy  string
+	working bool          // somebody makes the log agree, and keeps the room
+	tried   chan struct{} // closed when something is known anew; nil if nobody waits
+	news    bool          // others do not know yet that the user has come
+	say     bool          // it is time to tell them
+	doubts  int           // how often the log is still to be told again
+	again   *time.Timer   // until the next time
+
+	// What members were told (roster.go).
+	told      bool
+	shown     string // the name in lists
+	elsewhere int    // connections to other servers, when the log was last read
+	changed   uint64 // roster.changes at the last change of told or held
+	seen      uint64 // the number of the last reading that had the user
+}
+
+// holding is what a log holds of an occupant, as far as this server knows.
+type holding int8
+
+const (
+	holdsNot holding = iota
+	holds
+	mayHold // a call has failed, its answer was lost, or it is under way
+)
+
+// wanted returns what the log is to hold of o.
+func (o *occupant) wanted() (m Member, present bool) {
+	switch {
+	case o.conns > 0:
+		return Member{o.user, o.name, o.conns}, true
+	case o.grace != nil: // as it was
+		return Member{o.user, o.name, max(1, o.heldAs.Connections)}, true
+	}
+	return Member{}, false
+}
+
+// settled reports whether the log holds what it is to hold, under the server's name id.
+func (o *occupant) settled(id string) bool {
+	m, present := o.wanted()
+	if !present {
+		// What was held under an earlier name, the log lets go of by itself.
+		return o.held == holdsNot || o.heldBy != id
+	}
+	return o.held == holds && o.heldAs == m && o.heldBy == id
+}
+
+// joined has everybody told that o, which the log holds, has come: now that the
+// connection is made. A room hears nothing of one that is never made.
+func (r *room) joined(o *occupant) {
+	r.mu.Lock()
+	grew := r.joinedLocked(o, o.name)
+	o.say = o.news
+	r.mu.Unlock()
+	if grew {
+		r.wake()
+	}
+	r.settle(o, false)
 }
 
 // occupy counts one more connection of a user, before anybody is told.
@@ -41,19 +98,55 @@ func (r *room) occupy(user, name string) (*occupant, error) {
 	o.name = name
 	o.conns++
 	if o.grace != nil && o.grace.Stop() {
-		// The room and the entry were kept for the absent user.
-		o.grace = nil
+		// The room was kept for the absent user.
 		r.srv.release(r)
 	}
+	o.grace = nil
 	return o, nil
 }
 
-// vacate counts one connection less. If it was the user's last and the loss may
-// be a short one, the log and the others are told only after the grace.
-func (r *room) vacate(o *occupant, grace time.Duration) {
+// enter waits until the log has taken o in, or ctx or the log's time ends.
+func (r *room) enter(ctx context.Context, o *occupant) error {
+	ctx, cancel := r.srv.logContext(ctx)
+	defer cancel()
+	for tries := 0; ; tries++ {
+		r.settle(o, false)
+		r.mu.Lock()
+		id := r.srv.id()
+		// The second try has begun after this, and users may come faster than a log
+		// takes in how many times.
+		if o.settled(id) || tries > 1 && o.held == holds && o.heldBy == id {
+			r.mu.Unlock()
+			return nil
+		}
+		if o.tried == nil {
+			o.tried = make(chan struct{})
+		}
+		tried := o.tried
+		r.mu.Unlock()
+		select {
+		case <-tried:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-r.srv.done:
+			return ErrServerClosed
+		}
+	}
+}
+
+// vacate counts one connection less, which went by name. If it was the user's last
+// and the loss may be a short one, the log and the others are told only after the
+// grace.
+func (r *room) vacate(o *occupant, name string, grace time.Duration) {
 	r.mu.Lock()
 	o.conns--
 	r.conns--
+	if o.conns > 0 && o.name == name {
+		// The name is that of a connection there is.
+		if i := slices.IndexFunc(r.members, func(m *member) bool { return m.occupant == o }); i >= 0 {
+			o.name = r.members[i].who.Name
+		}
+	}
 	if r.srv.closing.Load() && !r.srv.local {
 		// Whoever comes back to another server in time has not left: the log
 		// lets go of this server's users after the grace.
@@ -61,190 +154,21 @@ func (r *room) vacate(o *occupant, grace time.Duration) {
 		return
 	}
 	if o.conns == 0 && grace > 0 && r.srv.retain(r) {
-		o.grace = time.AfterFunc(grace, func() {
+		var timer *time.Timer
+		timer = time.AfterFunc(grace, func() {
 			r.mu.Lock()
-			o.grace = nil
+			over := o.grace == timer
+			if over {
+				o.grace = nil
+			}
 			r.mu.Unlock()
-			if !r.srv.closing.Load() {
-				r.tell(context.Background(), o)
+			if over && !r.srv.closing.Load() {
+				r.settle(o, false)
 			}
 			r.srv.release(r)
 		})
-		r.mu.Unlock()
-		return
+		o.grace = timer
 	}
 	r.mu.Unlock()
-	r.tell(context.Background(), o)
-}
-
-// tell makes what the log knows of o true, and the others hear of it if the user
-// came or went. It reports whether the log was reached.
-func (r *room) tell(ctx context.Context, o *occupant) (first bool, err error) {
-	o.telling.Lock()
-	defer o.telling.Unlock()
-	r.mu.Lock()
-	conns, m := o.conns, Member{o.user, o.name, o.conns}
-	if o.grace != nil {
-		conns = o.told
-	}
-	if conns == 0 && r.users[o.user] == o && o.conns == 0 && o.grace == nil {
-		delete(r.users, o.user)
-	}
-	unheard := o.news
-	r.mu.Unlock()
-	if conns == o.told {
-		return false, nil
-	}
-	ctx, cancel := r.srv.logContext(ctx)
-	defer cancel()
-	if conns > 0 {
-		first, err = r.srv.log.Enter(ctx, r.srv.id(), r.name, m)
-		if err == nil {
-			o.told = conns
-		}
-		return first, err
-	}
-	last, err := r.srv.log.Leave(ctx, r.srv.id(), r.name, o.user)
-	if o.told = 0; last && !unheard && !r.srv.closing.Load() {
-		r.announce(ctx, "leave", m)
-	}
-	return false, err
-}
-
-// announce tells everyone in the room, on all servers, that a user came or went.
-func (r *room) announce(ctx context.Context, event string, m Member) {
-	e := notice(event, m)
-	if err := r.srv.log.Signal(ctx, r.name, e); err != nil {
-		r.notify(e)
-	}
-}
-
-func notice(event string, m Member) Event {
-	verb := " joined the room"
-	if event == "leave" {
-		verb = " left the room"
-	}
-	return Event{Type: TypeSystem, Event: event, Time: time.Now(), User: m.User, Username: m.Username, Message: m.Username + verb}
-}
-
-// A crowd gathers who came and went in a room too large to tell of each.
-type crowd struct {
-	joined, left map[string]string // user to name
-}
-
-const (
-	crowdPause = 250 * time.Millisecond
-
-	// Each list has at most crowdNames names, and more as long as all members
-	// together get no more than crowdTotal: naming 250 newcomers to 10,000 members
-	// four times a second would fill a network. The count is always right.
-	crowdNames = 32
-	crowdTotal = 256_000
-)
-
-// crowdLocked gathers e if the room is a crowd.
-func (r *room) crowdLocked(e *Event) bool {
-	size := r.srv.cfg.presenceSize
-	if size < 0 || len(r.members) <= size {
-		return false
-	}
-	if r.crowd == nil {
-		r.crowd = &crowd{joined: map[string]string{}, left: map[string]string{}}
-		r.srv.spawn(func(ctx context.Context) {
-			sleep(ctx, crowdPause)
-			r.tellCrowd(ctx)
-		})
-	}
-	to, from := r.crowd.joined, r.crowd.left
-	if e.Event == "leave" {
-		to, from = from, to
-	}
-	if _, ok := from[e.User]; ok {
-		delete(from, e.User) // came and went: nothing happened
-	} else {
-		to[e.User] = e.Username
-	}
-	return true
-}
-
-// tellCrowd adds what was gathered to the stream.
-func (r *room) tellCrowd(ctx context.Context) {
-	ctx, cancel := r.srv.logContext(ctx)
-	defer cancel()
-	_, total, err := r.srv.log.Members(ctx, r.name, 0)
-	r.mu.Lock()
-	c := r.crowd
-	r.crowd = nil
-	if err != nil {
-		total = len(r.users)
-	}
-	b := append([]byte(nil), `{"type":"presence","joined":`...)
-	most := max(crowdNames, crowdTotal/max(1, len(r.members)))
-	b = appendNames(b, c.joined, most)
-	b = appendNames(append(b, `,"left":`...), c.left, most)
-	b = strconv.AppendInt(append(b, `,"count":`...), int64(total), 10)
-	r.putObjectLocked(append(b, '}'), 0, &audience{v1Only: true})
-	r.mu.Unlock()
-	r.wake()
-}
-
-func appendNames(b []byte, names map[string]string, most int) []byte {
-	b = append(b, '[')
-	n := 0
-	for user, name := range names {
-		if n++; n > most {
-			break
-		}
-		if n > 1 {
-			b = append(b, ',')
-		}
-		b = appendQuoted(append(b, `{"user":`...), user)
-		b = appendQuoted(append(b, `,"username":`...), name)
-		b = append(b, '}')
-	}
-	return append(b, ']')
-}
-
-// beat keeps this server's users known to the log, and tells of those who left
-// because another server is gone.
-func (s *Server) beat(ctx context.Context) error {
-	c, cancel := s.logContext(ctx)
-	defer cancel()
-	held, gone, err := s.log.Beat(c, s.id(), beatTTL)
-	if err != nil {
-		return s.unavailable(err)
-	}
-	for _, d := range gone {
-		if err := s.log.Signal(c, d.Room, notice("leave", d.Member)); err != nil {
-			return s.unavailable(err)
-		}
-	}
-	if held {
-		return nil
-	}
-	// The others have seen this server's users leave; a new name keeps their
-	// clean-up of the old one from undoing what is entered now.
-	s.newID()
-	s.rooms.Range(func(_, v any) bool {
-		r := v.(*room)
-		r.mu.Lock()
-		users := make([]*occupant, 0, len(r.users))
-		for _, o := range r.users {
-			users = append(users, o)
-		}
-		r.mu.Unlock()
-		for _, o := range users {
-			o.telling.Lock()
-			o.told = 0
-			o.telling.Unlock()
-			if first, err := r.tell(ctx, o); err == nil && first {
-				r.mu.Lock()
-				m := Member{o.user, o.name, o.conns}
-				r.mu.Unlock()
-				r.announce(ctx, "join", m)
-			}
-		}
-		return true
-	})
-	return nil
+	r.settle(o, false)
 }

@@ -31,12 +31,13 @@ type room struct {
 	healing bool               // a goroutine is reading what is missing
 	stream  stream
 	members []*member
-	conns   int           // members, and those about to be
-	joins   uint64        // members there ever were
-	shared  bool          // a round is reading members: copy before changing what it sees
-	grown   chan struct{} // closed when the stream grows; nil if nobody waits
-	users   map[string]*occupant
-	crowd   *crowd
+	conns   int                  // members, and those about to be
+	joins   uint64               // members there ever were
+	shared  bool                 // a round is reading members: copy before changing what it sees
+	grown   chan struct{}        // closed when the stream grows; nil if nobody waits
+	users   map[string]*occupant // of this server, and those whom members were told of
+	roster  roster
+	crowd   *crowd // what is gathered for the next presence object; nil if nothing is
 
 	// order holds whoever appends to a log of this server alone until the entry is
 	// in the stream, so that entries come in order. It is taken before mu.
@@ -69,7 +70,16 @@ func (r *room) open(ctx context.Context) error {
 	if err := r.srv.log.Watch(ctx, sink{r.srv}, r.name); err != nil {
 		return r.srv.unavailable(err)
 	}
+	people := make(chan error, 1)
+	if r.srv.local {
+		people <- nil // there is nobody
+	} else {
+		go func() { people <- r.readMembers(ctx, 0) }() // ends with the log's time
+	}
 	page, err := r.newest(ctx)
+	if e := <-people; e != nil {
+		return e
+	}
 	if err != nil {
 		return r.srv.unavailable(err)
 	}
@@ -216,17 +226,18 @@ func (r *room) unstashLocked() {
 // notify adds an event that no log keeps.
 func (r *room) notify(e Event) {
 	r.mu.Lock()
-	if !r.ready || e.Type == TypeSystem && r.crowdLocked(&e) {
-		r.mu.Unlock()
-		return
+	grew := false
+	switch {
+	case e.Type == TypeSystem:
+		grew = r.hintLocked(&e)
+	case r.ready:
+		r.putLocked(&e, audienceOf(&e))
+		grew = true
 	}
-	who := audienceOf(&e)
-	if o := r.users[e.User]; o != nil && e.Event == "join" {
-		who.before = o.nth // who came later has found the user there
-	}
-	r.putLocked(&e, who)
 	r.mu.Unlock()
-	r.wake()
+	if grew {
+		r.wake()
+	}
 }
 
 // mark returns the stream's end, for wait.

@@ -37,7 +37,6 @@ type audience struct {
 	except  string    // not this user
 	private bool      // only the users in only
 	v1Only  bool      // only members of the chat.v1 dialect
-	before  uint64    // only members enlisted before this one; 0: all
 }
 
 func (a *audience) has(user string, v1 bool) bool {
@@ -91,7 +90,6 @@ func (v *view) next() uint64 { return v.base + uint64(len(v.items)) }
 type reader struct {
 	cursor uint64
 	live   uint64 // events that no log keeps are seen from this sequence on
-	nth    uint64 // of the members there ever were
 	enc    enc
 	user   string
 	v1     bool
@@ -101,9 +99,6 @@ type reader struct {
 func (r *reader) public(v *view) bool { return r.cursor >= v.special && r.cursor >= r.live }
 
 func (r *reader) sees(it *item, seq uint64) bool {
-	if it.who != nil && it.who.before != 0 && r.nth >= it.who.before {
-		return false
-	}
 	return (it.offset != 0 || seq >= r.live) && it.who.has(r.user, r.v1)
 }
 

@@ -6,10 +6,7 @@ import (
 	"time"
 )
 
-const (
-	beatEvery  = beatTTL / 3
-	sweepEvery = time.Second // comparing positions with a shared log
-)
+const sweepEvery = time.Second // comparing positions and presence with a shared log
 
 // tick is the server's one timer: it pings silent members, drops those who do
 // not answer, and keeps in touch with a shared log. It ends with ctx.
@@ -32,10 +29,13 @@ func (s *Server) tick(ctx context.Context) {
 		if !s.local && now-swept >= sweepEvery {
 			swept = now
 			s.background(ctx, s.sweep)
+			s.background(ctx, s.compare)
 		}
 		if now-beaten >= beatEvery {
 			beaten = now
-			s.background(ctx, s.beat)
+			if s.local {
+				s.background(ctx, s.beat)
+			}
 			s.limits.sweep()
 		}
 	}

@@ -145,6 +145,10 @@ func testReturn(t *testing.T, open func() chat.Log) {
 	if held, _ := a.beat(long); held {
 		t.Fatal("a server that was removed is held")
 	}
+	// What it said before comes late, and changes nothing.
+	if a.enter(d.prefix, "u3", "Carol", 1) || b.members(d.prefix) != "" {
+		t.Errorf("a server that was removed has entered %q", b.members(d.prefix))
+	}
 	again := newHost(t, a.log)
 	if !again.enter(d.prefix, "u1", "Alice", 1) {
 		t.Error("a user who was gone did not come first")
@@ -221,6 +225,10 @@ func testContext(t *testing.T, open func() chat.Log) {
 		}},
 		{"Present", func(ctx context.Context) error {
 			_, _, err := l.Present(ctx, room, "u1")
+			return err
+		}},
+		{"Versions", func(ctx context.Context) error {
+			_, err := l.Versions(ctx, []string{room})
 			return err
 		}},
 		{"Rooms", func(ctx context.Context) error {

@@ -23,6 +23,7 @@ type broken struct {
 	enter     func(*chat.Member, *bool)
 	server    func(string) string
 	members   func([]chat.Member, int) ([]chat.Member, int)
+	versions  func([]uint64)
 	rooms     func(map[string]int)
 	beat      func(*bool, *[]chat.Departure)
 	ctx       func(context.Context) context.Context
@@ -124,6 +125,18 @@ func (b *broken) Members(ctx context.Context, room string, limit int) ([]chat.Me
 		m, total = b.members(m, total)
 	}
 	return m, total, err
+}
+
+func (b *broken) Versions(ctx context.Context, rooms []string) ([]uint64, error) {
+	names := make([]string, len(rooms))
+	for i := range rooms {
+		names[i] = b.name(rooms[i])
+	}
+	v, err := b.Log.Versions(ctx, names)
+	if b.versions != nil {
+		b.versions(v)
+	}
+	return v, err
 }
 
 func (b *broken) Rooms(ctx context.Context) (map[string]int, error) {

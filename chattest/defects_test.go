@@ -209,6 +209,17 @@ var defects = append(readerDefects, []defect{
 		}}
 		return func() chat.Log { return l }
 	}},
+	{"has one version", "Versions", wrap(&broken{versions: func(v []uint64) {
+		for i := range v {
+			v[i] = min(v[i], 1)
+		}
+	}})},
+	{"has versions of nobody", "Versions", wrap(&broken{versions: func(v []uint64) {
+		for i := range v {
+			v[i]++
+		}
+	}})},
+	{"counts calls, not users", "Repeats", wrap(&broken{enter: func(m *chat.Member, first *bool) { *first = true }})},
 	{"never buries", "Beat", wrap(&broken{beat: func(_ *bool, gone *[]chat.Departure) { *gone = nil }})},
 	{"holds for ever", "Beat", wrap(&broken{beat: func(held *bool, _ *[]chat.Departure) { *held = true }})},
 	{"holds nobody", "Return", wrap(&broken{beat: func(held *bool, _ *[]chat.Departure) { *held = false }})},

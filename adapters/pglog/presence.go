@@ -107,6 +107,29 @@ func plain(m chat.Member) chat.Member {
 	return m
 }
 
+// Versions implements [chat.Presence].
+func (l *Log) Versions(ctx context.Context, rooms []string) ([]uint64, error) {
+	names := make([]string, len(rooms))
+	for i, room := range rooms {
+		names[i] = escape(room)
+	}
+	var versions []uint64
+	err := l.withAny(ctx, func(c link) error {
+		versions = make([]uint64, 0, len(rooms))
+		rows, err := c.Query(ctx, c.sql.versions, names)
+		if err != nil {
+			return err
+		}
+		var v int64
+		_, err = pgx.ForEachRow(rows, []any{&v}, func() error {
+			versions = append(versions, uint64(v))
+			return nil
+		})
+		return err
+	})
+	return versions, err
+}
+
 // Rooms implements [chat.Presence].
 func (l *Log) Rooms(ctx context.Context) (map[string]int, error) {
 	var rooms map[string]int
@@ -128,7 +151,7 @@ func (l *Log) Rooms(ctx context.Context) (map[string]int, error) {
 }
 
 // Beat implements [chat.Presence], and begins a step of retention. Nobody is
-// found to have broken a promise that the database itself was not up to see.
+// found to have broken a promise for time in which nobody could call Beat.
 func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held bool, gone []chat.Departure, err error) {
 	if err := checkNames(server); err != nil {
 		return false, nil, err
@@ -136,6 +159,10 @@ func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held 
 	known := l.knows(server)
 	err = l.withAny(ctx, func(c link) error {
 		b := &pgx.Batch{}
+		b.Queue(c.sql.turn)
+		b.Queue(c.sql.takeTurn)
+		b.Queue(c.sql.gap, ttl)
+		b.Queue(c.sql.turned)
 		b.Queue(c.sql.beat, escape(server), ttl).Query(func(rows pgx.Rows) error {
 			var fresh bool
 			_, err := pgx.ForEachRow(rows, []any{&fresh}, func() error {

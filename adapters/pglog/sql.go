@@ -16,8 +16,9 @@ type statements struct {
 	positions, renew, renewNew   string
 	fetch                        string
 	beat, meet, overdue, reap    string
+	turn, takeTurn, gap, turned  string
 	enter, leave, members, count string
-	present, rooms               string
+	present, rooms, versions     string
 	retain, clean                string
 	prepare, version, stamp      string
 }
@@ -137,6 +138,24 @@ RETURNING xmax = 0`),
 		meet: in(`
 INSERT INTO {schema}.server (id, ttl, deadline) VALUES ($1, $2, clock_timestamp() + $2)
 ON CONFLICT DO NOTHING`),
+		// The row of no server, which counts as removed, has the time of the last beat
+		// of any, and its lock orders them. Time in which nobody beat counts against
+		// nobody: servers do so three times in a ttl, so if one lives, less than half
+		// of it goes by without. A promise is not made longer than from now on. If the
+		// clock was set back, all of them move with it.
+		turn: in(`
+INSERT INTO {schema}.server (id, ttl, deadline, removed_at) VALUES (chr(26), '0', clock_timestamp(), 'infinity')
+ON CONFLICT DO NOTHING`),
+		takeTurn: in(`
+SELECT FROM {schema}.server WHERE id = chr(26) FOR UPDATE`),
+		gap: in(`
+UPDATE {schema}.server s
+SET deadline = CASE WHEN b.gap < '0' THEN s.deadline + b.gap
+	ELSE greatest(s.deadline, least(s.deadline + b.gap, clock_timestamp() + $1::interval)) END
+FROM (SELECT clock_timestamp() - deadline AS gap FROM {schema}.server WHERE id = chr(26)) b
+WHERE s.removed_at IS NULL AND (b.gap < '0' OR b.gap > $1::interval / 2)`),
+		turned: in(`
+UPDATE {schema}.server SET deadline = clock_timestamp() WHERE id = chr(26)`),
 		// While the database was away nobody could keep a promise.
 		overdue: in(`
 SELECT EXISTS (SELECT FROM {schema}.server
@@ -166,7 +185,7 @@ WITH known AS (
 	ON CONFLICT (room, user_id, server) DO UPDATE
 	SET username = excluded.username, connections = excluded.connections, at = excluded.at
 )
-SELECT NOT yes FROM known`),
+SELECT NOT yes AND EXISTS (SELECT FROM {schema}.server WHERE id = $1 AND removed_at IS NULL) FROM known`),
 		leave: in(`
 WITH was AS (
 	DELETE FROM {schema}.presence WHERE server = $1 AND room = $2 AND user_id = $3 RETURNING 1
@@ -183,6 +202,13 @@ SELECT user_id, (array_agg(username ORDER BY at DESC))[1], sum(connections)
 FROM {schema}.presence WHERE room = $1 AND user_id = $2 GROUP BY user_id`),
 		rooms: in(`
 SELECT room, count(DISTINCT user_id) FROM {schema}.presence GROUP BY room`),
+		// 0 is for nobody; what differs in any way gives another sum.
+		versions: in(`
+SELECT coalesce((SELECT nullif(bit_xor(hashtextextended(
+		concat_ws(chr(26), p.user_id, p.server, p.username, p.connections::text), 0)), 0)
+	FROM {schema}.presence p WHERE p.room = u.name), 0)
+FROM unnest($1::text[]) WITH ORDINALITY AS u (name, n)
+ORDER BY u.n`),
 		// Events of a room grow older with their offsets downwards, so those too
 		// old are the first ones. NULL stands for no limit.
 		retain: in(`

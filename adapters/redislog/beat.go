@@ -16,14 +16,15 @@ var (
 // Beat implements [chat.Presence]. It also keeps the rooms that are watched from
 // expiring, and looks whether Redis has lost what this Log has seen in it.
 //
-// When Redis has been away for longer than ttl, no server loses its users for that:
-// each has another ttl from the first Beat on.
+// When no server has called Beat for more than half of ttl, as when Redis was away, no
+// server loses its users for that: the time is added to what each has promised.
 func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held bool, gone []chat.Departure, err error) {
 	known := l.servers.counts(server)
 	var calls [buckets]*call
 	for b := range calls {
 		calls[b], err = l.start(ctx, beatScript, b, []string{
 			l.key(b, keyLeases, ""), l.key(b, keyWrites, ""), l.key(b, keyDead, ""), l.key(b, keyBeat, ""),
+			l.key(b, keyRemoved, ""),
 		}, server, ms(ttl), known[b])
 		if err != nil {
 			return false, nil, err

@@ -31,20 +31,22 @@ func bucketOf(room string) int {
 
 // The kinds of keys.
 const (
-	keyAge     = "age"      // string: changes when writes of the bucket were lost
-	keyLeases  = "leases"   // sorted set: server to the end of its promise
-	keyWrites  = "writes"   // hash: server to how many users it has entered or removed
-	keyDead    = "dead"     // set: servers whose users are being removed
-	keyBeat    = "beat"     // string: when any server last called Beat
-	keyRooms   = "rooms"    // hash: room to number of users
-	keyPlaces  = "places:"  // set, by server: the rooms and users it has entered
-	keyHead    = "head:"    // string, by room
-	keyLog     = "log:"     // stream, by room
-	keyIndex   = "private:" // sorted set, by room: see lua/private.lua
-	keyIDs     = "ids:"     // hash, by room: hash of user and id to offset and time
-	keyOlder   = "older:"   // hash, by room: the ids of the time before
-	keyUsers   = "users:"   // hash, by room: user to name, servers and connections
-	feedOfRoom = "feed:"    // shard channel, by room
+	keyAge      = "age"      // string: changes when writes of the bucket were lost
+	keyLeases   = "leases"   // sorted set: server to the end of its promise
+	keyWrites   = "writes"   // hash: server to how many users it has entered or removed
+	keyDead     = "dead"     // set: servers whose users are being removed
+	keyRemoved  = "removed"  // sorted set: servers whose promise ran out, to when
+	keyBeat     = "beat"     // string: when any server last called Beat
+	keyRooms    = "rooms"    // hash: room to number of users
+	keyVersions = "versions" // hash: room to a number that changes with its users
+	keyPlaces   = "places:"  // set, by server: the rooms and users it has entered
+	keyHead     = "head:"    // string, by room
+	keyLog      = "log:"     // stream, by room
+	keyIndex    = "private:" // sorted set, by room: see lua/private.lua
+	keyIDs      = "ids:"     // hash, by room: hash of user and id to offset and time
+	keyOlder    = "older:"   // hash, by room: the ids of the time before
+	keyUsers    = "users:"   // hash, by room: user to name, servers and connections
+	feedOfRoom  = "feed:"    // shard channel, by room
 )
 
 // key returns the name of a key in a bucket.

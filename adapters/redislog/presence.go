@@ -13,11 +13,12 @@ import (
 )
 
 var (
-	enterScript   = newScript("enter")
-	leaveScript   = newScript("leave")
-	membersScript = newScript("members")
-	presentScript = newScript("present")
-	roomsScript   = newScript("rooms")
+	enterScript    = newScript("enter")
+	leaveScript    = newScript("leave")
+	membersScript  = newScript("members")
+	presentScript  = newScript("present")
+	roomsScript    = newScript("rooms")
+	versionsScript = newScript("versions")
 )
 
 // servers are those that this Log speaks for.
@@ -67,6 +68,7 @@ func (l *Log) Enter(ctx context.Context, server, room string, m chat.Member) (fi
 	before := l.servers.before(server, b)
 	reply, err := l.do(ctx, enterScript, b, []string{
 		l.key(b, keyLeases, ""), l.key(b, keyWrites, ""), l.key(b, keyPlaces, server), l.key(b, keyUsers, room), l.key(b, keyRooms, ""),
+		l.key(b, keyVersions, ""), l.key(b, keyRemoved, ""),
 	}, server, room, m.User, m.Username, m.Connections, ms(l.lease))
 	if err != nil {
 		return false, err
@@ -102,6 +104,7 @@ func (l *Log) part(ctx context.Context, b int, server, room, user string, dead b
 	}
 	return l.start(ctx, leaveScript, b, []string{
 		l.key(b, keyWrites, ""), l.key(b, keyPlaces, server), l.key(b, keyUsers, room), l.key(b, keyRooms, ""),
+		l.key(b, keyVersions, ""),
 	}, server, room, user, mode)
 }
 
@@ -176,6 +179,54 @@ func (l *Log) Present(ctx context.Context, room, user string) (m chat.Member, ok
 	}
 	m, err = member(user, record)
 	return m, err == nil, err
+}
+
+// Versions implements [chat.Presence].
+func (l *Log) Versions(ctx context.Context, rooms []string) ([]uint64, error) {
+	const most = 500 // arguments of a script
+	type part struct {
+		call *call
+		at   []int // in rooms
+	}
+	var at [buckets][]int
+	for i, room := range rooms {
+		b := bucketOf(room)
+		at[b] = append(at[b], i)
+	}
+	var parts []part
+	for b := range at {
+		for some := range slices.Chunk(at[b], most) {
+			args := make([]any, len(some))
+			for i, n := range some {
+				args[i] = rooms[n]
+			}
+			c, err := l.start(ctx, versionsScript, b, []string{l.key(b, keyVersions, "")}, args...)
+			if err != nil {
+				return nil, err
+			}
+			parts = append(parts, part{c, some})
+		}
+	}
+	versions := make([]uint64, len(rooms))
+	for _, p := range parts {
+		reply, err := p.call.wait()
+		if err != nil {
+			return nil, err
+		}
+		r := replyOf(reply)
+		if r.bad || len(r.items) != len(p.at) {
+			return nil, errReply
+		}
+		for i, n := range p.at {
+			if r.items[i] == nil {
+				continue // nobody
+			}
+			if versions[n], err = strconv.ParseUint(r.text(i), 10, 64); err != nil || r.bad {
+				return nil, errReply
+			}
+		}
+	}
+	return versions, nil
 }
 
 // Rooms implements [chat.Presence].

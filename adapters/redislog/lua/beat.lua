@@ -1,5 +1,5 @@
 -- Extends a server's lease and ends those that ran out.
--- KEYS: leases, writes, dead servers, last beat
+-- KEYS: leases, writes, dead servers, last beat, removed servers
 -- ARGV: server, ttl, number of the server's writes as it knows
 -- Returns whether the server is held, the number of its writes, and all dead servers.
 local now, ttl = clock(), tonumber(ARGV[2])
@@ -7,11 +7,20 @@ local function expired()
   return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', int(now))
 end
 
--- While Redis was away nobody could keep a promise.
+-- Time in which nobody beat counts against nobody. Servers do so three times in a
+-- ttl, so if one lives, less than half of it goes by without. A promise is not made
+-- longer than from now on. If the clock was set back, all of them move with it.
 local last = redis.call('GET', KEYS[4])
-if last and now - last >= ttl then
-  for _, server in ipairs(expired()) do
-    redis.call('ZADD', KEYS[1], int(now + ttl), server)
+local gap = last and now - last or 0
+if gap < 0 or gap > ttl / 2 then
+  local leases = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '+inf', 'WITHSCORES')
+  for i = 1, #leases, 2 do
+    local till = tonumber(leases[i + 1])
+    local longer = till + gap
+    if gap > 0 then
+      longer = math.max(till, math.min(longer, now + ttl))
+    end
+    redis.call('ZADD', KEYS[1], int(longer), leases[i])
   end
 end
 redis.call('SET', KEYS[4], int(now))
@@ -30,5 +39,9 @@ for _, server in ipairs(expired()) do
   redis.call('ZREM', KEYS[1], server)
   redis.call('HDEL', KEYS[2], server)
   redis.call('SADD', KEYS[3], server)
+  redis.call('ZADD', KEYS[5], int(now), server)
+end
+for _, server in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', int(now - 3600000))) do
+  redis.call('ZREM', KEYS[5], server)
 end
 return {held, writes, redis.call('SMEMBERS', KEYS[3])}

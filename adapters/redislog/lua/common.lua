@@ -64,3 +64,14 @@ local function begin(agekey, fresh)
     epoch = fresh, offset = 0, time = 0, turned = 0, due = 0, size = 0, mark = 1, age = age(agekey, fresh),
   }
 end
+
+-- changed gives a room another version. The versions of a bucket are counted in a
+-- field that no room's name is, from the time on, because a count may be lost.
+local function changed(key, room)
+  local n = redis.call('HINCRBY', key, '\255', 1)
+  if n == 1 then
+    n = clock() * 1000
+    redis.call('HSET', key, '\255', int(n))
+  end
+  redis.call('HSET', key, room, int(n))
+end

@@ -1,7 +1,10 @@
 -- Notes that a user is in a room on a server.
--- KEYS: leases, writes, places of the server, users, rooms
+-- KEYS: leases, writes, places of the server, users, rooms, versions, removed servers
 -- ARGV: server, room, user, name, connections, lease of a server without one
 -- Returns whether the user was on no server, and the number of the server's writes.
+if redis.call('ZSCORE', KEYS[7], ARGV[1]) then
+  return {0, 0} -- it comes late, and fewer writes than it knows tell the server
+end
 local writes = redis.call('HINCRBY', KEYS[2], ARGV[1], 1)
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
   redis.call('ZADD', KEYS[1], int(clock() + ARGV[6]), ARGV[1])
@@ -15,7 +18,11 @@ while u[i] and u[i] ~= ARGV[1] do
   i = i + 2
 end
 u[i], u[i + 1] = ARGV[1], tonumber(ARGV[5])
-redis.call('HSET', KEYS[4], ARGV[3], cjson.encode(u))
+local t = cjson.encode(u)
+if t ~= s then
+  redis.call('HSET', KEYS[4], ARGV[3], t)
+  changed(KEYS[6], ARGV[2])
+end
 redis.call('SADD', KEYS[3], cjson.encode({ARGV[2], ARGV[3]}))
 if not s then
   redis.call('HSET', KEYS[5], ARGV[2], redis.call('HLEN', KEYS[4]))

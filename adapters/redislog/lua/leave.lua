@@ -1,5 +1,5 @@
 -- Notes that a user is not in a room on a server any more.
--- KEYS: writes, places of the server, users, rooms
+-- KEYS: writes, places of the server, users, rooms, versions
 -- ARGV: server, room, user, '1' if the server is dead
 -- Returns whether that was the user's last, the number of the server's writes, and
 -- the user's name.
@@ -22,6 +22,7 @@ if not u[i] then
 end
 table.remove(u, i)
 table.remove(u, i)
+changed(KEYS[5], ARGV[2])
 if u[2] then
   redis.call('HSET', KEYS[3], ARGV[3], cjson.encode(u))
   return {0, writes, ''}
@@ -32,5 +33,6 @@ if n > 0 then
   redis.call('HSET', KEYS[4], ARGV[2], n)
 else
   redis.call('HDEL', KEYS[4], ARGV[2])
+  redis.call('HDEL', KEYS[5], ARGV[2])
 end
 return {1, writes, u[1]}

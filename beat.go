@@ -1,0 +1,80 @@
+package chat
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	beatEvery = beatTTL / 3
+	beatLimit = 3 * time.Second        // for one try, if the log's time is longer
+	beatRetry = 100 * time.Millisecond // doubled up to a second
+)
+
+// keepBeating promises a shared log that this server lives, until ctx ends. A promise
+// that fails is made again soon, not at the next turn: the log's patience holds three
+// turns only.
+func (s *Server) keepBeating(ctx context.Context) {
+	retry := beatRetry
+	for pause := beatEvery; ; {
+		t := time.NewTimer(pause)
+		select {
+		case <-t.C:
+		case <-s.early:
+		case <-ctx.Done():
+			t.Stop()
+			return
+		}
+		t.Stop()
+		err := s.beat(ctx)
+		if err == nil {
+			pause, retry = beatEvery, beatRetry
+			continue
+		}
+		if ctx.Err() == nil && retry == beatRetry {
+			s.logWarn("chat: log", "err", err)
+		}
+		pause, retry = retry/2+jitter(retry), min(2*retry, time.Second)
+	}
+}
+
+// beatSoon has the log asked soon whether it still knows this server.
+func (s *Server) beatSoon() {
+	select {
+	case s.early <- struct{}{}:
+	default:
+	}
+}
+
+// beat keeps this server's users known to the log, and tells of those who left
+// because another server is gone.
+func (s *Server) beat(ctx context.Context) error {
+	c, cancel := context.WithTimeout(ctx, min(beatLimit, s.cfg.logTimeout))
+	held, gone, err := s.log.Beat(c, s.id(), beatTTL)
+	cancel()
+	if len(gone) > 0 {
+		s.spawn(func(ctx context.Context) { s.tellGone(ctx, gone) })
+	}
+	if err != nil {
+		return s.unavailable(err)
+	}
+	if !held {
+		s.reenter()
+	}
+	return nil
+}
+
+// tellGone tells everybody of users who left with their server. This server is the
+// only one that knows by now; the others find out in time if a hint is lost.
+func (s *Server) tellGone(ctx context.Context, gone []Departure) {
+	var err error
+	for _, d := range gone {
+		e := notice("leave", d.Member)
+		if r := s.room(d.Room); r != nil {
+			r.notify(e)
+		}
+		if err == nil {
+			err = s.hint(ctx, d.Room, e)
+		}
+	}
+}

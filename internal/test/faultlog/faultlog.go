@@ -1,0 +1,192 @@
+// Package faultlog makes the presence and the signals of a log unreliable, as a
+// network or a store in trouble does: calls fail, are carried out although their
+// answers are lost, take long, hang, or are carried out after the caller has given
+// up. Entries are left alone.
+package faultlog
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// ErrFault is the error of a call that was made to fail.
+var ErrFault = errors.New("faultlog: made to fail")
+
+// Late is how long after its caller has given up a call may be carried out.
+const Late = 3 * time.Second
+
+// A Log is one server's way to a log.
+type Log struct {
+	chat.Log
+
+	mu    sync.Mutex
+	rng   *rand.Rand
+	rate  float64
+	state int
+	moved chan struct{} // closed when state changes
+}
+
+// The states of the way.
+const (
+	Open    = iota // calls go through, but for Faults
+	Cut            // every call fails
+	Stopped        // every call hangs until its context ends or the way is open
+)
+
+// New returns a reliable way to l.
+func New(l chat.Log, seed uint64) *Log {
+	return &Log{Log: l, rng: rand.New(rand.NewPCG(seed, 0)), moved: make(chan struct{})}
+}
+
+// Faults sets which part of the calls goes wrong, from 0 to 1.
+func (l *Log) Faults(rate float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rate = rate
+}
+
+// Set sets the state.
+func (l *Log) Set(state int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.state = state
+	close(l.moved)
+	l.moved = make(chan struct{})
+}
+
+// The ways to go wrong.
+const (
+	well = iota
+	fail
+	loseAnswer
+	slow
+	hang
+	late
+	ways
+)
+
+func (l *Log) fate() (fate int, pause time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.rng.Float64() >= l.rate {
+		return well, 0
+	}
+	return 1 + l.rng.IntN(ways-1), time.Duration(l.rng.Int64N(int64(Late)))
+}
+
+// pass waits while the way is stopped.
+func (l *Log) pass(ctx context.Context) error {
+	for {
+		l.mu.Lock()
+		state, moved := l.state, l.moved
+		l.mu.Unlock()
+		switch state {
+		case Cut:
+			return ErrFault
+		case Open:
+			return ctx.Err()
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func do[T any](l *Log, ctx context.Context, f func(context.Context) (T, error)) (v T, err error) {
+	if err := l.pass(ctx); err != nil {
+		return v, err
+	}
+	fate, pause := l.fate()
+	switch fate {
+	case fail:
+		return v, ErrFault
+	case loseAnswer:
+		f(context.WithoutCancel(ctx))
+		return v, ErrFault
+	case slow:
+		if !sleep(ctx, pause) {
+			return v, ctx.Err()
+		}
+	case hang:
+		<-ctx.Done()
+		return v, ctx.Err()
+	case late:
+		<-ctx.Done()
+		go func() {
+			time.Sleep(pause)
+			f(context.WithoutCancel(ctx))
+		}()
+		return v, ctx.Err()
+	}
+	return f(ctx)
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Signal implements [chat.Feed].
+func (l *Log) Signal(ctx context.Context, room string, e chat.Event) error {
+	_, err := do(l, ctx, func(ctx context.Context) (struct{}, error) {
+		if fate, _ := l.fate(); fate != well {
+			return struct{}{}, nil // lost, as a feed may
+		}
+		return struct{}{}, l.Log.Signal(ctx, room, e)
+	})
+	return err
+}
+
+// Enter implements [chat.Presence].
+func (l *Log) Enter(ctx context.Context, server, room string, m chat.Member) (bool, error) {
+	return do(l, ctx, func(ctx context.Context) (bool, error) { return l.Log.Enter(ctx, server, room, m) })
+}
+
+// Leave implements [chat.Presence].
+func (l *Log) Leave(ctx context.Context, server, room, user string) (bool, error) {
+	return do(l, ctx, func(ctx context.Context) (bool, error) { return l.Log.Leave(ctx, server, room, user) })
+}
+
+// Members implements [chat.Presence].
+func (l *Log) Members(ctx context.Context, room string, limit int) ([]chat.Member, int, error) {
+	type answer struct {
+		m     []chat.Member
+		total int
+	}
+	a, err := do(l, ctx, func(ctx context.Context) (answer, error) {
+		m, total, err := l.Log.Members(ctx, room, limit)
+		return answer{m, total}, err
+	})
+	return a.m, a.total, err
+}
+
+// Versions implements [chat.Presence].
+func (l *Log) Versions(ctx context.Context, rooms []string) ([]uint64, error) {
+	return do(l, ctx, func(ctx context.Context) ([]uint64, error) { return l.Log.Versions(ctx, rooms) })
+}
+
+// Beat implements [chat.Presence].
+func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (bool, []chat.Departure, error) {
+	type answer struct {
+		held bool
+		gone []chat.Departure
+	}
+	a, err := do(l, ctx, func(ctx context.Context) (answer, error) {
+		held, gone, err := l.Log.Beat(ctx, server, ttl)
+		return answer{held, gone}, err
+	})
+	return a.held, a.gone, err
+}
