@@ -1,0 +1,175 @@
+package pglog_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/adapters/pglog"
+	"github.com/seed-08328bfd/chat/internal/ws"
+)
+
+// TestAwayAtStart has PostgreSQL stand still, not answer, or not be there.
+func TestAwayAtStart(t *testing.T) {
+	t.Parallel()
+	c := freshCluster(t)
+	l := migrated(t, c.pool(t))
+	c.signal(stopSignal)
+	refusedWhileAway(t, "stopped", l)
+	c.signal(contSignal)
+	for what, addr := range map[string]string{"silent": silent(t), "refused": "127.0.0.1:1"} {
+		pool, err := pgxpool.New(context.Background(), "postgres://u@"+addr+"/db?sslmode=disable")
+		if err != nil {
+			t.Fatal(err)
+		}
+		refusedWhileAway(t, what, pglog.New(pool))
+		pool.Close()
+	}
+}
+
+// TestLongestSignals has a user of the longest names that rules can give come to and
+// be told to leave another server, with the longest reason.
+func TestLongestSignals(t *testing.T) {
+	t.Parallel()
+	l := newLog(t)
+	rec := opened(t, l, strings.Repeat("\x01", 512))
+	rule := chat.WithRoomRule(func(s string) (string, error) { return strings.Repeat("\x01", 512), nil })
+	srv := chat.New(chat.WithLog(l), rule)
+	defer srv.Close()
+	id, name := strings.Repeat("<", 128), strings.Repeat("\x01", 512)
+	if err := srv.Disconnect(soon(t), "r", id, 1008, strings.Repeat("\x01", 10_000)); err != nil {
+		t.Errorf("Disconnect: %v", err)
+	}
+	for _, e := range []chat.Event{
+		{Type: chat.TypeSystem, Event: "leave", User: id, Username: name, Message: name + " left the room"},
+		{Type: chat.TypeTyping, User: id, Username: name},
+	} {
+		if err := l.Signal(soon(t), strings.Repeat("\x01", 512), e); err != nil {
+			t.Errorf("%s: %v", e.Type, err)
+		}
+	}
+	eventually(t, "the signals", func() bool { return len(rec.all()) == 2 })
+}
+
+// refusedWhileAway starts a server whose log is away: however many come, one after
+// the other, each handshake is answered 503 within the log timeout. The servers'
+// bound is two seconds; the rest is for a busy machine.
+func refusedWhileAway(t *testing.T, what string, l chat.Log) {
+	t.Helper()
+	srv := chat.New(chat.WithLog(l), chat.WithLogger(slog.New(slog.DiscardHandler)))
+	hs := httptest.NewServer(srv)
+	defer hs.Close()
+	defer srv.Close()
+	var asking sync.WaitGroup
+	for i := range 8 {
+		asking.Go(func() {
+			r, err := http.NewRequest("GET", hs.URL+"/ws/r", nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for key, value := range map[string]string{
+				"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+			} {
+				r.Header.Set(key, value)
+			}
+			began := time.Now()
+			resp, err := http.DefaultTransport.RoundTrip(r)
+			if err != nil {
+				t.Errorf("%s: %v", what, err)
+				return
+			}
+			resp.Body.Close()
+			if d := time.Since(began); resp.StatusCode != 503 || d > 6*time.Second {
+				t.Errorf("%s: handshake %d: %d after %v", what, i, resp.StatusCode, d)
+			}
+		})
+		time.Sleep(100 * time.Millisecond)
+	}
+	asking.Wait()
+}
+
+// silent returns the address of a port that accepts connections and says nothing.
+func silent(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { c.Close() })
+		}
+	}()
+	return ln.Addr().String()
+}
+
+// TestReadOnly has the database refuse writes while a client goes on sending: it is
+// told each time, stays, and goes on afterwards.
+func TestReadOnly(t *testing.T) {
+	t.Parallel()
+	c := freshCluster(t)
+	srv := chat.New(chat.WithLog(migrated(t, c.pool(t))), chat.WithLogger(slog.New(slog.DiscardHandler)))
+	hs := httptest.NewServer(srv)
+	defer hs.Close()
+	defer srv.Close()
+	conn, _, err := ws.Dial(soon(t), hs.URL+"/ws/r", &ws.DialOptions{Subprotocols: []string{"chat.v1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	if s := sendNew(t, conn, -1); !strings.Contains(s, "ack") {
+		t.Fatal(s)
+	}
+	c.exec(t, "ALTER SYSTEM SET default_transaction_read_only = on")
+	c.exec(t, "SELECT pg_reload_conf()")
+	refused := 0
+	tries := 0
+	for end := time.Now().Add(time.Minute); refused < 150 && time.Now().Before(end); {
+		if s := sendNew(t, conn, tries); strings.Contains(s, `"unavailable"`) {
+			refused++
+		} else if refused > 0 {
+			t.Fatal(s)
+		}
+		tries++
+	}
+	if refused < 150 {
+		t.Errorf("refused %d times", refused)
+	}
+	c.exec(t, "ALTER SYSTEM RESET default_transaction_read_only")
+	c.exec(t, "SELECT pg_reload_conf()")
+	eventually(t, "the end of it", func() bool { return strings.Contains(sendNew(t, conn, 1000), "ack") })
+}
+
+// sendNew sends a message that repeats none but of the same n, and returns the answer.
+func sendNew(t *testing.T, conn *ws.Conn, n int) string {
+	t.Helper()
+	text := fmt.Sprintf(`{"type":"message","message":"x","id":"new %d"}`, n)
+	if err := conn.Write(soon(t), ws.MessageText, []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		_, b, err := conn.Read(soon(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := string(b); strings.Contains(s, `"type":"ack"`) || strings.Contains(s, `"type":"error"`) {
+			return s
+		}
+	}
+}
