@@ -14,7 +14,7 @@ import (
 // their servers with what was delivered. For the others, each Log remembers the
 // entries of a bucket that it saw last: if one of them is gone, the bucket gets
 // another age, and a room that was in nobody's use begins a new epoch when it is
-// watched again.
+// used again.
 
 // evidence is what a Log remembers of a bucket.
 type evidence struct {
@@ -22,12 +22,18 @@ type evidence struct {
 	age   string // of the bucket
 	marks [4]mark
 	next  int
+	rooms map[string]mark // the newest entry of each room; of those not watched, maxSeen at most
 }
+
+// maxSeen bounds the rooms of a bucket that are not watched and of which the newest
+// entry is known all the same.
+const maxSeen = 256
 
 // A mark is an entry that was there.
 type mark struct {
 	room, epoch string
 	offset      uint64
+	ms          int64 // its time
 	sum         uint64
 }
 
@@ -43,10 +49,16 @@ func sumOf(e *chat.Event) uint64 {
 
 // saw notes that e has just come into the log.
 func (l *Log) saw(bucket int, room, epoch string, e *chat.Event) {
-	m := mark{room, epoch, e.Offset, sumOf(e)}
+	m := mark{room, epoch, e.Offset, e.Time.UnixMilli(), sumOf(e)}
 	ev := &l.evidence[bucket]
 	ev.mu.Lock()
 	defer ev.mu.Unlock()
+	if old, ok := ev.rooms[room]; !ok || old.epoch != epoch || old.offset < m.offset {
+		if !ok {
+			l.makePlaceLocked(ev)
+		}
+		ev.rooms[room] = m
+	}
 	for i := range ev.marks {
 		if old := &ev.marks[i]; old.room == room && old.offset > 0 {
 			if old.epoch != epoch || old.offset < m.offset {
@@ -57,6 +69,53 @@ func (l *Log) saw(bucket int, room, epoch string, e *chat.Event) {
 	}
 	ev.marks[ev.next] = m
 	ev.next = (ev.next + 1) % len(ev.marks)
+}
+
+// makePlaceLocked forgets a room that is not watched if there are many.
+func (l *Log) makePlaceLocked(ev *evidence) {
+	if ev.rooms == nil {
+		ev.rooms = map[string]mark{}
+	}
+	if len(ev.rooms) < maxSeen {
+		return
+	}
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	tries := 2 + max(0, len(ev.rooms)-maxSeen)/8
+	for room := range ev.rooms {
+		if l.rooms[room] == nil {
+			delete(ev.rooms, room)
+			if len(ev.rooms) < maxSeen {
+				return
+			}
+		}
+		if tries--; tries < 0 {
+			return
+		}
+	}
+}
+
+// seen returns the newest entry that this Log has seen of a room, as scripts take it:
+// if Redis does not have it any more, they begin a new epoch before anything else.
+func (l *Log) seen(bucket int, room string) string {
+	ev := &l.evidence[bucket]
+	ev.mu.Lock()
+	m, ok := ev.rooms[room]
+	ev.mu.Unlock()
+	if !ok {
+		return ""
+	}
+	return m.epoch + " " + strconv.FormatUint(m.offset, 10) + " " + strconv.FormatInt(m.ms, 10)
+}
+
+// watched returns "1" if room is watched here, and else "0".
+func (l *Log) watched(room string) string {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if l.rooms[room] != nil {
+		return "1"
+	}
+	return "0"
 }
 
 // begin notes the age of the bucket if none is known.
@@ -112,6 +171,7 @@ func (l *Log) check(ctx context.Context, b int) {
 		if now != age {
 			// Another server has found out, or all is gone.
 			ev.forget(now)
+			l.retouch(b)
 			return
 		}
 		if m := marks[i]; epoch == m.epoch {

@@ -145,7 +145,7 @@ func (l *Log) touch(ctx context.Context, w *watch, first bool) error {
 	b := w.bucket
 	reply, err := l.do(ctx, watchScript, b, []string{
 		l.key(b, keyAge, ""), l.key(b, keyHead, w.room), l.key(b, keyLog, w.room), l.key(b, keyUsers, w.room), l.key(b, keyIndex, w.room),
-	}, l.newWord(), ms(l.expiry), known)
+	}, l.newWord(), ms(l.expiry), known, ms(l.unwritten), l.seen(b, w.room))
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ var appendAsBefore = redis.NewScript(`
 local epoch, offset, rest = string.match(redis.call('GET', KEYS[1]), '^(%S+) (%d+) (.*)$')
 offset = string.format('%.0f', offset + 1)
 redis.call('SET', KEYS[1], table.concat({epoch, offset, rest}, ' '), 'KEEPTTL')
-redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[1], offset .. '-0', 't', '1', 'e', ARGV[2])
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[1], offset .. '-0', 't', string.match(rest, '^%d+'), 'e', ARGV[2])
 return 1`)
 
 // Whatever servers append, of this version and the one before, and whatever Redis

@@ -78,11 +78,13 @@ func (l *Log) readVisible(ctx context.Context, room string, rg chat.Range) (chat
 // or Before to go on with if the script ended early, otherwise 0.
 func (l *Log) readOnce(ctx context.Context, room string, rg chat.Range, limit int64) (p chat.Page, goOn uint64, err error) {
 	b := bucketOf(room)
-	args := []any{l.newWord(), strconv.FormatUint(rg.From, 10), strconv.FormatUint(rg.Before, 10), limit, ms(l.unwritten)}
+	args := []any{l.newWord(), strconv.FormatUint(rg.From, 10), strconv.FormatUint(rg.Before, 10), limit, ms(l.unwritten), l.seen(b, room), l.watched(room)}
 	if rg.Visible {
 		args = append(args, rg.Reader, hashUser(rg.Reader), maxLook)
 	}
-	reply, err := l.do(ctx, readScript, b, []string{l.key(b, keyAge, ""), l.key(b, keyHead, room), l.key(b, keyLog, room), l.key(b, keyIndex, room)}, args...)
+	reply, err := l.do(ctx, readScript, b, []string{
+		l.key(b, keyAge, ""), l.key(b, keyHead, room), l.key(b, keyLog, room), l.key(b, keyIndex, room), l.key(b, keyUsers, room),
+	}, args...)
 	if err != nil {
 		return p, 0, err
 	}
@@ -103,6 +105,11 @@ func (l *Log) readOnce(ctx context.Context, room string, rg chat.Range, limit in
 	}
 	if r.bad || list.bad {
 		return p, 0, errReply
+	}
+	for i := range p.Events {
+		if e := &p.Events[i]; e.Offset == p.Position.Offset {
+			l.saw(b, room, p.Position.Epoch, e)
+		}
 	}
 	return p, goOn, nil
 }

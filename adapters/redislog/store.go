@@ -25,12 +25,14 @@ func (l *Log) Append(ctx context.Context, room string, e chat.Event) (chat.Event
 		return e, "", false, err
 	}
 	b := bucketOf(room)
-	args := []any{l.newWord(), hashID(&e), text, l.key(b, feedOfRoom, room), l.history, l.bytes, ms(l.expiry), ms(l.window), maxIDs}
+	args := []any{l.newWord(), hashID(&e), text, l.key(b, feedOfRoom, room), l.history, l.bytes, ms(l.expiry), ms(l.window), maxIDs,
+		l.seen(b, room), l.watched(room), ms(l.unwritten)}
 	if e.Type == chat.TypePrivate {
 		args = append(args, hashUser(e.User), hashUser(e.To))
 	}
 	reply, err := l.do(ctx, appendScript, b, []string{
-		l.key(b, keyAge, ""), l.key(b, keyHead, room), l.key(b, keyLog, room), l.key(b, keyIDs, room), l.key(b, keyOlder, room), l.key(b, keyIndex, room),
+		l.key(b, keyAge, ""), l.key(b, keyHead, room), l.key(b, keyLog, room), l.key(b, keyIDs, room), l.key(b, keyOlder, room),
+		l.key(b, keyIndex, room), l.key(b, keyUsers, room),
 	}, args...)
 	if err != nil {
 		return e, "", false, err
@@ -124,7 +126,11 @@ func (l *Log) Positions(ctx context.Context, rooms []string) ([]chat.Position, e
 	for b := range parts {
 		for _, p := range parts[b] {
 			var err error
-			p.call, err = l.start(ctx, positionsScript, b, p.keys, l.newWord(), ms(l.unwritten), ms(l.expiry), string(p.watched))
+			args := []any{l.newWord(), ms(l.unwritten), string(p.watched)}
+			for _, i := range p.at {
+				args = append(args, l.seen(b, rooms[i]))
+			}
+			p.call, err = l.start(ctx, positionsScript, b, p.keys, args...)
 			if err != nil {
 				return nil, err
 			}
@@ -153,7 +159,7 @@ func (l *Log) Positions(ctx context.Context, rooms []string) ([]chat.Position, e
 func (l *Log) Renew(ctx context.Context, room, seen string) (string, error) {
 	b := bucketOf(room)
 	l.check(ctx, b) // the reason may concern other rooms too
-	reply, err := l.do(ctx, renewScript, b, []string{l.key(b, keyAge, ""), l.key(b, keyHead, room)}, l.newWord(), seen, ms(l.unwritten))
+	reply, err := l.do(ctx, renewScript, b, []string{l.key(b, keyAge, ""), l.key(b, keyHead, room)}, l.newWord(), seen)
 	if err != nil {
 		return "", err
 	}

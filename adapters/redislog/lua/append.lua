@@ -1,12 +1,20 @@
 -- Appends an event and announces it.
--- KEYS: age, head, log, ids, older ids, index
+-- KEYS: age, head, log, ids, older ids, index, users
 -- ARGV: fresh epoch, id or '', event, feed, entries and bytes to keep, life, window
---       of the ids, most ids, the two users of a private event
+--       of the ids, most ids, newest entry seen or '', '1' if the room is watched, for
+--       how long an epoch stays that of rooms without a head, the two users of a
+--       private event
 -- Returns 0, epoch, offset, time; or 1, epoch, offset, time, event of the first.
 local now = clock()
-local h = load(KEYS[2]) or begin(KEYS[1], ARGV[1])
+local b, h = open(KEYS[1], KEYS[2], KEYS[3], KEYS[7], ARGV[1], ARGV[10], ARGV[11])
+h = h or begin(b, ARGV[1], tonumber(ARGV[12]))
 if h.offset == 0 then
   redis.call('DEL', KEYS[3], KEYS[4], KEYS[5], KEYS[6]) -- of a room whose head was lost
+  if h.epoch == b.epoch and b.used == 0 then
+    b.used = now
+    keep(b)
+  end
+  h.due = 0
 end
 local id = ARGV[2]
 if id ~= '' then
@@ -21,7 +29,7 @@ end
 h.offset = h.offset + 1
 h.time = math.max(h.time, now)
 local offset, time = int(h.offset), int(h.time)
-local users = ARGV[10] and {ARGV[10], ARGV[11]}
+local users = ARGV[13] and {ARGV[13], ARGV[14]}
 local indexed = note(KEYS[6], KEYS[3], h.offset, users)
 if users then
   redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], offset .. '-0', 't', time, 'e', ARGV[3], 'p', '')

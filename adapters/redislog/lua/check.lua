@@ -2,7 +2,7 @@
 -- KEYS: age, head, log
 -- ARGV: fresh, offset
 -- Returns age, epoch or '', last offset, time and event of the entry or ''.
-local a = age(KEYS[1], ARGV[1])
+local a = bucket(KEYS[1], ARGV[1]).age
 local h = load(KEYS[2])
 if not h then
   return {a, '', '0', '', ''}

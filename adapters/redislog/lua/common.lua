@@ -47,21 +47,39 @@ local function save(key, h, ttl)
   end
 end
 
--- age returns the word of the bucket that changes when Redis is known to have lost
--- some of its last writes.
-local function age(key, fresh)
-  local a = redis.call('GET', key)
-  if not a then
-    a = fresh
-    redis.call('SET', key, a)
+-- A bucket is what its rooms have in common, as one string of words in this order:
+--   age     changes when Redis is known to have lost some of its last writes
+--   epoch   of the rooms without a head, which were never written to
+--   used    when that epoch was first written in, or 0
+local function bucket(key, fresh)
+  local s = redis.call('GET', key)
+  local age, epoch, used = string.match(s or '', '^(%S+) (%S+) (%d+)$')
+  local b = {key = key, age = age or fresh, epoch = epoch or fresh .. '.0', used = tonumber(used or 0)}
+  if not age then
+    redis.call('SET', key, table.concat({b.age, b.epoch, '0'}, ' '))
   end
-  return a
+  return b
 end
 
--- begin returns the head of a room that has none: nothing of it is left.
-local function begin(agekey, fresh)
+local function keep(b)
+  redis.call('SET', b.key, table.concat({b.age, b.epoch, int(b.used)}, ' '))
+end
+
+-- turn gives the rooms without a head another epoch.
+local function turn(b, fresh)
+  b.epoch, b.used = fresh .. '.0', 0
+  keep(b)
+end
+
+-- begin returns the head of a room that has none: nothing of it is left. The epoch of
+-- such rooms is another one some time after it was first written in, so that it does
+-- not come back in a room that was written to, and lost or expired, since.
+local function begin(b, fresh, within)
+  if b.used > 0 and clock() - b.used >= within then
+    turn(b, fresh)
+  end
   return {
-    epoch = fresh, offset = 0, time = 0, turned = 0, due = 0, size = 0, mark = 1, age = age(agekey, fresh),
+    epoch = b.epoch, offset = 0, time = 0, turned = 0, due = 0, size = 0, mark = 1, age = b.age,
   }
 end
 
@@ -74,4 +92,51 @@ local function changed(key, room)
     redis.call('HSET', key, '\255', int(n))
   end
   redis.call('HSET', key, room, int(n))
+end
+
+-- lost reports whether a room does not have an entry that a server has seen in it.
+-- seen is epoch, offset and time of that one, or ''; without the log's key only the
+-- room's last entry is compared.
+local function lost(b, h, seen, log)
+  local epoch, offset, time = string.match(seen, '^(%S+) (%d+) (%d+)$')
+  if not h then
+    return epoch == b.epoch
+  end
+  if epoch ~= h.epoch then
+    return false
+  end
+  offset, time = tonumber(offset), tonumber(time)
+  if h.offset <= offset then
+    return h.offset < offset or h.time ~= time
+  end
+  local e = log and redis.call('XRANGE', log, int(offset), int(offset))[1]
+  return e and tonumber(e[2][2]) ~= time
+end
+
+-- renewed begins a new epoch of a room that has lost an entry. Others of the bucket
+-- have perhaps lost theirs.
+local function renewed(b, h, head, fresh)
+  if h then
+    b.age, h.age, h.epoch = fresh, fresh, fresh
+    save(head, h)
+  end
+  turn(b, fresh)
+end
+
+-- open returns the bucket and the head of a room, or nil if it has none, once what the
+-- caller has seen is compared. watched is '1' if the caller watches the room.
+local function open(agekey, head, log, users, fresh, seen, watched)
+  local b, h = bucket(agekey, fresh), load(head)
+  if lost(b, h, seen, log) then
+    renewed(b, h, head, fresh)
+  elseif h and h.age ~= b.age then
+    -- Something was lost since. A room in use is compared by the servers that use it.
+    -- Of any other, nobody can say whether its end was among what was lost.
+    if watched ~= '1' and redis.call('EXISTS', users) == 0 then
+      h.epoch = fresh
+    end
+    h.age = b.age
+    save(head, h)
+  end
+  return b, h
 end

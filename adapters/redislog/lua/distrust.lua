@@ -1,9 +1,9 @@
 -- Begins a new age of the bucket if it is in the one that was seen.
 -- KEYS: age; ARGV: fresh age, age seen
 -- Returns the age.
-local a = age(KEYS[1], ARGV[1])
-if a == ARGV[2] then
-  a = ARGV[1]
-  redis.call('SET', KEYS[1], a)
+local b = bucket(KEYS[1], ARGV[1])
+if b.age == ARGV[2] then
+  b.age = ARGV[1]
+  turn(b, ARGV[1])
 end
-return a
+return b.age

@@ -1,20 +1,25 @@
 -- Gives the positions of rooms.
 -- KEYS: age, head of each
--- ARGV: fresh epoch, life of the head of a room without entries, of a watched one,
---       '1' for each room that is watched and '0' for the others
+-- ARGV: fresh epoch, life of the head of a room without entries, '1' for each room that
+--       is watched and '0' for the others, newest entry seen of each or ''
 -- Returns epoch and offset of each.
 local at = {}
+local now, life = clock(), tonumber(ARGV[2])
+local b = bucket(KEYS[1], ARGV[1])
 for i = 2, #KEYS do
-  local epoch, offset
-  local s = redis.call('GET', KEYS[i])
-  if s then
-    epoch, offset = string.match(s, '^(%S+) (%d+)')
-  else
-    local h = begin(KEYS[1], ARGV[1])
-    save(KEYS[i], h, tonumber(string.sub(ARGV[4], i - 1, i - 1) == '1' and ARGV[3] or ARGV[2]))
-    epoch, offset = h.epoch, '0'
+  local h = load(KEYS[i])
+  if lost(b, h, ARGV[i + 2], nil) then
+    renewed(b, h, KEYS[i], ARGV[1])
   end
-  at[#at + 1] = epoch
-  at[#at + 1] = offset
+  -- A room that is watched has a head, so that its epoch stays.
+  local watched = string.sub(ARGV[3], i - 1, i - 1) == '1'
+  if watched and (not h or h.offset == 0 and now >= h.due) then
+    h = h or begin(b, ARGV[1], life / 2)
+    h.due = now + life / 4
+    save(KEYS[i], h, life)
+  end
+  h = h or begin(b, ARGV[1], life / 2)
+  at[#at + 1] = h.epoch
+  at[#at + 1] = int(h.offset)
 end
 return at

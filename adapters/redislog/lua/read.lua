@@ -1,15 +1,13 @@
 -- Reads a range of a room's entries.
--- KEYS: age, head, log, index
--- ARGV: fresh epoch, from or 0, before or 0, limit, life of a head without entries;
---       and for what one reader may see: the reader, its name in the index or '' for
---       nobody, most entries to look at that the index does not tell of
+-- KEYS: age, head, log, index, users
+-- ARGV: fresh epoch, from or 0, before or 0, limit, life of the epoch of rooms without
+--       a head, newest entry seen or '', '1' if the room is watched; and for what one
+--       reader may see: the reader, its name in the index or '' for nobody, most
+--       entries to look at that the index does not tell of
 -- Returns epoch, last offset, first offset, entries, the newest first without from; and
 -- from or before to go on with, if it looked at the most.
-local h = load(KEYS[2])
-if not h then
-  h = begin(KEYS[1], ARGV[1])
-  save(KEYS[2], h, tonumber(ARGV[5]))
-end
+local b, h = open(KEYS[1], KEYS[2], KEYS[3], KEYS[5], ARGV[1], ARGV[6], ARGV[7])
+h = h or begin(b, ARGV[1], ARGV[5] / 2) -- which is not stored: the next who asks gets the same
 if h.offset == 0 then
   return {h.epoch, '0', '1', {}}
 end
@@ -21,7 +19,7 @@ if ARGV[4] == '0' then
   return {h.epoch, int(h.offset), first, entries}
 end
 local from, before, limit = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-if not ARGV[6] then
+if not ARGV[8] then
   if from ~= 0 then
     entries = redis.call('XRANGE', log, ARGV[2], '+', 'COUNT', ARGV[4])
   elseif before ~= 0 then
@@ -32,7 +30,7 @@ if not ARGV[6] then
   return {h.epoch, int(h.offset), first, entries}
 end
 
-local reader, name, most = ARGV[6], ARGV[7], tonumber(ARGV[8])
+local reader, name, most = ARGV[8], ARGV[9], tonumber(ARGV[10])
 
 local function visible(e)
   local text = e[2][4]

@@ -1,12 +1,15 @@
 -- Begins a new epoch if the room is in the one that was seen.
 -- KEYS: age, head
--- ARGV: fresh epoch, epoch seen, life of a head without entries
+-- ARGV: fresh epoch, epoch seen
 -- Returns the epoch.
-local h = load(KEYS[2])
+local b, h = bucket(KEYS[1], ARGV[1]), load(KEYS[2])
 if not h then
-  h = begin(KEYS[1], ARGV[1])
-  save(KEYS[2], h, tonumber(ARGV[3]))
-elseif h.epoch == ARGV[2] then
+  if b.epoch == ARGV[2] then
+    turn(b, ARGV[1])
+  end
+  return b.epoch
+end
+if h.epoch == ARGV[2] then
   h.epoch = ARGV[1]
   save(KEYS[2], h)
 end

@@ -1,22 +1,19 @@
 -- Sees to it that a room that is watched lives on.
 -- KEYS: age, head, log, users, index
--- ARGV: fresh epoch, life, '1' if the server watches the room already
+-- ARGV: fresh epoch, life, '1' if the server watches the room already, life of the head
+--       of a room without entries, newest entry seen or ''
 -- Returns the age of the bucket.
-local a = age(KEYS[1], ARGV[1])
-local h = load(KEYS[2])
-if not h then
-  h = begin(KEYS[1], ARGV[1])
-elseif h.age ~= a then
-  -- Something was lost since. A room in use is compared by the servers that use it.
-  -- Of any other, nobody can say whether its end was among what was lost.
-  if ARGV[3] ~= '1' and redis.call('EXISTS', KEYS[4]) == 0 then
-    h.epoch = ARGV[1]
-  end
-  h.age = a
+local b, h = open(KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[1], ARGV[5], ARGV[3])
+local life = tonumber(ARGV[4])
+h = h or begin(b, ARGV[1], life / 2)
+if h.offset > 0 then
+  life = tonumber(ARGV[2])
+  redis.call('PEXPIRE', KEYS[3], int(life * 1.25))
+  redis.call('PEXPIRE', KEYS[5], int(life * 1.25))
+  h.due = clock() + life / 4
+  save(KEYS[2], h, life * 1.25)
+else
+  h.due = clock() + life / 4
+  save(KEYS[2], h, life)
 end
-local life = tonumber(ARGV[2])
-h.due = clock() + life / 4
-save(KEYS[2], h, life * 1.25)
-redis.call('PEXPIRE', KEYS[3], int(life * 1.25))
-redis.call('PEXPIRE', KEYS[5], int(life * 1.25))
-return a
+return b.age
