@@ -42,6 +42,7 @@ type member struct {
 	gaps    []client.Gap
 	twice   int // events that were shown again or out of order
 	welcome int
+	shown   map[string]string // place of every event ever shown, to its id
 	sent    int
 	acked   map[string]uint64
 }
@@ -57,7 +58,7 @@ func join(t testing.TB, s *chattest.Server, name string, opts ...client.Option) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &member{name: name, conn: c, acked: map[string]uint64{}}
+	m := &member{name: name, conn: c, acked: map[string]uint64{}, shown: map[string]string{}}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -86,6 +87,7 @@ func (m *member) take(e client.Event) {
 			m.twice++
 		}
 		m.events = append(m.events, e)
+		m.shown[e.Position.String()] = e.ID
 	}
 }
 

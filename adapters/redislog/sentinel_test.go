@@ -1,14 +1,17 @@
 package redislog_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
 )
 
@@ -83,4 +86,113 @@ func TestFailover(t *testing.T) {
 			agree(t, redislog.New(failoverClient(t, sentinel)), members, gaps)
 		})
 	}
+}
+
+// failover has the sentinel promote the replica.
+func failover(t testing.TB, replica, sentinel *instance) {
+	t.Helper()
+	eventually(t, "the sentinel begins a failover", func() bool {
+		c := redis.NewClient(&redis.Options{Addr: sentinel.addr()})
+		defer c.Close()
+		return c.Do(within(t), "SENTINEL", "FAILOVER", "rooms").Err() == nil
+	})
+	eventually(t, "the replica is promoted", func() bool {
+		return strings.Contains(replica.exec(t, "INFO", "replication").(string), "role:master")
+	})
+}
+
+// The sentinel fails over while members of two servers talk, by command and because the
+// master is killed, and the replica had not got the last of it. No place is ever two
+// events, and everybody is told of a gap.
+func TestFailoverWhileTalking(t *testing.T) {
+	t.Parallel()
+	for _, kill := range []bool{false, true} {
+		t.Run(fmt.Sprint("kill=", kill), func(t *testing.T) {
+			t.Parallel()
+			rng := seed(t)
+			master, replica, sentinel := newSentinel(t)
+			_, members := crowd(t, 2, func(t testing.TB) redis.UniversalClient { return failoverClient(t, sentinel) })
+			chatter(t, members, 10, 0)
+			during(t, members, func() {
+				replica.exec(t, "CONFIG", "SET", "masterauth", "wrong")
+				master.exec(t, "CLIENT", "KILL", "TYPE", "replica")
+				time.Sleep(time.Duration(100+rng.IntN(200)) * time.Millisecond)
+				if kill {
+					master.stop(syscall.SIGKILL)
+					eventually(t, "the replica is promoted", func() bool {
+						return strings.Contains(replica.exec(t, "INFO", "replication").(string), "role:master")
+					})
+				} else {
+					failover(t, replica, sentinel)
+					eventually(t, "the old master follows the new one", func() bool {
+						return strings.Contains(master.exec(t, "INFO", "replication").(string), "role:slave")
+					})
+				}
+			})
+			chatter(t, members, 10, 0)
+			l := redislog.New(failoverClient(t, sentinel))
+			var page chat.Page
+			for _, m := range members {
+				eventually(t, m.name+" is where the log is", func() bool {
+					page = read(t, l, room, chat.Range{From: 1, Limit: 1 << 20})
+					return m.last() == page.Position.Offset
+				})
+			}
+			kept := map[string]uint64{}
+			for _, e := range page.Events {
+				if kept[e.ID] != 0 {
+					t.Errorf("%s is in the log twice", e.ID)
+				}
+				kept[e.ID] = e.Offset
+			}
+			lost := 0
+			places := map[string]string{}
+			for _, m := range members {
+				m.mu.Lock()
+				defer m.mu.Unlock()
+				for id, o := range m.acked {
+					if kept[id] != o {
+						lost++
+					}
+				}
+				for at, id := range m.shown {
+					at = at[:strings.LastIndex(at, ":")] // without the time
+					if was, ok := places[at]; ok && was != id {
+						t.Errorf("%s is %s and %s", at, was, id)
+					}
+					places[at] = id
+				}
+			}
+			for _, m := range members {
+				if lost > 0 && len(m.gaps) == 0 {
+					t.Errorf("%s was told of no gap, but %d acknowledged messages are lost", m.name, lost)
+				}
+			}
+			if lost == 0 {
+				t.Error("nothing was lost")
+			}
+			t.Logf("%d entries, %d acknowledged and lost", len(page.Events), lost)
+		})
+	}
+}
+
+// With min-replicas-to-write a master that has lost its replica acknowledges nothing:
+// what it would have lost is refused until the failover, and sent again.
+func TestFailoverWithMinReplicas(t *testing.T) {
+	t.Parallel()
+	master, replica, sentinel := newSentinel(t)
+	master.exec(t, "CONFIG", "SET", "min-replicas-to-write", "1")
+	_, members := crowd(t, 2, func(t testing.TB) redis.UniversalClient { return failoverClient(t, sentinel) })
+	chatter(t, members, 10, 0)
+	replica.exec(t, "CONFIG", "SET", "masterauth", "wrong")
+	master.exec(t, "CLIENT", "KILL", "TYPE", "replica")
+	eventually(t, "the replica is out of step", func() bool {
+		return strings.Contains(replica.exec(t, "INFO", "replication").(string), "master_link_status:down")
+	})
+	during(t, members, func() {
+		time.Sleep(500 * time.Millisecond)
+		master.stop(syscall.SIGKILL)
+	})
+	chatter(t, members, 10, 0)
+	agree(t, redislog.New(failoverClient(t, sentinel)), members, 0)
 }
