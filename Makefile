@@ -1,31 +1,33 @@
 # Every module is built and tested by itself, as whoever imports it does.
 export GOWORK = off
 
-MODULES = . $(patsubst %/go.mod,%,$(wildcard adapters/*/go.mod examples/*/go.mod bench/go.mod verify/go.mod))
+MODULES = $(sort $(patsubst %/,%,$(dir $(shell git ls-files 'go.mod' '*/go.mod'))))
+NODE_SUITES = examples/basic/e2e interop
 export STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 30s
 
-.PHONY: run test test-go test-browser deps lint vet-platforms vuln bench fuzz load
+# Tools that .ci/deps puts here when the system's are too old.
+export PATH := $(CURDIR)/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test quick deps lint vet-platforms vuln rehearsal bench fuzz load
+
+help: ## these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## the example, on http://localhost:8080
 	go run ./examples/basic
 
-test: deps test-go test-browser ## everything, with what it needs installed first
+test: deps ## every test, with what they need installed first
+	@.ci/test full '$(MODULES)' '$(NODE_SUITES)'
 
-deps:
+quick: ## the root module's tests in their short form, in under two minutes
+	@.ci/test quick
+
+deps: ## what the tests run beside Go: looked for, and said how to install
 	@.ci/deps
 
-test-go:
-	@set -e; for m in $(MODULES); do \
-		echo "== $$m"; (cd $$m && go test -race -shuffle=on -timeout 30m ./...); \
-	done
-
-test-browser:
-	@set -e; for d in examples/basic/e2e interop; do \
-		echo "== $$d"; (cd $$d && npm ci --no-audit --no-fund && npm test); \
-	done
-
-lint:
+lint: ## gofmt, vet, staticcheck, tidiness
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w"; exit 1; }
 	@set -e; for m in $(MODULES); do \
 		echo "== $$m"; (cd $$m && $(CURDIR)/.ci/lint); \
@@ -45,6 +47,9 @@ vet-platforms: ## go vet for other platforms
 
 vuln: ## known vulnerabilities, if their database can be reached
 	@.ci/vuln $(MODULES)
+
+rehearsal: ## a release in a scratch clone, and every module fetched from it as others do
+	@.ci/release-rehearsal
 
 bench: ## the peers side by side; writes bench/RESULTS.md
 	cd bench && go run ./cmd/bench

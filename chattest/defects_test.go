@@ -250,11 +250,11 @@ func TestDefects(t *testing.T) {
 	}
 }
 
-// TestDefect is what TestDefects runs.
+// TestDefect is what TestDefects runs. By itself there is nothing for it to do.
 func TestDefect(t *testing.T) {
 	name := os.Getenv(defectVar)
 	if name == "" {
-		t.Skip("run by TestDefects")
+		return
 	}
 	patience = time.Second
 	for _, d := range defects {
@@ -264,5 +264,5 @@ func TestDefect(t *testing.T) {
 			return
 		}
 	}
-	t.Skip("no such defect")
+	t.Fatal("no such defect: ", name)
 }
