@@ -5,7 +5,7 @@ import {el} from './text.js';
 
 // Not white space, controls and what does not show; < > " ` and the quotes and brackets of all scripts, which are
 // around an address and not in it; the stops of scripts that put no space after them. An apostrophe may be inside.
-const address = /(?<![\p{L}\p{N}_])https?:\/\/(?:[^\s\p{C}<>"`\p{Pi}\p{Pf}„‚〝〞〟＂＇＜＞「」『』【】〔〕〖〗〘〙〚〛《》〈〉（）［］｛｝｟｠｢｣。．、，；：！？｡､…‥،؛؟۔।॥။၊።፣፤፥፦፧᠂᠃։]|’(?=[\p{L}\p{N}]{2}))+/giu;
+const address = /(?<![A-Za-z0-9])https?:\/\/(?:[^\s\p{C}<>"`\p{Pi}\p{Pf}„‚〝〞〟＂＇＜＞「」『』【】〔〕〖〗〘〙〚〛《》〈〉（）［］｛｝｟｠｢｣。．、，；：！？｡､…‥،؛؟۔।॥။၊።፣፤፥፦፧᠂᠃։]|’(?=[\p{L}\p{N}]{2}))+/giu;
 // What ends a sentence or a clause, or marks up text, and so is not the address's at its end.
 const closing = /(?![/@&%#])[\p{Po}*_~'|\\^]/u;
 const pairs = {')': '(', ']': '[', '}': '{'};

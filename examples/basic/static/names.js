@@ -6,11 +6,15 @@ const looks = {
   a: 'аαɑ', b: 'ЬЪƅ', c: 'сϲᴄ', d: 'ԁ', e: 'еҽε', f: 'ſ', g: 'ɡցǵ', h: 'һհн', i: 'іιɩӏǀıl1|!', j: 'јϳ', k: 'кκ', m: 'мʍ',
   n: 'ոпη', o: 'оοσօ0ᴏ', p: 'рρ', q: 'ԛգ', r: 'гᴦ', s: 'ѕꜱ', t: 'тτ', u: 'υսᴜц', v: 'νѵᴠ', w: 'ԝωѡᴡ', x: 'хχ', y: 'уγүᶌ', z: 'ᴢ', 3: 'з',
 };
-const like = new Map(Object.entries(looks).flatMap(([to, all]) => [...all].map((c) => [c, to])));
+// Capitals that do not look like their small letters.
+const capitals = {a: 'ΑА', b: 'ΒВ', c: 'С', e: 'ΕЕ', h: 'ΗН', i: 'ΙІ', j: 'Ј', k: 'ΚК', m: 'ΜМ', n: 'Ν', o: 'ΟО', p: 'ΡР', s: 'Ѕ', t: 'ΤТ', x: 'ΧХ', y: 'ΥУ', z: 'Ζ'};
+const pairsOf = (/** @type {object} */ table) => Object.entries(table).flatMap(([to, all]) => [...all].map((c) => [c, to]));
+const big = new Map(pairsOf(capitals));
+const like = new Map(pairsOf(looks));
 
 /** What a name looks like: names with the same skeleton are easily taken for each other. @param {string} name */
 export function skeleton(name) {
-  const plain = name.normalize('NFKD').toLowerCase().replace(/[\p{M}\p{Cf}\p{P}\p{S}\p{Z}\s]+/gu, '');
+  const plain = Array.from(name.normalize('NFKD'), (c) => big.get(c) ?? c).join('').toLowerCase().replace(/[\p{M}\p{Cf}\p{P}\p{S}\p{Z}\s]+/gu, '');
   if (!plain) return name.normalize('NFC').trim(); // it has nothing but signs, such as emoji
   return Array.from(plain, (c) => like.get(c) ?? c).join('').replaceAll('rn', 'm').replaceAll('vv', 'w');
 }

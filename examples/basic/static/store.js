@@ -96,8 +96,8 @@ export function visitedRooms() {
 
 /** @param {string} room @param {string} position */
 export function visit(room, position) {
-  visited = null; // another tab may have written
-  const all = visitedRooms();
+  const all = new Map(visitedRooms());
+  for (const [other, at] of pairs(browser, 'chat-rooms')) if (typeof at === 'string') all.set(other, at); // by another tab
   all.delete(room);
   all.set(room, position);
   for (const old of [...all.keys()].slice(0, -keptRooms)) all.delete(old);

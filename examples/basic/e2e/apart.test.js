@@ -1,0 +1,200 @@
+// Who is who, who is there, and where one was.
+
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import {cable, connected, go, join, person, say, scripted, serve, shows, texts, until} from './harness.js';
+
+test('those of one name, or whose names look alike, are told apart in the messages', async () => {
+  const {url} = await serve();
+  const context = await person();
+  const server = await scripted(context);
+  const alice = await join(context, url, 'Alice');
+  let offset = 0;
+  const write = (user, username) => server.send({type: 'message', offset: ++offset, time: new Date().toISOString(), user, username, message: `by ${user}`});
+  const shown = async (user) => (await alice.textContent(`.msg:has-text("by ${user}") .from`)).replace(/:$/, '');
+  write('anon-aaaa1111', 'Paul');
+  await shows(alice, 'by anon-aaaa1111');
+  assert.equal(await shown('anon-aaaa1111'), 'Paul');
+  // In Cyrillic; then one of exactly that name; then one who took Alice's own.
+  write('anon-bbbb2222', 'Раul');
+  await shows(alice, 'by anon-bbbb2222');
+  await until('both have a tail', async () => await shown('anon-aaaa1111') === 'Paul 1111' && await shown('anon-bbbb2222') === 'Раul 2222');
+  write('anon-cccc2222', 'Paul');
+  await until('a tail as long as it takes', async () => await shown('anon-bbbb2222') === 'Раul b2222' && await shown('anon-cccc2222') === 'Paul c2222');
+  write('anon-dddd4444', 'AIice');
+  await until('like oneself', async () => await shown('anon-dddd4444') === 'AIice 4444');
+  write('anon-eeee5555', 'Peter');
+  await shows(alice, 'by anon-eeee5555');
+  assert.equal(await shown('anon-eeee5555'), 'Peter');
+  const alike = await alice.evaluate(async () => {
+    const {skeleton} = await import('./names.js');
+    const same = [['Bob', 'bоb'], ['Olga', 'O1ga'], ['Williams', 'vvilliarns'], ['José', 'Jose'], ['a\u200db', 'ab'], ['Νικος', 'Nikoς'], ['admin', 'аdmіn'], ['Ivan', '1van']];
+    const other = [['Bob', 'Bab'], ['🍅', '🌱'], ['王', '玉'], ['Ann', 'Anna'], ['Олег', 'Ольга'], ['...', '!!!']];
+    const same_ = ([a, b]) => skeleton(a) === skeleton(b);
+    return [same.filter((p) => !same_(p)), other.filter(same_)];
+  });
+  assert.deepEqual(alike, [[], []]);
+});
+
+test('each private draft waits for its person', async () => {
+  const {url} = await serve();
+  const bob = await join(await person(), url, 'Bob'), eve = await join(await person(), url, 'Eve'), alice = await join(await person(), url, 'Alice');
+  const choose = (name) => alice.click(`#members button:has-text("${name}")`);
+  const box = () => alice.inputValue('#text');
+  await choose('Bob');
+  await alice.fill('#text', 'for Bob');
+  await alice.press('#text', 'Escape');
+  assert.deepEqual([await box(), await alice.isHidden('#target')], ['', true]);
+  await choose('Eve');
+  assert.equal(await box(), '');
+  await alice.fill('#text', 'for Eve');
+  await alice.click('#public');
+  assert.deepEqual([await box(), await alice.isHidden('#target')], ['', true]);
+  await alice.fill('#text', 'for all');
+  await choose('Bob');
+  assert.equal(await box(), 'for Bob');
+  await go(alice, 'other');
+  await go(alice, 'general');
+  await connected(alice);
+  await alice.reload();
+  await connected(alice);
+  assert.equal(await box(), 'for Bob');
+  await alice.press('#text', 'Enter');
+  await shows(bob, 'for Bob');
+  await choose('Eve');
+  assert.equal(await box(), 'for Eve');
+  await alice.press('#text', 'Escape');
+  assert.equal(await box(), 'for all');
+  await alice.press('#text', 'Enter');
+  await shows(eve, 'for all');
+  assert.deepEqual(await texts(eve), ['for all']);
+  assert.deepEqual(alice.complaints, []);
+});
+
+test('while there is no connection nobody is shown as present', async () => {
+  const server = await serve();
+  const wire = await cable(server.port);
+  const alice = await join(await person(), wire.url, 'Alice');
+  await join(await person(), server.url, 'Bob');
+  await until('two are there', async () => await alice.textContent('#present') === '2 people here');
+  const dot = () => alice.$eval('#members .avatar', (e) => getComputedStyle(e, '::after').backgroundColor);
+  const green = await dot();
+  wire.cut();
+  await alice.waitForSelector('#app:not([data-state="open"])');
+  await until('nobody', async () => await alice.textContent('#present') === 'Not connected' && await alice.textContent('#count') === '');
+  assert.notEqual(await dot(), green);
+  await say(alice, 'in the dark');
+  await alice.locator('.msg.pending .waits', {hasText: 'Waits for the connection'}).waitFor();
+  wire.mend();
+  await shows(alice, 'in the dark');
+  await until('two are there again', async () => await alice.textContent('#present') === '2 people here' && await dot() === green);
+});
+
+for (const storage of [true, false]) {
+  test(`the room left behind stays in the list, with what is new${storage ? '' : ', where nothing is stored'}`, async () => {
+    const {url} = await serve();
+    const bob = await join(await person(), url, 'Bob', 'den');
+    const context = await person();
+    if (!storage) {
+      await context.addInitScript(() => {
+        for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(window, name, {get() { throw new DOMException('denied', 'SecurityError'); }});
+      });
+    }
+    const alice = await join(context, url, 'Alice', 'den');
+    await say(bob, 'seen');
+    await shows(alice, 'seen');
+    await go(alice, 'general');
+    await connected(alice);
+    for (let i = 1; i <= 3; i++) await say(bob, `new ${i}`);
+    await shows(bob, 'new 3');
+    const row = alice.locator('#rooms a', {hasText: 'den'});
+    await row.locator('.unread', {hasText: '3'}).waitFor();
+    assert.match(await row.textContent(), /#den3 new1 person/);
+    await bob.close();
+    await row.locator('.number').waitFor({state: 'detached'});
+    assert.equal(await row.locator('.unread').count(), 1, 'it stays without people, too');
+    await row.click();
+    await shows(alice, 'new 3');
+    assert.match(await alice.textContent('.entry:has(.line.new)'), /New.*new 1/);
+    assert.equal(await alice.locator('.line.new').count(), 1);
+    assert.deepEqual(alice.complaints, []);
+  });
+}
+
+test('three hundred members: the rooms stay in reach, and members can be found', async () => {
+  const {url} = await serve();
+  for (const viewport of [{width: 1100, height: 700}, {width: 320, height: 568}]) {
+    const context = await person({viewport});
+    const server = await scripted(context);
+    const alice = await join(context, url, 'Alice');
+    server.send({type: 'presence', joined: Array.from({length: 300}, (_, i) => ({user: `u${i}`, username: i === 250 ? 'Zoë' : `Member ${i}`})), left: [], count: 1001});
+    await alice.locator('#members .more', {hasText: 'and 700 more'}).waitFor({state: 'attached'});
+    if (viewport.width < 500) await alice.click('#show');
+    const inView = (selector) => alice.$eval(selector, (e) => {
+      const {top, bottom} = e.getBoundingClientRect();
+      return top >= 0 && bottom <= innerHeight && e.checkVisibility();
+    });
+    for (const selector of ['#rooms a', '#other-room', '#find', '#members li', '#leave']) assert.ok(await inView(selector), `${selector} at ${viewport.width}`);
+    await alice.fill('#find', 'zoe');
+    await until('one is found', async () => (await alice.$$eval('#members bdi', (all) => all.map((e) => e.textContent))).join() === 'Zoë');
+    await alice.fill('#find', 'nobody at all');
+    await alice.locator('#members .more', {hasText: 'Nobody of that name'}).waitFor();
+    await alice.getByRole('searchbox', {name: 'Find somebody'}).fill('');
+    await until('all are back', async () => await alice.locator('#members li').count() === 302);
+    assert.deepEqual(alice.complaints, []);
+  }
+});
+
+test('fifty thousand rooms cost nothing when somebody joins', async () => {
+  const {url} = await serve();
+  const context = await person();
+  const server = await scripted(context);
+  let asked = 0;
+  const all = Object.fromEntries(Array.from({length: 50_000}, (_, i) => [`room ${i}`, i === 30_000 ? 999 : 1]));
+  await context.route('**/rooms', (route) => {
+    asked++;
+    return route.fulfill({json: all});
+  });
+  const alice = await join(context, url, 'Alice');
+  await alice.locator('#rooms a', {hasText: 'room 30000'}).waitFor();
+  assert.ok(await alice.locator('#rooms li').count() <= 100);
+  const before = asked;
+  await alice.evaluate(() => {
+    let n = 0;
+    for (const name of ['get', 'has']) {
+      const real = Map.prototype[name];
+      Map.prototype[name] = function (key) { n++; return real.call(this, key); };
+    }
+    const entries = Map.prototype[Symbol.iterator];
+    Map.prototype[Symbol.iterator] = Map.prototype.entries = function () { n += this.size; return entries.call(this); };
+    const keys = Map.prototype.keys;
+    Map.prototype.keys = function () { n += this.size; return keys.call(this); };
+    window.looks = () => n;
+  });
+  for (let i = 0; i < 50; i++) server.send({type: 'system', event: 'join', time: new Date().toISOString(), user: `u${i}`, username: `User ${i}`, message: ''});
+  await until('all are there', async () => await alice.textContent('#present') === '51 people here');
+  const looks = await alice.evaluate(() => looks());
+  assert.ok(looks < 50 * 2000, `${looks} looks at rooms and members`);
+  for (const room of ['one', 'two', 'three']) await go(alice, room);
+  await connected(alice);
+  assert.ok(asked - before <= 1, `asked ${asked - before} times more`);
+});
+
+test('after a change of the time zone times are those of the new one', async () => {
+  const {url} = await serve();
+  const context = await person();
+  const server = await scripted(context);
+  const alice = await context.newPage();
+  const cdp = await context.newCDPSession(alice);
+  await cdp.send('Emulation.setTimezoneOverride', {timezoneId: 'Europe/Berlin'});
+  await alice.goto(url);
+  await alice.press('#name', 'Enter');
+  await connected(alice);
+  server.send({type: 'message', offset: 1, time: '2026-01-15T12:00:00.000Z', user: 'u', username: 'U', message: 'noon'});
+  await shows(alice, 'noon');
+  assert.equal(await alice.textContent('.msg time'), '13:00');
+  await cdp.send('Emulation.setTimezoneOverride', {timezoneId: ''});
+  await cdp.send('Emulation.setTimezoneOverride', {timezoneId: 'Asia/Tokyo'});
+  await alice.evaluate(() => dispatchEvent(new Event('visibilitychange')));
+  await until('it is the evening', async () => await alice.textContent('.msg time') === '21:00');
+});
