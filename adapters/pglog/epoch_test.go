@@ -1,6 +1,7 @@
 package pglog_test
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
+	"github.com/seed-08328bfd/chat/chattest"
+	"github.com/seed-08328bfd/chat/client"
 )
 
 // An epoch is as a Position can hold it, is that of the empty room before the
@@ -126,4 +129,42 @@ func TestEpochOfRestoredDatabase(t *testing.T) {
 	check("crash", true)
 	check("recovery", false)
 	check("crash after it", true)
+}
+
+// Somebody restores an older copy of the tables under a server whose members have seen
+// more, twice: what is published then is in an epoch that the room was never in, although
+// the copy has one that had been replaced.
+func TestOlderCopy(t *testing.T) {
+	schema := newSchema()
+	l := migrated(t, shared.pool(t), pglog.WithSchema(schema))
+	srv := chattest.NewServer(t, chat.WithLog(l), chat.WithLogger(slog.New(slog.DiscardHandler)))
+	c, err := client.Dial(t.Context(), srv.URL, "room", client.WithLogger(slog.New(slog.DiscardHandler)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	publish := func(n int) {
+		t.Helper()
+		for range n {
+			if _, err := srv.Publish(t.Context(), "room", chat.Event{Username: "u", Message: "m"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	publish(5)
+	first := position(t, l, "room")
+	var stored string
+	shared.query(t, &stored, `SELECT epoch FROM `+schema+`.room WHERE name = 'room'`)
+	epochs := map[string]bool{first.Epoch: true}
+	for range 2 {
+		shared.exec(t, `DELETE FROM `+schema+`.event WHERE "offset" > 3`)
+		shared.exec(t, `UPDATE `+schema+`.room SET last = 3, epoch = '`+stored+`' WHERE name = 'room'`)
+		publish(1)
+		eventually(t, "the room is in an epoch that it was never in", func() bool {
+			p := position(t, l, "room")
+			return p.Offset >= 4 && !epochs[p.Epoch]
+		})
+		epochs[position(t, l, "room").Epoch] = true
+		publish(3)
+	}
 }
