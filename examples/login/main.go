@@ -16,9 +16,10 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/examples/basic/static"
 )
 
-//go:embed login.html chat.html
+//go:embed login.html chat.html chat-page.js
 var pages embed.FS
 
 func main() {
@@ -73,6 +74,10 @@ func (s *service) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/chat/", http.StripPrefix("/chat", s.chat))
 	mux.HandleFunc("GET /{$}", s.home)
+	mux.HandleFunc("GET /chat-page.js", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFileFS(w, r, pages, "chat-page.js")
+	})
+	mux.Handle("GET /static/", http.StripPrefix("/static", static.Handler()))
 	mux.HandleFunc("POST /login", s.login)
 	mux.HandleFunc("POST /logout", s.logout)
 	return http.NewCrossOriginProtection().Handler(mux)

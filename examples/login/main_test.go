@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -121,6 +122,37 @@ func TestLogin(t *testing.T) {
 	}
 	if _, status := dial(t, bob, ts, ts.URL); status != http.StatusSwitchingProtocols {
 		t.Errorf("another user after it: %d", status)
+	}
+}
+
+// TestPages holds that what the pages refer to is there, before login as after it.
+func TestPages(t *testing.T) {
+	ts := serve(t, time.Hour)
+	alice := browser(t)
+	get := func(path string) (int, string) {
+		resp, err := alice.Get(ts.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(b)
+	}
+	for range 2 {
+		_, page := get("/")
+		refs := regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(page, -1)
+		if !strings.Contains(page, "/static/style.css") || len(refs) < 2 {
+			t.Errorf("the page does not look like the rest: %v", refs)
+		}
+		for _, m := range refs {
+			if status, _ := get(m[1]); status != http.StatusOK {
+				t.Errorf("%s: %d", m[1], status)
+			}
+		}
+		login(t, alice, ts, "alice")
 	}
 }
 
