@@ -8,7 +8,8 @@ const looks = {
 };
 // Capitals that do not look like their small letters.
 const capitals = {a: 'ΑА', b: 'ΒВ', c: 'С', e: 'ΕЕ', h: 'ΗН', i: 'ΙІ', j: 'Ј', k: 'ΚК', m: 'ΜМ', n: 'Ν', o: 'ΟО', p: 'ΡР', s: 'Ѕ', t: 'ΤТ', x: 'ΧХ', y: 'ΥУ', z: 'Ζ'};
-const pairsOf = (/** @type {object} */ table) => Object.entries(table).flatMap(([to, all]) => [...all].map((c) => [c, to]));
+/** @param {Record<string, string>} table @returns {[string, string][]} */
+const pairsOf = (table) => Object.entries(table).flatMap(([to, all]) => Array.from(all, (c) => /** @type {[string, string]} */ ([c, to])));
 const big = new Map(pairsOf(capitals));
 const like = new Map(pairsOf(looks));
 
