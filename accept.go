@@ -2,6 +2,7 @@ package chat
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -214,13 +215,11 @@ func (s *Server) identify(r *http.Request, h *handshake) (u User, err error) {
 		if u, err = s.authenticate(r); err != nil {
 			return u, err
 		}
+		if u.Name, err = s.vouchedName(u); err != nil {
+			return u, err
+		}
 		if u.Name == "" {
 			u.Name = h.name
-		} else if u.Name, err = s.username(u.Name); err == errHook {
-			return u, err
-		} else if err != nil {
-			s.logInfo("chat: authenticated user's name refused", "user", u.ID, "err", err)
-			return u, errNotAuthenticated
 		}
 	}
 	if u.Name == "" {
@@ -233,7 +232,7 @@ func (s *Server) identify(r *http.Request, h *handshake) (u User, err error) {
 func (s *Server) roomOf(w http.ResponseWriter, segment string) (string, bool) {
 	name, err := url.PathUnescape(segment)
 	if err == nil && !utf8.ValidString(name) {
-		err = ErrBadName
+		err = fmt.Errorf("%w: the room's name is not UTF-8", ErrBadName)
 	}
 	if err == nil {
 		name, err = s.checkRoomName(name)

@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/seed-08328bfd/chat/internal/names"
 )
 
 // Users' code is called in this file and, for the logger, in logging.go; nowhere
@@ -176,13 +178,39 @@ func (s *Server) checkRoomName(name string) (string, error) {
 	return n, err
 }
 
-// username returns the name to use for what a client or authenticator gave.
+// username returns the name to use for what a client gave.
 func (s *Server) username(name string) (string, error) {
-	n, err := s.rule("username rule", s.cfg.nameRule, name)
+	rule := s.cfg.nameRule
+	if rule == nil {
+		rule = CheckUsername
+	}
+	n, err := s.rule("username rule", rule, name)
 	if n == "" && err == nil {
 		n = s.cfg.defaultName
 	}
 	return n, err
+}
+
+// vouchedName returns the name to use for what the authenticator says of u. Who has
+// a login is let in: what cannot be shown is left out, and a rule of the server's own
+// may write the name another way, but not refuse it.
+func (s *Server) vouchedName(u User) (string, error) {
+	safe := names.Safe(u.Name)
+	if safe == "" || s.cfg.nameRule == nil {
+		return safe, nil
+	}
+	n, err := s.rule("username rule", s.cfg.nameRule, safe)
+	if err == errHook {
+		return "", err
+	}
+	if err != nil { // by the rule; the user is not
+		s.logInfo("chat: authenticated user's name refused", "user", u.ID, "err", err)
+		return safe, nil
+	}
+	if n == "" {
+		n = s.cfg.defaultName
+	}
+	return n, nil
 }
 
 // rule puts a name to a rule. Errors are ErrBadName, which wraps the rule's own,

@@ -224,15 +224,15 @@ func TestRulesThatReturnNonsense(t *testing.T) {
 		} else if row.err != nil && !errors.Is(err, row.err) {
 			t.Errorf("room: %s: %v does not wrap %v", row.what, err, row.err)
 		}
-		// The names of an authenticator's users are put to the rule, too.
+		// The names of an authenticator's users are put to the rule, too, but not refused.
 		_, base = serve(t, quiet, chat.WithUsernameRule(func(name string) (string, error) {
 			if name == "" {
 				return "", nil
 			}
 			return rule(name)
-		}), chat.WithAuthenticator(func(*http.Request) (chat.User, error) { return chat.User{ID: "u1", Name: "x"}, nil }))
-		if c, err := rawRequest(base, "/ws/r"); err != nil || c.Response.StatusCode != 401 {
-			t.Errorf("authenticator's name: %s: %v, %v", row.what, c, err)
+		}), chat.WithAuthenticator(func(*http.Request) (chat.User, error) { return chat.User{ID: "u1", Name: "x\u202e"}, nil }))
+		if o := dial(t, base, "r", true).until("welcome"); o.Username != "x" {
+			t.Errorf("authenticator's name: %s: %+q", row.what, o.Username)
 		}
 	}
 }

@@ -60,7 +60,6 @@ func defaults() config {
 		historySize:  1 << 20,
 		idleRooms:    time.Hour,
 		defaultName:  "Anonymous",
-		nameRule:     CheckUsername,
 		roomRule:     CheckRoom,
 		burst:        20,
 		messageSize:  16 << 10,
@@ -149,14 +148,14 @@ func WithDefaultUsername(name string) Option {
 // rule gets the name as the client gave it and returns the name to use, or an
 // error, whose text the client sees with status 400. A client that gives no name
 // has the empty one, and a rule that returns it means the default username. The
-// default, and the meaning of nil, is [CheckUsername]. The names of an
-// authenticator's users are put to it too, and refused with 401.
+// default, and the meaning of nil, is [CheckUsername].
+//
+// The name of an authenticator's user is never refused. It is made safe: without
+// what [CheckUsername] refuses as unseen, and cut to 64 characters, between those that
+// are shown as one; scripts may be mixed. A rule of your own gets that name and may
+// return another one; if it returns an error, which is logged, the safe name is used.
 func WithUsernameRule(rule func(name string) (string, error)) Option {
-	return func(c *config) {
-		if c.nameRule = rule; rule == nil {
-			c.nameRule = CheckUsername
-		}
-	}
+	return func(c *config) { c.nameRule = rule }
 }
 
 // WithRoomRule sets what room names are allowed and how they are written, as

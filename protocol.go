@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/seed-08328bfd/chat/internal/names"
 )
 
 // subprotocol is the name of the dialect of JSON objects both ways.
@@ -175,18 +175,10 @@ func checkText(s string, size int) *wireError {
 	switch {
 	case len(s) > size:
 		return &wireError{code: codeTooLong, text: fmt.Sprintf("a message has at most %d bytes", size)}
-	case isBlank(s):
+	case names.Blank(s):
 		return &wireError{code: codeEmptyMessage, text: "a message needs a text"}
 	}
 	return nil
-}
-
-// isBlank reports whether s shows nothing at all. What Unicode had not assigned
-// when Go's tables were made may be a new emoji, so it counts as something.
-func isBlank(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool {
-		return r == utf8.RuneError || !blank[r] && !unicode.IsSpace(r) && !unicode.In(r, unicode.Cc, unicode.Cf) && !ignorable(r)
-	})
 }
 
 // wireErrorOf turns an error of publishing into what the client is told.

@@ -106,6 +106,30 @@ func TestUser(t *testing.T) {
 	}
 }
 
+// TestNames has the names of tokens shown, made safe: a good token lets in whatever
+// the name in it.
+func TestNames(t *testing.T) {
+	ts := serve(t, static(t))
+	for _, row := range []struct{ name, want string }{
+		{`"Alice"`, "Alice"},
+		{`"` + strings.Repeat("x", 65) + `"`, strings.Repeat("x", 64)},
+		{`"Al\u202eice\u0000"`, "Alice"},
+		{`"Олег (Oleg)"`, "Олег (Oleg)"},
+		{`"p\u0430ypal"`, "p\u0430ypal"},
+		{`"علی\u200cرضا"`, "علی\u200cرضا"},
+		{`"\ud83d\ude00\ud83d"`, "😀"}, // half a character
+		{`"\u200b"`, "Anonymous"}, {`""`, "Anonymous"}, {`null`, "Anonymous"},
+	} {
+		payload := strings.Replace(good(claims{"name": "NAME"}), `"NAME"`, row.name, 1)
+		c, first := dial(t, ts, http.Header{"Authorization": {"Bearer " + raw(h256, payload, testKeys().secret)}})
+		var welcome struct{ Type, Username string }
+		if err := json.Unmarshal([]byte(first), &welcome); err != nil || welcome.Type != "welcome" || welcome.Username != row.want {
+			t.Errorf("%s: %+v, want %+q: %v", row.name, welcome, row.want, err)
+		}
+		c.CloseNow()
+	}
+}
+
 func TestSubjects(t *testing.T) {
 	for sub, ok := range map[string]bool{
 		"u1": true, "auth0|5f7c": true, "Zoë@example.com": true, strings.Repeat("u", 128): true,

@@ -118,7 +118,7 @@ func WithLeeway(d time.Duration) Option {
 
 // WithNameClaim sets the claim that is the user's name, such as
 // "preferred_username". The default, and the meaning of "", is "name". Where a
-// token has none, the client chooses a name by its username parameter.
+// token has none, or null, the client chooses a name by its username parameter.
 func WithNameClaim(claim string) Option {
 	return func(c *config) {
 		if c.nameClaim = claim; claim == "" {

@@ -14,8 +14,8 @@ type Claims map[string]any
 
 // text returns a claim that is a string, or "" if there is none.
 func (c Claims) text(name string) (string, error) {
-	v, ok := c[name]
-	if !ok {
+	v := c[name]
+	if v == nil { // absent, or null as some logins write what they do not know
 		return "", nil
 	}
 	s, ok := v.(string)

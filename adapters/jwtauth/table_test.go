@@ -23,7 +23,6 @@ type row struct {
 	id, name string
 	token    string // in an Authorization header, unless edit is set
 	edit     func(*http.Request)
-	joining  bool // it is wrong only in who joins
 }
 
 func rows(evil string) []row {
@@ -100,7 +99,6 @@ func rows(evil string) []row {
 		{id: "J21", name: "sub not UTF-8", token: sign(strings.Replace(good(nil), `"u1"`, "\"u\xff\"", 1))},
 		{id: "J21", name: "sub of a guest", token: hs256(claims{"sub": "anon-abc"}, nil)},
 		{id: "J21", name: "name number", token: hs256(claims{"name": 7}, nil)},
-		{id: "J21", name: "name bidi", token: hs256(claims{"name": "Al\u202eice"}, nil), joining: true},
 		{id: "J22", name: "duplicate sub", token: sign(strings.Replace(good(nil), `"sub"`, `"sub":"admin","sub"`, 1))},
 		{id: "J22", name: "duplicate sub escaped", token: sign(strings.Replace(good(nil), `"sub"`, `"s\u0075b":"admin","sub"`, 1))},
 		{id: "J22", name: "duplicate below", token: sign(strings.Replace(good(nil), `"sub"`, `"rooms":{"a":1,"a":2},"sub"`, 1))},
@@ -150,7 +148,7 @@ func TestTable(t *testing.T) {
 			refused(t, want, knock(t, ts, func(req *http.Request) {
 				req.Header.Set("Sec-WebSocket-Protocol", "chat.v1, bearer."+r.token)
 			}))
-			if r.joining || len(r.token) > 16<<10 {
+			if len(r.token) > 16<<10 {
 				return // or more than a frame may hold
 			}
 			object, _ := json.Marshal(map[string]string{"type": "auth", "token": r.token})

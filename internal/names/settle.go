@@ -1,0 +1,180 @@
+package names
+
+import (
+	"slices"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// settle brings rs to the form in which what looks the same is the same: NFKC (UAX #15), but
+// for what that would spoil, one space for many, emoji with the selectors that
+// they are recommended with, and no joiner where it changes nothing. It reports
+// whether that is settled: whether it stays so.
+func settle(rs []rune) ([]rune, bool) {
+	for range maxSettling {
+		was := rs
+		rs = spaces(sara(joiners(compatible(rs))))
+		if slices.Equal(was, rs) {
+			return rs, true
+		}
+		if len(rs) > maxVouched {
+			break // a few characters can stand for 18 each
+		}
+	}
+	return rs, false
+}
+
+// compatible maps rs to NFKC and emoji to their form.
+func compatible(rs []rune) (out []rune) {
+	from := 0
+	flush := func(to int) {
+		if from < to {
+			out = append(out, []rune(norm.NFKC.String(string(rs[from:to])))...)
+		}
+	}
+	for i := 0; i < len(rs); {
+		if n, as := emoji(rs[i:]); n > 0 {
+			flush(i)
+			out = append(out, as...)
+			i += n
+			from = i
+			continue
+		}
+		switch r := rs[i]; {
+		case kept(r):
+			flush(i)
+			out = append(out, r)
+			from = i + 1
+		case r == '\u00b4' && i > 0 && unicode.IsLetter(rs[i-1]) && i+1 < len(rs) && unicode.IsLetter(rs[i+1]):
+			flush(i)
+			out = append(out, '’') // an accent typed for an apostrophe
+			from = i + 1
+		case i > 0 && unicode.Is(unicode.Variation_Selector, r) && dropSelector(rs[i-1], r):
+			flush(i) // fonts may draw an ideograph another way
+			from = i + 1
+		}
+		i++
+	}
+	flush(len(rs))
+	return out
+}
+
+// kept reports whether NFKC would spoil r: the vowel am of Thai and Lao loses its place beside
+// a tone mark, and Korean letters that stand alone run into each other.
+func kept(r rune) bool {
+	return r == '\u0e33' || r == '\u0eb3' || '\u3131' <= r && r <= '\u318e' && r != '\u3164'
+}
+
+// dropSelector reports whether the selector r after before makes next to no difference.
+func dropSelector(before, r rune) bool {
+	return unicode.Is(unicode.Ideographic, before) && r != iconStyle && !unicode.Is(unicode.Mongolian, r) ||
+		r == textStyle && table().pictograph.has(before)
+}
+
+// sara writes the vowel am of Thai and Lao as one character, which fonts know.
+func sara(rs []rune) (out []rune) {
+	for i := 0; i < len(rs); i++ {
+		for _, base := range []rune{0x0e00, 0x0e80} {
+			circle, aa, am := base+0x4d, base+0x32, base+0x33
+			switch rest := rs[i:]; {
+			case rest[0] != circle:
+			case len(rest) > 1 && rest[1] == aa:
+				rs = slices.Concat(rs[:i], []rune{am}, rest[2:])
+			case len(rest) > 2 && rest[2] == aa && base+0x48 <= rest[1] && rest[1] <= base+0x4b:
+				rs = slices.Concat(rs[:i], []rune{rest[1], am}, rest[3:])
+			}
+		}
+		out = append(out, rs[i])
+	}
+	return out
+}
+
+// spaces leaves one space of several, as pages show them.
+func spaces(rs []rune) (out []rune) {
+	for i, r := range rs {
+		if r != ' ' || i == 0 || rs[i-1] != ' ' {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// What becomes of a joiner.
+const (
+	refuse = iota
+	drop   // it changes nothing
+	keep
+)
+
+// joiners leaves out the joiners that change nothing.
+func joiners(rs []rune) (out []rune) {
+	for i := 0; i < len(rs); {
+		if n, _ := emoji(rs[i:]); n > 0 {
+			out = append(out, rs[i:i+n]...)
+			i += n
+			continue
+		}
+		if r := rs[i]; r != zwnj && r != zwj || joiner(rs, i) != drop {
+			out = append(out, r)
+		}
+		i++
+	}
+	return out
+}
+
+// joiner says what becomes of rs[i], a zero-width joiner or non-joiner that no emoji has
+// (UAX #31, section 2.3, with what is written in Bengali, Sinhala and Persian too).
+func joiner(rs []rune, i int) int {
+	before, after := i-1, i+1
+	for before >= 0 && i-before <= maxMarks && unicode.Is(unicode.M, rs[before]) {
+		before--
+	}
+	for after < len(rs) && after-i <= maxMarks && unicode.Is(unicode.M, rs[after]) {
+		after++
+	}
+	if before < 0 || !unicode.IsLetter(rs[before]) {
+		return refuse
+	}
+	letter := after < len(rs) && unicode.IsLetter(rs[after])
+	virama := viramaBefore(rs, i)
+	if rs[i] == zwnj {
+		switch {
+		case letter && table().joinsBoth.has(rs[before]) && table().joinsBefore.has(rs[after]):
+			return keep // A1
+		case letter && unicode.Is(unicode.Arabic, rs[before]) && unicode.Is(unicode.Arabic, rs[after]):
+			return drop // the letters are not joined anyway
+		case virama && letter:
+			return keep // A2
+		case letter && table().vowelSign.has(rs[i-1]):
+			return drop // letters join only by a virama
+		case virama && (i+1 == len(rs) || !inWord(rs[i+1]) && rs[i+1] != zwnj && rs[i+1] != zwj):
+			return drop // the end of a word
+		}
+		return refuse
+	}
+	next := rune(' ')
+	if i+1 < len(rs) {
+		next = rs[i+1]
+	}
+	switch {
+	case virama && !table().vowelSign.has(next) && next != zwnj && next != zwj:
+		return keep // B
+	case before == i-1 && combiningClass(next) == viramaClass && i+2 < len(rs) && unicode.IsLetter(rs[i+2]):
+		return keep // Bengali ra with ya-phala, Sinhala letters that touch
+	}
+	return refuse
+}
+
+// viramaBefore reports whether a virama, with its marks, stands before rs[i].
+func viramaBefore(rs []rune, i int) bool {
+	for j := i - 1; j >= 0 && i-j <= maxMarks && unicode.Is(unicode.M, rs[j]); j-- {
+		switch combiningClass(rs[j]) {
+		case viramaClass:
+			return true
+		case 0:
+			return false
+		}
+	}
+	return false
+}
