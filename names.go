@@ -16,8 +16,8 @@ const (
 )
 
 // CheckUsername is the default username rule. It returns name as it is shown: in
-// Unicode's normal form KC (UAX #15), each emoji in one form, without white space
-// around it and with one space for several; the result may be empty. The error says
+// Unicode's normal form KC (UAX #15) but where that spoils names, each emoji in one form, without
+// white space around it and with one space for several; the result may be empty. The error says
 // what to change. Refused are
 //
 //   - what is not UTF-8, or longer than 64 characters (code points);

@@ -29,14 +29,15 @@ var good = []string{
 	"Nguyễn Thị Ánh", "Kaʻahumanu", "O'Brien", "O’Brien", "col·lega", "Siobhán Ní Dhomhnaill", "Łukasz Żółć", "İbrahim", "ıslak", "Zoë", "François", "Ørsted", "Þór",
 	"Straße", "Jean-Luc", "D'Artagnan", "Dvořák", "Ọlátúndé", "Ɛdem", "Ŋgũgĩ", "José María", "X Æ A-12", "μTorrent", "10kΩ", "J. R. R. Tolkien, Jr.", "Anna & Bob",
 	// Rooms and emoji
-	"C++", "C#", "R&D", "q&a: ask!", "#general", "node.js", "rust_lang", "50% off", "¿Qué?", "a=b", "~ ~", "🎉", "❤️ go", "👨‍👩‍👧‍👦", "👩🏽‍💻", "🏳️‍🌈 pride", "🏴󠁧󠁢󠁥󠁮󠁧󠁿 fans", "🇺🇦", "1️⃣ first", "#️⃣",
+	"C++", "C#", "R&D", "q&a: ask!", "#general", "node.js", "rust_lang", "50% off", "¿Qué?", `¯\_(ツ)_/¯`, "(゜o゜)", "(˘‿˘)", "Школа№5", "3D-печать", "Яндекс.Go", "¡Hola!", "AC/DC", "★彡", "ヶ丘〜", "ア・イ", "ㄇㄚˇ", "ײַד", "ǃXóõ", "Қазақ", "Mark १२ ৩৪", "a=b", "~ ~", "🎉", "❤️ go", "👨‍👩‍👧‍👦", "👩🏽‍💻", "🏳️‍🌈 pride", "🏴󠁧󠁢󠁥󠁮󠁧󠁿 fans", "🇺🇦", "1️⃣ first", "#️⃣",
 	"👍🏿", "☝🏽", "🧑🏻‍🤝‍🧑🏿", "🏃🏽‍♀️‍➡️", "🍋‍🟩", "❤️‍🔥", "🏴‍☠️", "👁️‍🗨️", "㊗️", "🈁", "⁉️", "™️", "ℹ️ info", "⚡", "🫩", "👩‍❤️‍💋‍👨", "🐈‍⬛", "café ☕", "5 ⭐",
 }
 
 // written are names that come out in another form than they go in.
 var written = [][2]string{
-	{"محمد‌رضا", "محمدرضا"},     // the letters do not join anyway
-	{"హైదరాబాద్‌", "హైదరాబాద్"}, // nothing follows that could
+	{"محمد‌رضا", "محمدرضا"},                                                                    // the letters do not join anyway
+	{"హైదరాబాద్‌", "హైదరాబాద్"},                                                                // nothing follows that could
+	{"ភាសា\u200bខ្មែរ", "ភាសាខ្មែរ"}, {"ภาษา\u200bไทย", "ภาษาไทย"}, {"မြန်\u200bမာ", "မြန်မာ"}, // breaks of lines
 	{"ಶ್ರೀ‌ರಾಮ", "ಶ್ರೀರಾಮ"},
 	{"⚡\ufe0f", "⚡"}, {"1\u20e3", "1️⃣"}, // one form of each emoji
 	{"🏳‍🌈", "🏳️‍🌈"}, {"☝\ufe0f🏽", "☝🏽"},
@@ -82,6 +83,7 @@ var bad = []struct{ name, why, safe string }{
 	{"a\u200eb", "U+200E", "ab"}, {"a\u200fb", "U+200F", "ab"}, {"a\u061cb", "U+061C", "ab"},
 	{"ali\u200bce", "U+200B (a zero-width space)", "alice"}, {"ali\u200cce", "U+200C", "alice"}, {"ali\u200dce", "U+200D", "alice"},
 	{"\ufeffalice", "U+FEFF", "alice"}, {"ali\u00adce", "U+00AD", "alice"}, {"a\u2060b", "U+2060", "ab"}, {"ali\u034fce", "U+034F", "alice"},
+	{"ไ\u200ba", "U+200B", "ไa"}, {"ก\u200b\u200bก", "U+200B", "กก"}, {"\u200bก", "U+200B", "ก"}, {"ก\u200b่", "U+200B", "ก่"},
 	{"a\u206ab", "U+206A", "ab"}, {"a\ufff9b", "U+FFF9", "ab"}, {"alice\U000e0041\U000e007f", "U+E0041 (a tag", "alice"}, {"a\U000e0001", "U+E0001", "a"},
 	{"🏴\U000e0061\U000e0062\U000e007f", "U+E0061", "🏴"}, {"🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067", "U+E0067", "🏴"},
 	{"😀\u200d", "U+200D", "😀"}, {"\u200d😀", "U+200D", "😀"}, {"😀\u200d\u200d😀", "U+200D", "😀😀"}, {"😀\u200c😀", "U+200C", "😀😀"}, {"😀\u200da", "U+200D", "😀a"},

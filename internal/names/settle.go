@@ -60,10 +60,15 @@ func compatible(rs []rune) (out []rune) {
 	return out
 }
 
-// kept reports whether NFKC would spoil r: the vowel am of Thai and Lao loses its place beside
-// a tone mark, and Korean letters that stand alone run into each other.
+// kept reports whether NFKC would spoil r: the vowel am of Thai and Lao loses its
+// place beside a tone mark, Korean letters that stand alone run into each other, accents
+// that stand alone become marks on a space, and the sign for a number becomes letters.
 func kept(r rune) bool {
-	return r == '\u0e33' || r == '\u0eb3' || '\u3131' <= r && r <= '\u318e' && r != '\u3164'
+	switch r {
+	case '\u0e33', '\u0eb3', '¯', '\u309b', '\u309c', '№':
+		return true
+	}
+	return '\u3131' <= r && r <= '\u318e' && r != '\u3164' || '\u02d8' <= r && r <= '\u02dd'
 }
 
 // dropSelector reports whether the selector r after before makes next to no difference.
@@ -107,7 +112,8 @@ const (
 	keep
 )
 
-// joiners leaves out the joiners that change nothing.
+// joiners leaves out the joiners that change nothing, and, in scripts without spaces between
+// words, what says where a line may break.
 func joiners(rs []rune) (out []rune) {
 	for i := 0; i < len(rs); {
 		if n, _ := emoji(rs[i:]); n > 0 {
@@ -115,12 +121,22 @@ func joiners(rs []rune) (out []rune) {
 			i += n
 			continue
 		}
-		if r := rs[i]; r != zwnj && r != zwj || joiner(rs, i) != drop {
+		switch r := rs[i]; {
+		case (r == zwnj || r == zwj) && joiner(rs, i) == drop:
+		case r == lineBreak && i > 0 && i+1 < len(rs) && spaceless(rs[i-1]) && spaceless(rs[i+1]) && unicode.IsLetter(rs[i+1]):
+		default:
 			out = append(out, r)
 		}
 		i++
 	}
 	return out
+}
+
+const lineBreak = '\u200b'
+
+// spaceless reports whether r is of a script that has no spaces between words.
+func spaceless(r rune) bool {
+	return unicode.In(r, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar) && unicode.In(r, unicode.L, unicode.M)
 }
 
 // joiner says what becomes of rs[i], a zero-width joiner or non-joiner that no emoji has
