@@ -97,7 +97,10 @@ var bad = []struct{ name, why, safe string }{
 	{"\U0001d159", "U+1D159", ""}, {"\U00013441", "U+13441", ""}, {"a\ufffd", "U+FFFD", "a"}, {"a\xff", "UTF-8", "a"}, {"a\xed\xa0\x80b", "UTF-8", "ab"}, {"\xff\xfe", "UTF-8", ""},
 	{"a\ue000", "U+E000 (a private-use", "a"}, {"a\u0378", "U+0378 (a character that Unicode has not assigned)", "a"}, {"a\uffff", "U+FFFF", "a"},
 	{"\u0301bob", "U+0301", "bob"}, {"bob \u0301", "U+0301", "bob"}, {"\u00a8", "U+0308", ""}, {"\u200b\u200c\u200d\u2060", "U+200B", ""},
-	{"Z" + strings.Repeat("\u0300\u0323", 25), "combining", "Ẓ"}, {"a\u0301\u0301", "combining", "á"}, {"ก" + strings.Repeat("็", 20), "combining", "ก็"},
+	{"Z" + strings.Repeat("\u0300\u0323", 25), "combining", "Ẓ"}, {"a\u0301\u0301", "combining", "á"},
+	{"q\u0323\u0300\u0302\u0303\u0304", "U+0304", "q\u0323\u0300\u0302\u0303"},                         // five that pile up
+	{"က\u103b\u103c\u103d\u103e\u1031\u102d\u102f", "U+102F", "က\u103b\u103c\u103d\u103e\u1031\u102d"}, // seven that do not
+	{"ก" + strings.Repeat("็", 20), "combining", "ก็"},
 	{strings.Repeat("x", 65), "64 characters", strings.Repeat("x", 64)}, {strings.Repeat("x", 60<<10), "64 characters", strings.Repeat("x", 64)},
 	{strings.Repeat("x", 63) + "👩🏽‍💻", "64 characters", strings.Repeat("x", 63)}, {strings.Repeat("👨‍👩‍👧‍👦", 10), "64 characters", strings.Repeat("👨‍👩‍👧‍👦", 9)},
 	{strings.Repeat("x", 63) + "🇺🇦", "64 characters", strings.Repeat("x", 63)}, {strings.Repeat("x", 63) + "q\u0301", "64 characters", strings.Repeat("x", 63)},
