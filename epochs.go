@@ -78,15 +78,16 @@ func (r *room) newest(ctx context.Context) (Page, error) {
 }
 
 // contradicted is called when the log has given a new entry an offset at or below
-// at, which the room had reached before. Nothing more is acknowledged in that epoch.
-func (r *room) contradicted(ctx context.Context, at Position) error {
-	if _, err := r.srv.renew(ctx, r.name, at.Epoch); err != nil {
-		return err
+// at, which the room had reached before. Nothing more is acknowledged in that epoch;
+// the entry's is the one that it returns.
+func (r *room) contradicted(ctx context.Context, at Position) (epoch string, err error) {
+	if epoch, err = r.srv.renew(ctx, r.name, at.Epoch); err != nil {
+		return "", err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.healLocked(0)
-	return nil
+	return epoch, nil
 }
 
 // continues reports whether page, read from since.Offset on, goes on after the

@@ -98,7 +98,9 @@ func (r *room) healOnce(ctx context.Context) (done bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		r.reset(newest)
+		if !r.reset(newest, epoch, last.Offset) {
+			return false, nil // somebody else has done so meanwhile
+		}
 	}
 	r.mu.Lock()
 	for i := range page.Events {
@@ -127,10 +129,15 @@ func contradicts(page *Page, last *Event) bool {
 
 // reset starts the stream anew after the log has lost what members had or were
 // to have. Every member is now behind the stream's first item, so the next round
-// closes them with 1013: they come back, resume, and are told of the gap.
-func (r *room) reset(page Page) {
+// closes them with 1013: they come back, resume, and are told of the gap. It does
+// nothing if the room is no longer at the place for which this was found out: of two
+// that find out, the second would close those who have come since.
+func (r *room) reset(page Page, epoch string, last uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.epoch != epoch || r.last.Offset != last {
+		return false
+	}
 	r.srv.stats.resets.Add(1)
 	r.srv.logLater(slog.LevelWarn, "chat: log lost events", "room", r.name, "offset", r.last.Offset)
 	if page.Position.Epoch != r.epoch {
@@ -145,6 +152,7 @@ func (r *room) reset(page Page) {
 		close(r.grown)
 		r.grown = nil
 	}
+	return true
 }
 
 func (s sink) Interrupted(err error) {

@@ -25,6 +25,7 @@ func (r *room) enlist(m *member) {
 	m.cursor = r.stream.next()
 	m.live = m.cursor
 	m.start.at = r.placeLocked()
+	m.epoch = r.epoch
 	if m.v1 {
 		m.start.members, m.start.count = r.roster.members(m.occupant, maxListed)
 	}
@@ -93,7 +94,7 @@ func (m *member) begin() {
 	if m.closing && m.code != 1001 {
 		return // who was removed while joining reads nothing
 	}
-	m.cursor, m.replay, m.replayIn = cursor, replay, st.at.Epoch
+	m.cursor, m.replay = cursor, replay
 	if m.v1 && !m.endsAt(&v, st, resumed) {
 		m.untold = st.at
 	}
@@ -178,7 +179,9 @@ func (m *member) replayPage() {
 	r.mu.Lock()
 	v, at := r.stream.view, r.placeLocked()
 	r.mu.Unlock()
-	lost := at.Epoch != m.replayIn || m.replay > at.Offset+1
+	// What the stream holds since a reset is nothing that m could go on with, whose
+	// place of becoming live lies before it.
+	lost := at.Epoch != m.epoch || m.replay > at.Offset+1 || m.live < v.reset
 	if cursor, ok := v.after(m.replay-1, at.Offset); ok && !lost {
 		m.mu.Lock()
 		m.cursor, m.replay = cursor, 0
@@ -264,40 +267,4 @@ func appendMembers(b []byte, members []Member) []byte {
 		b = append(b, '}')
 	}
 	return append(b, ']')
-}
-
-// expireAt warns the client a minute before its credentials run out and closes
-// the connection when they do. The zero time stops that.
-func (m *member) expireAt(t time.Time) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.expiry != nil {
-		m.expiry.Stop()
-		m.expiry = nil
-	}
-	if t.IsZero() || m.dead {
-		return
-	}
-	warn := time.Until(t) - time.Minute
-	var timer *time.Timer
-	timer = time.AfterFunc(max(warn, 0), func() {
-		m.mu.Lock()
-		if m.dead || m.expiry != timer { // fresh credentials have come meanwhile
-			m.mu.Unlock()
-			return
-		}
-		// Before the warning, because the answer to it stops this timer.
-		m.expiry = time.AfterFunc(max(0, time.Until(t)), func() { m.close(4001, "credentials ran out") })
-		m.mu.Unlock()
-		if warn > 0 || time.Until(t) > 0 {
-			m.warnExpiry()
-		}
-	})
-	m.expiry = timer
-}
-
-func (m *member) warnExpiry() {
-	if m.v1 {
-		m.send(errorObject(&wireError{code: "token_expiring", text: "credentials run out within a minute: send fresh ones"}))
-	}
 }

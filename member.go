@@ -24,13 +24,13 @@ type member struct {
 	account  *account
 	address  netip.Prefix
 	occupant *occupant
+	epoch    string // in which it takes every offset that it is told
 	in       input
 
 	reader
-	replay   uint64   // the next offset to take from the log before the cursor counts; 0: none
-	replayIn string   // the epoch it is of
-	untold   Position // the welcome's, if the replay's end must be told; zero once done
-	start    *start   // what joining still has to do; nil once done
+	replay uint64   // the next offset to take from the log before the cursor counts; 0: none
+	untold Position // the welcome's, if the replay's end must be told; zero once done
+	start  *start   // what joining still has to do; nil once done
 
 	// Owned by the read loop.
 	conn   *ws.Conn // the library's; nil while it was not needed

@@ -91,18 +91,19 @@ func (m *member) handlePlain(text []byte) *wireError {
 	if !utf8.Valid(text) {
 		return &wireError{code: codeBadUTF8, fatal: true}
 	}
-	_, err := m.publish(&Event{Type: TypeMessage, Message: string(text)})
+	_, _, err := m.publish(&Event{Type: TypeMessage, Message: string(text)})
 	return err
 }
 
 // publish stamps e as the member's and puts it through the rules, in the order
 // of their cost, to the log. What repeats a message that was kept is answered with
 // that one, whichever rule refuses it now; but not above the rate, where even the
-// look for it would be too much: that refusal says when to ask again.
-func (m *member) publish(e *Event) (Event, *wireError) {
+// look for it would be too much: that refusal says when to ask again. epoch is that
+// of the offset.
+func (m *member) publish(e *Event) (stored Event, epoch string, refused *wireError) {
 	srv := m.room.srv
 	if err := checkText(e.Message, srv.cfg.messageSize); err != nil {
-		return *e, err
+		return *e, "", err
 	}
 	action := ActionSend
 	if e.Type == TypePrivate {
@@ -110,33 +111,33 @@ func (m *member) publish(e *Event) (Event, *wireError) {
 	}
 	e.User, e.Username = m.who.ID, m.who.Name
 	if err := m.allowed(action); err != nil {
-		first, ok, lost := srv.firstTry(srv.soon(), m.room.name, *e)
+		first, epoch, ok, lost := srv.firstTry(srv.soon(), m.room.name, *e)
 		switch {
 		case lost != nil:
-			return *e, wireErrorOf(lost)
+			return *e, "", wireErrorOf(lost)
 		case !ok:
-			return *e, err
+			return *e, "", err
 		}
-		return first, nil
+		return first, epoch, nil
 	}
 	if wait := m.account.take(); wait > 0 {
-		return *e, m.pause(wait)
+		return *e, "", m.pause(wait)
 	}
 	ctx := srv.soon()
 	if e.Type == TypePrivate {
 		if err := srv.address(ctx, m.room.name, e); err != nil {
-			first, err := srv.unlessRepeated(ctx, m.room.name, *e, err)
+			first, epoch, err := srv.unlessRepeated(ctx, m.room.name, *e, err)
 			if err != nil {
-				return *e, wireErrorOf(err)
+				return *e, "", wireErrorOf(err)
 			}
-			return first, nil
+			return first, epoch, nil
 		}
 	}
-	stored, err := srv.append(ctx, m.room.name, m.room, *e)
+	stored, epoch, err := srv.append(ctx, m.room.name, m.room, *e)
 	if err != nil {
-		return *e, wireErrorOf(err)
+		return *e, "", wireErrorOf(err)
 	}
-	return stored, nil
+	return stored, epoch, nil
 }
 
 // inFlight is how long a message may be on its way that was sent before its sender

@@ -11,17 +11,17 @@ import (
 // append puts e through the filter into the log, and into r, or if that is nil into
 // the room called name if it is in use here. ctx is the caller's of Publish, and not
 // used with r. It returns the entry as it was kept: the
-// first one, if e repeats it.
-func (s *Server) append(ctx context.Context, name string, r *room, e Event) (Event, error) {
+// first one, if e repeats it, and the epoch of its offset.
+func (s *Server) append(ctx context.Context, name string, r *room, e Event) (stored Event, epoch string, err error) {
 	if s.closing.Load() {
-		return e, ErrServerClosed
+		return e, "", ErrServerClosed
 	}
 	asked := e // the filter may change it
 	refused := s.filter(name, &e)
 	// The filter may have taken any time: the server may be closing by now, the room
 	// dropped or opened, and no time limit has begun before it.
 	if s.closing.Load() {
-		return e, ErrServerClosed
+		return e, "", ErrServerClosed
 	}
 	if r == nil {
 		r = s.room(name)
@@ -48,12 +48,12 @@ func (s *Server) append(ctx context.Context, name string, r *room, e Event) (Eve
 	}
 	switch {
 	case err != nil:
-		return e, s.unavailable(err)
+		return e, "", s.unavailable(err)
 	case dup:
-		return stored, nil
+		return stored, epoch, nil
 	case epoch == before.Epoch && stored.Offset <= before.Offset:
-		if err := r.contradicted(ctx, before); err != nil {
-			return e, s.unavailable(err)
+		if epoch, err = r.contradicted(ctx, before); err != nil {
+			return e, "", s.unavailable(err)
 		}
 	case grew:
 		r.wake()
@@ -63,7 +63,7 @@ func (s *Server) append(ctx context.Context, name string, r *room, e Event) (Eve
 		now.apply(epoch, stored)
 	}
 	s.stats.messages.Add(1)
-	return stored, nil
+	return stored, epoch, nil
 }
 
 // address completes a private message with its receiver's name.
@@ -86,34 +86,34 @@ func (s *Server) address(ctx context.Context, room string, e *Event) error {
 // was lost, and is owed that answer whatever refuses e by now. Only what carries an id
 // and is about to be refused costs this look. After an error nobody knows, and a
 // refusal might be wrong.
-func (s *Server) firstTry(ctx context.Context, room string, e Event) (first Event, ok bool, err error) {
+func (s *Server) firstTry(ctx context.Context, room string, e Event) (first Event, epoch string, ok bool, err error) {
 	if e.ID == "" {
-		return e, false, nil
+		return e, "", false, nil
 	}
-	first, _, ok, err = s.log.Lookup(ctx, room, e.User, e.ID)
+	first, epoch, ok, err = s.log.Lookup(ctx, room, e.User, e.ID)
 	switch {
 	case err != nil:
-		return e, false, s.unavailable(err)
+		return e, "", false, s.unavailable(err)
 	case ok && first.Type == "": // no longer held
 		e.Offset, e.Time = first.Offset, first.Time
-		return e, true, nil
+		return e, epoch, true, nil
 	}
-	return first, ok, nil
+	return first, epoch, ok, nil
 }
 
 // unlessRepeated returns why e is refused, or the entry that it repeats.
-func (s *Server) unlessRepeated(ctx context.Context, room string, e Event, why error) (Event, error) {
+func (s *Server) unlessRepeated(ctx context.Context, room string, e Event, why error) (first Event, epoch string, err error) {
 	if errors.Is(why, ErrUnavailable) {
-		return e, why
+		return e, "", why
 	}
-	first, ok, err := s.firstTry(ctx, room, e)
+	first, epoch, ok, err := s.firstTry(ctx, room, e)
 	switch {
 	case err != nil:
-		return e, err
+		return e, "", err
 	case !ok:
-		return e, why
+		return e, "", why
 	}
-	return first, nil
+	return first, epoch, nil
 }
 
 // Publish sends a message into a room, which need not be in use. Of e, Message
@@ -149,10 +149,12 @@ func (s *Server) Publish(ctx context.Context, room string, e Event) (Event, erro
 		soon, cancel := s.logContext(ctx)
 		defer cancel()
 		if err := s.address(soon, room, &e); err != nil {
-			return s.unlessRepeated(ctx, room, e, err)
+			first, _, err := s.unlessRepeated(ctx, room, e, err)
+			return first, err
 		}
 	}
-	return s.append(ctx, room, nil, e)
+	stored, _, err := s.append(ctx, room, nil, e)
+	return stored, err
 }
 
 // History reads a room's messages as reader may see them: all messages, and the

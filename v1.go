@@ -78,9 +78,14 @@ func (m *member) onMessage(o *object, typ, id string) *wireError {
 			return badRequest("a private message needs the key to")
 		}
 	}
-	stored, e := m.publish(&event)
-	if e != nil || id == "" {
+	stored, epoch, e := m.publish(&event)
+	switch {
+	case e != nil || id == "":
 		return e
+	case epoch != m.epoch:
+		// The client would take the offset for one of the epoch that it is in, where
+		// it may be another message's. It is about to be closed with 1013.
+		return &wireError{code: codeUnavailable, text: "the log has lost events: come back and send again", retry: time.Second}
 	}
 	b := scratch.Get().(*[]byte)
 	*b = appendQuoted(append((*b)[:0], `{"type":"ack","id":`...), id)
@@ -190,4 +195,40 @@ func (m *member) onAuth(o *object) *wireError {
 	m.cred = u
 	m.expireAt(u.Expires)
 	return nil
+}
+
+// expireAt warns the client a minute before its credentials run out and closes
+// the connection when they do. The zero time stops that.
+func (m *member) expireAt(t time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.expiry != nil {
+		m.expiry.Stop()
+		m.expiry = nil
+	}
+	if t.IsZero() || m.dead {
+		return
+	}
+	warn := time.Until(t) - time.Minute
+	var timer *time.Timer
+	timer = time.AfterFunc(max(warn, 0), func() {
+		m.mu.Lock()
+		if m.dead || m.expiry != timer { // fresh credentials have come meanwhile
+			m.mu.Unlock()
+			return
+		}
+		// Before the warning, because the answer to it stops this timer.
+		m.expiry = time.AfterFunc(max(0, time.Until(t)), func() { m.close(4001, "credentials ran out") })
+		m.mu.Unlock()
+		if warn > 0 || time.Until(t) > 0 {
+			m.warnExpiry()
+		}
+	})
+	m.expiry = timer
+}
+
+func (m *member) warnExpiry() {
+	if m.v1 {
+		m.send(errorObject(&wireError{code: "token_expiring", text: "credentials run out within a minute: send fresh ones"}))
+	}
 }

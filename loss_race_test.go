@@ -1,0 +1,100 @@
+package chat_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// slowLost is a lostLog that takes a while to read once it has lost its entries.
+type slowLost struct {
+	*lostLog
+	pause time.Duration
+}
+
+func (l *slowLost) Read(ctx context.Context, room string, r chat.Range) (chat.Page, error) {
+	if l.lost.Load() {
+		time.Sleep(l.pause)
+	}
+	return l.lostLog.Read(ctx, room, r)
+}
+
+// TestLossFoundTwice has two who come from another server find out that the log has
+// lost its entries, the second while the first is about it. Who comes between them is
+// in the new epoch already, and is not to be closed for the old one.
+func TestLossFoundTwice(t *testing.T) {
+	log := &slowLost{newLostLog(), 50 * time.Millisecond}
+	inBubble(t, func(b *bubble) {
+		old := b.dial("r", true, "username=Alice")
+		old.until("welcome")
+		publish(t, b.Server, "r", "1")
+		old.until("message")
+		log.lost.Store(true)
+		after, epoch, _, err := log.Append(t.Context(), "r", chat.Event{Type: chat.TypeMessage, User: "u", Username: "Bob", Message: "2"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		since := "since=" + chat.Position{Epoch: epoch, Offset: after.Offset}.String()
+		for _, at := range []time.Duration{0, 60 * time.Millisecond} {
+			time.AfterFunc(at, func() { b.dial("r", true, since) })
+		}
+		time.Sleep(120 * time.Millisecond)
+		p := b.dial("r", true, "username=Carol")
+		if w := p.until("welcome"); w.Position != epoch+":1" {
+			t.Fatalf("welcome at %s, and the epoch is %s", w.Position, epoch)
+		}
+		p.until("message")
+		time.Sleep(3 * time.Second)
+		if s := b.Stats(); s.Resets != 1 {
+			t.Errorf("%d resets for one loss", s.Resets)
+		}
+		p.send(`{"type":"ping"}`)
+		for {
+			o, err := p.read()
+			if err != nil {
+				t.Fatalf("closed: %v", err)
+			}
+			if o.Type == "pong" {
+				return
+			}
+		}
+	}, chat.WithLog(log), quiet)
+}
+
+// TestAckOfAnotherEpoch sends when the log has lost its entries and the server does not
+// know yet. The answer's offset is one of the new epoch, and was another message's in
+// the one that the sender is in, so that it is not told.
+func TestAckOfAnotherEpoch(t *testing.T) {
+	log := &slowLost{newLostLog(), 100 * time.Millisecond}
+	inBubble(t, func(b *bubble) {
+		p := b.dial("r", true, "username=Alice")
+		me := p.until("welcome")
+		publish(t, b.Server, "r", "1")
+		p.until("message")
+		log.lost.Store(true)
+		const text = `{"type":"message","message":"2","id":"a"}`
+		p.send(text)
+		p.send(text) // as a repetition it is no different
+		for {
+			o, err := p.read()
+			if err != nil {
+				break
+			}
+			if o.Type == "ack" {
+				t.Errorf("acknowledged at %d in the old epoch", o.Offset)
+			}
+		}
+		at, _ := chat.ParsePosition(me.Position)
+		at.Offset = 1
+		p = b.dial("r", true, "session="+me.Session+"&since="+at.String())
+		if w := p.until("welcome"); !w.Gap {
+			t.Errorf("welcome %+v", w)
+		}
+		p.send(text)
+		if o := p.until("ack"); o.Offset != 1 {
+			t.Errorf("acknowledged at %d", o.Offset)
+		}
+	}, chat.WithLog(log), quiet)
+}
