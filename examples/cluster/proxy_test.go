@@ -2,91 +2,27 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
-// deployed returns a file of deploy with replacements, in a folder of the test's.
-func deployed(t *testing.T, name string, replace ...string) string {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("../../deploy", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(b)
-	for i := 0; i < len(replace); i += 2 {
-		if !strings.Contains(text, replace[i]) {
-			t.Fatalf("no %q in %s", replace[i], name)
-		}
-		text = strings.ReplaceAll(text, replace[i], replace[i+1])
-	}
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
+// TestProxyRestart runs two servers behind each proxy, and restarts one.
+func TestProxyRestart(t *testing.T) {
+	eachProxy(t, func(t *testing.T, p *proxy) { testRestart(t, p) })
 }
 
-// optional is installed for what only checks files that are no code.
-func optional(t *testing.T, name, path string) string {
-	t.Helper()
-	for _, p := range []string{name, path} {
-		if found, err := exec.LookPath(p); err == nil {
-			return found
-		}
-	}
-	t.Skipf("%s is not installed", name)
-	return ""
-}
-
-func TestNginx(t *testing.T) {
-	nginx := optional(t, "nginx", "/usr/sbin/nginx")
-	testProxy(t, func(port string, servers [2]string, _ string) *exec.Cmd {
-		conf := deployed(t, "nginx.conf", "listen 80;", "listen 127.0.0.1:"+port+";", "chat-1:8080", servers[0], "chat-2:8080", servers[1])
-		dir := t.TempDir()
-		if out, err := exec.Command(nginx, "-t", "-p", dir, "-c", conf, "-g", "pid "+dir+"/pid;").CombinedOutput(); err != nil {
-			t.Fatalf("nginx -t: %s", out)
-		}
-		return exec.Command(nginx, "-p", dir, "-c", conf, "-g", "daemon off; pid "+dir+"/pid;")
-	})
-}
-
-func TestCaddy(t *testing.T) {
-	caddy := optional(t, "caddy", "/usr/bin/caddy")
-	testProxy(t, func(port string, servers [2]string, health string) *exec.Cmd {
-		dir := t.TempDir()
-		cmd := exec.Command(caddy, "run", "--adapter", "caddyfile", "--config", deployed(t, "Caddyfile"))
-		cmd.Env = append(os.Environ(), "CHAT_SITE=http://127.0.0.1:"+port, "CHAT_SERVERS="+servers[0]+" "+servers[1], "CHAT_HEALTH_PORT="+health,
-			"XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir, "CADDY_ADMIN=unix/"+dir+"/admin.sock")
-		return cmd
-	})
-}
-
-// testProxy runs two servers behind a proxy, and restarts one.
-func testProxy(t *testing.T, command func(port string, servers [2]string, health string) *exec.Cmd) {
-	health := freePort(t)
-	var servers [2]*process
-	var addrs [2]string
-	for i := range servers {
-		host := fmt.Sprintf("127.0.0.%d", i+1) // two hosts, with one port for probes
-		servers[i] = start(t, nil, "-addr", host+":0", "-metrics-addr", net.JoinHostPort(host, health),
-			"-trusted-proxies", "127.0.0.0/8", "-drain-delay", "10s", "-drain", "10s")
-		addrs[i] = strings.TrimPrefix(servers[i].url, "http://")
-	}
-	port := freePort(t)
-	runProgram(t, command(port, addrs, health))
-	proxy := "http://127.0.0.1:" + port
-	reachable(t, "127.0.0.1:"+port)
-	eventually(t, "served by the proxy", func() bool { status, _ := get(t, proxy+"/rooms", ""); return status == http.StatusOK })
+func testRestart(t *testing.T, p *proxy) {
+	var s setup
+	servers := serverPair(t, &s, "-drain-delay", "10s", "-drain", "10s")
+	p.run(t, &s)
+	served(t, &s)
+	proxy := s.url
 	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
 		if status, _ := get(t, proxy+path, ""); status != http.StatusNotFound {
 			t.Errorf("%s through the proxy: %d", path, status)
@@ -143,13 +79,13 @@ func testProxy(t *testing.T, command func(port string, servers [2]string, health
 		m, err := join(t, proxy, "general", "Carol", own)
 		if err == nil {
 			m.CloseNow()
-		} else if strings.HasPrefix(err.Error(), "status") {
+		} else if strings.HasPrefix(err.Error(), "status") && !p.passes503 {
 			t.Errorf("joining during a restart: %v", err)
 			break
 		}
 		select {
 		case <-servers[0].ended:
-		default:
+		case <-time.After(20 * time.Millisecond):
 			continue
 		}
 		break
