@@ -36,14 +36,12 @@ lint: ## gofmt, vet, staticcheck, tidiness
 # What people build for, beside the machine that the tests run on.
 PLATFORMS = windows/amd64 darwin/arm64 freebsd/amd64 linux/386 linux/arm
 
-vet-platforms: ## go vet for other platforms
-	@set -e; for p in $(PLATFORMS); do \
-		echo "== $$p"; CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go vet ./...; \
-	done
-	@set -e; for m in adapters/*; do \
-		echo "== linux/386 $$m"; (cd $$m && CGO_ENABLED=0 GOOS=linux GOARCH=386 go vet ./...); \
-	done
-	GOOS=js GOARCH=wasm go vet . ./client ./internal/ws ./interop/wasm
+vet-platforms: ## go vet of every module for other platforms
+	@set -e; for p in $(PLATFORMS); do for m in $(MODULES); do \
+		echo "== $$p $$m"; \
+		(cd $$m && CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go vet ./...); \
+	done; done
+	@echo "== js/wasm"; GOOS=js GOARCH=wasm go vet . ./client ./internal/ws ./interop/wasm
 
 vuln: ## known vulnerabilities, if their database can be reached
 	@.ci/vuln $(MODULES)

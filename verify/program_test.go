@@ -18,7 +18,7 @@ type program struct {
 	t     *testing.T
 	path  string
 	args  []string
-	as    *syscall.Credential
+	as    *user.User // nil: ourselves
 	ready func(context.Context) error
 
 	running *exec.Cmd
@@ -29,7 +29,9 @@ func (p *program) command(path string, args ...string) *exec.Cmd {
 	cmd := exec.Command(path, args...)
 	cmd.Dir = "/"
 	cmd.SysProcAttr = attributes()
-	cmd.SysProcAttr.Credential = p.as
+	if p.as != nil {
+		runAs(cmd.SysProcAttr, p.as)
+	}
 	return cmd
 }
 
@@ -105,7 +107,7 @@ func find(t *testing.T, name string, patterns ...string) string {
 }
 
 // account gives dir to whom PostgreSQL runs as, which is never root.
-func account(t *testing.T, dir string) *syscall.Credential {
+func account(t *testing.T, dir string) *user.User {
 	if os.Getuid() != 0 {
 		return nil
 	}
@@ -113,10 +115,10 @@ func account(t *testing.T, dir string) *syscall.Credential {
 	if err != nil {
 		t.Fatal(err)
 	}
-	uid, _ := strconv.ParseUint(u.Uid, 10, 32)
-	gid, _ := strconv.ParseUint(u.Gid, 10, 32)
-	if err := os.Chown(dir, int(uid), int(gid)); err != nil {
+	uid, _ := strconv.Atoi(u.Uid)
+	gid, _ := strconv.Atoi(u.Gid)
+	if err := os.Chown(dir, uid, gid); err != nil {
 		t.Fatal(err)
 	}
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	return u
 }

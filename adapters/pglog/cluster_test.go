@@ -89,9 +89,7 @@ func command(name string, args ...string) *exec.Cmd {
 	cmd.Dir = testDir
 	cmd.SysProcAttr = attributes()
 	if account != nil {
-		uid, _ := strconv.ParseUint(account.Uid, 10, 32)
-		gid, _ := strconv.ParseUint(account.Gid, 10, 32)
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+		runAs(cmd.SysProcAttr, account)
 	}
 	return cmd
 }
@@ -136,8 +134,8 @@ func freshCluster(t testing.TB) *cluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		c.signal(syscall.SIGCONT)
-		c.stop(syscall.SIGQUIT)
+		c.signal(contSignal)
+		c.stop(quitSignal)
 		os.RemoveAll(c.data)
 	})
 	return c
@@ -230,15 +228,15 @@ func fsync() string {
 // stop ends the server with a signal: SIGINT is PostgreSQL's fast shutdown,
 // SIGQUIT the immediate one, which is a crash to the data.
 func (c *cluster) stop(sig syscall.Signal) {
-	syscall.Kill(c.pid, sig)
+	kill(c.pid, sig)
 	<-c.exited
 }
 
 // signal sends a signal to every process of the server, the postmaster first.
 func (c *cluster) signal(sig syscall.Signal) {
-	syscall.Kill(c.pid, sig)
+	kill(c.pid, sig)
 	for _, pid := range children(c.pid) {
-		syscall.Kill(pid, sig)
+		kill(pid, sig)
 	}
 }
 
@@ -290,16 +288,10 @@ func (c *cluster) do(t testing.TB, f func(context.Context, *pgx.Conn) error) {
 
 func tearDown() error {
 	if shared != nil {
-		shared.stop(syscall.SIGQUIT)
+		shared.stop(quitSignal)
 	}
 	if testDir == "" {
 		return nil
 	}
 	return os.RemoveAll(testDir)
 }
-
-const (
-	stopSignal = syscall.SIGSTOP
-	contSignal = syscall.SIGCONT
-	quitSignal = syscall.SIGQUIT
-)

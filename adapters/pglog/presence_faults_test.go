@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -37,8 +36,8 @@ func TestPresenceFaults(t *testing.T) {
 			}
 		}
 		fault := []func(){
-			func() { i.signal(syscall.SIGSTOP) },
-			func() { i.signal(syscall.SIGCONT) },
+			func() { i.signal(stopSignal) },
+			func() { i.signal(contSignal) },
 			end(`query NOT LIKE 'LISTEN%'`),
 			end(`true`),
 			end(`query LIKE 'LISTEN%'`),

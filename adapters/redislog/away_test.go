@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,9 +19,9 @@ import (
 func TestAwayAtStart(t *testing.T) {
 	t.Parallel()
 	i := freshInstance(t)
-	i.signal(syscall.SIGSTOP)
+	i.signal(stopSignal)
 	refusedWhileAway(t, "stopped", redislog.New(i.client(t)))
-	i.signal(syscall.SIGCONT)
+	i.signal(contSignal)
 	for what, addr := range map[string]string{"silent": silent(t), "refused": "127.0.0.1:1"} {
 		c := redis.NewClient(&redis.Options{Addr: addr})
 		refusedWhileAway(t, what, redislog.New(c))

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -186,8 +185,8 @@ func testNodePaused(t *testing.T, c cluster) {
 	stuck, free := roomOn(t, c, 1, "paused"), roomOn(t, c, 2, "paused")
 	put(t, l, stuck, text("u", "", "m"))
 	put(t, l, free, text("u", "", "m"))
-	c[1].signal(syscall.SIGSTOP)
-	defer c[1].signal(syscall.SIGCONT)
+	c[1].signal(stopSignal)
+	defer c[1].signal(contSignal)
 	var wg sync.WaitGroup
 	for range 200 {
 		wg.Go(func() {
@@ -202,7 +201,7 @@ func testNodePaused(t *testing.T, c cluster) {
 		put(t, l, free, text("u", "", "m"))
 	}
 	wg.Wait()
-	c[1].signal(syscall.SIGCONT)
+	c[1].signal(contSignal)
 	eventually(t, "the node answers", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()

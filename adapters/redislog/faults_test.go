@@ -101,7 +101,7 @@ func TestPaused(t *testing.T) {
 	servers, members := crowd(t, 2, on(i))
 	chatter(t, members, 5, 0)
 	during(t, members, func() {
-		i.signal(syscall.SIGSTOP)
+		i.signal(stopSignal)
 		end := time.Now().Add(10 * time.Second)
 		for time.Now().Before(end) {
 			began := time.Now()
@@ -111,7 +111,7 @@ func TestPaused(t *testing.T) {
 				t.Errorf("published after %v: %v", d, err)
 			}
 		}
-		i.signal(syscall.SIGCONT)
+		i.signal(contSignal)
 	})
 	agree(t, redislog.New(i.client(t)), members, 0)
 	for _, m := range members {

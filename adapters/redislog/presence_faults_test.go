@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -34,8 +33,8 @@ func TestPresenceFaults(t *testing.T) {
 		defer c.End()
 		admin := i.client(t)
 		fault := []func(){
-			func() { i.signal(syscall.SIGSTOP) },
-			func() { i.signal(syscall.SIGCONT) },
+			func() { i.signal(stopSignal) },
+			func() { i.signal(contSignal) },
 			func() { admin.Do(t.Context(), "CLIENT", "KILL", "TYPE", "normal") },
 			func() { admin.Do(t.Context(), "CLIENT", "KILL", "TYPE", "pubsub") },
 		}

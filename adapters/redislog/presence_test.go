@@ -42,7 +42,7 @@ func TestAwayForLong(t *testing.T) {
 	beat(t, a, "a", ttl)
 	beat(t, b, "b", ttl)
 	for _, away := range []func(){
-		func() { i.signal(syscall.SIGSTOP); time.Sleep(2 * ttl); i.signal(syscall.SIGCONT) },
+		func() { i.signal(stopSignal); time.Sleep(2 * ttl); i.signal(contSignal) },
 		func() { i.stop(syscall.SIGKILL); time.Sleep(2 * ttl); i.start() },
 	} {
 		away()

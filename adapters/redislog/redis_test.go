@@ -198,11 +198,11 @@ func (i *instance) answers() bool {
 func (i *instance) addr() string { return "127.0.0.1:" + i.port }
 
 // signal sends a signal to the server.
-func (i *instance) signal(s syscall.Signal) { syscall.Kill(i.pid, s) }
+func (i *instance) signal(s syscall.Signal) { kill(i.pid, s) }
 
 // stop ends the server with a signal.
 func (i *instance) stop(s syscall.Signal) {
-	i.signal(syscall.SIGCONT)
+	i.signal(contSignal)
 	i.signal(s)
 	<-i.exited
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -11,7 +10,6 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -49,23 +47,6 @@ func freePort(t *testing.T) string {
 // program is a process with those that it starts.
 type program struct{ pid int }
 
-func (p program) signal(t *testing.T, sig syscall.Signal) {
-	t.Helper()
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", p.pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, pid := range append(strings.Fields(string(children)), strconv.Itoa(p.pid)) {
-		n, err := strconv.Atoi(pid)
-		if err == nil {
-			err = syscall.Kill(n, sig)
-		}
-		if err != nil && !errors.Is(err, syscall.ESRCH) {
-			t.Fatal(err)
-		}
-	}
-}
-
 // runProgram starts a program for as long as the test lasts.
 func runProgram(t *testing.T, cmd *exec.Cmd) program {
 	t.Helper()
@@ -79,7 +60,7 @@ func runProgram(t *testing.T, cmd *exec.Cmd) program {
 	}
 	p := program{cmd.Process.Pid}
 	t.Cleanup(func() {
-		p.signal(t, syscall.SIGCONT)
+		p.signal(t, contSignal)
 		cmd.Process.Signal(syscall.SIGINT)
 		kill := time.AfterFunc(patience, func() { cmd.Process.Kill() })
 		cmd.Wait()
@@ -129,9 +110,9 @@ func startPostgres(t *testing.T) (dsn string, p program) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		runAs(attr, u)
 		uid, _ := strconv.Atoi(u.Uid)
 		gid, _ := strconv.Atoi(u.Gid)
-		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 		if err := os.Chown(dir, uid, gid); err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +168,7 @@ func testEngine(t *testing.T, p program, env map[string]string) {
 	}
 
 	// While the engine hangs, no server is ready, and all are alive.
-	p.signal(t, syscall.SIGSTOP)
+	p.signal(t, stopSignal)
 	for _, s := range []*process{one, two} {
 		eventually(t, "away", func() bool {
 			status, body := get(t, s.url+"/readyz", "")
@@ -200,7 +181,7 @@ func testEngine(t *testing.T, p program, env map[string]string) {
 			t.Error("chat_ready")
 		}
 	}
-	p.signal(t, syscall.SIGCONT)
+	p.signal(t, contSignal)
 	for _, s := range []*process{one, two} {
 		eventually(t, "ready again", func() bool { status, _ := get(t, s.url+"/readyz", ""); return status == http.StatusOK })
 	}

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command engines measures the shared logs, Redis and PostgreSQL, from start to end:
 // appends a second, and how long a message takes from Publish on one server to a
 // member of another, beside centrifuge with its Redis broker. It starts a Redis and a

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package report writes what the runs gave: tables in Markdown and a chart in SVG.
 package report
 

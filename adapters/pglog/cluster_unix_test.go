@@ -1,0 +1,25 @@
+//go:build unix
+
+package pglog_test
+
+import (
+	"os/user"
+	"strconv"
+	"syscall"
+)
+
+// stopSignal has a process stand still until contSignal.
+const (
+	stopSignal = syscall.SIGSTOP
+	contSignal = syscall.SIGCONT
+	quitSignal = syscall.SIGQUIT
+)
+
+func kill(pid int, s syscall.Signal) { syscall.Kill(pid, s) }
+
+// runAs has a process run as another user than ours.
+func runAs(attr *syscall.SysProcAttr, u *user.User) {
+	uid, _ := strconv.ParseUint(u.Uid, 10, 32)
+	gid, _ := strconv.ParseUint(u.Gid, 10, 32)
+	attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+}

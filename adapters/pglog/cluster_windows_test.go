@@ -1,0 +1,29 @@
+package pglog_test
+
+import (
+	"os"
+	"os/user"
+	"syscall"
+)
+
+// Windows can end a process and knows no other signals. Tests that need more fail
+// there; they compile all the same.
+const (
+	stopSignal = syscall.Signal(0x13)
+	contSignal = syscall.Signal(0x12)
+	quitSignal = syscall.SIGKILL
+)
+
+func kill(pid int, s syscall.Signal) {
+	if p, err := os.FindProcess(pid); err == nil {
+		p.Signal(s)
+	}
+}
+
+func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{} }
+
+// children returns nothing: those of a process end with it.
+func children(int) []int { return nil }
+
+// runAs is for root, whom Windows does not have.
+func runAs(*syscall.SysProcAttr, *user.User) {}

@@ -1,0 +1,13 @@
+//go:build unix
+
+package redislog_test
+
+import "syscall"
+
+// stopSignal has a process stand still until contSignal.
+const (
+	stopSignal = syscall.SIGSTOP
+	contSignal = syscall.SIGCONT
+)
+
+func kill(pid int, s syscall.Signal) { syscall.Kill(pid, s) }

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"os"
+	"os/user"
+	"syscall"
+	"testing"
+)
+
+// Windows can end a process and knows no other signals. Tests that need more fail
+// there; they compile all the same.
+const (
+	stopSignal = syscall.Signal(0x13)
+	contSignal = syscall.Signal(0x12)
+)
+
+func (p program) signal(t *testing.T, sig syscall.Signal) {
+	t.Helper()
+	process, err := os.FindProcess(p.pid)
+	if err == nil {
+		err = process.Signal(sig)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// runAs is for root, whom Windows does not have.
+func runAs(*syscall.SysProcAttr, *user.User) {}
