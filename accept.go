@@ -8,8 +8,6 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
 // handshake is what a request for a connection asks for.
@@ -17,6 +15,7 @@ type handshake struct {
 	room, name, session string
 	since               Position
 	v1                  bool
+	extension           string // the answer to the offer of compression; "" without
 }
 
 // serveSocket answers GET /ws/{room}. What is cheap to check comes first.
@@ -35,7 +34,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request, segment str
 		s.refuse(w, err)
 		return
 	}
-	if err := s.upgrade(w, r, &h, &member{address: addr}); err != nil {
+	if err := s.upgrade(w, r, &h, &member{address: addr}); err != nil && err != errLost {
 		s.refuse(w, err)
 	}
 }
@@ -62,7 +61,7 @@ func (h *handshake) parse(s *Server, r *http.Request) (err error) {
 }
 
 // checkUpgrade refuses what is not an opening handshake of RFC 6455, section
-// 4.2.1. The library checks the rest.
+// 4.2.1.
 func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
 	if !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket") || !r.ProtoAtLeast(1, 1) {
 		w.Header().Set("Connection", "Upgrade")
@@ -87,7 +86,7 @@ func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
 }
 
 // upgrade makes the request's connection that of m, a member of the room. With an
-// error, nothing was sent yet. If it comes to nothing, be it because a hook has
+// error other than errLost, nothing was sent yet. If it comes to nothing, be it because a hook has
 // panicked or ended the goroutine, m has left no trace.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, m *member) (err error) {
 	accepted := false
@@ -120,7 +119,12 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, m
 	}
 	if !canHijack(w) {
 		s.logError("chat: the http.ResponseWriter is no http.Hijacker: HTTP/2 or a middleware hides it")
-		return &httpErr{http.StatusNotImplemented, "internal", "connections cannot be upgraded here"}
+		return errNoUpgrade
+	}
+	if s.pack != nil {
+		if h.extension = acceptDeflate(r.Header.Values("Sec-WebSocket-Extensions")); h.extension != "" {
+			m.enc = encDeflate
+		}
 	}
 	ctx := r.Context()
 	room, err := s.acquire(ctx, h.room)
@@ -146,9 +150,9 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, m
 	if err := s.recheck(m); err != nil {
 		return err
 	}
-	// If not, the library or net/http has answered or the connection is lost.
-	accepted = s.accept(w, r, m)
-	return nil
+	err = s.accept(w, r, h, m)
+	accepted = err == nil
+	return err
 }
 
 // undo gives back what upgrade has taken for m so far.
@@ -158,30 +162,6 @@ func (s *Server) undo(m *member) {
 		m.room.vacate(m.occupant, m.who.Name, 0)
 	}
 	s.gone(m)
-}
-
-// accept hands the connection over to m and its goroutines.
-func (s *Server) accept(w http.ResponseWriter, r *http.Request, m *member) bool {
-	opts := ws.AcceptOptions{InsecureSkipVerify: true} // checkOrigin was stricter
-	if m.v1 {
-		opts.Subprotocols = []string{subprotocol}
-	}
-	opts.CompressionMode = ws.CompressionDisabled
-	if s.pack != nil {
-		opts.CompressionMode = ws.CompressionNoContextTakeover
-	}
-	t := taker{ResponseWriter: w, m: m}
-	if ws.Accept(&t, r, &opts); !t.taken {
-		return false
-	}
-	if w.Header().Get("Sec-WebSocket-Extensions") != "" {
-		m.enc = encDeflate
-	}
-	go m.drain() // ends when m has caught up or the wire is dead
-	m.room.joined(m.occupant)
-	m.expireAt(m.who.Expires)
-	go m.serve() // ends with the connection; Shutdown and Close wait for it
-	return true
 }
 
 // attach sets m up on conn. The server may have been told to close m before.

@@ -24,8 +24,9 @@ func (h hooked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, err
 }
 
-// TestCloseDuringHandshake closes a connection between the answer to its
-// handshake, which makes its client think that it is in, and the rest.
+// TestCloseDuringHandshake closes a connection between the moment in which it was
+// taken over and the answer to its handshake. Who is closed with a code gets the
+// answer and the code; Close, which sends no codes, leaves the handshake unanswered.
 func TestCloseDuringHandshake(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -43,7 +44,14 @@ func TestCloseDuringHandshake(t *testing.T) {
 			}))
 			defer hs.Close()
 			defer srv.Close()
-			if code := dial(t, hs.URL, "r", true).closed(); code != tt.want {
+			p, resp, err := tryDial(t, hs.URL, "r", true)
+			if tt.want == -1 {
+				if err == nil || resp != nil {
+					t.Errorf("a handshake answered after Close: %v, %v", resp, err)
+				}
+			} else if err != nil {
+				t.Errorf("dial: %v", err)
+			} else if code := p.closed(); code != tt.want {
 				t.Errorf("closed with %d, want %d", code, tt.want)
 			}
 			eventually(t, "the end of the connection", func() bool { return srv.Stats().Connections == 0 })

@@ -243,11 +243,16 @@ func (w *lossyWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 type lossyConn struct {
 	net.Conn
-	partial []byte
+	answered bool // the handshake was
+	partial  []byte
 }
 
 // Write takes whole frames apart and drops some of those with messages.
 func (c *lossyConn) Write(p []byte) (int, error) {
+	if !c.answered {
+		c.answered = true
+		return c.Conn.Write(p)
+	}
 	c.partial = append(c.partial, p...)
 	var out []byte
 	for {

@@ -1,0 +1,155 @@
+package chat_test
+
+import (
+	"bufio"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/wsconf"
+)
+
+// mounted serves srv behind a middleware.
+func mounted(t *testing.T, middleware func(http.Handler) http.Handler, opts ...chat.Option) (*chat.Server, string) {
+	t.Helper()
+	srv := chat.New(append([]chat.Option{quiet}, opts...)...)
+	hs := httptest.NewServer(middleware(srv))
+	t.Cleanup(hs.Close)
+	t.Cleanup(func() { srv.Close() })
+	return srv, hs.URL
+}
+
+// lazyWriter keeps the status back until there is a body, as writers do that wait to
+// see whether it is worth compressing.
+type lazyWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *lazyWriter) WriteHeader(status int) { w.status = status }
+
+func (w *lazyWriter) Write(b []byte) (int, error) {
+	if w.status != 0 {
+		w.ResponseWriter.WriteHeader(w.status)
+		w.status = 0
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+func (w *lazyWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return w.ResponseWriter.(http.Hijacker).Hijack()
+}
+
+// TestLazyStatus has the answer to a handshake reach the client whatever the
+// writers in between do with a status.
+func TestLazyStatus(t *testing.T) {
+	_, base := mounted(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(&lazyWriter{ResponseWriter: w}, r) })
+	})
+	p := dial(t, base, "r", true)
+	expect(t, "room", p.until("welcome").Room, "r")
+}
+
+// failingWriter is a Hijacker that is none.
+type failingWriter struct {
+	http.ResponseWriter
+	hijack func()
+}
+
+func (w *failingWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.hijack()
+	return nil, nil, errors.New("not today")
+}
+
+// markingWriter does before Hijack what gin does: what comes later is no answer.
+type markingWriter struct {
+	http.ResponseWriter
+	marked bool
+}
+
+func (w *markingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *markingWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.marked = true
+	return w.ResponseWriter.(http.Hijacker).Hijack()
+}
+
+func (w *markingWriter) WriteHeader(status int) {
+	if !w.marked {
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// TestNoConnection has writers that cannot give the connection away. Each is
+// answered with 501, and who came is gone without a trace.
+func TestNoConnection(t *testing.T) {
+	for name, wrap := range map[string]func(w http.ResponseWriter) http.ResponseWriter{
+		"no method": func(w http.ResponseWriter) http.ResponseWriter { return struct{ http.ResponseWriter }{w} },
+		"an error":  func(w http.ResponseWriter) http.ResponseWriter { return &failingWriter{w, func() {}} },
+		"a panic": func(w http.ResponseWriter) http.ResponseWriter {
+			return &failingWriter{w, func() { _ = struct{ http.ResponseWriter }{w}.ResponseWriter.(interface{ none() }) }}
+		},
+		"marked before": func(w http.ResponseWriter) http.ResponseWriter {
+			return &markingWriter{ResponseWriter: struct{ http.ResponseWriter }{w}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv, base := mounted(t, func(next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(wrap(w), r) })
+			})
+			c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), wsconf.Handshake("/ws/r"), time.Now().Add(patience))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if c.Response.StatusCode != http.StatusNotImplemented || !strings.Contains(c.Body, `"code":"internal"`) || c.Response.Header.Get("Upgrade") != "" {
+				t.Errorf("answered %d %v %s", c.Response.StatusCode, c.Response.Header, c.Body)
+			}
+			if s := srv.Stats(); s.Connections != 0 || s.Refused != 1 {
+				t.Errorf("%+v", s)
+			}
+			if m, n, err := srv.Members(t.Context(), "r", 10); err != nil || n != 0 {
+				t.Errorf("members %v, %v", m, err)
+			}
+		})
+	}
+}
+
+// TestHeadersOfMiddleware has what a middleware has set stand in the answer, but
+// for what would make it another answer.
+func TestHeadersOfMiddleware(t *testing.T) {
+	_, base := mounted(t, func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			for key, value := range map[string]string{
+				"X-Request-Id": "7", "X-Split": "a\r\nX-Injected: 1", "bad name": "x",
+				"Connection": "close", "Upgrade": "h2c", "Content-Length": "5", "Transfer-Encoding": "chunked",
+				"Content-Encoding": "gzip", "Content-Type": "text/plain", "Keep-Alive": "timeout=5",
+				"Sec-WebSocket-Accept": "x", "Sec-WebSocket-Protocol": "other", "Sec-WebSocket-Extensions": "other",
+			} {
+				w.Header().Set(key, value)
+			}
+			w.Header()["sec-websocket-version"] = []string{"12"}
+			w.Header().Add("Set-Cookie", "a=1")
+			w.Header().Add("Set-Cookie", "b=2")
+			next.ServeHTTP(w, r)
+		})
+	})
+	h := rawDial(t, base, "/ws/r").Response.Header
+	for key, want := range map[string][]string{
+		"X-Request-Id": {"7"}, "Set-Cookie": {"a=1", "b=2"}, "X-Split": {"a  X-Injected: 1"}, "X-Injected": nil,
+		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Content-Length": nil, "Transfer-Encoding": nil,
+		"Content-Encoding": nil, "Content-Type": nil, "Keep-Alive": nil,
+		"Sec-Websocket-Accept": {"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="}, "Sec-Websocket-Protocol": nil,
+		"Sec-Websocket-Extensions": nil, "Sec-Websocket-Version": nil,
+	} {
+		if !slices.Equal(h[key], want) {
+			t.Errorf("%s: %q, want %q", key, h[key], want)
+		}
+	}
+}
