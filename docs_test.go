@@ -29,6 +29,8 @@ func TestSnippets(t *testing.T) {
 	}
 	var examples string
 	sources, _ := filepath.Glob("examples/*/*.go")
+	mounts, _ := filepath.Glob("interop/mounts/*.go")
+	sources = append(sources, mounts...)
 	for _, s := range sources {
 		b, err := os.ReadFile(s)
 		if err != nil {
