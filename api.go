@@ -77,18 +77,9 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 // admit lets a request to an endpoint pass if its method is the right one, its
 // origin may see the answer and the server is there to give it.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request, method string) bool {
-	cross, ok := s.checkOrigin(r)
-	if len(s.origins) > 0 {
-		w.Header().Add("Vary", "Origin")
-	}
-	if ok && cross != "" {
-		w.Header().Set("Access-Control-Allow-Origin", cross)
-		if r.Method == http.MethodOptions { // the Fetch standard's preflight
-			w.Header().Set("Access-Control-Allow-Methods", method)
-			w.Header().Set("Access-Control-Allow-Headers", "Authorization")
-			w.WriteHeader(http.StatusNoContent)
-			return false
-		}
+	_, ok := s.checkOrigin(r)
+	if !ok {
+		s.logRefusal(r)
 	}
 	switch {
 	case r.Method != method && !(method == http.MethodGet && r.Method == http.MethodHead && !strings.HasPrefix(strings.TrimPrefix(r.URL.Path, "/"), "ws/")):
@@ -97,9 +88,6 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, method string) bo
 	case s.closing.Load():
 		s.refuse(w, ErrServerClosed)
 	case !ok:
-		if o := r.Header.Get("Origin"); strings.HasSuffix(o, "://"+r.Host) && !s.hinted.Swap(true) {
-			s.logWarn("chat: page refused for its scheme: behind a TLS proxy, name it in WithTrustedProxies", "origin", o)
-		}
 		s.refuse(w, &httpErr{http.StatusForbidden, codeForbidden, "pages of this origin may not connect"})
 	default:
 		return true

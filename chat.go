@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/seed-08328bfd/chat/internal/origin"
 )
 
 // A Server is a chat server: an [http.Handler] for the paths of docs/protocol.md
@@ -24,30 +26,32 @@ type Server struct {
 	// Immutable. Locks are taken in the order wire.mu, room.mu, Server.mu,
 	// limits.mu, and nothing is held across a blocking write, a use of the log
 	// or a call of a hook.
-	cfg     config
-	log     Log
-	local   bool // the log is this server's alone
-	origins []originPattern
-	proxies []netip.Prefix
-	pack    func([]byte) []byte // compresses a payload; nil without compression
-	limits  limits
-	epoch   time.Time // of the server's own clock
-	ctx     context.Context
-	cancel  context.CancelFunc
-	done    chan struct{} // closed when closing begins
-	nudged  chan struct{} // asks the ticker to compare with the log now
-	early   chan struct{} // asks keepBeating not to wait
-	turns   chan struct{} // a value for each try again at telling the log of a user
+	cfg        config
+	log        Log
+	local      bool // the log is this server's alone
+	origins    []origin.Pattern
+	proxies    []netip.Prefix
+	trustsUnix bool                // proxies that come over a Unix socket
+	pack       func([]byte) []byte // compresses a payload; nil without compression
+	limits     limits
+	epoch      time.Time // of the server's own clock
+	ctx        context.Context
+	cancel     context.CancelFunc
+	done       chan struct{} // closed when closing begins
+	nudged     chan struct{} // asks the ticker to compare with the log now
+	early      chan struct{} // asks keepBeating not to wait
+	turns      chan struct{} // a value for each try again at telling the log of a user
 
 	rooms       sync.Map // name to *room; written under mu
 	closing     atomic.Bool
 	interrupted atomic.Bool
 	comparing   atomic.Bool
-	hinted      atomic.Bool            // logged that a page's scheme differs
+	hinted      [hints]atomic.Bool     // logged already
 	name        atomic.Pointer[string] // of this server in Presence
 	bound       atomic.Pointer[bound]
 	stats       counters
 	calls       atomic.Int64 // of hooks and the logger, under way
+	refusals    refusals
 	later       laterLines
 	retired     retired
 
@@ -106,7 +110,9 @@ func New(opts ...Option) *Server {
 		s.origins = append(s.origins, mustOriginPattern(p))
 	}
 	for _, p := range s.cfg.proxies {
-		s.proxies = append(s.proxies, mustPrefix(p))
+		if s.trustsUnix = s.trustsUnix || p == unixProxy; p != unixProxy {
+			s.proxies = append(s.proxies, mustPrefix(p))
+		}
 	}
 	if s.cfg.compress {
 		s.pack = deflate
@@ -141,17 +147,21 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	path := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
-	switch {
-	case len(path) == 2 && path[0] == "ws":
+	e := endpointOf(path)
+	if !s.shareAnswer(w, r, e) {
+		return
+	}
+	switch e {
+	case socketEndpoint:
 		s.serveSocket(w, r, path[1])
-	case len(path) == 1 && path[0] == "rooms":
+	case roomsEndpoint:
 		s.serveRooms(w, r)
-	case len(path) == 3 && path[0] == "rooms" && path[2] == "messages":
+	case messagesEndpoint:
 		s.serveMessages(w, r, path[1])
-	case len(path) == 3 && path[0] == "rooms" && path[2] == "members":
+	case membersEndpoint:
 		s.serveMembers(w, r, path[1])
 	default:
-		httpError(w, http.StatusNotFound, "not_found", "there is nothing at this path")
+		s.notFound(w, path)
 	}
 }
 

@@ -3,7 +3,6 @@ package chat
 import (
 	"fmt"
 	"math"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -20,7 +19,7 @@ type limits struct {
 
 	mu    sync.Mutex
 	conns int
-	addrs map[netip.Prefix]int
+	addrs map[counted]int
 	users map[string]*account
 	idle  int // accounts without connections
 }
@@ -33,18 +32,18 @@ type account struct {
 }
 
 // connect counts a connection from addr; disconnect undoes it.
-func (l *limits) connect(addr netip.Prefix) error {
+func (l *limits) connect(addr counted) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.cfg.maxConns > 0 && l.conns >= l.cfg.maxConns {
 		return fmt.Errorf("%w: connections", ErrTooMany)
 	}
-	if l.cfg.maxPerAddr > 0 {
+	if l.cfg.maxPerAddr > 0 && !addr.none {
 		if l.addrs[addr] >= l.cfg.maxPerAddr {
 			return fmt.Errorf("%w: connections from one address", ErrTooMany)
 		}
 		if l.addrs == nil {
-			l.addrs = map[netip.Prefix]int{}
+			l.addrs = map[counted]int{}
 		}
 		l.addrs[addr]++
 	}
@@ -52,11 +51,11 @@ func (l *limits) connect(addr netip.Prefix) error {
 	return nil
 }
 
-func (l *limits) disconnect(addr netip.Prefix) {
+func (l *limits) disconnect(addr counted) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.conns--
-	if l.cfg.maxPerAddr > 0 {
+	if l.cfg.maxPerAddr > 0 && !addr.none {
 		if l.addrs[addr]--; l.addrs[addr] <= 0 {
 			delete(l.addrs, addr)
 		}

@@ -2,7 +2,6 @@ package chat
 
 import (
 	"log/slog"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -22,7 +21,7 @@ type member struct {
 	who      User // its ID is the user's, its Name the member's
 	session  string
 	account  *account
-	address  netip.Prefix
+	address  counted
 	occupant *occupant
 	epoch    string // in which it takes every offset that it is told
 	in       input

@@ -210,12 +210,22 @@ func WithMaxLag(bytes int) Option {
 // WithOriginPatterns allows browsers on pages of other origins than the server's
 // own (RFC 6454). A pattern is an origin such as "https://app.example.com" or
 // "http://localhost:3000", in which "*" as the first label of the host stands
-// for any one label: "https://*.example.com". The single pattern "*" allows every
-// origin; do not use it with cookies. The default is none: a page may connect to
+// for any one label: "https://*.example.com". Other schemes are as good, as in
+// "capacitor://localhost", "chrome-extension://ID" or "file://"; where each
+// installation has a host of its own, "*" stands for it: "moz-extension://*". The
+// pattern "null" allows pages without an origin, which any site can make. The
+// single pattern "*" allows every origin; do not use these two with cookies.
+//
+// Letters may be upper or lower case, a port that the scheme implies may be
+// there or not, ws and wss count as http and https, and names in Unicode are
+// those in punycode that browsers send. A pattern that nothing can match, such as
+// one without a scheme or with a path, panics and says what to write.
+//
+// The default is none: a page may connect to
 // the scheme, host and port that it came from, and programs that send no Origin
 // may always. The HTTP endpoints answer the origins allowed with CORS headers, for
-// requests with an Authorization header but not with cookies. A pattern that is
-// not an origin panics.
+// requests with an Authorization header but not with cookies. What is refused is
+// logged at Info, once a minute for each origin.
 func WithOriginPatterns(patterns ...string) Option {
 	for _, p := range patterns {
 		mustOriginPattern(p)
@@ -224,12 +234,19 @@ func WithOriginPatterns(patterns ...string) Option {
 }
 
 // WithTrustedProxies names the addresses or networks, such as "10.0.0.0/8", of
-// reverse proxies whose X-Forwarded-For and X-Forwarded-Proto headers are
-// believed: the first for limits by address, the second for the server's own
-// origin. The default is none. What is not an address or network panics.
+// reverse proxies whose headers are believed: X-Forwarded-For or Forwarded (RFC
+// 7239) for limits by address, X-Forwarded-Proto or the proto of Forwarded for the
+// server's own origin. "unix" names those that come over a Unix socket. Of several
+// addresses the last one counts that is no trusted proxy's. A client that such a
+// proxy calls "unknown" is not counted by address, and one that it gives an
+// identifier ("_abc") by that. Where the two headers disagree, or one is not
+// understood, the client counts as the proxy, and that is logged once.
+// The default is none. What is none of these panics.
 func WithTrustedProxies(networks ...string) Option {
 	for _, n := range networks {
-		mustPrefix(n)
+		if n != unixProxy {
+			mustPrefix(n)
+		}
 	}
 	return func(c *config) { c.proxies = networks }
 }

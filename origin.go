@@ -2,76 +2,22 @@ package chat
 
 import (
 	"fmt"
-	"net"
+	"log/slog"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"strings"
+	"sync"
+	"time"
+
+	"github.com/seed-08328bfd/chat/internal/origin"
 )
 
-// originPattern is an origin (RFC 6454) as WithOriginPatterns takes it.
-type originPattern struct {
-	any          bool // "*"
-	scheme, port string
-	host         string // without the "*." of a pattern that has it
-	wild         bool
-}
-
-// mustOriginPattern parses a pattern and panics if it is none.
-func mustOriginPattern(s string) originPattern {
-	if s == "*" {
-		return originPattern{any: true}
-	}
-	o, err := parseOrigin(strings.Replace(s, "//*.", "//", 1))
+// mustOriginPattern parses a pattern and panics if no origin can match it.
+func mustOriginPattern(s string) origin.Pattern {
+	p, err := origin.ParsePattern(s)
 	if err != nil {
-		panic(fmt.Sprintf("chat: origin pattern %q: %v", s, err))
+		panic(fmt.Sprintf("chat: WithOriginPatterns: nothing matches %q: %v", s, err))
 	}
-	o.wild = strings.Contains(s, "//*.")
-	return o
-}
-
-// parseOrigin reads scheme://host or scheme://host:port, and nothing after it.
-func parseOrigin(s string) (o originPattern, err error) {
-	u, err := url.Parse(s)
-	switch {
-	case err != nil:
-		return o, err
-	case u.Scheme == "" || u.Hostname() == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(s, "#"):
-		return o, fmt.Errorf("not of the form scheme://host")
-	case strings.ContainsAny(u.Host, "*%\\ "):
-		return o, fmt.Errorf("bad host")
-	}
-	o.scheme, o.host = strings.ToLower(u.Scheme), strings.ToLower(u.Hostname())
-	o.port = portOf(o.scheme, u.Port())
-	return o, nil
-}
-
-// portOf returns the port, or the one that the scheme implies.
-func portOf(scheme, port string) string {
-	if port != "" {
-		return port
-	}
-	switch scheme {
-	case "http":
-		return "80"
-	case "https":
-		return "443"
-	}
-	return ""
-}
-
-func (p *originPattern) matches(o *originPattern) bool {
-	if p.any {
-		return true
-	}
-	if p.scheme != o.scheme || p.port != o.port {
-		return false
-	}
-	if !p.wild {
-		return p.host == o.host
-	}
-	label, rest, ok := strings.Cut(o.host, ".")
-	return ok && label != "" && rest == p.host
+	return p
 }
 
 // checkOrigin reports whether the request may come from where it does. A browser
@@ -86,95 +32,116 @@ func (s *Server) checkOrigin(r *http.Request) (cross string, ok bool) {
 	if len(origins) > 1 {
 		return "", false
 	}
-	o, err := parseOrigin(origins[0])
+	o, err := origin.Parse(origins[0])
 	if err == nil {
-		own, err := parseOrigin(s.scheme(r) + "://" + r.Host)
-		if err == nil && own.matches(&o) {
+		own, err := origin.Parse(s.scheme(r) + "://" + r.Host)
+		if err == nil && own == o {
 			return "", true
 		}
 	}
 	for i := range s.origins {
-		if p := &s.origins[i]; p.any || err == nil && p.matches(&o) {
+		if p := &s.origins[i]; p.Any || err == nil && p.Matches(&o) {
 			return origins[0], true
 		}
 	}
 	return "", false
 }
 
-// scheme returns what the client called the server by.
-func (s *Server) scheme(r *http.Request) string {
-	scheme := "http"
-	if r.TLS != nil {
-		scheme = "https"
+// shareAnswer lets the pages of origins that are allowed read the answer, whatever
+// it will be, and answers the preflight of an endpoint (Fetch standard, section
+// 3.2.2). It reports whether to go on.
+func (s *Server) shareAnswer(w http.ResponseWriter, r *http.Request, e endpoint) bool {
+	h := w.Header()
+	if len(s.origins) > 0 {
+		h.Add("Vary", "Origin")
 	}
-	if p := r.Header.Get("X-Forwarded-Proto"); p != "" && s.proxied(r) {
-		p, _, _ = strings.Cut(p, ",")
-		scheme = strings.ToLower(strings.TrimSpace(p))
+	cross, ok := s.checkOrigin(r)
+	if !ok || cross == "" {
+		return true
 	}
-	switch scheme { // a proxy may know the connection by its own name
-	case "ws":
-		return "http"
-	case "wss":
-		return "https"
+	h.Set("Access-Control-Allow-Origin", cross)
+	if r.Method != http.MethodOptions || e == noEndpoint {
+		h.Set("Access-Control-Expose-Headers", "Retry-After")
+		return true
 	}
-	return scheme
-}
-
-// mustPrefix parses an address or network and panics if it is neither.
-func mustPrefix(s string) netip.Prefix {
-	if a, err := netip.ParseAddr(s); err == nil {
-		return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen())
-	}
-	p, err := netip.ParsePrefix(s)
-	if err != nil {
-		panic(fmt.Sprintf("chat: %q is neither an address nor a network", s))
-	}
-	return p.Masked()
-}
-
-func (s *Server) trusts(a netip.Addr) bool {
-	for _, p := range s.proxies {
-		if p.Contains(a) {
-			return true
-		}
-	}
+	h.Set("Access-Control-Allow-Methods", http.MethodGet)
+	h.Set("Access-Control-Allow-Headers", "Authorization")
+	w.WriteHeader(http.StatusNoContent)
 	return false
 }
 
-// remoteAddr returns the address of the connection's other end; not valid if it
-// has none, as a Unix socket's.
-func remoteAddr(r *http.Request) netip.Addr {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	a, _ := netip.ParseAddr(host)
-	return a.Unmap().WithZone("")
+// What is remembered of origins that were refused.
+const (
+	refusalPause = time.Minute // between two lines about one of them
+	maxRefusals  = 64          // at a time; of more, their number is logged
+	maxShown     = 200         // bytes of what came with a request, in a line
+)
+
+// refusals says when the refusal of an origin was logged.
+type refusals struct {
+	mu     sync.Mutex
+	logged map[string]time.Duration // by the server's clock
+	others int                      // requests refused since the last line about them
+	told   time.Duration            // when that was; 0 for never
 }
 
-func (s *Server) proxied(r *http.Request) bool { return s.trusts(remoteAddr(r)) }
-
-// clientNet returns what a client is counted by: its address, or the /64 that an
-// IPv6 address is from. Of X-Forwarded-For, the last address counts that no
-// trusted proxy has: those before it are only said by the client.
-func (s *Server) clientNet(r *http.Request) netip.Prefix {
-	a := remoteAddr(r)
-	if s.trusts(a) {
-		hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-		for i := len(hops) - 1; i >= 0; i-- {
-			hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-			if err != nil {
-				break
-			}
-			if a = hop.Unmap().WithZone(""); !s.trusts(a) {
-				break
+// note reports whether to log that an origin is refused. If it is one of too many,
+// others is how many requests of such to log, or 0 for no line.
+func (f *refusals) note(from string, now time.Duration) (log bool, others int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if at, ok := f.logged[from]; ok && now-at < refusalPause {
+		return false, 0
+	}
+	if len(f.logged) >= maxRefusals {
+		for o, at := range f.logged {
+			if now-at >= refusalPause {
+				delete(f.logged, o)
 			}
 		}
 	}
-	bits := a.BitLen()
-	if a.Is6() {
-		bits = 64
+	if len(f.logged) >= maxRefusals {
+		if f.others++; f.told > 0 && now-f.told < refusalPause {
+			return false, 0
+		}
+		others, f.others, f.told = f.others, 0, max(now, 1)
+		return false, others
 	}
-	p, _ := a.Prefix(bits)
-	return p
+	if f.logged == nil {
+		f.logged = map[string]time.Duration{}
+	}
+	f.logged[from] = now
+	return true, 0
+}
+
+// logRefusal says which origin was refused, and what allows it.
+func (s *Server) logRefusal(r *http.Request) {
+	from := headerText(r, "Origin")
+	if strings.HasSuffix(from, "://"+r.Host) {
+		s.logOnce(hintScheme, slog.LevelWarn, "chat: page refused for its scheme: behind a TLS proxy, name it in WithTrustedProxies", "origin", from)
+	}
+	switch log, others := s.refusals.note(from, s.clock()); {
+	case log:
+		s.logInfo("chat: page of a foreign origin refused", "origin", from, "option", "WithOriginPatterns")
+	case others > 0:
+		s.logInfo("chat: pages of many foreign origins refused", "requests", others, "option", "WithOriginPatterns")
+	}
+}
+
+// hint is something that is logged once, because it is the same each time.
+type hint int
+
+const (
+	hintScheme hint = iota
+	hintMount
+	hintGarbled
+	hintDisagree
+	hints
+)
+
+// logOnce logs a hint the first time.
+func (s *Server) logOnce(h hint, level slog.Level, msg string, args ...any) {
+	if !s.hinted[h].Swap(true) {
+		s.logLine(newLine(level, msg, args))
+	}
 }

@@ -76,7 +76,7 @@ func (c *config) flags() *flag.FlagSet {
 	f.IntVar(&c.maxConnsPerAddr, "max-connections-per-address", 0, "the most `connections` from one address; 0 is no limit")
 	f.IntVar(&c.maxConnsPerUser, "max-connections-per-user", 0, "the most `connections` of one user; 0 is no limit")
 	f.Var(&c.origins, "origins", "the `origins` of pages elsewhere that may connect, such as https://app.example.com,https://*.example.org")
-	f.Var(&c.proxies, "trusted-proxies", "the `networks` of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, such as 10.0.0.0/8")
+	f.Var(&c.proxies, "trusted-proxies", "the `networks` of proxies whose X-Forwarded-For, X-Forwarded-Proto and Forwarded are believed, such as 10.0.0.0/8; unix for one over a Unix socket")
 	f.BoolVar(&c.compress, "compress", false, "offer permessage-deflate")
 
 	f.StringVar(&c.jwtSecretFile, "jwt-secret-file", "", "the `file` with the secret of tokens signed with HS256")
