@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -66,6 +67,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	history := flags.Int("history", 50, "the number of `messages` that whoever joins a room gets first")
 	rate := flags.Float64("rate", 50, "the `messages` per second that a user may send; 0 is no limit")
 	burst := flags.Int("burst", 500, "the `messages` that a user may send at once")
+	var pages chat.Option
+	flags.Func("origins", "the `origins` of pages elsewhere that may connect, with commas between them, such as https://app.example.com,http://localhost:3000", func(s string) (err error) {
+		pages, err = withOrigins(s)
+		return err
+	})
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return err
@@ -81,6 +87,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if *history > 0 {
 		// More than whoever joins gets, for scrolling back.
 		options = append(options, chat.WithLog(chat.NewMemoryLog(max(*history, kept))))
+	}
+	if pages != nil {
+		options = append(options, pages)
 	}
 	rooms := chat.New(options...)
 
@@ -115,6 +124,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		server.Close() // what is left is idle or half a request
 	}
 	return nil
+}
+
+// withOrigins is the option for a list of origins, with commas between them.
+func withOrigins(list string) (opt chat.Option, err error) {
+	defer func() {
+		if p := recover(); p != nil { // the option says what is wrong with a pattern
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	var patterns []string
+	for p := range strings.SplitSeq(list, ",") {
+		if p = strings.TrimSpace(p); p != "" {
+			patterns = append(patterns, p)
+		}
+	}
+	return chat.WithOriginPatterns(patterns...), nil
 }
 
 // link returns what to open in a browser: the host that was asked for, if it is

@@ -151,12 +151,12 @@ func TestFlags(t *testing.T) {
 	if err := run(t.Context(), []string{"-help"}, &out, &errs); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("-help: %v", err)
 	}
-	for _, part := range []string{"-addr", `"localhost:8080"`, "-history", "(default 50)", "-rate", "-burst", "(default 500)"} {
+	for _, part := range []string{"-addr", `"localhost:8080"`, "-history", "(default 50)", "-rate", "-burst", "(default 500)", "-origins"} {
 		if !strings.Contains(errs.String(), part) {
 			t.Errorf("-help does not say %s:\n%s", part, errs.String())
 		}
 	}
-	for _, args := range [][]string{{"-nothing"}, {"-history", "many"}, {"here"}} {
+	for _, args := range [][]string{{"-nothing"}, {"-history", "many"}, {"-origins", "https://a.example,b.example"}, {"here"}} {
 		if err := run(t.Context(), args, &out, io.Discard); !errors.Is(err, errUsage) {
 			t.Errorf("%v: %v", args, err)
 		}
@@ -222,6 +222,27 @@ func TestRateFlag(t *testing.T) {
 		if e, err := read(t, off); err != nil || e.Type != "message" {
 			t.Fatalf("with -rate 0: %v %v", e, err)
 		}
+	}
+}
+
+func TestOriginsFlag(t *testing.T) {
+	const page = "http://localhost:3000"
+	for _, tc := range []struct {
+		args []string
+		want int
+	}{
+		{nil, http.StatusForbidden},
+		{[]string{"-origins", "https://app.example.com, " + page + ","}, http.StatusOK},
+	} {
+		resp, body := do(t, "GET", serve(t, tc.args...)+"/rooms", http.Header{"Origin": {page}})
+		if resp.StatusCode != tc.want {
+			t.Errorf("%v: %d %s", tc.args, resp.StatusCode, body)
+		}
+	}
+	var errs bytes.Buffer
+	run(t.Context(), []string{"-origins", "app.example.com"}, io.Discard, &errs)
+	if !strings.Contains(errs.String(), `"https://app.example.com"`) {
+		t.Errorf("does not say what to write:\n%s", errs.String())
 	}
 }
 

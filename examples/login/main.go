@@ -28,7 +28,7 @@ func main() {
 	secure := flag.Bool("secure", false, "cookies over HTTPS only: set it behind a TLS proxy")
 	flag.Parse()
 
-	s := newService(*secure, 12*time.Hour, strings.FieldsFunc(*origins, func(r rune) bool { return r == ',' })...)
+	s := newService(*secure, 12*time.Hour, strings.FieldsFunc(*origins, func(r rune) bool { return r == ',' || r == ' ' })...)
 	srv := &http.Server{Addr: *addr, Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
