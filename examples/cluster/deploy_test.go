@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 )
 
 func text(t *testing.T, path string) string {
@@ -74,5 +76,74 @@ func TestDockerfile(t *testing.T) {
 		if line := "COPY " + r[1] + "/go.mod " + r[1] + "/go.sum " + r[1] + "/\n"; !strings.Contains(docker, line) {
 			t.Errorf("no line %s", line)
 		}
+	}
+}
+
+// TestCompose holds that each profile of the compose file is whole: one engine, two
+// servers that wait for it, and a proxy that finds them, with what TLS needs.
+func TestCompose(t *testing.T) {
+	if !strings.Contains(text(t, "../../deploy/.env"), "\nCOMPOSE_PROFILES=redis\n") {
+		t.Error(".env does not name the engine of those who name none")
+	}
+	var file struct {
+		Services map[string]struct {
+			Image       string
+			Profiles    []string
+			Environment map[string]string
+			DependsOn   map[string]any `yaml:"depends_on"`
+			Ports       []string
+			Volumes     []string
+			Networks    map[string]struct{ Aliases []string }
+		}
+		Volumes map[string]any
+	}
+	if err := yaml.Unmarshal([]byte(text(t, "../../deploy/compose.yaml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	for engine, other := range map[string]string{"redis": "postgres", "postgres": "redis"} {
+		var names, found []string
+		for name, s := range file.Services {
+			if len(s.Profiles) > 0 && !slices.Contains(s.Profiles, engine) {
+				continue
+			}
+			names = append(names, name)
+			if s.Image != "chat" {
+				continue
+			}
+			found = append(found, name[:min(len("chat-1"), len(name))])
+			if _, ok := s.DependsOn[engine]; !ok || len(s.DependsOn) != 1 {
+				t.Errorf("%s depends on %v", name, s.DependsOn)
+			}
+			if s.Environment["CHAT_"+strings.ToUpper(engine)] == "" || s.Environment["CHAT_"+strings.ToUpper(other)] != "" || s.Environment["CHAT_TRUSTED_PROXIES"] == "" {
+				t.Errorf("%s is set by %v", name, s.Environment)
+			}
+			if alias := found[len(found)-1]; name != alias && !slices.Contains(s.Networks["default"].Aliases, alias) {
+				t.Errorf("the proxy does not find %s", name)
+			}
+		}
+		slices.Sort(found)
+		if !slices.Contains(names, engine) || slices.Contains(names, other) || !slices.Contains(names, "proxy") || !slices.Equal(found, []string{"chat-1", "chat-2"}) {
+			t.Errorf("over %s there are %v", engine, names)
+		}
+	}
+	proxy := file.Services["proxy"]
+	if proxy.Environment["CHAT_SITE"] == "" || !slices.ContainsFunc(proxy.Ports, func(p string) bool { return strings.HasSuffix(p, ":443") }) ||
+		!slices.Contains(proxy.Volumes, "caddy:/data") {
+		t.Errorf("TLS cannot work with %+v", proxy)
+	}
+	if _, ok := file.Volumes["caddy"]; !ok {
+		t.Error("no volume for certificates")
+	}
+	if n := strings.Count(text(t, "../../deploy/compose.yaml"), "${POSTGRES_PASSWORD"); n != 1 {
+		t.Errorf("the password stands in %d places", n)
+	}
+}
+
+// TestKubernetesImage holds that pods of one Deployment are of one build.
+func TestKubernetesImage(t *testing.T) {
+	kube := text(t, "../../deploy/kubernetes/chat.yaml")
+	image := regexp.MustCompile(`(?m)^ +image: \S+:(\S+)$`).FindStringSubmatch(kube)
+	if image == nil || image[1] == "latest" || !strings.Contains(kube, "imagePullPolicy: IfNotPresent\n") {
+		t.Errorf("the image is %q", image)
 	}
 }

@@ -12,6 +12,7 @@ require (
 	github.com/seed-08328bfd/chat/adapters/jwtauth v0.0.0
 	github.com/seed-08328bfd/chat/adapters/pglog v0.0.0
 	github.com/seed-08328bfd/chat/adapters/redislog v0.0.0
+	go.yaml.in/yaml/v3 v3.0.6
 )
 
 require (
