@@ -64,8 +64,7 @@ func (h *handshake) parse(s *Server, r *http.Request) (err error) {
 // 4.2.1.
 func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
 	if !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket") || !r.ProtoAtLeast(1, 1) {
-		w.Header().Set("Connection", "Upgrade")
-		w.Header().Set("Upgrade", "websocket")
+		offerUpgrade(w.Header(), r)
 		return &httpErr{http.StatusUpgradeRequired, "upgrade_required", "this path speaks WebSocket"}
 	}
 	if v := r.Header.Values("Sec-WebSocket-Version"); len(v) != 1 || v[0] != "13" {
@@ -83,6 +82,24 @@ func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
 		return &httpErr{http.StatusBadRequest, codeBadRequest, "a handshake has no body"}
 	}
 	return nil
+}
+
+// offerUpgrade sets the headers of a 426 (RFC 9110, section 15.5.22). HTTP/2 has
+// none of them (RFC 9113, section 8.2.2). net/http replaces a Connection that does
+// not say close by one that says nothing else, if it closes.
+func offerUpgrade(h http.Header, r *http.Request) {
+	if r.ProtoMajor > 1 {
+		return
+	}
+	connection := "Upgrade"
+	switch {
+	case r.Close:
+		connection = "Upgrade, close"
+	case !r.ProtoAtLeast(1, 1): // the client has asked for it
+		connection = "Upgrade, keep-alive"
+	}
+	h.Set("Connection", connection)
+	h.Set("Upgrade", "websocket")
 }
 
 // upgrade makes the request's connection that of m, a member of the room. With an

@@ -3,6 +3,7 @@ package chat_test
 import (
 	"bufio"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -150,6 +151,48 @@ func TestHeadersOfMiddleware(t *testing.T) {
 	} {
 		if !slices.Equal(h[key], want) {
 			t.Errorf("%s: %q, want %q", key, h[key], want)
+		}
+	}
+}
+
+// TestUpgradeOverHTTP2 has a 426 without the headers that HTTP/2 forbids.
+func TestUpgradeOverHTTP2(t *testing.T) {
+	srv := chat.New(quiet)
+	defer srv.Close()
+	hs := httptest.NewUnstartedServer(srv)
+	hs.EnableHTTP2 = true
+	hs.StartTLS()
+	defer hs.Close()
+	resp, err := hs.Client().Get(hs.URL + "/ws/r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.ProtoMajor != 2 || resp.StatusCode != http.StatusUpgradeRequired || resp.Header.Get("Upgrade") != "" || resp.Header.Get("Connection") != "" {
+		t.Errorf("%s %s %v", resp.Proto, resp.Status, resp.Header)
+	}
+}
+
+// TestUpgradeThatCloses has a 426 that names both, Upgrade and that the connection
+// ends, as the bytes that go over the wire: net/http hides the header from clients.
+func TestUpgradeThatCloses(t *testing.T) {
+	_, base := serve(t)
+	for name, request := range map[string]string{
+		"HTTP/1.0":          strings.Replace(wsconf.Handshake("/ws/r"), "HTTP/1.1", "HTTP/1.0", 1),
+		"Connection: close": http11("GET", "/ws/r", "Connection: close"),
+		"beside an upgrade": without("Upgrade:", "Upgrade: h2c, close", "Connection: close"),
+	} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.SetDeadline(time.Now().Add(patience))
+		io.WriteString(conn, request)
+		b, err := io.ReadAll(conn)
+		conn.Close()
+		head, _, _ := strings.Cut(string(b), "\r\n\r\n")
+		if err != nil || !strings.Contains(head, " 426 ") || !strings.Contains(head, "\r\nUpgrade: websocket") || strings.Count(head, "\r\nConnection: ") != 1 || !strings.Contains(head, "\r\nConnection: Upgrade, close") {
+			t.Errorf("%s: %v, %s", name, err, b)
 		}
 	}
 }

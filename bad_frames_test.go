@@ -210,7 +210,7 @@ var closes = []frameRow{
 	{"7.1.4", joined(frClose(1000, ""), fr(finText, "x")), 0, []string{"close 1000"}},
 	{"7.1.5", joined(fr(wsconf.Text, "x"), frClose(1000, ""), fr(finCont, "y")), 0, []string{"close 1000"}},
 	{"7.1.6", joined(fr(finText, strings.Repeat("B", 1<<18)), frClose(1000, ""), fr(finPing, "")), 0, []string{msgLine(strings.Repeat("B", 1<<18)), "close 1000"}},
-	{"7.3.1", fr(finClose, ""), 0, []string{"close 1000"}},
+	{"7.3.1", fr(finClose, ""), 0, []string{"close 1005"}}, // which stands for no code,
 	{"7.3.2", fr(finClose, "a"), 0, close1002},
 	{"7.3.3", frClose(1000, ""), 0, []string{"close 1000"}},
 	{"7.3.4", frClose(1000, "Hello World!"), 0, []string{"close 1000"}},

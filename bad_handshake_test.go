@@ -103,6 +103,7 @@ var handshakes = []httpRow{
 	{"H4 CONNECT", http11("CONNECT", "/ws/r", upgradeHeaders...), 405, "method_not_allowed", allowGET},
 	{"H5 OPTIONS", http11("OPTIONS", "/ws/r"), 405, "method_not_allowed", allowGET},
 	{"H6 HTTP/1.0", strings.Replace(wsconf.Handshake("/ws/r"), "HTTP/1.1", "HTTP/1.0", 1), 426, "upgrade_required", wantsUpgrade[:1]},
+	{"H6 HTTP/1.0, kept alive", "GET /ws/r HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\n\r\n", 426, "upgrade_required", []string{"Upgrade: websocket", "Connection: Upgrade, keep-alive"}},
 	{"H7 no Connection", without("Connection:"), 426, "upgrade_required", wantsUpgrade},
 	{"H7 Connection: close", without("Connection:", "Connection: close"), 426, "upgrade_required", wantsUpgrade[:1]},
 	{"H7 Connection with more", without("Connection:", "Connection: keep-alive, UPGRADE"), 101, "", nil},

@@ -45,9 +45,16 @@ func appendText(b, payload []byte) []byte {
 	return append(appendFrameHeader(b, finBit|opText, len(payload)), payload...)
 }
 
-// appendClose appends a close frame (RFC 6455, section 5.5.1). The reason is cut
-// to the 123 bytes that fit, at a rune's start.
+// noCode stands for the code of a close frame that has none (RFC 6455, section
+// 7.1.5).
+const noCode = 1005
+
+// appendClose appends a close frame (RFC 6455, section 5.5.1), which is empty for
+// noCode. The reason is cut to the 123 bytes that fit, at a rune's start.
 func appendClose(b []byte, code int, reason string) []byte {
+	if code == noCode {
+		return appendFrameHeader(b, finBit|opClose, 0)
+	}
 	reason = cutText(reason, maxReason)
 	b = appendFrameHeader(b, finBit|opClose, 2+len(reason))
 	b = binary.BigEndian.AppendUint16(b, uint16(code))
@@ -66,6 +73,17 @@ type frameHeader struct {
 func (h frameHeader) fin() bool     { return h.first&finBit != 0 }
 func (h frameHeader) opcode() byte  { return h.first & 0x0f }
 func (h frameHeader) control() bool { return h.first&0x08 != 0 }
+
+// minimal reports whether the length of a masked frame is in the shortest form.
+func (h frameHeader) minimal() bool {
+	switch h.size {
+	case 2 + 2 + 4:
+		return h.payload > 125
+	case 2 + 8 + 4:
+		return h.payload > 1<<16-1
+	}
+	return true
+}
 
 // parseFrameHeader reads the header at the start of b; ok is false if b is too
 // short to hold it whole.

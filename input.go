@@ -96,6 +96,8 @@ func (in *input) frame(h frameHeader) (done bool, err error) {
 		return false, in.violation(1002, "client frames must be masked")
 	case h.payload>>63 != 0:
 		return false, in.violation(1002, "a length of 64 bits begins with 0")
+	case !h.minimal():
+		return false, in.violation(1002, "a length has the shortest form")
 	case h.control():
 		if h.payload > maxControl || !h.fin() {
 			return false, in.violation(1002, "control frame too long or in fragments")
@@ -156,6 +158,28 @@ func (in *input) readPassed(p []byte) (n int, err error) {
 		}
 	}
 	return n, nil
+}
+
+// awaitClose reads and forgets what comes, until a whole close frame was among it or
+// nothing more comes.
+func (in *input) awaitClose() {
+	for last := false; ; {
+		n := min(in.pass, uint64(len(in.unread())))
+		in.start += int(n)
+		if in.pass -= n; in.pass == 0 {
+			if last {
+				return
+			}
+			if h, ok := parseFrameHeader(in.unread()); ok {
+				last = h.first == finBit|opClose && h.masked && h.payload <= maxControl
+				in.pass = uint64(h.size) + min(h.payload, 1<<62)
+				continue
+			}
+		}
+		if in.fill() != nil {
+			return
+		}
+	}
 }
 
 // fill reads more of what the client sent, waiting for it if need be.

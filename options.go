@@ -256,7 +256,9 @@ func WithTrustedProxies(networks ...string) Option {
 // itself: one of 600 bytes of text takes a third of its bytes, one of 80 four
 // fifths, for 15 % more processor time in a room of 200.
 // The default is off: it trades processor time for bandwidth, and secrets beside
-// text of an attacker's choice can be guessed from compressed sizes.
+// text of an attacker's choice can be guessed from compressed sizes. Clients that
+// ignore client_no_context_takeover, which the answer asks of them, cannot do it and
+// are closed with 1002: Tornado and Mojolicious are known for that.
 func WithCompression(on bool) Option {
 	return func(c *config) { c.compress = on }
 }

@@ -88,7 +88,7 @@ func (m *member) finish() {
 		// Closing a connection with unread bytes resets it, and the peer may
 		// never see why it was closed.
 		m.wire.conn.SetReadDeadline(time.Now().Add(closeTimeout / 3))
-		io.Copy(io.Discard, struct{ io.Reader }{m.wire.conn})
+		m.in.awaitClose()
 	}
 	m.kill()
 	if m.conn != nil {

@@ -226,17 +226,14 @@ func (c libConn) Close() error               { return nil }
 func (c libConn) Write(p []byte) (int, error) {
 	m := c.m
 	if p[0] == finBit|opClose {
-		code, reason := 1005, ""
+		code, reason := noCode, ""
 		if len(p) >= 4 {
 			code, reason = int(p[2])<<8|int(p[3]), string(p[4:])
 		}
-		switch {
-		case !utf8.ValidString(reason): // an echo of what the peer sent
-			m.close(1007, "")
-		case code == 1005:
-			m.close(1000, "")
-		default:
+		if utf8.ValidString(reason) {
 			m.close(code, reason)
+		} else { // an echo of what the peer sent
+			m.close(1007, "")
 		}
 		return len(p), nil
 	}
