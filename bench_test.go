@@ -126,12 +126,12 @@ func BenchmarkEncode(b *testing.B) {
 }
 
 func BenchmarkStreamAppend(b *testing.B) {
-	var s stream
+	s := newStream(0, 1<<20)
 	payload := make([]byte, 200)
 	b.ReportAllocs()
 	for i := uint64(1); b.Loop(); i++ {
 		s.append(payload, i, nil, nil)
-		s.trim(256, 1<<20)
+		s.trim(256, s.next())
 	}
 }
 

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,7 +81,9 @@ func (r *room) rounds(cfg *config) {
 	}
 }
 
-// round visits every member once.
+// round visits every member once. What every member has had by then is let go of
+// beyond what is held for resuming. A member that takes its time, or whose
+// connection cannot tell what it takes, needs only what comes after its cursor.
 func (r *room) round() {
 	r.mu.Lock()
 	v, members, joins := r.stream.view, r.members, r.joins
@@ -91,37 +94,55 @@ func (r *room) round() {
 	}
 	r.delivered = v.next()
 	r.srv.stats.rounds.Add(1)
-	behind := false
+	low := v.next()
 	if len(members) < shareRound || workers == 1 {
-		behind = visit(members, &v)
+		low = visit(members, &v)
 	} else {
-		behind = r.visitShared(members, &v)
+		low = r.visitShared(members, &v)
 	}
-	if !behind {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.joins != joins {
-			return // who has come meanwhile may need what is held
-		}
-		grown := int(r.stream.next() - v.next()) // what nobody has had yet
-		r.stream.trim(max(r.srv.cfg.resume, grown), r.srv.cfg.maxLag)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.low = low
+	if r.joins == joins { // who has come meanwhile may need what is held
+		r.stream.trim(r.srv.cfg.resume, low)
 	}
 }
 
-// visit offers the view to members, and reports whether one is left behind.
-func visit(members []*member, v *view) (behind bool) {
+// busy reports whether a member lacks more than half of what the stream may hold.
+func (r *room) busy() bool {
+	r.mu.Lock()
+	if r.stream.since(r.low) <= r.stream.limit/2 {
+		r.mu.Unlock()
+		return false
+	}
+	// The last round found it so. Members may have caught up since.
+	members := r.members
+	r.shared = true
+	r.mu.Unlock()
+	low := uint64(math.MaxUint64)
+	for _, m := range members {
+		low = min(low, m.place())
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.low = low
+	return r.stream.since(low) > r.stream.limit/2
+}
+
+// visit offers the view to members, and returns the lowest place that one of them
+// is left at, or the view's end.
+func visit(members []*member, v *view) (low uint64) {
 	p := probers.Get().(*prober)
+	low = v.next()
 	var o memo
 	for _, m := range members {
-		if m.flush(v, &o, p) {
-			behind = true
-		}
+		low = min(low, m.flush(v, &o, p))
 	}
 	if o.delivered > 0 {
 		members[0].room.srv.stats.deliveries.Add(o.delivered)
 	}
 	probers.Put(p)
-	return behind
+	return low
 }
 
 // sharing is a round that all processors take part in. A room has one and uses it
@@ -130,13 +151,13 @@ type sharing struct {
 	members []*member
 	view    view
 	taken   atomic.Int64
-	behind  atomic.Bool
+	low     atomic.Uint64
 	wg      sync.WaitGroup
 	help    func()
 }
 
 // visitShared does the same on all processors.
-func (r *room) visitShared(members []*member, v *view) bool {
+func (r *room) visitShared(members []*member, v *view) (low uint64) {
 	s := r.sharing
 	if s == nil {
 		s = new(sharing)
@@ -148,7 +169,7 @@ func (r *room) visitShared(members []*member, v *view) bool {
 	}
 	s.members, s.view = members, *v
 	s.taken.Store(0)
-	s.behind.Store(false)
+	s.low.Store(v.next())
 	s.wg.Add(workers - 1)
 	for range workers - 1 {
 		go s.help() // ends with the round, which waits for it
@@ -156,7 +177,7 @@ func (r *room) visitShared(members []*member, v *view) bool {
 	s.work()
 	s.wg.Wait()
 	s.members, s.view = nil, view{}
-	return s.behind.Load()
+	return s.low.Load()
 }
 
 func (s *sharing) work() {
@@ -165,8 +186,8 @@ func (s *sharing) work() {
 		if from >= len(s.members) {
 			return
 		}
-		if visit(s.members[from:min(from+roundBatch, len(s.members))], &s.view) {
-			s.behind.Store(true)
+		low := visit(s.members[from:min(from+roundBatch, len(s.members))], &s.view)
+		for old := s.low.Load(); low < old && !s.low.CompareAndSwap(old, low); old = s.low.Load() {
 		}
 	}
 }

@@ -144,7 +144,8 @@ func (r *room) reset(page Page, epoch string, last uint64) bool {
 		r.srv.retired.add(r.name, r.epoch)
 	}
 	base := r.stream.next() + 1
-	r.stream = stream{view: view{base: base, reset: base}}
+	r.stream = newStream(base, r.srv.cfg.maxLag)
+	r.stream.reset = base
 	r.stash = nil
 	r.loadLocked(page)
 	r.next.Store(r.stream.next())

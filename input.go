@@ -239,7 +239,7 @@ func (in *input) violation(code int, text string) error {
 // for silent meanwhile.
 func (in *input) charge(n int) {
 	now := in.now()
-	in.debt = max(0, in.debt-int((now-in.paid).Seconds()*floodRate)) + min(n, floodBurst)
+	in.debt = max(0, in.debt-int(min(now-in.paid, time.Minute).Seconds()*floodRate)) + min(n, floodBurst)
 	in.paid = now
 	over := in.debt - floodBurst
 	if over <= 0 {

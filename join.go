@@ -94,7 +94,7 @@ func (m *member) begin() {
 	if m.closing && m.code != 1001 {
 		return // who was removed while joining reads nothing
 	}
-	m.cursor, m.replay = cursor, replay
+	m.cursor, m.replay, m.replayN = cursor, replay, maxPage
 	if m.v1 && !m.endsAt(&v, st, resumed) {
 		m.untold = st.at
 	}
@@ -192,7 +192,7 @@ func (m *member) replayPage() {
 	var err error
 	if !lost {
 		ctx, cancel := r.srv.logContext(context.Background())
-		page, err = r.srv.log.Read(ctx, r.name, Range{From: m.replay, Limit: 100, Visible: true, Reader: m.user})
+		page, err = r.srv.log.Read(ctx, r.name, Range{From: m.replay, Limit: max(m.replayN, 1), Visible: true, Reader: m.user})
 		cancel()
 	}
 	m.mu.Lock()
@@ -205,9 +205,15 @@ func (m *member) replayPage() {
 	if o, ok := v.entry(); ok {
 		live = o
 	}
+	// No more is queued than may wait; the next page is read later, and no larger
+	// than it need be.
 	var object []byte
 	for i := range page.Events {
 		e := &page.Events[i]
+		if len(m.out) > outLimit/2 {
+			m.replayN = i
+			return
+		}
 		if e.Offset >= live {
 			m.replay = live
 			return
@@ -221,6 +227,7 @@ func (m *member) replayPage() {
 	if !page.More {
 		m.replay = live // what lies between is not for m
 	}
+	m.replayN = min(2*max(m.replayN, 1), maxPage)
 }
 
 // welcome returns the first object that a chat.v1 client gets.

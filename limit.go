@@ -132,5 +132,6 @@ func (a *account) take() (wait time.Duration) {
 		return 0
 	}
 	missing := 1 - a.limiter.TokensAt(now)
-	return max(time.Millisecond, time.Duration(math.Ceil(missing/float64(a.limiter.Limit())*1000))*time.Millisecond)
+	ms := min(math.Ceil(missing/float64(a.limiter.Limit())*1000), math.MaxInt32)
+	return max(1, time.Duration(ms)) * time.Millisecond
 }

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -27,9 +28,10 @@ type member struct {
 	in       input
 
 	reader
-	replay uint64   // the next offset to take from the log before the cursor counts; 0: none
-	untold Position // the welcome's, if the replay's end must be told; zero once done
-	start  *start   // what joining still has to do; nil once done
+	replay  uint64   // the next offset to take from the log before the cursor counts; 0: none
+	untold  Position // the welcome's, if the replay's end must be told; zero once done
+	start   *start   // what joining still has to do; nil once done
+	replayN int      // how many entries to read for the replay next
 
 	// Owned by the read loop.
 	conn   *ws.Conn // the library's; nil while it was not needed
@@ -46,20 +48,27 @@ type member struct {
 }
 
 // flush is a round's visit: it writes what the socket takes at once of what m has
-// not had yet. It reports whether m is left behind.
-func (m *member) flush(v *view, memo *memo, p *prober) (behind bool) {
+// not had yet. It returns the first place of the stream that m still needs, or
+// the view's end if that is lower.
+func (m *member) flush(v *view, memo *memo, p *prober) (low uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.draining || m.closing || m.dead {
-		if m.draining && !m.closing && !m.dead && m.start == nil && m.replay == 0 && m.cursor < v.base {
+	switch {
+	case m.closing || m.dead:
+		return v.next()
+	case m.start != nil || m.replay != 0:
+		return 0 // it may need all there is
+	case m.draining:
+		if m.cursor < v.base {
 			m.behindLocked(v)
+			return v.next()
 		}
-		return m.draining
+		return min(m.cursor, v.next())
 	}
 	for m.cursor < v.next() {
 		if m.cursor < v.base {
 			m.behindLocked(v)
-			return false
+			return v.next()
 		}
 		b, next := memo.run(v, &m.reader)
 		n := 0
@@ -70,7 +79,7 @@ func (m *member) flush(v *view, memo *memo, p *prober) (behind bool) {
 			}
 			if err != nil {
 				m.lostLocked(err)
-				return false
+				return v.next()
 			}
 		}
 		from := m.cursor
@@ -79,14 +88,25 @@ func (m *member) flush(v *view, memo *memo, p *prober) (behind bool) {
 			memo.delivered += m.cursor - from
 			m.draining = true
 			go m.drain() // ends when m has caught up or the wire is dead
-			return true
+			return min(m.cursor, v.next())
 		}
 		m.cursor = next
 		if len(b) > 0 {
 			memo.delivered += next - from
 		}
 	}
-	return false
+	return v.next()
+}
+
+// place returns the first place of the stream that m needs. Members that the
+// stream does not serve, or not yet, need nothing.
+func (m *member) place() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closing || m.dead || m.start != nil || m.replay != 0 {
+		return math.MaxUint64
+	}
+	return m.cursor
 }
 
 // leaveOffLocked notes that n bytes of the run from the cursor were written.
@@ -145,6 +165,10 @@ func (m *member) drain() {
 		}
 		v := m.room.view()
 		m.mu.Lock()
+		if m.writing > 0 {
+			m.writing = 0
+			m.signalLocked()
+		}
 		var b []byte
 		switch {
 		case m.dead:
@@ -154,7 +178,7 @@ func (m *member) drain() {
 			return
 		case len(m.out) > 0:
 			b, m.out = m.out, nil
-			m.signalLocked()
+			m.writing = len(b)
 		case m.closing:
 			m.draining = false
 			m.signalLocked()
@@ -176,6 +200,7 @@ func (m *member) drain() {
 			return
 		}
 		m.mu.Unlock()
+		v = view{} // a member that blocks here would hold what is trimmed meanwhile
 		if err := m.write(b); err != nil {
 			m.mu.Lock()
 			m.lostLocked(err)
@@ -226,4 +251,19 @@ func (m *member) send(object []byte) {
 	*b = appendText((*b)[:0], object)
 	m.reply(*b, m)
 	scrap(b)
+}
+
+// awaitRoom waits until an answer may be made, and returns how many bytes it may
+// have: all that may wait, when nothing does. A replay refills what waits without
+// end, and has answers come between.
+func (m *member) awaitRoom() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for len(m.out)+m.writing > 0 && m.replay == 0 && !m.closing && !m.dead {
+		m.waitLocked(0)
+	}
+	if m.replay != 0 {
+		return outLimit / 4
+	}
+	return outLimit
 }

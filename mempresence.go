@@ -3,6 +3,7 @@ package chat
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"time"
 )
@@ -229,13 +230,13 @@ func (l *memoryLog) Beat(ctx context.Context, server string, ttl time.Duration) 
 	l.mu.Lock()
 	if gap := now - l.beaten; gap > ttl/2 { // nobody could beat: the process stood still
 		for name, end := range l.servers {
-			l.servers[name] = max(end, min(end+gap, now+ttl))
+			l.servers[name] = max(end, min(later(end, gap), later(now, ttl)))
 		}
 	}
 	l.beaten = now
 	if _, removed := l.removed[server]; !removed {
 		held = true
-		l.servers[server] = now + ttl
+		l.servers[server] = later(now, ttl)
 	}
 	for name, end := range l.servers {
 		if end <= now && !(held && name == server) {
@@ -256,6 +257,14 @@ func (l *memoryLog) Beat(ctx context.Context, server string, ttl time.Duration) 
 	l.expire()
 	l.shrink()
 	return held, gone, nil
+}
+
+// later returns t + d, or the latest time there is.
+func later(t, d time.Duration) time.Duration {
+	if d > 0 && t+d < t {
+		return math.MaxInt64
+	}
+	return t + d
 }
 
 // bury removes the users of dead servers, and returns those who are on no other.

@@ -202,7 +202,8 @@ func WithFilter(f func(e *Event) error) Option {
 // member may be behind what is published: one that falls off is closed with 1013
 // and can come back and resume. All slow members of a room share these bytes.
 // The default is 1 MiB; zero or less restores it. It is at least four times the
-// largest frame.
+// largest frame. The memory that a room's live part takes is counted, not the
+// bytes on the wire, and may be an eighth more for a moment.
 func WithMaxLag(bytes int) Option {
 	return func(c *config) { c.maxLag = orDefault(bytes, 1<<20) }
 }
@@ -281,6 +282,7 @@ func (c *config) frameLimit() int { return max(2*c.messageSize, 4<<10) }
 // settle makes the values fit each other after all options were applied.
 func (c *config) settle() {
 	// A frame holds a text with every byte escaped, the names and the keys.
+	c.messageSize = min(c.messageSize, maxMessageSize)
 	c.resume = max(c.resume, c.history)
 	c.maxLag = max(c.maxLag, 4*(6*c.messageSize+2<<10))
 	if c.log == nil {

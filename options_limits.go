@@ -2,26 +2,30 @@ package chat
 
 import "math"
 
+// maxMessageSize is small enough for any sum made of a few messages to fit in an
+// int of 32 bits.
+const maxMessageSize = 64 << 20
+
 // WithRateLimit lets each user send perSecond messages a second on average, over
 // all connections to this server, and burst at once (a token bucket, as in
 // golang.org/x/time/rate). What is over the limit is refused and the sender told
 // when to try again. An anonymous user who comes back without its session is
 // another one, so bound the connections of an address too. The default, and the
 // meaning of zero or less, NaN and infinity for perSecond, is no limit; a burst of
-// zero or less is 20.
+// zero or less is 20, and the largest 2,147,483,647, which every client can count to.
 func WithRateLimit(perSecond float64, burst int) Option {
 	return func(c *config) {
 		if c.rate = perSecond; !(perSecond > 0) || math.IsInf(perSecond, 1) {
 			c.rate = 0
 		}
-		c.burst = orDefault(burst, 20)
+		c.burst = min(orDefault(burst, 20), math.MaxInt32)
 	}
 }
 
 // WithMessageSize bounds the text of a message in bytes. The default is 16 KiB;
 // zero or less restores it. A WebSocket message of more than twice as much (the
 // room that JSON's escapes need), or 4 KiB if that is more, ends the connection
-// with 1009.
+// with 1009. More than 64 MiB is 64 MiB.
 func WithMessageSize(bytes int) Option {
 	return func(c *config) { c.messageSize = orDefault(bytes, 16<<10) }
 }

@@ -57,6 +57,30 @@ func (s *Server) page(ctx context.Context, room, user string, q query) (Page, er
 	return page, nil
 }
 
+// bound leaves as many events in p as take at most so many bytes as clients see
+// them, and always one: the first ones, or the last ones for a page that was read
+// backwards. More is true if there was more.
+func (p *Page) bound(bytes int, forward bool) {
+	b := encoded.Get().(*[]byte)
+	defer encoded.Put(b)
+	for n := range p.Events {
+		i := n
+		if !forward {
+			i = len(p.Events) - 1 - n
+		}
+		*b = appendEvent((*b)[:0], &p.Events[i])
+		if bytes -= len(*b) + 1; bytes >= 0 || n == 0 {
+			continue
+		}
+		if p.More = true; forward {
+			p.Events = p.Events[:i]
+		} else {
+			p.Events = p.Events[i+1:]
+		}
+		return
+	}
+}
+
 // appendPage appends the messages, first and more of p as members of an object, and
 // its position if that is wanted.
 func appendPage(b []byte, p *Page, position bool) []byte {

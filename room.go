@@ -30,6 +30,7 @@ type room struct {
 	missed  bool               // something was pushed that the stash does not hold
 	healing bool               // a goroutine is reading what is missing
 	stream  stream
+	low     uint64 // the lowest place of a member when the last round ended
 	members []*member
 	conns   int                  // members, and those about to be
 	joins   uint64               // members there ever were
@@ -119,17 +120,22 @@ func audienceOf(e *Event) *audience {
 
 // putLocked adds e to the stream.
 func (r *room) putLocked(e *Event, who *audience) {
-	r.stream.scratch = appendEvent(r.stream.scratch[:0], e)
-	r.putObjectLocked(r.stream.scratch, e.Offset, who)
+	b := encoded.Get().(*[]byte)
+	*b = appendEvent((*b)[:0], e)
+	r.putObjectLocked(*b, e.Offset, who)
+	encoded.Put(b)
 	if e.Offset != 0 {
 		r.stream.items[len(r.stream.items)-1].time = e.Time.UnixMilli()
 	}
 }
 
+// encoded has buffers in which events are encoded, of any size: a room that kept
+// one would hold it for as long as the room is in use.
+var encoded = sync.Pool{New: func() any { return new([]byte) }}
+
 // putObjectLocked adds an encoded object to the stream.
 func (r *room) putObjectLocked(object []byte, offset uint64, who *audience) {
 	r.stream.append(object, offset, who, r.srv.pack)
-	r.stream.trim(1<<30, r.srv.cfg.maxLag)
 	r.next.Store(r.stream.next())
 	if r.grown != nil {
 		close(r.grown)

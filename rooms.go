@@ -23,7 +23,7 @@ func (s *Server) acquire(ctx context.Context, name string) (*room, error) {
 			s.mu.Unlock()
 			return nil, fmt.Errorf("%w: rooms", ErrTooMany)
 		}
-		r = &room{srv: s, name: name, opened: make(chan struct{}), users: map[string]*occupant{}}
+		r = &room{srv: s, name: name, stream: newStream(0, s.cfg.maxLag), opened: make(chan struct{}), users: map[string]*occupant{}}
 		s.rooms.Store(name, r)
 		s.roomCount++
 	}

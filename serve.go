@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -79,6 +80,7 @@ func (m *member) finish() {
 	deadline := time.Now().Add(closeTimeout)
 	for m.closing && m.draining && !m.dead && m.waitLocked(time.Until(deadline)) {
 	}
+	orderly := m.closing && !m.dead && !m.draining
 	linger := m.closing && !m.dead && !m.in.peerClosed
 	if m.expiry != nil {
 		m.expiry.Stop()
@@ -89,6 +91,9 @@ func (m *member) finish() {
 		// never see why it was closed.
 		m.wire.conn.SetReadDeadline(time.Now().Add(closeTimeout / 3))
 		m.in.awaitClose()
+	}
+	if t, ok := m.wire.conn.(*tls.Conn); ok && orderly {
+		t.CloseWrite() // else the end looks like an attacker's (RFC 8446, section 6.1)
 	}
 	m.kill()
 	if m.conn != nil {

@@ -1,5 +1,7 @@
 package chat
 
+import "unsafe"
+
 // enc names an encoding in which members get the same events.
 type enc uint8
 
@@ -9,19 +11,26 @@ const (
 	encodings
 )
 
-// span is one encoded frame in a chunk of frames that stand one after another.
+// chunk is memory in which frames of one encoding stand one after another.
 //
-// A chunk's bytes never change once a span covers them: whoever holds a span
-// reads it without a lock, while the stream appends behind it. Spans of one chunk
-// and consecutive items are neighbours in memory, so that a run of them is one
-// slice.
-type span struct {
-	buf   []byte // the chunk up to and including the frame
-	start int
-	chunk uint32
+// Its bytes never change once a span covers them: whoever holds a span reads it
+// without a lock, while the stream appends behind it. Spans of one chunk and
+// consecutive items are neighbours in memory, so that a run of them is one slice.
+type chunk struct {
+	mem []byte
+
+	// Guarded by the room's mutex.
+	used  int // bytes of mem that spans cover
+	items int // items of the stream that have a span here
 }
 
-func (s *span) bytes() []byte { return s.buf[s.start:] }
+// span is one encoded frame in a chunk.
+type span struct {
+	chunk      *chunk
+	start, end int
+}
+
+func (s *span) bytes() []byte { return s.chunk.mem[s.start:s.end] }
 
 // item is one event as members get it.
 type item struct {
@@ -61,18 +70,26 @@ func (a *audience) has(user string, v1 bool) bool {
 //	                          `---- run ----'   one write
 //
 // A stream is guarded by its room's mutex; views of it are free of it.
+//
+// A stream holds at most limit bytes, and an eighth more for a moment: the whole
+// chunks in which its items are, the array of the items, and their audiences.
 type stream struct {
 	view
-	bytes   int    // of the frames held
-	entries int    // items that are entries of the log
-	scratch []byte // where events are encoded
-	open    [encodings]chunk
+	limit   int
+	held    int // bytes of the chunks and audiences of items
+	dead    int // bytes of those that only trimmed items have, which the array still refers to
+	array   int // length of the array that items is a part of
+	entries int // items that are entries of the log
+	open    [encodings]*chunk
 }
 
-// chunk is where the next frames of an encoding go.
-type chunk struct {
-	buf []byte
-	n   uint32 // number of the chunk
+const (
+	itemCost     = int(unsafe.Sizeof(item{}))
+	audienceCost = int(unsafe.Sizeof(audience{}))
+)
+
+func newStream(base uint64, limit int) stream {
+	return stream{view: view{base: base}, limit: limit}
 }
 
 // view is a stream at one moment. It stays valid, and may be read without a
@@ -124,7 +141,7 @@ func (v *view) run(r *reader) (b []byte, next uint64) {
 			}
 		}
 	}
-	return v.items[j].enc[r.enc].buf[first.start:], v.base + uint64(j) + 1
+	return first.chunk.mem[first.start:v.items[j].enc[r.enc].end], v.base + uint64(j) + 1
 }
 
 // split finds the frame in which the first n bytes of a run from cursor end, and
@@ -184,60 +201,4 @@ func (v *view) after(offset, last uint64) (seq uint64, ok bool) {
 		return v.next(), true
 	}
 	return v.at(offset + 1)
-}
-
-// append adds an event whose payload is the JSON text of one object. packed, if
-// not nil, compresses it for those members who take it so.
-func (s *stream) append(payload []byte, offset uint64, who *audience, packed func([]byte) []byte) {
-	it := item{offset: offset, who: who}
-	it.enc[encPlain] = s.put(encPlain, finBit|opText, payload)
-	if packed != nil {
-		if z := packed(payload); z != nil {
-			it.enc[encDeflate] = s.put(encDeflate, finBit|rsv1Bit|opText, z)
-		} else {
-			it.enc[encDeflate] = s.put(encDeflate, finBit|opText, payload)
-		}
-	}
-	s.items = append(s.items, it)
-	if who != nil {
-		s.special = s.next()
-	}
-	if offset != 0 {
-		s.entries++
-	}
-}
-
-// put encodes one frame at the end of the open chunk, or of a new one: chunks
-// grow fourfold up to 64 KiB, so that quiet rooms stay small.
-func (s *stream) put(e enc, first byte, payload []byte) span {
-	c := &s.open[e]
-	need := len(payload) + maxFrameHeader
-	if cap(c.buf)-len(c.buf) < need {
-		size := min(max(4*cap(c.buf), 1<<10), 64<<10)
-		c.buf = make([]byte, 0, max(size, need))
-		c.n++
-	}
-	start := len(c.buf)
-	c.buf = append(appendFrameHeader(c.buf, first, len(payload)), payload...)
-	s.bytes += len(c.buf) - start
-	return span{c.buf, start, c.n}
-}
-
-// trim lets go of the oldest items while there are more than entries entries or
-// more than bytes bytes, or many times as many notices, but never of the newest.
-func (s *stream) trim(entries, bytes int) {
-	k := 0
-	for k < len(s.items)-1 && (s.entries > entries || s.bytes > bytes || len(s.items)-k > 2*entries+64) {
-		for e := range s.items[k].enc {
-			if sp := &s.items[k].enc[e]; sp.buf != nil {
-				s.bytes -= len(sp.bytes())
-			}
-		}
-		if s.items[k].offset != 0 {
-			s.entries--
-		}
-		k++
-	}
-	s.items = s.items[k:]
-	s.base += uint64(k)
 }

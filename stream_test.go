@@ -24,7 +24,7 @@ func TestStreamModel(t *testing.T) {
 			who     *audience
 		}
 		var all []entry
-		var s stream
+		s := newStream(0, 1<<30>>rng.IntN(24))
 		var offset uint64
 		readers := []*reader{{user: "a"}, {user: "b", v1: true}, {user: "c", v1: true, enc: encDeflate}, {user: "d", enc: encDeflate}}
 		for range 300 {
@@ -51,7 +51,7 @@ func TestStreamModel(t *testing.T) {
 					return append([]byte("packed "), b...)
 				})
 			case op < 7:
-				s.trim(rng.IntN(50), 1+rng.IntN(1<<16))
+				s.trim(rng.IntN(50), s.base+uint64(rng.IntN(100)))
 			default:
 				r := readers[rng.IntN(len(readers))]
 				v := s.view
@@ -95,17 +95,29 @@ func TestStreamModel(t *testing.T) {
 					t.Fatalf("seed %d: reader %+v got %d bytes, want %d", seed, r, len(got), len(want))
 				}
 			}
-			held, entries := 0, 0
+			held, largest, entries := 0, 0, 0
+			chunks := map[*chunk]bool{}
 			for _, it := range s.items {
 				for _, sp := range it.enc {
-					held += len(sp.bytes())
+					if !chunks[sp.chunk] {
+						chunks[sp.chunk] = true
+						held += len(sp.chunk.mem)
+						largest = max(largest, len(sp.chunk.mem))
+					}
+				}
+				if it.who != nil {
+					held += it.who.cost()
 				}
 				if it.offset != 0 {
 					entries++
 				}
 			}
-			if held != s.bytes || entries != s.entries {
-				t.Fatalf("seed %d: counts %d bytes, %d entries; holds %d, %d", seed, s.bytes, s.entries, held, entries)
+			if held != s.held || entries != s.entries {
+				t.Fatalf("seed %d: counts %d bytes, %d entries; holds %d, %d", seed, s.held, s.entries, held, entries)
+			}
+			// With what only trimmed items have, and the array.
+			if all := s.held + s.dead + s.array*itemCost; len(s.items) > 1 && all > s.limit+s.limit/4+64*itemCost {
+				t.Fatalf("seed %d: %d bytes are held, in chunks of up to %d; the limit is %d", seed, all, largest, s.limit)
 			}
 		}
 	}

@@ -106,12 +106,11 @@ func (m *member) onTyping() *wireError {
 	r, now := m.room, time.Now()
 	r.mu.Lock()
 	early := now.Sub(m.occupant.typing) < typingPause
-	busy := r.stream.bytes > r.srv.cfg.maxLag/2
 	if !early {
 		m.occupant.typing = now
 	}
 	r.mu.Unlock()
-	if early || busy {
+	if early || r.busy() {
 		return nil
 	}
 	r.srv.log.Signal(r.srv.soon(), r.name, Event{Type: TypeTyping, Time: now, User: m.who.ID, Username: m.who.Name})
@@ -137,10 +136,12 @@ func (m *member) onHistory(o *object, id string) *wireError {
 	if e := m.allowed(ActionRead); e != nil {
 		return e
 	}
+	room := m.awaitRoom()
 	page, err := m.room.srv.page(m.room.srv.soon(), m.room.name, m.who.ID, q)
 	if err != nil {
 		return &wireError{code: codeUnavailable, text: "the history could not be read: ask again", retry: time.Second}
 	}
+	page.bound(room-512, q.hasAfter) // the rest is the answer's other keys
 	b := appendPage([]byte(`{"type":"history",`), &page, false)
 	if request != "" {
 		b = appendQuoted(append(b, `,"request":`...), request)
@@ -209,7 +210,7 @@ func (m *member) expireAt(t time.Time) {
 	if t.IsZero() || m.dead {
 		return
 	}
-	warn := time.Until(t) - time.Minute
+	warn := max(time.Until(t), 0) - time.Minute
 	var timer *time.Timer
 	timer = time.AfterFunc(max(warn, 0), func() {
 		m.mu.Lock()

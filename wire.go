@@ -14,7 +14,7 @@ import (
 // Sizes of what waits for a member.
 const (
 	writePiece = 16 << 10 // what must be accepted within the write timeout
-	outLimit   = 64 << 10 // replies that may wait before their cause must wait
+	outLimit   = 64 << 10 // bytes of replies that wait for a member that does not read
 )
 
 // closeTimeout is how long a peer may take to answer a close frame.
@@ -39,20 +39,22 @@ type wire struct {
 
 	mu       sync.Mutex
 	out      []byte // what comes next: the rest of a frame, then whole ones
+	writing  int    // bytes that drain took from out and has not written yet
 	draining bool
 	closing  bool          // a close frame is in out or was sent: nothing may follow
 	dead     bool          // nothing can be written any more
 	closed   bool          // the connection was closed; dead is set too
-	space    chan struct{} // closed when out was taken or the wire died; nil if nobody waits
+	space    chan struct{} // closed when out was written or the wire died; nil if nobody waits
 	killer   *time.Timer   // closes the connection when the peer does not
 	code     int           // of the close frame
 }
 
-// reply sends frame, which is for this member alone, waiting while too much
-// waits already. d is started if the socket does not take all of it.
+// reply sends frame, which is for this member alone. It waits while more than
+// outLimit would wait to be written with it, or anything if frame alone is more.
+// d is started if the socket does not take all of it.
 func (w *wire) reply(frame []byte, d drainer) {
 	w.mu.Lock()
-	for len(w.out) > outLimit && !w.closing && !w.dead {
+	for n := len(w.out) + w.writing; n > 0 && n+len(frame) > outLimit && !w.closing && !w.dead; n = len(w.out) + w.writing {
 		w.waitLocked(0)
 	}
 	if !w.closing && !w.dead {
@@ -155,7 +157,7 @@ func (w *wire) kill() {
 // lostLocked notes that the peer takes nothing any more, as err says. What it had
 // sent before, perhaps its close frame, is still to be read, unless it is only slow.
 func (w *wire) lostLocked(err error) {
-	if w.raw == nil || errors.Is(err, os.ErrDeadlineExceeded) || w.conn.SetReadDeadline(time.Now().Add(closeTimeout)) != nil {
+	if errors.Is(err, os.ErrDeadlineExceeded) || w.conn.SetReadDeadline(time.Now().Add(closeTimeout)) != nil {
 		w.killLocked()
 		return
 	}
@@ -182,7 +184,7 @@ func (w *wire) killLocked() {
 	conn.Close()
 }
 
-// waitLocked waits until out was taken, the wire has died or, unless it is zero,
+// waitLocked waits until out was written, the wire has died or, unless it is zero,
 // d has passed; it reports false then. mu is released meanwhile.
 func (w *wire) waitLocked(d time.Duration) bool {
 	if w.space == nil {

@@ -1,0 +1,136 @@
+package chat_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/wsconf"
+)
+
+// heap returns the bytes that are reachable.
+func heap() int {
+	runtime.GC()
+	runtime.GC() // what pools held
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
+}
+
+// tally counts what is written to it.
+type tally struct{ atomic.Int64 }
+
+func (n *tally) Write(b []byte) (int, error) {
+	n.Add(int64(len(b)))
+	return len(b), nil
+}
+
+// small serves srv on sockets that hold little themselves, so that what a client
+// does not read waits in the server.
+func small(t *testing.T, srv *chat.Server) string {
+	hs := httptest.NewUnstartedServer(srv)
+	hs.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		c.(*net.TCPConn).SetWriteBuffer(4 << 10)
+		return ctx
+	}
+	hs.Start()
+	t.Cleanup(func() {
+		srv.Close()
+		hs.Close()
+	})
+	return hs.URL
+}
+
+// TestLagIsWhatIsHeld has rooms full of texts that take six times their size on the
+// wire, with members who read everything, and in some beside them one who reads
+// nothing. What stays is what WithMaxLag says, and what the log keeps.
+func TestLagIsWhatIsHeld(t *testing.T) {
+	const (
+		lag      = 1 << 20
+		text     = 16 << 10
+		messages = 40
+	)
+	for _, rooms := range []int{1, 20} {
+		for _, behind := range []bool{false, true} {
+			t.Run(fmt.Sprint(rooms, " behind ", behind), func(t *testing.T) {
+				srv := chat.New(quiet, chat.WithMaxLag(lag), chat.WithHistory(1), chat.WithHistoryBytes(text), chat.WithPing(patience, patience), chat.WithWriteTimeout(patience))
+				base := small(t, srv)
+				had := make([]tally, rooms)
+				for r := range rooms {
+					go io.Copy(&had[r], rawDial(t, base, fmt.Sprint("/ws/r", r)))
+					if behind {
+						c := rawDial(t, base, fmt.Sprint("/ws/r", r))
+						c.Conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+					}
+				}
+				said := strings.Repeat("<", text)
+				publish(t, srv, "r0", "what is made once")
+				before := heap()
+				for i := range messages {
+					for r := range rooms {
+						publish(t, srv, fmt.Sprint("r", r), fmt.Sprint(said[:text-100], i))
+					}
+					eventually(t, "those who read to have read", func() bool {
+						for r := range had {
+							if had[r].Load() < int64((i+1)*6*(text-100)) {
+								return false
+							}
+						}
+						return true
+					})
+				}
+				log := 4 * text
+				most := rooms * (lag + lag/4 + log)
+				var grown int
+				eventually(t, fmt.Sprint("less than ", most, " bytes to be held"), func() bool {
+					grown = heap() - before
+					return grown <= most
+				})
+				t.Logf("%d bytes a room", grown/rooms)
+			})
+		}
+	}
+}
+
+// TestAnswersWaitBounded has clients that ask for the history again and again, and
+// never read: no more than 64 KiB of answers wait for each.
+func TestAnswersWaitBounded(t *testing.T) {
+	const (
+		clients = 40
+		waiting = 64 << 10
+	)
+	srv := chat.New(quiet, chat.WithHistory(100), chat.WithPing(patience, patience), chat.WithWriteTimeout(patience))
+	base := small(t, srv)
+	for range 100 {
+		publish(t, srv, "r", strings.Repeat("<", 1<<10))
+	}
+	var conns []*wsconf.Conn
+	for range clients {
+		c := rawDial(t, base, "/ws/r?since=x:1", offerV1)
+		c.Conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+		conns = append(conns, c)
+	}
+	time.Sleep(500 * time.Millisecond)
+	before := heap()
+	ask := fr(finText, `{"type":"history","limit":100}`)
+	most := 0
+	for range 30 {
+		for _, c := range conns {
+			c.Write(ask)
+		}
+		time.Sleep(100 * time.Millisecond)
+		most = max(most, (heap()-before)/clients)
+	}
+	t.Logf("%d bytes a client", most)
+	if most > waiting+waiting/4+24<<10 { // with what a reading connection has in use
+		t.Errorf("%d bytes wait for a client", most)
+	}
+}

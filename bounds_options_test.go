@@ -1,0 +1,77 @@
+package chat_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/seed-08328bfd/chat"
+)
+
+// TestLargestOptions has every option as large as it can be.
+func TestLargestOptions(t *testing.T) {
+	for _, most := range []int{math.MaxInt, math.MaxInt32, math.MaxInt32 / 2, math.MaxInt/2 + 1, math.MaxInt - 1} {
+		for _, long := range []time.Duration{math.MaxInt64, math.MaxInt64 - 1, math.MaxInt64/2 + 1} {
+			for name, opts := range map[string][]chat.Option{
+				"all": {chat.WithHistory(most), chat.WithResume(most), chat.WithHistoryBytes(most), chat.WithMaxLag(most), chat.WithRateLimit(math.MaxFloat64, most),
+					chat.WithMessageSize(most), chat.WithMaxConnections(most), chat.WithMaxConnectionsPerAddress(most), chat.WithMaxConnectionsPerUser(most),
+					chat.WithMaxRooms(most), chat.WithMaxMembers(most), chat.WithPresenceSize(most), chat.WithRoomExpiry(long), chat.WithPing(long, long),
+					chat.WithWriteTimeout(long), chat.WithLeaveGrace(long), chat.WithLogTimeout(long)},
+				"message size": {chat.WithMessageSize(most)},
+				"lag":          {chat.WithMaxLag(most)},
+				"resume":       {chat.WithResume(most)},
+				"history":      {chat.WithHistory(most), chat.WithLog(chat.NewMemoryLog(most))},
+				"burst":        {chat.WithRateLimit(1e-300, most)},
+				"rate":         {chat.WithRateLimit(math.MaxFloat64, 1)},
+				"times":        {chat.WithPing(long, long), chat.WithWriteTimeout(long), chat.WithLogTimeout(long), chat.WithLeaveGrace(long), chat.WithRoomExpiry(long)},
+			} {
+				_, base := serve(t, append(opts, quiet)...)
+				a, b := dial(t, base, "r", true), dial(t, base, "r", true)
+				a.until("welcome")
+				var limits struct {
+					Bytes int64 `json:"message_bytes"`
+					Burst int64 `json:"burst"`
+				}
+				w := b.until("welcome")
+				if err := json.Unmarshal(w.Limits, &limits); err != nil {
+					t.Fatal(err)
+				}
+				if limits.Bytes <= 0 || limits.Bytes > math.MaxInt32 || limits.Burst < 0 || limits.Burst > math.MaxInt32 {
+					t.Errorf("%s of %d: limits %s", name, most, w.Limits)
+				}
+				sent := 1
+				if name != "rate" {
+					sent = 12
+				}
+				var want, got []string
+				for i := range sent {
+					text := fmt.Sprint(i, strings.Repeat(" x", 2500))
+					a.send(`{"type":"message","message":"` + text + `"}`)
+					want = append(want, text)
+				}
+				for range want {
+					got = append(got, b.until("message").Message)
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Fatalf("%s of %d and %v (-want +got):\n%s", name, most, long, diff)
+				}
+				late := dial(t, base, "r", true, "since", w.Position)
+				if o := late.until("welcome"); !o.Resumed {
+					t.Errorf("%s of %d and %v: %+v", name, most, long, o)
+				}
+				for i := range want {
+					if o := late.until("message"); o.Offset != uint64(i+1) {
+						t.Fatalf("%s of %d and %v: offset %d after %d", name, most, long, o.Offset, i)
+					}
+				}
+				for _, p := range []*peer{a, b, late} {
+					p.conn.CloseNow()
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,183 @@
+package chat_test
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/ws"
+	"github.com/seed-08328bfd/chat/internal/wsconf"
+)
+
+// carriers are what connections may be beside plain sockets.
+var carriers = []struct {
+	name string
+	tls  bool
+	wrap bool
+}{{name: "plain"}, {name: "wrapped", wrap: true}, {name: "TLS", tls: true}}
+
+// wrapping is a listener whose connections show nothing of the sockets that they
+// are, as those of netutil.LimitListener.
+type wrapping struct{ net.Listener }
+
+func (l wrapping) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return struct{ net.Conn }{c}, nil
+}
+
+// overCarriers runs f with a server of its own over each of them. dial opens a
+// connection as a client does, to the address.
+func overCarriers(t *testing.T, opts func() []chat.Option, f func(t *testing.T, srv *chat.Server, base string, dial func() net.Conn)) {
+	for _, c := range carriers {
+		t.Run(c.name, func(t *testing.T) {
+			srv := chat.New(opts()...)
+			hs := httptest.NewUnstartedServer(srv)
+			if c.wrap {
+				hs.Listener = wrapping{hs.Listener}
+			}
+			if c.tls {
+				hs.StartTLS()
+			} else {
+				hs.Start()
+			}
+			t.Cleanup(func() {
+				srv.Close()
+				hs.Close()
+			})
+			f(t, srv, hs.URL, func() net.Conn {
+				conn, err := net.Dial("tcp", hs.Listener.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { conn.Close() })
+				if c.tls {
+					return tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+				}
+				return conn
+			})
+		})
+	}
+}
+
+// enter connects a peer over connections of dial's.
+func enter(t *testing.T, dial func() net.Conn, room string, v1 bool, query string) *peer {
+	t.Helper()
+	c := dial()
+	transport := &http.Transport{Dial: func(string, string) (net.Conn, error) { return c, nil }}
+	opts := ws.DialOptions{HTTPClient: &http.Client{Transport: transport}}
+	if v1 {
+		opts.Subprotocols = []string{"chat.v1"}
+	}
+	conn, _, err := ws.Dial(t.Context(), "http://h/ws/"+room+"?"+query, &opts)
+	if err != nil {
+		t.Fatalf("dial: %v", err)
+	}
+	conn.SetReadLimit(1 << 24)
+	t.Cleanup(func() { conn.CloseNow() })
+	return &peer{t: t, conn: conn}
+}
+
+// TestTypingGoesOn has members who have had all there is, of more than half of what
+// a room may hold, and goes on typing.
+func TestTypingGoesOn(t *testing.T) {
+	for _, size := range []int{100, 3 << 10, 16 << 10} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			opts := func() []chat.Option { return []chat.Option{quiet, chat.WithHistory(0), chat.WithResume(1 << 20)} }
+			overCarriers(t, opts, func(t *testing.T, srv *chat.Server, _ string, dial func() net.Conn) {
+				a := enter(t, dial, "r", true, "")
+				a.until("welcome")
+				b := enter(t, dial, "r", true, "")
+				b.until("welcome")
+				plain := enter(t, dial, "r", false, "")
+				text := strings.Repeat("x", size)
+				const bytes = 1200 << 10
+				for i := range bytes / size {
+					publish(t, srv, "r", text)
+					if i%8 == 0 || i == bytes/size-1 {
+						for _, p := range []*peer{a, b, plain} {
+							for p.until("message").Offset != uint64(i+1) {
+							}
+						}
+					}
+				}
+				a.send(`{"type":"typing"}`)
+				if o := b.until("typing"); o.User == "" {
+					t.Errorf("got %+v", o)
+				}
+			})
+		})
+	}
+}
+
+// TestTrimmedToResume has members that read everything: beyond what is held for
+// resuming, only the log can say what was, whatever carries the members.
+func TestTrimmedToResume(t *testing.T) {
+	opts := func() []chat.Option {
+		return []chat.Option{quiet, chat.WithHistory(0), chat.WithResume(5), chat.WithLog(chat.NewMemoryLog(5))}
+	}
+	overCarriers(t, opts, func(t *testing.T, srv *chat.Server, _ string, dial func() net.Conn) {
+		a := enter(t, dial, "r", true, "")
+		start := a.until("welcome").Position
+		plain := enter(t, dial, "r", false, "")
+		for i := range 40 {
+			publish(t, srv, "r", "x")
+			for _, p := range []*peer{a, plain} {
+				if o := p.until("message"); o.Offset != uint64(i+1) {
+					t.Fatalf("offset %d after %d", o.Offset, i)
+				}
+			}
+		}
+		epoch, _, _ := strings.Cut(start, ":")
+		gap := false
+		for try := 0; try < 50 && !gap; try++ {
+			publish(t, srv, "r", "y") // a round trims what was had before it
+			b := enter(t, dial, "r", true, "since="+epoch+":20")
+			gap = b.until("welcome").Gap
+			b.conn.CloseNow()
+			time.Sleep(5 * time.Millisecond)
+		}
+		if !gap {
+			t.Error("what nobody needs is held")
+		}
+	})
+}
+
+// TestLastWordsOverCarriers is TestLastWords for every kind of connection.
+func TestLastWordsOverCarriers(t *testing.T) {
+	const clients = 40
+	opts := func() []chat.Option {
+		return []chat.Option{quiet, chat.WithLeaveGrace(time.Hour), chat.WithHistory(0), chat.WithLog(chat.NewMemoryLog(1000))}
+	}
+	overCarriers(t, opts, func(t *testing.T, srv *chat.Server, _ string, dial func() net.Conn) {
+		for i := range clients {
+			c, err := wsconf.Open(dial(), wsconf.Handshake("/ws/r", offerV1), time.Now().Add(patience))
+			if err != nil {
+				t.Fatal(err)
+			}
+			publish(t, srv, "r", "noise")
+			c.Write(append(fr(finText, fmt.Sprintf(`{"type":"message","message":"last %d"}`, i)), fr(finClose, "\x03\xe8")...))
+			c.Close()
+			publish(t, srv, "r", "noise")
+		}
+		eventually(t, "all to have left", func() bool {
+			_, n, err := srv.Members(t.Context(), "r", 0)
+			return err == nil && n == 0
+		})
+		page, err := srv.History(t.Context(), "r", "", chat.Range{Limit: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := uint64(3 * clients); page.Position.Offset != want {
+			t.Errorf("%d messages, want %d", page.Position.Offset, want)
+		}
+	})
+}
