@@ -23,21 +23,26 @@ func (quiet) Printf(context.Context, string, ...any) {}
 
 func TestMain(m *testing.M) {
 	redis.SetLogger(quiet{}) // it tells of every lost connection
+	if c := os.Getenv(nodeEnv); c != "" {
+		runNode(c)
+		return
+	}
 	os.Exit(m.Run())
 }
 
 // engine is a Redis or PostgreSQL server of a test's own.
 type engine struct {
 	program
+	dir  string      // with its socket
 	logs [2]chat.Log // as two processes have them
 }
 
 func startRedis(t *testing.T) *engine {
 	dir := temporary(t)
 	socket := filepath.Join(dir, "s")
-	e := &engine{program: program{t: t, path: find(t, "redis-server"), args: []string{
+	e := &engine{dir: dir, program: program{t: t, path: find(t, "redis-server"), args: []string{
 		"--port", "0", "--unixsocket", socket, "--dir", dir, "--save", "",
-		"--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning",
+		"--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0", "--loglevel", "warning",
 	}}}
 	e.start()
 	for i := range e.logs {
@@ -54,7 +59,7 @@ func startRedis(t *testing.T) *engine {
 
 func startPostgres(t *testing.T) *engine {
 	dir := temporary(t)
-	e := &engine{program: program{t: t, path: find(t, "postgres", "/usr/lib/postgresql/*/bin/postgres")}}
+	e := &engine{dir: dir, program: program{t: t, path: find(t, "postgres", "/usr/lib/postgresql/*/bin/postgres")}}
 	e.as = account(t, dir)
 	data := filepath.Join(dir, "data")
 	initdb := e.command(filepath.Join(filepath.Dir(e.path), "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")

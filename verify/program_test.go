@@ -19,6 +19,8 @@ type program struct {
 	path  string
 	args  []string
 	as    *user.User // nil: ourselves
+	env   []string // beside that of the tests
+	log   string   // the file for what it says; empty: nowhere
 	ready func(context.Context) error
 
 	running *exec.Cmd
@@ -38,9 +40,20 @@ func (p *program) command(path string, args ...string) *exec.Cmd {
 func (p *program) start() {
 	first := p.running == nil
 	cmd, exited, started := p.command(p.path, p.args...), make(chan struct{}), make(chan error)
+	cmd.Env = append(os.Environ(), p.env...)
+	var out *os.File
+	if p.log != "" {
+		var err error
+		if out, err = os.OpenFile(p.log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
+			p.t.Error(err)
+			return
+		}
+		cmd.Stdout, cmd.Stderr = out, out
+	}
 	go func() {
 		runtime.LockOSThread() // the program is ended with the thread that started it
 		defer close(exited)
+		defer out.Close() // nothing happens to nil
 		err := cmd.Start()
 		started <- err
 		if err == nil {
@@ -57,9 +70,13 @@ func (p *program) start() {
 	}
 }
 
-// stop ends the program with a signal.
+// signal sends a signal to the program.
+func (p *program) signal(sig syscall.Signal) { p.running.Process.Signal(sig) }
+
+// stop ends the program with a signal, also if it stands still.
 func (p *program) stop(sig syscall.Signal) {
-	p.running.Process.Signal(sig)
+	p.signal(sig)
+	p.signal(syscall.SIGCONT)
 	<-p.exited
 }
 

@@ -1,0 +1,178 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// planted returns log with a defect.
+func planted(defect string, log chat.Log) chat.Log {
+	if defect == "" {
+		return log
+	}
+	return &defectiveNode{log, defect}
+}
+
+// defectiveNode is a log with a defect, as one server has it.
+type defectiveNode struct {
+	chat.Log
+	defect string
+}
+
+const (
+	leavesKept = "leaves are not told to the log"
+	ghosts     = "somebody is there who never came"
+)
+
+func (l *defectiveNode) Leave(ctx context.Context, server, room, user string) (bool, error) {
+	if l.defect == leavesKept {
+		return true, nil
+	}
+	return l.Log.Leave(ctx, server, room, user)
+}
+
+func (l *defectiveNode) Enter(ctx context.Context, server, room string, m chat.Member) (bool, error) {
+	if l.defect == ghosts {
+		l.Log.Enter(ctx, server, room, chat.Member{User: "ghost", Username: "ghost", Connections: 1})
+	}
+	return l.Log.Enter(ctx, server, room, m)
+}
+
+var (
+	offsetOf   = regexp.MustCompile(`"offset":(\d+)`)
+	positionOf = regexp.MustCompile(`"position":"([^"]*):(\d+)"`)
+)
+
+// later returns an object with another offset than it has.
+func later(b []byte, by int) []byte {
+	return offsetOf.ReplaceAllFunc(b, func(s []byte) []byte {
+		n, _ := strconv.Atoi(string(s[len(`"offset":`):]))
+		return fmt.Appendf(nil, `"offset":%d`, n+by)
+	})
+}
+
+// is reports whether b is an object of a type.
+func is(b []byte, typ string) bool { return bytes.HasPrefix(b, []byte(`{"type":"`+typ+`"`)) }
+
+// defects are what comes over the wire of a server that is not as it should be.
+// nth counts the objects that a defect may change, of one connection.
+var defects = []struct {
+	name string
+	sign string // in what is found
+	do   func(v *visit, nth *int, b []byte) [][]byte
+}{
+	{"a leave is not told", "keeps a list", func(v *visit, nth *int, b []byte) [][]byte {
+		if bytes.Contains(b, []byte(`"event":"leave"`)) {
+			return nil
+		}
+		return [][]byte{b}
+	}},
+	{"a notice comes twice", "who is in its list", func(v *visit, nth *int, b []byte) [][]byte {
+		if *nth++; is(b, "system") && *nth%5 == 0 {
+			return [][]byte{b, b}
+		}
+		return [][]byte{b}
+	}},
+	{"an offset is used twice in one epoch", "the same process has told", func(v *visit, nth *int, b []byte) [][]byte {
+		if *nth++; is(b, "message") && *nth%10 == 0 {
+			return [][]byte{later(b, 1)}
+		}
+		return [][]byte{b}
+	}},
+	{"a message comes twice", "comes after", func(v *visit, nth *int, b []byte) [][]byte {
+		if *nth++; is(b, "message") && *nth%20 == 0 {
+			return [][]byte{b, b}
+		}
+		return [][]byte{b}
+	}},
+	{"resumed with a hole", "resumed true", func(v *visit, nth *int, b []byte) [][]byte {
+		if is(b, "message") && v.resumed {
+			if *nth++; *nth == 1 {
+				return nil
+			}
+		}
+		return [][]byte{b}
+	}},
+	{"an ack of what is not kept there", "was acknowledged", func(v *visit, nth *int, b []byte) [][]byte {
+		if *nth++; is(b, "ack") && *nth%5 == 0 {
+			return [][]byte{later(b, 3)}
+		}
+		return [][]byte{b}
+	}},
+	{"a gap that is not told", "is resumed at", func(v *visit, nth *int, b []byte) [][]byte {
+		if is(b, "welcome") && v.since != nil {
+			return [][]byte{positionOf.ReplaceAll(b, []byte(`"position":"other:$2"`))}
+		}
+		return [][]byte{b}
+	}},
+	{"trouble of the log is charged to clients", "an error", func(v *visit, nth *int, b []byte) [][]byte {
+		if *nth++; is(b, "ack") && *nth%5 == 0 {
+			var o wireObject
+			json.Unmarshal(b, &o)
+			return [][]byte{fmt.Appendf(nil, `{"type":"error","code":"rate_limited","message":"","id":%q}`, o.ID)}
+		}
+		return [][]byte{b}
+	}},
+}
+
+// TestClusterFindsBugs plants defects, in a server or in what it sends, each of which
+// has to be found.
+func TestClusterFindsBugs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
+	t.Parallel()
+	e := startRedis(t)
+	c := logConfig{Redis: e.dir + "/s"}
+	run := func(t *testing.T, name, sign, plant string, do func(*visit, []byte) [][]byte) {
+		t.Parallel()
+		r := newClusterRun(t, 1, strings.ReplaceAll(name, " ", "-"), 1, 12)
+		r.log, r.plant = e.logs[0], do
+		for i := range 2 {
+			r.nodes = append(r.nodes, newNode(r, i, c, plant))
+		}
+		patience := 4 * time.Second
+		if sign == "" {
+			patience = time.Minute // everything has to be well
+		}
+		found := r.live(func() { r.wait(4 * time.Second) }, patience)
+		switch f := first(found, sign); {
+		case sign == "" && len(found) > 0:
+			t.Errorf("found without a defect: %v", found)
+		case sign != "" && f == "":
+			t.Errorf("not found; found were %v", found)
+		default:
+			t.Log("found:", f)
+		}
+	}
+	t.Run("none", func(t *testing.T) { run(t, "none", "", "", nil) })
+	for _, d := range []string{leavesKept, ghosts} {
+		t.Run(d, func(t *testing.T) { run(t, d, "server 0 lists", d, nil) })
+	}
+	for _, d := range defects {
+		t.Run(d.name, func(t *testing.T) {
+			counts := map[*visit]*int{}
+			var mu sync.Mutex
+			run(t, d.name, d.sign, "", func(v *visit, b []byte) [][]byte {
+				mu.Lock()
+				n := counts[v]
+				if n == nil {
+					n = new(int)
+					counts[v] = n
+				}
+				mu.Unlock()
+				return d.do(v, n, b)
+			})
+		})
+	}
+}
