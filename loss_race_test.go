@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -95,6 +96,45 @@ func TestAckOfAnotherEpoch(t *testing.T) {
 		p.send(text)
 		if o := p.until("ack"); o.Offset != 1 {
 			t.Errorf("acknowledged at %d", o.Offset)
+		}
+	}, chat.WithLog(log), quiet)
+}
+
+// splitLog is a shared log of which there are two for a moment: the other one's entry
+// is pushed while one is appended, and has the same offset.
+type splitLog struct {
+	*shortLog
+	split atomic.Bool
+}
+
+func (l *splitLog) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+	if l.split.Swap(false) {
+		r := l.get(room)
+		other := chat.Event{Type: chat.TypeMessage, Offset: uint64(len(r.events) + 1), Time: time.Now(), User: "u", Username: "Bob", Message: "other"}
+		for _, s := range l.sinks {
+			s.Push(room, r.epoch, other)
+		}
+	}
+	return l.shortLog.Append(ctx, room, e)
+}
+
+// TestAckOfAnotherEntry has another entry come to an offset while one is appended
+// there. The second is not acknowledged at an offset at which members saw the first.
+func TestAckOfAnotherEntry(t *testing.T) {
+	log := &splitLog{shortLog: newShortLog()}
+	inBubble(t, func(b *bubble) {
+		p := b.dial("r", true, "username=Alice")
+		p.until("welcome")
+		log.split.Store(true)
+		p.send(`{"type":"message","message":"mine","id":"a"}`)
+		for {
+			o, err := p.read()
+			if err != nil {
+				return
+			}
+			if o.Type == "ack" {
+				t.Fatalf("acknowledged at %d", o.Offset)
+			}
 		}
 	}, chat.WithLog(log), quiet)
 }

@@ -42,7 +42,10 @@ func (s *Server) append(ctx context.Context, name string, r *room, e Event) (sto
 		before = r.position()
 	}
 	stored, epoch, dup, err := s.log.Append(ctx, name, e)
-	grew := err == nil && !dup && ordered && r.take(epoch, stored)
+	grew := false
+	if err == nil && !dup && ordered {
+		grew, _ = r.take(epoch, stored)
+	}
 	if ordered {
 		r.order.Unlock()
 	}
@@ -59,8 +62,12 @@ func (s *Server) append(ctx context.Context, name string, r *room, e Event) (sto
 		r.wake()
 	}
 	// While this waited, the room may have been opened, or dropped and opened again.
-	if now := s.room(name); now != nil && (now != r || !ordered) {
-		now.apply(epoch, stored)
+	// And another entry may have come to the offset: while Redis is failed over, there
+	// are two logs for a moment.
+	if now := s.room(name); now != nil && (now != r || !ordered) && now.apply(epoch, stored) {
+		if epoch, err = now.contradicted(ctx, Position{Epoch: epoch, Offset: stored.Offset}); err != nil {
+			return e, "", s.unavailable(err)
+		}
 	}
 	s.stats.messages.Add(1)
 	return stored, epoch, nil

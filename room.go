@@ -2,8 +2,6 @@ package chat
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -144,15 +142,18 @@ func (r *room) putObjectLocked(object []byte, offset uint64, who *audience) {
 }
 
 // apply takes an entry of the log, from wherever it comes, and appends it if it
-// is next in line. Entries come in any order and more than once.
-func (r *room) apply(epoch string, e Event) {
-	if r.take(epoch, e) {
+// is next in line. Entries come in any order and more than once. It reports whether
+// e is known not to be what the stream has at its offset.
+func (r *room) apply(epoch string, e Event) (differs bool) {
+	grew, differs := r.take(epoch, e)
+	if grew {
 		r.wake()
 	}
+	return differs
 }
 
-// take is apply without waking; it reports whether the stream has grown.
-func (r *room) take(epoch string, e Event) (grew bool) {
+// take is apply without waking; it reports whether the stream has grown, too.
+func (r *room) take(epoch string, e Event) (grew, differs bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -161,7 +162,7 @@ func (r *room) take(epoch string, e Event) (grew bool) {
 	case epoch != r.epoch:
 		r.healLocked(0)
 	case e.Offset <= r.last.Offset:
-		if r.differsLocked(&e) {
+		if differs = r.differsLocked(&e); differs {
 			r.healLocked(0)
 		}
 	case e.Offset == r.last.Offset+1 && e.Type != "":
@@ -172,7 +173,7 @@ func (r *room) take(epoch string, e Event) (grew bool) {
 		r.stashLocked(epoch, e)
 		r.healLocked(healDelay)
 	}
-	return grew
+	return grew, differs
 }
 
 // differsLocked reports whether e, which is not beyond the room's last entry, is
@@ -285,27 +286,4 @@ func (r *room) wait(ctx context.Context, seq uint64) error {
 	case <-r.srv.done:
 		return ErrServerClosed
 	}
-}
-
-// sameEvent reports whether two entries of one offset are the same event.
-func sameEvent(a, b *Event) bool {
-	return a.User == b.User && a.ID == b.ID && a.Message == b.Message && a.Time.Equal(b.Time)
-}
-
-// logContext bounds one use of the log, unless it is the memory log of this server
-// alone, which never blocks.
-func (s *Server) logContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	if s.local {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, s.cfg.logTimeout)
-}
-
-// unavailable wraps an error of the log.
-func (s *Server) unavailable(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return err
-	}
-	s.stats.logErrors.Add(1)
-	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }

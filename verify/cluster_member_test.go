@@ -1,3 +1,5 @@
+//go:build unix
+
 package verify
 
 import (
@@ -226,7 +228,7 @@ func (m *clusterMember) say(v *visit, to string) {
 		o["type"], o["to"] = "private", to
 	}
 	frame, _ := json.Marshal(o)
-	p := &pending{content{o["type"], v.user, o["id"], text, to}, frame, time.Now(), false, false}
+	p := &pending{content{o["type"], v.user, o["id"], text, to}, frame, time.Now(), time.Now(), false, false}
 	m.unacked = append(m.unacked, p)
 	m.said = append(m.said, p)
 	m.mu.Unlock()

@@ -1,3 +1,5 @@
+//go:build unix
+
 package verify
 
 import (
@@ -72,6 +74,16 @@ func (c logConfig) open(proxy string) (chat.Log, func(), error) {
 		client = redis.NewClient(&redis.Options{Network: "unix", Addr: c.Redis, ContextTimeoutEnabled: true, Dialer: dial})
 	}
 	return redislog.New(client, redislog.WithHistory(keep)), func() { client.Close() }, nil
+}
+
+func init() {
+	beNode = func() bool {
+		c := os.Getenv(nodeEnv)
+		if c != "" {
+			runNode(c)
+		}
+		return c != ""
+	}
 }
 
 // runNode is a chat server until it is told to end.

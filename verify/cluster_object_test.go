@@ -1,3 +1,5 @@
+//go:build unix
+
 package verify
 
 import (
@@ -66,7 +68,7 @@ func (v *visit) take(b []byte) {
 			m.bad("an ack of what was not sent: %s", b)
 			return
 		}
-		v.acks = append(v.acks, sighting{o.Offset, p.content, true, time.Now()})
+		v.acks = append(v.acks, sighting{o.Offset, p.content, true, time.Now(), p.first})
 	case "error":
 		switch o.Code {
 		case "unavailable":
@@ -143,7 +145,7 @@ func (v *visit) see(o *wireObject) {
 	if o.Type == "private" && o.User != v.user && o.To != v.user {
 		m.bad("sees a private message of others at %d", o.Offset)
 	}
-	v.seen = append(v.seen, sighting{o.Offset, content{o.Type, o.User, o.ID, o.Message, o.To}, false, time.Now()})
+	v.seen = append(v.seen, sighting{o.Offset, content{o.Type, o.User, o.ID, o.Message, o.To}, false, time.Now(), time.Time{}})
 	v.move(o.Offset, o.Time.UnixMilli())
 }
 

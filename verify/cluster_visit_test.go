@@ -1,3 +1,5 @@
+//go:build unix
+
 package verify
 
 import (
@@ -25,6 +27,7 @@ func (p place) String() string {
 type pending struct {
 	content content
 	frame   []byte
+	first   time.Time // when it was sent
 	last    time.Time // when it was sent last
 	done    bool      // acknowledged, or refused for good
 	refused bool      // with no_such_user
@@ -39,6 +42,7 @@ type sighting struct {
 	what   content
 	ack    bool
 	at     time.Time
+	asked  time.Time // when what is acknowledged was sent first
 }
 
 // visit is one connection.

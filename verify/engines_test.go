@@ -21,10 +21,12 @@ type quiet struct{}
 
 func (quiet) Printf(context.Context, string, ...any) {}
 
+// beNode is this program as a server of the cluster tests, where there are any.
+var beNode func() bool
+
 func TestMain(m *testing.M) {
 	redis.SetLogger(quiet{}) // it tells of every lost connection
-	if c := os.Getenv(nodeEnv); c != "" {
-		runNode(c)
+	if beNode != nil && beNode() {
 		return
 	}
 	os.Exit(m.Run())

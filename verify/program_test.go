@@ -19,8 +19,8 @@ type program struct {
 	path  string
 	args  []string
 	as    *user.User // nil: ourselves
-	env   []string // beside that of the tests
-	log   string   // the file for what it says; empty: nowhere
+	env   []string   // beside that of the tests
+	log   string     // the file for what it says; empty: nowhere
 	ready func(context.Context) error
 
 	running *exec.Cmd
@@ -73,10 +73,9 @@ func (p *program) start() {
 // signal sends a signal to the program.
 func (p *program) signal(sig syscall.Signal) { p.running.Process.Signal(sig) }
 
-// stop ends the program with a signal, also if it stands still.
+// stop ends the program with a signal.
 func (p *program) stop(sig syscall.Signal) {
 	p.signal(sig)
-	p.signal(syscall.SIGCONT)
 	<-p.exited
 }
 
