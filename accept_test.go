@@ -87,3 +87,48 @@ func TestOvertakenDuringHandshake(t *testing.T) {
 	expect(t, "gap", p.until("welcome").Gap, false)
 	expect(t, "closed with", p.closed(), 1013)
 }
+
+// answeredConn calls then when its first bytes, the answer to a handshake, are out.
+type answeredConn struct {
+	net.Conn
+	then func()
+}
+
+func (c *answeredConn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	if then := c.then; then != nil {
+		c.then = nil
+		then()
+	}
+	return n, err
+}
+
+type answering struct {
+	http.ResponseWriter
+	then func()
+}
+
+func (a answering) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(a.ResponseWriter).Hijack()
+	return &answeredConn{conn, a.then}, rw, err
+}
+
+// TestAnsweredIsThere has a second user join at the moment in which the first has
+// its answer: whoever is connected is in the lists of those who come later.
+func TestAnsweredIsThere(t *testing.T) {
+	srv := chat.New(quiet)
+	var welcome object
+	var hs *httptest.Server
+	hs = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("username") == "Ann" {
+			w = answering{w, func() { welcome = dial(t, hs.URL, "r", true, "username", "Bob").until("welcome") }}
+		}
+		srv.ServeHTTP(w, r)
+	}))
+	defer hs.Close()
+	defer srv.Close()
+	ann := dial(t, hs.URL, "r", true, "username", "Ann")
+	expect(t, "members in Ann's welcome", ann.until("welcome").Count, 1)
+	expect(t, "Bob's notice", ann.until("system").Username, "Bob")
+	expect(t, "members in Bob's welcome", welcome.Count, 2)
+}

@@ -66,6 +66,9 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, h *handshake, m 
 		return errNoUpgrade
 	}
 	m.attach(conn, early)
+	// Before the answer, so that whoever has one is in the lists of those who come
+	// later.
+	m.room.joined(m.occupant)
 	// Nobody else writes yet: draining is set until the goroutine runs.
 	conn.SetWriteDeadline(time.Now().Add(s.cfg.writeTimeout))
 	if _, err := conn.Write(h.answer(r, set)); err != nil {
@@ -74,7 +77,6 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, h *handshake, m 
 	}
 	conn.SetWriteDeadline(time.Time{})
 	go m.drain() // ends when m has caught up or the wire is dead
-	m.room.joined(m.occupant)
 	m.expireAt(m.who.Expires)
 	go m.serve() // ends with the connection; Shutdown and Close wait for it
 	return nil

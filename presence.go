@@ -70,7 +70,7 @@ func (o *occupant) settled(id string) bool {
 }
 
 // joined has everybody told that o, which the log holds, has come: now that the
-// connection is made. A room hears nothing of one that is never made.
+// connection is in hand. A room hears nothing of one that never is.
 func (r *room) joined(o *occupant) {
 	r.mu.Lock()
 	grew := r.joinedLocked(o, o.name)
