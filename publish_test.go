@@ -173,6 +173,9 @@ func TestErrorsThatAreNotTheClients(t *testing.T) {
 // pauses it is told, and one not.
 func TestRatePauses(t *testing.T) {
 	opts := []chat.Option{quiet, chat.WithRateLimit(0.1, 20)}
+	// A pipe holds nothing: what comes after the answer is written when the client
+	// next reads, after its pause.
+	opts = append(opts, chat.WithWriteTimeout(time.Hour))
 	inBubble(t, func(b *bubble) {
 		p := b.dial("r", true, "")
 		p.until("welcome")
