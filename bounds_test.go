@@ -1,6 +1,7 @@
 package chat_test
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -72,7 +73,7 @@ func overCarriers(t *testing.T, opts func() []chat.Option, f func(t *testing.T, 
 func enter(t *testing.T, dial func() net.Conn, room string, v1 bool, query string) *peer {
 	t.Helper()
 	c := dial()
-	transport := &http.Transport{Dial: func(string, string) (net.Conn, error) { return c, nil }}
+	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return c, nil }}
 	opts := ws.DialOptions{HTTPClient: &http.Client{Transport: transport}}
 	if v1 {
 		opts.Subprotocols = []string{"chat.v1"}

@@ -94,7 +94,7 @@ func (r *room) round() {
 	}
 	r.delivered = v.next()
 	r.srv.stats.rounds.Add(1)
-	low := v.next()
+	var low uint64
 	if len(members) < shareRound || workers == 1 {
 		low = visit(members, &v)
 	} else {

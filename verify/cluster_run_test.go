@@ -41,7 +41,6 @@ type clusterRun struct {
 	counts map[string]int
 	wrong  []string
 	losses []loss
-	healed time.Time
 }
 
 // A loss is a time within which the log has lost something.

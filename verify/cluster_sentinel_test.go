@@ -27,7 +27,6 @@ type sentinels struct {
 	ctl   [2]*redis.Client
 	guard *program
 	watch *redis.Client
-	down  [2]bool
 }
 
 func freePort(t *testing.T) string {

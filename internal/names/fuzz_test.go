@@ -1,5 +1,7 @@
 package names_test
 
+//lint:file-ignore ST1018 names stand here as people type them, joiners too.
+
 import (
 	"math/rand/v2"
 	"strings"

@@ -1,5 +1,7 @@
 package mounts
 
+//lint:file-ignore SA1019 echo's Timeout is deprecated and in use: what it does to a chat is what is tested.
+
 import (
 	"log/slog"
 	"net"
