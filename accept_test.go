@@ -132,3 +132,28 @@ func TestAnsweredIsThere(t *testing.T) {
 	expect(t, "Bob's notice", ann.until("system").Username, "Bob")
 	expect(t, "members in Bob's welcome", welcome.Count, 2)
 }
+
+// endingLog answers as a log does whose caller's context was canceled, as a server's
+// is when it ends.
+type endingLog struct{ chat.Log }
+
+func (endingLog) Members(context.Context, string, int) ([]chat.Member, int, error) {
+	return nil, 0, context.Canceled
+}
+
+func (endingLog) Enter(context.Context, string, string, chat.Member) (bool, error) {
+	return false, context.Canceled
+}
+
+// TestCanceledIsAnswered holds that a client which is there gets an answer when it is
+// the server that has canceled, and never net/http's 200 for a handler without a word.
+func TestCanceledIsAnswered(t *testing.T) {
+	_, base := serve(t, quiet, chat.WithLog(endingLog{chat.NewMemoryLog(0)}))
+	status, _ := get(t, base+"/rooms/r/members")
+	expect(t, "status of the members", status, http.StatusServiceUnavailable)
+	_, resp, err := tryDial(t, base, "r", true)
+	if err == nil || resp == nil {
+		t.Fatalf("a handshake passed, or had no answer: %v", err)
+	}
+	expect(t, "status of the handshake", resp.StatusCode, http.StatusServiceUnavailable)
+}

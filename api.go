@@ -66,9 +66,12 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 	case errors.Is(err, ErrServerClosed):
 		w.Header().Set("Retry-After", strconv.Itoa(seconds(time.Second+jitter(4*time.Second))))
 		httpError(w, http.StatusServiceUnavailable, codeUnavailable, "the server is shutting down")
-	case errors.Is(err, context.Canceled): // the client is gone
 	default:
-		s.logWarn("chat: unavailable", "err", err)
+		// Who has canceled is the client, which is gone, or the server that ends, whose
+		// clients are there: without an answer, net/http would give them 200.
+		if !errors.Is(err, context.Canceled) {
+			s.logWarn("chat: unavailable", "err", err)
+		}
 		w.Header().Set("Retry-After", strconv.Itoa(seconds(time.Second+jitter(4*time.Second))))
 		httpError(w, http.StatusServiceUnavailable, codeUnavailable, "the log cannot be reached")
 	}
