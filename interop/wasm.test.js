@@ -86,7 +86,7 @@ test('talks, in Chromium', async () => {
 test('is closed and comes back, under Node.js', async () => {
   const server = await closing();
   assert.equal(await node(server.url, 'closes'), 'ok');
-  assert.deepEqual(server.asked, [null, 'e:1', 'e:2']);
+  assert.deepEqual(server.asked, [null, 'e:1:1767323045000', 'e:2:1767323045000']);
   server.stop();
 });
 
@@ -94,6 +94,6 @@ test('is closed and comes back, in Chromium', async () => {
   const {url} = await serve();
   const server = await closing();
   assert.equal(await browser(url, server.url, 'closes'), 'ok');
-  assert.deepEqual(server.asked, [null, 'e:1', 'e:2']);
+  assert.deepEqual(server.asked, [null, 'e:1:1767323045000', 'e:2:1767323045000']);
   server.stop();
 });
