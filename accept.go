@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // handshake is what a request for a connection asks for.
@@ -43,13 +45,13 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request, segment str
 func (h *handshake) parse(s *Server, r *http.Request) (err error) {
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return &httpErr{http.StatusBadRequest, codeBadRequest, "the query is malformed"}
+		return &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "the query is malformed"}
 	}
 	if h.name, err = s.username(q.Get("username")); err != nil {
 		return err
 	}
 	if h.since, err = ParsePosition(q.Get("since")); err != nil {
-		return &httpErr{http.StatusBadRequest, codeBadRequest, "since must have the form EPOCH:OFFSET or EPOCH:OFFSET:TIME"}
+		return &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "since must have the form EPOCH:OFFSET or EPOCH:OFFSET:TIME"}
 	}
 	if err := h.parseOffer(r.Header, q.Get("session")); err != nil {
 		return err
@@ -69,17 +71,17 @@ func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
 	}
 	if v := r.Header.Values("Sec-WebSocket-Version"); len(v) != 1 || v[0] != "13" {
 		w.Header().Set("Sec-WebSocket-Version", "13")
-		return &httpErr{http.StatusBadRequest, codeBadRequest, "Sec-WebSocket-Version must be 13"}
+		return &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "Sec-WebSocket-Version must be 13"}
 	}
 	keys := r.Header.Values("Sec-WebSocket-Key")
 	if len(keys) != 1 {
-		return &httpErr{http.StatusBadRequest, codeBadRequest, "there must be one Sec-WebSocket-Key"}
+		return &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "there must be one Sec-WebSocket-Key"}
 	}
 	if k, err := base64.StdEncoding.Strict().DecodeString(strings.TrimSpace(keys[0])); err != nil || len(k) != 16 {
-		return &httpErr{http.StatusBadRequest, codeBadRequest, "Sec-WebSocket-Key must be 16 bytes in base64"}
+		return &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "Sec-WebSocket-Key must be 16 bytes in base64"}
 	}
 	if r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
-		return &httpErr{http.StatusBadRequest, codeBadRequest, "a handshake has no body"}
+		return &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "a handshake has no body"}
 	}
 	return nil
 }

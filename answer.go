@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // The answer to an opening handshake is written to the connection itself, once it
@@ -93,7 +95,7 @@ func (h *handshake) answer(r *http.Request, set http.Header) []byte {
 	b.WriteString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ")
 	b.WriteString(base64.StdEncoding.EncodeToString(sum[:]))
 	if h.v1 {
-		b.WriteString("\r\nSec-WebSocket-Protocol: " + subprotocol)
+		b.WriteString("\r\nSec-WebSocket-Protocol: " + proto.Subprotocol)
 	}
 	if h.extension != "" {
 		b.WriteString("\r\nSec-WebSocket-Extensions: " + h.extension)

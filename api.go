@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // httpErr is an answer over HTTP that is not the one asked for.
@@ -25,8 +27,8 @@ var (
 
 // httpError answers with an error object.
 func httpError(w http.ResponseWriter, status int, code, text string) {
-	b := appendQuoted([]byte(`{"error":{"code":`), code)
-	b = appendQuoted(append(b, `,"message":`...), text)
+	b := proto.AppendQuoted([]byte(`{"error":{"code":`), code)
+	b = proto.AppendQuoted(append(b, `,"message":`...), text)
 	writeJSON(w, status, append(b, "}}\n"...))
 }
 
@@ -65,7 +67,7 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 		httpError(w, http.StatusTooManyRequests, "too_many", plainText(err))
 	case errors.Is(err, ErrServerClosed):
 		w.Header().Set("Retry-After", strconv.Itoa(seconds(time.Second+jitter(4*time.Second))))
-		httpError(w, http.StatusServiceUnavailable, codeUnavailable, "the server is shutting down")
+		httpError(w, http.StatusServiceUnavailable, proto.CodeUnavailable, "the server is shutting down")
 	default:
 		// Who has canceled is the client, which is gone, or the server that ends, whose
 		// clients are there: without an answer, net/http would give them 200.
@@ -73,7 +75,7 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 			s.logWarn("chat: unavailable", "err", err)
 		}
 		w.Header().Set("Retry-After", strconv.Itoa(seconds(time.Second+jitter(4*time.Second))))
-		httpError(w, http.StatusServiceUnavailable, codeUnavailable, "the log cannot be reached")
+		httpError(w, http.StatusServiceUnavailable, proto.CodeUnavailable, "the log cannot be reached")
 	}
 }
 
@@ -91,7 +93,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, method string) bo
 	case s.closing.Load():
 		s.refuse(w, ErrServerClosed)
 	case !ok:
-		s.refuse(w, &httpErr{http.StatusForbidden, codeForbidden, "pages of this origin may not connect"})
+		s.refuse(w, &httpErr{http.StatusForbidden, proto.CodeForbidden, "pages of this origin may not connect"})
 	default:
 		return true
 	}
@@ -150,7 +152,7 @@ func (s *Server) serveRooms(w http.ResponseWriter, r *http.Request) {
 		if len(b) > 1 {
 			b = append(b, ',')
 		}
-		b = strconv.AppendInt(append(appendQuoted(b, name), ':'), int64(rooms[name]), 10)
+		b = strconv.AppendInt(append(proto.AppendQuoted(b, name), ':'), int64(rooms[name]), 10)
 	}
 	writeJSON(w, http.StatusOK, append(b, "}\n"...))
 }
@@ -185,7 +187,7 @@ func (s *Server) serveMembers(w http.ResponseWriter, r *http.Request, segment st
 	}
 	ctx, cancel := s.logContext(r.Context())
 	defer cancel()
-	members, count, err := s.log.Members(ctx, room, maxListed)
+	members, count, err := s.log.Members(ctx, room, proto.MaxListed)
 	if err != nil {
 		s.refuse(w, s.unavailable(err))
 		return
@@ -196,29 +198,29 @@ func (s *Server) serveMembers(w http.ResponseWriter, r *http.Request, segment st
 }
 
 // parseQuery reads before, after and limit.
-func parseQuery(raw string, limit int) (q query, err error) {
+func parseQuery(raw string, limit int) (q proto.Query, err error) {
 	v, err := url.ParseQuery(raw)
 	if err != nil {
-		return q, &httpErr{http.StatusBadRequest, codeBadRequest, "the query is malformed"}
+		return q, &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "the query is malformed"}
 	}
 	number := func(key string) (n uint64, given bool) {
 		if !v.Has(key) || err != nil {
 			return 0, false
 		}
-		if n, err = parseOffset(v.Get(key)); err != nil {
-			err = &httpErr{http.StatusBadRequest, codeBadRequest, key + " must be a whole number below 2^53"}
+		if n, err = proto.ParseOffset(v.Get(key)); err != nil {
+			err = &httpErr{http.StatusBadRequest, proto.CodeBadRequest, key + " must be a whole number below 2^53"}
 		}
 		return n, true
 	}
-	q.before, q.hasBefore = number("before")
-	q.after, q.hasAfter = number("after")
-	if q.limit = limit; v.Has("limit") && err == nil {
-		if q.limit, err = parseLimit(v.Get("limit")); err != nil {
-			err = &httpErr{http.StatusBadRequest, codeBadRequest, err.Error()}
+	q.Before, q.HasBefore = number("before")
+	q.After, q.HasAfter = number("after")
+	if q.Limit = limit; v.Has("limit") && err == nil {
+		if q.Limit, err = proto.ParseLimit(v.Get("limit")); err != nil {
+			err = &httpErr{http.StatusBadRequest, proto.CodeBadRequest, err.Error()}
 		}
 	}
-	if err == nil && q.hasBefore && q.hasAfter {
-		err = &httpErr{http.StatusBadRequest, codeBadRequest, "before and after exclude each other"}
+	if err == nil && q.HasBefore && q.HasAfter {
+		err = &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "before and after exclude each other"}
 	}
 	return q, err
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-08328bfd/chat/internal/proto"
+
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
@@ -139,7 +141,7 @@ func BenchmarkParseObject(b *testing.B) {
 	text := []byte(`{"type":"message","message":"Hello, everybody in the room!","id":"c1"}`)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, e := parseObject(text); e != nil {
+		if _, e := proto.ParseObject(text); e != nil {
 			b.Fatal(e)
 		}
 	}

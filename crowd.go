@@ -4,6 +4,8 @@ import (
 	"context"
 	"strconv"
 	"time"
+
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // A crowd gathers who came and went in a room too large to tell of each.
@@ -96,8 +98,8 @@ func appendNames(b []byte, names map[string]string, most int) []byte {
 		if n > 1 {
 			b = append(b, ',')
 		}
-		b = appendQuoted(append(b, `{"user":`...), user)
-		b = appendQuoted(append(b, `,"username":`...), name)
+		b = proto.AppendQuoted(append(b, `{"user":`...), user)
+		b = proto.AppendQuoted(append(b, `,"username":`...), name)
 		b = append(b, '}')
 	}
 	return append(b, ']')

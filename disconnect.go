@@ -3,6 +3,8 @@ package chat
 import (
 	"context"
 	"fmt"
+
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // The codes that Disconnect closes with.
@@ -30,12 +32,12 @@ func (s *Server) Disconnect(ctx context.Context, room, user string, code int, re
 	if err := s.connect(ctx); err != nil {
 		return err
 	}
-	if len(user) > maxUser {
+	if len(user) > proto.MaxUser {
 		return nil // nobody is called that, and it might not fit into a signal
 	}
 	// Made valid before it is signalled: logs may refuse it, or change it each in its
 	// own way.
-	reason = cutText(reason, maxReason)
+	reason = proto.CutText(reason, proto.MaxReason)
 	ctx, cancel := s.logContext(ctx)
 	defer cancel()
 	e := Event{Type: TypeSystem, Event: "disconnect", User: user, To: room, ID: fmt.Sprint(code), Message: reason}
@@ -45,10 +47,6 @@ func (s *Server) Disconnect(ctx context.Context, room, user string, code int, re
 	}
 	return nil
 }
-
-// maxReason is how many bytes of reason a close frame has room for (RFC 6455,
-// section 5.5).
-const maxReason = 123
 
 // closeCode returns code, or CloseRemoved if it is none that an application may send.
 func closeCode(code int) int {

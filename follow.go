@@ -5,6 +5,8 @@ import (
 	"errors"
 	"iter"
 	"time"
+
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // Follow reads a room's log from a place on, and goes on as it grows, until the
@@ -69,7 +71,7 @@ func (s *Server) Follow(ctx context.Context, room string, since Position) iter.S
 // follow yields one page after at.
 func (s *Server) follow(ctx context.Context, name string, at Position, yield func(Event, error) bool) (next Position, more, ok bool) {
 	c, cancel := s.logContext(ctx)
-	page, err := s.log.Read(c, name, Range{From: max(at.Offset, 1), Limit: maxPage + 1}) // with the one at the place, to compare
+	page, err := s.log.Read(c, name, Range{From: max(at.Offset, 1), Limit: proto.MaxPage + 1}) // with the one at the place, to compare
 	cancel()
 	switch {
 	case err != nil && ctx.Err() != nil:

@@ -2,9 +2,8 @@ package chat
 
 import (
 	"encoding/binary"
-	"strconv"
-	"time"
-	"unicode/utf8"
+
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // Opcodes of RFC 6455, section 5.2, with the FIN bit where we send them.
@@ -55,7 +54,7 @@ func appendClose(b []byte, code int, reason string) []byte {
 	if code == noCode {
 		return appendFrameHeader(b, finBit|opClose, 0)
 	}
-	reason = cutText(reason, maxReason)
+	reason = proto.CutText(reason, proto.MaxReason)
 	b = appendFrameHeader(b, finBit|opClose, 2+len(reason))
 	b = binary.BigEndian.AppendUint16(b, uint16(code))
 	return append(b, reason...)
@@ -128,89 +127,4 @@ func unmask(b []byte, mask uint32) {
 	for i := range b {
 		b[i] ^= byte(mask >> (8 * (i & 3)))
 	}
-}
-
-// appendEvent appends e as the JSON object that clients see.
-func appendEvent(b []byte, e *Event) []byte {
-	b = append(b, `{"type":`...)
-	b = appendQuoted(b, e.Type)
-	if e.Offset != 0 {
-		b = strconv.AppendUint(append(b, `,"offset":`...), e.Offset, 10)
-	}
-	if e.Event != "" {
-		b = appendQuoted(append(b, `,"event":`...), e.Event)
-	}
-	if e.Type != TypeTyping {
-		b = appendTime(append(b, `,"time":"`...), e.Time)
-		b = append(b, '"')
-	}
-	b = appendQuoted(append(b, `,"user":`...), e.User)
-	b = appendQuoted(append(b, `,"username":`...), e.Username)
-	if e.Type == TypePrivate {
-		b = appendQuoted(append(b, `,"to":`...), e.To)
-		b = appendQuoted(append(b, `,"to_username":`...), e.ToUsername)
-	}
-	if e.Type != TypeTyping {
-		b = appendQuoted(append(b, `,"message":`...), e.Message)
-	}
-	if e.ID != "" {
-		b = appendQuoted(append(b, `,"id":`...), e.ID)
-	}
-	return append(b, '}')
-}
-
-// MarshalJSON implements [json.Marshaler] with the object that clients see.
-func (e Event) MarshalJSON() ([]byte, error) {
-	return appendEvent(make([]byte, 0, 192+len(e.Message)), &e), nil
-}
-
-// appendTime appends t as RFC 3339 in UTC with milliseconds.
-func appendTime(b []byte, t time.Time) []byte {
-	return t.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
-}
-
-const hexDigits = "0123456789abcdef"
-
-// appendQuoted appends s as a JSON string (RFC 8259, section 7). Bytes that are
-// not UTF-8 become U+FFFD, and what ends a line or a script in JavaScript is
-// escaped, so that the object may stand in a page.
-func appendQuoted(b []byte, s string) []byte {
-	b = append(b, '"')
-	from := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			if c >= ' ' && c != '"' && c != '\\' && c != '<' {
-				i++
-				continue
-			}
-			b = append(b, s[from:i]...)
-			switch c {
-			case '"', '\\':
-				b = append(b, '\\', c)
-			case '\n':
-				b = append(b, '\\', 'n')
-			case '\r':
-				b = append(b, '\\', 'r')
-			case '\t':
-				b = append(b, '\\', 't')
-			default:
-				b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-			}
-			i++
-			from = i
-			continue
-		}
-		r, n := utf8.DecodeRuneInString(s[i:])
-		if r == utf8.RuneError && n == 1 {
-			b = append(append(b, s[from:i]...), "\ufffd"...)
-			from = i + n
-		} else if r == '\u2028' || r == '\u2029' {
-			b = append(append(b, s[from:i]...), `\u202`...)
-			b = append(b, hexDigits[r&15])
-			from = i + n
-		}
-		i += n
-	}
-	return append(append(b, s[from:]...), '"')
 }

@@ -3,10 +3,11 @@ package chat
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // The types of an [Event]. Only TypeMessage and TypePrivate are entries of the
@@ -81,10 +82,6 @@ func placeOf(epoch string, e *Event) Position {
 	return p
 }
 
-// maxOffset is the largest integer that every JSON reader holds exactly (RFC
-// 8259, section 6).
-const maxOffset = 1<<53 - 1
-
 // String returns p as EPOCH:OFFSET:TIME, as EPOCH:OFFSET without a Time, or as ""
 // for the zero Position.
 func (p Position) String() string {
@@ -126,25 +123,17 @@ func ParsePosition(s string) (Position, error) {
 	num, ms, timed := strings.Cut(num, ":")
 	p := Position{Epoch: epoch}
 	var err error
-	if p.Offset, err = parseOffset(num); err != nil {
+	if p.Offset, err = proto.ParseOffset(num); err != nil {
 		return Position{}, err
 	}
 	if timed {
-		t, err := parseOffset(ms)
+		t, err := proto.ParseOffset(ms)
 		if err != nil {
 			return Position{}, errors.New("chat: the time of a position is in milliseconds since 1970")
 		}
 		p.Time = int64(t)
 	}
 	return p, nil
-}
-
-func parseOffset(s string) (uint64, error) {
-	n, err := strconv.ParseUint(s, 10, 53)
-	if err != nil || s[0] == '+' {
-		return 0, fmt.Errorf("chat: an offset is a whole number from 0 to %d", uint64(maxOffset))
-	}
-	return n, nil
 }
 
 func notEpochRune(r rune) bool {

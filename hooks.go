@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/seed-08328bfd/chat/internal/proto"
+
 	"github.com/seed-08328bfd/chat/internal/names"
 )
 
@@ -62,7 +64,7 @@ func (s *Server) hook(name, room string, f func() error) (err error) {
 		err = errHook
 	}()
 	if e := f(); e != nil {
-		err = &refusal{cutText(e.Error(), maxRefusal), e}
+		err = &refusal{proto.CutText(e.Error(), maxRefusal), e}
 	}
 	returned = true
 	return err
@@ -130,13 +132,13 @@ func (s *Server) may(u User, room string, a Action) error {
 	if err == nil || err == errHook {
 		return err
 	}
-	return &httpErr{http.StatusForbidden, codeForbidden, err.Error()}
+	return &httpErr{http.StatusForbidden, proto.CodeForbidden, err.Error()}
 }
 
 // allowed is authorize for a live connection.
-func (m *member) allowed(a Action) *wireError {
+func (m *member) allowed(a Action) *proto.Error {
 	if err := m.room.srv.authorize(m.cred, m.room.name, a); err != nil {
-		return &wireError{code: codeForbidden, text: shown(err)}
+		return &proto.Error{Code: proto.CodeForbidden, Text: shown(err)}
 	}
 	return nil
 }
@@ -235,24 +237,4 @@ func (s *Server) rule(hook string, rule func(string) (string, error), name strin
 		n = ""
 	}
 	return n, err
-}
-
-// cutText returns s as valid UTF-8 of at most n bytes, cut at a character's start.
-func cutText(s string, n int) string {
-	if len(s) > n {
-		s = s[:n]
-		// What is left of a character that was cut is dropped, not replaced.
-		for i := 1; i <= utf8.UTFMax && i <= len(s); i++ {
-			if c := s[len(s)-i]; utf8.RuneStart(c) {
-				if !utf8.FullRuneInString(s[len(s)-i:]) {
-					s = s[:len(s)-i]
-				}
-				break
-			}
-		}
-	}
-	if s = strings.ToValidUTF8(s, "\ufffd"); len(s) > n {
-		return cutText(s, n) // the replacements are longer than what they replace
-	}
-	return s
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strconv"
 	"time"
+
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // start is what a member brings to a room: where it wants to begin.
@@ -27,7 +29,7 @@ func (r *room) enlist(m *member) {
 	m.start.at = r.placeLocked()
 	m.epoch = r.epoch
 	if m.v1 {
-		m.start.members, m.start.count = r.roster.members(m.occupant, maxListed)
+		m.start.members, m.start.count = r.roster.members(m.occupant, proto.MaxListed)
 	}
 	m.occupant.name = m.who.Name // though others may have come since occupy
 	r.addLocked(m)
@@ -86,7 +88,7 @@ func (m *member) begin() {
 	case m.v1:
 		first = appendText(nil, m.welcome(st, resumed))
 	case st.since != (Position{}) && !resumed:
-		first = appendText(nil, systemObject(&wireError{code: codeGap, text: "some messages may be missing here"}))
+		first = appendText(nil, proto.SystemObject(&proto.Error{Code: proto.CodeGap, Text: "some messages may be missing here"}))
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -94,7 +96,7 @@ func (m *member) begin() {
 	if m.closing && m.code != 1001 {
 		return // who was removed while joining reads nothing
 	}
-	m.cursor, m.replay, m.replayN = cursor, replay, maxPage
+	m.cursor, m.replay, m.replayN = cursor, replay, proto.MaxPage
 	if m.v1 && !m.endsAt(&v, st, resumed) {
 		m.untold = st.at
 	}
@@ -227,18 +229,18 @@ func (m *member) replayPage() {
 	if !page.More {
 		m.replay = live // what lies between is not for m
 	}
-	m.replayN = min(2*max(m.replayN, 1), maxPage)
+	m.replayN = min(2*max(m.replayN, 1), proto.MaxPage)
 }
 
 // welcome returns the first object that a chat.v1 client gets.
 func (m *member) welcome(st *start, resumed bool) []byte {
 	srv := m.room.srv
 	b := append(make([]byte, 0, 512), `{"type":"welcome","protocol":"chat.v1","room":`...)
-	b = appendQuoted(b, m.room.name)
-	b = appendQuoted(append(b, `,"user":`...), m.who.ID)
-	b = appendQuoted(append(b, `,"username":`...), m.who.Name)
-	b = appendQuoted(append(b, `,"session":`...), m.session)
-	b = appendQuoted(append(b, `,"position":`...), st.at.place())
+	b = proto.AppendQuoted(b, m.room.name)
+	b = proto.AppendQuoted(append(b, `,"user":`...), m.who.ID)
+	b = proto.AppendQuoted(append(b, `,"username":`...), m.who.Name)
+	b = proto.AppendQuoted(append(b, `,"session":`...), m.session)
+	b = proto.AppendQuoted(append(b, `,"position":`...), st.at.place())
 	b = strconv.AppendBool(append(b, `,"resumed":`...), resumed)
 	b = strconv.AppendBool(append(b, `,"gap":`...), !resumed && st.since != (Position{}))
 	b = appendMembers(append(b, `,"members":`...), st.members)
@@ -253,14 +255,11 @@ func (m *member) welcome(st *start, resumed bool) []byte {
 	}
 	b = append(b, '}')
 	if st.at.Time != 0 {
-		b = appendTime(append(b, `,"time":"`...), time.UnixMilli(st.at.Time))
+		b = proto.AppendTime(append(b, `,"time":"`...), time.UnixMilli(st.at.Time))
 		b = append(b, '"')
 	}
 	return append(b, '}')
 }
-
-// maxListed is how many members a list of them holds at most.
-const maxListed = 100
 
 func appendMembers(b []byte, members []Member) []byte {
 	b = append(b, '[')
@@ -268,8 +267,8 @@ func appendMembers(b []byte, members []Member) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendQuoted(append(b, `{"user":`...), members[i].User)
-		b = appendQuoted(append(b, `,"username":`...), members[i].Username)
+		b = proto.AppendQuoted(append(b, `{"user":`...), members[i].User)
+		b = proto.AppendQuoted(append(b, `,"username":`...), members[i].Username)
 		b = strconv.AppendInt(append(b, `,"connections":`...), int64(members[i].Connections), 10)
 		b = append(b, '}')
 	}

@@ -18,7 +18,7 @@ func checkAccounts(t *testing.T, l *memoryLog) {
 		for name, r := range l.shards[i].rooms {
 			size := 0
 			for o := r.first; o <= r.last; o++ {
-				size += r.at(o).cost()
+				size += eventCost(r.at(o))
 			}
 			if size != r.size || size > l.bytes || int(r.last+1-r.first) > l.history || len(r.users) != len(r.roster) {
 				t.Fatalf("%s holds %d bytes in %d entries and has counted %d; %d users, %d listed", name, size, r.last+1-r.first, r.size, len(r.users), len(r.roster))

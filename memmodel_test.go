@@ -172,10 +172,10 @@ func (m *logModel) append(name string, r *modelRoom) {
 		r.events = append(r.events, want)
 		size := 0
 		for _, e := range r.events {
-			size += e.cost()
+			size += eventCost(&e)
 		}
 		for len(r.events) > m.log.history || size > m.log.bytes {
-			size -= r.events[0].cost()
+			size -= eventCost(&r.events[0])
 			r.events = r.events[1:]
 		}
 	} else if !slices.ContainsFunc(r.events, func(e Event) bool { return e.Offset == first.Offset }) {

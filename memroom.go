@@ -112,7 +112,7 @@ func (r *memoryRoom) keep(e Event, entries, bytes int) {
 	if e.Type == TypePrivate {
 		r.index.add(&e)
 	}
-	for r.size += e.cost(); r.size > bytes; {
+	for r.size += eventCost(&e); r.size > bytes; {
 		r.drop()
 	}
 }
@@ -139,7 +139,7 @@ func (r *memoryRoom) fill(p *Page, offsets []uint64) {
 
 func (r *memoryRoom) drop() {
 	e := r.at(r.first)
-	r.size -= e.cost()
+	r.size -= eventCost(e)
 	if e.Type == TypePrivate {
 		r.index.drop(e)
 	}
@@ -147,8 +147,8 @@ func (r *memoryRoom) drop() {
 	r.first++
 }
 
-// cost returns about how many bytes e takes.
-func (e *Event) cost() int {
+// eventCost returns about how many bytes e takes.
+func eventCost(e *Event) int {
 	n := entryCost + len(e.User) + len(e.Username) + len(e.To) + len(e.ToUsername) + len(e.Message) + len(e.ID)
 	if e.Type == TypePrivate {
 		n += indexCost

@@ -6,13 +6,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/seed-08328bfd/chat/internal/names"
-)
+	"github.com/seed-08328bfd/chat/internal/proto"
 
-// Bounds of ids, in bytes.
-const (
-	maxUser = 128
-	maxID   = 64
+	"github.com/seed-08328bfd/chat/internal/names"
 )
 
 // CheckUsername is the default username rule. It returns name as it is shown: in
@@ -69,8 +65,8 @@ func badName(err error) error { return fmt.Errorf("%w: %w", ErrBadName, err) }
 // checkUserID reports what is wrong with an id that an authenticator gave.
 func checkUserID(id string) error {
 	switch {
-	case id == "" || len(id) > maxUser || !utf8.ValidString(id) || strings.ContainsFunc(id, unicode.IsControl):
-		return fmt.Errorf("%w: the user's id must be 1 to %d bytes without control characters", ErrBadName, maxUser)
+	case id == "" || len(id) > proto.MaxUser || !utf8.ValidString(id) || strings.ContainsFunc(id, unicode.IsControl):
+		return fmt.Errorf("%w: the user's id must be 1 to %d bytes without control characters", ErrBadName, proto.MaxUser)
 	case isAnonymous(id):
 		return fmt.Errorf("%w: the user's id begins with %q", ErrBadName, anonPrefix)
 	}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"runtime"
 	"time"
+
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // An Option sets one thing of a [Server]. Options are applied in order; a later
@@ -138,7 +140,7 @@ func WithLog(l Log) Option {
 // 512 bytes, the rest is cut off.
 func WithDefaultUsername(name string) Option {
 	return func(c *config) {
-		if c.defaultName = cutText(name, maxRuled); name == "" {
+		if c.defaultName = proto.CutText(name, maxRuled); name == "" {
 			c.defaultName = "Anonymous"
 		}
 	}

@@ -2,65 +2,44 @@ package chat
 
 import (
 	"context"
-	"errors"
 	"strconv"
-)
 
-// maxPage is the largest number of messages in one answer.
-const maxPage = 100
+	"github.com/seed-08328bfd/chat/internal/proto"
+)
 
 // pageSize is how many messages an answer has if the client does not say.
 func (c *config) pageSize() int {
 	if c.history == 0 {
 		return 50
 	}
-	return min(c.history, maxPage)
-}
-
-// query is a part of a room's history that a client asks for.
-type query struct {
-	before, after       uint64
-	hasBefore, hasAfter bool
-	limit               int
-}
-
-// parseLimit reads the size of a page. More than maxPage, however much, is maxPage.
-func parseLimit(s string) (int, error) {
-	n, err := strconv.ParseUint(s, 10, 64)
-	if errors.Is(err, strconv.ErrRange) {
-		return maxPage, nil
-	}
-	if err != nil {
-		return 0, errors.New("limit must be a whole number from 0 on")
-	}
-	return int(min(n, maxPage)), nil
+	return min(c.history, proto.MaxPage)
 }
 
 // page reads what user may see of a room's history.
-func (s *Server) page(ctx context.Context, room, user string, q query) (Page, error) {
-	r := Range{Limit: q.limit, Visible: true, Reader: user}
+func (s *Server) page(ctx context.Context, room, user string, q proto.Query) (Page, error) {
+	r := Range{Limit: q.Limit, Visible: true, Reader: user}
 	switch {
-	case q.hasAfter:
-		r.From = q.after + 1
-	case q.hasBefore && q.before == 0:
+	case q.HasAfter:
+		r.From = q.After + 1
+	case q.HasBefore && q.Before == 0:
 		r.Limit = 0
-	case q.hasBefore:
-		r.Before = q.before
+	case q.HasBefore:
+		r.Before = q.Before
 	}
 	page, err := s.log.Read(ctx, room, r)
 	if err != nil {
 		return Page{}, s.unavailable(err)
 	}
-	if q.hasBefore && q.before == 0 {
+	if q.HasBefore && q.Before == 0 {
 		page.More = false // nothing is older
 	}
 	return page, nil
 }
 
-// bound leaves as many events in p as take at most so many bytes as clients see
+// boundPage leaves as many events in p as take at most so many bytes as clients see
 // them, and always one: the first ones, or the last ones for a page that was read
 // backwards. More is true if there was more.
-func (p *Page) bound(bytes int, forward bool) {
+func boundPage(p *Page, bytes int, forward bool) {
 	b := encoded.Get().(*[]byte)
 	defer encoded.Put(b)
 	for n := range p.Events {
@@ -93,7 +72,7 @@ func appendPage(b []byte, p *Page, position bool) []byte {
 	}
 	b = append(b, ']')
 	if position {
-		b = appendQuoted(append(b, `,"position":`...), p.Position.place())
+		b = proto.AppendQuoted(append(b, `,"position":`...), p.Position.place())
 	}
 	b = strconv.AppendUint(append(b, `,"first":`...), p.First, 10)
 	return strconv.AppendBool(append(b, `,"more":`...), p.More)

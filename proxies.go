@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/seed-08328bfd/chat/internal/proto"
+
 	"github.com/seed-08328bfd/chat/internal/forwarded"
 )
 
@@ -114,14 +116,14 @@ func (s *Server) path(r *http.Request, peer forwarded.Node, header string, hops 
 	p := forwarded.Follow(hops, peer, s.trusts)
 	if p.Garbled != "" {
 		s.logOnce(hintGarbled, slog.LevelWarn, "chat: what a proxy says is not understood, and its clients are counted as the proxy",
-			"proxy", r.RemoteAddr, "header", header, "value", strings.ToValidUTF8(cutText(p.Garbled, maxShown), "\uFFFD"))
+			"proxy", r.RemoteAddr, "header", header, "value", strings.ToValidUTF8(proto.CutText(p.Garbled, maxShown), "\uFFFD"))
 	}
 	return p
 }
 
 // headerText is a header as a line of the log shows it.
 func headerText(r *http.Request, key string) string {
-	return strings.ToValidUTF8(cutText(strings.Join(r.Header.Values(key), ", "), maxShown), "\uFFFD")
+	return strings.ToValidUTF8(proto.CutText(strings.Join(r.Header.Values(key), ", "), maxShown), "\uFFFD")
 }
 
 // scheme returns what the client called the server by.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // append puts e through the filter into the log, and into r, or if that is nil into
@@ -139,10 +141,10 @@ func (s *Server) Publish(ctx context.Context, room string, e Event) (Event, erro
 		return e, err
 	}
 	if bad := checkText(e.Message, s.cfg.messageSize); bad != nil {
-		return e, fmt.Errorf("%w: %s", ErrBadMessage, bad.text)
+		return e, fmt.Errorf("%w: %s", ErrBadMessage, bad.Text)
 	}
-	if len(e.ID) > maxID || !utf8.ValidString(e.Message) || !utf8.ValidString(e.ID) {
-		return e, fmt.Errorf("%w: not UTF-8, or an ID over %d bytes", ErrBadMessage, maxID)
+	if len(e.ID) > proto.MaxID || !utf8.ValidString(e.Message) || !utf8.ValidString(e.ID) {
+		return e, fmt.Errorf("%w: not UTF-8, or an ID over %d bytes", ErrBadMessage, proto.MaxID)
 	}
 	if e.Username == "" {
 		e.Username = s.cfg.defaultName
@@ -173,12 +175,12 @@ func (s *Server) History(ctx context.Context, room, reader string, r Range) (Pag
 	if err != nil {
 		return Page{}, err
 	}
-	q := query{before: r.Before, hasBefore: r.Before > 0, limit: s.cfg.pageSize()}
+	q := proto.Query{Before: r.Before, HasBefore: r.Before > 0, Limit: s.cfg.pageSize()}
 	if r.From > 0 {
-		q = query{after: r.From - 1, hasAfter: true, limit: q.limit}
+		q = proto.Query{After: r.From - 1, HasAfter: true, Limit: q.Limit}
 	}
 	if r.Limit > 0 {
-		q.limit = min(r.Limit, maxPage)
+		q.Limit = min(r.Limit, proto.MaxPage)
 	}
 	ctx, cancel := s.logContext(ctx)
 	defer cancel()

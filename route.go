@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // endpoint is what a path leads to.
@@ -45,7 +47,7 @@ func (s *Server) notFound(w http.ResponseWriter, path []string) {
 			continue // slashes, which nothing strips
 		}
 		s.logOnce(hintMount, slog.LevelWarn, "chat: a path has something before it that is not the server's: http.StripPrefix is missing where it is mounted, or the client's URL is wrong",
-			"before", "/"+cutText(before, maxShown))
+			"before", "/"+proto.CutText(before, maxShown))
 		text += ": it has something before the server's own; http.StripPrefix is missing where the server is mounted, or the URL is wrong"
 		break
 	}

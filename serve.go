@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/seed-08328bfd/chat/internal/proto"
+
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
@@ -120,7 +122,7 @@ func (m *member) handle(text []byte) {
 
 // take does what a message asks for, and tells the client what was wrong with it.
 func (m *member) take(text []byte) {
-	var e *wireError
+	var e *proto.Error
 	if m.v1 {
 		e = m.handleV1(text)
 	} else {
@@ -130,12 +132,12 @@ func (m *member) take(text []byte) {
 		m.errors = 0
 		return
 	}
-	if e.code == codeBadUTF8 && e.fatal {
+	if e.Code == proto.CodeBadUTF8 && e.Fatal {
 		m.close(1007, "text is not UTF-8")
 		return
 	}
 	m.fail(e)
-	if e.atFault() {
+	if e.AtFault() {
 		m.errors++
 	}
 	if m.errors >= maxErrors {

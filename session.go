@@ -7,6 +7,8 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strings"
+
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // parseOffer reads the list of subprotocols. A session may ride in it, which no
@@ -16,19 +18,19 @@ func (h *handshake) parseOffer(header http.Header, session string) error {
 	for _, offer := range header.Values("Sec-WebSocket-Protocol") {
 		for p := range strings.SplitSeq(offer, ",") {
 			p = strings.TrimSpace(p)
-			h.v1 = h.v1 || p == subprotocol
-			secret, ok := strings.CutPrefix(p, sessionPrefix)
+			h.v1 = h.v1 || p == proto.Subprotocol
+			secret, ok := strings.CutPrefix(p, proto.SessionPrefix)
 			switch {
 			case !ok || secret == "" || secret == h.session:
 			case h.session != "":
-				return &httpErr{http.StatusBadRequest, codeBadRequest, "there are two sessions"}
+				return &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "there are two sessions"}
 			default:
 				h.session = secret
 			}
 		}
 	}
 	if h.session != "" && !isSession(h.session) {
-		return &httpErr{http.StatusBadRequest, codeBadRequest, "the session is not one that this server gave"}
+		return &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "the session is not one that this server gave"}
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"strconv"
 	"time"
+
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // Shutdown ends the server in good order: new connections are refused with 503,
@@ -215,7 +217,7 @@ func (s *Server) gone(m *member) {
 
 // goodbye announces a planned close.
 func (m *member) goodbye(reason string, retry time.Duration) {
-	b := appendQuoted([]byte(`{"type":"goodbye","reason":`), reason)
+	b := proto.AppendQuoted([]byte(`{"type":"goodbye","reason":`), reason)
 	b = strconv.AppendInt(append(b, `,"retry_after_ms":`...), retry.Milliseconds(), 10)
 	b = appendText(nil, append(b, '}'))
 	m.mu.Lock()

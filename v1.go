@@ -5,38 +5,40 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // typingPause is the least time between two typing notices of one user.
 const typingPause = 2 * time.Second
 
 // handleV1 takes one object of a chat.v1 client.
-func (m *member) handleV1(text []byte) *wireError {
+func (m *member) handleV1(text []byte) *proto.Error {
 	if !utf8.Valid(text) {
-		return &wireError{code: codeBadUTF8, fatal: true}
+		return &proto.Error{Code: proto.CodeBadUTF8, Fatal: true}
 	}
-	o, e := parseObject(text)
+	o, e := proto.ParseObject(text)
 	if e != nil {
 		return e
 	}
-	id, e := o.id.text("id")
-	if e == nil && len(id) > maxID {
-		id, e = "", badRequest("id has at most %d bytes", maxID)
+	id, e := o.ID.Text("id")
+	if e == nil && len(id) > proto.MaxID {
+		id, e = "", proto.BadRequest("id has at most %d bytes", proto.MaxID)
 	}
 	if e == nil {
 		e = m.object(&o, id)
 	}
 	if e != nil {
-		e.id = id
+		e.ID = id
 	}
 	return e
 }
 
-func (m *member) object(o *object, id string) *wireError {
-	if o.typ == nil {
-		return badRequest("an object needs a type")
+func (m *member) object(o *proto.Object, id string) *proto.Error {
+	if o.Type == nil {
+		return proto.BadRequest("an object needs a type")
 	}
-	typ, e := o.typ.chars("type")
+	typ, e := o.Type.Chars("type")
 	if e != nil {
 		return e
 	}
@@ -53,29 +55,29 @@ func (m *member) object(o *object, id string) *wireError {
 		m.in.charge(frameCost)
 		b := []byte(`{"type":"pong"`)
 		if id != "" {
-			b = appendQuoted(append(b, `,"id":`...), id)
+			b = proto.AppendQuoted(append(b, `,"id":`...), id)
 		}
 		m.send(append(b, '}'))
 		return nil
 	case "auth":
 		return m.onAuth(o)
 	}
-	return &wireError{code: codeUnknownType, text: "unknown type"}
+	return &proto.Error{Code: proto.CodeUnknownType, Text: "unknown type"}
 }
 
 // onMessage publishes, and acknowledges what has an id.
-func (m *member) onMessage(o *object, typ, id string) *wireError {
-	text, e := o.message.text("message")
+func (m *member) onMessage(o *proto.Object, typ, id string) *proto.Error {
+	text, e := o.Message.Text("message")
 	if e != nil {
 		return e
 	}
 	event := Event{Type: typ, Message: text, ID: id}
 	if typ == TypePrivate {
-		if event.To, e = o.to.text("to"); e != nil {
+		if event.To, e = o.To.Text("to"); e != nil {
 			return e
 		}
 		if event.To == "" {
-			return badRequest("a private message needs the key to")
+			return proto.BadRequest("a private message needs the key to")
 		}
 	}
 	stored, epoch, e := m.publish(&event)
@@ -85,10 +87,10 @@ func (m *member) onMessage(o *object, typ, id string) *wireError {
 	case epoch != m.epoch:
 		// The client would take the offset for one of the epoch that it is in, where
 		// it may be another message's. It is about to be closed with 1013.
-		return &wireError{code: codeUnavailable, text: "the log has lost events: come back and send again", retry: time.Second}
+		return &proto.Error{Code: proto.CodeUnavailable, Text: "the log has lost events: come back and send again", Retry: time.Second}
 	}
 	b := scratch.Get().(*[]byte)
-	*b = appendQuoted(append((*b)[:0], `{"type":"ack","id":`...), id)
+	*b = proto.AppendQuoted(append((*b)[:0], `{"type":"ack","id":`...), id)
 	*b = strconv.AppendUint(append(*b, `,"offset":`...), stored.Offset, 10)
 	*b = append(*b, '}')
 	m.send(*b)
@@ -98,7 +100,7 @@ func (m *member) onMessage(o *object, typ, id string) *wireError {
 
 // onTyping shows the others that the user is typing, unless they were told a
 // moment ago or the room has more to do.
-func (m *member) onTyping() *wireError {
+func (m *member) onTyping() *proto.Error {
 	if e := m.allowed(ActionTyping); e != nil {
 		return e
 	}
@@ -118,18 +120,18 @@ func (m *member) onTyping() *wireError {
 }
 
 // onHistory answers with a page of messages.
-func (m *member) onHistory(o *object, id string) *wireError {
-	request, e := o.request.text("request")
+func (m *member) onHistory(o *proto.Object, id string) *proto.Error {
+	request, e := o.Request.Text("request")
 	if e != nil {
 		return e
 	}
-	if len(request) > maxID {
-		return badRequest("request has at most %d bytes", maxID)
+	if len(request) > proto.MaxID {
+		return proto.BadRequest("request has at most %d bytes", proto.MaxID)
 	}
 	if request == "" {
 		request = id
 	}
-	q, e := o.query(m.room.srv.cfg.pageSize())
+	q, e := o.Query(m.room.srv.cfg.pageSize())
 	if e != nil {
 		return e
 	}
@@ -139,43 +141,23 @@ func (m *member) onHistory(o *object, id string) *wireError {
 	room := m.awaitRoom()
 	page, err := m.room.srv.page(m.room.srv.soon(), m.room.name, m.who.ID, q)
 	if err != nil {
-		return &wireError{code: codeUnavailable, text: "the history could not be read: ask again", retry: time.Second}
+		return &proto.Error{Code: proto.CodeUnavailable, Text: "the history could not be read: ask again", Retry: time.Second}
 	}
-	page.bound(room-512, q.hasAfter) // the rest is the answer's other keys
+	boundPage(&page, room-512, q.HasAfter) // the rest is the answer's other keys
 	b := appendPage([]byte(`{"type":"history",`), &page, false)
 	if request != "" {
-		b = appendQuoted(append(b, `,"request":`...), request)
+		b = proto.AppendQuoted(append(b, `,"request":`...), request)
 	}
 	m.send(append(b, '}'))
 	m.in.charge(len(b))
 	return nil
 }
 
-// query returns the part of the history that o asks for.
-func (o *object) query(limit int) (q query, e *wireError) {
-	if q.before, q.hasBefore, e = o.before.number("before"); e != nil {
-		return q, e
-	}
-	if q.after, q.hasAfter, e = o.after.number("after"); e != nil {
-		return q, e
-	}
-	if q.hasBefore && q.hasAfter {
-		return q, badRequest("before and after exclude each other")
-	}
-	if q.limit = limit; o.limit != nil {
-		var err error
-		if q.limit, err = parseLimit(string(o.limit)); err != nil {
-			return q, badRequest("%s", err)
-		}
-	}
-	return q, nil
-}
-
 // onAuth takes fresh credentials of the same user.
-func (m *member) onAuth(o *object) *wireError {
-	failed := &wireError{code: codeAuthFailed, text: "the credentials were not accepted"}
+func (m *member) onAuth(o *proto.Object) *proto.Error {
+	failed := &proto.Error{Code: proto.CodeAuthFailed, Text: "the credentials were not accepted"}
 	srv := m.room.srv
-	token, e := o.token.text("token")
+	token, e := o.Token.Text("token")
 	if e != nil {
 		return e
 	}
@@ -230,6 +212,6 @@ func (m *member) expireAt(t time.Time) {
 
 func (m *member) warnExpiry() {
 	if m.v1 {
-		m.send(errorObject(&wireError{code: "token_expiring", text: "credentials run out within a minute: send fresh ones"}))
+		m.send(proto.ErrorObject(&proto.Error{Code: proto.CodeTokenExpiring, Text: "credentials run out within a minute: send fresh ones"}))
 	}
 }

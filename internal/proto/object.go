@@ -1,4 +1,4 @@
-package chat
+package proto
 
 import (
 	"encoding/json"
@@ -7,30 +7,30 @@ import (
 	"unicode/utf8"
 )
 
-// object is what a chat.v1 client sends, as far as the server knows its keys.
+// Object is what a chat.v1 client sends, as far as the server knows its keys.
 // Values lie where they were read until they are asked for.
-type object struct {
-	typ, message, id, to, token, request value
-	before, after, limit                 value
+type Object struct {
+	Type, Message, ID, To, Token, Request Value
+	before, after, limit                  Value
 }
 
-// value is the JSON text of a value; nil if the key was not given.
-type value []byte
+// Value is the JSON text of a value; nil if the key was not given.
+type Value []byte
 
-func (o *object) field(key []byte) *value {
+func (o *Object) field(key []byte) *Value {
 	switch string(key) {
 	case "type":
-		return &o.typ
+		return &o.Type
 	case "message":
-		return &o.message
+		return &o.Message
 	case "id":
-		return &o.id
+		return &o.ID
 	case "to":
-		return &o.to
+		return &o.To
 	case "token":
-		return &o.token
+		return &o.Token
 	case "request":
-		return &o.request
+		return &o.Request
 	case "before":
 		return &o.before
 	case "after":
@@ -41,10 +41,10 @@ func (o *object) field(key []byte) *value {
 	return nil
 }
 
-// parseObject reads one JSON object (RFC 8259). Keys that the server does not
+// ParseObject reads one JSON object (RFC 8259). Keys that the server does not
 // know are skipped, but no key may stand twice: readers differ on which counts.
-func parseObject(text []byte) (o object, e *wireError) {
-	bad := func(text string) *wireError { return &wireError{code: codeBadJSON, text: text} }
+func ParseObject(text []byte) (o Object, e *Error) {
+	bad := func(text string) *Error { return &Error{Code: CodeBadJSON, Text: text} }
 	if !json.Valid(text) {
 		return o, bad("not JSON")
 	}
@@ -66,7 +66,7 @@ func parseObject(text []byte) (o object, e *wireError) {
 		raw := s.value()
 		key, ok := unquote(raw)
 		if !ok {
-			return o, &wireError{code: codeBadUTF8, text: "a key is not Unicode"}
+			return o, &Error{Code: CodeBadUTF8, Text: "a key is not Unicode"}
 		}
 		s.space()
 		s.i++ // the colon
@@ -151,35 +151,35 @@ func (s *scanner) string() {
 	s.i++
 }
 
-// text returns a value that must be a string; what names it in errors.
-func (v value) text(what string) (string, *wireError) {
-	s, e := v.chars(what)
+// Text returns a value that must be a string; what names it in errors.
+func (v Value) Text(what string) (string, *Error) {
+	s, e := v.Chars(what)
 	return string(s), e
 }
 
-// chars is text in place where that can be.
-func (v value) chars(what string) ([]byte, *wireError) {
+// Chars is text in place where that can be.
+func (v Value) Chars(what string) ([]byte, *Error) {
 	if v == nil {
 		return nil, nil
 	}
 	if v[0] != '"' {
-		return nil, badRequest("%s must be a string", what)
+		return nil, BadRequest("%s must be a string", what)
 	}
 	s, ok := unquote(v)
 	if !ok {
-		return nil, &wireError{code: codeBadUTF8, text: what + " has half of a surrogate pair"}
+		return nil, &Error{Code: CodeBadUTF8, Text: what + " has half of a surrogate pair"}
 	}
 	return s, nil
 }
 
 // number returns a value that must be a whole number of 0 or more.
-func (v value) number(what string) (n uint64, given bool, e *wireError) {
+func (v Value) number(what string) (n uint64, given bool, e *Error) {
 	if v == nil {
 		return 0, false, nil
 	}
-	n, err := parseOffset(string(v))
+	n, err := ParseOffset(string(v))
 	if err != nil {
-		return 0, false, badRequest("%s must be a whole number below 2^53", what)
+		return 0, false, BadRequest("%s must be a whole number below 2^53", what)
 	}
 	return n, true, nil
 }

@@ -1,0 +1,101 @@
+package proto
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Subprotocol is the name of the dialect of JSON objects both ways.
+const Subprotocol = "chat.v1"
+
+// SessionPrefix marks the session of an anonymous user among the subprotocols that
+// a client offers. It is never the one that the server chooses.
+const SessionPrefix = "session."
+
+// The codes of an error object.
+const (
+	CodeBadJSON       = "bad_json"
+	CodeUnknownType   = "unknown_type"
+	CodeEmptyMessage  = "empty_message"
+	CodeTooLong       = "too_long"
+	CodeBadUTF8       = "bad_utf8"
+	CodeRateLimited   = "rate_limited"
+	CodeNoSuchUser    = "no_such_user"
+	CodeForbidden     = "forbidden"
+	CodeRejected      = "rejected"
+	CodeUnavailable   = "unavailable"
+	CodeBadRequest    = "bad_request"
+	CodeTokenExpiring = "token_expiring"
+	CodeAuthFailed    = "auth_failed"
+
+	CodeGap = "gap" // tells a plain client what the welcome tells others
+)
+
+// Error is an error object for one member.
+type Error struct {
+	Code  string
+	Text  string
+	ID    string        // of the client's object
+	Retry time.Duration // when to try again; 0: not said
+	Fatal bool          // the connection ends
+
+	Excused bool // not the client's fault, whatever the code says
+}
+
+// BadRequest returns an error with CodeBadRequest; format and args are those of
+// [fmt.Sprintf].
+func BadRequest(format string, args ...any) *Error {
+	return &Error{Code: CodeBadRequest, Text: fmt.Sprintf(format, args...)}
+}
+
+// ErrorObject encodes e for a chat.v1 member.
+func ErrorObject(e *Error) []byte {
+	b := AppendQuoted([]byte(`{"type":"error","code":`), e.Code)
+	b = AppendQuoted(append(b, `,"message":`...), e.Text)
+	return append(e.appendRest(b), '}')
+}
+
+// SystemObject encodes e for a plain member, whose page shows the message.
+func SystemObject(e *Error) []byte {
+	b := append([]byte(`{"type":"system","time":"`), AppendTime(nil, time.Now())...)
+	b = AppendQuoted(append(b, `","code":`...), e.Code)
+	b = AppendQuoted(append(b, `,"message":`...), e.Text)
+	return append(e.appendRest(b), '}')
+}
+
+func (e *Error) appendRest(b []byte) []byte {
+	if e.ID != "" {
+		b = AppendQuoted(append(b, `,"id":`...), e.ID)
+	}
+	if e.Retry > 0 {
+		b = strconv.AppendInt(append(b, `,"retry_after_ms":`...), max(1, e.Retry.Milliseconds()), 10)
+	}
+	return b
+}
+
+// maxOffset is the largest integer that every JSON reader holds exactly (RFC
+// 8259, section 6).
+const maxOffset = 1<<53 - 1
+
+// ParseOffset reads an offset, or any whole number from 0 to 2^53-1, in decimals.
+func ParseOffset(s string) (uint64, error) {
+	n, err := strconv.ParseUint(s, 10, 53)
+	if err != nil || s[0] == '+' {
+		return 0, fmt.Errorf("chat: an offset is a whole number from 0 to %d", uint64(maxOffset))
+	}
+	return n, nil
+}
+
+// AtFault reports whether the client should have known better. Trouble of the
+// log is not its fault. Nor is what a hook or the state of the room decides, which a
+// client learns only by asking: a message that is rejected, a room or a receiver that
+// it may not or no longer write to, a token that is not accepted. All of them cost it
+// what an error costs, so that many are slow.
+func (e *Error) AtFault() bool {
+	switch e.Code {
+	case CodeUnavailable, CodeRejected, CodeForbidden, CodeNoSuchUser, CodeAuthFailed:
+		return false
+	}
+	return !e.Excused
+}

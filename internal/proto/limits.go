@@ -1,0 +1,56 @@
+package proto
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Bounds of ids, in bytes.
+const (
+	MaxUser = 128
+	MaxID   = 64
+)
+
+// MaxReason is how many bytes of reason a close frame has room for (RFC 6455,
+// section 5.5).
+const MaxReason = 123
+
+// MaxPage is the largest number of messages in one answer.
+const MaxPage = 100
+
+// ParseLimit reads the size of a page. More than maxPage, however much, is maxPage.
+func ParseLimit(s string) (int, error) {
+	n, err := strconv.ParseUint(s, 10, 64)
+	if errors.Is(err, strconv.ErrRange) {
+		return MaxPage, nil
+	}
+	if err != nil {
+		return 0, errors.New("limit must be a whole number from 0 on")
+	}
+	return int(min(n, MaxPage)), nil
+}
+
+// MaxListed is how many members a list of them holds at most.
+const MaxListed = 100
+
+// CutText returns s as valid UTF-8 of at most n bytes, cut at a character's start.
+func CutText(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+		// What is left of a character that was cut is dropped, not replaced.
+		for i := 1; i <= utf8.UTFMax && i <= len(s); i++ {
+			if c := s[len(s)-i]; utf8.RuneStart(c) {
+				if !utf8.FullRuneInString(s[len(s)-i:]) {
+					s = s[:len(s)-i]
+				}
+				break
+			}
+		}
+	}
+	if s = strings.ToValidUTF8(s, "\ufffd"); len(s) > n {
+		return CutText(s, n) // the replacements are longer than what they replace
+	}
+	return s
+}
