@@ -21,38 +21,19 @@ func (s *Server) compare(ctx context.Context) error {
 		return nil
 	}
 	defer s.comparing.Store(false)
-	var rooms []*room
-	var names []string
-	s.rooms.Range(func(k, v any) bool {
-		rooms = append(rooms, v.(*room))
-		names = append(names, k.(string))
-		return true
+	turn := make(chan struct{}, readers)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	return askOfRooms(ctx, s, s.log.Versions, func(r *room, version uint64) {
+		if !r.roster.due(r, version) {
+			return
+		}
+		turn <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-turn }()
+			r.readMembers(ctx, version)
+		})
 	})
-	const batch = 1000
-	for len(rooms) > 0 {
-		n := min(batch, len(rooms))
-		c, cancel := s.logContext(ctx)
-		versions, err := s.log.Versions(c, names[:n])
-		cancel()
-		if err != nil {
-			return s.unavailable(err)
-		}
-		var wg sync.WaitGroup
-		turn := make(chan struct{}, readers)
-		for i, r := range rooms[:n] {
-			if !r.roster.due(r, versions[i]) {
-				continue
-			}
-			turn <- struct{}{}
-			wg.Go(func() {
-				defer func() { <-turn }()
-				r.readMembers(ctx, versions[i])
-			})
-		}
-		wg.Wait()
-		rooms, names = rooms[n:], names[n:]
-	}
-	return nil
 }
 
 // due reports whether r's list is to be read, when the log's has the given version.

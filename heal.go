@@ -173,32 +173,13 @@ func (s sink) Resumed() {
 // sweep compares the rooms' positions with the log's, because a feed can fall
 // silent without an error.
 func (s *Server) sweep(ctx context.Context) error {
-	var rooms []*room
-	var names []string
-	s.rooms.Range(func(k, v any) bool {
-		rooms = append(rooms, v.(*room))
-		names = append(names, k.(string))
-		return true
+	return askOfRooms(ctx, s, s.log.Positions, func(r *room, at Position) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.ready && (at.Epoch != r.epoch || at.Offset != r.last.Offset) {
+			r.healLocked(healDelay)
+		}
 	})
-	const batch = 1000
-	for len(rooms) > 0 {
-		n := min(batch, len(rooms))
-		c, cancel := s.logContext(ctx)
-		at, err := s.log.Positions(c, names[:n])
-		cancel()
-		if err != nil {
-			return s.unavailable(err)
-		}
-		for i, r := range rooms[:n] {
-			r.mu.Lock()
-			if r.ready && (at[i].Epoch != r.epoch || at[i].Offset != r.last.Offset) {
-				r.healLocked(healDelay)
-			}
-			r.mu.Unlock()
-		}
-		rooms, names = rooms[n:], names[n:]
-	}
-	return nil
 }
 
 // sleep waits for d, and reports false if ctx ended first.

@@ -76,3 +76,29 @@ func (s *Server) retain(r *room) bool {
 	r.refs++
 	return true
 }
+
+// askOfRooms asks the log for something of each room in use, 1,000 rooms at a time, and
+// hands each room its answer.
+func askOfRooms[T any](ctx context.Context, s *Server, ask func(context.Context, []string) ([]T, error), take func(*room, T)) error {
+	var rooms []*room
+	var names []string
+	s.rooms.Range(func(k, v any) bool {
+		rooms = append(rooms, v.(*room))
+		names = append(names, k.(string))
+		return true
+	})
+	for len(rooms) > 0 {
+		n := min(1000, len(rooms))
+		c, cancel := s.logContext(ctx)
+		answers, err := ask(c, names[:n])
+		cancel()
+		if err != nil {
+			return s.unavailable(err)
+		}
+		for i, r := range rooms[:n] {
+			take(r, answers[i])
+		}
+		rooms, names = rooms[n:], names[n:]
+	}
+	return nil
+}
