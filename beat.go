@@ -3,6 +3,8 @@ package chat
 import (
 	"context"
 	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 const (
@@ -66,7 +68,7 @@ func (s *Server) beat(ctx context.Context) error {
 
 // tellGone tells everybody of users who left with their server. This server is the
 // only one that knows by now; the others find out in time if a hint is lost.
-func (s *Server) tellGone(ctx context.Context, gone []Departure) {
+func (s *Server) tellGone(ctx context.Context, gone []chatlog.Departure) {
 	var err error
 	for _, d := range gone {
 		e := notice("leave", d.Member)

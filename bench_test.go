@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/proto"
-
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
@@ -123,7 +123,7 @@ func BenchmarkEncode(b *testing.B) {
 	var buf []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		buf = appendEvent(buf[:0], &e)
+		buf = chatlog.AppendJSON(buf[:0], &e)
 	}
 }
 

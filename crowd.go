@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
@@ -30,7 +31,7 @@ func (r *room) crowded() bool {
 }
 
 // crowdLocked gathers e if the room is a crowd.
-func (r *room) crowdLocked(e *Event) bool {
+func (r *room) crowdLocked(e *chatlog.Event) bool {
 	if !r.crowded() {
 		return false
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/maphash"
 	"sync"
+
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // An epoch that a room has left must not come back: a log restored from an older
@@ -67,9 +69,9 @@ func (s *Server) renew(ctx context.Context, room, seen string) (epoch string, er
 
 // newest reads what a room is opened with: the newest messages, and always the
 // last one, because it tells later whether the log still has what was delivered.
-func (r *room) newest(ctx context.Context) (Page, error) {
+func (r *room) newest(ctx context.Context) (chatlog.Page, error) {
 	for {
-		page, err := r.srv.log.Read(ctx, r.name, Range{Limit: max(r.srv.cfg.history, 1)})
+		page, err := r.srv.log.Read(ctx, r.name, chatlog.Range{Limit: max(r.srv.cfg.history, 1)})
 		if err != nil || !r.srv.retired.has(r.name, page.Position.Epoch) {
 			return page, err
 		}
@@ -82,7 +84,7 @@ func (r *room) newest(ctx context.Context) (Page, error) {
 // contradicted is called when the log has given a new entry an offset at or below
 // at, which the room had reached before. Nothing more is acknowledged in that epoch;
 // the entry's is the one that it returns.
-func (r *room) contradicted(ctx context.Context, at Position) (epoch string, err error) {
+func (r *room) contradicted(ctx context.Context, at chatlog.Position) (epoch string, err error) {
 	if epoch, err = r.srv.renew(ctx, r.name, at.Epoch); err != nil {
 		return "", err
 	}
@@ -96,7 +98,7 @@ func (r *room) contradicted(ctx context.Context, at Position) (epoch string, err
 // very entry that since names. Whoever reads on from a place asks here. Without a
 // Time the place is the entry's offset alone. With one, an entry that is held no
 // longer cannot be compared: only a log that loses nothing is believed then.
-func (s *Server) continues(page *Page, since Position) bool {
+func (s *Server) continues(page *chatlog.Page, since chatlog.Position) bool {
 	switch {
 	case page.Position.Epoch != since.Epoch, page.Position.Offset < since.Offset, page.First > since.Offset+1:
 		return false
@@ -105,11 +107,11 @@ func (s *Server) continues(page *Page, since Position) bool {
 	case page.First > since.Offset:
 		return s.local
 	}
-	return len(page.Events) > 0 && placeOf(since.Epoch, &page.Events[0]) == since
+	return len(page.Events) > 0 && chatlog.PlaceOf(since.Epoch, &page.Events[0]) == since
 }
 
 // sameEvent reports whether two entries of one offset are the same event.
-func sameEvent(a, b *Event) bool {
+func sameEvent(a, b *chatlog.Event) bool {
 	return a.User == b.User && a.ID == b.ID && a.Message == b.Message && a.Time.Equal(b.Time)
 }
 

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
@@ -97,7 +98,7 @@ func (s *Server) follow(ctx context.Context, name string, at Position, yield fun
 		if !yield(*e, nil) {
 			return at, false, false
 		}
-		at = placeOf(at.Epoch, e)
+		at = chatlog.PlaceOf(at.Epoch, e)
 	}
 	return at, page.More, true
 }

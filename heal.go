@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // The core does once what every log would otherwise repeat: it takes what is
@@ -18,7 +20,7 @@ const (
 // sink is a Server as the log's feed sees it.
 type sink struct{ *Server }
 
-func (s sink) Push(name, epoch string, e Event) {
+func (s sink) Push(name, epoch string, e chatlog.Event) {
 	if name == controlRoom {
 		s.control(e)
 		return
@@ -84,7 +86,7 @@ func (r *room) healOnce(ctx context.Context) (done bool, err error) {
 	r.mu.Lock()
 	last, epoch := r.last, r.epoch
 	r.mu.Unlock()
-	page, err := r.srv.log.Read(ctx, r.name, Range{From: max(last.Offset, 1), Limit: healPage})
+	page, err := r.srv.log.Read(ctx, r.name, chatlog.Range{From: max(last.Offset, 1), Limit: healPage})
 	if err != nil {
 		return false, err
 	}
@@ -120,7 +122,7 @@ func (r *room) healOnce(ctx context.Context) (done bool, err error) {
 
 // contradicts reports whether page, read from last on, shows that the log does
 // not hold last any more although it should.
-func contradicts(page *Page, last *Event) bool {
+func contradicts(page *chatlog.Page, last *chatlog.Event) bool {
 	if page.Position.Offset < last.Offset {
 		return true
 	}
@@ -132,7 +134,7 @@ func contradicts(page *Page, last *Event) bool {
 // closes them with 1013: they come back, resume, and are told of the gap. It does
 // nothing if the room is no longer at the place for which this was found out: of two
 // that find out, the second would close those who have come since.
-func (r *room) reset(page Page, epoch string, last uint64) bool {
+func (r *room) reset(page chatlog.Page, epoch string, last uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.epoch != epoch || r.last.Offset != last {

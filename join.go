@@ -5,16 +5,17 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // start is what a member brings to a room: where it wants to begin.
 type start struct {
-	since Position // what the client has seen; zero if it has seen nothing
-	at    Position // the room's last place when the member became one of it
+	since chatlog.Position // what the client has seen; zero if it has seen nothing
+	at    chatlog.Position // the room's last place when the member became one of it
 
-	members []Member // whom members had been told of there; chat.v1 only
-	count   int      // how many users those are
+	members []chatlog.Member // whom members had been told of there; chat.v1 only
+	count   int              // how many users those are
 }
 
 // enlist makes m a member of the room. What comes into the room from now on is live
@@ -45,10 +46,10 @@ func (r *room) strike(m *member) {
 
 // catchUp reads the log if since is beyond what this server has of the room, or in
 // another epoch: who comes from another server may be ahead of this one.
-func (r *room) catchUp(ctx context.Context, since Position) {
+func (r *room) catchUp(ctx context.Context, since chatlog.Position) {
 	for first := true; ; first = false {
 		at := r.position()
-		if since == (Position{}) || since.Epoch == at.Epoch && since.Offset <= at.Offset {
+		if since == (chatlog.Position{}) || since.Epoch == at.Epoch && since.Offset <= at.Offset {
 			return
 		}
 		if since.Epoch != at.Epoch && (r.srv.local || !first) {
@@ -77,7 +78,7 @@ func (m *member) begin() {
 	v := m.room.view()
 	resumed := false
 	var cursor, replay uint64
-	if st.since != (Position{}) {
+	if st.since != (chatlog.Position{}) {
 		cursor, replay, resumed = m.resume(&v)
 	}
 	if !resumed {
@@ -87,7 +88,7 @@ func (m *member) begin() {
 	switch {
 	case m.v1:
 		first = appendText(nil, m.welcome(st, resumed))
-	case st.since != (Position{}) && !resumed:
+	case st.since != (chatlog.Position{}) && !resumed:
 		first = appendText(nil, proto.SystemObject(&proto.Error{Code: proto.CodeGap, Text: "some messages may be missing here"}))
 	}
 	m.mu.Lock()
@@ -102,7 +103,7 @@ func (m *member) begin() {
 	}
 	switch {
 	case replay != 0:
-	case m.untold != (Position{}) && cursor >= m.live:
+	case m.untold != (chatlog.Position{}) && cursor >= m.live:
 		first = m.replayedLocked(first)
 	case v.base <= cursor && cursor < v.next():
 		// In one write with the welcome, and before any reply. Who was overtaken
@@ -134,7 +135,7 @@ func (m *member) resume(v *view) (cursor, replay uint64, ok bool) {
 		srv := m.room.srv
 		ctx, cancel := srv.logContext(context.Background())
 		defer cancel()
-		page, err := srv.log.Read(ctx, m.room.name, Range{From: max(st.since.Offset, 1), Limit: 1})
+		page, err := srv.log.Read(ctx, m.room.name, chatlog.Range{From: max(st.since.Offset, 1), Limit: 1})
 		if err != nil || !srv.continues(&page, st.since) {
 			return 0, 0, false
 		}
@@ -166,7 +167,7 @@ func (m *member) newest(v *view) (cursor, replay uint64) {
 	}
 	ctx, cancel := m.room.srv.logContext(context.Background())
 	defer cancel()
-	page, err := m.room.srv.log.Read(ctx, m.room.name, Range{Before: first, Limit: want, Visible: true, Reader: m.user})
+	page, err := m.room.srv.log.Read(ctx, m.room.name, chatlog.Range{Before: first, Limit: want, Visible: true, Reader: m.user})
 	if err != nil || page.Position.Epoch != m.start.at.Epoch || len(page.Events) == 0 {
 		return cursor, 0
 	}
@@ -190,11 +191,11 @@ func (m *member) replayPage() {
 		m.mu.Unlock()
 		return
 	}
-	var page Page
+	var page chatlog.Page
 	var err error
 	if !lost {
 		ctx, cancel := r.srv.logContext(context.Background())
-		page, err = r.srv.log.Read(ctx, r.name, Range{From: m.replay, Limit: max(m.replayN, 1), Visible: true, Reader: m.user})
+		page, err = r.srv.log.Read(ctx, r.name, chatlog.Range{From: m.replay, Limit: max(m.replayN, 1), Visible: true, Reader: m.user})
 		cancel()
 	}
 	m.mu.Lock()
@@ -221,9 +222,9 @@ func (m *member) replayPage() {
 			return
 		}
 		if m.replay = e.Offset + 1; e.Offset >= m.untold.Offset {
-			m.untold = Position{} // this shows it
+			m.untold = chatlog.Position{} // this shows it
 		}
-		object = appendEvent(object[:0], e)
+		object = chatlog.AppendJSON(object[:0], e)
 		m.out = appendText(m.out, object)
 	}
 	if !page.More {
@@ -240,9 +241,9 @@ func (m *member) welcome(st *start, resumed bool) []byte {
 	b = proto.AppendQuoted(append(b, `,"user":`...), m.who.ID)
 	b = proto.AppendQuoted(append(b, `,"username":`...), m.who.Name)
 	b = proto.AppendQuoted(append(b, `,"session":`...), m.session)
-	b = proto.AppendQuoted(append(b, `,"position":`...), st.at.place())
+	b = proto.AppendQuoted(append(b, `,"position":`...), st.at.Place())
 	b = strconv.AppendBool(append(b, `,"resumed":`...), resumed)
-	b = strconv.AppendBool(append(b, `,"gap":`...), !resumed && st.since != (Position{}))
+	b = strconv.AppendBool(append(b, `,"gap":`...), !resumed && st.since != (chatlog.Position{}))
 	b = appendMembers(append(b, `,"members":`...), st.members)
 	b = strconv.AppendInt(append(b, `,"member_count":`...), int64(st.count), 10)
 	b = strconv.AppendInt(append(b, `,"limits":{"message_bytes":`...), int64(srv.cfg.messageSize), 10)
@@ -261,7 +262,7 @@ func (m *member) welcome(st *start, resumed bool) []byte {
 	return append(b, '}')
 }
 
-func appendMembers(b []byte, members []Member) []byte {
+func appendMembers(b []byte, members []chatlog.Member) []byte {
 	b = append(b, '[')
 	for i := range members {
 		if i > 0 {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
@@ -28,10 +29,10 @@ type member struct {
 	in       input
 
 	reader
-	replay  uint64   // the next offset to take from the log before the cursor counts; 0: none
-	untold  Position // the welcome's, if the replay's end must be told; zero once done
-	start   *start   // what joining still has to do; nil once done
-	replayN int      // how many entries to read for the replay next
+	replay  uint64           // the next offset to take from the log before the cursor counts; 0: none
+	untold  chatlog.Position // the welcome's, if the replay's end must be told; zero once done
+	start   *start           // what joining still has to do; nil once done
+	replayN int              // how many entries to read for the replay next
 
 	// Owned by the read loop.
 	conn   *ws.Conn // the library's; nil while it was not needed
@@ -40,7 +41,7 @@ type member struct {
 
 	pauseTold, pauseEnds time.Time // when the client was told to wait, and until when
 
-	removals []Event // that were asked for during the handshake; guarded by Server.mu until then
+	removals []chatlog.Event // that were asked for during the handshake; guarded by Server.mu until then
 
 	pinged time.Duration // when the last ping went out; owned by the timer
 
@@ -190,7 +191,7 @@ func (m *member) drain() {
 			continue
 		case m.cursor < v.base:
 			m.behindLocked(&v)
-		case m.untold != (Position{}) && m.cursor >= m.live:
+		case m.untold != (chatlog.Position{}) && m.cursor >= m.live:
 			b = m.replayedLocked(nil)
 		case m.cursor < v.next():
 			b = m.pieceLocked(&v)

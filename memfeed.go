@@ -5,11 +5,13 @@ import (
 	"errors"
 	"slices"
 	"sync/atomic"
+
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // memorySink is a server connected to a memory log.
 type memorySink struct {
-	Sink
+	chatlog.Sink
 	// calls is the number of calls into the Sink under way, plus sinkClosed.
 	calls atomic.Int64
 	ended chan struct{} // gets a value when a closed sink's last call returns
@@ -19,7 +21,7 @@ const sinkClosed = 1 << 32
 
 // push calls Push unless the sink is closed. A lock would not do instead: a Push
 // may come back here, through what it makes the server do.
-func (s *memorySink) push(room, epoch string, e *Event) {
+func (s *memorySink) push(room, epoch string, e *chatlog.Event) {
 	defer s.pushed()
 	if s.calls.Add(1) < sinkClosed {
 		s.Push(room, epoch, *e)
@@ -38,7 +40,7 @@ func (s *memorySink) pushed() {
 var errNotOpen = errors.New("chat: sink is not open")
 
 // Open implements [Feed].
-func (l *memoryLog) Open(ctx context.Context, sink Sink) error {
+func (l *memoryLog) Open(ctx context.Context, sink chatlog.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -51,7 +53,7 @@ func (l *memoryLog) Open(ctx context.Context, sink Sink) error {
 }
 
 // Watch implements [Feed].
-func (l *memoryLog) Watch(ctx context.Context, sink Sink, room string) error {
+func (l *memoryLog) Watch(ctx context.Context, sink chatlog.Sink, room string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -73,7 +75,7 @@ func (l *memoryLog) Watch(ctx context.Context, sink Sink, room string) error {
 }
 
 // Unwatch implements [Feed].
-func (l *memoryLog) Unwatch(sink Sink, room string) {
+func (l *memoryLog) Unwatch(sink chatlog.Sink, room string) {
 	l.mu.RLock()
 	s := l.sinks[sink]
 	l.mu.RUnlock()
@@ -96,7 +98,7 @@ func (l *memoryLog) unwatchLocked(sh *memoryShard, r *memoryRoom, s *memorySink)
 }
 
 // Signal implements [Feed].
-func (l *memoryLog) Signal(ctx context.Context, room string, e Event) error {
+func (l *memoryLog) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -115,7 +117,7 @@ func (l *memoryLog) Signal(ctx context.Context, room string, e Event) error {
 }
 
 // Close implements [Feed].
-func (l *memoryLog) Close(sink Sink) error {
+func (l *memoryLog) Close(sink chatlog.Sink) error {
 	l.mu.Lock()
 	s := l.sinks[sink]
 	delete(l.sinks, sink)

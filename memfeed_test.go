@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // countSink counts pushes, and does something in each.
@@ -14,7 +16,7 @@ type countSink struct {
 	do func(room string)
 }
 
-func (s *countSink) Push(room, _ string, _ Event) {
+func (s *countSink) Push(room, _ string, _ chatlog.Event) {
 	if s.n.Add(1); s.do != nil {
 		s.do(room)
 	}
@@ -33,7 +35,7 @@ func TestMemoryLogCloseWaits(t *testing.T) {
 	l.Open(bg, s)
 	l.Watch(bg, s, "r")
 	late := l.sinks[s]
-	go l.Append(bg, "r", Event{Type: TypeMessage})
+	go l.Append(bg, "r", chatlog.Event{Type: chatlog.TypeMessage})
 	<-begun
 	closed := make(chan bool)
 	go func() {
@@ -52,7 +54,7 @@ func TestMemoryLogCloseWaits(t *testing.T) {
 	}
 	close(end)
 	<-closed
-	late.push("r", "", &Event{}) // of an Append that began before Close
+	late.push("r", "", &chatlog.Event{}) // of an Append that began before Close
 	if n := s.n.Load(); n != 1 {
 		t.Errorf("%d pushes, want 1", n)
 	}
@@ -75,8 +77,8 @@ func TestMemoryLogPushComesBack(t *testing.T) {
 		s := &countSink{}
 		s.do = func(room string) {
 			if depth.Add(1) < 50 {
-				l.Signal(bg, room, Event{Type: TypeTyping})
-				l.Append(bg, room, Event{Type: TypeMessage})
+				l.Signal(bg, room, chatlog.Event{Type: chatlog.TypeTyping})
+				l.Append(bg, room, chatlog.Event{Type: chatlog.TypeMessage})
 				l.Watch(bg, s, room+"2")
 				l.Unwatch(s, room+"2")
 				l.Leave(bg, "s1", room, "u")
@@ -88,7 +90,7 @@ func TestMemoryLogPushComesBack(t *testing.T) {
 		for range 2 {
 			wg.Go(func() {
 				for range 10 {
-					l.Append(bg, "r", Event{Type: TypeMessage})
+					l.Append(bg, "r", chatlog.Event{Type: chatlog.TypeMessage})
 				}
 			})
 		}
@@ -109,7 +111,7 @@ func TestAppendAllocates(t *testing.T) {
 		l.Open(bg, s)
 		l.Watch(bg, s, "r")
 	}
-	e := Event{Type: TypeMessage, User: "u", Username: "U", Message: "hi"}
+	e := chatlog.Event{Type: chatlog.TypeMessage, User: "u", Username: "U", Message: "hi"}
 	if n := testing.AllocsPerRun(1000, func() { l.Append(bg, "r", e) }); n > 0 {
 		t.Errorf("%v allocations, want none", n)
 	}
@@ -137,7 +139,7 @@ func BenchmarkAppend(b *testing.B) {
 			for i := range 1 << 16 {
 				ids = append(ids, fmt.Sprintf("c%d", i))
 			}
-			e := Event{Type: TypeMessage, User: "u", Username: "U", Message: text}
+			e := chatlog.Event{Type: chatlog.TypeMessage, User: "u", Username: "U", Message: text}
 			b.ReportAllocs()
 			user, n := 0, 0
 			for b.Loop() {
@@ -162,7 +164,7 @@ func BenchmarkAppend(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
 			room := fmt.Sprint("r", next.Add(1))
 			l.Watch(bg, s, room)
-			e := Event{Type: TypeMessage, User: "u", Username: "U", Message: text}
+			e := chatlog.Event{Type: chatlog.TypeMessage, User: "u", Username: "U", Message: text}
 			for pb.Next() {
 				l.Append(bg, room, e)
 			}
@@ -173,7 +175,7 @@ func BenchmarkAppend(b *testing.B) {
 func BenchmarkMembers(b *testing.B) {
 	l := newMemoryLog(256, 1<<20, time.Hour)
 	for i := range 10_000 {
-		l.Enter(bg, "s1", "r", Member{fmt.Sprint("u", i), fmt.Sprint("n", i%100), 1})
+		l.Enter(bg, "s1", "r", chatlog.Member{User: fmt.Sprint("u", i), Username: fmt.Sprint("n", i%100), Connections: 1})
 	}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -184,7 +186,7 @@ func BenchmarkMembers(b *testing.B) {
 func BenchmarkRooms(b *testing.B) {
 	l := newMemoryLog(256, 1<<20, time.Hour)
 	for i := range 100_000 {
-		l.Enter(bg, "s1", fmt.Sprint("r", i), Member{"u", "U", 1})
+		l.Enter(bg, "s1", fmt.Sprint("r", i), chatlog.Member{User: "u", Username: "U", Connections: 1})
 	}
 	b.ReportAllocs()
 	for b.Loop() {

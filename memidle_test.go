@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // checkAccounts compares what a log has counted with what it holds.
@@ -51,7 +53,7 @@ func TestMemoryLogForgetsIdleRooms(t *testing.T) {
 		l.Open(bg, s)
 		l.Watch(bg, s, "watched")
 		rooms := []string{"watched", "entered", "idle"}
-		l.Enter(bg, "s1", "entered", Member{"u", "U", 1})
+		l.Enter(bg, "s1", "entered", chatlog.Member{User: "u", Username: "U", Connections: 1})
 		l.Beat(bg, "s1", 100*time.Hour)
 		var epochs []string
 		for _, room := range rooms {
@@ -70,7 +72,7 @@ func TestMemoryLogForgetsIdleRooms(t *testing.T) {
 			}
 		}
 		after(time.Hour-time.Millisecond, true, true, true)
-		l.Read(bg, "idle", Range{}) // a use
+		l.Read(bg, "idle", chatlog.Range{}) // a use
 		after(time.Hour-time.Millisecond, true, true, true)
 		after(time.Millisecond, true, true, false)
 		if say(t, l, "idle", "id") != 1 || epochOf(t, l, "idle") == epochs[2] {
@@ -98,8 +100,8 @@ func TestMemoryLogForgetsAtOnce(t *testing.T) {
 		say(t, l, "r", "b")
 		epoch := epochOf(t, l, "r")
 		l.Unwatch(s, "r")
-		p, _ := l.Read(bg, "r", Range{Limit: 10})
-		if d := cmp.Diff(Page{Position: Position{Epoch: epoch, Offset: 2}, First: 3}, p); d != "" {
+		p, _ := l.Read(bg, "r", chatlog.Range{Limit: 10})
+		if d := cmp.Diff(chatlog.Page{Position: chatlog.Position{Epoch: epoch, Offset: 2}, First: 3}, p); d != "" {
 			t.Errorf("page (-want +got):\n%s", d)
 		}
 		time.Sleep(5 * time.Minute)
@@ -125,7 +127,7 @@ func TestMemoryLogBoundsIdleRooms(t *testing.T) {
 	l.Watch(bg, s, "watched")
 	text := strings.Repeat("x", 1<<19)
 	put := func(room string) {
-		if _, _, _, err := l.Append(bg, room, Event{Type: TypeMessage, Message: text}); err != nil {
+		if _, _, _, err := l.Append(bg, room, chatlog.Event{Type: chatlog.TypeMessage, Message: text}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -136,13 +138,13 @@ func TestMemoryLogBoundsIdleRooms(t *testing.T) {
 	for i := range rooms {
 		put(fmt.Sprint("r", i))
 		checkAccounts(t, l)
-		if p, _ := l.Read(bg, "read", Range{Limit: 1}); len(p.Events) == 0 {
+		if p, _ := l.Read(bg, "read", chatlog.Range{Limit: 1}); len(p.Events) == 0 {
 			t.Fatal("a room was forgotten although it was used last")
 		}
 	}
 	held := 0
 	for i := range rooms {
-		p, _ := l.Read(bg, fmt.Sprint("r", i), Range{Limit: 1})
+		p, _ := l.Read(bg, fmt.Sprint("r", i), chatlog.Range{Limit: 1})
 		if held > 0 && len(p.Events) == 0 {
 			t.Fatalf("room %d was forgotten before room %d", i, i-1)
 		}
@@ -165,17 +167,17 @@ func TestMemoryLogLeavesNothing(t *testing.T) {
 	l.Open(bg, s)
 	for i := range 100 {
 		room := fmt.Sprint("r", i)
-		l.Read(bg, room, Range{Limit: 1})
+		l.Read(bg, room, chatlog.Range{Limit: 1})
 		l.Positions(bg, []string{room})
 		l.Renew(bg, room, epochOf(t, l, room))
-		l.Signal(bg, room, Event{Type: TypeTyping})
+		l.Signal(bg, room, chatlog.Event{Type: chatlog.TypeTyping})
 		l.Unwatch(s, room)
 		l.Watch(bg, s, room)
 		l.Watch(bg, s, room)
-		l.Enter(bg, "s1", room, Member{"u", "U", 1})
+		l.Enter(bg, "s1", room, chatlog.Member{User: "u", Username: "U", Connections: 1})
 		l.Unwatch(s, room)
 		l.Leave(bg, "s1", room, "u")
-		l.Enter(bg, "s2", room, Member{"u", "U", 1})
+		l.Enter(bg, "s2", room, chatlog.Member{User: "u", Username: "U", Connections: 1})
 	}
 	l.Beat(bg, "s2", -1)
 	l.Beat(bg, "s3", time.Minute)

@@ -3,6 +3,8 @@ package chat
 import (
 	"slices"
 	"sort"
+
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // privateIndex finds the entries that one user may see without a look at the
@@ -21,7 +23,7 @@ type privateRun struct{ first, last uint64 }
 const indexCost = 200
 
 // add notes e, the newest entry.
-func (x *privateIndex) add(e *Event) {
+func (x *privateIndex) add(e *chatlog.Event) {
 	if n := len(x.runs); n > 0 && x.runs[n-1].last == e.Offset-1 {
 		x.runs[n-1].last = e.Offset
 	} else {
@@ -39,7 +41,7 @@ func (x *privateIndex) add(e *Event) {
 }
 
 // drop forgets e, the oldest entry.
-func (x *privateIndex) drop(e *Event) {
+func (x *privateIndex) drop(e *chatlog.Event) {
 	if run := &x.runs[0]; run.first < run.last {
 		run.first++
 	} else {

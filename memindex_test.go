@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // The index knows the ring's private entries and nothing else, however many users
@@ -16,9 +18,9 @@ func TestPrivateIndex(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	l := newMemoryLog(20, 6000, time.Hour)
 	for i := range 3000 {
-		e := Event{Type: TypeMessage, User: fmt.Sprint("u", rng.IntN(3)), Message: string(make([]byte, rng.IntN(500)))}
+		e := chatlog.Event{Type: chatlog.TypeMessage, User: fmt.Sprint("u", rng.IntN(3)), Message: string(make([]byte, rng.IntN(500)))}
 		if rng.IntN(400) > i%400 {
-			e.Type, e.To = TypePrivate, []string{"", e.User, "u1", fmt.Sprint("made up ", i)}[rng.IntN(4)]
+			e.Type, e.To = chatlog.TypePrivate, []string{"", e.User, "u1", fmt.Sprint("made up ", i)}[rng.IntN(4)]
 		}
 		if _, _, _, err := l.Append(bg, "r", e); err != nil {
 			t.Fatal(err)
@@ -27,10 +29,10 @@ func TestPrivateIndex(t *testing.T) {
 		runs, users := 0, map[string][]uint64{}
 		for o := r.first; o <= r.last; o++ {
 			e := r.at(o)
-			if e.Type != TypePrivate {
+			if e.Type != chatlog.TypePrivate {
 				continue
 			}
-			if o == r.first || r.at(o-1).Type != TypePrivate {
+			if o == r.first || r.at(o-1).Type != chatlog.TypePrivate {
 				runs++
 			}
 			for _, u := range slices.Compact([]string{e.User, e.To}) {

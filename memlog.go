@@ -9,9 +9,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-var _ Log = (*memoryLog)(nil)
+var _ chatlog.Log = (*memoryLog)(nil)
 
 // NewMemoryLog returns a log in this process's memory, for several servers of
 // one process to share with [WithLog]; it ends with the process. It keeps the
@@ -22,7 +24,7 @@ var _ Log = (*memoryLog)(nil)
 //
 // The ids of Append are known for five to ten minutes, or for less in a room
 // where more than 262,144 of them come in five minutes.
-func NewMemoryLog(history int) Log {
+func NewMemoryLog(history int) chatlog.Log {
 	return newMemoryLog(orDefault(history, 256), 1<<20, time.Hour)
 }
 
@@ -47,7 +49,7 @@ type memoryLog struct {
 	shards [64]memoryShard
 
 	mu      sync.RWMutex
-	sinks   map[Sink]*memorySink
+	sinks   map[chatlog.Sink]*memorySink
 	servers map[string]time.Duration // server to the end of its promise
 	removed map[string]time.Duration // server to when it was removed
 	beaten  time.Duration            // when any server last called Beat
@@ -69,7 +71,7 @@ func newMemoryLog(history, bytes int, forget time.Duration) *memoryLog {
 		forget:  forget,
 		start:   time.Now(),
 		seed:    maphash.MakeSeed(),
-		sinks:   map[Sink]*memorySink{},
+		sinks:   map[chatlog.Sink]*memorySink{},
 		servers: map[string]time.Duration{},
 		removed: map[string]time.Duration{},
 	}
@@ -105,7 +107,7 @@ func (l *memoryLog) makeLocked(sh *memoryShard, room string) *memoryRoom {
 }
 
 // Append implements [Store].
-func (l *memoryLog) Append(ctx context.Context, room string, e Event) (Event, string, bool, error) {
+func (l *memoryLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 	if err := ctx.Err(); err != nil {
 		return e, "", false, err
 	}
@@ -147,41 +149,41 @@ func (l *memoryLog) Append(ctx context.Context, room string, e Event) (Event, st
 }
 
 // Lookup implements [Store].
-func (l *memoryLog) Lookup(ctx context.Context, room, user, id string) (Event, string, bool, error) {
+func (l *memoryLog) Lookup(ctx context.Context, room, user, id string) (chatlog.Event, string, bool, error) {
 	if err := ctx.Err(); err != nil {
-		return Event{}, "", false, err
+		return chatlog.Event{}, "", false, err
 	}
 	sh := l.shard(room)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	r := sh.rooms[room]
 	if r == nil || id == "" {
-		return Event{}, "", false, nil
+		return chatlog.Event{}, "", false, nil
 	}
 	r.turnIDs(l.clock())
 	known, ok := r.known(idOf(user, id))
 	if !ok {
-		return Event{}, "", false, nil
+		return chatlog.Event{}, "", false, nil
 	}
-	return r.stored(known, Event{User: user, ID: id}), r.epoch, true, nil
+	return r.stored(known, chatlog.Event{User: user, ID: id}), r.epoch, true, nil
 }
 
 // Read implements [Store].
-func (l *memoryLog) Read(ctx context.Context, room string, rg Range) (Page, error) {
+func (l *memoryLog) Read(ctx context.Context, room string, rg chatlog.Range) (chatlog.Page, error) {
 	if err := ctx.Err(); err != nil {
-		return Page{}, err
+		return chatlog.Page{}, err
 	}
 	sh := l.shard(room)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	r := sh.rooms[room]
 	if r == nil {
-		return Page{Position: Position{Epoch: l.epoch()}, First: 1}, nil
+		return chatlog.Page{Position: chatlog.Position{Epoch: l.epoch()}, First: 1}, nil
 	}
 	if r.idle.elem != nil {
 		l.idle.add(r, l.clock())
 	}
-	p := Page{Position: Position{Epoch: r.epoch, Offset: r.last}, First: r.first}
+	p := chatlog.Page{Position: chatlog.Position{Epoch: r.epoch, Offset: r.last}, First: r.first}
 	from, end := r.first, r.last+1 // the entries of the range, without the limit
 	switch {
 	case rg.From > 0:
@@ -198,7 +200,7 @@ func (l *memoryLog) Read(ctx context.Context, room string, rg Range) (Page, erro
 		from = end - n
 	}
 	if n > 0 {
-		p.Events = make([]Event, n)
+		p.Events = make([]chatlog.Event, n)
 	}
 	for i := range p.Events {
 		p.Events[i] = *r.at(from + uint64(i))
@@ -207,18 +209,18 @@ func (l *memoryLog) Read(ctx context.Context, room string, rg Range) (Page, erro
 }
 
 // Positions implements [Store].
-func (l *memoryLog) Positions(ctx context.Context, rooms []string) ([]Position, error) {
+func (l *memoryLog) Positions(ctx context.Context, rooms []string) ([]chatlog.Position, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	at := make([]Position, len(rooms))
+	at := make([]chatlog.Position, len(rooms))
 	for i, room := range rooms {
 		sh := l.shard(room)
 		sh.mu.Lock()
 		if r := sh.rooms[room]; r != nil {
-			at[i] = Position{Epoch: r.epoch, Offset: r.last}
+			at[i] = chatlog.Position{Epoch: r.epoch, Offset: r.last}
 		} else {
-			at[i] = Position{Epoch: l.epoch()}
+			at[i] = chatlog.Position{Epoch: l.epoch()}
 		}
 		sh.mu.Unlock()
 	}

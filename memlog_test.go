@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 func TestMemoryLogModel(t *testing.T) {
@@ -29,16 +31,16 @@ func FuzzMemoryLog(f *testing.F) {
 }
 
 // say appends a message with an id, if it is not empty, and returns the offset.
-func say(t testing.TB, l Log, room, id string) uint64 {
+func say(t testing.TB, l chatlog.Log, room, id string) uint64 {
 	t.Helper()
-	e, _, _, err := l.Append(bg, room, Event{Type: TypeMessage, User: "u", Message: "hi", ID: id})
+	e, _, _, err := l.Append(bg, room, chatlog.Event{Type: chatlog.TypeMessage, User: "u", Message: "hi", ID: id})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return e.Offset
 }
 
-func epochOf(t testing.TB, l Log, room string) string {
+func epochOf(t testing.TB, l chatlog.Log, room string) string {
 	t.Helper()
 	at, err := l.Positions(bg, []string{room})
 	if err != nil {
@@ -77,7 +79,7 @@ func TestMemoryLogClockSetBack(t *testing.T) {
 	say(t, l, "r", "")
 	tomorrow := time.Now().Add(24 * time.Hour).UnixMilli()
 	l.shard("r").rooms["r"].ms = tomorrow
-	e, _, _, _ := l.Append(bg, "r", Event{Type: TypeMessage})
+	e, _, _, _ := l.Append(bg, "r", chatlog.Event{Type: chatlog.TypeMessage})
 	if want := time.UnixMilli(tomorrow).UTC(); !e.Time.Equal(want) {
 		t.Errorf("the time went from %v to %v", want, e.Time)
 	}
@@ -98,10 +100,10 @@ func TestMemoryLogChurn(t *testing.T) {
 					for range 100 {
 						room := fmt.Sprint("r", rng.IntN(3))
 						l.Watch(bg, s, room)
-						l.Enter(bg, server, room, Member{"u", server, 1})
-						l.Append(bg, room, Event{Type: TypeMessage})
-						l.Append(bg, room, Event{Type: TypeMessage, ID: fmt.Sprint(rng.IntN(10))})
-						l.Read(bg, room, Range{From: 1, Limit: 5})
+						l.Enter(bg, server, room, chatlog.Member{User: "u", Username: server, Connections: 1})
+						l.Append(bg, room, chatlog.Event{Type: chatlog.TypeMessage})
+						l.Append(bg, room, chatlog.Event{Type: chatlog.TypeMessage, ID: fmt.Sprint(rng.IntN(10))})
+						l.Read(bg, room, chatlog.Range{From: 1, Limit: 5})
 						l.Beat(bg, server, time.Duration(rng.IntN(1e6)))
 						l.Leave(bg, server, room, "u")
 						if rng.IntN(2) == 0 {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // A logModel is a memory log as simple as can be: slices, maps and no bounds but
@@ -25,12 +27,12 @@ type logModel struct {
 
 type modelRoom struct {
 	epoch   string // "" if it was never seen
-	events  []Event
+	events  []chatlog.Event
 	last    uint64
-	ids     map[[2]string]Event
+	ids     map[[2]string]chatlog.Event
 	used    time.Time
 	watched [2]bool
-	users   map[string]map[string]Member // user to server
+	users   map[string]map[string]chatlog.Member // user to server
 }
 
 // modelSink gathers pushes.
@@ -40,10 +42,10 @@ type modelSink struct {
 
 type modelPush struct {
 	Room, Epoch string
-	Event       Event
+	Event       chatlog.Event
 }
 
-func (s *modelSink) Push(room, epoch string, e Event) {
+func (s *modelSink) Push(room, epoch string, e chatlog.Event) {
 	s.pushes = append(s.pushes, modelPush{room, epoch, e})
 }
 func (s *modelSink) Interrupted(error) {}
@@ -60,7 +62,7 @@ func newLogModel(t *testing.T, b []byte) *logModel {
 		m.log.Open(bg, m.sinks[i])
 	}
 	for i := range 4 {
-		m.rooms[fmt.Sprint("r", i)] = &modelRoom{ids: map[[2]string]Event{}, users: map[string]map[string]Member{}}
+		m.rooms[fmt.Sprint("r", i)] = &modelRoom{ids: map[[2]string]chatlog.Event{}, users: map[string]map[string]chatlog.Member{}}
 	}
 	return m
 }
@@ -137,9 +139,9 @@ func (m *logModel) incarnate(name string, r *modelRoom, epoch string) {
 }
 
 func (m *logModel) append(name string, r *modelRoom) {
-	e := Event{Type: TypeMessage, User: fmt.Sprint("u", m.next(2)), Message: string(make([]byte, m.next(256)))}
+	e := chatlog.Event{Type: chatlog.TypeMessage, User: fmt.Sprint("u", m.next(2)), Message: string(make([]byte, m.next(256)))}
 	if m.next(2) > 0 {
-		e.Type, e.To = TypePrivate, []string{"u0", "u1", "u2", ""}[m.next(4)]
+		e.Type, e.To = chatlog.TypePrivate, []string{"u0", "u1", "u2", ""}[m.next(4)]
 	}
 	if id := m.next(8); id > 0 {
 		e.ID = fmt.Sprint(id)
@@ -178,7 +180,7 @@ func (m *logModel) append(name string, r *modelRoom) {
 			size -= eventCost(&r.events[0])
 			r.events = r.events[1:]
 		}
-	} else if !slices.ContainsFunc(r.events, func(e Event) bool { return e.Offset == first.Offset }) {
+	} else if !slices.ContainsFunc(r.events, func(e chatlog.Event) bool { return e.Offset == first.Offset }) {
 		want.Type, want.To, want.Message = e.Type, e.To, e.Message // the first is gone
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -197,7 +199,7 @@ func (m *logModel) append(name string, r *modelRoom) {
 }
 
 func (m *logModel) read(name string, r *modelRoom) {
-	rg := Range{Limit: m.next(14) - 2}
+	rg := chatlog.Range{Limit: m.next(14) - 2}
 	at := uint64(max(0, int(r.last)-12+m.next(16)))
 	switch m.next(3) {
 	case 0:
@@ -213,8 +215,8 @@ func (m *logModel) read(name string, r *modelRoom) {
 		m.t.Fatalf("Read: %v", err)
 	}
 	m.incarnate(name, r, got.Position.Epoch)
-	want := Page{Position: Position{Epoch: r.epoch, Offset: r.last}, First: r.last + 1}
-	var in []Event
+	want := chatlog.Page{Position: chatlog.Position{Epoch: r.epoch, Offset: r.last}, First: r.last + 1}
+	var in []chatlog.Event
 	for _, e := range r.events {
 		if e.Offset >= rg.From && (rg.Before == 0 || e.Offset < rg.Before) && (!rg.Visible || e.VisibleTo(rg.Reader)) {
 			in = append(in, e)
@@ -243,7 +245,7 @@ func (m *logModel) renew(name string, r *modelRoom) {
 		m.t.Fatalf("Positions: %v", err)
 	}
 	m.incarnate(name, r, at[0].Epoch)
-	if want := (Position{Epoch: r.epoch, Offset: r.last}); at[0] != want {
+	if want := (chatlog.Position{Epoch: r.epoch, Offset: r.last}); at[0] != want {
 		m.t.Fatalf("%s is at %v, want %v", name, at[0], want)
 	}
 	seen := "x"

@@ -6,11 +6,13 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // memoryUser is a user of a room, over all servers.
 type memoryUser struct {
-	Member
+	chatlog.Member
 	on []memoryPlace
 }
 
@@ -26,7 +28,7 @@ const (
 )
 
 // Enter implements [Presence].
-func (l *memoryLog) Enter(ctx context.Context, server, room string, m Member) (first bool, err error) {
+func (l *memoryLog) Enter(ctx context.Context, server, room string, m chatlog.Member) (first bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
@@ -39,7 +41,7 @@ func (l *memoryLog) Enter(ctx context.Context, server, room string, m Member) (f
 	r := l.makeLocked(sh, room)
 	u := r.users[m.User]
 	if first = u == nil; first {
-		u = &memoryUser{Member: Member{m.User, m.Username, 0}}
+		u = &memoryUser{Member: chatlog.Member{User: m.User, Username: m.Username}}
 		if r.users == nil {
 			r.users = map[string]*memoryUser{}
 		}
@@ -149,7 +151,7 @@ func (l *memoryLog) Leave(ctx context.Context, server, room, user string) (last 
 }
 
 // Members implements [Presence]. They are in the order of their names.
-func (l *memoryLog) Members(ctx context.Context, room string, limit int) ([]Member, int, error) {
+func (l *memoryLog) Members(ctx context.Context, room string, limit int) ([]chatlog.Member, int, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, 0, err
 	}
@@ -160,7 +162,7 @@ func (l *memoryLog) Members(ctx context.Context, room string, limit int) ([]Memb
 	if r == nil {
 		return nil, 0, nil
 	}
-	members := make([]Member, min(max(limit, 0), len(r.roster)))
+	members := make([]chatlog.Member, min(max(limit, 0), len(r.roster)))
 	for i := range members {
 		members[i] = r.roster[i].Member
 	}
@@ -168,7 +170,7 @@ func (l *memoryLog) Members(ctx context.Context, room string, limit int) ([]Memb
 }
 
 // Present implements [Presence].
-func (l *memoryLog) Present(ctx context.Context, room, user string) (m Member, ok bool, err error) {
+func (l *memoryLog) Present(ctx context.Context, room, user string) (m chatlog.Member, ok bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return m, false, err
 	}
@@ -221,7 +223,7 @@ func (l *memoryLog) Rooms(ctx context.Context) (map[string]int, error) {
 
 // Beat implements [Presence]. A server that is late but was not removed yet is
 // held: nobody has seen its users leave.
-func (l *memoryLog) Beat(ctx context.Context, server string, ttl time.Duration) (held bool, gone []Departure, err error) {
+func (l *memoryLog) Beat(ctx context.Context, server string, ttl time.Duration) (held bool, gone []chatlog.Departure, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, nil, err
 	}
@@ -268,7 +270,7 @@ func later(t, d time.Duration) time.Duration {
 }
 
 // bury removes the users of dead servers, and returns those who are on no other.
-func (l *memoryLog) bury(dead []string) (gone []Departure) {
+func (l *memoryLog) bury(dead []string) (gone []chatlog.Departure) {
 	for i := range l.shards {
 		sh := &l.shards[i]
 		sh.mu.Lock()
@@ -276,7 +278,7 @@ func (l *memoryLog) bury(dead []string) (gone []Departure) {
 			for _, u := range slices.Clone(r.roster) {
 				for _, server := range dead {
 					if l.partLocked(sh, r, u, server) {
-						gone = append(gone, Departure{name, u.Member})
+						gone = append(gone, chatlog.Departure{Room: name, Member: u.Member})
 					}
 				}
 			}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 func (m *logModel) presence(name string, r *modelRoom) {
@@ -27,7 +29,7 @@ func (m *logModel) presence(name string, r *modelRoom) {
 		}
 		return
 	}
-	e := Member{user, fmt.Sprint("n", m.next(3)), 1 + m.next(3)}
+	e := chatlog.Member{User: user, Username: fmt.Sprint("n", m.next(3)), Connections: 1 + m.next(3)}
 	first, err := m.log.Enter(bg, server, name, e)
 	if _, removed := m.removed[server]; removed {
 		if err != nil || first {
@@ -41,7 +43,7 @@ func (m *logModel) presence(name string, r *modelRoom) {
 	at, _ := m.log.Positions(bg, []string{name})
 	m.incarnate(name, r, at[0].Epoch)
 	if first {
-		r.users[user] = map[string]Member{}
+		r.users[user] = map[string]chatlog.Member{}
 	}
 	r.users[user][server] = e
 	for s, old := range r.users[user] {
@@ -71,7 +73,7 @@ func (m *logModel) beat() {
 	if held {
 		m.servers[server] = now.Add(ttl)
 	}
-	var want []Departure
+	var want []chatlog.Departure
 	for s, end := range m.servers {
 		if end.After(now) || held && s == server {
 			continue
@@ -83,7 +85,7 @@ func (m *logModel) beat() {
 				last, here := on[s]
 				if delete(on, s); here && len(on) == 0 {
 					delete(r.users, user)
-					want = append(want, Departure{name, Member{user, last.Username, 0}})
+					want = append(want, chatlog.Departure{Room: name, Member: chatlog.Member{User: user, Username: last.Username}})
 					m.settle(r)
 				}
 			}
@@ -94,7 +96,7 @@ func (m *logModel) beat() {
 			delete(m.removed, s)
 		}
 	}
-	for _, d := range [][]Departure{want, gone} {
+	for _, d := range [][]chatlog.Departure{want, gone} {
 		sort.Slice(d, func(i, j int) bool { return d[i].Room+d[i].Member.User < d[j].Room+d[j].Member.User })
 	}
 	if d := gocmp.Diff(want, gone); d != "" {
@@ -120,9 +122,9 @@ func earliest(a, b time.Time) time.Time {
 func (m *logModel) check() {
 	rooms := map[string]int{}
 	for name, r := range m.rooms {
-		var want []Member
+		var want []chatlog.Member
 		for user, on := range r.users {
-			sum := Member{User: user}
+			sum := chatlog.Member{User: user}
 			for _, e := range on {
 				sum.Username = e.Username
 				sum.Connections += e.Connections
@@ -132,7 +134,7 @@ func (m *logModel) check() {
 				m.t.Fatalf("%+v is present as %+v, %t, %v", sum, got, ok, err)
 			}
 		}
-		slices.SortFunc(want, func(a, b Member) int {
+		slices.SortFunc(want, func(a, b chatlog.Member) int {
 			return cmp.Or(cmp.Compare(a.Username, b.Username), cmp.Compare(a.User, b.User))
 		})
 		limit := len(want) / 2

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"strconv"
 	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // memoryRoom is the state of one room, guarded by its shard's lock. Entry n is at
@@ -11,7 +13,7 @@ import (
 type memoryRoom struct {
 	name  string
 	epoch string
-	ring  []Event
+	ring  []chatlog.Event
 	first uint64
 	last  uint64
 	size  int // bytes of the entries
@@ -79,7 +81,7 @@ func (r *memoryRoom) known(id memoryID) (memoryEntry, bool) {
 
 // stored returns the entry m. If it is no longer held, that is otherwise with the
 // offset and time of the first.
-func (r *memoryRoom) stored(m memoryEntry, otherwise Event) Event {
+func (r *memoryRoom) stored(m memoryEntry, otherwise chatlog.Event) chatlog.Event {
 	if m.offset >= r.first {
 		return *r.at(m.offset)
 	}
@@ -87,13 +89,13 @@ func (r *memoryRoom) stored(m memoryEntry, otherwise Event) Event {
 	return otherwise
 }
 
-func (r *memoryRoom) at(offset uint64) *Event {
+func (r *memoryRoom) at(offset uint64) *chatlog.Event {
 	return &r.ring[offset%uint64(len(r.ring))]
 }
 
 // keep adds the entry numbered last to the ring, and drops the oldest while there
 // are too many.
-func (r *memoryRoom) keep(e Event, entries, bytes int) {
+func (r *memoryRoom) keep(e chatlog.Event, entries, bytes int) {
 	for r.first < r.last && r.last-r.first >= uint64(entries) {
 		r.drop()
 	}
@@ -103,13 +105,13 @@ func (r *memoryRoom) keep(e Event, entries, bytes int) {
 	}
 	if int(r.last-r.first) >= len(r.ring) {
 		old := *r
-		r.ring = make([]Event, min(max(8, 2*len(r.ring)), entries))
+		r.ring = make([]chatlog.Event, min(max(8, 2*len(r.ring)), entries))
 		for o := r.first; o < r.last; o++ {
 			*r.at(o) = *old.at(o)
 		}
 	}
 	*r.at(e.Offset) = e
-	if e.Type == TypePrivate {
+	if e.Type == chatlog.TypePrivate {
 		r.index.add(&e)
 	}
 	for r.size += eventCost(&e); r.size > bytes; {
@@ -118,7 +120,7 @@ func (r *memoryRoom) keep(e Event, entries, bytes int) {
 }
 
 // visible fills p with what the reader may see of the entries from..end-1.
-func (r *memoryRoom) visible(p *Page, rg Range, from, end uint64) {
+func (r *memoryRoom) visible(p *chatlog.Page, rg chatlog.Range, from, end uint64) {
 	limit := min(max(rg.Limit, 0), len(r.ring))
 	if rg.From > 0 {
 		seen := r.index.next(rg.Reader, from, end, limit+1)
@@ -131,7 +133,7 @@ func (r *memoryRoom) visible(p *Page, rg Range, from, end uint64) {
 	r.fill(p, seen[max(0, len(seen)-limit):])
 }
 
-func (r *memoryRoom) fill(p *Page, offsets []uint64) {
+func (r *memoryRoom) fill(p *chatlog.Page, offsets []uint64) {
 	for _, o := range offsets {
 		p.Events = append(p.Events, *r.at(o))
 	}
@@ -140,17 +142,17 @@ func (r *memoryRoom) fill(p *Page, offsets []uint64) {
 func (r *memoryRoom) drop() {
 	e := r.at(r.first)
 	r.size -= eventCost(e)
-	if e.Type == TypePrivate {
+	if e.Type == chatlog.TypePrivate {
 		r.index.drop(e)
 	}
-	*e = Event{}
+	*e = chatlog.Event{}
 	r.first++
 }
 
 // eventCost returns about how many bytes e takes.
-func eventCost(e *Event) int {
+func eventCost(e *chatlog.Event) int {
 	n := entryCost + len(e.User) + len(e.Username) + len(e.To) + len(e.ToUsername) + len(e.Message) + len(e.ID)
-	if e.Type == TypePrivate {
+	if e.Type == chatlog.TypePrivate {
 		n += indexCost
 	}
 	return n

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
@@ -47,7 +48,7 @@ func boundPage(p *Page, bytes int, forward bool) {
 		if !forward {
 			i = len(p.Events) - 1 - n
 		}
-		*b = appendEvent((*b)[:0], &p.Events[i])
+		*b = chatlog.AppendJSON((*b)[:0], &p.Events[i])
 		if bytes -= len(*b) + 1; bytes >= 0 || n == 0 {
 			continue
 		}
@@ -68,11 +69,11 @@ func appendPage(b []byte, p *Page, position bool) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendEvent(b, &p.Events[i])
+		b = chatlog.AppendJSON(b, &p.Events[i])
 	}
 	b = append(b, ']')
 	if position {
-		b = proto.AppendQuoted(append(b, `,"position":`...), p.Position.place())
+		b = proto.AppendQuoted(append(b, `,"position":`...), p.Position.Place())
 	}
 	b = strconv.AppendUint(append(b, `,"first":`...), p.First, 10)
 	return strconv.AppendBool(append(b, `,"more":`...), p.More)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // occupant is one user of a room as this server sees the user: what is so here,
@@ -22,7 +24,7 @@ type occupant struct {
 
 	// What the log was last known to hold, for this server under the name heldBy.
 	held    holding
-	heldAs  Member
+	heldAs  chatlog.Member
 	heldBy  string
 	working bool          // somebody makes the log agree, and keeps the room
 	tried   chan struct{} // closed when something is known anew; nil if nobody waits
@@ -49,14 +51,14 @@ const (
 )
 
 // wanted returns what the log is to hold of o.
-func (o *occupant) wanted() (m Member, present bool) {
+func (o *occupant) wanted() (m chatlog.Member, present bool) {
 	switch {
 	case o.conns > 0:
-		return Member{o.user, o.name, o.conns}, true
+		return chatlog.Member{User: o.user, Username: o.name, Connections: o.conns}, true
 	case o.grace != nil: // as it was
-		return Member{o.user, o.name, max(1, o.heldAs.Connections)}, true
+		return chatlog.Member{User: o.user, Username: o.name, Connections: max(1, o.heldAs.Connections)}, true
 	}
-	return Member{}, false
+	return chatlog.Member{}, false
 }
 
 // settled reports whether the log holds what it is to hold, under the server's name id.

@@ -1,6 +1,9 @@
 package chat
 
-import "github.com/seed-08328bfd/chat/internal/proto"
+import (
+	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/proto"
+)
 
 // endsAt reports whether the client knows where its replay ends without being told:
 // it was there before, or the last entry of the replay is that of the welcome's
@@ -15,7 +18,7 @@ func (m *member) endsAt(v *view, st *start, resumed bool) bool {
 
 // replayedLocked appends the object that ends a replay which does not show its end.
 func (m *member) replayedLocked(b []byte) []byte {
-	object := proto.AppendQuoted([]byte(`{"type":"position","position":`), m.untold.place())
-	m.untold = Position{}
+	object := proto.AppendQuoted([]byte(`{"type":"position","position":`), m.untold.Place())
+	m.untold = chatlog.Position{}
 	return appendText(b, append(object, '}'))
 }

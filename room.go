@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // room is a room in use on this server: the live part of its log, and who reads
@@ -23,7 +25,7 @@ type room struct {
 	mu      sync.Mutex
 	ready   bool // open has loaded the room
 	epoch   string
-	last    Event              // the newest entry in the stream; its Offset is the room's
+	last    chatlog.Event      // the newest entry in the stream; its Offset is the room's
 	stash   map[uint64]stashed // entries that came before their turn, at most stashSize
 	missed  bool               // something was pushed that the stash does not hold
 	healing bool               // a goroutine is reading what is missing
@@ -55,7 +57,7 @@ type room struct {
 // stashed is an entry that waits for an earlier one.
 type stashed struct {
 	epoch string
-	Event
+	chatlog.Event
 }
 
 // stashSize bounds the entries that wait for an earlier one.
@@ -94,9 +96,9 @@ func (r *room) open(ctx context.Context) error {
 }
 
 // loadLocked makes page what the stream holds.
-func (r *room) loadLocked(page Page) {
+func (r *room) loadLocked(page chatlog.Page) {
 	r.epoch = page.Position.Epoch
-	r.last = Event{Offset: page.Position.Offset}
+	r.last = chatlog.Event{Offset: page.Position.Offset}
 	for i := range page.Events {
 		r.last = page.Events[i]
 		r.putLocked(&page.Events[i], audienceOf(&page.Events[i]))
@@ -104,22 +106,22 @@ func (r *room) loadLocked(page Page) {
 }
 
 // audienceOf returns who may see e.
-func audienceOf(e *Event) *audience {
+func audienceOf(e *chatlog.Event) *audience {
 	switch e.Type {
-	case TypePrivate:
+	case chatlog.TypePrivate:
 		return &audience{private: true, only: [2]string{e.User, e.To}}
-	case TypeTyping:
+	case chatlog.TypeTyping:
 		return &audience{except: e.User, v1Only: true}
-	case TypeSystem:
+	case chatlog.TypeSystem:
 		return &audience{except: e.User}
 	}
 	return nil
 }
 
 // putLocked adds e to the stream.
-func (r *room) putLocked(e *Event, who *audience) {
+func (r *room) putLocked(e *chatlog.Event, who *audience) {
 	b := encoded.Get().(*[]byte)
-	*b = appendEvent((*b)[:0], e)
+	*b = chatlog.AppendJSON((*b)[:0], e)
 	r.putObjectLocked(*b, e.Offset, who)
 	encoded.Put(b)
 	if e.Offset != 0 {
@@ -144,7 +146,7 @@ func (r *room) putObjectLocked(object []byte, offset uint64, who *audience) {
 // apply takes an entry of the log, from wherever it comes, and appends it if it
 // is next in line. Entries come in any order and more than once. It reports whether
 // e is known not to be what the stream has at its offset.
-func (r *room) apply(epoch string, e Event) (differs bool) {
+func (r *room) apply(epoch string, e chatlog.Event) (differs bool) {
 	grew, differs := r.take(epoch, e)
 	if grew {
 		r.wake()
@@ -153,7 +155,7 @@ func (r *room) apply(epoch string, e Event) (differs bool) {
 }
 
 // take is apply without waking; it reports whether the stream has grown, too.
-func (r *room) take(epoch string, e Event) (grew, differs bool) {
+func (r *room) take(epoch string, e chatlog.Event) (grew, differs bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -178,7 +180,7 @@ func (r *room) take(epoch string, e Event) (grew, differs bool) {
 
 // differsLocked reports whether e, which is not beyond the room's last entry, is
 // known to be another event than the stream has at its offset.
-func (r *room) differsLocked(e *Event) bool {
+func (r *room) differsLocked(e *chatlog.Event) bool {
 	if e.Type == "" {
 		return false
 	}
@@ -189,12 +191,12 @@ func (r *room) differsLocked(e *Event) bool {
 	return t != 0 && t != e.Time.UnixMilli()
 }
 
-func (r *room) appendLocked(e *Event) {
+func (r *room) appendLocked(e *chatlog.Event) {
 	r.last = *e
 	r.putLocked(e, audienceOf(e))
 }
 
-func (r *room) stashLocked(epoch string, e Event) {
+func (r *room) stashLocked(epoch string, e chatlog.Event) {
 	old, taken := r.stash[e.Offset]
 	if e.Type == "" || len(r.stash) >= stashSize || taken && old.epoch != epoch {
 		r.missed = true // reading the log brings it
@@ -231,11 +233,11 @@ func (r *room) unstashLocked() {
 }
 
 // notify adds an event that no log keeps.
-func (r *room) notify(e Event) {
+func (r *room) notify(e chatlog.Event) {
 	r.mu.Lock()
 	grew := false
 	switch {
-	case e.Type == TypeSystem:
+	case e.Type == chatlog.TypeSystem:
 		grew = r.hintLocked(&e)
 	case r.ready:
 		r.putLocked(&e, audienceOf(&e))
@@ -258,13 +260,13 @@ func (r *room) view() view {
 }
 
 // position returns the room's last place.
-func (r *room) position() Position {
+func (r *room) position() chatlog.Position {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.placeLocked()
 }
 
-func (r *room) placeLocked() Position { return placeOf(r.epoch, &r.last) }
+func (r *room) placeLocked() chatlog.Position { return chatlog.PlaceOf(r.epoch, &r.last) }
 
 // wait returns when the stream has grown past seq, or ctx ends.
 func (r *room) wait(ctx context.Context, seq uint64) error {

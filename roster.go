@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // roster is whom the members of a room have been told of: what a list holds that
@@ -55,7 +57,7 @@ func (t *roster) touch(o *occupant) {
 
 // members returns the first users of the roster, and how many there are. The user
 // that asks is one of them, told or not.
-func (t *roster) members(asks *occupant, limit int) (list []Member, count int) {
+func (t *roster) members(asks *occupant, limit int) (list []chatlog.Member, count int) {
 	count = len(t.list) + t.more
 	at := -1 // where asks is missing
 	if !asks.told {
@@ -63,7 +65,7 @@ func (t *roster) members(asks *occupant, limit int) (list []Member, count int) {
 		asks.shown = asks.name
 		at, _ = slices.BinarySearchFunc(t.list, asks, byShown)
 	}
-	list = make([]Member, 0, min(limit, count))
+	list = make([]chatlog.Member, 0, min(limit, count))
 	for i := 0; len(list) < cap(list); i++ {
 		if i == at {
 			list = append(list, asks.member())
@@ -78,8 +80,8 @@ func (t *roster) members(asks *occupant, limit int) (list []Member, count int) {
 	return list, count
 }
 
-func (o *occupant) member() Member {
-	return Member{o.user, o.shown, max(1, o.conns+o.elsewhere)}
+func (o *occupant) member() chatlog.Member {
+	return chatlog.Member{User: o.user, Username: o.shown, Connections: max(1, o.conns+o.elsewhere)}
 }
 
 // joinedLocked has the members told that o is there, under name, unless they were.
@@ -121,7 +123,7 @@ func (r *room) tellLocked(event string, o *occupant) (grew bool) {
 	if n := len(r.members); n == 0 || n == 1 && r.members[0].occupant == o || r.srv.closing.Load() {
 		return false
 	}
-	e := notice(event, Member{o.user, o.shown, 0})
+	e := notice(event, chatlog.Member{User: o.user, Username: o.shown})
 	if r.crowdLocked(&e) {
 		return false
 	}
@@ -129,16 +131,16 @@ func (r *room) tellLocked(event string, o *occupant) (grew bool) {
 	return true
 }
 
-func notice(event string, m Member) Event {
+func notice(event string, m chatlog.Member) chatlog.Event {
 	verb := " joined the room"
 	if event == "leave" {
 		verb = " left the room"
 	}
-	return Event{Type: TypeSystem, Event: event, Time: time.Now(), User: m.User, Username: m.Username, Message: m.Username + verb}
+	return chatlog.Event{Type: chatlog.TypeSystem, Event: event, Time: time.Now(), User: m.User, Username: m.Username, Message: m.Username + verb}
 }
 
 // hintLocked takes what another server says of a user.
-func (r *room) hintLocked(e *Event) (grew bool) {
+func (r *room) hintLocked(e *chatlog.Event) (grew bool) {
 	r.roster.dirty = !r.srv.local
 	if !r.ready {
 		return false

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // The pauses before a use of the log is tried again: doubled from one to the other.
@@ -89,7 +91,7 @@ func (r *room) settleOnce(ctx context.Context, o *occupant) (done bool, err erro
 	stays := !present && o.held == holds && !r.srv.local && r.srv.closing.Load()
 	if o.say {
 		o.say, o.news = false, false
-		m = Member{o.user, o.shown, 0}
+		m = chatlog.Member{User: o.user, Username: o.shown}
 		r.mu.Unlock()
 		r.srv.hint(ctx, r.name, notice("join", m))
 		return false, nil
@@ -138,8 +140,8 @@ func (r *room) settleOnce(ctx context.Context, o *occupant) (done bool, err erro
 		}
 	default:
 		unheard := o.news
-		o.held, o.heldAs, o.news = holdsNot, Member{}, false
-		m = Member{o.user, cmp.Or(o.shown, o.name), 0}
+		o.held, o.heldAs, o.news = holdsNot, chatlog.Member{}, false
+		m = chatlog.Member{User: o.user, Username: cmp.Or(o.shown, o.name)}
 		if _, again := o.wanted(); again {
 			break // the user has come back meanwhile, and has not left
 		}
@@ -197,7 +199,7 @@ func (o *occupant) wakeLocked() {
 
 // hint tells the other servers that a user came or went. What is lost they find out
 // by comparing.
-func (s *Server) hint(ctx context.Context, room string, e Event) error {
+func (s *Server) hint(ctx context.Context, room string, e chatlog.Event) error {
 	ctx, cancel := s.logContext(ctx)
 	defer cancel()
 	if err := s.log.Signal(ctx, room, e); err != nil {

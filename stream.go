@@ -55,7 +55,7 @@ func (a *audience) has(user string, v1 bool) bool {
 	case a.v1Only && !v1, a.except != "" && a.except == user:
 		return false
 	case a.private:
-		return between(user, a.only[0], a.only[1])
+		return user != "" && (user == a.only[0] || user == a.only[1])
 	}
 	return true
 }

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // TestStreamModel compares what readers get from a stream with a plain slice of
@@ -159,9 +161,9 @@ func FuzzFrameHeader(f *testing.F) {
 func FuzzEventJSON(f *testing.F) {
 	f.Add("u1", "Alice", "hi <b> \u2028 \x00 \xff \"\\", "id", uint64(7))
 	f.Fuzz(func(t *testing.T, user, name, text, id string, offset uint64) {
-		e := Event{Type: TypePrivate, Offset: offset, User: user, Username: name, To: name, ToUsername: user, Message: text, ID: id, Time: time.UnixMilli(1e12).UTC()}
-		var got Event
-		b := appendEvent(nil, &e)
+		e := chatlog.Event{Type: chatlog.TypePrivate, Offset: offset, User: user, Username: name, To: name, ToUsername: user, Message: text, ID: id, Time: time.UnixMilli(1e12).UTC()}
+		var got chatlog.Event
+		b := chatlog.AppendJSON(nil, &e)
 		if err := json.Unmarshal(b, &got); err != nil || !utf8.Valid(b) {
 			t.Fatalf("%s: %v", b, err)
 		}
@@ -204,7 +206,7 @@ func TestDeflate(t *testing.T) {
 
 // Who a private message is from may be nobody: a program, or a row that was deleted.
 func TestPrivateFromNobody(t *testing.T) {
-	for _, e := range []Event{{Type: TypePrivate, To: "a"}, {Type: TypePrivate}} {
+	for _, e := range []chatlog.Event{{Type: chatlog.TypePrivate, To: "a"}, {Type: chatlog.TypePrivate}} {
 		who := audienceOf(&e)
 		for _, user := range []string{"a", "b", ""} {
 			if got, want := who.has(user, true), e.VisibleTo(user); got != want {

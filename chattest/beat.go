@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // testBeat has a server break its promise.
-func testBeat(t *testing.T, open func() chat.Log) {
+func testBeat(t *testing.T, open func() chatlog.Log) {
 	a, b, c := newHost(t, open()), newHost(t, open()), newHost(t, open())
 	d := &departures{prefix: newName("beat")}
 	beat := func(h *host) {
@@ -71,7 +71,7 @@ func testBeat(t *testing.T, open func() chat.Log) {
 }
 
 // testBeatAtOnce has several servers find several others dead at once.
-func testBeatAtOnce(t *testing.T, open func() chat.Log) {
+func testBeatAtOnce(t *testing.T, open func() chatlog.Log) {
 	const users = 40
 	var alive, dead []*host
 	for range 3 {
@@ -127,7 +127,7 @@ func testBeatAtOnce(t *testing.T, open func() chat.Log) {
 
 // testReturn has a server come back that was taken for dead: under a new name,
 // while the old one's users are cleaned up.
-func testReturn(t *testing.T, open func() chat.Log) {
+func testReturn(t *testing.T, open func() chatlog.Log) {
 	a, b := newHost(t, open()), newHost(t, open())
 	d := &departures{prefix: newName("return")}
 	a.enter(d.prefix, "u1", "Alice", 1)
@@ -173,7 +173,7 @@ func testReturn(t *testing.T, open func() chat.Log) {
 }
 
 // testContext calls every method with contexts that have ended.
-func testContext(t *testing.T, open func() chat.Log) {
+func testContext(t *testing.T, open func() chatlog.Log) {
 	l := open()
 	room := newName("context")
 	s := connect(t, l)
@@ -190,7 +190,7 @@ func testContext(t *testing.T, open func() chat.Log) {
 			return err
 		}},
 		{"Read", func(ctx context.Context) error {
-			_, err := l.Read(ctx, room, chat.Range{Limit: 1})
+			_, err := l.Read(ctx, room, chatlog.Range{Limit: 1})
 			return err
 		}},
 		{"Positions", func(ctx context.Context) error {
@@ -210,9 +210,9 @@ func testContext(t *testing.T, open func() chat.Log) {
 			return err
 		}},
 		{"Watch", func(ctx context.Context) error { return l.Watch(ctx, s, room) }},
-		{"Signal", func(ctx context.Context) error { return l.Signal(ctx, room, chat.Event{Type: chat.TypeTyping}) }},
+		{"Signal", func(ctx context.Context) error { return l.Signal(ctx, room, chatlog.Event{Type: chatlog.TypeTyping}) }},
 		{"Enter", func(ctx context.Context) error {
-			_, err := l.Enter(ctx, h.name, room, chat.Member{User: "u1", Username: "Alice", Connections: 1})
+			_, err := l.Enter(ctx, h.name, room, chatlog.Member{User: "u1", Username: "Alice", Connections: 1})
 			return err
 		}},
 		{"Leave", func(ctx context.Context) error {

@@ -5,27 +5,27 @@ import (
 	"slices"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // broken is a memory log with some methods replaced: what defects are made of.
 type broken struct {
-	chat.Log
-	append    func(chat.Log, context.Context, string, chat.Event) (chat.Event, string, bool, error)
-	lookup    func(e *chat.Event, user, id string, ok *bool)
-	read      func(*chat.Page, chat.Range)
-	readRange func(*chat.Range)
+	chatlog.Log
+	append    func(chatlog.Log, context.Context, string, chatlog.Event) (chatlog.Event, string, bool, error)
+	lookup    func(e *chatlog.Event, user, id string, ok *bool)
+	read      func(*chatlog.Page, chatlog.Range)
+	readRange func(*chatlog.Range)
 	room      func(string) string
 	renew     func(seen, now string) string
-	watch     func(chat.Sink) chat.Sink
+	watch     func(chatlog.Sink) chatlog.Sink
 	unwatch   func()
-	signal    func(*chat.Event) bool
-	enter     func(*chat.Member, *bool)
+	signal    func(*chatlog.Event) bool
+	enter     func(*chatlog.Member, *bool)
 	server    func(string) string
-	members   func([]chat.Member, int) ([]chat.Member, int)
+	members   func([]chatlog.Member, int) ([]chatlog.Member, int)
 	versions  func([]uint64)
 	rooms     func(map[string]int)
-	beat      func(*bool, *[]chat.Departure)
+	beat      func(*bool, *[]chatlog.Departure)
 	ctx       func(context.Context) context.Context
 }
 
@@ -43,14 +43,14 @@ func (b *broken) within(ctx context.Context) context.Context {
 	return ctx
 }
 
-func (b *broken) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+func (b *broken) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 	if b.append != nil {
 		return b.append(b.Log, ctx, room, e)
 	}
 	return b.Log.Append(b.within(ctx), b.name(room), e)
 }
 
-func (b *broken) Lookup(ctx context.Context, room, user, id string) (chat.Event, string, bool, error) {
+func (b *broken) Lookup(ctx context.Context, room, user, id string) (chatlog.Event, string, bool, error) {
 	e, epoch, ok, err := b.Log.Lookup(b.within(ctx), b.name(room), user, id)
 	if b.lookup != nil {
 		b.lookup(&e, user, id, &ok)
@@ -58,7 +58,7 @@ func (b *broken) Lookup(ctx context.Context, room, user, id string) (chat.Event,
 	return e, epoch, ok, err
 }
 
-func (b *broken) Read(ctx context.Context, room string, r chat.Range) (chat.Page, error) {
+func (b *broken) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.Page, error) {
 	asked := r
 	if b.readRange != nil {
 		b.readRange(&r)
@@ -81,27 +81,27 @@ func (b *broken) Renew(ctx context.Context, room, seen string) (string, error) {
 	return b.Log.Renew(ctx, room, seen)
 }
 
-func (b *broken) Watch(ctx context.Context, s chat.Sink, room string) error {
+func (b *broken) Watch(ctx context.Context, s chatlog.Sink, room string) error {
 	if b.watch != nil && b.watch(s) == nil {
 		return nil
 	}
 	return b.Log.Watch(ctx, s, b.name(room))
 }
 
-func (b *broken) Unwatch(s chat.Sink, room string) {
+func (b *broken) Unwatch(s chatlog.Sink, room string) {
 	if b.unwatch == nil {
 		b.Log.Unwatch(s, room)
 	}
 }
 
-func (b *broken) Signal(ctx context.Context, room string, e chat.Event) error {
+func (b *broken) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	if b.signal != nil && !b.signal(&e) {
 		return nil
 	}
 	return b.Log.Signal(ctx, b.name(room), e)
 }
 
-func (b *broken) Enter(ctx context.Context, server, room string, m chat.Member) (bool, error) {
+func (b *broken) Enter(ctx context.Context, server, room string, m chatlog.Member) (bool, error) {
 	if b.server != nil {
 		server = b.server(server)
 	}
@@ -119,7 +119,7 @@ func (b *broken) Leave(ctx context.Context, server, room, user string) (bool, er
 	return b.Log.Leave(b.within(ctx), server, b.name(room), user)
 }
 
-func (b *broken) Members(ctx context.Context, room string, limit int) ([]chat.Member, int, error) {
+func (b *broken) Members(ctx context.Context, room string, limit int) ([]chatlog.Member, int, error) {
 	m, total, err := b.Log.Members(ctx, b.name(room), limit)
 	if b.members != nil {
 		m, total = b.members(m, total)
@@ -147,7 +147,7 @@ func (b *broken) Rooms(ctx context.Context) (map[string]int, error) {
 	return rooms, err
 }
 
-func (b *broken) Beat(ctx context.Context, server string, ttl time.Duration) (bool, []chat.Departure, error) {
+func (b *broken) Beat(ctx context.Context, server string, ttl time.Duration) (bool, []chatlog.Departure, error) {
 	held, gone, err := b.Log.Beat(ctx, server, ttl)
 	if b.beat != nil {
 		b.beat(&held, &gone)
@@ -156,14 +156,14 @@ func (b *broken) Beat(ctx context.Context, server string, ttl time.Duration) (bo
 }
 
 // hide drops from a page what its reader may not see.
-func hide(p *chat.Page, r chat.Range) {
-	p.Events = slices.DeleteFunc(p.Events, func(e chat.Event) bool { return r.Visible && !e.VisibleTo(r.Reader) })
+func hide(p *chatlog.Page, r chatlog.Range) {
+	p.Events = slices.DeleteFunc(p.Events, func(e chatlog.Event) bool { return r.Visible && !e.VisibleTo(r.Reader) })
 }
 
 // lateSink has pushes wait in a queue that Close does not see to.
-type lateSink struct{ chat.Sink }
+type lateSink struct{ chatlog.Sink }
 
-func (s lateSink) Push(room, epoch string, e chat.Event) {
+func (s lateSink) Push(room, epoch string, e chatlog.Event) {
 	go func() {
 		time.Sleep(20 * time.Millisecond)
 		s.Sink.Push(room, epoch, e)
@@ -171,11 +171,11 @@ func (s lateSink) Push(room, epoch string, e chat.Event) {
 }
 
 // lateLog pushes late.
-type lateLog struct{ chat.Log }
+type lateLog struct{ chatlog.Log }
 
-func (l lateLog) Open(ctx context.Context, s chat.Sink) error { return l.Log.Open(ctx, lateSink{s}) }
-func (l lateLog) Watch(ctx context.Context, s chat.Sink, room string) error {
+func (l lateLog) Open(ctx context.Context, s chatlog.Sink) error { return l.Log.Open(ctx, lateSink{s}) }
+func (l lateLog) Watch(ctx context.Context, s chatlog.Sink, room string) error {
 	return l.Log.Watch(ctx, lateSink{s}, room)
 }
-func (l lateLog) Unwatch(s chat.Sink, room string) { l.Log.Unwatch(lateSink{s}, room) }
-func (l lateLog) Close(s chat.Sink) error          { return l.Log.Close(lateSink{s}) }
+func (l lateLog) Unwatch(s chatlog.Sink, room string) { l.Log.Unwatch(lateSink{s}, room) }
+func (l lateLog) Close(s chatlog.Sink) error          { return l.Log.Close(lateSink{s}) }

@@ -7,55 +7,56 @@ import (
 	"sync"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // readerDefects are the ways to be wrong about what one user has written or may see.
 var readerDefects = []defect{
-	{"looks up nothing", "Lookup", wrap(&broken{lookup: func(_ *chat.Event, _, _ string, ok *bool) { *ok = false }})},
-	{"looks up what is held only", "Lookup", wrap(&broken{lookup: func(e *chat.Event, _, _ string, ok *bool) { *ok = *ok && e.Type != "" }})},
-	{"looks up offsets only", "Lookup", wrap(&broken{lookup: func(e *chat.Event, _, _ string, _ *bool) { e.Message = "" }})},
-	{"looks up whatever it is asked for", "LookupNot", wrap(&broken{lookup: func(e *chat.Event, user, id string, ok *bool) {
+	{"looks up nothing", "Lookup", wrap(&broken{lookup: func(_ *chatlog.Event, _, _ string, ok *bool) { *ok = false }})},
+	{"looks up what is held only", "Lookup", wrap(&broken{lookup: func(e *chatlog.Event, _, _ string, ok *bool) { *ok = *ok && e.Type != "" }})},
+	{"looks up offsets only", "Lookup", wrap(&broken{lookup: func(e *chatlog.Event, _, _ string, _ *bool) { e.Message = "" }})},
+	{"looks up whatever it is asked for", "LookupNot", wrap(&broken{lookup: func(e *chatlog.Event, user, id string, ok *bool) {
 		if !*ok {
-			*e, *ok = chat.Event{Offset: 1, User: user, ID: id}, true
+			*e, *ok = chatlog.Event{Offset: 1, User: user, ID: id}, true
 		}
 	}})},
-	{"looks up in any case", "LookupNot", func() func() chat.Log {
+	{"looks up in any case", "LookupNot", func() func() chatlog.Log {
 		var mu sync.Mutex
 		ids := map[string]appended{}
-		l := &broken{Log: chat.NewMemoryLog(0), append: func(l chat.Log, ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+		l := &broken{Log: chat.NewMemoryLog(0), append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 			stored, epoch, dup, err := l.Append(ctx, room, e)
 			mu.Lock()
 			defer mu.Unlock()
 			ids[e.User+strings.ToLower(e.ID)] = appended{stored, epoch, dup}
 			return stored, epoch, dup, err
-		}, lookup: func(e *chat.Event, user, id string, ok *bool) {
+		}, lookup: func(e *chatlog.Event, user, id string, ok *bool) {
 			mu.Lock()
 			defer mu.Unlock()
 			if a, found := ids[user+strings.ToLower(id)]; found && id != "" {
 				*e, *ok = a.e, true
 			}
 		}}
-		return func() chat.Log { return l }
+		return func() chatlog.Log { return l }
 	}},
-	{"shows everything", "Visible", wrap(&broken{readRange: func(r *chat.Range) { r.Visible = false }})},
-	{"shows everybody what is public", "Visible", wrap(&broken{readRange: func(r *chat.Range) { r.Reader = "" }})},
-	{"hides from the page, not from the limit", "Visible", wrap(&broken{readRange: func(r *chat.Range) { r.Visible = false }, read: hide})},
-	{"hides from the page, not from the limit", "VisibleKept", wrap(&broken{readRange: func(r *chat.Range) { r.Visible = false }, read: hide})},
-	{"hides what one has sent", "Visible", wrap(&broken{read: func(p *chat.Page, r chat.Range) {
-		p.Events = slices.DeleteFunc(p.Events, func(e chat.Event) bool { return r.Visible && e.Type == chat.TypePrivate && e.To != r.Reader })
+	{"shows everything", "Visible", wrap(&broken{readRange: func(r *chatlog.Range) { r.Visible = false }})},
+	{"shows everybody what is public", "Visible", wrap(&broken{readRange: func(r *chatlog.Range) { r.Reader = "" }})},
+	{"hides from the page, not from the limit", "Visible", wrap(&broken{readRange: func(r *chatlog.Range) { r.Visible = false }, read: hide})},
+	{"hides from the page, not from the limit", "VisibleKept", wrap(&broken{readRange: func(r *chatlog.Range) { r.Visible = false }, read: hide})},
+	{"hides what one has sent", "Visible", wrap(&broken{read: func(p *chatlog.Page, r chatlog.Range) {
+		p.Events = slices.DeleteFunc(p.Events, func(e chatlog.Event) bool { return r.Visible && e.Type == chatlog.TypePrivate && e.To != r.Reader })
 	}})},
-	{"has more that is not visible", "Visible", wrap(&broken{read: func(p *chat.Page, r chat.Range) {
+	{"has more that is not visible", "Visible", wrap(&broken{read: func(p *chatlog.Page, r chatlog.Range) {
 		p.More = p.More || r.Visible && r.From == 0 && len(p.Events) > 0 && p.Events[0].Offset > p.First
 	}})},
-	{"is blind below what is gone", "VisibleKept", wrap(&broken{read: func(p *chat.Page, r chat.Range) {
+	{"is blind below what is gone", "VisibleKept", wrap(&broken{read: func(p *chatlog.Page, r chatlog.Range) {
 		if r.Visible && p.First > 1 {
 			p.Events = nil
 		}
 	}})},
-	{"has a nobody who sees things", "Visible", wrap(&broken{readRange: func(r *chat.Range) {
+	{"has a nobody who sees things", "Visible", wrap(&broken{readRange: func(r *chatlog.Range) {
 		if r.Reader == "" {
 			r.Reader = "u1"
 		}
 	}})},
-	{"takes any reader for a filter", "Visible", wrap(&broken{readRange: func(r *chat.Range) { r.Visible = r.Visible || r.Reader != "" }})},
+	{"takes any reader for a filter", "Visible", wrap(&broken{readRange: func(r *chatlog.Range) { r.Visible = r.Visible || r.Reader != "" }})},
 }

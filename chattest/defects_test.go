@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // The logs in this file are wrong in one way each, and the suite has to see it.
 
 type appended struct {
-	e     chat.Event
+	e     chatlog.Event
 	epoch string
 	dup   bool
 }
@@ -24,29 +25,29 @@ type appended struct {
 // A defect is a way to be wrong.
 type defect struct {
 	name, seen string
-	open       func() func() chat.Log
+	open       func() func() chatlog.Log
 }
 
 // defects are the ways to be wrong, and the subtest that sees each.
 var defects = append(readerDefects, []defect{
-	{"forgets ids", "Repeated", wrap(&broken{append: func(l chat.Log, ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+	{"forgets ids", "Repeated", wrap(&broken{append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 		id := e.ID
 		e.ID = ""
 		e, epoch, dup, err := l.Append(ctx, room, e)
 		e.ID = id
 		return e, epoch, dup, err
 	}})},
-	{"forgets whose ids", "RepeatedNot", wrap(&broken{append: func(l chat.Log, ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+	{"forgets whose ids", "RepeatedNot", wrap(&broken{append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 		user := e.User
 		e.User = ""
 		e, epoch, dup, err := l.Append(ctx, room, e)
 		e.User = user
 		return e, epoch, dup, err
 	}})},
-	{"joins user and id", "RepeatedNot", func() func() chat.Log {
+	{"joins user and id", "RepeatedNot", func() func() chatlog.Log {
 		var mu sync.Mutex
 		ids := map[string]appended{}
-		l := &broken{Log: chat.NewMemoryLog(0), append: func(l chat.Log, ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+		l := &broken{Log: chat.NewMemoryLog(0), append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			key := room + "/" + e.User + ":" + e.ID
@@ -57,12 +58,12 @@ var defects = append(readerDefects, []defect{
 			ids[key] = appended{stored, epoch, dup}
 			return stored, epoch, dup, err
 		}}
-		return func() chat.Log { return l }
+		return func() chatlog.Log { return l }
 	}},
-	{"compares ids and appends apart", "RepeatedAtOnce", func() func() chat.Log {
+	{"compares ids and appends apart", "RepeatedAtOnce", func() func() chatlog.Log {
 		var mu sync.Mutex
 		ids := map[string]appended{}
-		l := &broken{Log: chat.NewMemoryLog(0), append: func(l chat.Log, ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+		l := &broken{Log: chat.NewMemoryLog(0), append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 			mu.Lock()
 			a, ok := ids[room+"\xff"+e.User+"\xff"+e.ID]
 			mu.Unlock()
@@ -80,9 +81,9 @@ var defects = append(readerDefects, []defect{
 			ids[key] = appended{stored, epoch, false}
 			return stored, epoch, false, err
 		}}
-		return func() chat.Log { return l }
+		return func() chatlog.Log { return l }
 	}},
-	{"answers a repetition with itself", "Repeated", wrap(&broken{append: func(l chat.Log, ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+	{"answers a repetition with itself", "Repeated", wrap(&broken{append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 		stored, epoch, dup, err := l.Append(ctx, room, e)
 		if dup {
 			e.Offset, e.Time = stored.Offset, stored.Time
@@ -90,63 +91,63 @@ var defects = append(readerDefects, []defect{
 		}
 		return stored, epoch, dup, err
 	}})},
-	{"leaves holes", "Dense", wrap(&broken{append: func(l chat.Log, ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+	{"leaves holes", "Dense", wrap(&broken{append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 		stored, epoch, dup, err := l.Append(ctx, room, e)
 		if stored.Offset%10 == 9 {
-			l.Append(ctx, room, chat.Event{Type: chat.TypeMessage})
+			l.Append(ctx, room, chatlog.Event{Type: chatlog.TypeMessage})
 		}
 		return stored, epoch, dup, err
 	}})},
-	{"keeps too little", "Kept", func() func() chat.Log {
+	{"keeps too little", "Kept", func() func() chatlog.Log {
 		l := chat.NewMemoryLog(kept - 1)
-		return func() chat.Log { return l }
+		return func() chatlog.Log { return l }
 	}},
-	{"has a log a server", "Empty", func() func() chat.Log { return func() chat.Log { return chat.NewMemoryLog(0) } }},
-	{"has a log a server", "Dense", func() func() chat.Log { return func() chat.Log { return chat.NewMemoryLog(0) } }},
-	{"never has more", "Ranges", wrap(&broken{read: func(p *chat.Page, _ chat.Range) { p.More = false }})},
-	{"has more for a full page", "Ranges", wrap(&broken{read: func(p *chat.Page, r chat.Range) { p.More = r.Limit > 0 && len(p.Events) == r.Limit }})},
-	{"has everything from 1", "Kept", wrap(&broken{read: func(p *chat.Page, _ chat.Range) { p.First = 1 }})},
-	{"has nothing first", "Empty", wrap(&broken{read: func(p *chat.Page, _ chat.Range) {
+	{"has a log a server", "Empty", func() func() chatlog.Log { return func() chatlog.Log { return chat.NewMemoryLog(0) } }},
+	{"has a log a server", "Dense", func() func() chatlog.Log { return func() chatlog.Log { return chat.NewMemoryLog(0) } }},
+	{"never has more", "Ranges", wrap(&broken{read: func(p *chatlog.Page, _ chatlog.Range) { p.More = false }})},
+	{"has more for a full page", "Ranges", wrap(&broken{read: func(p *chatlog.Page, r chatlog.Range) { p.More = r.Limit > 0 && len(p.Events) == r.Limit }})},
+	{"has everything from 1", "Kept", wrap(&broken{read: func(p *chatlog.Page, _ chatlog.Range) { p.First = 1 }})},
+	{"has nothing first", "Empty", wrap(&broken{read: func(p *chatlog.Page, _ chatlog.Range) {
 		if len(p.Events) == 0 {
 			p.First = 0
 		}
 	}})},
-	{"reads after From", "Ranges", wrap(&broken{readRange: func(r *chat.Range) {
+	{"reads after From", "Ranges", wrap(&broken{readRange: func(r *chatlog.Range) {
 		if r.From > 0 {
 			r.From++
 		}
 	}})},
-	{"reads up to Before", "Ranges", wrap(&broken{readRange: func(r *chat.Range) {
+	{"reads up to Before", "Ranges", wrap(&broken{readRange: func(r *chatlog.Range) {
 		if r.Before > 0 {
 			r.Before++
 		}
 	}})},
-	{"takes no limit for all", "Ranges", wrap(&broken{readRange: func(r *chat.Range) {
+	{"takes no limit for all", "Ranges", wrap(&broken{readRange: func(r *chatlog.Range) {
 		if r.Limit <= 0 {
 			r.Limit = 1000
 		}
 	}})},
-	{"reads newest first", "Ranges", wrap(&broken{read: func(p *chat.Page, r chat.Range) {
+	{"reads newest first", "Ranges", wrap(&broken{read: func(p *chatlog.Page, r chatlog.Range) {
 		if r.From == 0 {
 			slices.Reverse(p.Events)
 		}
 	}})},
-	{"loses who a private message is to", "Fields", wrap(&broken{read: func(p *chat.Page, _ chat.Range) {
+	{"loses who a private message is to", "Fields", wrap(&broken{read: func(p *chatlog.Page, _ chatlog.Range) {
 		for i := range p.Events {
 			p.Events[i].ToUsername = ""
 		}
 	}})},
-	{"ends texts at NUL", "Fields", wrap(&broken{read: func(p *chat.Page, _ chat.Range) {
+	{"ends texts at NUL", "Fields", wrap(&broken{read: func(p *chatlog.Page, _ chatlog.Range) {
 		for i := range p.Events {
 			p.Events[i].Message, _, _ = strings.Cut(p.Events[i].Message, "\x00")
 		}
 	}})},
-	{"has local times", "Time", wrap(&broken{read: func(p *chat.Page, _ chat.Range) {
+	{"has local times", "Time", wrap(&broken{read: func(p *chatlog.Page, _ chatlog.Range) {
 		for i := range p.Events {
 			p.Events[i].Time = p.Events[i].Time.In(time.FixedZone("x", 3600))
 		}
 	}})},
-	{"has times with microseconds", "Time", wrap(&broken{read: func(p *chat.Page, _ chat.Range) {
+	{"has times with microseconds", "Time", wrap(&broken{read: func(p *chatlog.Page, _ chatlog.Range) {
 		for i := range p.Events {
 			p.Events[i].Time = p.Events[i].Time.Add(time.Microsecond)
 		}
@@ -157,11 +158,11 @@ var defects = append(readerDefects, []defect{
 	{"renews always", "Renew", wrap(&broken{renew: func(_, now string) string { return now }})},
 	{"renews always", "RenewAtOnce", wrap(&broken{renew: func(_, now string) string { return now }})},
 	{"renews never", "Renew", wrap(&broken{renew: func(seen, _ string) string { return "x" + seen }})},
-	{"announces nothing", "Announce", wrap(&broken{watch: func(chat.Sink) chat.Sink { return nil }})},
-	{"announces to one server", "Announce", func() func() chat.Log {
+	{"announces nothing", "Announce", wrap(&broken{watch: func(chatlog.Sink) chatlog.Sink { return nil }})},
+	{"announces to one server", "Announce", func() func() chatlog.Log {
 		var mu sync.Mutex
 		n := 0
-		l := &broken{Log: chat.NewMemoryLog(0), watch: func(s chat.Sink) chat.Sink {
+		l := &broken{Log: chat.NewMemoryLog(0), watch: func(s chatlog.Sink) chatlog.Sink {
 			mu.Lock()
 			defer mu.Unlock()
 			if n++; n%3 == 2 {
@@ -169,30 +170,30 @@ var defects = append(readerDefects, []defect{
 			}
 			return s
 		}}
-		return func() chat.Log { return l }
+		return func() chatlog.Log { return l }
 	}},
-	{"loses signals", "Signal", wrap(&broken{signal: func(*chat.Event) bool { return false }})},
-	{"keeps the text out of signals", "Signal", wrap(&broken{signal: func(e *chat.Event) bool {
+	{"loses signals", "Signal", wrap(&broken{signal: func(*chatlog.Event) bool { return false }})},
+	{"keeps the text out of signals", "Signal", wrap(&broken{signal: func(e *chatlog.Event) bool {
 		e.Message = ""
 		return true
 	}})},
 	{"watches for ever", "Unwatch", wrap(&broken{unwatch: func() {}})},
-	{"pushes after Close", "Close", func() func() chat.Log {
+	{"pushes after Close", "Close", func() func() chatlog.Log {
 		l := lateLog{chat.NewMemoryLog(0)}
-		return func() chat.Log { return l }
+		return func() chatlog.Log { return l }
 	}},
-	{"is always first", "Enter", wrap(&broken{enter: func(_ *chat.Member, first *bool) { *first = true }})},
-	{"is never first", "EnterAtOnce", wrap(&broken{enter: func(_ *chat.Member, first *bool) { *first = false }})},
+	{"is always first", "Enter", wrap(&broken{enter: func(_ *chatlog.Member, first *bool) { *first = true }})},
+	{"is never first", "EnterAtOnce", wrap(&broken{enter: func(_ *chatlog.Member, first *bool) { *first = false }})},
 	{"takes servers for one", "Enter", wrap(&broken{server: func(string) string { return "one" }})},
-	{"counts servers, not connections", "Members", wrap(&broken{members: func(m []chat.Member, total int) ([]chat.Member, int) {
+	{"counts servers, not connections", "Members", wrap(&broken{members: func(m []chatlog.Member, total int) ([]chatlog.Member, int) {
 		for i := range m {
 			m[i].Connections = 1
 		}
 		return m, total
 	}})},
-	{"counts only what it lists", "Members", wrap(&broken{members: func(m []chat.Member, _ int) ([]chat.Member, int) { return m, len(m) }})},
+	{"counts only what it lists", "Members", wrap(&broken{members: func(m []chatlog.Member, _ int) ([]chatlog.Member, int) { return m, len(m) }})},
 	{"lists nobody", "Rooms", wrap(&broken{rooms: func(r map[string]int) { clear(r) }})},
-	{"lists empty rooms", "Enter", func() func() chat.Log {
+	{"lists empty rooms", "Enter", func() func() chatlog.Log {
 		var mu sync.Mutex
 		seen := map[string]bool{}
 		l := &broken{Log: chat.NewMemoryLog(0), room: func(room string) string {
@@ -207,7 +208,7 @@ var defects = append(readerDefects, []defect{
 				r[room] += 0
 			}
 		}}
-		return func() chat.Log { return l }
+		return func() chatlog.Log { return l }
 	}},
 	{"has one version", "Versions", wrap(&broken{versions: func(v []uint64) {
 		for i := range v {
@@ -219,18 +220,18 @@ var defects = append(readerDefects, []defect{
 			v[i]++
 		}
 	}})},
-	{"counts calls, not users", "Repeats", wrap(&broken{enter: func(m *chat.Member, first *bool) { *first = true }})},
-	{"never buries", "Beat", wrap(&broken{beat: func(_ *bool, gone *[]chat.Departure) { *gone = nil }})},
-	{"holds for ever", "Beat", wrap(&broken{beat: func(held *bool, _ *[]chat.Departure) { *held = true }})},
-	{"holds nobody", "Return", wrap(&broken{beat: func(held *bool, _ *[]chat.Departure) { *held = false }})},
-	{"names the departed twice", "BeatAtOnce", wrap(&broken{beat: func(_ *bool, gone *[]chat.Departure) { *gone = append(*gone, *gone...) }})},
+	{"counts calls, not users", "Repeats", wrap(&broken{enter: func(m *chatlog.Member, first *bool) { *first = true }})},
+	{"never buries", "Beat", wrap(&broken{beat: func(_ *bool, gone *[]chatlog.Departure) { *gone = nil }})},
+	{"holds for ever", "Beat", wrap(&broken{beat: func(held *bool, _ *[]chatlog.Departure) { *held = true }})},
+	{"holds nobody", "Return", wrap(&broken{beat: func(held *bool, _ *[]chatlog.Departure) { *held = false }})},
+	{"names the departed twice", "BeatAtOnce", wrap(&broken{beat: func(_ *bool, gone *[]chatlog.Departure) { *gone = append(*gone, *gone...) }})},
 	{"ignores contexts", "Context", wrap(&broken{ctx: context.WithoutCancel})},
 }...)
 
-func wrap(b *broken) func() func() chat.Log {
-	return func() func() chat.Log {
+func wrap(b *broken) func() func() chatlog.Log {
+	return func() func() chatlog.Log {
 		b.Log = chat.NewMemoryLog(0)
-		return func() chat.Log { return b }
+		return func() chatlog.Log { return b }
 	}
 }
 
@@ -260,7 +261,7 @@ func TestDefect(t *testing.T) {
 	for _, d := range defects {
 		if d.name == name {
 			open := d.open()
-			TestLog(t, func(*testing.T) chat.Log { return open() })
+			TestLog(t, func(*testing.T) chatlog.Log { return open() })
 			return
 		}
 	}

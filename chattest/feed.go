@@ -6,12 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // announced appends to room until all sinks learn of that: an announcement may be
 // lost, but not every one.
-func announced(t *testing.T, l chat.Log, room string, sinks []*sink) {
+func announced(t *testing.T, l chatlog.Log, room string, sinks []*sink) {
 	t.Helper()
 	for range 10 {
 		e, _ := put(t, l, room, message("in "+room))
@@ -23,21 +23,21 @@ func announced(t *testing.T, l chat.Log, room string, sinks []*sink) {
 }
 
 // testAnnounce looks at what watching servers are told of entries.
-func testAnnounce(t *testing.T, open func() chat.Log) {
+func testAnnounce(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	room, unseen := newName("announce"), newName("announce")
 	sinks := []*sink{connect(t, a, room), connect(t, a, room), connect(t, b, room)}
 	for i := range 20 {
 		e := message(fmt.Sprint(i))
 		if e.ID = e.Message; i%4 == 3 {
-			e.Type, e.To, e.ToUsername = chat.TypePrivate, "u2", "Bob"
+			e.Type, e.To, e.ToUsername = chatlog.TypePrivate, "u2", "Bob"
 		}
-		put(t, []chat.Log{a, b}[i%2], room, e)
+		put(t, []chatlog.Log{a, b}[i%2], room, e)
 		put(t, a, unseen, e)
 	}
 	announced(t, a, room, sinks)
 	announced(t, b, room, sinks)
-	p := read(t, a, room, chat.Range{From: 1, Limit: kept})
+	p := read(t, a, room, chatlog.Range{From: 1, Limit: kept})
 	for _, s := range sinks {
 		s.find(func(got push) bool {
 			if got.room != room {
@@ -61,7 +61,7 @@ func testAnnounce(t *testing.T, open func() chat.Log) {
 }
 
 // testAnnounceNames watches rooms whose names are easily mistaken.
-func testAnnounceNames(t *testing.T, open func() chat.Log) {
+func testAnnounceNames(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	unique := newName("")
 	s := connect(t, b)
@@ -80,7 +80,7 @@ func testAnnounceNames(t *testing.T, open func() chat.Log) {
 }
 
 // signalled signals to room until all sinks are told, and returns the event.
-func signalled(t *testing.T, l chat.Log, room string, e chat.Event, sinks []*sink) chat.Event {
+func signalled(t *testing.T, l chatlog.Log, room string, e chatlog.Event, sinks []*sink) chatlog.Event {
 	t.Helper()
 	for range 10 {
 		e.ID = newName("signal")
@@ -103,16 +103,16 @@ func signalled(t *testing.T, l chat.Log, room string, e chat.Event, sinks []*sin
 }
 
 // testSignal sends what no log keeps.
-func testSignal(t *testing.T, open func() chat.Log) {
+func testSignal(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	room := newName("signal")
 	sinks := []*sink{connect(t, a, room), connect(t, a, room), connect(t, b, room)}
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	for _, e := range []chat.Event{
-		{Type: chat.TypeTyping, User: "u1", Username: "Alice", Time: now},
-		{Type: chat.TypeSystem, Event: "join", User: "u1", Username: "Alice", Message: "Alice joined the room", Time: now},
-		{Type: chat.TypeSystem, Event: "disconnect", User: "u\"1", Username: "Al\x00ice", To: "a\u2028b", ToUsername: "😀", Message: "'\n\\", Time: now},
-		{Type: chat.TypeTyping, Offset: 7, Time: now},
+	for _, e := range []chatlog.Event{
+		{Type: chatlog.TypeTyping, User: "u1", Username: "Alice", Time: now},
+		{Type: chatlog.TypeSystem, Event: "join", User: "u1", Username: "Alice", Message: "Alice joined the room", Time: now},
+		{Type: chatlog.TypeSystem, Event: "disconnect", User: "u\"1", Username: "Al\x00ice", To: "a\u2028b", ToUsername: "😀", Message: "'\n\\", Time: now},
+		{Type: chatlog.TypeTyping, Offset: 7, Time: now},
 	} {
 		e = signalled(t, a, room, e, sinks)
 		e.Offset = 0
@@ -122,11 +122,11 @@ func testSignal(t *testing.T, open func() chat.Log) {
 			}
 		}
 	}
-	if p := read(t, a, room, chat.Range{Limit: 10}); p.Position.Offset != 0 || len(p.Events) != 0 {
+	if p := read(t, a, room, chatlog.Range{Limit: 10}); p.Position.Offset != 0 || len(p.Events) != 0 {
 		t.Errorf("signals were kept: %+v", p)
 	}
 	// A room that nobody watches is no error, nor is the one that servers talk in.
-	if err := a.Signal(within(t), newName("signal"), chat.Event{Type: chat.TypeTyping}); err != nil {
+	if err := a.Signal(within(t), newName("signal"), chatlog.Event{Type: chatlog.TypeTyping}); err != nil {
 		t.Errorf("Signal to an unwatched room: %v", err)
 	}
 	for _, name := range hostile {
@@ -134,20 +134,20 @@ func testSignal(t *testing.T, open func() chat.Log) {
 		for _, s := range sinks {
 			s.watch(t, name)
 		}
-		signalled(t, b, name, chat.Event{Type: chat.TypeTyping, User: name, Time: now}, sinks)
+		signalled(t, b, name, chatlog.Event{Type: chatlog.TypeTyping, User: name, Time: now}, sinks)
 	}
 }
 
 // testUnwatch stops watching.
-func testUnwatch(t *testing.T, open func() chat.Log) {
+func testUnwatch(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	room, other := newName("unwatch"), newName("unwatch")
 	leaver, neighbour, far := connect(t, a, room, other), connect(t, a, room), connect(t, b, room)
-	signalled(t, b, room, chat.Event{Type: chat.TypeTyping}, []*sink{leaver, neighbour, far})
+	signalled(t, b, room, chatlog.Event{Type: chatlog.TypeTyping}, []*sink{leaver, neighbour, far})
 	a.Unwatch(leaver, room)
 	quiet := 0
 	eventually(t, "the pushes to end after Unwatch", func() bool {
-		e := signalled(t, b, room, chat.Event{Type: chat.TypeTyping}, []*sink{neighbour, far})
+		e := signalled(t, b, room, chatlog.Event{Type: chatlog.TypeTyping}, []*sink{neighbour, far})
 		if _, ok := leaver.signal(room, e.ID); ok {
 			quiet = 0
 		} else {
@@ -159,12 +159,12 @@ func testUnwatch(t *testing.T, open func() chat.Log) {
 	announced(t, b, room, []*sink{neighbour, far})
 	announced(t, b, other, []*sink{leaver})
 	leaver.watch(t, room)
-	signalled(t, b, room, chat.Event{Type: chat.TypeTyping}, []*sink{leaver, neighbour, far})
+	signalled(t, b, room, chatlog.Event{Type: chatlog.TypeTyping}, []*sink{leaver, neighbour, far})
 	a.Unwatch(leaver, newName("never-watched"))
 }
 
 // testClose disconnects a sink while it is pushed to.
-func testClose(t *testing.T, open func() chat.Log) {
+func testClose(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	room := newName("close")
 	for range 3 {
@@ -174,7 +174,7 @@ func testClose(t *testing.T, open func() chat.Log) {
 		var wg sync.WaitGroup
 		for i := range 2 {
 			wg.Go(func() {
-				l := []chat.Log{a, b}[i]
+				l := []chatlog.Log{a, b}[i]
 				for {
 					select {
 					case <-stop:
@@ -185,7 +185,7 @@ func testClose(t *testing.T, open func() chat.Log) {
 						t.Errorf("Append: %v", err)
 						return
 					}
-					if err := l.Signal(within(t), room, chat.Event{Type: chat.TypeTyping}); err != nil {
+					if err := l.Signal(within(t), room, chatlog.Event{Type: chatlog.TypeTyping}); err != nil {
 						t.Errorf("Signal: %v", err)
 						return
 					}

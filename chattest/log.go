@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // patience is how long the suite waits for what must happen, and for a method to
@@ -46,10 +46,10 @@ const kept = 200
 // What a feed may lose is sent again before a test fails. What takes longer than
 // seconds is not tested: that ids are known for five minutes, and that what is old
 // is given up.
-func TestLog(t *testing.T, open func(t *testing.T) chat.Log) {
+func TestLog(t *testing.T, open func(t *testing.T) chatlog.Log) {
 	for _, test := range []struct {
 		name string
-		run  func(*testing.T, func() chat.Log)
+		run  func(*testing.T, func() chatlog.Log)
 	}{
 		{"Empty", testEmpty},
 		{"Dense", testDense},
@@ -91,7 +91,7 @@ func TestLog(t *testing.T, open func(t *testing.T) chat.Log) {
 		{"ServedPast", testServedPast},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			test.run(t, func() chat.Log { return open(t) })
+			test.run(t, func() chatlog.Log { return open(t) })
 		})
 	}
 }
@@ -129,12 +129,12 @@ func soon(d time.Duration, ok func() bool) bool {
 }
 
 // message returns an event to append.
-func message(text string) chat.Event {
-	return chat.Event{Type: chat.TypeMessage, User: "u1", Username: "Alice", Message: text}
+func message(text string) chatlog.Event {
+	return chatlog.Event{Type: chatlog.TypeMessage, User: "u1", Username: "Alice", Message: text}
 }
 
 // put appends e, which nobody has appended before.
-func put(t testing.TB, l chat.Log, room string, e chat.Event) (stored chat.Event, epoch string) {
+func put(t testing.TB, l chatlog.Log, room string, e chatlog.Event) (stored chatlog.Event, epoch string) {
 	t.Helper()
 	stored, epoch, dup, err := l.Append(within(t), room, e)
 	if err != nil {
@@ -146,7 +146,7 @@ func put(t testing.TB, l chat.Log, room string, e chat.Event) (stored chat.Event
 	return stored, epoch
 }
 
-func read(t testing.TB, l chat.Log, room string, r chat.Range) chat.Page {
+func read(t testing.TB, l chatlog.Log, room string, r chatlog.Range) chatlog.Page {
 	t.Helper()
 	p, err := l.Read(within(t), room, r)
 	if err != nil {
@@ -155,7 +155,7 @@ func read(t testing.TB, l chat.Log, room string, r chat.Range) chat.Page {
 	return p
 }
 
-func positionOf(t testing.TB, l chat.Log, room string) chat.Position {
+func positionOf(t testing.TB, l chatlog.Log, room string) chatlog.Position {
 	t.Helper()
 	at, err := l.Positions(within(t), []string{room})
 	if err != nil || len(at) != 1 {
@@ -165,7 +165,7 @@ func positionOf(t testing.TB, l chat.Log, room string) chat.Position {
 }
 
 // same reports whether two events are equal, their times as instants.
-func same(a, b chat.Event) bool {
+func same(a, b chatlog.Event) bool {
 	if !a.Time.Equal(b.Time) {
 		return false
 	}
@@ -188,8 +188,8 @@ func atOnce(n int, f func(i int)) {
 }
 
 // handles opens n of them.
-func handles(n int, open func() chat.Log) []chat.Log {
-	l := make([]chat.Log, n)
+func handles(n int, open func() chatlog.Log) []chatlog.Log {
+	l := make([]chatlog.Log, n)
 	for i := range l {
 		l[i] = open()
 	}

@@ -4,28 +4,28 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // lookedUp is what Lookup finds, or the zero Event.
-func lookedUp(t testing.TB, l chat.Log, room, user, id string) (e chat.Event, epoch string) {
+func lookedUp(t testing.TB, l chatlog.Log, room, user, id string) (e chatlog.Event, epoch string) {
 	t.Helper()
 	e, epoch, ok, err := l.Lookup(within(t), room, user, id)
 	if err != nil {
 		t.Fatalf("Lookup of %q by %q in %q: %v", id, user, room, err)
 	}
 	if !ok {
-		return chat.Event{}, ""
+		return chatlog.Event{}, ""
 	}
 	return e, epoch
 }
 
 // testLookup looks for what was appended with an id, as long as Append knows it,
 // whether the event is still held or not.
-func testLookup(t *testing.T, open func() chat.Log) {
+func testLookup(t *testing.T, open func() chatlog.Log) {
 	logs := handles(2, open)
 	room := newName("lookup")
-	var stored []chat.Event
+	var stored []chatlog.Event
 	var epoch string
 	for i := range kept + kept/2 {
 		e := message(fmt.Sprint(i))
@@ -33,7 +33,7 @@ func testLookup(t *testing.T, open func() chat.Log) {
 			e.ID = fmt.Sprint("id", i)
 		}
 		if i%3 == 1 {
-			e.Type, e.To, e.ToUsername = chat.TypePrivate, "u2", "Bob"
+			e.Type, e.To, e.ToUsername = chatlog.TypePrivate, "u2", "Bob"
 		}
 		e, epoch = put(t, logs[i%2], room, e)
 		stored = append(stored, e)
@@ -43,7 +43,7 @@ func testLookup(t *testing.T, open func() chat.Log) {
 			}
 		}
 	}
-	first := read(t, logs[0], room, chat.Range{}).First
+	first := read(t, logs[0], room, chatlog.Range{}).First
 	check := func() {
 		t.Helper()
 		for i, e := range stored {
@@ -51,7 +51,7 @@ func testLookup(t *testing.T, open func() chat.Log) {
 				continue
 			}
 			got, ep := lookedUp(t, logs[i/2%2], room, e.User, e.ID)
-			if want := (chat.Event{Offset: e.Offset, Time: e.Time, User: e.User, ID: e.ID}); e.Offset < first && got.Type == "" {
+			if want := (chatlog.Event{Offset: e.Offset, Time: e.Time, User: e.User, ID: e.ID}); e.Offset < first && got.Type == "" {
 				e = want
 			}
 			if !same(got, e) || ep != epoch {
@@ -65,26 +65,26 @@ func testLookup(t *testing.T, open func() chat.Log) {
 		t.Fatal(err)
 	}
 	check()
-	if at := positionOf(t, logs[0], room); at != (chat.Position{Epoch: epoch, Offset: uint64(len(stored))}) {
+	if at := positionOf(t, logs[0], room); at != (chatlog.Position{Epoch: epoch, Offset: uint64(len(stored))}) {
 		t.Errorf("looking has moved the room to %v", at)
 	}
 }
 
 // testLookupNot looks for what only looks like something that was appended.
-func testLookupNot(t *testing.T, open func() chat.Log) {
+func testLookupNot(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	room := newName("lookup-not")
 	not := func(room, user, id string) {
 		t.Helper()
-		if e, _ := lookedUp(t, b, room, user, id); e != (chat.Event{}) {
+		if e, _ := lookedUp(t, b, room, user, id); e != (chatlog.Event{}) {
 			t.Errorf("%q by %q in %q is %+v", id, user, room, e)
 		}
 	}
 	not(room, "u1", "x")
 	at := positionOf(t, a, room)
 	not(room, "u1", "x")
-	for _, e := range []chat.Event{{User: "u1", ID: "x"}, {User: "ab", ID: "c"}, {User: "a:b", ID: "c"}, {User: "u1"}, {}, {ID: "nobody's"}, {User: "a\x00b", ID: "c"}} {
-		e.Type, e.Username, e.Message = chat.TypeMessage, "Alice", "hi"
+	for _, e := range []chatlog.Event{{User: "u1", ID: "x"}, {User: "ab", ID: "c"}, {User: "a:b", ID: "c"}, {User: "u1"}, {}, {ID: "nobody's"}, {User: "a\x00b", ID: "c"}} {
+		e.Type, e.Username, e.Message = chatlog.TypeMessage, "Alice", "hi"
 		e, _ = put(t, a, room, e)
 		if e.ID != "" {
 			if got, epoch := lookedUp(t, b, room, e.User, e.ID); !same(got, e) || epoch != at.Epoch {

@@ -9,38 +9,39 @@ import (
 	"testing"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // testServedPast has one user send thousands of private messages to somebody made up.
 // Everybody else gets the last messages that are theirs to see, and pages on from
 // there, as far as the log still holds them.
-func testServedPast(t *testing.T, open func() chat.Log) {
+func testServedPast(t *testing.T, open func() chatlog.Log) {
 	const flood = 2100
 	opts := []chat.Option{byQuery, chat.WithHistory(50), chat.WithRateLimit(0, 0)}
 	a := NewServer(t, append(opts, chat.WithLog(open()))...)
 	b := NewServer(t, append(opts, chat.WithLog(open()))...)
 	room := newName("served-past")
-	say := func(e chat.Event) {
+	say := func(e chatlog.Event) {
 		t.Helper()
 		if _, err := a.Publish(within(t), room, e); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for n := range 60 {
-		say(chat.Event{User: "ann", Message: fmt.Sprint(n)})
+		say(chatlog.Event{User: "ann", Message: fmt.Sprint(n)})
 		if n%20 == 5 {
-			say(chat.Event{User: "ann", To: "bob", Message: "psst"})
+			say(chatlog.Event{User: "ann", To: "bob", Message: "psst"})
 		}
 	}
 	dial(t, a, room, url.Values{"as": {"watcher"}}) // so that one server has seen it all
-	fill(t, a, room, flood, chat.Event{User: "eve", To: "nobody there", Message: "spam"})
+	fill(t, a, room, flood, chatlog.Event{User: "eve", To: "nobody there", Message: "spam"})
 	for n := range 3 {
-		say(chat.Event{User: "ann", Message: fmt.Sprint("after it, ", n)})
+		say(chatlog.Event{User: "ann", Message: fmt.Sprint("after it, ", n)})
 	}
-	var all []chat.Event
-	page := chat.Page{More: true}
+	var all []chatlog.Event
+	page := chatlog.Page{More: true}
 	for l, from := open(), uint64(1); page.More; from = all[len(all)-1].Offset + 1 {
-		page = read(t, l, room, chat.Range{From: from, Limit: 1000})
+		page = read(t, l, room, chatlog.Range{From: from, Limit: 1000})
 		all = append(all, page.Events...)
 	}
 	for i, s := range []*Server{a, b} {
@@ -69,10 +70,10 @@ type past struct {
 	room   string
 	reader string
 	seen   []uint64 // offsets
-	page   chat.Page
+	page   chatlog.Page
 }
 
-func offsets(events []chat.Event) (o []uint64) {
+func offsets(events []chatlog.Event) (o []uint64) {
 	for _, e := range events {
 		o = append(o, e.Offset)
 	}
@@ -126,7 +127,7 @@ func (v past) pages() {
 	}
 	v.equal("back by before", got, v.seen)
 	got = nil
-	for r := (chat.Range{From: 1, Limit: 100}); ; r.From = got[len(got)-1] + 1 {
+	for r := (chatlog.Range{From: 1, Limit: 100}); ; r.From = got[len(got)-1] + 1 {
 		p, err := v.s.History(within(v.t), v.room, v.reader, r)
 		if err != nil {
 			v.t.Fatal(err)
@@ -164,9 +165,9 @@ func (v past) joins() {
 }
 
 // resumes comes back after having seen the first few entries.
-func (v past) resumes(all []chat.Event) {
+func (v past) resumes(all []chatlog.Event) {
 	v.t.Helper()
-	since := chat.Position{Epoch: v.page.Position.Epoch, Offset: all[0].Offset + 6}
+	since := chatlog.Position{Epoch: v.page.Position.Epoch, Offset: all[0].Offset + 6}
 	p, welcome := dial(v.t, v.s, v.room, url.Values{"as": {v.reader}, "since": {since.String()}})
 	defer p.conn.CloseNow()
 	if !welcome.Resumed {

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // long is a time that no server breaks its promise in.
@@ -18,17 +18,17 @@ const long = 10 * time.Minute
 // host is a server that users are on.
 type host struct {
 	t    testing.TB
-	log  chat.Log
+	log  chatlog.Log
 	name string
 }
 
-func newHost(t testing.TB, l chat.Log) *host {
+func newHost(t testing.TB, l chatlog.Log) *host {
 	return &host{t, l, newName("server")}
 }
 
 func (h *host) enter(room, user, name string, conns int) (first bool) {
 	h.t.Helper()
-	first, err := h.log.Enter(within(h.t), h.name, room, chat.Member{User: user, Username: name, Connections: conns})
+	first, err := h.log.Enter(within(h.t), h.name, room, chatlog.Member{User: user, Username: name, Connections: conns})
 	if err != nil {
 		h.t.Errorf("Enter: %v", err)
 	}
@@ -44,7 +44,7 @@ func (h *host) leave(room, user string) (last bool) {
 	return last
 }
 
-func (h *host) beat(ttl time.Duration) (held bool, gone []chat.Departure) {
+func (h *host) beat(ttl time.Duration) (held bool, gone []chatlog.Departure) {
 	h.t.Helper()
 	held, gone, err := h.log.Beat(within(h.t), h.name, ttl)
 	if err != nil {
@@ -76,7 +76,7 @@ func (h *host) members(room string) string {
 }
 
 // testEnter has users come and go on two servers.
-func testEnter(t *testing.T, open func() chat.Log) {
+func testEnter(t *testing.T, open func() chatlog.Log) {
 	a, b := newHost(t, open()), newHost(t, open())
 	room := newName("enter")
 	for i, step := range []struct {
@@ -118,7 +118,7 @@ func testEnter(t *testing.T, open func() chat.Log) {
 }
 
 // testEnterAtOnce has users come to all servers at once, and go so.
-func testEnterAtOnce(t *testing.T, open func() chat.Log) {
+func testEnterAtOnce(t *testing.T, open func() chatlog.Log) {
 	const servers, users = 4, 10
 	var hosts []*host
 	for range servers {
@@ -155,13 +155,13 @@ func testEnterAtOnce(t *testing.T, open func() chat.Log) {
 }
 
 // testMembers asks for parts of a list of members.
-func testMembers(t *testing.T, open func() chat.Log) {
+func testMembers(t *testing.T, open func() chatlog.Log) {
 	const users = 30
 	a, b := newHost(t, open()), newHost(t, open())
 	room := newName("members")
-	want := map[string]chat.Member{}
+	want := map[string]chatlog.Member{}
 	for i := range users {
-		m := chat.Member{User: fmt.Sprint("u", i), Username: fmt.Sprint("n", i%7), Connections: 1}
+		m := chatlog.Member{User: fmt.Sprint("u", i), Username: fmt.Sprint("n", i%7), Connections: 1}
 		a.enter(room, m.User, m.Username, 1)
 		if i%3 == 0 {
 			b.enter(room, m.User, m.Username, 2)
@@ -197,7 +197,7 @@ func testMembers(t *testing.T, open func() chat.Log) {
 }
 
 // testRooms lists rooms; entries and watchers make none.
-func testRooms(t *testing.T, open func() chat.Log) {
+func testRooms(t *testing.T, open func() chatlog.Log) {
 	a, b := newHost(t, open()), newHost(t, open())
 	want := map[string]int{}
 	for i := range 50 {
@@ -242,7 +242,7 @@ func testRooms(t *testing.T, open func() chat.Log) {
 }
 
 // testPresenceNames has rooms, users and usernames that are easily mistaken.
-func testPresenceNames(t *testing.T, open func() chat.Log) {
+func testPresenceNames(t *testing.T, open func() chatlog.Log) {
 	a, b := newHost(t, open()), newHost(t, open())
 	unique := newName("")
 	common := newName("presence-names")
@@ -256,7 +256,7 @@ func testPresenceNames(t *testing.T, open func() chat.Log) {
 		t.Errorf("Rooms: %d users, %v, want %d", rooms[common], err, len(hostile))
 	}
 	for _, s := range hostile {
-		want := chat.Member{User: s, Username: s, Connections: 1}
+		want := chatlog.Member{User: s, Username: s, Connections: 1}
 		if m, total, err := b.log.Members(within(t), s+unique, 10); err != nil || total != 1 || len(m) != 1 || m[0] != want {
 			t.Errorf("%q has the members %+q, %d, %v", s+unique, m, total, err)
 		}
@@ -281,7 +281,7 @@ type departures struct {
 	all    []string
 }
 
-func (d *departures) add(gone []chat.Departure) {
+func (d *departures) add(gone []chatlog.Departure) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, g := range gone {

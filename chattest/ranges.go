@@ -5,11 +5,11 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // pageOf returns what Read is to give of a room that has the entries all.
-func pageOf(all []chat.Event, r chat.Range) (events []chat.Event, more bool) {
+func pageOf(all []chatlog.Event, r chatlog.Range) (events []chatlog.Event, more bool) {
 	for _, e := range all {
 		if e.Offset >= r.From && (r.Before == 0 || e.Offset < r.Before) {
 			events = append(events, e)
@@ -24,25 +24,25 @@ func pageOf(all []chat.Event, r chat.Range) (events []chat.Event, more bool) {
 }
 
 // testRanges reads every range of a small room.
-func testRanges(t *testing.T, open func() chat.Log) {
+func testRanges(t *testing.T, open func() chatlog.Log) {
 	const n = 7
 	a, b := open(), open()
 	room := newName("ranges")
-	var all []chat.Event
+	var all []chatlog.Event
 	for i := range n {
 		e, _ := put(t, a, room, message(fmt.Sprint(i)))
 		all = append(all, e)
 	}
 	checkRanges(t, b, room, all, 1)
 	for _, far := range []uint64{1 << 31, 1 << 32, 1<<53 - 1} {
-		checkRange(t, b, room, chat.Range{From: far, Limit: 5}, all, 1)
-		checkRange(t, b, room, chat.Range{Before: far, Limit: 5}, all, 1)
+		checkRange(t, b, room, chatlog.Range{From: far, Limit: 5}, all, 1)
+		checkRange(t, b, room, chatlog.Range{Before: far, Limit: 5}, all, 1)
 	}
 }
 
 // checkRanges reads the ranges about the ends of a room that holds the entries
 // all, from first on.
-func checkRanges(t *testing.T, l chat.Log, room string, all []chat.Event, first uint64) {
+func checkRanges(t *testing.T, l chatlog.Log, room string, all []chatlog.Event, first uint64) {
 	t.Helper()
 	edges := []uint64{0}
 	for i := range uint64(4) {
@@ -56,13 +56,13 @@ func checkRanges(t *testing.T, l chat.Log, room string, all []chat.Event, first 
 	slices.Sort(edges)
 	for _, edge := range slices.Compact(edges) {
 		for _, limit := range []int{-1, 0, 1, 2, len(all) - 1, len(all), len(all) + 1, 1 << 30} {
-			checkRange(t, l, room, chat.Range{From: edge, Limit: limit}, all, first)
-			checkRange(t, l, room, chat.Range{Before: edge, Limit: limit}, all, first)
+			checkRange(t, l, room, chatlog.Range{From: edge, Limit: limit}, all, first)
+			checkRange(t, l, room, chatlog.Range{Before: edge, Limit: limit}, all, first)
 		}
 	}
 }
 
-func checkRange(t *testing.T, l chat.Log, room string, r chat.Range, all []chat.Event, first uint64) {
+func checkRange(t *testing.T, l chatlog.Log, room string, r chatlog.Range, all []chatlog.Event, first uint64) {
 	t.Helper()
 	p := read(t, l, room, r)
 	events, more := pageOf(all, r)
@@ -72,7 +72,7 @@ func checkRange(t *testing.T, l chat.Log, room string, r chat.Range, all []chat.
 	}
 }
 
-func outline(events []chat.Event, first, last uint64, more bool) string {
+func outline(events []chatlog.Event, first, last uint64, more bool) string {
 	var offsets []uint64
 	for _, e := range events {
 		offsets = append(offsets, e.Offset)
@@ -81,17 +81,17 @@ func outline(events []chat.Event, first, last uint64, more bool) string {
 }
 
 // testKept appends more than the log has to keep, and reads what it holds.
-func testKept(t *testing.T, open func() chat.Log) {
+func testKept(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	room := newName("kept")
-	var all []chat.Event
+	var all []chatlog.Event
 	for i := range kept + kept/2 {
 		e, _ := put(t, a, room, message(fmt.Sprint(i)))
 		if all = append(all, e); e.Offset != uint64(i+1) {
 			t.Fatalf("offset %d after %d entries", e.Offset, i)
 		}
 	}
-	first := read(t, b, room, chat.Range{Limit: 1}).First
+	first := read(t, b, room, chatlog.Range{Limit: 1}).First
 	if most := uint64(len(all) - kept + 1); first < 1 || first > most {
 		t.Fatalf("of %d entries the first held is %d, want at most %d", len(all), first, most)
 	}

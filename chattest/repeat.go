@@ -6,27 +6,27 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // testRepeated appends the same user's same ids again.
-func testRepeated(t *testing.T, open func() chat.Log) {
+func testRepeated(t *testing.T, open func() chatlog.Log) {
 	logs := handles(2, open)
 	room := newName("repeated")
-	var stored []chat.Event
+	var stored []chatlog.Event
 	var epoch string
 	for i := range kept / 2 {
 		e := message(fmt.Sprint(i))
 		e.ID = fmt.Sprint("id", i)
 		if i%3 == 1 {
-			e.Type, e.To, e.ToUsername = chat.TypePrivate, "u2", "Bob"
+			e.Type, e.To, e.ToUsername = chatlog.TypePrivate, "u2", "Bob"
 		}
 		e, epoch = put(t, logs[i%2], room, e)
 		stored = append(stored, e)
 	}
 	for i, first := range stored {
 		// Whoever repeats it may have edited it: the first counts.
-		e := chat.Event{Type: chat.TypeMessage, User: first.User, Username: "Alicia", Message: "again", ID: first.ID}
+		e := chatlog.Event{Type: chatlog.TypeMessage, User: first.User, Username: "Alicia", Message: "again", ID: first.ID}
 		again, ep, dup, err := logs[i/2%2].Append(within(t), room, e)
 		if err != nil || !dup || ep != epoch || !same(again, first) {
 			t.Fatalf("repeated %+v:\n got %+v in %s, dup %t, %v", first, again, ep, dup, err)
@@ -41,12 +41,12 @@ func testRepeated(t *testing.T, open func() chat.Log) {
 }
 
 // testRepeatedAtOnce appends the same ids from several servers at once.
-func testRepeatedAtOnce(t *testing.T, open func() chat.Log) {
+func testRepeatedAtOnce(t *testing.T, open func() chatlog.Log) {
 	const ids, times = 10, 8
 	logs := handles(3, open)
 	room := newName("at-once")
 	var mu sync.Mutex
-	got := map[string][]chat.Event{}
+	got := map[string][]chatlog.Event{}
 	var news atomic.Int32
 	atOnce(times, func(i int) {
 		for n := range ids {
@@ -68,7 +68,7 @@ func testRepeatedAtOnce(t *testing.T, open func() chat.Log) {
 	if n := news.Load(); n != ids {
 		t.Errorf("%d of %d appends were no repetition, want %d", n, ids*times, ids)
 	}
-	p := read(t, logs[0], room, chat.Range{From: 1, Limit: ids * times})
+	p := read(t, logs[0], room, chatlog.Range{From: 1, Limit: ids * times})
 	if len(p.Events) != ids {
 		t.Errorf("%d entries, want %d", len(p.Events), ids)
 	}
@@ -82,23 +82,23 @@ func testRepeatedAtOnce(t *testing.T, open func() chat.Log) {
 }
 
 // testRepeatedNot appends what only looks like a repetition.
-func testRepeatedNot(t *testing.T, open func() chat.Log) {
+func testRepeatedNot(t *testing.T, open func() chatlog.Log) {
 	l := open()
 	room := newName("not-repeated")
-	events := []chat.Event{
+	events := []chatlog.Event{
 		{User: "u1", ID: "x"}, {User: "u2", ID: "x"}, {User: "", ID: "x"}, {User: "x", ID: "u1"}, {User: "u1x", ID: "x"}, {User: "u1", ID: "xx"},
 		{User: "ab", ID: "c"}, {User: "a", ID: "bc"}, {User: "a:b", ID: "c"}, {User: "a", ID: "b:c"},
 		{User: "a\x00b", ID: "c"}, {User: "a", ID: "b\x00c"}, {User: "a|b", ID: "c"}, {User: "a", ID: "b|c"}, {User: "a/b", ID: "c"}, {User: "a", ID: "b/c"},
 		{User: "u1"}, {User: "u1"}, {}, {},
 	}
 	for _, s := range hostile {
-		events = append(events, chat.Event{User: "user" + s, ID: "y"})
+		events = append(events, chatlog.Event{User: "user" + s, ID: "y"})
 		if len(s) <= 64 {
-			events = append(events, chat.Event{User: "u3", ID: s}, chat.Event{User: s, ID: "z"})
+			events = append(events, chatlog.Event{User: "u3", ID: s}, chatlog.Event{User: s, ID: "z"})
 		}
 	}
 	for i, e := range events {
-		e.Type, e.Username, e.Message = chat.TypeMessage, "Alice", "hi"
+		e.Type, e.Username, e.Message = chatlog.TypeMessage, "Alice", "hi"
 		stored, _ := put(t, l, room, e)
 		if stored.Offset != uint64(i+1) {
 			t.Fatalf("%+q got offset %d, want %d", e, stored.Offset, i+1)
@@ -119,10 +119,10 @@ func testRepeatedNot(t *testing.T, open func() chat.Log) {
 }
 
 // testRenew begins new epochs.
-func testRenew(t *testing.T, open func() chat.Log) {
+func testRenew(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	room, other := newName("renew"), newName("renew")
-	var all []chat.Event
+	var all []chatlog.Event
 	var first string
 	for i := range 5 {
 		e := message(fmt.Sprint(i))
@@ -133,13 +133,13 @@ func testRenew(t *testing.T, open func() chat.Log) {
 	put(t, a, other, message("x"))
 	aside := positionOf(t, a, other)
 
-	renew := func(l chat.Log, seen string) string {
+	renew := func(l chatlog.Log, seen string) string {
 		t.Helper()
 		epoch, err := l.Renew(within(t), room, seen)
 		if err != nil {
 			t.Fatalf("Renew: %v", err)
 		}
-		if p := read(t, a, room, chat.Range{Limit: 10}); p.Position != (chat.Position{Epoch: epoch, Offset: 5}) {
+		if p := read(t, a, room, chatlog.Range{Limit: 10}); p.Position != (chatlog.Position{Epoch: epoch, Offset: 5}) {
 			t.Fatalf("Renew gives %s, and the room is at %v", epoch, p.Position)
 		}
 		if at := positionOf(t, b, room); at.Epoch != epoch {
@@ -151,7 +151,7 @@ func testRenew(t *testing.T, open func() chat.Log) {
 		t.Errorf("Renew of an epoch that never was changed %s to %s", first, e)
 	}
 	second := renew(b, first)
-	if _, err := chat.ParsePosition(second + ":5"); err != nil || second == first {
+	if _, err := chatlog.ParsePosition(second + ":5"); err != nil || second == first {
 		t.Errorf("Renew changed %s to %s, %v", first, second, err)
 	}
 	if e := renew(a, first); e != second {
@@ -172,7 +172,7 @@ func testRenew(t *testing.T, open func() chat.Log) {
 }
 
 // testRenewAtOnce has several servers see the same trouble.
-func testRenewAtOnce(t *testing.T, open func() chat.Log) {
+func testRenewAtOnce(t *testing.T, open func() chatlog.Log) {
 	logs := handles(3, open)
 	room := newName("renew-at-once")
 	_, seen := put(t, logs[0], room, message("x"))

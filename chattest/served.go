@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
@@ -36,8 +37,8 @@ type answer struct {
 	Type, User, ID, Code, Message string
 	Offset, First                 uint64
 	More                          bool
-	Messages                      []chat.Event
-	Position                      chat.Position
+	Messages                      []chatlog.Event
+	Position                      chatlog.Position
 	Resumed                       bool
 }
 
@@ -106,7 +107,7 @@ func (p *peer) say(to, id string) string {
 
 // fill publishes n events like e from Go, concurrently, and returns the offset of
 // the last one.
-func fill(t testing.TB, s *Server, room string, n int, e chat.Event) (last uint64) {
+func fill(t testing.TB, s *Server, room string, n int, e chatlog.Event) (last uint64) {
 	t.Helper()
 	var newest atomic.Uint64
 	atOnce(16, func(i int) {
@@ -129,7 +130,7 @@ func fill(t testing.TB, s *Server, room string, n int, e chat.Event) (last uint6
 
 // testServedAgain has clients send again what was kept, when the server would
 // refuse it by now: they get the first answer.
-func testServedAgain(t *testing.T, open func() chat.Log) {
+func testServedAgain(t *testing.T, open func() chatlog.Log) {
 	var forbidden, rejected atomic.Bool
 	no := errors.New("not now")
 	refusing := []chat.Option{
@@ -140,7 +141,7 @@ func testServedAgain(t *testing.T, open func() chat.Log) {
 			}
 			return nil
 		}),
-		chat.WithFilter(func(*chat.Event) error {
+		chat.WithFilter(func(*chatlog.Event) error {
 			if rejected.Load() {
 				return no
 			}
@@ -166,7 +167,7 @@ func testServedAgain(t *testing.T, open func() chat.Log) {
 		_, n, err := anonymous.Members(within(t), room, 0)
 		return err == nil && n == 2
 	})
-	fill(t, named, room, kept*3/4, chat.Event{Message: "x"})
+	fill(t, named, room, kept*3/4, chatlog.Event{Message: "x"})
 	again := func(when, fresh string, p *peer, to, id, want string) {
 		t.Helper()
 		if got := p.say(to, id); got != want {
@@ -186,7 +187,7 @@ func testServedAgain(t *testing.T, open func() chat.Log) {
 	again("rejected", "rejected", ann, "", "1", "1")
 	again("rejected", "rejected", ann, "bob", "2", "2")
 	// And from Go.
-	for _, e := range []chat.Event{{User: "ann", ID: "1", Message: "other"}, {User: "ann", ID: "2", To: "bob", Message: "other"}, {User: bea.user, ID: "3", To: gone.user, Message: "other"}} {
+	for _, e := range []chatlog.Event{{User: "ann", ID: "1", Message: "other"}, {User: "ann", ID: "2", To: "bob", Message: "other"}, {User: bea.user, ID: "3", To: gone.user, Message: "other"}} {
 		s := named
 		if e.ID == "3" {
 			s = anonymous

@@ -4,18 +4,18 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // A push is what a sink was told.
 type push struct {
 	room, epoch string
-	event       chat.Event
+	event       chatlog.Event
 }
 
 // sink remembers what it was told.
 type sink struct {
-	log chat.Log
+	log chatlog.Log
 
 	mu     sync.Mutex
 	pushes []push
@@ -23,7 +23,7 @@ type sink struct {
 	late   int // pushes after Close returned
 }
 
-func (s *sink) Push(room, epoch string, e chat.Event) {
+func (s *sink) Push(room, epoch string, e chatlog.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pushes = append(s.pushes, push{room, epoch, e})
@@ -36,7 +36,7 @@ func (s *sink) Interrupted(error) {}
 func (s *sink) Resumed()          {}
 
 // connect opens a sink on l until the test ends or it is closed.
-func connect(t testing.TB, l chat.Log, rooms ...string) *sink {
+func connect(t testing.TB, l chatlog.Log, rooms ...string) *sink {
 	t.Helper()
 	s := &sink{log: l}
 	if err := l.Open(within(t), s); err != nil {
@@ -103,7 +103,7 @@ func everyTold(sinks []*sink, room string, offset uint64) bool {
 }
 
 // signal returns the signal that s was told of in room.
-func (s *sink) signal(room, id string) (chat.Event, bool) {
+func (s *sink) signal(room, id string) (chatlog.Event, bool) {
 	p, ok := s.find(func(p push) bool { return p.room == room && p.event.Offset == 0 && p.event.ID == id })
 	return p.event, ok
 }

@@ -8,18 +8,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // testEmpty reads rooms that were never written to.
-func testEmpty(t *testing.T, open func() chat.Log) {
+func testEmpty(t *testing.T, open func() chatlog.Log) {
 	l := open()
 	room := newName("empty")
 	at := positionOf(t, l, room)
-	if p, err := chat.ParsePosition(at.String()); err != nil || p != at || at.Offset != 0 || at.Epoch == "" {
+	if p, err := chatlog.ParsePosition(at.String()); err != nil || p != at || at.Offset != 0 || at.Epoch == "" {
 		t.Errorf("position %+v, read back as %+v, %v", at, p, err)
 	}
-	for _, r := range []chat.Range{{}, {Limit: 10}, {From: 1, Limit: 10}, {From: 7, Limit: 10}, {Before: 1, Limit: 10}, {Before: 7, Limit: 10}} {
+	for _, r := range []chatlog.Range{{}, {Limit: 10}, {From: 1, Limit: 10}, {From: 7, Limit: 10}, {Before: 1, Limit: 10}, {Before: 7, Limit: 10}} {
 		if p := read(t, l, room, r); len(p.Events) != 0 || p.Position != at || p.First != 1 || p.More {
 			t.Errorf("%+v gives %+v, want an empty page at %v", r, p, at)
 		}
@@ -31,11 +31,11 @@ func testEmpty(t *testing.T, open func() chat.Log) {
 }
 
 // testDense appends to one room from several servers at once.
-func testDense(t *testing.T, open func() chat.Log) {
+func testDense(t *testing.T, open func() chatlog.Log) {
 	const servers, senders, each = 3, 3, 20
 	logs := handles(servers, open)
 	room := newName("dense")
-	stored := make([][]chat.Event, servers*senders)
+	stored := make([][]chatlog.Event, servers*senders)
 	epochs := make([]string, servers*senders)
 	atOnce(servers*senders, func(i int) {
 		for n := range each {
@@ -52,7 +52,7 @@ func testDense(t *testing.T, open func() chat.Log) {
 	if t.Failed() {
 		return
 	}
-	var all []chat.Event
+	var all []chatlog.Event
 	for i, s := range stored {
 		if epochs[i] != epochs[0] {
 			t.Errorf("epochs %s and %s", epochs[0], epochs[i])
@@ -64,10 +64,10 @@ func testDense(t *testing.T, open func() chat.Log) {
 		}
 		all = append(all, s...)
 	}
-	slices.SortFunc(all, func(a, b chat.Event) int { return int(a.Offset) - int(b.Offset) })
+	slices.SortFunc(all, func(a, b chatlog.Event) int { return int(a.Offset) - int(b.Offset) })
 	for _, l := range logs {
-		p := read(t, l, room, chat.Range{From: 1, Limit: len(all) + 1})
-		if want := (chat.Position{Epoch: epochs[0], Offset: uint64(len(all))}); p.Position != want {
+		p := read(t, l, room, chatlog.Range{From: 1, Limit: len(all) + 1})
+		if want := (chatlog.Position{Epoch: epochs[0], Offset: uint64(len(all))}); p.Position != want {
 			t.Fatalf("position %v, want %v", p.Position, want)
 		}
 		if len(p.Events) != len(all) {
@@ -86,7 +86,7 @@ func testDense(t *testing.T, open func() chat.Log) {
 
 // testReadable reads a room while others write: what is readable grows by its end
 // only, and what was appended is readable.
-func testReadable(t *testing.T, open func() chat.Log) {
+func testReadable(t *testing.T, open func() chatlog.Log) {
 	const senders, each = 4, 40
 	logs := handles(2, open)
 	room := newName("readable")
@@ -102,7 +102,7 @@ func testReadable(t *testing.T, open func() chat.Log) {
 					t.Errorf("Append: %v", err)
 					return
 				}
-				p, err := logs[(i+1)%len(logs)].Read(within(t), room, chat.Range{From: e.Offset, Limit: 1})
+				p, err := logs[(i+1)%len(logs)].Read(within(t), room, chatlog.Range{From: e.Offset, Limit: 1})
 				if err != nil || len(p.Events) != 1 || !same(p.Events[0], e) {
 					t.Errorf("appended %+v, then read %+v, %v", e, p, err)
 					return
@@ -112,7 +112,7 @@ func testReadable(t *testing.T, open func() chat.Log) {
 		}
 		for last := uint64(0); last < senders*each; {
 			done := left.Load() == 0
-			p, err := l.Read(within(t), room, chat.Range{From: last + 1, Limit: 50})
+			p, err := l.Read(within(t), room, chatlog.Range{From: last + 1, Limit: 50})
 			if err != nil {
 				t.Errorf("Read: %v", err)
 				return
@@ -138,25 +138,25 @@ func testReadable(t *testing.T, open func() chat.Log) {
 }
 
 // testFields appends events of all kinds of content.
-func testFields(t *testing.T, open func() chat.Log) {
+func testFields(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	room := newName("fields")
-	events := []chat.Event{
-		{Type: chat.TypeMessage, User: "u1", Username: "Alice", Message: "hi"},
-		{Type: chat.TypeMessage, Username: "Anonymous", Message: "from nobody"},
-		{Type: chat.TypeMessage, User: "u1", Username: "Alice", Message: "with an id", ID: "c1"},
-		{Type: chat.TypePrivate, User: "u1", Username: "Alice", To: "u2", ToUsername: "Bob", Message: "psst", ID: "c2"},
-		{Type: chat.TypePrivate, User: "u1", Username: "Alice", To: "u1", ToUsername: "Alice", Message: "note to self"},
-		{Type: chat.TypeMessage, User: "u1", Username: "Alice", Message: " \t leading and trailing \r\n"},
-		{Type: chat.TypeMessage, User: "u1", Username: "Alice", Message: `{"type":"message","offset":9}`},
-		{Type: chat.TypeMessage, User: "u1", Username: "Alice", Message: strings.Repeat("🦀é\x00\u2028\"\\", 16<<10/13)},
+	events := []chatlog.Event{
+		{Type: chatlog.TypeMessage, User: "u1", Username: "Alice", Message: "hi"},
+		{Type: chatlog.TypeMessage, Username: "Anonymous", Message: "from nobody"},
+		{Type: chatlog.TypeMessage, User: "u1", Username: "Alice", Message: "with an id", ID: "c1"},
+		{Type: chatlog.TypePrivate, User: "u1", Username: "Alice", To: "u2", ToUsername: "Bob", Message: "psst", ID: "c2"},
+		{Type: chatlog.TypePrivate, User: "u1", Username: "Alice", To: "u1", ToUsername: "Alice", Message: "note to self"},
+		{Type: chatlog.TypeMessage, User: "u1", Username: "Alice", Message: " \t leading and trailing \r\n"},
+		{Type: chatlog.TypeMessage, User: "u1", Username: "Alice", Message: `{"type":"message","offset":9}`},
+		{Type: chatlog.TypeMessage, User: "u1", Username: "Alice", Message: strings.Repeat("🦀é\x00\u2028\"\\", 16<<10/13)},
 	}
 	for _, s := range hostile {
 		id := s
 		if len(id) > 64 {
 			id = ""
 		}
-		events = append(events, chat.Event{Type: chat.TypePrivate, User: s, Username: s, To: s, ToUsername: s, Message: s, ID: id})
+		events = append(events, chatlog.Event{Type: chatlog.TypePrivate, User: s, Username: s, To: s, ToUsername: s, Message: s, ID: id})
 	}
 	for i, e := range events {
 		stored, _ := put(t, a, room, e)
@@ -165,20 +165,20 @@ func testFields(t *testing.T, open func() chat.Log) {
 		if !same(stored, want) {
 			t.Fatalf("appended %+q, returned %+q", e, stored)
 		}
-		p := read(t, b, room, chat.Range{From: want.Offset, Limit: 1})
+		p := read(t, b, room, chatlog.Range{From: want.Offset, Limit: 1})
 		if len(p.Events) != 1 || !same(p.Events[0], want) {
 			t.Fatalf("appended %+q, read %+q", e, p.Events)
 		}
 	}
 	// What the log gives is not the caller's to choose.
-	stored, _ := put(t, a, room, chat.Event{Type: chat.TypeMessage, Message: "x", Offset: 99, Time: time.Unix(1, 0)})
+	stored, _ := put(t, a, room, chatlog.Event{Type: chatlog.TypeMessage, Message: "x", Offset: 99, Time: time.Unix(1, 0)})
 	if stored.Offset != uint64(len(events)+1) || stored.Time.Year() < 2000 {
 		t.Errorf("appended with offset 99 in 1970, stored %+v", stored)
 	}
 }
 
 // testTime looks at the times that the log gives.
-func testTime(t *testing.T, open func() chat.Log) {
+func testTime(t *testing.T, open func() chatlog.Log) {
 	l := open()
 	room := newName("time")
 	var last time.Time
@@ -189,7 +189,7 @@ func testTime(t *testing.T, open func() chat.Log) {
 		}
 		last = e.Time
 	}
-	for _, e := range append(read(t, l, room, chat.Range{Limit: 20}).Events, chat.Event{Time: last}) {
+	for _, e := range append(read(t, l, room, chatlog.Range{Limit: 20}).Events, chatlog.Event{Time: last}) {
 		if e.Time.Location() != time.UTC || e.Time.Nanosecond()%1e6 != 0 {
 			t.Fatalf("the time %v is not in UTC with milliseconds", e.Time)
 		}
@@ -200,7 +200,7 @@ func testTime(t *testing.T, open func() chat.Log) {
 }
 
 // testNames writes to rooms whose names are easily mistaken.
-func testNames(t *testing.T, open func() chat.Log) {
+func testNames(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	unique := newName("")
 	names := make([]string, 0, 2*len(hostile))
@@ -217,7 +217,7 @@ func testNames(t *testing.T, open func() chat.Log) {
 		t.Fatalf("Positions: %v, %v", at, err)
 	}
 	for i, name := range names {
-		p := read(t, b, name, chat.Range{Limit: 10})
+		p := read(t, b, name, chatlog.Range{Limit: 10})
 		if len(p.Events) != 1 || p.Events[0].Message != "in "+name {
 			t.Errorf("%q holds %+v", name, p.Events)
 		}
@@ -228,14 +228,14 @@ func testNames(t *testing.T, open func() chat.Log) {
 }
 
 // testLarge fills a room with large texts.
-func testLarge(t *testing.T, open func() chat.Log) {
+func testLarge(t *testing.T, open func() chatlog.Log) {
 	l := open()
 	room := newName("large")
 	text := strings.Repeat("0123456789abcde\n", 1<<10)
 	for i := range 32 {
 		put(t, l, room, message(text+fmt.Sprint(i)))
 	}
-	p := read(t, l, room, chat.Range{From: 1, Limit: 32})
+	p := read(t, l, room, chatlog.Range{From: 1, Limit: 32})
 	if len(p.Events) != 32 || p.First != 1 {
 		t.Fatalf("%d of 32 events with 16 KiB, First %d", len(p.Events), p.First)
 	}
@@ -247,21 +247,21 @@ func testLarge(t *testing.T, open func() chat.Log) {
 }
 
 // testPositions asks for many rooms at once.
-func testPositions(t *testing.T, open func() chat.Log) {
+func testPositions(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	if at, err := b.Positions(within(t), nil); err != nil || len(at) != 0 {
 		t.Errorf("no rooms: %v, %v", at, err)
 	}
 	var rooms []string
-	var want []chat.Position
+	var want []chatlog.Position
 	for i := range 1000 {
 		room := newName("at")
 		rooms = append(rooms, room)
-		p := chat.Position{}
+		p := chatlog.Position{}
 		if i%50 == 0 {
 			for range i/50 + 1 {
 				e, epoch := put(t, a, room, message("x"))
-				p = chat.Position{Epoch: epoch, Offset: e.Offset}
+				p = chatlog.Position{Epoch: epoch, Offset: e.Offset}
 			}
 		}
 		want = append(want, p)

@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // testRepeats has every call made twice, as after a lost answer.
-func testRepeats(t *testing.T, open func() chat.Log) {
+func testRepeats(t *testing.T, open func() chatlog.Log) {
 	a, b := newHost(t, open()), newHost(t, open())
 	room := newName("repeats")
 	for i, step := range []struct {
@@ -41,7 +41,7 @@ func testRepeats(t *testing.T, open func() chat.Log) {
 }
 
 // testVersions has versions change with who is there, and not otherwise.
-func testVersions(t *testing.T, open func() chat.Log) {
+func testVersions(t *testing.T, open func() chatlog.Log) {
 	a, b := newHost(t, open()), newHost(t, open())
 	var rooms []string
 	for range 700 {
@@ -97,7 +97,7 @@ func testVersions(t *testing.T, open func() chat.Log) {
 
 // testNobodyBeats has all servers fall silent for longer than their promise, as when
 // the log is away: none of them is dead for that. One that stays silent then is.
-func testNobodyBeats(t *testing.T, open func() chat.Log) {
+func testNobodyBeats(t *testing.T, open func() chatlog.Log) {
 	const ttl = time.Second
 	var hosts []*host
 	d := &departures{prefix: newName("nobody-beats")}

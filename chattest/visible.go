@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // visibleUsers send and get private messages in these tests. Some are easily taken
@@ -17,20 +17,20 @@ var visibleUsers = []string{"u1", "u10", "u", "u1\x00", ""}
 var visibleReaders = append(slices.Clone(visibleUsers), "stranger", "private", "message")
 
 // mixed returns an event to append: public, or private with the given chance.
-func mixed(rng *rand.Rand, private float64) chat.Event {
+func mixed(rng *rand.Rand, private float64) chatlog.Event {
 	e := message(fmt.Sprint(rng.Uint32()))
 	e.User = visibleUsers[rng.IntN(len(visibleUsers))]
 	if rng.Float64() < private {
-		e.Type, e.To = chat.TypePrivate, visibleUsers[rng.IntN(len(visibleUsers))]
+		e.Type, e.To = chatlog.TypePrivate, visibleUsers[rng.IntN(len(visibleUsers))]
 	}
 	return e
 }
 
 // checkVisible reads with r what its reader may see of a room that holds the entries
 // all.
-func checkVisible(t *testing.T, l chat.Log, room string, r chat.Range, all []chat.Event) {
+func checkVisible(t *testing.T, l chatlog.Log, room string, r chatlog.Range, all []chatlog.Event) {
 	t.Helper()
-	var seen []chat.Event
+	var seen []chatlog.Event
 	for _, e := range all {
 		if e.VisibleTo(r.Reader) {
 			seen = append(seen, e)
@@ -46,12 +46,12 @@ func checkVisible(t *testing.T, l chat.Log, room string, r chat.Range, all []cha
 }
 
 // testVisible reads every visible range of small rooms with mixed entries.
-func testVisible(t *testing.T, open func() chat.Log) {
+func testVisible(t *testing.T, open func() chatlog.Log) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	a, b := open(), open()
-	r := chat.Range{Visible: true, Reader: "u1", Limit: 5}
+	r := chatlog.Range{Visible: true, Reader: "u1", Limit: 5}
 	empty := newName("visible")
 	for _, r.From = range []uint64{0, 1, 7} {
 		if p := read(t, a, empty, r); len(p.Events) > 0 || p.More || p.First != 1 || p.Position.Offset != 0 || p.Position.Epoch == "" {
@@ -60,27 +60,27 @@ func testVisible(t *testing.T, open func() chat.Log) {
 	}
 	for _, private := range []float64{0, 0.3, 0.8, 1} {
 		room := newName("visible")
-		var all []chat.Event
+		var all []chatlog.Event
 		for range 24 {
 			e, _ := put(t, a, room, mixed(rng, private))
 			all = append(all, e)
 			// The newest ones are read most, and while the room is growing.
 			reader := visibleReaders[rng.IntN(len(visibleReaders))]
-			checkVisible(t, b, room, chat.Range{Limit: rng.IntN(4), Visible: true, Reader: reader}, all)
+			checkVisible(t, b, room, chatlog.Range{Limit: rng.IntN(4), Visible: true, Reader: reader}, all)
 		}
 		for _, reader := range visibleReaders {
 			for edge := range uint64(len(all)) + 3 {
 				for _, limit := range []int{-1, 0, 1, 3, 100} {
-					checkVisible(t, b, room, chat.Range{From: edge, Limit: limit, Visible: true, Reader: reader}, all)
-					checkVisible(t, b, room, chat.Range{Before: edge, Limit: limit, Visible: true, Reader: reader}, all)
+					checkVisible(t, b, room, chatlog.Range{From: edge, Limit: limit, Visible: true, Reader: reader}, all)
+					checkVisible(t, b, room, chatlog.Range{Before: edge, Limit: limit, Visible: true, Reader: reader}, all)
 				}
 			}
 			for _, far := range []uint64{1 << 32, 1<<53 - 1} {
-				checkVisible(t, b, room, chat.Range{From: far, Limit: 5, Visible: true, Reader: reader}, all)
-				checkVisible(t, b, room, chat.Range{Before: far, Limit: 1 << 30, Visible: true, Reader: reader}, all)
+				checkVisible(t, b, room, chatlog.Range{From: far, Limit: 5, Visible: true, Reader: reader}, all)
+				checkVisible(t, b, room, chatlog.Range{Before: far, Limit: 1 << 30, Visible: true, Reader: reader}, all)
 			}
 			// Without Visible, a Reader changes nothing.
-			p := read(t, b, room, chat.Range{Limit: 100, Reader: reader})
+			p := read(t, b, room, chatlog.Range{Limit: 100, Reader: reader})
 			if !slices.EqualFunc(p.Events, all, same) || p.More {
 				t.Errorf("not visible alone: %s", outline(p.Events, p.First, p.Position.Offset, p.More))
 			}
@@ -90,7 +90,7 @@ func testVisible(t *testing.T, open func() chat.Log) {
 
 // testVisibleKept reads visible ranges of rooms that have lost their first entries,
 // in long runs of private and of public ones.
-func testVisibleKept(t *testing.T, open func() chat.Log) {
+func testVisibleKept(t *testing.T, open func() chatlog.Log) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
@@ -104,15 +104,15 @@ func testVisibleKept(t *testing.T, open func() chat.Log) {
 		"mixed":        func(int) float64 { return 0.5 },
 	} {
 		room := newName("visible-kept")
-		var all []chat.Event
+		var all []chatlog.Event
 		for i := range kept + kept/2 {
 			e, _ := put(t, a, room, mixed(rng, private(i)))
 			all = append(all, e)
 		}
-		held := all[read(t, b, room, chat.Range{Limit: 1}).First-1:]
+		held := all[read(t, b, room, chatlog.Range{Limit: 1}).First-1:]
 		first, last := held[0].Offset, held[len(held)-1].Offset
 		for range 150 {
-			r := chat.Range{Visible: true, Reader: visibleReaders[rng.IntN(len(visibleReaders))], Limit: []int{0, 1, 2, 30, 100, 1000}[rng.IntN(6)]}
+			r := chatlog.Range{Visible: true, Reader: visibleReaders[rng.IntN(len(visibleReaders))], Limit: []int{0, 1, 2, 30, 100, 1000}[rng.IntN(6)]}
 			edge := first + rng.Uint64N(last-first)
 			switch rng.IntN(3) {
 			case 0:

@@ -14,11 +14,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // planted returns log with a defect.
-func planted(defect string, log chat.Log) chat.Log {
+func planted(defect string, log chatlog.Log) chatlog.Log {
 	if defect == "" {
 		return log
 	}
@@ -27,7 +27,7 @@ func planted(defect string, log chat.Log) chat.Log {
 
 // defectiveNode is a log with a defect, as one server has it.
 type defectiveNode struct {
-	chat.Log
+	chatlog.Log
 	defect string
 }
 
@@ -43,9 +43,9 @@ func (l *defectiveNode) Leave(ctx context.Context, server, room, user string) (b
 	return l.Log.Leave(ctx, server, room, user)
 }
 
-func (l *defectiveNode) Enter(ctx context.Context, server, room string, m chat.Member) (bool, error) {
+func (l *defectiveNode) Enter(ctx context.Context, server, room string, m chatlog.Member) (bool, error) {
 	if l.defect == ghosts {
-		l.Log.Enter(ctx, server, room, chat.Member{User: "ghost", Username: "ghost", Connections: 1})
+		l.Log.Enter(ctx, server, room, chatlog.Member{User: "ghost", Username: "ghost", Connections: 1})
 	}
 	return l.Log.Enter(ctx, server, room, m)
 }

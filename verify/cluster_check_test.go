@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // ledger is what all have seen of one room, and what the log holds of it in the end.
@@ -19,7 +19,7 @@ type ledger struct {
 	room   string
 	epoch  string
 	first  uint64
-	final  map[uint64]*chat.Event
+	final  map[uint64]*chatlog.Event
 	last   uint64
 	places map[[2]string]*told // by epoch and offset
 	acked  map[[2]string]*told // by epoch and user and id: the offset
@@ -43,7 +43,7 @@ func (c content) String() string {
 	return c.kind + " " + text
 }
 
-func contentOf(e *chat.Event) content {
+func contentOf(e *chatlog.Event) content {
 	return content{string(e.Type), e.User, e.ID, e.Message, e.To}
 }
 
@@ -59,7 +59,7 @@ func (l *ledger) readFinal() error {
 	defer cancel()
 	from := uint64(1)
 	for {
-		p, err := l.run.log.Read(ctx, l.room, chat.Range{From: from, Limit: 500})
+		p, err := l.run.log.Read(ctx, l.room, chatlog.Range{From: from, Limit: 500})
 		if err != nil {
 			return err
 		}
@@ -198,7 +198,7 @@ func (l *ledger) check() []string {
 	return l.found
 }
 
-func show(e *chat.Event) string {
+func show(e *chatlog.Event) string {
 	if e == nil {
 		return "nothing"
 	}
@@ -259,7 +259,7 @@ func (l *ledger) holes(v *visit) {
 		to = l.last
 	}
 	for o := max(from+1, l.first); o <= to; o++ {
-		if e := l.final[o]; e != nil && !seen[o] && e.VisibleTo(v.user) && (e.Type == chat.TypeMessage || !v.member.plain) {
+		if e := l.final[o]; e != nil && !seen[o] && e.VisibleTo(v.user) && (e.Type == chatlog.TypeMessage || !v.member.plain) {
 			l.bad("%s on server %d misses %d, resumed %t: from %d to %d in %s", v.member.name, v.life.node, o, v.resumed, from, to, v.epoch)
 			return
 		}

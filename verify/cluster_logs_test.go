@@ -16,13 +16,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // A clusterLog is what the servers of a run share, and what can befall it.
 type clusterLog struct {
 	config logConfig
-	log    chat.Log // without a proxy
+	log    chatlog.Log // without a proxy
 	strict bool
 	faults []clusterFault
 	heal   func() // brings it back, whatever has happened

@@ -21,6 +21,7 @@ import (
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // nodeEnv has the test binary be a chat server, which can be killed, or stand still,
@@ -45,7 +46,7 @@ type logConfig struct {
 }
 
 // open returns a log that connects by way of a proxy, if there is one.
-func (c logConfig) open(proxy string) (chat.Log, func(), error) {
+func (c logConfig) open(proxy string) (chatlog.Log, func(), error) {
 	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
 		d := &net.Dialer{Timeout: 5 * time.Second}
 		if proxy == "" {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // wireObject is any object from the server.
@@ -18,7 +18,7 @@ type wireObject struct {
 	Offset                         uint64
 	Time                           time.Time
 	Resumed, Gap                   bool
-	Members                        []chat.Member
+	Members                        []chatlog.Member
 	MemberCount                    int `json:"member_count"`
 }
 
@@ -54,7 +54,7 @@ func (v *visit) take(b []byte) {
 	case "message", "private":
 		v.see(&o)
 	case "position":
-		p, err := chat.ParsePosition(o.Position)
+		p, err := chatlog.ParsePosition(o.Position)
 		if err != nil || p.Epoch != v.epoch {
 			m.bad("position %q in epoch %s", o.Position, v.epoch)
 			return
@@ -86,7 +86,7 @@ func (v *visit) take(b []byte) {
 
 func (v *visit) enter(o *wireObject) {
 	m := v.member
-	p, err := chat.ParsePosition(o.Position)
+	p, err := chatlog.ParsePosition(o.Position)
 	if err != nil {
 		m.bad("a welcome with the position %q", o.Position)
 	}

@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // A clusterRun is one run of the cluster test: servers, what they share, and the
@@ -29,7 +29,7 @@ type clusterRun struct {
 	dir     string // of what the servers say
 	rooms   []string
 	nodes   []*node
-	log     chat.Log
+	log     chatlog.Log
 	members []*clusterMember
 	strict  bool // the log must lose nothing that was acknowledged for a second
 
@@ -225,7 +225,7 @@ func (r *clusterRun) differ() (found []string) {
 			found = append(found, err.Error())
 		}
 		for _, room := range r.rooms {
-			var list struct{ Members []chat.Member }
+			var list struct{ Members []chatlog.Member }
 			if err := r.get(n, "/rooms/"+room+"/members", &list); err != nil {
 				found = append(found, err.Error())
 				continue

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 var (
@@ -198,7 +198,7 @@ func (r *clusterRun) live(trouble func(), patience time.Duration) (found []strin
 	}
 	found = append(found, differ...)
 	for _, room := range r.rooms {
-		l := &ledger{run: r, room: room, final: map[uint64]*chat.Event{}, places: map[[2]string]*told{}, acked: map[[2]string]*told{}}
+		l := &ledger{run: r, room: room, final: map[uint64]*chatlog.Event{}, places: map[[2]string]*told{}, acked: map[[2]string]*told{}}
 		found = append(found, l.check()...)
 		r.t.Logf("%s: %d entries in the end, %d of all epochs, first %d", room, l.last, len(l.places), l.first)
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 type quiet struct{}
@@ -35,8 +35,8 @@ func TestMain(m *testing.M) {
 // engine is a Redis or PostgreSQL server of a test's own.
 type engine struct {
 	program
-	dir  string      // with its socket
-	logs [2]chat.Log // as two processes have them
+	dir  string         // with its socket
+	logs [2]chatlog.Log // as two processes have them
 }
 
 func startRedis(t *testing.T) *engine {

@@ -12,6 +12,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 func TestMemory(t *testing.T) {
@@ -20,14 +21,14 @@ func TestMemory(t *testing.T) {
 
 // defective is a memory log with a defect.
 type defective struct {
-	chat.Log
+	chatlog.Log
 	defect string
 	n      atomic.Int64
 	mu     sync.Mutex
-	pages  map[string]chat.Page // the one before, by room and limit
+	pages  map[string]chatlog.Page // the one before, by room and limit
 }
 
-func (l *defective) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+func (l *defective) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 	switch nth := l.n.Add(1)%20 == 0; {
 	case nth && l.defect == "acknowledges what it has not kept":
 		p, err := l.Log.Positions(ctx, []string{room})
@@ -49,7 +50,7 @@ func (l *defective) Append(ctx context.Context, room string, e chat.Event) (chat
 	return l.Log.Append(ctx, room, e)
 }
 
-func (l *defective) Read(ctx context.Context, room string, r chat.Range) (chat.Page, error) {
+func (l *defective) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.Page, error) {
 	p, err := l.Log.Read(ctx, room, r)
 	if err != nil || len(p.Events) < 3 {
 		return p, err
@@ -64,7 +65,7 @@ func (l *defective) Read(ctx context.Context, room string, r chat.Range) (chat.P
 		p.Events = p.Events[:len(p.Events)-1]
 	case l.defect == "reads what was there the last time" && r.From+r.Before == 0:
 		if l.pages == nil {
-			l.pages = map[string]chat.Page{}
+			l.pages = map[string]chatlog.Page{}
 		}
 		key := fmt.Sprint(room, r.Limit)
 		old, ok := l.pages[key]

@@ -10,14 +10,14 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // An input is a call. Each message's text is its user and id, so it is known by it.
 type input struct {
 	room  string
 	text  string // of an append; empty: a read
-	rng   chat.Range
+	rng   chatlog.Range
 	place bool // not a read but Positions
 }
 
@@ -57,7 +57,7 @@ func (l *entries) find(text string) uint64 {
 
 // read returns the texts of a range, the offset of the first, and whether there
 // are further ones in its direction.
-func (l *entries) read(r chat.Range) (texts []string, first uint64, more bool) {
+func (l *entries) read(r chatlog.Range) (texts []string, first uint64, more bool) {
 	end := l.offset
 	switch {
 	case r.From > 0:
@@ -140,18 +140,18 @@ func TestModel(t *testing.T) {
 		l = l.add(fmt.Sprint(i + 1))
 	}
 	for _, c := range []struct {
-		r    chat.Range
+		r    chatlog.Range
 		want string
 	}{
-		{chat.Range{Limit: 2}, "[4 5] 4 true"},
-		{chat.Range{Limit: 5}, "[1 2 3 4 5] 1 false"},
-		{chat.Range{From: 2, Limit: 2}, "[2 3] 2 true"},
-		{chat.Range{From: 4, Limit: 9}, "[4 5] 4 false"},
-		{chat.Range{From: 7, Limit: 2}, "[] 0 false"},
-		{chat.Range{Before: 3, Limit: 1}, "[2] 2 true"},
-		{chat.Range{Before: 3, Limit: 9}, "[1 2] 1 false"},
-		{chat.Range{Before: 1, Limit: 9}, "[] 0 false"},
-		{chat.Range{Before: 99, Limit: 1}, "[5] 5 true"},
+		{chatlog.Range{Limit: 2}, "[4 5] 4 true"},
+		{chatlog.Range{Limit: 5}, "[1 2 3 4 5] 1 false"},
+		{chatlog.Range{From: 2, Limit: 2}, "[2 3] 2 true"},
+		{chatlog.Range{From: 4, Limit: 9}, "[4 5] 4 false"},
+		{chatlog.Range{From: 7, Limit: 2}, "[] 0 false"},
+		{chatlog.Range{Before: 3, Limit: 1}, "[2] 2 true"},
+		{chatlog.Range{Before: 3, Limit: 9}, "[1 2] 1 false"},
+		{chatlog.Range{Before: 1, Limit: 9}, "[] 0 false"},
+		{chatlog.Range{Before: 99, Limit: 1}, "[5] 5 true"},
 	} {
 		texts, first, more := l.read(c.r)
 		if got := fmt.Sprint(texts, first, more); got != c.want {
@@ -166,7 +166,7 @@ func TestOpen(t *testing.T) {
 	open := porcupine.Operation{Input: input{text: "a"}, Output: output{open: true}, Call: 1, Return: 100}
 	read := func(at int64, texts ...string) porcupine.Operation {
 		n := uint64(len(texts))
-		return porcupine.Operation{Input: input{rng: chat.Range{Limit: 9}}, Output: output{offset: n, texts: texts, first: min(n, 1)}, Call: at, Return: at + 1}
+		return porcupine.Operation{Input: input{rng: chatlog.Range{Limit: 9}}, Output: output{offset: n, texts: texts, first: min(n, 1)}, Call: at, Return: at + 1}
 	}
 	again := func(at int64, dup, unsure bool) porcupine.Operation {
 		return porcupine.Operation{Input: input{text: "a"}, Output: output{offset: 1, dup: dup, unsure: unsure}, Call: at, Return: at + 1}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 const (
@@ -25,7 +25,7 @@ const (
 
 // A recorder has clients call logs, and keeps what they were answered.
 type recorder struct {
-	logs    []chat.Log
+	logs    []chatlog.Log
 	seed    uint64
 	calls   int           // of each client
 	patient bool          // calls may fail
@@ -44,7 +44,7 @@ type recorder struct {
 	crashes [][2]int64 // when the engine began and had ended to crash
 }
 
-func newRecorder(t *testing.T, calls int, logs ...chat.Log) *recorder {
+func newRecorder(t *testing.T, calls int, logs ...chatlog.Log) *recorder {
 	seed, err := strconv.ParseUint(os.Getenv("VERIFY_SEED"), 10, 64)
 	if err != nil {
 		seed = rand.Uint64()
@@ -78,7 +78,7 @@ func (r *recorder) run(t *testing.T) []porcupine.Operation {
 func (r *recorder) readAll() map[input]uint64 {
 	last := map[input]uint64{}
 	for n := range rooms {
-		in := input{room: fmt.Sprint("r", n), rng: chat.Range{From: 1, Limit: keep}}
+		in := input{room: fmt.Sprint("r", n), rng: chatlog.Range{From: 1, Limit: keep}}
 		call := time.Since(r.start)
 		out, err := r.call(r.logs[0], in, 20*time.Second)
 		out, err = r.insist(r.logs[0], in, out, err)
@@ -151,7 +151,7 @@ func (r *recorder) client(c int) {
 // insist makes a call that failed again, if that may happen. The same call again is
 // the same operation: it took effect once, between the first try's beginning and the
 // end of the last.
-func (r *recorder) insist(log chat.Log, in input, out output, err error) (output, error) {
+func (r *recorder) insist(log chatlog.Log, in input, out output, err error) (output, error) {
 	for tries := 0; err != nil && r.patient && tries < 1000 && !r.failed(); tries++ {
 		time.Sleep(20 * time.Millisecond)
 		if out, err = r.call(log, in, 20*time.Second); err == nil {
@@ -201,29 +201,29 @@ func (r *recorder) next(rng *rand.Rand, text string) input {
 	case p < 65 && len(r.sent) > 0: // what somebody has sent, perhaps at this moment
 		in = r.sent[len(r.sent)-1-rng.IntN(min(len(r.sent), 10))]
 	case p < 80:
-		in.rng = chat.Range{Limit: limit}
+		in.rng = chatlog.Range{Limit: limit}
 	case p < 88:
-		in.rng = chat.Range{From: 1 + rng.Uint64N(200), Limit: limit}
+		in.rng = chatlog.Range{From: 1 + rng.Uint64N(200), Limit: limit}
 	case p < 95:
-		in.rng = chat.Range{Before: 1 + rng.Uint64N(200), Limit: limit}
+		in.rng = chatlog.Range{Before: 1 + rng.Uint64N(200), Limit: limit}
 	default:
 		in.place = true
 	}
 	return in
 }
 
-func (r *recorder) call(log chat.Log, in input, timeout time.Duration) (out output, err error) {
+func (r *recorder) call(log chatlog.Log, in input, timeout time.Duration) (out output, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	var epoch string
 	switch {
 	case in.place:
-		var p []chat.Position
+		var p []chatlog.Position
 		if p, err = log.Positions(ctx, []string{in.room}); err == nil {
 			epoch, out.offset = p[0].Epoch, p[0].Offset
 		}
 	case in.text == "":
-		var p chat.Page
+		var p chatlog.Page
 		if p, err = log.Read(ctx, in.room, in.rng); err == nil {
 			epoch, out.offset, out.more = p.Position.Epoch, p.Position.Offset, p.More
 			for i, e := range p.Events {
@@ -238,8 +238,8 @@ func (r *recorder) call(log chat.Log, in input, timeout time.Duration) (out outp
 		}
 	default:
 		user, id, _ := strings.Cut(in.text, "/")
-		var e chat.Event
-		e, epoch, out.dup, err = log.Append(ctx, in.room, chat.Event{Type: chat.TypeMessage, User: user, Username: user, ID: id, Message: in.text})
+		var e chatlog.Event
+		e, epoch, out.dup, err = log.Append(ctx, in.room, chatlog.Event{Type: chatlog.TypeMessage, User: user, Username: user, ID: id, Message: in.text})
 		out.offset = e.Offset
 		if err == nil && e.Message != in.text {
 			err = r.wrong("%+v: another entry: %+v", in, e)

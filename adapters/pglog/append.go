@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 const (
@@ -35,10 +35,10 @@ type batches struct {
 // An entry is one call of Append.
 type entry struct {
 	ctx   context.Context
-	event chat.Event
+	event chatlog.Event
 	done  chan struct{} // closed when what follows is set
 	// The outcome.
-	stored chat.Event
+	stored chatlog.Event
 	epoch  string
 	dup    bool
 	err    error
@@ -51,7 +51,7 @@ func (b *batches) init() { b.rooms = map[string][]*entry{} }
 // Append implements [chat.Store]. Calls for one room that come while another is
 // being written share one transaction. At most 4,096 calls wait at a time; more
 // fail at once.
-func (l *Log) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 	if err := checkEvent(room, &e); err != nil {
 		return e, "", false, err
 	}

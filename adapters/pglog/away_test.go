@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
@@ -50,9 +51,9 @@ func TestLongestSignals(t *testing.T) {
 	if err := srv.Disconnect(soon(t), "r", id, 1008, strings.Repeat("\x01", 10_000)); err != nil {
 		t.Errorf("Disconnect: %v", err)
 	}
-	for _, e := range []chat.Event{
-		{Type: chat.TypeSystem, Event: "leave", User: id, Username: name, Message: name + " left the room"},
-		{Type: chat.TypeTyping, User: id, Username: name},
+	for _, e := range []chatlog.Event{
+		{Type: chatlog.TypeSystem, Event: "leave", User: id, Username: name, Message: name + " left the room"},
+		{Type: chatlog.TypeTyping, User: id, Username: name},
 	} {
 		if err := l.Signal(soon(t), strings.Repeat("\x01", 512), e); err != nil {
 			t.Errorf("%s: %v", e.Type, err)
@@ -64,7 +65,7 @@ func TestLongestSignals(t *testing.T) {
 // refusedWhileAway starts a server whose log is away: however many come, one after
 // the other, each handshake is answered 503 within the log timeout. The servers'
 // bound is two seconds; the rest is for a busy machine.
-func refusedWhileAway(t *testing.T, what string, l chat.Log) {
+func refusedWhileAway(t *testing.T, what string, l chatlog.Log) {
 	t.Helper()
 	srv := chat.New(chat.WithLog(l), chat.WithLogger(slog.New(slog.DiscardHandler)))
 	hs := httptest.NewServer(srv)

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // The benchmarks mean something with the disk's syncs only: set PGLOG_FSYNC=1.
@@ -59,7 +59,7 @@ func BenchmarkAppend(b *testing.B) {
 // ears is a sink that passes on the offsets of entries.
 type ears chan uint64
 
-func (e ears) Push(_, _ string, event chat.Event) {
+func (e ears) Push(_, _ string, event chatlog.Event) {
 	if event.Type != "" {
 		e <- event.Offset
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/chattest"
 	"github.com/seed-08328bfd/chat/client"
 )
@@ -19,7 +20,7 @@ func TestRenew(t *testing.T) {
 	l := newLog(t)
 	for _, room := range []string{"written", "empty"} {
 		before := position(t, l, room)
-		if p, err := chat.ParsePosition(before.String()); err != nil || p != before {
+		if p, err := chatlog.ParsePosition(before.String()); err != nil || p != before {
 			t.Fatalf("%v is read as %v, %v", before, p, err)
 		}
 		if room == "written" {
@@ -146,7 +147,7 @@ func TestOlderCopy(t *testing.T) {
 	publish := func(n int) {
 		t.Helper()
 		for range n {
-			if _, err := srv.Publish(t.Context(), "room", chat.Event{Username: "u", Message: "m"}); err != nil {
+			if _, err := srv.Publish(t.Context(), "room", chatlog.Event{Username: "u", Message: "m"}); err != nil {
 				t.Fatal(err)
 			}
 		}

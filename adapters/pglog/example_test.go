@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // Two servers over one database are one chat.
@@ -31,11 +32,11 @@ func Example() {
 	there := chat.New(chat.WithLog(rooms))
 	defer there.Close()
 
-	hello := chat.Event{Username: "Alice", Message: "Hello!", ID: "greeting-1"}
+	hello := chatlog.Event{Username: "Alice", Message: "Hello!", ID: "greeting-1"}
 	if _, err := here.Publish(ctx, "general", hello); err != nil {
 		log.Fatal(err)
 	}
-	page, err := there.History(ctx, "general", "", chat.Range{Limit: 1})
+	page, err := there.History(ctx, "general", "", chatlog.Range{Limit: 1})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -6,14 +6,14 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // SingleAppends has every Append make a transaction of its own.
 func SingleAppends(l *Log) { l.batches.single = true }
 
 // AppendIn appends events in the transaction of c, to be committed by the caller.
-func AppendIn(ctx context.Context, l *Log, c *pgx.Conn, room string, events ...chat.Event) error {
+func AppendIn(ctx context.Context, l *Log, c *pgx.Conn, room string, events ...chatlog.Event) error {
 	var batch []*entry
 	for _, e := range events {
 		batch = append(batch, &entry{ctx: ctx, event: e})

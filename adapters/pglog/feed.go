@@ -5,17 +5,17 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // An outlet is one sink. Nothing is pushed once closed is set.
 type outlet struct {
-	sink   chat.Sink
+	sink   chatlog.Sink
 	gate   sync.RWMutex
 	closed bool // guarded by gate
 }
 
-func (o *outlet) do(f func(chat.Sink)) {
+func (o *outlet) do(f func(chatlog.Sink)) {
 	o.gate.RLock()
 	defer o.gate.RUnlock()
 	if !o.closed {
@@ -32,7 +32,7 @@ type watch struct {
 
 // Open implements [chat.Feed]. The first sink has the Log connect and listen;
 // that fails if Migrate has not been called.
-func (l *Log) Open(ctx context.Context, sink chat.Sink) error {
+func (l *Log) Open(ctx context.Context, sink chatlog.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -64,13 +64,13 @@ func (l *Log) Open(ctx context.Context, sink chat.Sink) error {
 	down := l.down
 	l.mu.Unlock()
 	if down != nil {
-		o.do(func(s chat.Sink) { s.Interrupted(down) })
+		o.do(func(s chatlog.Sink) { s.Interrupted(down) })
 	}
 	return nil
 }
 
 // Close implements [chat.Feed]. With the last sink the Log stops listening.
-func (l *Log) Close(sink chat.Sink) error {
+func (l *Log) Close(sink chatlog.Sink) error {
 	l.opening <- struct{}{}
 	defer func() { <-l.opening }()
 	l.mu.Lock()
@@ -99,7 +99,7 @@ func (l *Log) Close(sink chat.Sink) error {
 }
 
 // Watch implements [chat.Feed]. The Log hears of every room anyway.
-func (l *Log) Watch(ctx context.Context, sink chat.Sink, room string) error {
+func (l *Log) Watch(ctx context.Context, sink chatlog.Sink, room string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func (l *Log) Watch(ctx context.Context, sink chat.Sink, room string) error {
 }
 
 // Unwatch implements [chat.Feed].
-func (l *Log) Unwatch(sink chat.Sink, room string) {
+func (l *Log) Unwatch(sink chatlog.Sink, room string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if w, o := l.rooms[room], l.sinks[sink]; w != nil && o != nil {
@@ -143,7 +143,7 @@ func (l *Log) removeLocked(w *watch, o *outlet) {
 
 // push pushes e to the sinks that watch room. No lock of the Log is held, because
 // a sink may be in a call of Unwatch under a lock that its Push needs.
-func (l *Log) push(room, epoch string, e chat.Event) {
+func (l *Log) push(room, epoch string, e chatlog.Event) {
 	l.mu.RLock()
 	var outlets []*outlet
 	if w := l.rooms[room]; w != nil {
@@ -151,7 +151,7 @@ func (l *Log) push(room, epoch string, e chat.Event) {
 	}
 	l.mu.RUnlock()
 	for _, o := range outlets {
-		o.do(func(s chat.Sink) { s.Push(room, epoch, e) })
+		o.do(func(s chatlog.Sink) { s.Push(room, epoch, e) })
 	}
 }
 
@@ -181,7 +181,7 @@ func (l *Log) setDown(err error) {
 		return
 	}
 	for _, o := range outlets {
-		o.do(func(s chat.Sink) {
+		o.do(func(s chatlog.Sink) {
 			if err != nil {
 				s.Interrupted(err)
 			} else {

@@ -10,8 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // offsets returns the offsets that were pushed for room with the whole event.
@@ -35,7 +35,7 @@ func TestFeed(t *testing.T) {
 	b.Unwatch(onB, "two")
 	stored := mustAppend(t, a, "one", text("u", "1", "hello\x00"))
 	mustAppend(t, a, "two", text("u", "2", "other"))
-	typing := chat.Event{Type: chat.TypeTyping, User: "u\x00", Username: "U"}
+	typing := chatlog.Event{Type: chatlog.TypeTyping, User: "u\x00", Username: "U"}
 	if err := a.Signal(t.Context(), "one", typing); err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestFeed(t *testing.T) {
 	for _, r := range []*recorder{onA, onB} {
 		eventually(t, "both are pushed", func() bool { return len(r.all()) >= 2 })
 		got := r.all()
-		if got[0].Event.Type == chat.TypeTyping {
+		if got[0].Event.Type == chatlog.TypeTyping {
 			got[0], got[1] = got[1], got[0] // no order is promised
 		}
 		if len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
@@ -52,7 +52,7 @@ func TestFeed(t *testing.T) {
 		}
 	}
 	eventually(t, "the other sink gets its room", func() bool { return len(second.all()) == 1 })
-	big := chat.Event{Type: chat.TypeTyping, Username: strings.Repeat("x", 8000)}
+	big := chatlog.Event{Type: chatlog.TypeTyping, Username: strings.Repeat("x", 8000)}
 	if err := a.Signal(t.Context(), "one", big); err == nil {
 		t.Error("a signal of 8,000 bytes: no error")
 	}
@@ -74,12 +74,12 @@ func TestFeed(t *testing.T) {
 }
 
 // grow makes the JSON of e as long as size.
-func grow(e chat.Event, size int) chat.Event {
+func grow(e chatlog.Event, size int) chatlog.Event {
 	e.Message = strings.Repeat("m", size-len(`{"type":"typing","time":"0001-01-01T00:00:00Z","username":"","message":""}`))
 	return e
 }
 
-func position(t testing.TB, l *pglog.Log, room string) chat.Position {
+func position(t testing.TB, l *pglog.Log, room string) chatlog.Position {
 	t.Helper()
 	at, err := l.Positions(soon(t), []string{room})
 	if err != nil {
@@ -171,17 +171,17 @@ func TestDatabaseAway(t *testing.T) {
 	c.signal(stopSignal)
 	ctx, cancel := context.WithCancel(t.Context())
 	calls := map[string]func(context.Context) error{
-		"Read":      func(ctx context.Context) error { _, err := l.Read(ctx, "room", chat.Range{Limit: 1}); return err },
+		"Read":      func(ctx context.Context) error { _, err := l.Read(ctx, "room", chatlog.Range{Limit: 1}); return err },
 		"Positions": func(ctx context.Context) error { _, err := l.Positions(ctx, []string{"room"}); return err },
 		"Renew":     func(ctx context.Context) error { _, err := l.Renew(ctx, "room", "x"); return err },
-		"Signal":    func(ctx context.Context) error { return l.Signal(ctx, "room", chat.Event{Type: chat.TypeTyping}) },
+		"Signal":    func(ctx context.Context) error { return l.Signal(ctx, "room", chatlog.Event{Type: chatlog.TypeTyping}) },
 		"Members":   func(ctx context.Context) error { _, _, err := l.Members(ctx, "room", 1); return err },
 		"Present":   func(ctx context.Context) error { _, _, err := l.Present(ctx, "room", "u"); return err },
 		"Rooms":     func(ctx context.Context) error { _, err := l.Rooms(ctx); return err },
 		"Leave":     func(ctx context.Context) error { _, err := l.Leave(ctx, "s", "room", "u"); return err },
 		"Beat":      func(ctx context.Context) error { _, _, err := l.Beat(ctx, "s", time.Second); return err },
 		"Enter": func(ctx context.Context) error {
-			_, err := l.Enter(ctx, "s", "room", chat.Member{User: "u", Connections: 1})
+			_, err := l.Enter(ctx, "s", "room", chatlog.Member{User: "u", Connections: 1})
 			return err
 		},
 		"Migrate": l.Migrate,

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 const (
@@ -148,7 +148,7 @@ func (l *Log) take(payload string, todo map[string]span) (own bool) {
 		switch {
 		case !ok:
 		case n.signal != nil:
-			l.push(room, "", chat.Event(*n.signal))
+			l.push(room, "", chatlog.Event(*n.signal))
 		default:
 			if old, ok := todo[room]; ok {
 				n.span = n.span.with(old)
@@ -184,7 +184,7 @@ func (l *Log) fetch(ctx context.Context, conn *pgx.Conn, todo map[string]span) e
 			room, e := rooms[n-1], r.event()
 			l.push(room, epochOf(epoch, origin), e)
 			if s := todo[room]; e.Offset == uint64(last[n-1]) && s.last > e.Offset {
-				l.push(room, epochOf(epoch, origin), chat.Event{Offset: s.last})
+				l.push(room, epochOf(epoch, origin), chatlog.Event{Offset: s.last})
 			}
 			return nil
 		})

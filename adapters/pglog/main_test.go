@@ -16,8 +16,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 func TestMain(m *testing.M) {
@@ -96,12 +96,12 @@ func seed(t testing.TB) *rand.Rand {
 	return rand.New(rand.NewPCG(n, 0))
 }
 
-func text(user, id, message string) chat.Event {
-	return chat.Event{Type: chat.TypeMessage, User: user, Username: user, ID: id, Message: message}
+func text(user, id, message string) chatlog.Event {
+	return chatlog.Event{Type: chatlog.TypeMessage, User: user, Username: user, ID: id, Message: message}
 }
 
 // mustAppend appends and returns what was stored.
-func mustAppend(t testing.TB, l *pglog.Log, room string, e chat.Event) chat.Event {
+func mustAppend(t testing.TB, l *pglog.Log, room string, e chatlog.Event) chatlog.Event {
 	t.Helper()
 	stored, _, _, err := l.Append(t.Context(), room, e)
 	if err != nil {
@@ -120,10 +120,10 @@ type recorder struct {
 
 type pushed struct {
 	Room, Epoch string
-	Event       chat.Event
+	Event       chatlog.Event
 }
 
-func (r *recorder) Push(room, epoch string, e chat.Event) {
+func (r *recorder) Push(room, epoch string, e chatlog.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.pushed = append(r.pushed, pushed{room, epoch, e})

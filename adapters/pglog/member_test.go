@@ -18,11 +18,12 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
 // chatServer returns a server on l as the tests run it: users are who they say.
-func chatServer(l chat.Log) *chat.Server {
+func chatServer(l chatlog.Log) *chat.Server {
 	quiet := chat.WithLogger(slog.New(slog.DiscardHandler))
 	return chat.New(quiet, chat.WithLog(l), chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
 		name := r.URL.Query().Get("username")

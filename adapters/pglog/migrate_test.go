@@ -7,8 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // Any number of servers may migrate at once, and again.
@@ -40,7 +40,7 @@ func TestSchemas(t *testing.T) {
 	heard := opened(t, b, "room")
 	opened(t, a)
 	mustAppend(t, a, "room", text("u", "1", "m"))
-	if err := a.Signal(t.Context(), "room", chat.Event{Type: chat.TypeTyping, User: "u"}); err != nil {
+	if err := a.Signal(t.Context(), "room", chatlog.Event{Type: chatlog.TypeTyping, User: "u"}); err != nil {
 		t.Fatal(err)
 	}
 	if e := mustAppend(t, b, "room", text("u", "2", "m")); e.Offset != 1 {
@@ -93,7 +93,7 @@ func TestRights(t *testing.T) {
 	heard := opened(t, l, "room")
 	mustAppend(t, l, "room", text("u", "1", "m"))
 	mustAppend(t, l, "room", text("u", "2", "m"))
-	if _, err := l.Enter(t.Context(), "s", "room", chat.Member{User: "u", Username: "U", Connections: 1}); err != nil {
+	if _, err := l.Enter(t.Context(), "s", "room", chatlog.Member{User: "u", Username: "U", Connections: 1}); err != nil {
 		t.Error(err)
 	}
 	if _, _, err := l.Beat(t.Context(), "s", 1); err != nil {
@@ -105,10 +105,10 @@ func TestRights(t *testing.T) {
 	if err := pglog.PruneStep(t.Context(), l); err != nil {
 		t.Error(err)
 	}
-	if err := l.Signal(t.Context(), "room", chat.Event{Type: chat.TypeTyping}); err != nil {
+	if err := l.Signal(t.Context(), "room", chatlog.Event{Type: chatlog.TypeTyping}); err != nil {
 		t.Error(err)
 	}
-	p, err := l.Read(t.Context(), "room", chat.Range{Limit: 10})
+	p, err := l.Read(t.Context(), "room", chatlog.Range{Limit: 10})
 	if err != nil || len(p.Events) != 1 || p.First != 2 {
 		t.Errorf("%+v, %v", p, err)
 	}

@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // A NOTIFY takes a lock of the whole database until its transaction is committed,
@@ -91,7 +91,7 @@ func (l *Log) callOut() {
 
 // Signal implements [chat.Feed]. An event of more than 7,800 bytes as JSON is
 // refused.
-func (l *Log) Signal(ctx context.Context, room string, e chat.Event) error {
+func (l *Log) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (l *Log) Signal(ctx context.Context, room string, e chat.Event) error {
 
 // signalled has all fields of an event in its JSON, not those alone that clients
 // of its type see.
-type signalled chat.Event
+type signalled chatlog.Event
 
 // notifyLocked starts to send what waits.
 func (l *Log) notifyLocked() {

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // A Log keeps rooms in a PostgreSQL database. Make one with [New], one a process
@@ -35,7 +35,7 @@ type Log struct {
 	running sync.WaitGroup // what Open started, and Beat since; added to under mu
 
 	mu      sync.RWMutex
-	sinks   map[chat.Sink]*outlet
+	sinks   map[chatlog.Sink]*outlet
 	rooms   map[string]*watch // by name
 	keys    map[string]*watch // by the name's key
 	servers map[string]bool   // that the database knows
@@ -47,7 +47,7 @@ type Log struct {
 	pruner  pruner
 }
 
-var _ chat.Log = (*Log)(nil)
+var _ chatlog.Log = (*Log)(nil)
 
 // An Option sets one thing of a [Log].
 type Option func(*Log)
@@ -65,7 +65,7 @@ func New(pool *pgxpool.Pool, opts ...Option) *Log {
 		schema:  "chat",
 		tag:     strings.ToLower(rand.Text()[:12]),
 		opening: make(chan struct{}, 1),
-		sinks:   map[chat.Sink]*outlet{},
+		sinks:   map[chatlog.Sink]*outlet{},
 		rooms:   map[string]*watch{},
 		keys:    map[string]*watch{},
 		servers: map[string]bool{},

@@ -7,8 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // A plan made while the tables were empty does not read a room from its start
@@ -26,7 +26,7 @@ func TestPlans(t *testing.T) {
 	n := 0
 	use := func() {
 		for range 10 {
-			var e chat.Event
+			var e chatlog.Event
 			say := func() {
 				n++
 				e = mustAppend(t, l, "room", text("u", fmt.Sprint(n), "m"))
@@ -34,7 +34,7 @@ func TestPlans(t *testing.T) {
 			say()
 			eventuallyTold(t, "it is pushed", say, func() bool { return heard.offsets("room")[e.Offset] })
 			position(t, l, "room")
-			for _, r := range []chat.Range{{Limit: 10}, {From: e.Offset, Limit: 10}, {Before: e.Offset, Limit: 10}} {
+			for _, r := range []chatlog.Range{{Limit: 10}, {From: e.Offset, Limit: 10}, {Before: e.Offset, Limit: 10}} {
 				if _, err := l.Read(t.Context(), "room", r); err != nil {
 					t.Fatal(err)
 				}
@@ -78,7 +78,7 @@ func TestQueryModes(t *testing.T) {
 			other := migrated(t, pool, schema)
 			opened(t, l)
 			heard := opened(t, other, "room")
-			var last chat.Event
+			var last chatlog.Event
 			for i := range 3 {
 				last = mustAppend(t, l, "room", text("u'\\\x00", fmt.Sprint(i), "text '\\ \x00"))
 			}
@@ -106,7 +106,7 @@ func TestQueryModes(t *testing.T) {
 				t.Errorf("Renew: %q, %v", epoch, err)
 			}
 			mustPrune(t, l)
-			if p, err := l.Read(t.Context(), "room", chat.Range{From: 1, Limit: 9}); err != nil || p.First != 2 {
+			if p, err := l.Read(t.Context(), "room", chatlog.Range{From: 1, Limit: 9}); err != nil || p.First != 2 {
 				t.Errorf("%+v, %v", p, err)
 			}
 		})

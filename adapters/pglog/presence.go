@@ -6,7 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 const (
@@ -28,7 +28,7 @@ func (l *Log) locked(room, user string) *pgx.Batch {
 
 // Enter implements [chat.Presence]. A server that has not called Beat before is
 // believed for 15 seconds.
-func (l *Log) Enter(ctx context.Context, server, room string, m chat.Member) (first bool, err error) {
+func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) (first bool, err error) {
 	if err := checkNames(server, room, m.User, m.Username); err != nil {
 		return false, err
 	}
@@ -63,7 +63,7 @@ func (l *Log) Leave(ctx context.Context, server, room, user string) (last bool, 
 }
 
 // Members implements [chat.Presence], in the order of the users' ids.
-func (l *Log) Members(ctx context.Context, room string, limit int) (members []chat.Member, total int, err error) {
+func (l *Log) Members(ctx context.Context, room string, limit int) (members []chatlog.Member, total int, err error) {
 	if err := checkNames(room); err != nil {
 		return nil, 0, err
 	}
@@ -72,7 +72,7 @@ func (l *Log) Members(ctx context.Context, room string, limit int) (members []ch
 		b.Queue(c.sql.count, escape(room)).QueryRow(func(r pgx.Row) error { return r.Scan(&total) })
 		if limit > 0 {
 			b.Queue(c.sql.members, escape(room), limit).Query(func(rows pgx.Rows) error {
-				var m chat.Member
+				var m chatlog.Member
 				members = nil
 				_, err := pgx.ForEachRow(rows, []any{&m.User, &m.Username, &m.Connections}, func() error {
 					members = append(members, plain(m))
@@ -87,7 +87,7 @@ func (l *Log) Members(ctx context.Context, room string, limit int) (members []ch
 }
 
 // Present implements [chat.Presence].
-func (l *Log) Present(ctx context.Context, room, user string) (m chat.Member, ok bool, err error) {
+func (l *Log) Present(ctx context.Context, room, user string) (m chatlog.Member, ok bool, err error) {
 	if err := checkNames(room, user); err != nil {
 		return m, false, err
 	}
@@ -102,7 +102,7 @@ func (l *Log) Present(ctx context.Context, room, user string) (m chat.Member, ok
 	return plain(m), ok, err
 }
 
-func plain(m chat.Member) chat.Member {
+func plain(m chatlog.Member) chatlog.Member {
 	m.User, m.Username = unescape(m.User), unescape(m.Username)
 	return m
 }
@@ -152,7 +152,7 @@ func (l *Log) Rooms(ctx context.Context) (map[string]int, error) {
 
 // Beat implements [chat.Presence], and begins a step of retention. Nobody is
 // found to have broken a promise for time in which nobody could call Beat.
-func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held bool, gone []chat.Departure, err error) {
+func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held bool, gone []chatlog.Departure, err error) {
 	if err := checkNames(server); err != nil {
 		return false, nil, err
 	}
@@ -192,14 +192,14 @@ func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held 
 }
 
 // reap removes the servers that are overdue, and names who is gone with them.
-func (l *Log) reap(ctx context.Context, c link) (gone []chat.Departure, err error) {
+func (l *Log) reap(ctx context.Context, c link) (gone []chatlog.Departure, err error) {
 	b := &pgx.Batch{}
 	b.Queue(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, l.channel)
 	b.Queue(c.sql.reap, graveTTL).Query(func(rows pgx.Rows) error {
 		var room string
-		var m chat.Member
+		var m chatlog.Member
 		_, err := pgx.ForEachRow(rows, []any{&room, &m.User, &m.Username}, func() error {
-			gone = append(gone, chat.Departure{Room: unescape(room), Member: plain(m)})
+			gone = append(gone, chatlog.Departure{Room: unescape(room), Member: plain(m)})
 			return nil
 		})
 		return err

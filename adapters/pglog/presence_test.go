@@ -10,20 +10,20 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 func mustEnter(t testing.TB, l *pglog.Log, server, room, user string, conns int) bool {
 	t.Helper()
-	first, err := l.Enter(soon(t), server, room, chat.Member{User: user, Username: "name of " + user, Connections: conns})
+	first, err := l.Enter(soon(t), server, room, chatlog.Member{User: user, Username: "name of " + user, Connections: conns})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return first
 }
 
-func mustBeat(t testing.TB, l *pglog.Log, server string, ttl time.Duration) (bool, []chat.Departure) {
+func mustBeat(t testing.TB, l *pglog.Log, server string, ttl time.Duration) (bool, []chatlog.Departure) {
 	t.Helper()
 	held, gone, err := l.Beat(soon(t), server, ttl)
 	if err != nil {
@@ -42,7 +42,7 @@ func TestPresence(t *testing.T) {
 	mustEnter(t, a, "A", "room", "u1", 3) // counts anew
 	mustEnter(t, a, "A", "other", "u1", 1)
 	got, total, err := b.Members(t.Context(), "room", 10)
-	want := []chat.Member{{User: "u1", Username: "name of u1", Connections: 4}, {User: "u2", Username: "name of u2", Connections: 1}}
+	want := []chatlog.Member{{User: "u1", Username: "name of u1", Connections: 4}, {User: "u2", Username: "name of u2", Connections: 1}}
 	if diff := cmp.Diff(want, got); diff != "" || total != 2 || err != nil {
 		t.Errorf("total %d, %v, (-want +got)\n%s", total, err, diff)
 	}
@@ -218,7 +218,7 @@ func TestPresenceSurvivesCrash(t *testing.T) {
 	if err := c.start(); err != nil {
 		t.Fatal(err)
 	}
-	var gone []chat.Departure
+	var gone []chatlog.Departure
 	retry(t, func(ctx context.Context) (err error) { _, gone, err = l.Beat(ctx, "B", ttl); return err })
 	if len(gone) > 0 {
 		t.Errorf("gone right after the start: %+v", gone)

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // rows returns how many events of all rooms the table holds.
@@ -38,14 +38,14 @@ func TestKeep(t *testing.T) {
 	}
 	mustAppend(t, l, "short", text("u", "1", "m"))
 	mustPrune(t, l)
-	p, err := l.Read(t.Context(), "long", chat.Range{From: 1, Limit: 100})
+	p, err := l.Read(t.Context(), "long", chatlog.Range{From: 1, Limit: 100})
 	if err != nil || p.First != 16 || len(p.Events) != 5 || p.Events[0].Offset != 16 || p.Position.Offset != 20 || p.More {
 		t.Errorf("%+v, %v", p, err)
 	}
-	if p, err := l.Read(t.Context(), "long", chat.Range{Before: 18, Limit: 100}); err != nil || len(p.Events) != 2 || p.More {
+	if p, err := l.Read(t.Context(), "long", chatlog.Range{Before: 18, Limit: 100}); err != nil || len(p.Events) != 2 || p.More {
 		t.Errorf("before 18: %+v, %v", p, err)
 	}
-	if p, err := l.Read(t.Context(), "long", chat.Range{Before: 5, Limit: 100}); err != nil || len(p.Events) != 0 || p.More {
+	if p, err := l.Read(t.Context(), "long", chatlog.Range{Before: 5, Limit: 100}); err != nil || len(p.Events) != 0 || p.More {
 		t.Errorf("before 5: %+v, %v", p, err)
 	}
 	if e, _, dup, err := l.Append(t.Context(), "long", text("u", "1", "m")); err != nil || !dup || e.Offset != 1 {
@@ -76,7 +76,7 @@ func TestKeepFor(t *testing.T) {
 	mustAppend(t, l, "b", text("u", "new", "m"))
 	mustPrune(t, l)
 	for room, first := range map[string]uint64{"a": 11, "b": 11} {
-		p, err := l.Read(t.Context(), room, chat.Range{Limit: 100})
+		p, err := l.Read(t.Context(), room, chatlog.Range{Limit: 100})
 		if err != nil || p.First != first || uint64(len(p.Events)) != p.Position.Offset+1-first {
 			t.Errorf("%s: %+v, %v", room, p, err)
 		}
@@ -112,7 +112,7 @@ func TestKeepBacklog(t *testing.T) {
 		r := opened(t, l)
 		eventually(t, "the table is small", func() bool {
 			mustBeat(t, l, "A", time.Minute)
-			p, err := shut.Read(t.Context(), "long", chat.Range{Limit: 100})
+			p, err := shut.Read(t.Context(), "long", chatlog.Range{Limit: 100})
 			return err == nil && p.First == row.first && rows(t, schema) == 1200+10
 		})
 		l.Close(r)

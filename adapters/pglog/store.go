@@ -12,7 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // maxPage bounds one Read, whatever its limit.
@@ -22,9 +22,9 @@ const maxPage = 10_000
 //
 // Where an operator has deleted a row, it returns a private message between
 // nobody and nobody in its place, which no user may see; with Visible, nothing.
-func (l *Log) Read(ctx context.Context, room string, r chat.Range) (chat.Page, error) {
+func (l *Log) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.Page, error) {
 	if err := checkNames(room); err != nil {
-		return chat.Page{}, err
+		return chatlog.Page{}, err
 	}
 	limit := max(0, min(r.Limit, maxPage))
 	if r.Visible {
@@ -38,7 +38,7 @@ func (l *Log) Read(ctx context.Context, room string, r chat.Range) (chat.Page, e
 		return s.backward
 	}, escape(room), int64(bound), int64(limit))
 	if err != nil {
-		return chat.Page{}, err
+		return chatlog.Page{}, err
 	}
 	last := page.Position.Offset
 	if r.From > 0 {
@@ -56,7 +56,7 @@ func (l *Log) Read(ctx context.Context, room string, r chat.Range) (chat.Page, e
 }
 
 // boundOf returns the offset that r begins at or ends before, as the database takes it.
-func boundOf(r chat.Range) uint64 {
+func boundOf(r chatlog.Range) uint64 {
 	bound := r.Before
 	if r.From > 0 {
 		bound = r.From
@@ -67,7 +67,7 @@ func boundOf(r chat.Range) uint64 {
 }
 
 // readVisible reads one event more than is wanted, to know whether there is more.
-func (l *Log) readVisible(ctx context.Context, room string, r chat.Range, limit int) (chat.Page, error) {
+func (l *Log) readVisible(ctx context.Context, room string, r chatlog.Range, limit int) (chatlog.Page, error) {
 	if !utf8.ValidString(r.Reader) {
 		r.Reader = "" // nobody is called that
 	}
@@ -78,7 +78,7 @@ func (l *Log) readVisible(ctx context.Context, room string, r chat.Range, limit 
 		return s.visibleBackward
 	}, escape(room), int64(boundOf(r)), int64(limit)+1, escape(r.Reader))
 	if err != nil {
-		return chat.Page{}, err
+		return chatlog.Page{}, err
 	}
 	if page.More = len(page.Events) > limit; page.More {
 		page.Events = page.Events[:limit]
@@ -90,9 +90,9 @@ func (l *Log) readVisible(ctx context.Context, room string, r chat.Range, limit 
 }
 
 // query executes one of the statements that read a range of a room.
-func (l *Log) query(ctx context.Context, sql func(*statements) string, args ...any) (page chat.Page, err error) {
+func (l *Log) query(ctx context.Context, sql func(*statements) string, args ...any) (page chatlog.Page, err error) {
 	err = l.withGeneration(ctx, func(c link) (found bool, err error) {
-		page = chat.Page{}
+		page = chatlog.Page{}
 		rows, err := c.Query(ctx, sql(c.sql), args...)
 		if err != nil {
 			return false, err
@@ -116,7 +116,7 @@ func (l *Log) query(ctx context.Context, sql func(*statements) string, args ...a
 }
 
 // fill puts something in place of the events from..end-1 that are missing.
-func fill(events []chat.Event, from, end uint64) []chat.Event {
+func fill(events []chatlog.Event, from, end uint64) []chatlog.Event {
 	if from >= end {
 		return nil
 	}
@@ -127,7 +127,7 @@ func fill(events []chat.Event, from, end uint64) []chat.Event {
 	if len(events) > 0 {
 		at = events[0].Time
 	}
-	full := make([]chat.Event, 0, end-from)
+	full := make([]chatlog.Event, 0, end-from)
 	for o := from; o < end; o++ {
 		if len(events) > 0 && events[0].Offset == o {
 			at = events[0].Time
@@ -135,13 +135,13 @@ func fill(events []chat.Event, from, end uint64) []chat.Event {
 			events = events[1:]
 			continue
 		}
-		full = append(full, chat.Event{Type: chat.TypePrivate, Offset: o, Time: at})
+		full = append(full, chatlog.Event{Type: chatlog.TypePrivate, Offset: o, Time: at})
 	}
 	return full
 }
 
 // Lookup implements [chat.Store].
-func (l *Log) Lookup(ctx context.Context, room, user, id string) (e chat.Event, epoch string, ok bool, err error) {
+func (l *Log) Lookup(ctx context.Context, room, user, id string) (e chatlog.Event, epoch string, ok bool, err error) {
 	if err := checkNames(room, user, id); err != nil {
 		return e, "", false, err
 	}
@@ -161,7 +161,7 @@ func (l *Log) Lookup(ctx context.Context, room, user, id string) (e chat.Event, 
 }
 
 // Positions implements [chat.Store].
-func (l *Log) Positions(ctx context.Context, rooms []string) ([]chat.Position, error) {
+func (l *Log) Positions(ctx context.Context, rooms []string) ([]chatlog.Position, error) {
 	if len(rooms) == 0 {
 		return nil, nil
 	}
@@ -169,7 +169,7 @@ func (l *Log) Positions(ctx context.Context, rooms []string) ([]chat.Position, e
 	for i, r := range rooms {
 		names[i] = escape(r)
 	}
-	at := make([]chat.Position, 0, len(rooms))
+	at := make([]chatlog.Position, 0, len(rooms))
 	err := l.withGeneration(ctx, func(c link) (bool, error) {
 		at = at[:0]
 		rows, err := c.Query(ctx, c.sql.positions, names)
@@ -179,7 +179,7 @@ func (l *Log) Positions(ctx context.Context, rooms []string) ([]chat.Position, e
 		var epoch, origin string
 		var offset uint64
 		_, err = pgx.ForEachRow(rows, []any{&epoch, &origin, &offset}, func() error {
-			at = append(at, chat.Position{Epoch: epochOf(epoch, origin), Offset: offset})
+			at = append(at, chatlog.Position{Epoch: epochOf(epoch, origin), Offset: offset})
 			return nil
 		})
 		return len(at) > 0, err
@@ -194,7 +194,7 @@ func (l *Log) Renew(ctx context.Context, room, seen string) (string, error) {
 	}
 	stored, _, _ := strings.Cut(seen, "-")
 	for {
-		page, err := l.Read(ctx, room, chat.Range{})
+		page, err := l.Read(ctx, room, chatlog.Range{})
 		if err != nil || page.Position.Epoch != seen {
 			return page.Position.Epoch, err
 		}
@@ -242,8 +242,8 @@ func (r *row) columns() []any {
 	return []any{&r.offset, &r.at, &r.kind, &r.user, &r.username, &r.to, &r.toName, &r.message, &r.id}
 }
 
-func (r *row) event() chat.Event {
-	return chat.Event{
+func (r *row) event() chatlog.Event {
+	return chatlog.Event{
 		Type:       *r.kind,
 		Offset:     uint64(*r.offset),
 		Time:       r.at.UTC(),

@@ -11,16 +11,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // readAll returns every event of room.
-func readAll(t testing.TB, l *pglog.Log, room string) []chat.Event {
+func readAll(t testing.TB, l *pglog.Log, room string) []chatlog.Event {
 	t.Helper()
-	var events []chat.Event
+	var events []chatlog.Event
 	for {
-		p, err := l.Read(soon(t), room, chat.Range{From: uint64(len(events)) + 1, Limit: 500})
+		p, err := l.Read(soon(t), room, chatlog.Range{From: uint64(len(events)) + 1, Limit: 500})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,8 +39,8 @@ func TestTextsRoundTrip(t *testing.T) {
 		`back\slash`, "new\nline", "*", "%", "{x}", "\u202e\u0301", strings.Repeat("😀", 64), " ", "\u00e9", "e\u0301", "A", "a",
 	}
 	for i, s := range hostile {
-		e := chat.Event{
-			Type: chat.TypePrivate, User: "u" + s, Username: "n" + s, To: "t" + s, ToUsername: "m" + s, Message: s + s, ID: "i" + s,
+		e := chatlog.Event{
+			Type: chatlog.TypePrivate, User: "u" + s, Username: "n" + s, To: "t" + s, ToUsername: "m" + s, Message: s + s, ID: "i" + s,
 		}
 		stored := mustAppend(t, l, s, e)
 		if stored.Offset != 1 {
@@ -50,10 +50,10 @@ func TestTextsRoundTrip(t *testing.T) {
 			t.Errorf("%d: repeated: %+v, %v, %v; want %+v", i, repeated, dup, err, stored)
 		}
 		e.Offset, e.Time = 1, stored.Time
-		if diff := cmp.Diff([]chat.Event{e}, readAll(t, l, s)); diff != "" {
+		if diff := cmp.Diff([]chatlog.Event{e}, readAll(t, l, s)); diff != "" {
 			t.Errorf("room %q: (-want +got)\n%s", s, diff)
 		}
-		m := chat.Member{User: "u" + s, Username: "n" + s, Connections: 2}
+		m := chatlog.Member{User: "u" + s, Username: "n" + s, Connections: 2}
 		if first, err := l.Enter(t.Context(), "srv", s, m); err != nil || !first {
 			t.Errorf("Enter %q: %v, %v", s, first, err)
 		}
@@ -85,9 +85,9 @@ func TestTextsRoundTrip(t *testing.T) {
 // it would be stored with.
 func TestBadTexts(t *testing.T) {
 	l := newLog(t)
-	bad := map[string]chat.Event{
+	bad := map[string]chatlog.Event{
 		"message not UTF-8": text("u", "", "\xff"),
-		"name not UTF-8":    {Type: chat.TypeMessage, Username: "\xc0"},
+		"name not UTF-8":    {Type: chatlog.TypeMessage, Username: "\xc0"},
 		"user too long":     text(strings.Repeat("u", 3000), "1", "m"),
 	}
 	var wg sync.WaitGroup
@@ -174,7 +174,7 @@ func TestConcurrentWriters(t *testing.T) {
 
 // checkDense fails the test unless events are numbered from 1 and in the order of
 // their times.
-func checkDense(t testing.TB, events []chat.Event) {
+func checkDense(t testing.TB, events []chatlog.Event) {
 	t.Helper()
 	for i, e := range events {
 		if e.Offset != uint64(i)+1 {
@@ -194,7 +194,7 @@ func follow(ctx context.Context, t testing.TB, l *pglog.Log, room string) <-chan
 		var next uint64 = 1
 		for {
 			stop := ctx.Err() != nil
-			p, err := l.Read(context.WithoutCancel(ctx), room, chat.Range{From: next, Limit: 100})
+			p, err := l.Read(context.WithoutCancel(ctx), room, chatlog.Range{From: next, Limit: 100})
 			if err != nil {
 				t.Error(err)
 			}
@@ -274,7 +274,7 @@ func TestDeletedRows(t *testing.T) {
 		mustAppend(t, l, "room", text("u", fmt.Sprint(i+1), "m"))
 	}
 	shared.exec(t, `DELETE FROM `+schema+`.event WHERE "offset" IN (1, 4, 5, 10)`)
-	for _, r := range []chat.Range{{From: 1, Limit: 20}, {Limit: 20}, {Before: 11, Limit: 10}} {
+	for _, r := range []chatlog.Range{{From: 1, Limit: 20}, {Limit: 20}, {Before: 11, Limit: 10}} {
 		p, err := l.Read(t.Context(), "room", r)
 		if err != nil {
 			t.Fatal(err)
@@ -291,7 +291,7 @@ func TestDeletedRows(t *testing.T) {
 		}
 	}
 	shared.exec(t, `TRUNCATE `+schema+`.event`)
-	if p, err := l.Read(t.Context(), "room", chat.Range{From: 8, Limit: 2}); err != nil || len(p.Events) != 2 || !p.More {
+	if p, err := l.Read(t.Context(), "room", chatlog.Range{From: 8, Limit: 2}); err != nil || len(p.Events) != 2 || !p.More {
 		t.Errorf("after TRUNCATE: %+v, %v", p, err)
 	}
 	if e := mustAppend(t, l, "room", text("u", "11", "m")); e.Offset != 11 {

@@ -3,8 +3,8 @@ package pglog_test
 import (
 	"testing"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/chattest"
 )
 
@@ -13,5 +13,5 @@ import (
 func TestLog(t *testing.T) {
 	t.Parallel()
 	schema := pglog.WithSchema(newSchema())
-	chattest.TestLog(t, func(t *testing.T) chat.Log { return migrated(t, shared.pool(t, "pool_max_conns=4"), schema) })
+	chattest.TestLog(t, func(t *testing.T) chatlog.Log { return migrated(t, shared.pool(t, "pool_max_conns=4"), schema) })
 }

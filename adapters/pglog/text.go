@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // PostgreSQL's text holds every character but U+0000, which messages and names
@@ -35,7 +35,7 @@ func unescape(s string) string {
 const maxKey = 2000
 
 // checkEvent refuses what would make the database refuse the batch that e is in.
-func checkEvent(room string, e *chat.Event) error {
+func checkEvent(room string, e *chatlog.Event) error {
 	if err := checkNames(room, e.User, e.ID); err != nil {
 		return err
 	}

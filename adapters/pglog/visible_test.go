@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // What the database reads for a page of what one user may see hangs on the page, not
@@ -22,13 +22,13 @@ func TestVisiblePlans(t *testing.T) {
 	l := migrated(t, pool)
 	for n := range 10 {
 		mustAppend(t, l, "room", text("ann", "", fmt.Sprint(n)))
-		mustAppend(t, l, "room", chat.Event{Type: chat.TypePrivate, User: "bob", Username: "b", To: []string{"bob", "ann"}[n%2], Message: "psst"})
+		mustAppend(t, l, "room", chatlog.Event{Type: chatlog.TypePrivate, User: "bob", Username: "b", To: []string{"bob", "ann"}[n%2], Message: "psst"})
 	}
 	const many = 20_000
 	use := func(l *pglog.Log) {
 		t.Helper()
 		for range 10 {
-			for _, r := range []chat.Range{
+			for _, r := range []chatlog.Range{
 				{Limit: 10}, {From: 1, Limit: 10}, {From: 15, Limit: 10}, {Before: 20, Limit: 10}, {Before: many / 2, Limit: 10},
 				{Before: many / 2, Limit: 10, Reader: "ann"}, {From: 1, Limit: 10, Reader: "bob"}, {Limit: 10, Reader: "bob"}, {Limit: 10, Reader: "eve"},
 				{From: 15, Limit: 10, Reader: "made up 7"},
@@ -80,7 +80,7 @@ func TestMigrateOnline(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n := range 100 {
-		mustAppend(t, l, "room", chat.Event{Type: []string{chat.TypeMessage, chat.TypePrivate}[n%2], User: fmt.Sprint("u", n%3), Username: "u", To: "u1", Message: "m"})
+		mustAppend(t, l, "room", chatlog.Event{Type: []string{chatlog.TypeMessage, chatlog.TypePrivate}[n%2], User: fmt.Sprint("u", n%3), Username: "u", To: "u1", Message: "m"})
 	}
 	// Somebody's transaction is under way, which whoever makes an index waits for.
 	tx, err := pool.Begin(t.Context())
@@ -137,7 +137,7 @@ func TestMigrateOnline(t *testing.T) {
 	}
 	all := readAll(t, l, "room")
 	for _, reader := range []string{"u0", "u1", "u2", ""} {
-		p, err := l.Read(t.Context(), "room", chat.Range{Visible: true, Reader: reader, Limit: 1000})
+		p, err := l.Read(t.Context(), "room", chatlog.Range{Visible: true, Reader: reader, Limit: 1000})
 		if err != nil {
 			t.Fatal(err)
 		}

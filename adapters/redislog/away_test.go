@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // TestAwayAtStart has Redis stand still, not answer, or not be there.
@@ -32,7 +33,7 @@ func TestAwayAtStart(t *testing.T) {
 // refusedWhileAway starts a server whose log is away: however many come, one after
 // the other, each handshake is answered 503 within the log timeout. The servers'
 // bound is two seconds; the rest is for a busy machine.
-func refusedWhileAway(t *testing.T, what string, l chat.Log) {
+func refusedWhileAway(t *testing.T, what string, l chatlog.Log) {
 	t.Helper()
 	srv := chat.New(chat.WithLog(l), chat.WithLogger(slog.New(slog.DiscardHandler)))
 	hs := httptest.NewServer(srv)

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 var (
@@ -18,7 +18,7 @@ var (
 //
 // When no server has called Beat for more than half of ttl, as when Redis was away, no
 // server loses its users for that: the time is added to what each has promised.
-func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held bool, gone []chat.Departure, err error) {
+func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held bool, gone []chatlog.Departure, err error) {
 	known := l.servers.counts(server)
 	var calls [buckets]*call
 	for b := range calls {
@@ -71,7 +71,7 @@ func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held 
 
 // bury removes the users of a dead server from the rooms of a bucket, and returns
 // those who were on no other. Of the servers that do so at once, one names each.
-func (l *Log) bury(ctx context.Context, b int, server string) (gone []chat.Departure, err error) {
+func (l *Log) bury(ctx context.Context, b int, server string) (gone []chatlog.Departure, err error) {
 	const most = 500 // places at once
 	for {
 		reply, err := l.do(ctx, placesScript, b, []string{l.key(b, keyDead, ""), l.key(b, keyPlaces, server)}, server, most)
@@ -104,7 +104,7 @@ func (l *Log) bury(ctx context.Context, b int, server string) (gone []chat.Depar
 				err = e
 			}
 			if last {
-				gone = append(gone, chat.Departure{Room: places[i][0], Member: chat.Member{User: places[i][1], Username: name}})
+				gone = append(gone, chatlog.Departure{Room: places[i][0], Member: chatlog.Member{User: places[i][1], Username: name}})
 			}
 		}
 		if err != nil {

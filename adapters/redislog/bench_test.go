@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // BenchmarkAppend appends texts of 100 bytes, each once it has the answer to the one
@@ -75,6 +75,6 @@ func BenchmarkDelivery(b *testing.B) {
 // timedSink tells when it was pushed to.
 type timedSink struct{ came chan time.Time }
 
-func (s timedSink) Push(string, string, chat.Event) { s.came <- time.Now() }
-func (s timedSink) Interrupted(error)               {}
-func (s timedSink) Resumed()                        {}
+func (s timedSink) Push(string, string, chatlog.Event) { s.came <- time.Now() }
+func (s timedSink) Interrupted(error)                  {}
+func (s timedSink) Resumed()                           {}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/chattest"
 )
 
@@ -65,7 +65,7 @@ func TestCluster(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3)
 	t.Run("Log", func(t *testing.T) {
-		chattest.TestLog(t, func(t *testing.T) chat.Log { return c.log(t) })
+		chattest.TestLog(t, func(t *testing.T) chatlog.Log { return c.log(t) })
 	})
 	t.Run("Spread", func(t *testing.T) {
 		l := c.log(t)
@@ -157,7 +157,7 @@ func testSlotMoves(t *testing.T, c cluster) {
 	eventually(t, "it is pushed again", func() bool { return r.last(room) > moved+20 })
 	close(stop)
 	wg.Wait()
-	page := read(t, l, room, chat.Range{From: 1, Limit: 1 << 20})
+	page := read(t, l, room, chatlog.Range{From: 1, Limit: 1 << 20})
 	for i, e := range page.Events {
 		if e.Offset != page.First+uint64(i) {
 			t.Fatalf("entry %d stands at %d", e.Offset, page.First+uint64(i))

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // An entry is an event as Redis holds it: JSON with the names of the protocol,
@@ -25,7 +25,7 @@ type entry struct {
 	ID         string `json:"id,omitempty"`
 }
 
-func encode(e *chat.Event) (string, error) {
+func encode(e *chatlog.Event) (string, error) {
 	var b bytes.Buffer
 	j := json.NewEncoder(&b)
 	j.SetEscapeHTML(false)
@@ -36,20 +36,20 @@ func encode(e *chat.Event) (string, error) {
 }
 
 // decode returns the event that stands at offset and time, both in decimal.
-func decode(offset, ms, text string) (chat.Event, error) {
+func decode(offset, ms, text string) (chatlog.Event, error) {
 	o, err := strconv.ParseUint(offset, 10, 53)
 	if err != nil {
-		return chat.Event{}, fmt.Errorf("redislog: offset %q in Redis", offset)
+		return chatlog.Event{}, fmt.Errorf("redislog: offset %q in Redis", offset)
 	}
 	t, err := strconv.ParseInt(ms, 10, 64)
 	if err != nil {
-		return chat.Event{}, fmt.Errorf("redislog: time %q in Redis", ms)
+		return chatlog.Event{}, fmt.Errorf("redislog: time %q in Redis", ms)
 	}
 	var e entry
 	if err := json.Unmarshal([]byte(text), &e); err != nil {
-		return chat.Event{}, fmt.Errorf("redislog: event in Redis: %w", err)
+		return chatlog.Event{}, fmt.Errorf("redislog: event in Redis: %w", err)
 	}
-	return chat.Event{
+	return chatlog.Event{
 		Type: e.Type, Offset: o, Event: e.Event, Time: time.UnixMilli(t).UTC(), User: e.User, Username: e.Username,
 		To: e.To, ToUsername: e.ToUsername, Message: e.Message, ID: e.ID,
 	}, nil
@@ -57,12 +57,12 @@ func decode(offset, ms, text string) (chat.Event, error) {
 
 // notice returns what is published of an event that is not kept. Scripts publish the
 // others in the same form: epoch, offset, time and event.
-func notice(e *chat.Event) (string, error) {
+func notice(e *chatlog.Event) (string, error) {
 	text, err := encode(e)
 	return "- 0 " + strconv.FormatInt(e.Time.UnixMilli(), 10) + " " + text, err
 }
 
-func parseNotice(s string) (epoch string, e chat.Event, err error) {
+func parseNotice(s string) (epoch string, e chatlog.Event, err error) {
 	w := strings.SplitN(s, " ", 4)
 	if len(w) != 4 {
 		return "", e, fmt.Errorf("redislog: notice %.40q", s)
@@ -83,7 +83,7 @@ func hashUser(user string) string {
 }
 
 // hashID stands for a user's id of a message.
-func hashID(e *chat.Event) string {
+func hashID(e *chatlog.Event) string {
 	if e.ID == "" {
 		return ""
 	}

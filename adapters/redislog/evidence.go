@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // A failover, a truncated file or an old snapshot takes from Redis its last writes,
@@ -40,7 +40,7 @@ type mark struct {
 var seed = maphash.MakeSeed()
 
 // sumOf tells events of one offset apart.
-func sumOf(e *chat.Event) uint64 {
+func sumOf(e *chatlog.Event) uint64 {
 	return maphash.Comparable(seed, struct {
 		user, id, message string
 		ms                int64
@@ -48,7 +48,7 @@ func sumOf(e *chat.Event) uint64 {
 }
 
 // saw notes that e has just come into the log.
-func (l *Log) saw(bucket int, room, epoch string, e *chat.Event) {
+func (l *Log) saw(bucket int, room, epoch string, e *chatlog.Event) {
 	m := mark{room, epoch, e.Offset, e.Time.UnixMilli(), sumOf(e)}
 	ev := &l.evidence[bucket]
 	ev.mu.Lock()

@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // Redis forgets a room that is out of use, and holds nothing of one that was only asked
@@ -17,7 +17,7 @@ func TestExpiry(t *testing.T) {
 	l := redislog.New(shared.client(t), prefix, redislog.Expiry(life, life))
 	put(t, l, "left", text("u", "1", "m"))
 	left, asked := position(t, l, "left"), position(t, l, "asked")
-	if p := read(t, l, "asked", chat.Range{Limit: 1}).Position; p != asked {
+	if p := read(t, l, "asked", chatlog.Range{Limit: 1}).Position; p != asked {
 		t.Errorf("asked for twice: %v, then %v", asked, p)
 	}
 	if head, _, _, _ := l.KeysOf("asked"); lifeOf(t, head) > 0 {

@@ -8,17 +8,17 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // An outlet is one sink. Nothing is pushed once closed is set.
 type outlet struct {
-	sink   chat.Sink
+	sink   chatlog.Sink
 	gate   sync.RWMutex
 	closed bool // guarded by gate
 }
 
-func (o *outlet) do(f func(chat.Sink)) {
+func (o *outlet) do(f func(chatlog.Sink)) {
 	o.gate.RLock()
 	defer o.gate.RUnlock()
 	if !o.closed {
@@ -49,7 +49,7 @@ var (
 )
 
 // Open implements [chat.Feed]. It fails if Redis cannot be reached or is too old.
-func (l *Log) Open(ctx context.Context, sink chat.Sink) error {
+func (l *Log) Open(ctx context.Context, sink chatlog.Sink) error {
 	reply, err := l.do(ctx, versionScript, 0, []string{l.key(0, keyAge, "")})
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func (l *Log) Open(ctx context.Context, sink chat.Sink) error {
 	}
 	l.mu.Unlock()
 	if !open && len(l.down) > 0 {
-		o.do(func(s chat.Sink) { s.Interrupted(l.downErr) })
+		o.do(func(s chatlog.Sink) { s.Interrupted(l.downErr) })
 	}
 	return nil
 }
@@ -76,7 +76,7 @@ func (l *Log) Open(ctx context.Context, sink chat.Sink) error {
 var versionScript = newScript("version")
 
 // Close implements [chat.Feed]. With the last sink the Log ends its subscriptions.
-func (l *Log) Close(sink chat.Sink) error {
+func (l *Log) Close(sink chatlog.Sink) error {
 	l.mu.Lock()
 	o := l.sinks[sink]
 	delete(l.sinks, sink)
@@ -96,7 +96,7 @@ func (l *Log) Close(sink chat.Sink) error {
 }
 
 // Watch implements [chat.Feed]. It returns once Redis has confirmed the subscription.
-func (l *Log) Watch(ctx context.Context, sink chat.Sink, room string) error {
+func (l *Log) Watch(ctx context.Context, sink chatlog.Sink, room string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -186,7 +186,7 @@ func (l *Log) touchAll(ctx context.Context) {
 }
 
 // Unwatch implements [chat.Feed].
-func (l *Log) Unwatch(sink chat.Sink, room string) {
+func (l *Log) Unwatch(sink chatlog.Sink, room string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if w, o := l.rooms[room], l.sinks[sink]; w != nil && o != nil {
@@ -209,7 +209,7 @@ func (l *Log) removeLocked(w *watch, o *outlet) {
 }
 
 // Signal implements [chat.Feed].
-func (l *Log) Signal(ctx context.Context, room string, e chat.Event) error {
+func (l *Log) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	e.Offset = 0
 	text, err := notice(&e)
 	if err != nil {
@@ -222,7 +222,7 @@ func (l *Log) Signal(ctx context.Context, room string, e chat.Event) error {
 
 // push pushes e to the sinks that watch room. No lock of the Log is held, because a
 // sink may be in a call of Unwatch under a lock that its Push needs.
-func (l *Log) push(room, epoch string, e chat.Event) {
+func (l *Log) push(room, epoch string, e chatlog.Event) {
 	l.mu.RLock()
 	var outlets []*outlet
 	if w := l.rooms[room]; w != nil {
@@ -230,7 +230,7 @@ func (l *Log) push(room, epoch string, e chat.Event) {
 	}
 	l.mu.RUnlock()
 	for _, o := range outlets {
-		o.do(func(s chat.Sink) { s.Push(room, epoch, e) })
+		o.do(func(s chatlog.Sink) { s.Push(room, epoch, e) })
 	}
 }
 
@@ -255,7 +255,7 @@ func (l *Log) setDown(f *feeder, err error) {
 	}
 	l.mu.RUnlock()
 	for _, o := range outlets {
-		o.do(func(s chat.Sink) {
+		o.do(func(s chatlog.Sink) {
 			if err != nil {
 				s.Interrupted(err)
 			} else {

@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // A recorder is a sink that keeps what it is told.
@@ -25,10 +25,10 @@ type recorder struct {
 
 type pushed struct {
 	Room, Epoch string
-	Event       chat.Event
+	Event       chatlog.Event
 }
 
-func (r *recorder) Push(room, epoch string, e chat.Event) {
+func (r *recorder) Push(room, epoch string, e chatlog.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.pushed = append(r.pushed, pushed{room, epoch, e})
@@ -86,7 +86,7 @@ func TestFeed(t *testing.T) {
 	for i := range 50 {
 		stored, epoch := put(t, a, "one", text("u", fmt.Sprint(i), "hello\x00 \n*"))
 		put(t, b, "three", text("u", "", "m"))
-		typing := chat.Event{Type: chat.TypeTyping, User: "u\x00", Username: "U"}
+		typing := chatlog.Event{Type: chatlog.TypeTyping, User: "u\x00", Username: "U"}
 		if err := b.Signal(within(t), "one", typing); err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +194,7 @@ type slowSink struct {
 	pushing, resume chan struct{}
 }
 
-func (s *slowSink) Push(room, epoch string, e chat.Event) {
+func (s *slowSink) Push(room, epoch string, e chatlog.Event) {
 	close(s.pushing)
 	<-s.resume
 }
@@ -242,7 +242,7 @@ func TestAway(t *testing.T) {
 			case 0:
 				_, _, _, err = l.Append(ctx, "room", text("u", fmt.Sprint(n), strings.Repeat("x", 10_000)))
 			case 1:
-				_, err = l.Read(ctx, "room", chat.Range{Limit: 10})
+				_, err = l.Read(ctx, "room", chatlog.Range{Limit: 10})
 			case 2:
 				_, err = l.Positions(ctx, []string{"room", "other"})
 			case 3:

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // When Redis loses data, every member is told of one gap and has what the log has.
@@ -95,14 +95,14 @@ func TestTruncatedFile(t *testing.T) {
 }
 
 // snapshot saves what i holds, and returns a function that brings it back.
-func (i *instance) snapshot(t testing.TB) (restore func(more ...chat.Event)) {
+func (i *instance) snapshot(t testing.TB) (restore func(more ...chatlog.Event)) {
 	t.Helper()
 	i.exec(t, "SAVE")
 	dump, err := os.ReadFile(filepath.Join(i.dir, "dump.rdb"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return func(more ...chat.Event) {
+	return func(more ...chatlog.Event) {
 		t.Helper()
 		i.stop(syscall.SIGKILL)
 		if len(more) > 0 {
@@ -118,7 +118,7 @@ func (i *instance) snapshot(t testing.TB) (restore func(more ...chat.Event)) {
 }
 
 // written returns a snapshot with more events in room than dump has.
-func written(t testing.TB, dump []byte, more []chat.Event) []byte {
+func written(t testing.TB, dump []byte, more []chatlog.Event) []byte {
 	t.Helper()
 	apart := freshInstance(t)
 	apart.stop(syscall.SIGKILL)
@@ -152,7 +152,7 @@ func TestOlderSnapshot(t *testing.T) {
 			restore := i.snapshot(t)
 			chatter(t, members, 10, 0)
 			agree(t, redislog.New(i.client(t)), members, 0)
-			var more []chat.Event
+			var more []chatlog.Event
 			for n := range strangers {
 				more = append(more, text("stranger", fmt.Sprint("s", n), "m"))
 			}
@@ -172,7 +172,7 @@ func TestLossInUnusedRoom(t *testing.T) {
 	i := freshInstance(t)
 	witness := redislog.New(i.client(t))
 	r := opened(t, witness, "occupied")
-	if _, err := witness.Enter(within(t), "s1", "occupied", chat.Member{User: "u", Connections: 1}); err != nil {
+	if _, err := witness.Enter(within(t), "s1", "occupied", chatlog.Member{User: "u", Connections: 1}); err != nil {
 		t.Fatal(err)
 	}
 	// All in one bucket, which is what loses.

@@ -13,8 +13,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 func TestMain(m *testing.M) {
@@ -99,12 +99,12 @@ func within(t testing.TB) context.Context {
 	return ctx
 }
 
-func text(user, id, message string) chat.Event {
-	return chat.Event{Type: chat.TypeMessage, User: user, Username: user, ID: id, Message: message}
+func text(user, id, message string) chatlog.Event {
+	return chatlog.Event{Type: chatlog.TypeMessage, User: user, Username: user, ID: id, Message: message}
 }
 
 // put appends an event that nobody has appended before.
-func put(t testing.TB, l chat.Log, room string, e chat.Event) (stored chat.Event, epoch string) {
+func put(t testing.TB, l chatlog.Log, room string, e chatlog.Event) (stored chatlog.Event, epoch string) {
 	t.Helper()
 	stored, epoch, dup, err := l.Append(within(t), room, e)
 	if err != nil || dup {
@@ -113,7 +113,7 @@ func put(t testing.TB, l chat.Log, room string, e chat.Event) (stored chat.Event
 	return stored, epoch
 }
 
-func read(t testing.TB, l chat.Log, room string, r chat.Range) chat.Page {
+func read(t testing.TB, l chatlog.Log, room string, r chatlog.Range) chatlog.Page {
 	t.Helper()
 	p, err := l.Read(within(t), room, r)
 	if err != nil {
@@ -122,7 +122,7 @@ func read(t testing.TB, l chat.Log, room string, r chat.Range) chat.Page {
 	return p
 }
 
-func position(t testing.TB, l chat.Log, room string) chat.Position {
+func position(t testing.TB, l chatlog.Log, room string) chatlog.Position {
 	t.Helper()
 	at, err := l.Positions(within(t), []string{room})
 	if err != nil {

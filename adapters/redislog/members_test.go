@@ -15,6 +15,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/chattest"
 	"github.com/seed-08328bfd/chat/client"
 )
@@ -82,7 +83,7 @@ func (m *member) take(e client.Event) {
 	case client.TypeGap:
 		m.gaps = append(m.gaps, *e.Gap)
 		m.events = nil
-	case chat.TypeMessage:
+	case chatlog.TypeMessage:
 		if n := len(m.events); n > 0 && e.Offset <= m.events[n-1].Offset {
 			m.twice++
 		}
@@ -107,7 +108,7 @@ func (m *member) say(ctx context.Context) error {
 	id := fmt.Sprint(m.name, "-", m.sent)
 	m.sent++
 	m.mu.Unlock()
-	offset, err := m.conn.Publish(ctx, chat.Event{ID: id, Message: "text of " + id})
+	offset, err := m.conn.Publish(ctx, chatlog.Event{ID: id, Message: "text of " + id})
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.acked[id] = offset
@@ -188,9 +189,9 @@ func told(t testing.TB, members []*member) {
 // agree waits until all members have seen the log to its end. It fails the test
 // unless everything acknowledged is in it, once, all have seen the same, and each was
 // told of so many gaps.
-func agree(t testing.TB, l chat.Log, members []*member, gaps int) {
+func agree(t testing.TB, l chatlog.Log, members []*member, gaps int) {
 	t.Helper()
-	page := read(t, l, room, chat.Range{From: 1, Limit: 1 << 30})
+	page := read(t, l, room, chatlog.Range{From: 1, Limit: 1 << 30})
 	offsets := map[string]uint64{}
 	for i, e := range page.Events {
 		if e.Offset != page.First+uint64(i) {

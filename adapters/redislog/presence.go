@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 var (
@@ -63,7 +63,7 @@ func (s *servers) useLocked(name string) *server {
 }
 
 // Enter implements [chat.Presence].
-func (l *Log) Enter(ctx context.Context, server, room string, m chat.Member) (first bool, err error) {
+func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) (first bool, err error) {
 	b := bucketOf(room)
 	before := l.servers.before(server, b)
 	reply, err := l.do(ctx, enterScript, b, []string{
@@ -122,12 +122,12 @@ func parted(c *call) (last bool, writes int64, name string, err error) {
 }
 
 // member reads a user's record: [name, server, connections, ...].
-func member(user, record string) (chat.Member, error) {
+func member(user, record string) (chatlog.Member, error) {
 	var v []any
 	if err := json.Unmarshal([]byte(record), &v); err != nil || len(v) == 0 {
-		return chat.Member{}, errReply
+		return chatlog.Member{}, errReply
 	}
-	m := chat.Member{User: user}
+	m := chatlog.Member{User: user}
 	m.Username, _ = v[0].(string)
 	for i := 2; i < len(v); i += 2 {
 		n, _ := v[i].(float64)
@@ -138,7 +138,7 @@ func member(user, record string) (chat.Member, error) {
 
 // Members implements [chat.Presence]. The members that are listed are in the order of
 // their names; of a large room, which ones they are is for Redis to choose.
-func (l *Log) Members(ctx context.Context, room string, limit int) ([]chat.Member, int, error) {
+func (l *Log) Members(ctx context.Context, room string, limit int) ([]chatlog.Member, int, error) {
 	b := bucketOf(room)
 	reply, err := l.do(ctx, membersScript, b, []string{l.key(b, keyUsers, room)}, max(limit, 0))
 	if err != nil {
@@ -146,7 +146,7 @@ func (l *Log) Members(ctx context.Context, room string, limit int) ([]chat.Membe
 	}
 	r := replyOf(reply)
 	total := int(r.int(0))
-	var members []chat.Member
+	var members []chatlog.Member
 	for i := 1; i < len(r.items); i += 2 {
 		m, err := member(r.text(i), r.text(i+1))
 		if err != nil {
@@ -157,14 +157,14 @@ func (l *Log) Members(ctx context.Context, room string, limit int) ([]chat.Membe
 	if r.bad {
 		return nil, 0, errReply
 	}
-	slices.SortFunc(members, func(a, b chat.Member) int {
+	slices.SortFunc(members, func(a, b chatlog.Member) int {
 		return cmp.Or(cmp.Compare(a.Username, b.Username), cmp.Compare(a.User, b.User))
 	})
 	return members, total, nil
 }
 
 // Present implements [chat.Presence].
-func (l *Log) Present(ctx context.Context, room, user string) (m chat.Member, ok bool, err error) {
+func (l *Log) Present(ctx context.Context, room, user string) (m chatlog.Member, ok bool, err error) {
 	b := bucketOf(room)
 	reply, err := l.do(ctx, presentScript, b, []string{l.key(b, keyUsers, room)}, user)
 	if err != nil {

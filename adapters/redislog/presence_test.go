@@ -8,18 +8,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-func enter(t testing.TB, l chat.Log, server, room, user string) {
+func enter(t testing.TB, l chatlog.Log, server, room, user string) {
 	t.Helper()
-	if _, err := l.Enter(within(t), server, room, chat.Member{User: user, Username: strings.ToUpper(user), Connections: 1}); err != nil {
+	if _, err := l.Enter(within(t), server, room, chatlog.Member{User: user, Username: strings.ToUpper(user), Connections: 1}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func beat(t testing.TB, l chat.Log, server string, ttl time.Duration) (held bool, gone []chat.Departure) {
+func beat(t testing.TB, l chatlog.Log, server string, ttl time.Duration) (held bool, gone []chatlog.Departure) {
 	t.Helper()
 	held, gone, err := l.Beat(within(t), server, ttl)
 	if err != nil {
@@ -46,20 +46,20 @@ func TestAwayForLong(t *testing.T) {
 		func() { i.stop(syscall.SIGKILL); time.Sleep(2 * ttl); i.start() },
 	} {
 		away()
-		for l, name := range map[chat.Log]string{a: "a", b: "b"} {
+		for l, name := range map[chatlog.Log]string{a: "a", b: "b"} {
 			if held, gone := beat(t, l, name, ttl); !held || len(gone) > 0 {
 				t.Errorf("%s after Redis was away: held %t, gone %v", name, held, gone)
 			}
 		}
 	}
-	var gone []chat.Departure
+	var gone []chatlog.Departure
 	eventually(t, "the users of a dead server to go", func() bool {
 		held, g := beat(t, b, "b", ttl)
 		gone = append(gone, g...)
 		return !held || len(gone) == 100
 	})
 	for _, d := range gone {
-		if d.Member != (chat.Member{User: "alice", Username: "ALICE"}) {
+		if d.Member != (chatlog.Member{User: "alice", Username: "ALICE"}) {
 			t.Errorf("gone: %+v", d)
 		}
 	}

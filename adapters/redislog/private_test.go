@@ -9,12 +9,12 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-func private(from, to string) chat.Event {
-	return chat.Event{Type: chat.TypePrivate, User: from, Username: from, To: to, ToUsername: to, Message: "psst"}
+func private(from, to string) chatlog.Event {
+	return chatlog.Event{Type: chatlog.TypePrivate, User: from, Username: from, To: to, ToUsername: to, Message: "psst"}
 }
 
 // appendAsBefore appends as servers did that knew no index of private entries.
@@ -75,17 +75,17 @@ func TestPrivateIndex(t *testing.T) {
 // checkVisible compares a range of what reader may see with all entries.
 func checkVisible(t *testing.T, l *redislog.Log, room, reader string, rng *rand.Rand) {
 	t.Helper()
-	all := read(t, l, room, chat.Range{From: 1, Limit: 10000})
-	seen := slices.DeleteFunc(slices.Clone(all.Events), func(e chat.Event) bool { return !e.VisibleTo(reader) })
-	r := chat.Range{Visible: true, Reader: reader, Limit: []int{0, 1, 5, 100}[rng.IntN(4)]}
+	all := read(t, l, room, chatlog.Range{From: 1, Limit: 10000})
+	seen := slices.DeleteFunc(slices.Clone(all.Events), func(e chatlog.Event) bool { return !e.VisibleTo(reader) })
+	r := chatlog.Range{Visible: true, Reader: reader, Limit: []int{0, 1, 5, 100}[rng.IntN(4)]}
 	edge := all.First + rng.Uint64N(all.Position.Offset+3-all.First)
 	switch rng.IntN(3) {
 	case 0:
 		r.From = edge
-		seen = slices.DeleteFunc(seen, func(e chat.Event) bool { return e.Offset < edge })
+		seen = slices.DeleteFunc(seen, func(e chatlog.Event) bool { return e.Offset < edge })
 	case 1:
 		r.Before = edge
-		seen = slices.DeleteFunc(seen, func(e chat.Event) bool { return e.Offset >= edge })
+		seen = slices.DeleteFunc(seen, func(e chatlog.Event) bool { return e.Offset >= edge })
 	}
 	more := len(seen) > r.Limit
 	if n := min(r.Limit, len(seen)); r.From > 0 {
@@ -111,7 +111,7 @@ func TestPrivateBounds(t *testing.T) {
 	for n := range 2500 {
 		put(t, l, "room", private("eve", fmt.Sprint("made up ", n)))
 	}
-	for _, r := range []chat.Range{
+	for _, r := range []chatlog.Range{
 		{Limit: 5, Reader: "ann"}, {Limit: 50, Reader: ""}, {Limit: 50, Reader: "bob"}, {Limit: 5, Before: 2000, Reader: "bob"},
 		{Limit: 50, From: 1, Reader: "bob"}, {Limit: 50, From: 100, Reader: "made up 2"}, {Limit: 50, Before: 2510, Reader: "eve"},
 	} {

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // maxLook is how many private entries of others one run of the script passes over
@@ -13,13 +13,13 @@ import (
 const maxLook = 1000
 
 // Read implements [chat.Store].
-func (l *Log) Read(ctx context.Context, room string, rg chat.Range) (chat.Page, error) {
+func (l *Log) Read(ctx context.Context, room string, rg chatlog.Range) (chatlog.Page, error) {
 	if rg.Visible {
 		return l.readVisible(ctx, room, rg)
 	}
 	p, _, err := l.readOnce(ctx, room, rg, int64(max(rg.Limit, 0)))
 	if err != nil {
-		return chat.Page{}, err
+		return chatlog.Page{}, err
 	}
 	if rg.From == 0 {
 		slices.Reverse(p.Events)
@@ -40,18 +40,18 @@ func (l *Log) Read(ctx context.Context, room string, rg chat.Range) (chat.Page, 
 // readVisible reads one event more than is wanted, to know whether there is more. In a
 // room with entries from before there was an index, it may take several runs of the
 // script, each of them bounded, until Redis has trimmed them.
-func (l *Log) readVisible(ctx context.Context, room string, rg chat.Range) (chat.Page, error) {
+func (l *Log) readVisible(ctx context.Context, room string, rg chatlog.Range) (chatlog.Page, error) {
 	limit := min(max(rg.Limit, 0), 1<<30)
-	var p chat.Page
+	var p chatlog.Page
 	for next := rg; ; {
 		part, goOn, err := l.readOnce(ctx, room, next, int64(limit)+1-int64(len(p.Events)))
 		switch {
 		case err != nil:
-			return chat.Page{}, err
+			return chatlog.Page{}, err
 		case p.Position.Epoch == "" || rg.From > 0 && part.Position.Epoch == p.Position.Epoch:
 			p.Position = part.Position
 		case part.Position.Epoch != p.Position.Epoch:
-			p, next = chat.Page{}, rg
+			p, next = chatlog.Page{}, rg
 			continue
 		}
 		p.First = part.First
@@ -76,7 +76,7 @@ func (l *Log) readVisible(ctx context.Context, room string, rg chat.Range) (chat
 
 // readOnce runs the script. The events are in the order of reading; goOn is the From
 // or Before to go on with if the script ended early, otherwise 0.
-func (l *Log) readOnce(ctx context.Context, room string, rg chat.Range, limit int64) (p chat.Page, goOn uint64, err error) {
+func (l *Log) readOnce(ctx context.Context, room string, rg chatlog.Range, limit int64) (p chatlog.Page, goOn uint64, err error) {
 	b := bucketOf(room)
 	args := []any{l.newWord(), strconv.FormatUint(rg.From, 10), strconv.FormatUint(rg.Before, 10), limit, ms(l.unwritten), l.seen(b, room), l.watched(room)}
 	if rg.Visible {
@@ -89,7 +89,7 @@ func (l *Log) readOnce(ctx context.Context, room string, rg chat.Range, limit in
 		return p, 0, err
 	}
 	r := replyOf(reply)
-	p = chat.Page{Position: chat.Position{Epoch: r.text(0), Offset: r.offset(1)}, First: r.offset(2)}
+	p = chatlog.Page{Position: chatlog.Position{Epoch: r.text(0), Offset: r.offset(1)}, First: r.offset(2)}
 	list := r.list(3)
 	for _, item := range list.items {
 		e, err := streamEntry(item)

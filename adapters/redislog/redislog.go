@@ -12,7 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // A Log keeps rooms in Redis. Make one with [New], one a process and Redis; several
@@ -35,7 +35,7 @@ type Log struct {
 	evidence [buckets]evidence
 
 	mu      sync.RWMutex
-	sinks   map[chat.Sink]*outlet
+	sinks   map[chatlog.Sink]*outlet
 	rooms   map[string]*watch // by name
 	feeders []*feeder         // like lanes; nil where no room is watched
 
@@ -46,7 +46,7 @@ type Log struct {
 	servers servers
 }
 
-var _ chat.Log = (*Log)(nil)
+var _ chatlog.Log = (*Log)(nil)
 
 // An Option sets one thing of a [Log].
 type Option func(*Log)
@@ -85,7 +85,7 @@ func New(client redis.UniversalClient, opts ...Option) *Log {
 		unwritten: time.Minute,
 		lease:     15 * time.Second,
 		tag:       strings.ToLower(rand.Text()[:12]),
-		sinks:     map[chat.Sink]*outlet{},
+		sinks:     map[chatlog.Sink]*outlet{},
 		rooms:     map[string]*watch{},
 		down:      map[*feeder]bool{},
 	}

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/chattest"
 	"github.com/seed-08328bfd/chat/client"
 )
@@ -31,7 +31,7 @@ func TestNothingOfUnwrittenRooms(t *testing.T) {
 	for i := range 200 {
 		name := fmt.Sprint("r", i)
 		names = append(names, name)
-		at := read(t, l, name, chat.Range{Limit: 10}).Position
+		at := read(t, l, name, chatlog.Range{Limit: 10}).Position
 		if p := position(t, redislog.New(shared.client(t), prefix), name); p != at {
 			t.Fatalf("%v, then %v", at, p)
 		}
@@ -113,7 +113,7 @@ func TestSeenIsCompared(t *testing.T) {
 				return epoch
 			},
 			"Read": func(t *testing.T, l *redislog.Log) string {
-				return read(t, l, room, chat.Range{From: 100, Limit: 10}).Position.Epoch
+				return read(t, l, room, chatlog.Range{From: 100, Limit: 10}).Position.Epoch
 			},
 			"Positions": func(t *testing.T, l *redislog.Log) string { return position(t, l, room).Epoch },
 		} {
@@ -177,7 +177,7 @@ func TestShorterFile(t *testing.T) {
 					return err == nil
 				})
 			}
-			back := chat.Position{Epoch: at.Epoch, Offset: at.Offset}
+			back := chatlog.Position{Epoch: at.Epoch, Offset: at.Offset}
 			if !witness {
 				back = at
 			}
@@ -190,7 +190,7 @@ func TestShorterFile(t *testing.T) {
 }
 
 // welcomeAt returns the welcome of a client that comes back to a place.
-func welcomeAt(t testing.TB, s *chattest.Server, at chat.Position) client.Welcome {
+func welcomeAt(t testing.TB, s *chattest.Server, at chatlog.Position) client.Welcome {
 	t.Helper()
 	c, err := client.Dial(within(t), s.URL, room, client.WithUsername("back"), client.WithSince(at))
 	if err != nil {

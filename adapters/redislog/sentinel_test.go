@@ -11,8 +11,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // newSentinel starts a master, its replica and a sentinel, which end with the test.
@@ -140,10 +140,10 @@ func TestFailoverWhileTalking(t *testing.T) {
 			})
 			chatter(t, members, 10, 0)
 			l := redislog.New(failoverClient(t, sentinel))
-			var page chat.Page
+			var page chatlog.Page
 			for _, m := range members {
 				eventually(t, m.name+" is where the log is", func() bool {
-					page = read(t, l, room, chat.Range{From: 1, Limit: 1 << 20})
+					page = read(t, l, room, chatlog.Range{From: 1, Limit: 1 << 20})
 					return m.last() == page.Position.Offset
 				})
 			}

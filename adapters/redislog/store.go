@@ -5,7 +5,7 @@ import (
 	"errors"
 	"strconv"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 var (
@@ -19,7 +19,7 @@ var (
 var errReply = errors.New("redislog: reply of a script is not as expected")
 
 // Append implements [chat.Store].
-func (l *Log) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 	text, err := encode(&e)
 	if err != nil {
 		return e, "", false, err
@@ -27,7 +27,7 @@ func (l *Log) Append(ctx context.Context, room string, e chat.Event) (chat.Event
 	b := bucketOf(room)
 	args := []any{l.newWord(), hashID(&e), text, l.key(b, feedOfRoom, room), l.history, l.bytes, ms(l.expiry), ms(l.window), maxIDs,
 		l.seen(b, room), l.watched(room), ms(l.unwritten)}
-	if e.Type == chat.TypePrivate {
+	if e.Type == chatlog.TypePrivate {
 		args = append(args, hashUser(e.User), hashUser(e.To))
 	}
 	reply, err := l.do(ctx, appendScript, b, []string{
@@ -53,25 +53,25 @@ func (l *Log) Append(ctx context.Context, room string, e chat.Event) (chat.Event
 }
 
 // Lookup implements [chat.Store].
-func (l *Log) Lookup(ctx context.Context, room, user, id string) (chat.Event, string, bool, error) {
-	e := chat.Event{User: user, ID: id}
+func (l *Log) Lookup(ctx context.Context, room, user, id string) (chatlog.Event, string, bool, error) {
+	e := chatlog.Event{User: user, ID: id}
 	if id == "" {
-		return chat.Event{}, "", false, nil
+		return chatlog.Event{}, "", false, nil
 	}
 	b := bucketOf(room)
 	reply, err := l.do(ctx, lookupScript, b, []string{
 		l.key(b, keyHead, room), l.key(b, keyLog, room), l.key(b, keyIDs, room), l.key(b, keyOlder, room),
 	}, hashID(&e))
 	if err != nil {
-		return chat.Event{}, "", false, err
+		return chatlog.Event{}, "", false, err
 	}
 	r := replyOf(reply)
 	if !r.bad && len(r.items) == 0 {
-		return chat.Event{}, "", false, nil
+		return chatlog.Event{}, "", false, nil
 	}
 	epoch, offset, time, text := r.text(0), r.text(1), r.text(2), r.text(3)
 	if r.bad {
-		return chat.Event{}, "", false, errReply
+		return chatlog.Event{}, "", false, errReply
 	}
 	if text != "" {
 		e, err = decode(offset, time, text)
@@ -83,12 +83,12 @@ func (l *Log) Lookup(ctx context.Context, room, user, id string) (chat.Event, st
 }
 
 // streamEntry reads an entry of a stream: its id and its fields.
-func streamEntry(item any) (chat.Event, error) {
+func streamEntry(item any) (chatlog.Event, error) {
 	r := replyOf(item)
 	id, fields := r.text(0), r.list(1)
 	ms, text := fields.text(1), fields.text(3)
 	if r.bad || fields.bad || len(id) < 3 {
-		return chat.Event{}, errReply
+		return chatlog.Event{}, errReply
 	}
 	return decode(id[:len(id)-2], ms, text) // the id is OFFSET-0
 }
@@ -96,7 +96,7 @@ func streamEntry(item any) (chat.Event, error) {
 const maxPositions = 500 // rooms in one run of a script
 
 // Positions implements [chat.Store].
-func (l *Log) Positions(ctx context.Context, rooms []string) ([]chat.Position, error) {
+func (l *Log) Positions(ctx context.Context, rooms []string) ([]chatlog.Position, error) {
 	type part struct {
 		at      []int // indexes of rooms
 		keys    []string
@@ -136,7 +136,7 @@ func (l *Log) Positions(ctx context.Context, rooms []string) ([]chat.Position, e
 			}
 		}
 	}
-	out := make([]chat.Position, len(rooms))
+	out := make([]chatlog.Position, len(rooms))
 	for b := range parts {
 		for _, p := range parts[b] {
 			reply, err := p.call.wait()
@@ -145,7 +145,7 @@ func (l *Log) Positions(ctx context.Context, rooms []string) ([]chat.Position, e
 			}
 			r := replyOf(reply)
 			for j, i := range p.at {
-				out[i] = chat.Position{Epoch: r.text(2 * j), Offset: r.offset(2*j + 1)}
+				out[i] = chatlog.Position{Epoch: r.text(2 * j), Offset: r.offset(2*j + 1)}
 			}
 			if r.bad {
 				return nil, errReply

@@ -9,8 +9,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // A room keeps the newest events, whole and without holes, within both bounds.
@@ -34,7 +34,7 @@ func TestTrim(t *testing.T) {
 					t.Fatalf("offset %d, want %d", e.Offset, n)
 				}
 			}
-			p := read(t, l, "room", chat.Range{From: 1, Limit: 2000})
+			p := read(t, l, "room", chatlog.Range{From: 1, Limit: 2000})
 			if kept := uint64(len(p.Events)); kept < test.least || kept > test.most || p.First != 1001-kept || p.Position.Offset != 1000 {
 				t.Errorf("%d events are kept, from %d to %v; want %d to %d", kept, p.First, p.Position, test.least, test.most)
 			}
@@ -53,7 +53,7 @@ func TestWindow(t *testing.T) {
 	t.Parallel()
 	const window = 400 * time.Millisecond
 	l := newLog(t, redislog.Window(window), redislog.WithHistoryBytes(300))
-	again := func(e chat.Event) (chat.Event, bool) {
+	again := func(e chatlog.Event) (chatlog.Event, bool) {
 		t.Helper()
 		e.Message = "other text"
 		stored, _, dup, err := l.Append(within(t), "room", e)
@@ -63,7 +63,7 @@ func TestWindow(t *testing.T) {
 		return stored, dup
 	}
 	type sent struct {
-		chat.Event
+		chatlog.Event
 		at time.Time
 	}
 	var all []sent
@@ -108,8 +108,8 @@ func TestEviction(t *testing.T) {
 	epoch, last := fill()
 
 	shared.exec(t, "DEL", log)
-	p := read(t, l, "room", chat.Range{Limit: 10})
-	if p.Position != (chat.Position{Epoch: epoch, Offset: last}) || p.First != last+1 || len(p.Events) != 0 || p.More {
+	p := read(t, l, "room", chatlog.Range{Limit: 10})
+	if p.Position != (chatlog.Position{Epoch: epoch, Offset: last}) || p.First != last+1 || len(p.Events) != 0 || p.More {
 		t.Errorf("without its entries, the room is %+v", p)
 	}
 	if e, ep := put(t, l, "room", text("u", "next", "m")); e.Offset != last+1 || ep != epoch {
@@ -125,7 +125,7 @@ func TestEviction(t *testing.T) {
 	if e, ep := put(t, l, "room", text("u", "next", "m")); e.Offset != 1 || ep == epoch {
 		t.Errorf("without its head, the first event is %s:%d", ep, e.Offset)
 	}
-	if p := read(t, l, "room", chat.Range{Limit: 10}); len(p.Events) != 1 || p.First != 1 {
+	if p := read(t, l, "room", chatlog.Range{Limit: 10}); len(p.Events) != 1 || p.First != 1 {
 		t.Errorf("without its head, the room is %+v", p)
 	}
 
@@ -133,7 +133,7 @@ func TestEviction(t *testing.T) {
 	r := opened(t, l)
 	for what, f := range map[string]func() error{
 		"Read": func() error {
-			p, err := l.Read(within(t), "room", chat.Range{Limit: 10})
+			p, err := l.Read(within(t), "room", chatlog.Range{Limit: 10})
 			if len(p.Events) > 0 || p.First != 1 {
 				t.Errorf("without its head, the room is %+v", p)
 			}
@@ -158,7 +158,7 @@ func TestEviction(t *testing.T) {
 		if e, ep := put(t, l, "room", text("u", "next", "m")); e.Offset != 1 || ep != at.Epoch {
 			t.Errorf("%s: the first event is %s:%d, after %v", what, ep, e.Offset, at)
 		}
-		if p := read(t, l, "room", chat.Range{Limit: 10}); len(p.Events) != 1 || p.First != 1 {
+		if p := read(t, l, "room", chatlog.Range{Limit: 10}); len(p.Events) != 1 || p.First != 1 {
 			t.Errorf("%s: the room is %+v", what, p)
 		}
 	}
@@ -170,13 +170,13 @@ func TestOutOfMemory(t *testing.T) {
 	i := freshInstance(t, "--maxmemory-policy", "noeviction")
 	l := redislog.New(i.client(t))
 	put(t, l, "room", text("u", "1", "m"))
-	before := read(t, l, "room", chat.Range{From: 1, Limit: 10})
+	before := read(t, l, "room", chatlog.Range{From: 1, Limit: 10})
 	i.exec(t, "CONFIG", "SET", "maxmemory", "1")
 	if _, _, _, err := l.Append(within(t), "room", text("u", "2", "m")); err == nil || !strings.Contains(err.Error(), "OOM") {
 		t.Errorf("appended to a full Redis: %v", err)
 	}
 	i.exec(t, "CONFIG", "SET", "maxmemory", "0")
-	if p := read(t, l, "room", chat.Range{From: 1, Limit: 10}); p.Position != before.Position || len(p.Events) != 1 {
+	if p := read(t, l, "room", chatlog.Range{From: 1, Limit: 10}); p.Position != before.Position || len(p.Events) != 1 {
 		t.Errorf("before %+v, after %+v", before, p)
 	}
 	if e, _ := put(t, l, "room", text("u", "2", "m")); e.Offset != 2 {
@@ -201,7 +201,7 @@ func TestSentOnce(t *testing.T) {
 		p.cut.Store(false)
 	}
 	seen := map[string]bool{}
-	for _, e := range read(t, l, "room", chat.Range{From: 1, Limit: 100}).Events {
+	for _, e := range read(t, l, "room", chatlog.Range{From: 1, Limit: 100}).Events {
 		if seen[e.Message] {
 			t.Errorf("%s is there twice", e.Message)
 		}

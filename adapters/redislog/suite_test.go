@@ -3,8 +3,8 @@ package redislog_test
 import (
 	"testing"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/chattest"
 )
 
@@ -13,5 +13,7 @@ import (
 func TestLog(t *testing.T) {
 	t.Parallel()
 	prefix := newPrefix()
-	chattest.TestLog(t, func(t *testing.T) chat.Log { return redislog.New(shared.client(t), prefix, redislog.WithHistory(3000)) })
+	chattest.TestLog(t, func(t *testing.T) chatlog.Log {
+		return redislog.New(shared.client(t), prefix, redislog.WithHistory(3000))
+	})
 }

@@ -19,8 +19,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/chattest"
 )
 
@@ -68,20 +68,20 @@ func TestTLSAndACL(t *testing.T) {
 		t.Cleanup(func() { c.Close() })
 		return redislog.New(c, opts...)
 	}
-	chattest.TestLog(t, func(t *testing.T) chat.Log { return open(t) })
+	chattest.TestLog(t, func(t *testing.T) chatlog.Log { return open(t) })
 
 	// What the suite does not reach: trimming by bytes, and ids that grow old.
 	l := open(t, redislog.WithHistoryBytes(1000), redislog.Window(time.Millisecond))
 	put(t, l, "room", private("u", "v"))
 	put(t, l, "room", text("u", "", "after a private one"))
-	if p := read(t, l, "room", chat.Range{Limit: 100, Visible: true, Reader: "w"}); len(p.Events) == 0 || p.Events[len(p.Events)-1].Offset != p.Position.Offset {
+	if p := read(t, l, "room", chatlog.Range{Limit: 100, Visible: true, Reader: "w"}); len(p.Events) == 0 || p.Events[len(p.Events)-1].Offset != p.Position.Offset {
 		t.Errorf("what one reader may see: %+v", p)
 	}
 	for n := range 20 {
 		put(t, l, "trimmed", text("u", fmt.Sprint(n), strings.Repeat("x", 100)))
 		time.Sleep(2 * time.Millisecond)
 	}
-	if p := read(t, l, "trimmed", chat.Range{Limit: 100}); p.First < 10 || p.Position.Offset != 20 {
+	if p := read(t, l, "trimmed", chatlog.Range{Limit: 100}); p.First < 10 || p.Position.Offset != 20 {
 		t.Errorf("from %d to %v are left of 20", p.First, p.Position)
 	}
 	// Another prefix is forbidden.

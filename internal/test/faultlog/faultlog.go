@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // ErrFault is the error of a call that was made to fail.
@@ -22,7 +22,7 @@ const Late = 3 * time.Second
 
 // A Log is one server's way to a log.
 type Log struct {
-	chat.Log
+	chatlog.Log
 
 	mu    sync.Mutex
 	rng   *rand.Rand
@@ -39,7 +39,7 @@ const (
 )
 
 // New returns a reliable way to l.
-func New(l chat.Log, seed uint64) *Log {
+func New(l chatlog.Log, seed uint64) *Log {
 	return &Log{Log: l, rng: rand.New(rand.NewPCG(seed, 0)), moved: make(chan struct{})}
 }
 
@@ -140,7 +140,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // Signal implements [chat.Feed].
-func (l *Log) Signal(ctx context.Context, room string, e chat.Event) error {
+func (l *Log) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	_, err := do(l, ctx, func(ctx context.Context) (struct{}, error) {
 		if fate, _ := l.fate(); fate != well {
 			return struct{}{}, nil // lost, as a feed may
@@ -151,7 +151,7 @@ func (l *Log) Signal(ctx context.Context, room string, e chat.Event) error {
 }
 
 // Enter implements [chat.Presence].
-func (l *Log) Enter(ctx context.Context, server, room string, m chat.Member) (bool, error) {
+func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) (bool, error) {
 	return do(l, ctx, func(ctx context.Context) (bool, error) { return l.Log.Enter(ctx, server, room, m) })
 }
 
@@ -161,9 +161,9 @@ func (l *Log) Leave(ctx context.Context, server, room, user string) (bool, error
 }
 
 // Members implements [chat.Presence].
-func (l *Log) Members(ctx context.Context, room string, limit int) ([]chat.Member, int, error) {
+func (l *Log) Members(ctx context.Context, room string, limit int) ([]chatlog.Member, int, error) {
 	type answer struct {
-		m     []chat.Member
+		m     []chatlog.Member
 		total int
 	}
 	a, err := do(l, ctx, func(ctx context.Context) (answer, error) {
@@ -179,10 +179,10 @@ func (l *Log) Versions(ctx context.Context, rooms []string) ([]uint64, error) {
 }
 
 // Beat implements [chat.Presence].
-func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (bool, []chat.Departure, error) {
+func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (bool, []chatlog.Departure, error) {
 	type answer struct {
 		held bool
-		gone []chat.Departure
+		gone []chatlog.Departure
 	}
 	a, err := do(l, ctx, func(ctx context.Context) (answer, error) {
 		held, gone, err := l.Log.Beat(ctx, server, ttl)

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // Differ returns how the lists of servers and clients differ from the truth.
@@ -30,7 +30,7 @@ func (c *Cluster) Differ(servers ...int) (found []string) {
 	}
 	c.mu.Unlock()
 	for _, s := range servers {
-		var members struct{ Members []chat.Member }
+		var members struct{ Members []chatlog.Member }
 		rooms := map[string]int{}
 		if err := c.get(s, "/rooms/"+c.Room+"/members", &members); err != nil {
 			found = append(found, err.Error())

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
@@ -158,7 +159,7 @@ func (k *conn) read() {
 func (c *Cluster) take(k *conn, b []byte) {
 	var o struct {
 		Type, Event, User string
-		Members           []chat.Member
+		Members           []chatlog.Member
 		Count             int `json:"member_count"`
 	}
 	c.mu.Lock()
