@@ -50,7 +50,7 @@ type Server struct {
 	name        atomic.Pointer[string] // of this server in Presence
 	bound       atomic.Pointer[bound]
 	stats       counters
-	calls       atomic.Int64 // of hooks and the logger, under way
+	calls       atomic.Int64 // of hooks, the logger and a log that was given, under way
 	refusals    refusals
 	later       laterLines
 	retired     retired
@@ -105,7 +105,7 @@ func New(opts ...Option) *Server {
 	}
 	s.local = s.cfg.log == nil
 	s.cfg.settle()
-	s.log = s.cfg.log
+	s.log = s.guard(s.cfg.log)
 	for _, p := range s.cfg.origins {
 		s.origins = append(s.origins, mustOriginPattern(p))
 	}
@@ -263,7 +263,7 @@ type Stats struct {
 	Refused    uint64 // requests refused by a limit, an origin or a hook, or as malformed
 	LogErrors  uint64 // uses of the log that failed or came too late
 	Resets     uint64 // rooms whose log lost what had been delivered
-	Panics     uint64 // calls of hooks or the logger that panicked, and faults of the server itself
+	Panics     uint64 // calls of hooks, the logger or the log that panicked, and faults of the server itself
 }
 
 // Stats returns the server's counters. It looks at every room in use.

@@ -1,10 +1,6 @@
 package chat
 
-import (
-	"context"
-	"fmt"
-	"runtime/debug"
-)
+import "context"
 
 // connect returns once the server is connected to the log's feed. All who need the
 // log for the first time share one attempt, and each waits for it no longer than one
@@ -65,15 +61,8 @@ func (s *Server) open(o *opening) {
 	}
 }
 
-// openFeed opens the log and listens to the other servers. A panic of the log is an
-// error: it would end the process here, and not the request that it was called for.
-func (s *Server) openFeed() (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.panicked(p, debug.Stack(), "log", "")
-			err = fmt.Errorf("chat: the log panicked: %v", p)
-		}
-	}()
+// openFeed opens the log and listens to the other servers.
+func (s *Server) openFeed() error {
 	ctx, cancel := s.logContext(s.ctx)
 	defer cancel()
 	if err := s.log.Open(ctx, sink{s}); err != nil {

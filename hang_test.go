@@ -3,7 +3,6 @@ package chat_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -13,115 +12,6 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 )
-
-// TestClosingWithHangingHook has a filter hang for good: Shutdown returns soon after
-// its context ends, and Close within its own limit.
-func TestClosingWithHangingHook(t *testing.T) {
-	for _, closing := range []string{"Shutdown", "Close"} {
-		t.Run(closing, func(t *testing.T) {
-			leave := make(chan struct{})
-			inBubble(t, func(b *bubble) {
-				leave = make(chan struct{})
-				defer func() { close(leave); synctest.Wait() }()
-				p := b.dial("r", true, "")
-				p.until("welcome")
-				p.send(`{"type":"message","message":"x"}`)
-				synctest.Wait()
-				start := time.Now()
-				limit := 5 * time.Second
-				if closing == "Shutdown" {
-					ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-					defer cancel()
-					if err := b.Shutdown(ctx); err != context.DeadlineExceeded {
-						t.Errorf("Shutdown: %v", err)
-					}
-					limit = 1500 * time.Millisecond
-				} else {
-					b.Close()
-				}
-				if d := time.Since(start); d > limit {
-					t.Errorf("took %v", d)
-				}
-			}, quiet, chat.WithFilter(func(*chat.Event) error { <-leave; return nil }))
-		})
-	}
-}
-
-// handlerFunc is a log handler.
-type handlerFunc func()
-
-func (handlerFunc) Enabled(context.Context, slog.Level) bool    { return true }
-func (h handlerFunc) Handle(context.Context, slog.Record) error { h(); return nil }
-func (h handlerFunc) WithAttrs([]slog.Attr) slog.Handler        { return h }
-func (h handlerFunc) WithGroup(string) slog.Handler             { return h }
-
-// TestClosingFromInside calls Shutdown and Close from hooks, the logger and a loop
-// over Follow: they do not wait for themselves, and everything ends.
-func TestClosingFromInside(t *testing.T) {
-	t.Parallel()
-	for _, from := range []string{"authenticator", "filter", "authorizer", "logger", "follow"} {
-		for _, closing := range []string{"Shutdown", "Close"} {
-			var srv *chat.Server
-			var once atomic.Bool
-			returned := make(chan struct{})
-			end := func(place string) {
-				if place != from || once.Swap(true) {
-					return
-				}
-				if closing == "Close" {
-					srv.Close()
-				} else if err := srv.Shutdown(context.Background()); err != nil {
-					t.Errorf("Shutdown from %s: %v", from, err)
-				}
-				close(returned)
-			}
-			srv, base := serve(t, chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
-				end("authenticator")
-				if r.URL.Query().Has("nobody") {
-					return chat.User{}, errors.New("nobody")
-				}
-				return chat.User{ID: "u1"}, nil
-			}), chat.WithFilter(func(*chat.Event) error {
-				end("filter")
-				return nil
-			}), chat.WithAuthorizer(func(_ chat.User, _ string, a chat.Action) error {
-				if a == chat.ActionTyping {
-					end("authorizer")
-				}
-				return nil
-			}), chat.WithLogger(slog.New(handlerFunc(func() { end("logger") }))))
-			if from == "follow" {
-				go func() {
-					for range srv.Follow(context.Background(), "r", chat.Position{}) {
-						end("follow")
-						return
-					}
-				}()
-				eventually(t, "the room", func() bool { return srv.Stats().Rooms == 1 })
-			}
-			if from == "authenticator" {
-				get(t, base+"/rooms")
-			} else {
-				p := dial(t, base, "r", true)
-				p.until("welcome")
-				if from == "logger" {
-					get(t, base+"/rooms?nobody")
-				}
-				if from == "authorizer" {
-					p.send(`{"type":"typing"}`)
-				}
-				p.send(`{"type":"message","message":"x"}`)
-				p.closed()
-			}
-			select {
-			case <-returned:
-			case <-time.After(patience):
-				t.Fatalf("%s from %s waits for itself", closing, from)
-			}
-			eventually(t, "the end", func() bool { return srv.Stats().Connections == 0 })
-		}
-	}
-}
 
 // TestFollowEnds closes the server while Follow waits, and while the log fails.
 func TestFollowEnds(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/names"
 )
 
-// Users' code is called in this file and, for the logger, in logging.go; nowhere
-// else. It may panic, hang, end its goroutine, call back into the server, or
+// Users' code is called in this file, for the logger in logging.go and for a log in
+// guard.go; nowhere else. It may panic, hang, end its goroutine, call back into the server, or
 // return nonsense, so nothing is locked while it runs, nothing that was read
 // before it is taken to be so after it, and what it says is checked.
 
@@ -83,7 +83,7 @@ var (
 	loggerFunc = funcName((*Server).logLine)
 )
 
-// insideHook reports whether the caller was called by a hook or the logger. Whoever
+// insideHook reports whether the caller was called by a hook, the logger or the log. Whoever
 // waits there for connections to end would wait for itself.
 func (s *Server) insideHook() bool {
 	if s.calls.Load() == 0 {
@@ -93,7 +93,7 @@ func (s *Server) insideHook() bool {
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
 	for {
 		f, more := frames.Next()
-		if f.Function == hookFunc || f.Function == loggerFunc {
+		if f.Function == hookFunc || f.Function == loggerFunc || strings.HasPrefix(f.Function, guardedType) {
 			return true
 		}
 		if !more {

@@ -31,8 +31,7 @@ func (s *Server) acquire(ctx context.Context, name string) (*room, error) {
 	s.mu.Unlock()
 	if first {
 		// Others wait for this one, so it does not end with its caller.
-		r.err = r.open(context.WithoutCancel(ctx))
-		close(r.opened)
+		s.openRoom(context.WithoutCancel(ctx), r)
 	}
 	select {
 	case <-r.opened:
@@ -45,6 +44,21 @@ func (s *Server) acquire(ctx context.Context, name string) (*room, error) {
 		return nil, r.err
 	}
 	return r, nil
+}
+
+// openRoom opens r for all who wait for it. They are told of an error even if what is
+// called ends the goroutine.
+func (s *Server) openRoom(ctx context.Context, r *room) {
+	returned := false
+	r.err = ErrUnavailable
+	defer func() {
+		close(r.opened)
+		if !returned {
+			s.release(r)
+		}
+	}()
+	r.err = r.open(ctx)
+	returned = true
 }
 
 func (s *Server) release(r *room) {

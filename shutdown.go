@@ -24,9 +24,12 @@ import (
 //
 // A connection whose hook hangs is not waited for beyond ctx, and neither is a log
 // that does not answer; what is left then ends by itself, and may use the log until
-// it does. Called from a hook or from the logger's handler, Shutdown begins all this
-// and returns nil without waiting for anything, since it would wait for its caller.
-// From the body of a Follow loop it may be called like from anywhere else.
+// it does. Called from a hook, the logger's handler or a method of the log, Shutdown
+// begins all this and returns nil without waiting for anything, since it would wait
+// for its caller. A goroutine that such a function has started is not its caller: let
+// it run, and do not wait for it. A hook that waits for it has it wait until ctx ends,
+// for good if ctx has no end. From the body of a Follow loop Shutdown may be called
+// like from anywhere else.
 //
 // Calling it again, or after Close, waits as the first call does.
 func (s *Server) Shutdown(ctx context.Context) error {
@@ -68,11 +71,12 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 // Close ends the server immediately, without a word to anyone. It waits for what
 // ends by itself then, but for no more than the log timeout and two seconds, which
-// only a hook or a log that hangs takes. Called from a hook or from the logger's
-// handler it does not wait. It returns nil; the error is there for [io.Closer].
+// only a hook or a log that hangs takes, or a hook that waits for a goroutine of its
+// own that calls Close. Called from a hook, the logger's handler or a method of the log
+// it does not wait. It returns nil; the error is there for [io.Closer].
 func (s *Server) Close() error {
 	s.beginClosing()
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.logTimeout+closeTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.logTimeout+closeTimeout-settling) // which waitEmpty adds
 	s.killAll()
 	if s.insideHook() {
 		go func() { // ends within the limit, too

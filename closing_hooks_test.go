@@ -1,0 +1,174 @@
+package chat_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// TestClosingWithHangingHook has a filter hang for good: Shutdown returns soon after
+// its context ends, and Close within its own limit.
+func TestClosingWithHangingHook(t *testing.T) {
+	for _, closing := range []string{"Shutdown", "Close"} {
+		t.Run(closing, func(t *testing.T) {
+			leave := make(chan struct{})
+			inBubble(t, func(b *bubble) {
+				leave = make(chan struct{})
+				defer func() { close(leave); synctest.Wait() }()
+				p := b.dial("r", true, "")
+				p.until("welcome")
+				p.send(`{"type":"message","message":"x"}`)
+				synctest.Wait()
+				start := time.Now()
+				limit := 5 * time.Second
+				if closing == "Shutdown" {
+					ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+					defer cancel()
+					if err := b.Shutdown(ctx); err != context.DeadlineExceeded {
+						t.Errorf("Shutdown: %v", err)
+					}
+					limit = 1500 * time.Millisecond
+				} else {
+					b.Close()
+				}
+				if d := time.Since(start); d > limit {
+					t.Errorf("took %v", d)
+				}
+			}, quiet, chat.WithFilter(func(*chat.Event) error { <-leave; return nil }))
+		})
+	}
+}
+
+// handlerFunc is a log handler.
+type handlerFunc func()
+
+func (handlerFunc) Enabled(context.Context, slog.Level) bool    { return true }
+func (h handlerFunc) Handle(context.Context, slog.Record) error { h(); return nil }
+func (h handlerFunc) WithAttrs([]slog.Attr) slog.Handler        { return h }
+func (h handlerFunc) WithGroup(string) slog.Handler             { return h }
+
+// TestClosingFromInside calls Shutdown and Close from hooks, the logger, the log and a
+// loop over Follow: they do not wait for themselves, and everything ends.
+func TestClosingFromInside(t *testing.T) {
+	t.Parallel()
+	for _, from := range []string{"authenticator", "filter", "authorizer", "logger", "follow", "Append", "Positions"} {
+		for _, closing := range []string{"Shutdown", "Close"} {
+			var srv *chat.Server
+			var once atomic.Bool
+			returned := make(chan struct{})
+			end := func(place string) {
+				if place != from || once.Swap(true) {
+					return
+				}
+				if closing == "Close" {
+					srv.Close()
+				} else if err := srv.Shutdown(context.Background()); err != nil {
+					t.Errorf("Shutdown from %s: %v", from, err)
+				}
+				close(returned)
+			}
+			opts := []chat.Option{chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
+				end("authenticator")
+				if r.URL.Query().Has("nobody") {
+					return chat.User{}, errors.New("nobody")
+				}
+				return chat.User{ID: "u1"}, nil
+			}), chat.WithFilter(func(*chat.Event) error {
+				end("filter")
+				return nil
+			}), chat.WithAuthorizer(func(_ chat.User, _ string, a chat.Action) error {
+				if a == chat.ActionTyping {
+					end("authorizer")
+				}
+				return nil
+			}), chat.WithLogger(slog.New(handlerFunc(func() { end("logger") })))}
+			if from[0] < 'a' {
+				l := &badLog{Log: chat.NewMemoryLog(10), wrong: func() { end(from) }}
+				l.set(from)
+				opts = append(opts, chat.WithLog(l))
+			}
+			srv, base := serve(t, opts...)
+			if from == "follow" {
+				go func() {
+					for range srv.Follow(context.Background(), "r", chat.Position{}) {
+						end("follow")
+						return
+					}
+				}()
+				eventually(t, "the room", func() bool { return srv.Stats().Rooms == 1 })
+			}
+			if from == "authenticator" {
+				get(t, base+"/rooms")
+			} else {
+				p := dial(t, base, "r", true)
+				p.until("welcome")
+				if from == "logger" {
+					get(t, base+"/rooms?nobody")
+				}
+				if from == "authorizer" {
+					p.send(`{"type":"typing"}`)
+				}
+				p.send(`{"type":"message","message":"x"}`)
+				p.closed()
+			}
+			select {
+			case <-returned:
+			case <-time.After(patience):
+				t.Fatalf("%s from %s waits for itself", closing, from)
+			}
+			eventually(t, "the end", func() bool { return srv.Stats().Connections == 0 })
+		}
+	}
+}
+
+// TestClosingBesideHook has a hook start a goroutine that closes the server, and wait
+// for it: the goroutine is not known to be the hook's, so it waits for the connection
+// whose hook waits for it, for as long as it may.
+func TestClosingBesideHook(t *testing.T) {
+	for _, closing := range []string{"Shutdown", "Close"} {
+		t.Run(closing, func(t *testing.T) {
+			var srv *chat.Server
+			var took time.Duration
+			var failed error
+			inBubble(t, func(b *bubble) {
+				srv = b.Server
+				p := b.dial("r", true, "")
+				p.until("welcome")
+				p.send(`{"type":"message","message":"x"}`)
+				time.Sleep(10 * time.Second)
+				synctest.Wait()
+				if closing == "Shutdown" && (failed != context.DeadlineExceeded || took < 3*time.Second || took > 3500*time.Millisecond) {
+					t.Errorf("%v after %v", failed, took)
+				}
+				if closing == "Close" && (failed != nil || took != 4*time.Second) {
+					t.Errorf("%v after %v", failed, took)
+				}
+				if n := b.Stats().Connections; n != 0 {
+					t.Errorf("%d connections", n)
+				}
+			}, quiet, chat.WithFilter(func(*chat.Event) error {
+				start, done := time.Now(), make(chan struct{})
+				go func() {
+					defer close(done)
+					if closing == "Close" {
+						failed = srv.Close()
+						return
+					}
+					ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+					defer cancel()
+					failed = srv.Shutdown(ctx)
+				}()
+				<-done
+				took = time.Since(start)
+				return nil
+			}))
+		})
+	}
+}
