@@ -37,7 +37,8 @@ type Page struct {
 // held to its contract by the suite in package chattest.
 //
 // All methods may be called at once from many goroutines, and each returns soon
-// after its context ends. One that panics counts as one that returned an error. Rooms' names are valid UTF-8 of any characters.
+// after its context ends. One that panics counts as one that returned an error.
+// Rooms' names are valid UTF-8 of any characters.
 type Log interface {
 	Store
 	Feed
