@@ -139,7 +139,7 @@ func held() int {
 func TestLoadUnreadPongs(t *testing.T) {
 	srv, base := serve(t, quiet)
 	w := watch(t, base, "r")
-	conns := stuck(t, base, "r", 50)
+	conns := stuckClients(t, base, "r", 50)
 	for _, c := range conns {
 		go drip(c, framesOf(200, func(int) []byte { return fr(finPing, longText[:125]) }), 0)
 	}

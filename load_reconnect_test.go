@@ -20,6 +20,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/client"
+	"github.com/seed-08328bfd/chat/internal/test/ports"
 )
 
 // servingChild is a server in a process of its own.
@@ -125,7 +126,11 @@ func TestLoadReconnects(t *testing.T) {
 // comeBack has clients lose their server and come back to the next.
 func comeBack(t *testing.T, how string) {
 	const clients, rooms = 8000, 80
-	server := startServing(t, "TestLoadReconnects", "127.0.0.1:0")
+	port, err := ports.Free() // still its when it is away
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := startServing(t, "TestLoadReconnects", "127.0.0.1:"+port)
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	came := &comebacks{attempts: make([]int, clients)}

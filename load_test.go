@@ -154,8 +154,8 @@ func (u usage) cores() float64 {
 	return now.cpu.Seconds()/now.at.Sub(u.at).Seconds() - u.cpu.Seconds()/now.at.Sub(u.at).Seconds()
 }
 
-// stuck opens n connections with small receive buffers that nobody reads.
-func stuck(t *testing.T, base, room string, n int) []*wsconf.Conn {
+// stuckClients opens n connections with small receive buffers that nobody reads.
+func stuckClients(t *testing.T, base, room string, n int) []*wsconf.Conn {
 	t.Helper()
 	var conns []*wsconf.Conn
 	for range n {
@@ -175,7 +175,7 @@ func TestLoadNonReaders(t *testing.T) {
 	run := func(bad int) (p50, p99 time.Duration, rss int, cores float64) {
 		srv, base := serve(t, quiet, chat.WithPresenceSize(1), chat.WithHistory(0))
 		before := used()
-		stuck(t, base, "r", bad)
+		stuckClients(t, base, "r", bad)
 		good := healthy(t, base, "r", members)
 		u := used()
 		n := good.publish(srv, "r", 20, 256, 30*time.Second)
@@ -199,7 +199,7 @@ func TestLoadEvictions(t *testing.T) {
 	const bad = 200
 	for name, read := range map[string]bool{"never read": false, "read a byte a second": true} {
 		srv, base := serve(t, quiet, chat.WithPresenceSize(1), chat.WithHistory(0))
-		conns := stuck(t, base, "r", bad)
+		conns := stuckClients(t, base, "r", bad)
 		stop := make(chan struct{})
 		if read {
 			go func() {

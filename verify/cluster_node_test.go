@@ -174,12 +174,7 @@ func (n *node) begin() {
 
 // newNode makes a node with a port of its own.
 func newNode(r *clusterRun, index int, cfg logConfig, plant string) *node {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	n := &node{index: index, addr: l.Addr().String(), proxy: newClusterProxy(r.t)}
-	l.Close()
+	n := &node{index: index, addr: "127.0.0.1:" + freePort(r.t), proxy: newClusterProxy(r.t)}
 	self, err := os.Executable()
 	if err != nil {
 		r.t.Fatal(err)

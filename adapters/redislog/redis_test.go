@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -18,6 +17,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/seed-08328bfd/chat/internal/test/ports"
 )
 
 // The tests run real Redis servers of their own: one that most of them share, with a
@@ -94,7 +95,7 @@ func (i *instance) begin() (err error) {
 		return err
 	}
 	for range 5 {
-		if i.port, err = freePort(); err != nil {
+		if i.port, err = ports.Free(); err != nil {
 			return err
 		}
 		if err = i.start(); err == nil {
@@ -120,19 +121,6 @@ func fresh(t testing.TB, i *instance) *instance {
 		os.RemoveAll(i.dir)
 	})
 	return i
-}
-
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	port := l.Addr().(*net.TCPAddr).Port
-	if port+10000 > 65535 {
-		return freePort() // a node of a cluster has a second port
-	}
-	return strconv.Itoa(port), nil
 }
 
 // start returns when the server answers.

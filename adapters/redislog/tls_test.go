@@ -22,6 +22,7 @@ import (
 	"github.com/seed-08328bfd/chat/adapters/redislog"
 	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/chattest"
+	"github.com/seed-08328bfd/chat/internal/test/ports"
 )
 
 // aclRules returns the rules that README.md says are enough.
@@ -54,7 +55,7 @@ func TestTLSAndACL(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	pool := certificate(t, dir)
-	port, err := freePort()
+	port, err := ports.Free()
 	if err != nil {
 		t.Fatal(err)
 	}

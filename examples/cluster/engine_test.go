@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/seed-08328bfd/chat/internal/test/ports"
 )
 
 // installed returns where a program is; a test that needs one that is missing is
@@ -36,12 +38,11 @@ func installed(t *testing.T, name string, patterns ...string) string {
 
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := ports.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	return port
 }
 
 // program is a process with those that it starts.
