@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/seed-08328bfd/chat/internal/memlog"
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
@@ -288,7 +289,7 @@ func (c *config) settle() {
 	c.resume = max(c.resume, c.history)
 	c.maxLag = max(c.maxLag, 4*(6*c.messageSize+2<<10))
 	if c.log == nil {
-		c.log = newMemoryLog(c.history, c.historySize, c.idleRooms)
+		c.log = memlog.New(c.history, c.historySize, c.idleRooms)
 	}
 }
 

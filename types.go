@@ -1,6 +1,11 @@
 package chat
 
-import "github.com/seed-08328bfd/chat/chatlog"
+import (
+	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/memlog"
+)
 
 // The types that a program which is no log has to do with, under the names of package
 // chatlog, where their fields and methods are.
@@ -28,3 +33,16 @@ const (
 
 // ParsePosition is [chatlog.ParsePosition].
 func ParsePosition(s string) (Position, error) { return chatlog.ParsePosition(s) }
+
+// NewMemoryLog returns a log in this process's memory, for several servers of
+// one process to share with [WithLog]; it ends with the process. It keeps the
+// last history entries of each room, or 256 if history is zero or less, and of
+// these at most 1 MiB a room, the index of private ones with them. It forgets a room an hour after its last use, or
+// earlier if the rooms that no server has in use take more than 64 MiB together.
+// A forgotten room begins a new epoch.
+//
+// The ids of Append are known for five to ten minutes, or for less in a room
+// where more than 262,144 of them come in five minutes.
+func NewMemoryLog(history int) chatlog.Log {
+	return memlog.New(orDefault(history, 256), 1<<20, time.Hour)
+}

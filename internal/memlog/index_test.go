@@ -1,4 +1,4 @@
-package chat
+package memlog
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ func TestPrivateIndex(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	l := newMemoryLog(20, 6000, time.Hour)
+	l := New(20, 6000, time.Hour)
 	for i := range 3000 {
 		e := chatlog.Event{Type: chatlog.TypeMessage, User: fmt.Sprint("u", rng.IntN(3)), Message: string(make([]byte, rng.IntN(500)))}
 		if rng.IntN(400) > i%400 {

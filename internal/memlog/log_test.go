@@ -1,4 +1,4 @@
-package chat
+package memlog
 
 import (
 	"fmt"
@@ -49,7 +49,7 @@ func epochOf(t testing.TB, l chatlog.Log, room string) string {
 	return at[0].Epoch
 }
 
-func stateOf(l *memoryLog) (rooms int) {
+func stateOf(l *Log) (rooms int) {
 	for i := range l.shards {
 		rooms += len(l.shards[i].rooms)
 	}
@@ -57,7 +57,7 @@ func stateOf(l *memoryLog) (rooms int) {
 }
 
 func TestMemoryLogBoundsIDs(t *testing.T) {
-	l := newMemoryLog(1, 1<<20, time.Hour)
+	l := New(1, 1<<20, time.Hour)
 	const n = maxIDs + 1000
 	for i := range n {
 		say(t, l, "r", fmt.Sprint(i))
@@ -75,7 +75,7 @@ func TestMemoryLogBoundsIDs(t *testing.T) {
 
 // TestMemoryLogClockSetBack has the wall clock go back a day.
 func TestMemoryLogClockSetBack(t *testing.T) {
-	l := newMemoryLog(10, 1<<20, time.Hour)
+	l := New(10, 1<<20, time.Hour)
 	say(t, l, "r", "")
 	tomorrow := time.Now().Add(24 * time.Hour).UnixMilli()
 	l.shard("r").rooms["r"].ms = tomorrow
@@ -88,7 +88,7 @@ func TestMemoryLogClockSetBack(t *testing.T) {
 // TestMemoryLogChurn has rooms come and go under many goroutines.
 func TestMemoryLogChurn(t *testing.T) {
 	for _, forget := range []time.Duration{-1, 0, time.Hour} {
-		l := newMemoryLog(10, 1<<20, forget)
+		l := New(10, 1<<20, forget)
 		var wg sync.WaitGroup
 		for g := range 8 {
 			wg.Go(func() {

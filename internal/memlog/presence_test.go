@@ -1,4 +1,4 @@
-package chat
+package memlog
 
 import (
 	"cmp"

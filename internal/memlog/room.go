@@ -1,4 +1,4 @@
-package chat
+package memlog
 
 import (
 	"crypto/sha256"
@@ -8,9 +8,9 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// memoryRoom is the state of one room, guarded by its shard's lock. Entry n is at
+// roomState is the state of one room, guarded by its shard's lock. Entry n is at
 // ring[n%len(ring)], and entries first to last are there.
-type memoryRoom struct {
+type roomState struct {
 	name  string
 	epoch string
 	ring  []chatlog.Event
@@ -20,14 +20,14 @@ type memoryRoom struct {
 	index privateIndex
 	ms    int64 // time of the last entry
 
-	ids    map[memoryID]memoryEntry // since turned
-	oldIDs map[memoryID]memoryEntry // in the idWindow before
+	ids    map[idHash]idEntry // since turned
+	oldIDs map[idHash]idEntry // in the idWindow before
 	turned time.Duration
 
-	watchers []*memorySink // what is in it never changes: read without the lock
-	users    map[string]*memoryUser
-	roster   []*memoryUser // users by name
-	version  uint64        // of users; 0: nobody
+	watchers []*sinkState // what is in it never changes: read without the lock
+	users    map[string]*userState
+	roster   []*userState // users by name
+	version  uint64       // of users; 0: nobody
 
 	idle idleRoom
 }
@@ -40,11 +40,11 @@ const (
 	roomCost  = 512     // bytes a room takes beside its entries
 )
 
-// memoryID stands for a user and an id by their hash, which takes less memory
+// idHash stands for a user and an id by their hash, which takes less memory
 // and none of the garbage collector's time.
-type memoryID [16]byte
+type idHash [16]byte
 
-func idOf(user, id string) (k memoryID) {
+func idOf(user, id string) (k idHash) {
 	var buf [256]byte
 	b := strconv.AppendInt(buf[:0], int64(len(user)), 10)
 	b = append(append(append(b, ':'), user...), id...)
@@ -53,14 +53,14 @@ func idOf(user, id string) (k memoryID) {
 	return k
 }
 
-// memoryEntry is what remains known of an entry with an id.
-type memoryEntry struct {
+// idEntry is what remains known of an entry with an id.
+type idEntry struct {
 	offset uint64
 	ms     int64
 }
 
 // turnIDs forgets the ids that are old enough.
-func (r *memoryRoom) turnIDs(now time.Duration) {
+func (r *roomState) turnIDs(now time.Duration) {
 	switch age := now - r.turned; {
 	case age >= 2*idWindow:
 		r.ids, r.oldIDs, r.turned = nil, nil, now
@@ -71,7 +71,7 @@ func (r *memoryRoom) turnIDs(now time.Duration) {
 	}
 }
 
-func (r *memoryRoom) known(id memoryID) (memoryEntry, bool) {
+func (r *roomState) known(id idHash) (idEntry, bool) {
 	m, ok := r.ids[id]
 	if !ok {
 		m, ok = r.oldIDs[id]
@@ -81,7 +81,7 @@ func (r *memoryRoom) known(id memoryID) (memoryEntry, bool) {
 
 // stored returns the entry m. If it is no longer held, that is otherwise with the
 // offset and time of the first.
-func (r *memoryRoom) stored(m memoryEntry, otherwise chatlog.Event) chatlog.Event {
+func (r *roomState) stored(m idEntry, otherwise chatlog.Event) chatlog.Event {
 	if m.offset >= r.first {
 		return *r.at(m.offset)
 	}
@@ -89,13 +89,13 @@ func (r *memoryRoom) stored(m memoryEntry, otherwise chatlog.Event) chatlog.Even
 	return otherwise
 }
 
-func (r *memoryRoom) at(offset uint64) *chatlog.Event {
+func (r *roomState) at(offset uint64) *chatlog.Event {
 	return &r.ring[offset%uint64(len(r.ring))]
 }
 
 // keep adds the entry numbered last to the ring, and drops the oldest while there
 // are too many.
-func (r *memoryRoom) keep(e chatlog.Event, entries, bytes int) {
+func (r *roomState) keep(e chatlog.Event, entries, bytes int) {
 	for r.first < r.last && r.last-r.first >= uint64(entries) {
 		r.drop()
 	}
@@ -120,7 +120,7 @@ func (r *memoryRoom) keep(e chatlog.Event, entries, bytes int) {
 }
 
 // visible fills p with what the reader may see of the entries from..end-1.
-func (r *memoryRoom) visible(p *chatlog.Page, rg chatlog.Range, from, end uint64) {
+func (r *roomState) visible(p *chatlog.Page, rg chatlog.Range, from, end uint64) {
 	limit := min(max(rg.Limit, 0), len(r.ring))
 	if rg.From > 0 {
 		seen := r.index.next(rg.Reader, from, end, limit+1)
@@ -133,13 +133,13 @@ func (r *memoryRoom) visible(p *chatlog.Page, rg chatlog.Range, from, end uint64
 	r.fill(p, seen[max(0, len(seen)-limit):])
 }
 
-func (r *memoryRoom) fill(p *chatlog.Page, offsets []uint64) {
+func (r *roomState) fill(p *chatlog.Page, offsets []uint64) {
 	for _, o := range offsets {
 		p.Events = append(p.Events, *r.at(o))
 	}
 }
 
-func (r *memoryRoom) drop() {
+func (r *roomState) drop() {
 	e := r.at(r.first)
 	r.size -= eventCost(e)
 	if e.Type == chatlog.TypePrivate {

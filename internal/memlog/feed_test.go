@@ -1,4 +1,4 @@
-package chat
+package memlog
 
 import (
 	"fmt"
@@ -26,7 +26,7 @@ func (s *countSink) Resumed()          {}
 
 // TestMemoryLogCloseWaits has a push take its time while the sink is closed.
 func TestMemoryLogCloseWaits(t *testing.T) {
-	l := newMemoryLog(10, 1<<20, time.Hour)
+	l := New(10, 1<<20, time.Hour)
 	begun, end := make(chan bool), make(chan bool)
 	s := &countSink{do: func(string) {
 		begun <- true
@@ -60,7 +60,7 @@ func TestMemoryLogCloseWaits(t *testing.T) {
 	}
 }
 
-func (l *memoryLog) watched(room string) bool {
+func (l *Log) watched(room string) bool {
 	sh := l.shard(room)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -71,7 +71,7 @@ func (l *memoryLog) watched(room string) bool {
 // TestMemoryLogPushComesBack has sinks use the log from within Push, while others
 // close.
 func TestMemoryLogPushComesBack(t *testing.T) {
-	l := newMemoryLog(10, 1<<20, time.Hour)
+	l := New(10, 1<<20, time.Hour)
 	for range 50 {
 		var depth atomic.Int32
 		s := &countSink{}
@@ -105,7 +105,7 @@ func TestMemoryLogPushComesBack(t *testing.T) {
 
 // TestAppendAllocates holds the way of a message through the log to its budget.
 func TestAppendAllocates(t *testing.T) {
-	l := newMemoryLog(100, 1<<20, time.Hour)
+	l := New(100, 1<<20, time.Hour)
 	for range 2 {
 		s := &countSink{}
 		l.Open(bg, s)
@@ -129,7 +129,7 @@ func BenchmarkAppend(b *testing.B) {
 		ids     bool
 	}{{"unwatched", false, false}, {"watched", true, false}, {"watched with ids", true, true}} {
 		b.Run(bb.name, func(b *testing.B) {
-			l := newMemoryLog(256, 1<<20, time.Hour)
+			l := New(256, 1<<20, time.Hour)
 			if bb.watched {
 				s := &countSink{}
 				l.Open(bg, s)
@@ -156,7 +156,7 @@ func BenchmarkAppend(b *testing.B) {
 		})
 	}
 	b.Run("many rooms at once", func(b *testing.B) {
-		l := newMemoryLog(256, 1<<20, time.Hour)
+		l := New(256, 1<<20, time.Hour)
 		s := &countSink{}
 		l.Open(bg, s)
 		var next atomic.Int32
@@ -173,7 +173,7 @@ func BenchmarkAppend(b *testing.B) {
 }
 
 func BenchmarkMembers(b *testing.B) {
-	l := newMemoryLog(256, 1<<20, time.Hour)
+	l := New(256, 1<<20, time.Hour)
 	for i := range 10_000 {
 		l.Enter(bg, "s1", "r", chatlog.Member{User: fmt.Sprint("u", i), Username: fmt.Sprint("n", i%100), Connections: 1})
 	}
@@ -184,7 +184,7 @@ func BenchmarkMembers(b *testing.B) {
 }
 
 func BenchmarkRooms(b *testing.B) {
-	l := newMemoryLog(256, 1<<20, time.Hour)
+	l := New(256, 1<<20, time.Hour)
 	for i := range 100_000 {
 		l.Enter(bg, "s1", fmt.Sprint("r", i), chatlog.Member{User: "u", Username: "U", Connections: 1})
 	}

@@ -1,4 +1,4 @@
-package chat
+package memlog
 
 import (
 	"fmt"
@@ -13,7 +13,7 @@ import (
 )
 
 // checkAccounts compares what a log has counted with what it holds.
-func checkAccounts(t *testing.T, l *memoryLog) {
+func checkAccounts(t *testing.T, l *Log) {
 	t.Helper()
 	idle, bytes, occupied := 0, 0, int64(0)
 	for i := range l.shards {
@@ -48,7 +48,7 @@ func checkAccounts(t *testing.T, l *memoryLog) {
 
 func TestMemoryLogForgetsIdleRooms(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newMemoryLog(10, 1<<20, time.Hour)
+		l := New(10, 1<<20, time.Hour)
 		s := &modelSink{}
 		l.Open(bg, s)
 		l.Watch(bg, s, "watched")
@@ -92,7 +92,7 @@ func TestMemoryLogForgetsIdleRooms(t *testing.T) {
 // repetitions known stay for its time.
 func TestMemoryLogForgetsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newMemoryLog(10, 1<<20, -1)
+		l := New(10, 1<<20, -1)
 		s := &modelSink{}
 		l.Open(bg, s)
 		l.Watch(bg, s, "r")
@@ -121,7 +121,7 @@ func TestMemoryLogForgetsAtOnce(t *testing.T) {
 }
 
 func TestMemoryLogBoundsIdleRooms(t *testing.T) {
-	l := newMemoryLog(100, 1<<20, time.Hour)
+	l := New(100, 1<<20, time.Hour)
 	s := &modelSink{}
 	l.Open(bg, s)
 	l.Watch(bg, s, "watched")
@@ -162,7 +162,7 @@ func TestMemoryLogBoundsIdleRooms(t *testing.T) {
 
 // TestMemoryLogLeavesNothing uses rooms without writing to them.
 func TestMemoryLogLeavesNothing(t *testing.T) {
-	l := newMemoryLog(10, 1<<20, time.Hour)
+	l := New(10, 1<<20, time.Hour)
 	s := &modelSink{}
 	l.Open(bg, s)
 	for i := range 100 {

@@ -1,4 +1,4 @@
-package chat
+package memlog
 
 import (
 	"context"
@@ -13,24 +13,11 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-var _ chatlog.Log = (*memoryLog)(nil)
+var _ chatlog.Log = (*Log)(nil)
 
-// NewMemoryLog returns a log in this process's memory, for several servers of
-// one process to share with [WithLog]; it ends with the process. It keeps the
-// last history entries of each room, or 256 if history is zero or less, and of
-// these at most 1 MiB a room, the index of private ones with them. It forgets a room an hour after its last use, or
-// earlier if the rooms that no server has in use take more than 64 MiB together.
-// A forgotten room begins a new epoch.
-//
-// The ids of Append are known for five to ten minutes, or for less in a room
-// where more than 262,144 of them come in five minutes.
-func NewMemoryLog(history int) chatlog.Log {
-	return newMemoryLog(orDefault(history, 256), 1<<20, time.Hour)
-}
-
-// memoryLog is a Log in memory. Locks are taken in the order shard, mu, idle, and
+// Log is a [chatlog.Log] in memory. Locks are taken in the order shard, mu, idle, and
 // none of them is held while a sink is called.
-type memoryLog struct {
+type Log struct {
 	// Immutable.
 	base    string // what all epochs of this log begin with
 	history int    // entries kept a room
@@ -46,10 +33,10 @@ type memoryLog struct {
 	occupied atomic.Int64 // rooms with users
 	versions atomic.Uint64
 
-	shards [64]memoryShard
+	shards [64]roomShard
 
 	mu      sync.RWMutex
-	sinks   map[chatlog.Sink]*memorySink
+	sinks   map[chatlog.Sink]*sinkState
 	servers map[string]time.Duration // server to the end of its promise
 	removed map[string]time.Duration // server to when it was removed
 	beaten  time.Duration            // when any server last called Beat
@@ -57,57 +44,60 @@ type memoryLog struct {
 	idle idleRooms
 }
 
-// memoryShard holds the rooms whose names hash to it.
-type memoryShard struct {
+// roomShard holds the rooms whose names hash to it.
+type roomShard struct {
 	mu    sync.Mutex
-	rooms map[string]*memoryRoom
+	rooms map[string]*roomState
 }
 
-func newMemoryLog(history, bytes int, forget time.Duration) *memoryLog {
-	l := &memoryLog{
+// New returns a log that keeps the last history entries of each room, and of these at most so
+// many bytes; a negative number is none. It forgets a room that nobody has used for the time
+// forget, and with a negative one as soon as nobody uses it.
+func New(history, bytes int, forget time.Duration) *Log {
+	l := &Log{
 		base:    strings.ToLower(rand.Text()[:16]),
 		history: max(history, 0),
 		bytes:   max(bytes, 0),
 		forget:  forget,
 		start:   time.Now(),
 		seed:    maphash.MakeSeed(),
-		sinks:   map[chatlog.Sink]*memorySink{},
+		sinks:   map[chatlog.Sink]*sinkState{},
 		servers: map[string]time.Duration{},
 		removed: map[string]time.Duration{},
 	}
 	for i := range l.shards {
-		l.shards[i].rooms = map[string]*memoryRoom{}
+		l.shards[i].rooms = map[string]*roomState{}
 	}
 	return l
 }
 
 // clock returns the time since the log was made, which runs on when the wall
 // clock is set.
-func (l *memoryLog) clock() time.Duration { return time.Since(l.start) }
+func (l *Log) clock() time.Duration { return time.Since(l.start) }
 
-func (l *memoryLog) shard(room string) *memoryShard {
+func (l *Log) shard(room string) *roomShard {
 	return &l.shards[maphash.String(l.seed, room)%uint64(len(l.shards))]
 }
 
 // epoch returns the epoch of a room whose state is made now.
-func (l *memoryLog) epoch() string {
+func (l *Log) epoch() string {
 	return l.base + "-" + strconv.FormatUint(l.epochs.Load(), 36)
 }
 
 // makeLocked returns the state of a room, making it if there is none. The caller
 // holds the lock of sh and gives the room something to keep it.
-func (l *memoryLog) makeLocked(sh *memoryShard, room string) *memoryRoom {
+func (l *Log) makeLocked(sh *roomShard, room string) *roomState {
 	r := sh.rooms[room]
 	if r == nil {
 		room = strings.Clone(room)
-		r = &memoryRoom{name: room, epoch: l.epoch(), first: 1}
+		r = &roomState{name: room, epoch: l.epoch(), first: 1}
 		sh.rooms[room] = r
 	}
 	return r
 }
 
 // Append implements [Store].
-func (l *memoryLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 	if err := ctx.Err(); err != nil {
 		return e, "", false, err
 	}
@@ -115,7 +105,7 @@ func (l *memoryLog) Append(ctx context.Context, room string, e chatlog.Event) (c
 	sh := l.shard(room)
 	sh.mu.Lock()
 	r := l.makeLocked(sh, room)
-	var id memoryID
+	var id idHash
 	if e.ID != "" {
 		id = idOf(e.User, e.ID)
 		r.turnIDs(now.Sub(l.start))
@@ -131,9 +121,9 @@ func (l *memoryLog) Append(ctx context.Context, room string, e chatlog.Event) (c
 	e.Offset, e.Time = r.last, time.UnixMilli(r.ms).UTC()
 	if e.ID != "" {
 		if r.ids == nil {
-			r.ids = map[memoryID]memoryEntry{}
+			r.ids = map[idHash]idEntry{}
 		}
-		r.ids[id] = memoryEntry{e.Offset, r.ms}
+		r.ids[id] = idEntry{e.Offset, r.ms}
 	}
 	r.keep(e, l.history, l.bytes)
 	epoch, watchers := r.epoch, r.watchers
@@ -149,7 +139,7 @@ func (l *memoryLog) Append(ctx context.Context, room string, e chatlog.Event) (c
 }
 
 // Lookup implements [Store].
-func (l *memoryLog) Lookup(ctx context.Context, room, user, id string) (chatlog.Event, string, bool, error) {
+func (l *Log) Lookup(ctx context.Context, room, user, id string) (chatlog.Event, string, bool, error) {
 	if err := ctx.Err(); err != nil {
 		return chatlog.Event{}, "", false, err
 	}
@@ -169,7 +159,7 @@ func (l *memoryLog) Lookup(ctx context.Context, room, user, id string) (chatlog.
 }
 
 // Read implements [Store].
-func (l *memoryLog) Read(ctx context.Context, room string, rg chatlog.Range) (chatlog.Page, error) {
+func (l *Log) Read(ctx context.Context, room string, rg chatlog.Range) (chatlog.Page, error) {
 	if err := ctx.Err(); err != nil {
 		return chatlog.Page{}, err
 	}
@@ -209,7 +199,7 @@ func (l *memoryLog) Read(ctx context.Context, room string, rg chatlog.Range) (ch
 }
 
 // Positions implements [Store].
-func (l *memoryLog) Positions(ctx context.Context, rooms []string) ([]chatlog.Position, error) {
+func (l *Log) Positions(ctx context.Context, rooms []string) ([]chatlog.Position, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -228,7 +218,7 @@ func (l *memoryLog) Positions(ctx context.Context, rooms []string) ([]chatlog.Po
 }
 
 // Renew implements [Store].
-func (l *memoryLog) Renew(ctx context.Context, room, seen string) (string, error) {
+func (l *Log) Renew(ctx context.Context, room, seen string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}

@@ -1,4 +1,4 @@
-package chat
+package memlog
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// memorySink is a server connected to a memory log.
-type memorySink struct {
+// sinkState is a server connected to a memory log.
+type sinkState struct {
 	chatlog.Sink
 	// calls is the number of calls into the Sink under way, plus sinkClosed.
 	calls atomic.Int64
@@ -21,14 +21,14 @@ const sinkClosed = 1 << 32
 
 // push calls Push unless the sink is closed. A lock would not do instead: a Push
 // may come back here, through what it makes the server do.
-func (s *memorySink) push(room, epoch string, e *chatlog.Event) {
+func (s *sinkState) push(room, epoch string, e *chatlog.Event) {
 	defer s.pushed()
 	if s.calls.Add(1) < sinkClosed {
 		s.Push(room, epoch, *e)
 	}
 }
 
-func (s *memorySink) pushed() {
+func (s *sinkState) pushed() {
 	if s.calls.Add(-1) == sinkClosed {
 		select {
 		case s.ended <- struct{}{}:
@@ -40,20 +40,20 @@ func (s *memorySink) pushed() {
 var errNotOpen = errors.New("chat: sink is not open")
 
 // Open implements [Feed].
-func (l *memoryLog) Open(ctx context.Context, sink chatlog.Sink) error {
+func (l *Log) Open(ctx context.Context, sink chatlog.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.sinks[sink] == nil {
-		l.sinks[sink] = &memorySink{Sink: sink, ended: make(chan struct{}, 1)}
+		l.sinks[sink] = &sinkState{Sink: sink, ended: make(chan struct{}, 1)}
 	}
 	return nil
 }
 
 // Watch implements [Feed].
-func (l *memoryLog) Watch(ctx context.Context, sink chatlog.Sink, room string) error {
+func (l *Log) Watch(ctx context.Context, sink chatlog.Sink, room string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (l *memoryLog) Watch(ctx context.Context, sink chatlog.Sink, room string) e
 }
 
 // Unwatch implements [Feed].
-func (l *memoryLog) Unwatch(sink chatlog.Sink, room string) {
+func (l *Log) Unwatch(sink chatlog.Sink, room string) {
 	l.mu.RLock()
 	s := l.sinks[sink]
 	l.mu.RUnlock()
@@ -88,7 +88,7 @@ func (l *memoryLog) Unwatch(sink chatlog.Sink, room string) {
 	l.shrink()
 }
 
-func (l *memoryLog) unwatchLocked(sh *memoryShard, r *memoryRoom, s *memorySink) {
+func (l *Log) unwatchLocked(sh *roomShard, r *roomState, s *sinkState) {
 	i := slices.Index(r.watchers, s)
 	if i < 0 {
 		return
@@ -98,11 +98,11 @@ func (l *memoryLog) unwatchLocked(sh *memoryShard, r *memoryRoom, s *memorySink)
 }
 
 // Signal implements [Feed].
-func (l *memoryLog) Signal(ctx context.Context, room string, e chatlog.Event) error {
+func (l *Log) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	var watchers []*memorySink
+	var watchers []*sinkState
 	sh := l.shard(room)
 	sh.mu.Lock()
 	if r := sh.rooms[room]; r != nil {
@@ -117,7 +117,7 @@ func (l *memoryLog) Signal(ctx context.Context, room string, e chatlog.Event) er
 }
 
 // Close implements [Feed].
-func (l *memoryLog) Close(sink chatlog.Sink) error {
+func (l *Log) Close(sink chatlog.Sink) error {
 	l.mu.Lock()
 	s := l.sinks[sink]
 	delete(l.sinks, sink)

@@ -1,4 +1,4 @@
-package chat
+package memlog
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 // those that are promised. It drives a real one and compares.
 type logModel struct {
 	t       *testing.T
-	log     *memoryLog
+	log     *Log
 	bytes   []byte // what is left to do
 	rooms   map[string]*modelRoom
 	sinks   [2]*modelSink
@@ -56,7 +56,7 @@ var bg = context.Background()
 func newLogModel(t *testing.T, b []byte) *logModel {
 	m := &logModel{t: t, bytes: b, rooms: map[string]*modelRoom{}, servers: map[string]time.Time{}, removed: map[string]time.Time{}, beaten: time.Now()}
 	forget := []time.Duration{-1, time.Minute, time.Hour}[m.next(3)]
-	m.log = newMemoryLog(m.next(9), 200+100*m.next(20), forget)
+	m.log = New(m.next(9), 200+100*m.next(20), forget)
 	for i := range m.sinks {
 		m.sinks[i] = &modelSink{}
 		m.log.Open(bg, m.sinks[i])

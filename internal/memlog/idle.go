@@ -1,4 +1,4 @@
-package chat
+package memlog
 
 import (
 	"container/list"
@@ -31,7 +31,7 @@ type idleRoom struct {
 
 // usedLocked notes a use of r, whose shard sh the caller holds: a room in use
 // stays, any other is idle from now on or, if it was never written to, gone.
-func (l *memoryLog) usedLocked(sh *memoryShard, r *memoryRoom) {
+func (l *Log) usedLocked(sh *roomShard, r *roomState) {
 	switch {
 	case len(r.watchers) > 0 || len(r.users) > 0:
 		if r.idle.elem != nil {
@@ -54,7 +54,7 @@ func (l *memoryLog) usedLocked(sh *memoryShard, r *memoryRoom) {
 	l.idle.add(r, l.clock())
 }
 
-func (i *idleRooms) add(r *memoryRoom, now time.Duration) {
+func (i *idleRooms) add(r *roomState, now time.Duration) {
 	bytes := roomCost + len(r.name) + r.size + idCost*(len(r.ids)+len(r.oldIDs))
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -67,7 +67,7 @@ func (i *idleRooms) add(r *memoryRoom, now time.Duration) {
 	r.idle.used, r.idle.bytes = now, bytes
 }
 
-func (i *idleRooms) remove(r *memoryRoom) {
+func (i *idleRooms) remove(r *roomState) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.rooms.Remove(r.idle.elem)
@@ -76,7 +76,7 @@ func (i *idleRooms) remove(r *memoryRoom) {
 }
 
 // evictLocked forgets r, so that its name begins another epoch.
-func (l *memoryLog) evictLocked(sh *memoryShard, r *memoryRoom) {
+func (l *Log) evictLocked(sh *roomShard, r *roomState) {
 	if r.idle.elem != nil {
 		l.idle.remove(r)
 	}
@@ -86,7 +86,7 @@ func (l *memoryLog) evictLocked(sh *memoryShard, r *memoryRoom) {
 
 // expiredLocked reports whether r, which is idle, may be forgotten: its time is up
 // and none of its ids has to be known any more.
-func (l *memoryLog) expiredLocked(r *memoryRoom, now time.Duration) bool {
+func (l *Log) expiredLocked(r *roomState, now time.Duration) bool {
 	if r.turnIDs(now); len(r.ids)+len(r.oldIDs) > 0 {
 		return false
 	}
@@ -94,12 +94,12 @@ func (l *memoryLog) expiredLocked(r *memoryRoom, now time.Duration) bool {
 }
 
 // expire forgets the idle rooms whose time is up.
-func (l *memoryLog) expire() {
+func (l *Log) expire() {
 	now := l.clock()
-	var old []*memoryRoom
+	var old []*roomState
 	l.idle.mu.Lock()
 	for e := l.idle.rooms.Front(); e != nil; e = e.Next() {
-		r := e.Value.(*memoryRoom)
+		r := e.Value.(*roomState)
 		if now-r.idle.used < l.forget {
 			break
 		}
@@ -118,12 +118,12 @@ func (l *memoryLog) expire() {
 
 // shrink forgets the longest unused rooms while the idle rooms take too much. The
 // caller holds no lock.
-func (l *memoryLog) shrink() {
+func (l *Log) shrink() {
 	for {
-		var oldest *memoryRoom
+		var oldest *roomState
 		l.idle.mu.Lock()
 		if l.idle.bytes > maxIdle {
-			oldest = l.idle.rooms.Front().Value.(*memoryRoom)
+			oldest = l.idle.rooms.Front().Value.(*roomState)
 		}
 		l.idle.mu.Unlock()
 		if oldest == nil {

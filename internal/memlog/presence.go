@@ -1,4 +1,4 @@
-package chat
+package memlog
 
 import (
 	"cmp"
@@ -10,14 +10,14 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// memoryUser is a user of a room, over all servers.
-type memoryUser struct {
+// userState is a user of a room, over all servers.
+type userState struct {
 	chatlog.Member
-	on []memoryPlace
+	on []serverConns
 }
 
-// memoryPlace is a server that a user is connected to.
-type memoryPlace struct {
+// serverConns is a server that a user is connected to.
+type serverConns struct {
 	server string
 	conns  int
 }
@@ -28,7 +28,7 @@ const (
 )
 
 // Enter implements [Presence].
-func (l *memoryLog) Enter(ctx context.Context, server, room string, m chatlog.Member) (first bool, err error) {
+func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) (first bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
@@ -41,9 +41,9 @@ func (l *memoryLog) Enter(ctx context.Context, server, room string, m chatlog.Me
 	r := l.makeLocked(sh, room)
 	u := r.users[m.User]
 	if first = u == nil; first {
-		u = &memoryUser{Member: chatlog.Member{User: m.User, Username: m.Username}}
+		u = &userState{Member: chatlog.Member{User: m.User, Username: m.Username}}
 		if r.users == nil {
-			r.users = map[string]*memoryUser{}
+			r.users = map[string]*userState{}
 		}
 		r.users[m.User] = u
 		r.list(u)
@@ -59,7 +59,7 @@ func (l *memoryLog) Enter(ctx context.Context, server, room string, m chatlog.Me
 	i := u.place(server)
 	if i < 0 {
 		i = len(u.on)
-		u.on = append(u.on, memoryPlace{server: server})
+		u.on = append(u.on, serverConns{server: server})
 	}
 	if d := m.Connections - u.on[i].conns; first || d != 0 {
 		u.Connections += d
@@ -73,7 +73,7 @@ func (l *memoryLog) Enter(ctx context.Context, server, room string, m chatlog.Me
 // meet makes sure that server is known, unless it was removed. It is called under the
 // shard's lock: so a Beat that removes the server comes by later, and removes what it
 // entered.
-func (l *memoryLog) meet(server string) bool {
+func (l *Log) meet(server string) bool {
 	l.mu.RLock()
 	_, ok := l.servers[server]
 	l.mu.RUnlock()
@@ -91,27 +91,27 @@ func (l *memoryLog) meet(server string) bool {
 	return true
 }
 
-func (u *memoryUser) place(server string) int {
-	return slices.IndexFunc(u.on, func(p memoryPlace) bool { return p.server == server })
+func (u *userState) place(server string) int {
+	return slices.IndexFunc(u.on, func(p serverConns) bool { return p.server == server })
 }
 
-func byName(a, b *memoryUser) int {
+func byName(a, b *userState) int {
 	return cmp.Or(cmp.Compare(a.Username, b.Username), cmp.Compare(a.User, b.User))
 }
 
-func (r *memoryRoom) list(u *memoryUser) {
+func (r *roomState) list(u *userState) {
 	i, _ := slices.BinarySearchFunc(r.roster, u, byName)
 	r.roster = slices.Insert(r.roster, i, u)
 }
 
-func (r *memoryRoom) unlist(u *memoryUser) {
+func (r *roomState) unlist(u *userState) {
 	if i, ok := slices.BinarySearchFunc(r.roster, u, byName); ok {
 		r.roster = slices.Delete(r.roster, i, i+1)
 	}
 }
 
 // partLocked takes u off server, and reports whether u has left the room by that.
-func (l *memoryLog) partLocked(sh *memoryShard, r *memoryRoom, u *memoryUser, server string) bool {
+func (l *Log) partLocked(sh *roomShard, r *roomState, u *userState, server string) bool {
 	i := u.place(server)
 	if i < 0 {
 		return false
@@ -132,7 +132,7 @@ func (l *memoryLog) partLocked(sh *memoryShard, r *memoryRoom, u *memoryUser, se
 }
 
 // Leave implements [Presence].
-func (l *memoryLog) Leave(ctx context.Context, server, room, user string) (last bool, err error) {
+func (l *Log) Leave(ctx context.Context, server, room, user string) (last bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
@@ -151,7 +151,7 @@ func (l *memoryLog) Leave(ctx context.Context, server, room, user string) (last 
 }
 
 // Members implements [Presence]. They are in the order of their names.
-func (l *memoryLog) Members(ctx context.Context, room string, limit int) ([]chatlog.Member, int, error) {
+func (l *Log) Members(ctx context.Context, room string, limit int) ([]chatlog.Member, int, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, 0, err
 	}
@@ -170,7 +170,7 @@ func (l *memoryLog) Members(ctx context.Context, room string, limit int) ([]chat
 }
 
 // Present implements [Presence].
-func (l *memoryLog) Present(ctx context.Context, room, user string) (m chatlog.Member, ok bool, err error) {
+func (l *Log) Present(ctx context.Context, room, user string) (m chatlog.Member, ok bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return m, false, err
 	}
@@ -186,7 +186,7 @@ func (l *memoryLog) Present(ctx context.Context, room, user string) (m chatlog.M
 }
 
 // Versions implements [Presence].
-func (l *memoryLog) Versions(ctx context.Context, rooms []string) ([]uint64, error) {
+func (l *Log) Versions(ctx context.Context, rooms []string) ([]uint64, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -203,7 +203,7 @@ func (l *memoryLog) Versions(ctx context.Context, rooms []string) ([]uint64, err
 }
 
 // Rooms implements [Presence].
-func (l *memoryLog) Rooms(ctx context.Context) (map[string]int, error) {
+func (l *Log) Rooms(ctx context.Context) (map[string]int, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -223,7 +223,7 @@ func (l *memoryLog) Rooms(ctx context.Context) (map[string]int, error) {
 
 // Beat implements [Presence]. A server that is late but was not removed yet is
 // held: nobody has seen its users leave.
-func (l *memoryLog) Beat(ctx context.Context, server string, ttl time.Duration) (held bool, gone []chatlog.Departure, err error) {
+func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held bool, gone []chatlog.Departure, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, nil, err
 	}
@@ -270,7 +270,7 @@ func later(t, d time.Duration) time.Duration {
 }
 
 // bury removes the users of dead servers, and returns those who are on no other.
-func (l *memoryLog) bury(dead []string) (gone []chatlog.Departure) {
+func (l *Log) bury(dead []string) (gone []chatlog.Departure) {
 	for i := range l.shards {
 		sh := &l.shards[i]
 		sh.mu.Lock()
