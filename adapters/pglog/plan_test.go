@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/seed-08328bfd/chat/adapters/pglog"
@@ -61,6 +62,56 @@ func TestPlans(t *testing.T) {
 	c.query(t, &read, `SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) FROM pg_stat_user_tables WHERE relname IN ('room', 'event')`)
 	if t.Logf("%d rows read", read); read < 100 || read > many/4 {
 		t.Errorf("20 appends and 60 reads of at most ten events read %d rows", read)
+	}
+}
+
+// The database keeps a plan of each statement that is executed often: planning an append
+// takes it longer than carrying it out.
+func TestPlansAreKept(t *testing.T) {
+	t.Parallel()
+	pool := shared.pool(t, "pool_max_conns=1")
+	l := migrated(t, pool, pglog.WithSchema(newSchema()))
+	for n := range 30 {
+		mustAppend(t, l, "room", text("u", fmt.Sprint(n), "m"))
+		for _, visible := range []bool{false, true} {
+			for _, r := range []chatlog.Range{{Limit: 10}, {From: 5, Limit: 10}} {
+				r.Visible, r.Reader = visible, "u"
+				if _, err := l.Read(t.Context(), "room", r); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		position(t, l, "room")
+		mustEnter(t, l, "A", "room", "u", 1)
+		if _, _, _, err := l.Lookup(t.Context(), "room", "u", "x"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Versions(t.Context(), []string{"room"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := l.Present(t.Context(), "room", "u"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Leave(t.Context(), "A", "room", "u"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows, err := pool.Query(t.Context(), `SELECT statement, generic_plans, custom_plans FROM pg_prepared_statements WHERE generic_plans + custom_plans >= 30`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var statement string
+	var kept, made, n int
+	if _, err := pgx.ForEachRow(rows, []any{&statement, &kept, &made}, func() error {
+		if n++; kept == 0 {
+			t.Errorf("planned %d times: %s", made, statement)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if n < 11 {
+		t.Errorf("%d statements are prepared, want 11", n)
 	}
 }
 

@@ -1,6 +1,7 @@
 package pglog
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -26,15 +27,22 @@ type statements struct {
 // eventColumns are what scanEvent reads.
 const eventColumns = `e."offset", e.at, e.type, e.user_id, e.username, e.to_id, e.to_username, e.message, e.client_id`
 
+var arrays = regexp.MustCompile(`\{(\$\d)\}`)
+
 // newStatements returns the statements. A plan may be made while the tables are
 // empty and kept when they are not: LATERAL with LIMIT has events looked up by
 // the index that fits, whatever is known of the tables.
+//
+// {$1} is the array $1, with its length hidden from the planner: if it knew that, a plan
+// for one room or event would seem cheaper than the one for any number, and it would plan
+// anew each time, which takes longer than all the rest.
 //
 // database is an expression that names the database (see databaseName).
 func newStatements(schema, database string) *statements {
 	in := func(sql string) string {
 		sql = strings.ReplaceAll(sql, "{event}", eventColumns)
 		sql = strings.ReplaceAll(sql, "{database}", database)
+		sql = arrays.ReplaceAllString(sql, "(SELECT ${1}::text[])")
 		return strings.ReplaceAll(sql, "{schema}", pgx.Identifier{schema}.Sanitize())
 	}
 	return &statements{
@@ -43,7 +51,7 @@ func newStatements(schema, database string) *statements {
 		// which is tried again and finds it.
 		append: in(`
 WITH input AS (
-	SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
+	SELECT * FROM unnest({$2}, {$3}, {$4}, {$5}, {$6}, {$7}, {$8})
 		WITH ORDINALITY AS t (type, user_id, username, to_id, to_username, message, client_id, n)
 ), had AS (
 	SELECT i.n, r.epoch, {database} || '/' || r.tableoid AS origin, e.*
@@ -111,7 +119,7 @@ ORDER BY e."offset"`),
 		positions: in(`
 SELECT coalesce(r.epoch, g.epoch), {database} || '/' || g.tableoid, coalesce(r.last, 0)
 FROM {schema}.room g
-CROSS JOIN unnest($1::text[]) WITH ORDINALITY AS u (name, n)
+CROSS JOIN unnest({$1}) WITH ORDINALITY AS u (name, n)
 LEFT JOIN LATERAL (SELECT epoch, last FROM {schema}.room r WHERE r.name = u.name LIMIT 1) r ON true
 WHERE g.name = chr(26)
 ORDER BY u.n`),
@@ -122,8 +130,8 @@ INSERT INTO {schema}.room (name, epoch) SELECT $1, $3 FROM {schema}.room g WHERE
 ON CONFLICT DO NOTHING`),
 		fetch: in(`
 SELECT u.n, r.epoch, {database} || '/' || r.tableoid, e.*
-FROM unnest($1::text[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS u (name, first, last, n)
-JOIN {schema}.room r ON r.name = u.name
+FROM unnest({$1}, (SELECT $2::bigint[]), (SELECT $3::bigint[])) WITH ORDINALITY AS u (name, first, last, n)
+CROSS JOIN LATERAL (SELECT id, epoch, tableoid FROM {schema}.room r WHERE r.name = u.name LIMIT 1) r
 CROSS JOIN LATERAL (
 	SELECT {event} FROM {schema}.event e
 	WHERE e.room = r.id AND e."offset" BETWEEN u.first AND u.last
@@ -207,7 +215,7 @@ SELECT room, count(DISTINCT user_id) FROM {schema}.presence GROUP BY room`),
 SELECT coalesce((SELECT nullif(bit_xor(hashtextextended(
 		concat_ws(chr(26), p.user_id, p.server, p.username, p.connections::text), 0)), 0)
 	FROM {schema}.presence p WHERE p.room = u.name), 0)
-FROM unnest($1::text[]) WITH ORDINALITY AS u (name, n)
+FROM unnest({$1}) WITH ORDINALITY AS u (name, n)
 ORDER BY u.n`),
 		// Events of a room grow older with their offsets downwards, so those too
 		// old are the first ones. NULL stands for no limit.
