@@ -126,37 +126,6 @@ func (s *Server) reading(w http.ResponseWriter, r *http.Request, segment string,
 	return room, u, true
 }
 
-// serveRooms answers GET /rooms.
-func (s *Server) serveRooms(w http.ResponseWriter, r *http.Request) {
-	if !s.admit(w, r, http.MethodGet) {
-		return
-	}
-	u, err := s.caller(r)
-	if err != nil {
-		s.refuse(w, err)
-		return
-	}
-	rooms, err := s.Rooms(r.Context())
-	if err != nil {
-		s.refuse(w, err)
-		return
-	}
-	b := []byte{'{'}
-	for _, name := range sortedKeys(rooms) {
-		if err := s.may(u, name, ActionList); err == errHook {
-			s.refuse(w, err)
-			return
-		} else if err != nil {
-			continue
-		}
-		if len(b) > 1 {
-			b = append(b, ',')
-		}
-		b = strconv.AppendInt(append(proto.AppendQuoted(b, name), ':'), int64(rooms[name]), 10)
-	}
-	writeJSON(w, http.StatusOK, append(b, "}\n"...))
-}
-
 // serveMessages answers GET /rooms/{room}/messages.
 func (s *Server) serveMessages(w http.ResponseWriter, r *http.Request, segment string) {
 	room, u, ok := s.reading(w, r, segment, ActionRead)

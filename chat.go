@@ -52,6 +52,7 @@ type Server struct {
 	stats       counters
 	calls       atomic.Int64 // of hooks, the logger and a log that was given, under way
 	refusals    refusals
+	listing     atomic.Pointer[openRooms]
 	later       laterLines
 	retired     retired
 

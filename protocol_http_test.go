@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,6 +42,57 @@ func TestProtocolHTTP(t *testing.T) {
 			dial(t, base, "of u2", true, "as", "u2").until("welcome")
 			_, body := getAs(t, base+"/rooms", "u2")
 			expect(t, "rooms", body, `{"of u2":1}`)
+		}},
+		{"rooms has the named ones, and so many of those with most users", func(t *testing.T) {
+			var asked atomic.Int32
+			_, base := serve(t, byHeader, chat.WithAuthorizer(func(u chat.User, room string, a chat.Action) error {
+				if a != chat.ActionList {
+					return nil
+				}
+				if asked.Add(1); room == "secret" {
+					return errors.New("no")
+				}
+				return nil
+			}))
+			for room, users := range map[string]int{"a": 1, "b b": 2, "c": 1, "d": 3, "e": 1, "secret": 4} {
+				for i := range users {
+					dial(t, base, room, true, "as", fmt.Sprint("u", i)).until("welcome")
+				}
+			}
+			// An answer about some rooms is of this time or up to a second older, so
+			// none was given before.
+			for _, row := range []struct {
+				query, want string
+				asked       int // how often the authorizer was
+			}{
+				{"", `{"a":1,"b b":2,"c":1,"d":3,"e":1}`, 6},
+				{"?limit=2", `{"b b":2,"d":3}`, 3},
+				{"?limit=0", `{}`, 0},
+				{"?limit=99999999999999999999", `{"a":1,"b b":2,"c":1,"d":3,"e":1}`, 6},
+				{"?room=c", `{"c":1}`, 1},
+				{"?room=c&room=nobody&room=b%20%20b&room=c", `{"b b":2,"c":1}`, 3},
+				{"?room=secret", `{}`, 1},
+				{"?limit=1&room=e&room=secret", `{"d":3,"e":1}`, 4},
+				{"?limit=1&room=d", `{"d":3}`, 3},
+				{"?other=1", `{"a":1,"b b":2,"c":1,"d":3,"e":1}`, 6},
+			} {
+				asked.Store(0)
+				_, body := getAs(t, base+"/rooms"+row.query, "u9")
+				expect(t, row.query, body, row.want)
+				expect(t, row.query+" authorized", int(asked.Load()), row.asked)
+			}
+			for query, code := range map[string]string{
+				"?limit=": "bad_request", "?limit=-1": "bad_request", "?limit=x": "bad_request", "?limit=1;2": "bad_request",
+				"?room=": "bad_room", "?room=..": "bad_room", "?room=%FF": "bad_room", "?room=a%2Fb": "bad_room",
+				"?" + strings.Repeat("room=a&", 101): "bad_request",
+			} {
+				status, body := getAs(t, base+"/rooms"+query, "u9")
+				if status != 400 || !strings.Contains(body, `"code":"`+code+`"`) {
+					t.Errorf("%s: %d %s, want 400 %s", query, status, body, code)
+				}
+			}
+			status, _ := getAs(t, base+"/rooms?"+strings.Repeat("room=a&", 100), "u9")
+			expect(t, "100 names", status, 200)
 		}},
 		{"messages are oldest first and the same objects as on the socket", func(t *testing.T) {
 			srv, base := serve(t)

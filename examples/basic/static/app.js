@@ -68,7 +68,7 @@ function showDoor(error = null) {
   $('refused').textContent = error ? refusal(error) : '';
   if (error) $(error.code === 'bad_name' ? 'name' : 'room').focus();
   document.title = 'chat';
-  listRooms(here).then((open) => offerRooms($('open'), open, (room) => {
+  listRooms(here, {limit: 4}).then((open) => offerRooms($('open'), open, (room) => {
     $('room').value = room;
     $('name').focus();
   })).catch(() => {}); // joining tells

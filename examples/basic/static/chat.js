@@ -157,8 +157,9 @@ export class Chat extends EventTarget {
     });
   }
 
-  /** @returns {Promise<Map<string, number>>} the users present in each room of the server that has any */
-  rooms() { return rooms(this.#base, this.#options); }
+  /** @param {{limit?: number, named?: Iterable<string>}} [some] so many of the rooms with most users, and those named; without it all
+   * @returns {Promise<Map<string, number>>} the users present in each room of the server that has any */
+  rooms({limit, named} = {}) { return rooms(this.#base, {token: this.#options.token, limit, named}); }
 
   /** Tries at once if the connection is lost or was closed. */
   reconnect() {

@@ -4,11 +4,16 @@ import {bearer, ChatError} from './link.js';
 
 /** @typedef {string|(() => string|Promise<string>)} Token credentials, or what gets them */
 
-/** @param {string|URL} url where the server is mounted @param {{token?: Token}} [options]
+/** @param {string|URL} url where the server is mounted
+ * @param {{token?: Token, limit?: number, named?: Iterable<string>}} [options] limit: so many of the rooms with most
+ * users, 100 at most; named: these rooms, 100 at most. Without both all rooms, which may be very many
  * @returns {Promise<Map<string, number>>} the users present in each room that has any */
-export async function rooms(url, {token} = {}) {
+export async function rooms(url, {token, limit, named} = {}) {
   const headers = bearer(typeof token === 'function' ? await token() : token);
-  const r = await fetch(new URL('rooms', mount(url)), {headers, cache: 'no-store'});
+  const at = new URL('rooms', mount(url));
+  if (limit !== undefined) at.searchParams.set('limit', String(limit));
+  for (const room of named ?? []) at.searchParams.append('room', room);
+  const r = await fetch(at, {headers, cache: 'no-store'});
   if (!r.ok) throw new ChatError('unavailable', 'the rooms cannot be listed');
   return new Map(Object.entries(await r.json()));
 }

@@ -4,30 +4,19 @@
 import {messages, rooms as listRooms} from './chat.js';
 import {visitedRooms} from './store.js';
 
-const every = 10_000; // milliseconds between two looks, and the longer the more rooms there are
+const every = 10_000; // milliseconds between two looks
 const shown = 100;
 
 /** @typedef {{name: string, count: number, unread: number, here: boolean}} Room */
 
 const byName = new Intl.Collator(undefined, {numeric: true, sensitivity: 'base'}).compare;
 
-/** The n largest of all, in one pass. @param {Map<string, number>} all @param {number} n @returns {[string, number][]} */
-export function largest(all, n) {
-  let best = [], least = -1;
-  for (const room of all) {
-    if (room[1] <= least) continue;
-    best.push(room);
-    if (best.length < 4 * n) continue;
-    best = best.sort((a, b) => b[1] - a[1]).slice(0, n);
-    least = best[n - 1][1];
-  }
-  return best.sort((a, b) => b[1] - a[1] || byName(a[0], b[0])).slice(0, n);
-}
+/** The rooms, those with most people first. @param {Map<string, number>} rooms */
+export const bySize = (rooms) => [...rooms].sort((a, b) => b[1] - a[1] || byName(a[0], b[0]));
 
 export class Rooms {
   #base; #changed; #timer; #here = ''; #next = 0; #loading = false;
-  /** @type {Map<string, number>} */ #all = new Map();
-  /** @type {[string, number][]} */ #most = [];
+  /** @type {Map<string, number>} the rooms with most people, and those that one was in */ #open = new Map();
   /** @type {Map<string, number>} */ #unread = new Map();
 
   /** @param {URL} base where the server is @param {() => void} changed */
@@ -50,10 +39,10 @@ export class Rooms {
   /** The rooms to show. @param {number} count the users in the present room, 0 if that is not known @returns {Room[]} */
   list(count) {
     const names = new Set([this.#here, ...visitedRooms().keys()]);
-    for (const [name] of this.#most) if (names.size < shown) names.add(name);
+    for (const [name] of bySize(this.#open)) if (names.size < shown) names.add(name);
     return [...names].sort(byName).map((name) => {
       const here = name === this.#here;
-      return {name, here, count: here ? count : this.#all.get(name) ?? 0, unread: here ? 0 : this.#unread.get(name) ?? 0};
+      return {name, here, count: here ? count : this.#open.get(name) ?? 0, unread: here ? 0 : this.#unread.get(name) ?? 0};
     });
   }
 
@@ -63,13 +52,12 @@ export class Rooms {
     this.#loading = true;
     const here = this.#here;
     try {
-      this.#all = await listRooms(this.#base);
-      this.#most = largest(this.#all, shown);
+      this.#open = await listRooms(this.#base, {limit: shown, named: visitedRooms().keys()});
       await this.#look(here);
       if (here === this.#here) this.#changed();
     } catch { /* the status tells of trouble */ } finally {
       this.#loading = false;
-      this.#next = performance.now() + every * Math.max(1, this.#all.size / 1000);
+      this.#next = performance.now() + every;
     }
   }
 

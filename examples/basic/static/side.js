@@ -2,7 +2,7 @@
 // On a small screen it covers the messages, and only when it is asked for.
 
 import {names} from './render.js';
-import {largest} from './rooms.js';
+import {bySize} from './rooms.js';
 import {$, avatar, el, nameOf} from './text.js';
 
 const byName = new Intl.Collator(undefined, {numeric: true, sensitivity: 'base'}).compare;
@@ -39,9 +39,9 @@ export function showRooms(ul, rooms) {
   });
 }
 
-/** Offers the rooms with most people. @param {HTMLElement} box @param {Map<string, number>} rooms @param {(room: string) => void} choose */
+/** Offers rooms to join. @param {HTMLElement} box @param {Map<string, number>} rooms @param {(room: string) => void} choose */
 export function offerRooms(box, rooms, choose) {
-  box.replaceChildren(...largest(rooms, 4).map(([name, count]) => {
+  box.replaceChildren(...bySize(rooms).map(([name, count]) => {
     const b = el('button', '', nameOf(name), el('span', '', String(count), el('span', 'quiet', count === 1 ? ' person' : ' people')));
     b.type = 'button';
     b.addEventListener('click', () => choose(name));
