@@ -137,7 +137,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, m
 		return err
 	}
 	if !canHijack(w) {
-		s.logError("chat: the http.ResponseWriter is no http.Hijacker: HTTP/2 or a middleware hides it")
+		s.logger.Error("chat: the http.ResponseWriter is no http.Hijacker: HTTP/2 or a middleware hides it")
 		return errNoUpgrade
 	}
 	if s.pack != nil {

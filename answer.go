@@ -64,7 +64,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, h *handshake, m 
 	set := w.Header()
 	conn, early, err := hijack(w)
 	if err != nil {
-		s.logError("chat: the connection cannot be taken over: HTTP/2 or a middleware hides it", "err", err)
+		s.logger.Error("chat: the connection cannot be taken over: HTTP/2 or a middleware hides it", "err", err)
 		return errNoUpgrade
 	}
 	m.attach(conn, early)

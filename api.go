@@ -72,7 +72,7 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 		// Who has canceled is the client, which is gone, or the server that ends, whose
 		// clients are there: without an answer, net/http would give them 200.
 		if !errors.Is(err, context.Canceled) {
-			s.logWarn("chat: unavailable", "err", err)
+			s.logger.Warn("chat: unavailable", "err", err)
 		}
 		w.Header().Set("Retry-After", strconv.Itoa(seconds(time.Second+jitter(4*time.Second))))
 		httpError(w, http.StatusServiceUnavailable, proto.CodeUnavailable, "the log cannot be reached")

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )

@@ -14,8 +14,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/seed-08328bfd/chat"
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/seed-08328bfd/chat"
 )
 
 // answer is what a server says to a GET. path is escaped already.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )

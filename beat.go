@@ -34,7 +34,7 @@ func (s *Server) keepBeating(ctx context.Context) {
 			continue
 		}
 		if ctx.Err() == nil && retry == beatRetry {
-			s.logWarn("chat: log", "err", err)
+			s.logger.Warn("chat: log", "err", err)
 		}
 		pause, retry = retry/2+jitter(retry), min(2*retry, time.Second)
 	}

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-08328bfd/chat/internal/logging"
 	"github.com/seed-08328bfd/chat/internal/origin"
 )
 
@@ -34,6 +35,7 @@ type Server struct {
 	trustsUnix bool                // proxies that come over a Unix socket
 	pack       func([]byte) []byte // compresses a payload; nil without compression
 	limits     limits
+	logger     *logging.Logger
 	epoch      time.Time // of the server's own clock
 	ctx        context.Context
 	cancel     context.CancelFunc
@@ -46,14 +48,12 @@ type Server struct {
 	closing     atomic.Bool
 	interrupted atomic.Bool
 	comparing   atomic.Bool
-	hinted      [hints]atomic.Bool     // logged already
 	name        atomic.Pointer[string] // of this server in Presence
 	bound       atomic.Pointer[bound]
 	stats       counters
 	calls       atomic.Int64 // of hooks, the logger and a log that was given, under way
 	refusals    refusals
 	listing     atomic.Pointer[openRooms]
-	later       laterLines
 	retired     retired
 
 	mu        sync.Mutex
@@ -119,6 +119,7 @@ func New(opts ...Option) *Server {
 		s.pack = deflate
 	}
 	s.limits.cfg = &s.cfg
+	s.logger = logging.New(s.cfg.logger, &s.stats.panics)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.newID()
 	return s

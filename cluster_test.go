@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"github.com/seed-08328bfd/chat/internal/logging"
 )
 
 // guarded is a log that was given to the server, which is users' code like a hook.
@@ -19,7 +21,7 @@ type guarded struct {
 }
 
 // guardedType is what the methods of guarded begin with in a stack.
-var guardedType = strings.TrimSuffix(funcName((*guarded).call), "call")
+var guardedType = strings.TrimSuffix(logging.FuncName((*guarded).call), "call")
 
 // guard returns how the server uses l.
 func (s *Server) guard(l Log) Log {
@@ -37,7 +39,7 @@ func (g *guarded) call(method, room string, err *error, f func()) {
 		if p := recover(); p != nil {
 			g.srv.stats.panics.Add(1)
 			// Later, since Unwatch is called under a lock.
-			g.srv.logLater(slog.LevelError, "chat: panic", "log", method, "room", room, "err", fmt.Sprint(p), "stack", string(debug.Stack()))
+			g.srv.logger.Later(slog.LevelError, "chat: panic", "log", method, "room", room, "err", fmt.Sprint(p), "stack", string(debug.Stack()))
 			*err = fmt.Errorf("chat: the log panicked: %v", p)
 		}
 	}()

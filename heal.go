@@ -141,7 +141,7 @@ func (r *room) reset(page chatlog.Page, epoch string, last uint64) bool {
 		return false
 	}
 	r.srv.stats.resets.Add(1)
-	r.srv.logLater(slog.LevelWarn, "chat: log lost events", "room", r.name, "offset", r.last.Offset)
+	r.srv.logger.Later(slog.LevelWarn, "chat: log lost events", "room", r.name, "offset", r.last.Offset)
 	if page.Position.Epoch != r.epoch {
 		r.srv.retired.add(r.name, r.epoch)
 	}
@@ -160,14 +160,14 @@ func (r *room) reset(page chatlog.Page, epoch string, last uint64) bool {
 
 func (s sink) Interrupted(err error) {
 	if !s.interrupted.Swap(true) {
-		s.logLater(slog.LevelWarn, "chat: feed interrupted", "err", err)
+		s.logger.Later(slog.LevelWarn, "chat: feed interrupted", "err", err)
 	}
 	s.nudge()
 }
 
 func (s sink) Resumed() {
 	if s.interrupted.Swap(false) {
-		s.logLater(slog.LevelInfo, "chat: feed resumed")
+		s.logger.Later(slog.LevelInfo, "chat: feed resumed")
 	}
 	s.nudge()
 }

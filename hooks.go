@@ -9,9 +9,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/seed-08328bfd/chat/internal/proto"
-
+	"github.com/seed-08328bfd/chat/internal/logging"
 	"github.com/seed-08328bfd/chat/internal/names"
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // Users' code is called in this file, for the logger in logging.go and for a log in
@@ -74,26 +74,25 @@ func (s *Server) hook(name, room string, f func() error) (err error) {
 // one connection but not the process.
 func (s *Server) panicked(p any, stack []byte, hook, room string) {
 	s.stats.panics.Add(1)
-	s.logError("chat: panic", "hook", hook, "room", room, "err", fmt.Sprint(p), "stack", string(stack))
+	s.logger.Error("chat: panic", "hook", hook, "room", room, "err", fmt.Sprint(p), "stack", string(stack))
 }
 
 // The names that the functions have in a stack that call users' code.
 var (
-	hookFunc   = funcName((*Server).hook)
-	loggerFunc = funcName((*Server).logLine)
+	hookFunc = logging.FuncName((*Server).hook)
 )
 
 // insideHook reports whether the caller was called by a hook, the logger or the log. Whoever
 // waits there for connections to end would wait for itself.
 func (s *Server) insideHook() bool {
-	if s.calls.Load() == 0 {
+	if s.calls.Load() == 0 && !s.logger.Busy() {
 		return false
 	}
 	pcs := make([]uintptr, 256)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
 	for {
 		f, more := frames.Next()
-		if f.Function == hookFunc || f.Function == loggerFunc || strings.HasPrefix(f.Function, guardedType) {
+		if f.Function == hookFunc || f.Function == logging.HandFunc || strings.HasPrefix(f.Function, guardedType) {
 			return true
 		}
 		if !more {
@@ -114,7 +113,7 @@ func (s *Server) authenticate(r *http.Request) (u User, err error) {
 	if err == nil || err == errHook {
 		return u, err
 	}
-	s.logInfo("chat: not authenticated", "err", err)
+	s.logger.Info("chat: not authenticated", "err", err)
 	return u, errNotAuthenticated
 }
 
@@ -206,7 +205,7 @@ func (s *Server) vouchedName(u User) (string, error) {
 		return "", err
 	}
 	if err != nil { // by the rule; the user is not
-		s.logInfo("chat: authenticated user's name refused", "user", u.ID, "err", err)
+		s.logger.Info("chat: authenticated user's name refused", "user", u.ID, "err", err)
 		return safe, nil
 	}
 	if n == "" {

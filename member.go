@@ -145,7 +145,7 @@ func (m *member) behindLocked(v *view) {
 	reason := "events were lost: come back and resume" // which the room has logged
 	if m.cursor >= v.reset {
 		m.room.srv.stats.slow.Add(1)
-		m.room.srv.logLater(slog.LevelInfo, "chat: member too slow", "room", m.room.name, "user", m.who.ID)
+		m.room.srv.logger.Later(slog.LevelInfo, "chat: member too slow", "room", m.room.name, "user", m.who.ID)
 		reason = "too slow: come back and resume"
 	}
 	m.closeLocked(1013, reason, m)

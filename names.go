@@ -6,9 +6,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/seed-08328bfd/chat/internal/proto"
-
 	"github.com/seed-08328bfd/chat/internal/names"
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // CheckUsername is the default username rule. It returns name as it is shown: in

@@ -118,30 +118,12 @@ func (f *refusals) note(from string, now time.Duration) (log bool, others int) {
 func (s *Server) logRefusal(r *http.Request) {
 	from := headerText(r, "Origin")
 	if strings.HasSuffix(from, "://"+r.Host) {
-		s.logOnce(hintScheme, slog.LevelWarn, "chat: page refused for its scheme: behind a TLS proxy, name it in WithTrustedProxies", "origin", from)
+		s.logger.Once("scheme", slog.LevelWarn, "chat: page refused for its scheme: behind a TLS proxy, name it in WithTrustedProxies", "origin", from)
 	}
 	switch log, others := s.refusals.note(from, s.clock()); {
 	case log:
-		s.logInfo("chat: page of a foreign origin refused", "origin", from, "option", "WithOriginPatterns")
+		s.logger.Info("chat: page of a foreign origin refused", "origin", from, "option", "WithOriginPatterns")
 	case others > 0:
-		s.logInfo("chat: pages of many foreign origins refused", "requests", others, "option", "WithOriginPatterns")
-	}
-}
-
-// hint is something that is logged once, because it is the same each time.
-type hint int
-
-const (
-	hintScheme hint = iota
-	hintMount
-	hintGarbled
-	hintDisagree
-	hints
-)
-
-// logOnce logs a hint the first time.
-func (s *Server) logOnce(h hint, level slog.Level, msg string, args ...any) {
-	if !s.hinted[h].Swap(true) {
-		s.logLine(newLine(level, msg, args))
+		s.logger.Info("chat: pages of many foreign origins refused", "requests", others, "option", "WithOriginPatterns")
 	}
 }

@@ -6,9 +6,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/seed-08328bfd/chat/internal/proto"
-
 	"github.com/seed-08328bfd/chat/internal/names"
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // fail tells the client of an error.

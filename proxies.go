@@ -9,9 +9,8 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/seed-08328bfd/chat/internal/proto"
-
 	"github.com/seed-08328bfd/chat/internal/forwarded"
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // unixProxy is the name of proxies that come over a Unix socket.
@@ -106,7 +105,7 @@ func (s *Server) clientNet(r *http.Request) counted {
 	}
 	// A proxy sets one of the two and passes on the other, as the client has sent
 	// it. Nobody says which.
-	s.logOnce(hintDisagree, slog.LevelWarn, "chat: X-Forwarded-For and Forwarded disagree, and the client is counted as the proxy: have the proxy remove the one that it does not set",
+	s.logger.Once("disagree", slog.LevelWarn, "chat: X-Forwarded-For and Forwarded disagree, and the client is counted as the proxy: have the proxy remove the one that it does not set",
 		"proxy", r.RemoteAddr, "x-forwarded-for", headerText(r, "X-Forwarded-For"), "forwarded", headerText(r, "Forwarded"))
 	return countedBy(peer)
 }
@@ -115,7 +114,7 @@ func (s *Server) clientNet(r *http.Request) counted {
 func (s *Server) path(r *http.Request, peer forwarded.Node, header string, hops func(func(forwarded.Hop) bool)) forwarded.Path {
 	p := forwarded.Follow(hops, peer, s.trusts)
 	if p.Garbled != "" {
-		s.logOnce(hintGarbled, slog.LevelWarn, "chat: what a proxy says is not understood, and its clients are counted as the proxy",
+		s.logger.Once("garbled", slog.LevelWarn, "chat: what a proxy says is not understood, and its clients are counted as the proxy",
 			"proxy", r.RemoteAddr, "header", header, "value", strings.ToValidUTF8(proto.CutText(p.Garbled, maxShown), "\uFFFD"))
 	}
 	return p
@@ -147,7 +146,7 @@ func (s *Server) scheme(r *http.Request) string {
 	case x == "":
 		return f
 	}
-	s.logOnce(hintDisagree, slog.LevelWarn, "chat: X-Forwarded-Proto and Forwarded disagree, and neither is believed: have the proxy remove the one that it does not set",
+	s.logger.Once("disagree", slog.LevelWarn, "chat: X-Forwarded-Proto and Forwarded disagree, and neither is believed: have the proxy remove the one that it does not set",
 		"proxy", r.RemoteAddr, "x-forwarded-proto", headerText(r, "X-Forwarded-Proto"), "forwarded", headerText(r, "Forwarded"))
 	return scheme
 }

@@ -46,7 +46,7 @@ func (s *Server) notFound(w http.ResponseWriter, path []string) {
 		if before == "" {
 			continue // slashes, which nothing strips
 		}
-		s.logOnce(hintMount, slog.LevelWarn, "chat: a path has something before it that is not the server's: http.StripPrefix is missing where it is mounted, or the client's URL is wrong",
+		s.logger.Once("mount", slog.LevelWarn, "chat: a path has something before it that is not the server's: http.StripPrefix is missing where it is mounted, or the client's URL is wrong",
 			"before", "/"+proto.CutText(before, maxShown))
 		text += ": it has something before the server's own; http.StripPrefix is missing where the server is mounted, or the URL is wrong"
 		break

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat/internal/proto"
-
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 

@@ -178,7 +178,7 @@ func (s *Server) stop() {
 	if opened {
 		s.log.Close(sink{s})
 	}
-	<-s.logged()
+	<-s.logger.Idle()
 }
 
 // expect has m, whose handshake begins, hear of what Disconnect asks for.

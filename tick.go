@@ -47,7 +47,7 @@ func (s *Server) tick(ctx context.Context) {
 func (s *Server) background(ctx context.Context, f func(context.Context) error) {
 	run := func(ctx context.Context) {
 		if err := f(ctx); err != nil && ctx.Err() == nil {
-			s.logLater(slog.LevelWarn, "chat: log", "err", err)
+			s.logger.Later(slog.LevelWarn, "chat: log", "err", err)
 		}
 	}
 	if s.local {
