@@ -35,6 +35,17 @@ func (l wrapping) Accept() (net.Conn, error) {
 	return struct{ net.Conn }{c}, nil
 }
 
+// narrow is a listener whose sockets hold little of what clients do not read.
+type narrow struct{ net.Listener }
+
+func (l narrow) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		err = c.(*net.TCPConn).SetWriteBuffer(32 << 10)
+	}
+	return c, err
+}
+
 // overCarriers runs f with a server of its own over each of them. dial opens a
 // connection as a client does, to the address.
 func overCarriers(t *testing.T, opts func() []chat.Option, f func(t *testing.T, srv *chat.Server, base string, dial func() net.Conn)) {
@@ -42,6 +53,7 @@ func overCarriers(t *testing.T, opts func() []chat.Option, f func(t *testing.T, 
 		t.Run(c.name, func(t *testing.T) {
 			srv := chat.New(opts()...)
 			hs := httptest.NewUnstartedServer(srv)
+			hs.Listener = narrow{hs.Listener}
 			if c.wrap {
 				hs.Listener = wrapping{hs.Listener}
 			}
@@ -180,5 +192,38 @@ func TestLastWordsOverCarriers(t *testing.T) {
 		if want := uint64(3 * clients); page.Position.Offset != want {
 			t.Errorf("%d messages, want %d", page.Position.Offset, want)
 		}
+	})
+}
+
+// TestCloseComesLast has members who are owed messages when they are closed: those
+// come before the close frame, over every kind of connection.
+func TestCloseComesLast(t *testing.T) {
+	opts := func() []chat.Option {
+		return []chat.Option{quiet, chat.WithHistory(0), chat.WithMaxLag(4 << 20)}
+	}
+	overCarriers(t, opts, func(t *testing.T, srv *chat.Server, _ string, dial func() net.Conn) {
+		open := func(messages, size int) (c *wsconf.Conn, want []string) {
+			c, err := wsconf.Open(dial(), wsconf.Handshake("/ws/r"), time.Now().Add(patience))
+			if err != nil {
+				t.Fatal(err)
+			}
+			settled(t, c)
+			for i := range messages {
+				text := fmt.Sprint(i, strings.Repeat("x", size))
+				publish(t, srv, "r", text)
+				want = append(want, msgLine(text))
+			}
+			return c, want
+		}
+		for range 20 { // what was said last is what the member has said itself
+			c, want := open(30, 0)
+			rawWrite(c, joined(fr(finText, "last"), fr(finBinary, "x")), 0)
+			expect(t, "lines", heard(c), append(want, "msg last", "close 1003"))
+			c.Close()
+		}
+		// One is owed more than sockets hold, since it has read nothing.
+		c, want := open(200, 12<<10)
+		rawWrite(c, fr(finBinary, "x"), 0)
+		expect(t, "lines", heard(c), append(want, "close 1003"))
 	})
 }

@@ -201,7 +201,7 @@ func (m *member) replayPage() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if lost || err != nil || page.Position.Epoch != at.Epoch || page.First > m.replay || page.Position.Offset < at.Offset {
-		m.closeLocked(1013, "history unavailable: come back and resume", m)
+		m.closeLocked(1013, "history unavailable: come back and resume")
 		return
 	}
 	live := at.Offset + 1 // from here on the stream has them

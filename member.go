@@ -55,7 +55,7 @@ func (m *member) flush(v *view, memo *memo, p *prober) (low uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
-	case m.closing || m.dead:
+	case m.dead || m.closing && m.cursor >= m.end:
 		return v.next()
 	case m.start != nil || m.replay != 0:
 		return 0 // it may need all there is
@@ -148,7 +148,7 @@ func (m *member) behindLocked(v *view) {
 		m.room.srv.logger.Later(slog.LevelInfo, "chat: member too slow", "room", m.room.name, "user", m.who.ID)
 		reason = "too slow: come back and resume"
 	}
-	m.closeLocked(1013, reason, m)
+	m.wire.closeLocked(1013, reason, 0, m)
 	m.killer.Reset(m.timeout) // frames on their way may take as long as that
 }
 
@@ -180,11 +180,16 @@ func (m *member) drain() {
 		case len(m.out) > 0:
 			b, m.out = m.out, nil
 			m.writing = len(b)
-		case m.closing:
+		case m.closing && m.last == nil:
 			m.draining = false
 			m.signalLocked()
 			m.mu.Unlock()
 			return
+		case m.last != nil && (m.cursor >= m.end || m.cursor < v.base || time.Now().After(m.lastBy)):
+			b, m.last, m.end = m.last, nil, 0
+		case m.last != nil:
+			v.items = v.items[:min(int(m.end-v.base), len(v.items))] // what has come since is not for m
+			b = m.pieceLocked(&v)
 		case m.replay != 0:
 			m.mu.Unlock()
 			m.replayPage()
@@ -234,7 +239,21 @@ func (m *member) skipLocked(v *view) {
 }
 
 // close tells the client that the connection ends, and why.
-func (m *member) close(code int, reason string) { m.wire.close(code, reason, m) }
+func (m *member) close(code int, reason string) {
+	m.mu.Lock()
+	m.closeLocked(code, reason)
+	m.mu.Unlock()
+}
+
+// closeLocked has the close frame come after what the room has had until now. A replay
+// is not finished for that: the client knows where it stopped.
+func (m *member) closeLocked(code int, reason string) {
+	end := m.room.next.Load()
+	if m.start != nil || m.replay != 0 || m.cursor >= end {
+		end = 0
+	}
+	m.wire.closeLocked(code, reason, end, m)
+}
 
 // scratch has buffers for what is written to one member and not kept.
 var scratch = sync.Pool{New: func() any { return new([]byte) }}

@@ -27,7 +27,8 @@ type drainer interface{ drain() }
 // wire is the hijacked connection of a member. Three parties write to it, always
 // whole frames: rounds of delivery and the drain goroutine, from the stream;
 // replies to this member alone; and the library, its control frames. The last two
-// go through out, which comes before the stream.
+// go through out, which comes before the stream; but a close frame comes after what
+// the stream had when the connection was closed.
 //
 // Whoever holds mu writes only what the socket takes at once. What it does not
 // take is left to one drain goroutine, which may block because it does not hold
@@ -41,7 +42,10 @@ type wire struct {
 	out      []byte // what comes next: the rest of a frame, then whole ones
 	writing  int    // bytes that drain took from out and has not written yet
 	draining bool
-	closing  bool          // a close frame is in out or was sent: nothing may follow
+	closing  bool          // a close frame is in out or last, or was sent: nothing may follow
+	last     []byte        // the close frame, while the stream comes before it up to end
+	end      uint64        // 0 if nothing of the stream does
+	lastBy   time.Time     // when the close frame waits for the stream no longer
 	dead     bool          // nothing can be written any more
 	closed   bool          // the connection was closed; dead is set too
 	space    chan struct{} // closed when out was written or the wire died; nil if nobody waits
@@ -113,15 +117,11 @@ func (w *wire) write(b []byte) error {
 	return w.conn.SetWriteDeadline(time.Time{})
 }
 
-// close sends a close frame after what is already in out, and gives the peer
-// closeTimeout to answer it. Only the first call counts.
-func (w *wire) close(code int, reason string, d drainer) {
-	w.mu.Lock()
-	w.closeLocked(code, reason, d)
-	w.mu.Unlock()
-}
-
-func (w *wire) closeLocked(code int, reason string, d drainer) {
+// closeLocked sends a close frame after what is in out already and what the stream
+// holds before end, and gives the peer closeTimeout to take it and answer. The stream
+// has half of that: who needs longer is told of the close, and can resume. Only the
+// first call counts.
+func (w *wire) closeLocked(code int, reason string, end uint64, d drainer) {
 	if w.dead {
 		w.killLocked()
 	}
@@ -130,7 +130,16 @@ func (w *wire) closeLocked(code int, reason string, d drainer) {
 	}
 	w.code = code
 	w.killer = time.AfterFunc(closeTimeout, w.kill)
-	w.putLocked(appendClose(nil, code, reason), d)
+	frame := appendClose(nil, code, reason)
+	if end == 0 {
+		w.putLocked(frame, d)
+	} else {
+		w.last, w.end, w.lastBy = frame, end, time.Now().Add(closeTimeout/2)
+		if !w.draining {
+			w.draining = true
+			go d.drain() // ends when the close frame is out or the wire is dead
+		}
+	}
 	w.closing = true
 	w.signalLocked()
 }
