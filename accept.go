@@ -32,7 +32,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request, segment str
 		return
 	}
 	addr := s.clientNet(r)
-	if err := s.limits.connect(addr); err != nil {
+	if err := s.limits.Connect(addr); err != nil {
 		s.refuse(w, err)
 		return
 	}
@@ -130,7 +130,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, m
 	if err := s.may(m.who, h.room, ActionJoin); err != nil {
 		return err
 	}
-	if m.account, err = s.limits.open(m.who.ID); err != nil {
+	if m.account, err = s.limits.Open(m.who.ID); err != nil {
 		return err
 	}
 	if err := checkUpgrade(w, r); err != nil {

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-08328bfd/chat/internal/limit"
 	"github.com/seed-08328bfd/chat/internal/logging"
 	"github.com/seed-08328bfd/chat/internal/origin"
 )
@@ -34,7 +35,7 @@ type Server struct {
 	proxies    []netip.Prefix
 	trustsUnix bool                // proxies that come over a Unix socket
 	pack       func([]byte) []byte // compresses a payload; nil without compression
-	limits     limits
+	limits     *limit.Limits
 	logger     *logging.Logger
 	epoch      time.Time // of the server's own clock
 	ctx        context.Context
@@ -118,7 +119,10 @@ func New(opts ...Option) *Server {
 	if s.cfg.compress {
 		s.pack = deflate
 	}
-	s.limits.cfg = &s.cfg
+	s.limits = limit.New(limit.Config{
+		Connections: s.cfg.maxConns, PerAddress: s.cfg.maxPerAddr, PerUser: s.cfg.maxPerUser,
+		Rate: s.cfg.rate, Burst: s.cfg.burst,
+	})
 	s.logger = logging.New(s.cfg.logger, &s.stats.panics)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.newID()

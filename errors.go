@@ -1,6 +1,10 @@
 package chat
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/seed-08328bfd/chat/internal/limit"
+)
 
 // The errors a caller can act on, found with [errors.Is].
 var (
@@ -26,5 +30,5 @@ var (
 	ErrGap = errors.New("chat: gap in the log")
 	// ErrTooMany is returned when a limit on rooms, members or connections is
 	// reached.
-	ErrTooMany = errors.New("chat: limit reached")
+	ErrTooMany = limit.ErrReached
 )

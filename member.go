@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/limit"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
@@ -22,8 +23,8 @@ type member struct {
 	room     *room
 	who      User // its ID is the user's, its Name the member's
 	session  string
-	account  *account
-	address  counted
+	account  *limit.Account
+	address  limit.Place
 	occupant *occupant
 	epoch    string // in which it takes every offset that it is told
 	in       input

@@ -54,7 +54,7 @@ func (m *member) publish(e *Event) (stored Event, epoch string, refused *proto.E
 		}
 		return first, epoch, nil
 	}
-	if wait := m.account.take(); wait > 0 {
+	if wait := m.account.Take(); wait > 0 {
 		return *e, "", m.pause(wait)
 	}
 	ctx := srv.soon()

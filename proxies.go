@@ -2,7 +2,6 @@ package chat
 
 import (
 	"fmt"
-	"hash/maphash"
 	"log/slog"
 	"net"
 	"net/http"
@@ -10,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/seed-08328bfd/chat/internal/forwarded"
+	"github.com/seed-08328bfd/chat/internal/limit"
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
@@ -61,53 +61,28 @@ func remote(r *http.Request) forwarded.Node {
 	return forwarded.Node{}
 }
 
-// counted is what connections from one place have in common.
-type counted struct {
-	net    netip.Prefix // an IPv4 address, or the /64 that an IPv6 address is from
-	hidden uint64       // of an identifier that a proxy gives instead, its hash
-	none   bool         // not known, and so not counted
-}
-
-var hiddenSeed = maphash.MakeSeed()
-
-func countedBy(n forwarded.Node) (c counted) {
-	switch n.Kind {
-	case forwarded.Address:
-		bits := n.Addr.BitLen()
-		if n.Addr.Is6() {
-			bits = 64
-		}
-		c.net, _ = n.Addr.Prefix(bits)
-	case forwarded.Hidden:
-		c.hidden = maphash.String(hiddenSeed, n.ID)
-	case forwarded.Unknown:
-		c.none = true
-	}
-	return c
-}
-
 // clientNet returns what a client is counted by. Of X-Forwarded-For or Forwarded,
 // the last node counts that no trusted proxy is.
-func (s *Server) clientNet(r *http.Request) counted {
+func (s *Server) clientNet(r *http.Request) limit.Place {
 	peer := remote(r)
 	if !s.trusts(peer) {
-		return countedBy(peer)
+		return limit.PlaceOf(peer)
 	}
 	x := s.path(r, peer, "X-Forwarded-For", forwarded.XForwardedFor(r.Header.Values("X-Forwarded-For")))
 	f := s.path(r, peer, "Forwarded", forwarded.Forwarded(r.Header.Values("Forwarded")))
-	switch c := countedBy(x.Client); {
+	switch c := limit.PlaceOf(x.Client); {
 	case !f.Said:
 		return c // of peer, if x says nothing either
 	case !x.Said:
-		return countedBy(f.Client)
-	case c == countedBy(f.Client):
+		return limit.PlaceOf(f.Client)
+	case c == limit.PlaceOf(f.Client):
 		return c
 	}
 	// A proxy sets one of the two and passes on the other, as the client has sent
 	// it. Nobody says which.
 	s.logger.Once("disagree", slog.LevelWarn, "chat: X-Forwarded-For and Forwarded disagree, and the client is counted as the proxy: have the proxy remove the one that it does not set",
 		"proxy", r.RemoteAddr, "x-forwarded-for", headerText(r, "X-Forwarded-For"), "forwarded", headerText(r, "Forwarded"))
-	return countedBy(peer)
+	return limit.PlaceOf(peer)
 }
 
 // path follows what a header says, and logs once that it is not understood.

@@ -203,9 +203,9 @@ func (s *Server) add(m *member) bool {
 // gone counts m out, of as much as it was counted in.
 func (s *Server) gone(m *member) {
 	if m.account != nil {
-		s.limits.close(m.account)
+		s.limits.Close(m.account)
 	}
-	s.limits.disconnect(m.address)
+	s.limits.Disconnect(m.address)
 	if m.room != nil {
 		s.release(m.room)
 	}

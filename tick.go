@@ -36,7 +36,7 @@ func (s *Server) tick(ctx context.Context) {
 			if s.local {
 				s.background(ctx, s.beat)
 			}
-			s.limits.sweep()
+			s.limits.Sweep()
 		}
 	}
 }

@@ -1,0 +1,157 @@
+// Package limit counts the connections of a server, of an address and of a user, and
+// the messages that a user sends.
+package limit
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// maxIdleAccounts is how many users who are not connected have their rate limit
+// remembered.
+const maxIdleAccounts = 1 << 16
+
+// ErrReached is returned for one connection more than there may be.
+var ErrReached = errors.New("chat: limit reached")
+
+// A Config says what the limits are. Zero is no limit.
+type Config struct {
+	Connections int
+	PerAddress  int
+	PerUser     int
+	Rate        float64 // messages a second of one user
+	Burst       int     // messages of one user at a time
+}
+
+// Limits counts connections and messages. Make one with New.
+type Limits struct {
+	cfg Config // immutable
+
+	mu    sync.Mutex
+	conns int
+	addrs map[Place]int
+	users map[string]*Account
+	idle  int // accounts without connections
+}
+
+// New returns Limits that nothing was counted by yet.
+func New(cfg Config) *Limits { return &Limits{cfg: cfg} }
+
+// Account is what one user, over all connections to this server, uses up.
+type Account struct {
+	user    string
+	conns   int // guarded by Limits.mu
+	limiter *rate.Limiter
+}
+
+// Connect counts a connection from addr; Disconnect undoes it.
+func (l *Limits) Connect(addr Place) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cfg.Connections > 0 && l.conns >= l.cfg.Connections {
+		return fmt.Errorf("%w: connections", ErrReached)
+	}
+	if l.cfg.PerAddress > 0 && !addr.none {
+		if l.addrs[addr] >= l.cfg.PerAddress {
+			return fmt.Errorf("%w: connections from one address", ErrReached)
+		}
+		if l.addrs == nil {
+			l.addrs = map[Place]int{}
+		}
+		l.addrs[addr]++
+	}
+	l.conns++
+	return nil
+}
+
+// Disconnect undoes Connect.
+func (l *Limits) Disconnect(addr Place) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conns--
+	if l.cfg.PerAddress > 0 && !addr.none {
+		if l.addrs[addr]--; l.addrs[addr] <= 0 {
+			delete(l.addrs, addr)
+		}
+	}
+}
+
+// Open returns the account of a user for one more connection; Close undoes it.
+func (l *Limits) Open(user string) (*Account, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.users[user]
+	if a == nil {
+		a = &Account{user: user}
+		if l.cfg.Rate > 0 {
+			a.limiter = rate.NewLimiter(rate.Limit(l.cfg.Rate), l.cfg.Burst)
+		}
+		if l.users == nil {
+			l.users = map[string]*Account{}
+		}
+		l.users[user] = a
+		l.idle++
+	}
+	if l.cfg.PerUser > 0 && a.conns >= l.cfg.PerUser {
+		return nil, fmt.Errorf("%w: connections of one user", ErrReached)
+	}
+	if a.conns++; a.conns == 1 {
+		l.idle--
+	}
+	return a, nil
+}
+
+// Close undoes Open.
+func (l *Limits) Close(a *Account) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a.conns--; a.conns > 0 {
+		return
+	}
+	l.idle++
+	if l.idle > maxIdleAccounts || a.full() {
+		l.forgetLocked(a)
+	}
+}
+
+func (l *Limits) forgetLocked(a *Account) {
+	delete(l.users, a.user)
+	l.idle--
+}
+
+// Sweep forgets the users who are not connected and whose limit is full again.
+func (l *Limits) Sweep() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.idle == 0 {
+		return
+	}
+	for _, a := range l.users {
+		if a.conns == 0 && a.full() {
+			l.forgetLocked(a)
+		}
+	}
+}
+
+func (a *Account) full() bool {
+	return a.limiter == nil || a.limiter.Tokens() >= float64(a.limiter.Burst())
+}
+
+// Take spends one message, or says how long until there is one to spend.
+func (a *Account) Take() (wait time.Duration) {
+	if a.limiter == nil {
+		return 0
+	}
+	now := time.Now()
+	if a.limiter.AllowN(now, 1) {
+		return 0
+	}
+	missing := 1 - a.limiter.TokensAt(now)
+	ms := min(math.Ceil(missing/float64(a.limiter.Limit())*1000), math.MaxInt32)
+	return max(1, time.Duration(ms)) * time.Millisecond
+}

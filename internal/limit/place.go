@@ -1,0 +1,34 @@
+package limit
+
+import (
+	"hash/maphash"
+	"net/netip"
+
+	"github.com/seed-08328bfd/chat/internal/forwarded"
+)
+
+// A Place is what connections from one place have in common.
+type Place struct {
+	net    netip.Prefix // an IPv4 address, or the /64 that an IPv6 address is from
+	hidden uint64       // of an identifier that a proxy gives instead, its hash
+	none   bool         // not known, and so not counted
+}
+
+var hiddenSeed = maphash.MakeSeed()
+
+// PlaceOf returns where the connections of n are from.
+func PlaceOf(n forwarded.Node) (c Place) {
+	switch n.Kind {
+	case forwarded.Address:
+		bits := n.Addr.BitLen()
+		if n.Addr.Is6() {
+			bits = 64
+		}
+		c.net, _ = n.Addr.Prefix(bits)
+	case forwarded.Hidden:
+		c.hidden = maphash.String(hiddenSeed, n.ID)
+	case forwarded.Unknown:
+		c.none = true
+	}
+	return c
+}
