@@ -49,6 +49,17 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// TestPrefix asks as a proxy does that does not cut its prefix off.
+func TestPrefix(t *testing.T) {
+	url := serve(t)
+	for _, path := range []string{"/chat/ws/general", "/chat/rooms", "/a/b/rooms/r/messages"} {
+		resp, body := do(t, "GET", url+path, nil)
+		if resp.StatusCode != 404 || !strings.Contains(body, "something before the server's own") {
+			t.Errorf("%s: %d %s", path, resp.StatusCode, body)
+		}
+	}
+}
+
 func TestHeaders(t *testing.T) {
 	url := serve(t)
 	for _, path := range []string{"/", "/app.js", "/nothing"} {

@@ -61,15 +61,17 @@ func Handler() http.Handler {
 
 // Beside serves the chat's paths with chat and all others with rest. A ServeMux
 // would do, but it redirects paths with steps such as .. in them, and a session
-// or token with them; chat refuses them.
+// or token with them; chat refuses them. It also says what is wrong with a path of
+// its own that has something before it, such as a prefix that a proxy should cut.
 func Beside(chat, rest http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch first, _, _ := strings.Cut(strings.TrimLeft(r.URL.Path, "/"), "/"); first {
-		case "ws", "rooms":
-			chat.ServeHTTP(w, r)
-		default:
-			rest.ServeHTTP(w, r)
+		for step := range strings.SplitSeq(r.URL.Path, "/") {
+			if step == "ws" || step == "rooms" {
+				chat.ServeHTTP(w, r)
+				return
+			}
 		}
+		rest.ServeHTTP(w, r)
 	})
 }
 
