@@ -155,7 +155,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, m
 		return err
 	}
 	if err := room.enter(ctx, m.occupant); err != nil {
-		return s.unavailable(err)
+		return s.log.Unavailable(err)
 	}
 	room.catchUp(ctx, h.since)
 	m.start = &start{since: h.since}

@@ -137,9 +137,7 @@ func (s *Server) serveMessages(w http.ResponseWriter, r *http.Request, segment s
 		s.refuse(w, err)
 		return
 	}
-	ctx, cancel := s.logContext(r.Context())
-	defer cancel()
-	page, err := s.page(ctx, room, u.ID, q)
+	page, err := s.page(r.Context(), room, u.ID, q)
 	if err != nil {
 		s.refuse(w, err)
 		return
@@ -154,11 +152,9 @@ func (s *Server) serveMembers(w http.ResponseWriter, r *http.Request, segment st
 	if !ok {
 		return
 	}
-	ctx, cancel := s.logContext(r.Context())
-	defer cancel()
-	members, count, err := s.log.Members(ctx, room, proto.MaxListed)
+	members, count, err := s.log.Members(r.Context(), room, proto.MaxListed)
 	if err != nil {
-		s.refuse(w, s.unavailable(err))
+		s.refuse(w, err)
 		return
 	}
 	b := appendMembers([]byte(`{"members":`), members)

@@ -58,7 +58,7 @@ func (s *Server) beat(ctx context.Context) error {
 		s.spawn(func(ctx context.Context) { s.tellGone(ctx, gone) })
 	}
 	if err != nil {
-		return s.unavailable(err)
+		return err
 	}
 	if !held {
 		s.reenter()

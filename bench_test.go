@@ -107,7 +107,7 @@ func BenchmarkBroadcast(b *testing.B) {
 			r := benchRoom(b, members)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, _, err := r.srv.append(r.srv.soon(), "r", r, Event{Type: TypeMessage, User: "u1", Username: "Alice", Message: "Hello, everybody in the room!"}); err != nil {
+				if _, _, err := r.srv.append(r.srv.ctx, "r", r, Event{Type: TypeMessage, User: "u1", Username: "Alice", Message: "Hello, everybody in the room!"}); err != nil {
 					b.Fatal(err)
 				}
 				for r.state.Load() != idle {

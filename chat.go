@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-08328bfd/chat/internal/guard"
 	"github.com/seed-08328bfd/chat/internal/limit"
 	"github.com/seed-08328bfd/chat/internal/logging"
 	"github.com/seed-08328bfd/chat/internal/origin"
@@ -29,7 +30,7 @@ type Server struct {
 	// limits.mu, and nothing is held across a blocking write, a use of the log
 	// or a call of a hook.
 	cfg        config
-	log        Log
+	log        *guard.Log
 	local      bool // the log is this server's alone
 	origins    []origin.Pattern
 	proxies    []netip.Prefix
@@ -50,9 +51,8 @@ type Server struct {
 	interrupted atomic.Bool
 	comparing   atomic.Bool
 	name        atomic.Pointer[string] // of this server in Presence
-	bound       atomic.Pointer[bound]
 	stats       counters
-	calls       atomic.Int64 // of hooks, the logger and a log that was given, under way
+	calls       atomic.Int64 // of hooks, under way
 	refusals    refusals
 	listing     atomic.Pointer[openRooms]
 	retired     retired
@@ -74,12 +74,6 @@ type Server struct {
 type opening struct {
 	done chan struct{} // closed when it has ended
 	err  error         // why it has failed; read after done
-}
-
-// bound is a context that ends soon, shared by whoever uses the log meanwhile.
-type bound struct {
-	ctx  context.Context
-	made time.Time
 }
 
 // controlRoom carries what servers tell each other. No room can have this name.
@@ -107,7 +101,6 @@ func New(opts ...Option) *Server {
 	}
 	s.local = s.cfg.log == nil
 	s.cfg.settle()
-	s.log = s.guard(s.cfg.log)
 	for _, p := range s.cfg.origins {
 		s.origins = append(s.origins, mustOriginPattern(p))
 	}
@@ -126,6 +119,11 @@ func New(opts ...Option) *Server {
 	s.logger = logging.New(s.cfg.logger, &s.stats.panics)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.newID()
+	g := guard.Config{Server: s.ctx, Failed: &s.stats.logErrors, Panicked: s.logPanicked}
+	if !s.local {
+		g.Timeout = s.cfg.logTimeout
+	}
+	s.log = guard.New(s.cfg.log, g)
 	return s
 }
 
@@ -184,22 +182,6 @@ func (s *Server) newID() {
 // jitter returns a random time from 0 to d.
 func jitter(d time.Duration) time.Duration {
 	return time.Duration(mrand.Int64N(max(1, int64(d))))
-}
-
-// soon returns a context that ends after the log timeout, give or take an eighth.
-// One serves many callers, so that a message costs none.
-func (s *Server) soon() context.Context {
-	if s.local {
-		return s.ctx
-	}
-	now := time.Now()
-	if b := s.bound.Load(); b != nil && now.Sub(b.made) < s.cfg.logTimeout/8 {
-		return b.ctx
-	}
-	ctx, cancel := s.logContext(s.ctx)
-	context.AfterFunc(ctx, cancel)
-	s.bound.Store(&bound{ctx, now})
-	return ctx
 }
 
 // spawn runs f in a goroutine that Shutdown and Close wait for. f ends soon after

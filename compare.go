@@ -60,8 +60,6 @@ func (r *room) readMembers(ctx context.Context, version uint64) error {
 	reading := t.readings
 	t.reading, t.dirty, t.left = true, false, map[string]struct{}{}
 	r.mu.Unlock()
-	ctx, cancel := r.srv.logContext(ctx)
-	defer cancel()
 	members, total, err := r.srv.log.Members(ctx, r.name, maxRoster)
 
 	r.mu.Lock()
@@ -70,7 +68,7 @@ func (r *room) readMembers(ctx context.Context, version uint64) error {
 	if err != nil {
 		t.dirty = true
 		r.mu.Unlock()
-		return r.srv.unavailable(err)
+		return err
 	}
 	t.version, t.readAt = version, r.srv.clock()
 	grew := false

@@ -25,13 +25,13 @@ func (s *Server) connect(ctx context.Context) error {
 		go s.open(o) // ends when the log has answered; closing waits for it, within its limits
 	}
 	s.mu.Unlock()
-	ctx, cancel := s.logContext(ctx)
+	ctx, cancel := s.log.Bound(ctx)
 	defer cancel()
 	select {
 	case <-o.done:
 		return o.err
 	case <-ctx.Done():
-		return s.unavailable(ctx.Err())
+		return s.log.Unavailable(ctx.Err())
 	case <-s.done:
 		return ErrServerClosed
 	}
@@ -52,7 +52,7 @@ func (s *Server) open(o *opening) {
 		s.log.Close(sink{s})
 		o.err = ErrServerClosed
 	case err != nil:
-		o.err = s.unavailable(err)
+		o.err = s.log.Unavailable(err)
 	default:
 		s.spawn(s.tick)
 		if !s.local {
@@ -63,12 +63,12 @@ func (s *Server) open(o *opening) {
 
 // openFeed opens the log and listens to the other servers.
 func (s *Server) openFeed() error {
-	ctx, cancel := s.logContext(s.ctx)
+	ctx, cancel := s.log.Bound(s.ctx)
 	defer cancel()
 	if err := s.log.Open(ctx, sink{s}); err != nil {
 		return err
 	}
-	watch, cancel := s.logContext(s.ctx)
+	watch, cancel := s.log.Bound(s.ctx)
 	defer cancel()
 	if err := s.log.Watch(watch, sink{s}, controlRoom); err != nil {
 		s.log.Close(sink{s})

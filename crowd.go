@@ -64,9 +64,7 @@ func (r *room) gatherLocked() {
 func (r *room) tellCrowd(ctx context.Context) {
 	total, read := 0, false
 	if !r.srv.local {
-		c, cancel := r.srv.logContext(ctx)
-		_, n, err := r.srv.log.Members(c, r.name, 0)
-		cancel()
+		_, n, err := r.srv.log.Members(ctx, r.name, 0)
 		total, read = n, err == nil
 	}
 	r.mu.Lock()

@@ -38,12 +38,10 @@ func (s *Server) Disconnect(ctx context.Context, room, user string, code int, re
 	// Made valid before it is signalled: logs may refuse it, or change it each in its
 	// own way.
 	reason = proto.CutText(reason, proto.MaxReason)
-	ctx, cancel := s.logContext(ctx)
-	defer cancel()
 	e := Event{Type: TypeSystem, Event: "disconnect", User: user, To: room, ID: fmt.Sprint(code), Message: reason}
 	s.control(e)
 	if err := s.log.Signal(ctx, controlRoom, e); err != nil {
-		return s.unavailable(err)
+		return err
 	}
 	return nil
 }

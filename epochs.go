@@ -2,8 +2,6 @@ package chat
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"hash/maphash"
 	"sync"
 
@@ -113,22 +111,4 @@ func (s *Server) continues(page *chatlog.Page, since chatlog.Position) bool {
 // sameEvent reports whether two entries of one offset are the same event.
 func sameEvent(a, b *chatlog.Event) bool {
 	return a.User == b.User && a.ID == b.ID && a.Message == b.Message && a.Time.Equal(b.Time)
-}
-
-// logContext bounds one use of the log, unless it is the memory log of this server
-// alone, which never blocks.
-func (s *Server) logContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	if s.local {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, s.cfg.logTimeout)
-}
-
-// unavailable wraps an error of the log.
-func (s *Server) unavailable(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return err
-	}
-	s.stats.logErrors.Add(1)
-	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }

@@ -3,6 +3,7 @@ package chat
 import (
 	"errors"
 
+	"github.com/seed-08328bfd/chat/internal/guard"
 	"github.com/seed-08328bfd/chat/internal/limit"
 )
 
@@ -13,7 +14,7 @@ var (
 	ErrServerClosed = errors.New("chat: server closed")
 	// ErrUnavailable is returned when the log could not be reached in time. A
 	// message may have been kept all the same: publish again with the same ID.
-	ErrUnavailable = errors.New("chat: log unavailable")
+	ErrUnavailable = guard.ErrUnavailable
 	// ErrBadName is returned for a room's or user's name that the rules refuse.
 	ErrBadName = errors.New("chat: bad name")
 	// ErrBadMessage is returned for a message that is empty, too long or not

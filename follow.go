@@ -71,9 +71,7 @@ func (s *Server) Follow(ctx context.Context, room string, since Position) iter.S
 
 // follow yields one page after at.
 func (s *Server) follow(ctx context.Context, name string, at Position, yield func(Event, error) bool) (next Position, more, ok bool) {
-	c, cancel := s.logContext(ctx)
-	page, err := s.log.Read(c, name, Range{From: max(at.Offset, 1), Limit: proto.MaxPage + 1}) // with the one at the place, to compare
-	cancel()
+	page, err := s.log.Read(ctx, name, Range{From: max(at.Offset, 1), Limit: proto.MaxPage + 1}) // with the one at the place, to compare
 	switch {
 	case err != nil && ctx.Err() != nil:
 		yield(Event{}, ctx.Err())
@@ -82,7 +80,7 @@ func (s *Server) follow(ctx context.Context, name string, at Position, yield fun
 		yield(Event{}, ErrServerClosed)
 		return at, false, false
 	case err != nil:
-		if !yield(Event{}, s.unavailable(err)) {
+		if !yield(Event{}, err) {
 			return at, false, false
 		}
 		s.pause(ctx, healRetry+jitter(sweepEvery))

@@ -63,7 +63,6 @@ func (r *room) heal(ctx context.Context, d time.Duration, last uint64) {
 		done, err := r.healOnce(ctx)
 		switch {
 		case err != nil:
-			r.srv.unavailable(err)
 			d = retry + jitter(retry)
 			retry = min(2*retry, time.Second)
 		case done:
@@ -81,7 +80,7 @@ func (r *room) heal(ctx context.Context, d time.Duration, last uint64) {
 // compares that: a log that has lost only its end gives the same offsets to other
 // events, within the same epoch.
 func (r *room) healOnce(ctx context.Context) (done bool, err error) {
-	ctx, cancel := r.srv.logContext(ctx)
+	ctx, cancel := r.srv.log.Bound(ctx)
 	defer cancel()
 	r.mu.Lock()
 	last, epoch := r.last, r.epoch

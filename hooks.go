@@ -3,12 +3,14 @@ package chat
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"runtime"
 	"runtime/debug"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/seed-08328bfd/chat/internal/guard"
 	"github.com/seed-08328bfd/chat/internal/logging"
 	"github.com/seed-08328bfd/chat/internal/names"
 	"github.com/seed-08328bfd/chat/internal/proto"
@@ -77,22 +79,27 @@ func (s *Server) panicked(p any, stack []byte, hook, room string) {
 	s.logger.Error("chat: panic", "hook", hook, "room", room, "err", fmt.Sprint(p), "stack", string(stack))
 }
 
-// The names that the functions have in a stack that call users' code.
-var (
-	hookFunc = logging.FuncName((*Server).hook)
-)
+// logPanicked counts and logs a panic of the log. It is logged later, since the log is
+// told under a lock that a room is not watched any more.
+func (s *Server) logPanicked(method, room string, p any, stack []byte) {
+	s.stats.panics.Add(1)
+	s.logger.Later(slog.LevelError, "chat: panic", "log", method, "room", room, "err", fmt.Sprint(p), "stack", string(stack))
+}
+
+// hookFunc is the name that hook has in a stack.
+var hookFunc = logging.FuncName((*Server).hook)
 
 // insideHook reports whether the caller was called by a hook, the logger or the log. Whoever
 // waits there for connections to end would wait for itself.
 func (s *Server) insideHook() bool {
-	if s.calls.Load() == 0 && !s.logger.Busy() {
+	if s.calls.Load() == 0 && !s.logger.Busy() && !s.log.Busy() {
 		return false
 	}
 	pcs := make([]uintptr, 256)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
 	for {
 		f, more := frames.Next()
-		if f.Function == hookFunc || f.Function == logging.HandFunc || strings.HasPrefix(f.Function, guardedType) {
+		if f.Function == hookFunc || f.Function == logging.HandFunc || strings.HasPrefix(f.Function, guard.Type) {
 			return true
 		}
 		if !more {

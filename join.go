@@ -133,9 +133,7 @@ func (m *member) resume(v *view) (cursor, replay uint64, ok bool) {
 	cursor, ok = v.after(st.since.Offset, st.at.Offset)
 	if !ok || !same {
 		srv := m.room.srv
-		ctx, cancel := srv.logContext(context.Background())
-		defer cancel()
-		page, err := srv.log.Read(ctx, m.room.name, chatlog.Range{From: max(st.since.Offset, 1), Limit: 1})
+		page, err := srv.log.Read(srv.ctx, m.room.name, chatlog.Range{From: max(st.since.Offset, 1), Limit: 1})
 		if err != nil || !srv.continues(&page, st.since) {
 			return 0, 0, false
 		}
@@ -165,9 +163,7 @@ func (m *member) newest(v *view) (cursor, replay uint64) {
 	if want <= 0 || first <= 1 {
 		return cursor, 0
 	}
-	ctx, cancel := m.room.srv.logContext(context.Background())
-	defer cancel()
-	page, err := m.room.srv.log.Read(ctx, m.room.name, chatlog.Range{Before: first, Limit: want, Visible: true, Reader: m.user})
+	page, err := m.room.srv.log.Read(m.room.srv.ctx, m.room.name, chatlog.Range{Before: first, Limit: want, Visible: true, Reader: m.user})
 	if err != nil || page.Position.Epoch != m.start.at.Epoch || len(page.Events) == 0 {
 		return cursor, 0
 	}
@@ -194,9 +190,7 @@ func (m *member) replayPage() {
 	var page chatlog.Page
 	var err error
 	if !lost {
-		ctx, cancel := r.srv.logContext(context.Background())
-		page, err = r.srv.log.Read(ctx, r.name, chatlog.Range{From: m.replay, Limit: max(m.replayN, 1), Visible: true, Reader: m.user})
-		cancel()
+		page, err = r.srv.log.Read(r.srv.ctx, r.name, chatlog.Range{From: m.replay, Limit: max(m.replayN, 1), Visible: true, Reader: m.user})
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -29,7 +29,7 @@ func (s *Server) page(ctx context.Context, room, user string, q proto.Query) (Pa
 	}
 	page, err := s.log.Read(ctx, room, r)
 	if err != nil {
-		return Page{}, s.unavailable(err)
+		return Page{}, err
 	}
 	if q.HasBefore && q.Before == 0 {
 		page.More = false // nothing is older

@@ -109,7 +109,7 @@ func (r *room) occupy(user, name string) (*occupant, error) {
 
 // enter waits until the log has taken o in, or ctx or the log's time ends.
 func (r *room) enter(ctx context.Context, o *occupant) error {
-	ctx, cancel := r.srv.logContext(ctx)
+	ctx, cancel := r.srv.log.Bound(ctx)
 	defer cancel()
 	for tries := 0; ; tries++ {
 		r.settle(o, false)

@@ -45,7 +45,7 @@ func (m *member) publish(e *Event) (stored Event, epoch string, refused *proto.E
 	}
 	e.User, e.Username = m.who.ID, m.who.Name
 	if err := m.allowed(action); err != nil {
-		first, epoch, ok, lost := srv.firstTry(srv.soon(), m.room.name, *e)
+		first, epoch, ok, lost := srv.firstTry(srv.ctx, m.room.name, *e)
 		switch {
 		case lost != nil:
 			return *e, "", wireErrorOf(lost)
@@ -57,7 +57,7 @@ func (m *member) publish(e *Event) (stored Event, epoch string, refused *proto.E
 	if wait := m.account.Take(); wait > 0 {
 		return *e, "", m.pause(wait)
 	}
-	ctx := srv.soon()
+	ctx := srv.ctx
 	if e.Type == TypePrivate {
 		if err := srv.address(ctx, m.room.name, e); err != nil {
 			first, epoch, err := srv.unlessRepeated(ctx, m.room.name, *e, err)

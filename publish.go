@@ -27,12 +27,9 @@ func (s *Server) append(ctx context.Context, name string, r *room, e Event) (sto
 	}
 	if r == nil {
 		r = s.room(name)
-		var cancel context.CancelFunc
-		ctx, cancel = s.logContext(ctx)
-		defer cancel()
-	} else {
-		ctx = s.soon()
 	}
+	ctx, cancel := s.log.Bound(ctx)
+	defer cancel()
 	if refused != nil {
 		return s.unlessRepeated(ctx, name, asked, refused)
 	}
@@ -53,12 +50,12 @@ func (s *Server) append(ctx context.Context, name string, r *room, e Event) (sto
 	}
 	switch {
 	case err != nil:
-		return e, "", s.unavailable(err)
+		return e, "", err
 	case dup:
 		return stored, epoch, nil
 	case epoch == before.Epoch && stored.Offset <= before.Offset:
 		if epoch, err = r.contradicted(ctx, before); err != nil {
-			return e, "", s.unavailable(err)
+			return e, "", err
 		}
 	case grew:
 		r.wake()
@@ -68,7 +65,7 @@ func (s *Server) append(ctx context.Context, name string, r *room, e Event) (sto
 	// are two logs for a moment.
 	if now := s.room(name); now != nil && (now != r || !ordered) && now.apply(epoch, stored) {
 		if epoch, err = now.contradicted(ctx, Position{Epoch: epoch, Offset: stored.Offset}); err != nil {
-			return e, "", s.unavailable(err)
+			return e, "", err
 		}
 	}
 	s.stats.messages.Add(1)
@@ -80,7 +77,7 @@ func (s *Server) address(ctx context.Context, room string, e *Event) error {
 	m, ok, err := s.log.Present(ctx, room, e.To)
 	switch {
 	case err != nil:
-		return s.unavailable(err)
+		return err
 	case ok:
 		e.ToUsername = m.Username
 	case isAnonymous(e.To) || s.cfg.authenticate == nil || checkUserID(e.To) != nil:
@@ -102,7 +99,7 @@ func (s *Server) firstTry(ctx context.Context, room string, e Event) (first Even
 	first, epoch, ok, err = s.log.Lookup(ctx, room, e.User, e.ID)
 	switch {
 	case err != nil:
-		return e, "", false, s.unavailable(err)
+		return e, "", false, err
 	case ok && first.Type == "": // no longer held
 		e.Offset, e.Time = first.Offset, first.Time
 		return e, epoch, true, nil
@@ -155,9 +152,7 @@ func (s *Server) Publish(ctx context.Context, room string, e Event) (Event, erro
 	}
 	if e.To != "" {
 		e.Type = TypePrivate
-		soon, cancel := s.logContext(ctx)
-		defer cancel()
-		if err := s.address(soon, room, &e); err != nil {
+		if err := s.address(ctx, room, &e); err != nil {
 			first, _, err := s.unlessRepeated(ctx, room, e, err)
 			return first, err
 		}
@@ -182,8 +177,6 @@ func (s *Server) History(ctx context.Context, room, reader string, r Range) (Pag
 	if r.Limit > 0 {
 		q.Limit = min(r.Limit, proto.MaxPage)
 	}
-	ctx, cancel := s.logContext(ctx)
-	defer cancel()
 	return s.page(ctx, room, reader, q)
 }
 
@@ -191,11 +184,9 @@ func (s *Server) History(ctx context.Context, room, reader string, r Range) (Pag
 // share the log. Rooms with nobody in them are absent. An error is
 // ErrUnavailable.
 func (s *Server) Rooms(ctx context.Context) (map[string]int, error) {
-	ctx, cancel := s.logContext(ctx)
-	defer cancel()
 	rooms, err := s.log.Rooms(ctx)
 	if err != nil {
-		return nil, s.unavailable(err)
+		return nil, err
 	}
 	return rooms, nil
 }
@@ -208,11 +199,9 @@ func (s *Server) Members(ctx context.Context, room string, limit int) ([]Member,
 	if err != nil {
 		return nil, 0, err
 	}
-	ctx, cancel := s.logContext(ctx)
-	defer cancel()
 	members, total, err := s.log.Members(ctx, room, limit)
 	if err != nil {
-		return nil, 0, s.unavailable(err)
+		return nil, 0, err
 	}
 	return members, total, nil
 }

@@ -66,10 +66,10 @@ const stashSize = 64
 // open loads the newest messages from the log. Watching comes first: what is
 // appended meanwhile is pushed and waits in the stash.
 func (r *room) open(ctx context.Context) error {
-	ctx, cancel := r.srv.logContext(ctx)
+	ctx, cancel := r.srv.log.Bound(ctx)
 	defer cancel()
 	if err := r.srv.log.Watch(ctx, sink{r.srv}, r.name); err != nil {
-		return r.srv.unavailable(err)
+		return err
 	}
 	people := make(chan error, 1)
 	if r.srv.local {
@@ -82,7 +82,7 @@ func (r *room) open(ctx context.Context) error {
 		return e
 	}
 	if err != nil {
-		return r.srv.unavailable(err)
+		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -37,7 +37,7 @@ func (s *Server) acquire(ctx context.Context, name string) (*room, error) {
 	case <-r.opened:
 	case <-ctx.Done():
 		s.release(r)
-		return nil, s.unavailable(ctx.Err())
+		return nil, s.log.Unavailable(ctx.Err())
 	}
 	if r.err != nil {
 		s.release(r)
@@ -103,11 +103,9 @@ func askOfRooms[T any](ctx context.Context, s *Server, ask func(context.Context,
 	})
 	for len(rooms) > 0 {
 		n := min(1000, len(rooms))
-		c, cancel := s.logContext(ctx)
-		answers, err := ask(c, names[:n])
-		cancel()
+		answers, err := ask(ctx, names[:n])
 		if err != nil {
-			return s.unavailable(err)
+			return err
 		}
 		for i, r := range rooms[:n] {
 			take(r, answers[i])

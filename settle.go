@@ -111,14 +111,12 @@ func (r *room) settleOnce(ctx context.Context, o *occupant) (done bool, err erro
 	o.heldBy = id
 	r.mu.Unlock()
 
-	c, cancel := r.srv.logContext(ctx)
 	var changed bool
 	if present {
-		changed, err = r.srv.log.Enter(c, id, r.name, m)
+		changed, err = r.srv.log.Enter(ctx, id, r.name, m)
 	} else {
-		changed, err = r.srv.log.Leave(c, id, r.name, o.user)
+		changed, err = r.srv.log.Leave(ctx, id, r.name, o.user)
 	}
-	cancel()
 
 	r.mu.Lock()
 	r.roster.touch(o)
@@ -158,7 +156,7 @@ func (r *room) settleOnce(ctx context.Context, o *occupant) (done bool, err erro
 		r.wake()
 	}
 	if err != nil {
-		return false, r.srv.unavailable(err)
+		return false, err
 	}
 	if left && !r.srv.local {
 		r.srv.hint(ctx, r.name, notice("leave", m))
@@ -200,12 +198,7 @@ func (o *occupant) wakeLocked() {
 // hint tells the other servers that a user came or went. What is lost they find out
 // by comparing.
 func (s *Server) hint(ctx context.Context, room string, e chatlog.Event) error {
-	ctx, cancel := s.logContext(ctx)
-	defer cancel()
-	if err := s.log.Signal(ctx, room, e); err != nil {
-		return s.unavailable(err)
-	}
-	return nil
+	return s.log.Signal(ctx, room, e)
 }
 
 // dropLocked forgets o if there is nothing left to know of it.

@@ -160,9 +160,7 @@ func (s *Server) end() <-chan struct{} {
 func (s *Server) stop() {
 	defer close(s.over)
 	if s.opened.Load() && !s.local {
-		ctx, cancel := s.logContext(context.Background())
-		s.log.Beat(ctx, s.id(), max(s.cfg.grace, time.Second)) // the last sign of life
-		cancel()
+		s.log.Beat(context.Background(), s.id(), max(s.cfg.grace, time.Second)) // the last sign of life
 	}
 	s.cancel()
 	s.tasks.Wait()

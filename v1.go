@@ -115,7 +115,7 @@ func (m *member) onTyping() *proto.Error {
 	if early || r.busy() {
 		return nil
 	}
-	r.srv.log.Signal(r.srv.soon(), r.name, Event{Type: TypeTyping, Time: now, User: m.who.ID, Username: m.who.Name})
+	r.srv.log.Signal(r.srv.ctx, r.name, Event{Type: TypeTyping, Time: now, User: m.who.ID, Username: m.who.Name})
 	return nil
 }
 
@@ -139,7 +139,7 @@ func (m *member) onHistory(o *proto.Object, id string) *proto.Error {
 		return e
 	}
 	room := m.awaitRoom()
-	page, err := m.room.srv.page(m.room.srv.soon(), m.room.name, m.who.ID, q)
+	page, err := m.room.srv.page(m.room.srv.ctx, m.room.name, m.who.ID, q)
 	if err != nil {
 		return &proto.Error{Code: proto.CodeUnavailable, Text: "the history could not be read: ask again", Retry: time.Second}
 	}
