@@ -18,6 +18,7 @@ const (
 	codeDeadlock             = "40P01"
 	codeAdminShutdown        = "57P01"
 	codeCrashShutdown        = "57P02"
+	codeLockTimeout          = "55P03"
 	codeUndefinedTable       = "42P01"
 	codeUndefinedFunction    = "42883"
 	codeNoPrivilege          = "42501"

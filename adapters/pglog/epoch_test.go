@@ -87,6 +87,26 @@ func TestEpochOfLostTables(t *testing.T) {
 	}
 }
 
+// A room whose row an operator deletes is in an epoch that it was never in, whoever else
+// remembers, and so is each that is written to after that.
+func TestEpochOfDeletedRoom(t *testing.T) {
+	schema := newSchema()
+	l := migrated(t, shared.pool(t), pglog.WithSchema(schema))
+	seen := map[string]bool{}
+	for range 3 {
+		at := position(t, l, "room")
+		if seen[at.Epoch] || at.Offset != 0 {
+			t.Errorf("the room is at %v again", at)
+		}
+		seen[at.Epoch] = true
+		if _, epoch, _, err := l.Append(t.Context(), "room", text("u", "1", "m")); err != nil || epoch != at.Epoch {
+			t.Errorf("first event in %q, %v; the empty room was at %v", epoch, err, at)
+		}
+		shared.exec(t, `WITH r AS (DELETE FROM `+schema+`.room WHERE name = 'room' RETURNING id)
+			DELETE FROM `+schema+`.event USING r WHERE room = r.id`)
+	}
+}
+
 // A restart or a crash keeps the epochs. A recovery from an archive, like that of
 // a backup or of a standby that is promoted, changes them.
 func TestEpochOfRestoredDatabase(t *testing.T) {

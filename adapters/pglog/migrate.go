@@ -3,11 +3,8 @@ package pglog
 import (
 	"context"
 	"embed"
-	"errors"
 	"fmt"
-	"regexp"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -15,11 +12,13 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// schemaVersion is the number of the newest file of migrations, and onlineVersion of
-// the first that is taken beside servers that write.
+// schemaVersion is the number of the newest file of migrations, onlineVersion of the
+// first that is taken beside servers that write, and filledVersion of the one before
+// which the rows that are there are filled in.
 const (
-	schemaVersion = 2
+	schemaVersion = 4
 	onlineVersion = 2
+	filledVersion = 4
 )
 
 // Migrate creates the schema and its tables, or brings those of an older version
@@ -28,9 +27,9 @@ const (
 // it, and to bring them up to date their owner's; everything else a Log does needs
 // USAGE on the schema, SELECT, INSERT, UPDATE and DELETE on its tables.
 //
-// Steps only add to a schema, so that servers of the version before run on, and
-// add indexes to tables in use without a lock that would have them wait. That takes a
-// session of the database: not a pooler that gives out transactions.
+// Servers of the version before run on beside it. What needs a lock that has them wait
+// is tried for a moment at a time, and indexes of tables in use are made without one.
+// That takes a session of the database: not a pooler that gives out transactions.
 func (l *Log) Migrate(ctx context.Context) error { return l.migrateTo(ctx, schemaVersion) }
 
 func (l *Log) migrateTo(ctx context.Context, version int) error {
@@ -94,83 +93,6 @@ func (l *Log) step(v int, concurrently string) (string, error) {
 	text, err := migrations.ReadFile(fmt.Sprintf("migrations/%04d.sql", v))
 	fill := strings.NewReplacer("{schema}", pgx.Identifier{l.schema}.Sanitize(), "{concurrently}", concurrently)
 	return fill.Replace(string(text)), err
-}
-
-var errMigrating = errors.New("another server is migrating")
-
-// migrateOnline takes a step that consists of indexes, one after the other and outside
-// of a transaction. One server does so at a time; the others ask again, because whoever
-// waits for a lock in a statement holds up the making of an index.
-func (l *Log) migrateOnline(ctx context.Context, v int) error {
-	for {
-		err := l.with(ctx, func(c link) error {
-			var got bool
-			if err := c.QueryRow(ctx, `SELECT pg_try_advisory_lock(hashtextextended($1, 4))`, l.channel).Scan(&got); err != nil {
-				return err
-			}
-			if !got {
-				return errMigrating
-			}
-			defer unlockMigration(c, l.channel)
-			return l.makeIndexes(ctx, c, v)
-		})
-		if !errors.Is(err, errMigrating) {
-			return err
-		}
-		if !sleep(ctx, 100*time.Millisecond) {
-			return ctx.Err()
-		}
-	}
-}
-
-// unlockMigration gives the lock back, if need be with the connection.
-func unlockMigration(c link, channel string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	if _, err := c.Exec(ctx, `SELECT pg_advisory_unlock(hashtextextended($1, 4))`, channel); err != nil {
-		c.Close(ctx)
-	}
-}
-
-var indexName = regexp.MustCompile(`CREATE INDEX CONCURRENTLY (\w+)`)
-
-// makeIndexes makes those that are missing, or were left unfinished by somebody whose
-// connection was lost.
-func (l *Log) makeIndexes(ctx context.Context, c link, v int) error {
-	var now int
-	if err := c.QueryRow(ctx, c.sql.version).Scan(&now); err != nil || now >= v {
-		return err
-	}
-	step, err := l.step(v, "CONCURRENTLY")
-	if err != nil {
-		return err
-	}
-	for _, sql := range strings.SplitAfter(step, ";\n") {
-		name := indexName.FindStringSubmatch(sql)
-		if name == nil {
-			continue
-		}
-		var exists, valid bool
-		if err := c.QueryRow(ctx, `
-SELECT count(*) > 0, coalesce(bool_and(i.indisvalid), false)
-FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = $1 AND c.relname = $2`, l.schema, name[1]).Scan(&exists, &valid); err != nil {
-			return err
-		}
-		if exists && valid {
-			continue
-		}
-		if exists {
-			if _, err := c.PgConn().Exec(ctx, "DROP INDEX CONCURRENTLY "+pgx.Identifier{l.schema, name[1]}.Sanitize()).ReadAll(); err != nil {
-				return fmt.Errorf("migration %d: %w", v, err)
-			}
-		}
-		if _, err := c.PgConn().Exec(ctx, sql).ReadAll(); err != nil {
-			return fmt.Errorf("migration %d: %w", v, err)
-		}
-	}
-	_, err = c.Exec(ctx, c.sql.stamp, v)
-	return err
 }
 
 func checkEncoding(ctx context.Context, tx pgx.Tx) error {

@@ -22,6 +22,7 @@ type statements struct {
 	present, rooms, versions     string
 	retain, clean                string
 	prepare, version, stamp      string
+	unfilled, fill               string
 }
 
 // eventColumns are what scanEvent reads.
@@ -114,8 +115,8 @@ LEFT JOIN LATERAL (
 	ORDER BY e."offset" DESC LIMIT $3::bigint) e ON true
 WHERE g.name = chr(26)
 ORDER BY e."offset"`),
-		visibleForward:  in(visible(`>= greatest($2::bigint, r.first)`, `<= r.last`, "ASC")),
-		visibleBackward: in(visible(`>= r.first`, `< least($2::bigint, r.last + 1)`, "DESC")),
+		visibleForward:  in(visible(stretchesForward, `>= greatest($2::bigint, r.first)`, `<= r.last`, "ASC")),
+		visibleBackward: in(visible(stretchesBackward, `>= r.first`, `< least($2::bigint, r.last + 1)`, "DESC")),
 		positions: in(`
 SELECT coalesce(r.epoch, g.epoch), {database} || '/' || g.tableoid, coalesce(r.last, 0)
 FROM {schema}.room g
@@ -249,31 +250,10 @@ WITH cut AS (
 	FROM (SELECT id, max("offset") + 1 AS next FROM cut GROUP BY id) c WHERE r.id = c.id
 )
 SELECT count(*) FROM cut`),
-		prepare: in(`CREATE TABLE IF NOT EXISTS {schema}.version (version integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())`),
-		version: in(`SELECT coalesce(max(version), 0) FROM {schema}.version`),
-		stamp:   in(`INSERT INTO {schema}.version (version) VALUES ($1)`),
+		prepare:  in(`CREATE TABLE IF NOT EXISTS {schema}.version (version integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())`),
+		version:  in(`SELECT coalesce(max(version), 0) FROM {schema}.version`),
+		stamp:    in(`INSERT INTO {schema}.version (version) VALUES ($1)`),
+		unfilled: in(unfilled),
+		fill:     in(fillLot),
 	}
-}
-
-// visible is forward or backward for what the user $4 may see. It merges what
-// three indexes have in order (migrations/0002.sql), each to the limit.
-func visible(first, last, order string) string {
-	part := func(which string) string {
-		return `
-		(SELECT {event} FROM {schema}.event e
-		WHERE e.room = r.id AND e."offset" + 0 ` + first + ` AND e."offset" + 0 ` + last + ` AND ` + which + `
-		ORDER BY e."offset" + 0 ` + order + ` LIMIT $3::bigint)`
-	}
-	return `
-SELECT coalesce(r.epoch, g.epoch), {database} || '/' || g.tableoid, coalesce(r.first, 1), coalesce(r.last, 0), e.*
-FROM {schema}.room g
-LEFT JOIN {schema}.room r ON r.name = $1
-LEFT JOIN LATERAL (
-	SELECT * FROM (` +
-		part(`e.type <> 'private'`) + `
-		UNION ALL` + part(`e.type = 'private' AND e.user_id = $4 AND $4 <> ''`) + `
-		UNION ALL` + part(`e.type = 'private' AND e.to_id = $4 AND e.to_id <> e.user_id AND $4 <> ''`) + `
-	) e ORDER BY "offset" ` + order + ` LIMIT $3::bigint) e ON true
-WHERE g.name = chr(26)
-ORDER BY e."offset" ` + order
 }
