@@ -4,11 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +14,7 @@ import (
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/test/logtest"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
@@ -26,14 +24,14 @@ func TestAwayAtStart(t *testing.T) {
 	c := freshCluster(t)
 	l := migrated(t, c.pool(t))
 	c.signal(stopSignal)
-	refusedWhileAway(t, "stopped", l)
+	logtest.RefusedWhileAway(t, "stopped", l)
 	c.signal(contSignal)
-	for what, addr := range map[string]string{"silent": silent(t), "refused": "127.0.0.1:1"} {
+	for what, addr := range map[string]string{"silent": logtest.Silent(t), "refused": "127.0.0.1:1"} {
 		pool, err := pgxpool.New(context.Background(), "postgres://u@"+addr+"/db?sslmode=disable")
 		if err != nil {
 			t.Fatal(err)
 		}
-		refusedWhileAway(t, what, pglog.New(pool))
+		logtest.RefusedWhileAway(t, what, pglog.New(pool))
 		pool.Close()
 	}
 }
@@ -60,64 +58,6 @@ func TestLongestSignals(t *testing.T) {
 		}
 	}
 	eventually(t, "the signals", func() bool { return len(rec.all()) == 2 })
-}
-
-// refusedWhileAway starts a server whose log is away: however many come, one after
-// the other, each handshake is answered 503 within the log timeout. The servers'
-// bound is two seconds; the rest is for a busy machine.
-func refusedWhileAway(t *testing.T, what string, l chatlog.Log) {
-	t.Helper()
-	srv := chat.New(chat.WithLog(l), chat.WithLogger(slog.New(slog.DiscardHandler)))
-	hs := httptest.NewServer(srv)
-	defer hs.Close()
-	defer srv.Close()
-	var asking sync.WaitGroup
-	for i := range 8 {
-		asking.Go(func() {
-			r, err := http.NewRequest("GET", hs.URL+"/ws/r", nil)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			for key, value := range map[string]string{
-				"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
-			} {
-				r.Header.Set(key, value)
-			}
-			began := time.Now()
-			resp, err := http.DefaultTransport.RoundTrip(r)
-			if err != nil {
-				t.Errorf("%s: %v", what, err)
-				return
-			}
-			resp.Body.Close()
-			if d := time.Since(began); resp.StatusCode != 503 || d > 6*time.Second {
-				t.Errorf("%s: handshake %d: %d after %v", what, i, resp.StatusCode, d)
-			}
-		})
-		time.Sleep(100 * time.Millisecond)
-	}
-	asking.Wait()
-}
-
-// silent returns the address of a port that accepts connections and says nothing.
-func silent(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			t.Cleanup(func() { c.Close() })
-		}
-	}()
-	return ln.Addr().String()
 }
 
 // TestReadOnly has the database refuse writes while a client goes on sending: it is
