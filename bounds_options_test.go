@@ -1,11 +1,13 @@
 package chat_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -74,5 +76,32 @@ func TestLargestOptions(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestLongestTimes has times as long as they can be added to others: Close waits for
+// a hook that ends by itself, and whoever was there when a server ended stays there.
+func TestLongestTimes(t *testing.T) {
+	for _, long := range []time.Duration{math.MaxInt64, math.MaxInt64 - 1, math.MaxInt64/2 + 1} {
+		shared := chat.NewMemoryLog(10)
+		inBubble(t, func(b *bubble) {
+			other := chat.New(quiet, chat.WithLog(shared))
+			defer other.Close()
+			publish(t, other, "r", "first")
+			p := b.dial("r", true, "")
+			p.until("welcome")
+			p.send(`{"type":"message","message":"x"}`)
+			synctest.Wait()
+			began := time.Now()
+			b.Close()
+			if d := time.Since(began); d != time.Second {
+				t.Errorf("Close took %v", d)
+			}
+			time.Sleep(time.Minute)
+			if m, n, err := other.Members(context.Background(), "r", 10); n != 1 || err != nil {
+				t.Errorf("members %+v, %d, %v", m, n, err)
+			}
+		}, quiet, chat.WithLog(shared), chat.WithPing(long, long), chat.WithWriteTimeout(long), chat.WithFlushInterval(long), chat.WithLeaveGrace(long), chat.WithLogTimeout(long),
+			chat.WithFilter(func(*chat.Event) error { time.Sleep(time.Second); return nil }))
 	}
 }

@@ -286,6 +286,9 @@ func (c *config) frameLimit() int { return max(2*c.messageSize, 4<<10) }
 func (c *config) settle() {
 	// A frame holds a text with every byte escaped, the names and the keys.
 	c.messageSize = min(c.messageSize, maxMessageSize)
+	for _, d := range []*time.Duration{&c.pingInterval, &c.pingTimeout, &c.writeTimeout, &c.flush, &c.flushMost, &c.grace, &c.logTimeout, &c.idleRooms} {
+		*d = min(*d, longest)
+	}
 	c.resume = max(c.resume, c.history)
 	c.maxLag = max(c.maxLag, 4*(6*c.messageSize+2<<10))
 	if c.log == nil {

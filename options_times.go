@@ -2,6 +2,9 @@ package chat
 
 import "time"
 
+// longest is short enough for the sum of two times to fit, and a log's clock too.
+const longest = 100 * 365 * 24 * time.Hour
+
 // WithPing sets after how long a silence a client is pinged (RFC 6455, section
 // 5.5.2), and how long it then has to answer before it is dropped. Times are
 // kept to a second or a quarter of the smaller of the two, whichever is less.

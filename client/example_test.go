@@ -38,7 +38,7 @@ func Example() {
 			}
 			// The ID keeps an answer from being given twice. An error is this answer's
 			// only; that of the bot's end comes from Events.
-			answer := chat.Event{Message: text, ID: fmt.Sprintf("echo-%d", e.Offset)}
+			answer := chat.Event{Message: text, ID: fmt.Sprintf("echo-%d-%d", e.Offset, e.Time.UnixMilli())}
 			if _, err := bot.Publish(ctx, answer); err != nil {
 				log.Print(err)
 			}
