@@ -215,6 +215,8 @@ func (l *Log) insert(ctx context.Context, c link, room string, batch []*entry) e
 	for _, col := range columns {
 		args = append(args, col)
 	}
+	known, _ := l.known(room)
+	args = append(append(args, known[:]...), newEpoch())
 	for range 3 {
 		stored := 0
 		rows, err := c.Query(ctx, c.sql.append, args...)
@@ -225,6 +227,8 @@ func (l *Log) insert(ctx context.Context, c link, room string, batch []*entry) e
 		var epoch, origin string
 		var dup bool
 		var r row
+		var newest chatlog.Event
+		var now string // the epoch of what was stored
 		_, err = pgx.ForEachRow(rows, append([]any{&n, &epoch, &origin, &dup}, r.columns()...), func() error {
 			stored++
 			e := batch[n-1]
@@ -235,10 +239,16 @@ func (l *Log) insert(ctx context.Context, c link, room string, batch []*entry) e
 			}
 			e.stored = e.event
 			e.stored.Offset, e.stored.Time = uint64(*r.offset), r.at.UTC()
+			if e.stored.Offset > newest.Offset {
+				newest, now = e.stored, epoch
+			}
 			return nil
 		})
 		if err != nil {
 			return err
+		}
+		if newest.Offset > 0 {
+			l.saw(room, now, origin, &newest)
 		}
 		if stored == len(batch) {
 			return nil

@@ -103,6 +103,13 @@ func (l *Log) Watch(ctx context.Context, sink chatlog.Sink, room string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := l.watch(sink, room); err != nil {
+		return err
+	}
+	return l.compareSeen(ctx, room)
+}
+
+func (l *Log) watch(sink chatlog.Sink, room string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	o := l.sinks[sink]

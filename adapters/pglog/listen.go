@@ -182,6 +182,7 @@ func (l *Log) fetch(ctx context.Context, conn *pgx.Conn, todo map[string]span) e
 		var r row
 		_, err = pgx.ForEachRow(rows, append([]any{&n, &epoch, &origin}, r.columns()...), func() error {
 			room, e := rooms[n-1], r.event()
+			l.saw(room, epoch, origin, &e)
 			l.push(room, epochOf(epoch, origin), e)
 			if s := todo[room]; e.Offset == uint64(last[n-1]) && s.last > e.Offset {
 				l.push(room, epochOf(epoch, origin), chatlog.Event{Offset: s.last})

@@ -42,6 +42,7 @@ type Log struct {
 	run     context.Context   // of what Open started; nil if it has not
 	down    error             // why the feed is interrupted; nil if it is not
 
+	seen    seen
 	batches batches
 	notices notices
 	pruner  pruner

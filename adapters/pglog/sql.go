@@ -10,7 +10,7 @@ import (
 // statements are what the Log executes, with the schema's name filled in.
 type statements struct {
 	append, newRoom, generation  string
-	lookup                       string
+	lookup, compareSeen          string
 	forward, backward            string
 	visibleForward               string
 	visibleBackward              string
@@ -68,7 +68,8 @@ WITH input AS (
 	FROM input i WHERE NOT EXISTS (SELECT FROM had WHERE had.n = i.n)
 ), room AS (
 	UPDATE {schema}.room r
-	SET last = r.last + c.n, last_at = greatest(r.last_at, date_trunc('milliseconds', clock_timestamp()))
+	SET epoch = CASE WHEN ` + lostAt(9) + ` THEN $13 ELSE r.epoch END,
+		last = r.last + c.n, last_at = greatest(r.last_at, date_trunc('milliseconds', clock_timestamp()))
 	FROM (SELECT count(*) AS n FROM fresh) c
 	WHERE r.name = $1 AND c.n > 0
 	RETURNING r.id, r.epoch, {database} || '/' || r.tableoid AS origin, r.last - c.n AS base, r.last_at
@@ -80,6 +81,8 @@ WITH input AS (
 SELECT n, epoch, origin, false, base + k, last_at, '', '', '', '', '', '', '' FROM room, fresh
 UNION ALL
 SELECT n, epoch, origin, true, "offset", at, type, user_id, username, to_id, to_username, message, client_id FROM had`),
+		compareSeen: in(`
+SELECT coalesce(` + lostAt(2) + `, false), r.epoch, {database} || '/' || r.tableoid FROM {schema}.room r WHERE r.name = $1`),
 		lookup: in(`
 SELECT r.epoch, {database} || '/' || r.tableoid, e.*
 FROM {schema}.room r

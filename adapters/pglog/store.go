@@ -31,7 +31,7 @@ func (l *Log) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.P
 		return l.readVisible(ctx, room, r, limit)
 	}
 	bound := boundOf(r)
-	page, err := l.query(ctx, func(s *statements) string {
+	page, err := l.query(ctx, room, func(s *statements) string {
 		if r.From > 0 {
 			return s.forward
 		}
@@ -71,7 +71,7 @@ func (l *Log) readVisible(ctx context.Context, room string, r chatlog.Range, lim
 	if !utf8.ValidString(r.Reader) {
 		r.Reader = "" // nobody is called that
 	}
-	page, err := l.query(ctx, func(s *statements) string {
+	page, err := l.query(ctx, room, func(s *statements) string {
 		if r.From > 0 {
 			return s.visibleForward
 		}
@@ -90,7 +90,7 @@ func (l *Log) readVisible(ctx context.Context, room string, r chatlog.Range, lim
 }
 
 // query executes one of the statements that read a range of a room.
-func (l *Log) query(ctx context.Context, sql func(*statements) string, args ...any) (page chatlog.Page, err error) {
+func (l *Log) query(ctx context.Context, room string, sql func(*statements) string, args ...any) (page chatlog.Page, err error) {
 	err = l.withGeneration(ctx, func(c link) (found bool, err error) {
 		page = chatlog.Page{}
 		rows, err := c.Query(ctx, sql(c.sql), args...)
@@ -98,8 +98,9 @@ func (l *Log) query(ctx context.Context, sql func(*statements) string, args ...a
 			return false, err
 		}
 		defer rows.Close()
+		var epoch, origin string
+		var newest chatlog.Event
 		for rows.Next() {
-			var epoch, origin string
 			var e row
 			if err := rows.Scan(append([]any{&epoch, &origin, &page.First, &page.Position.Offset}, e.columns()...)...); err != nil {
 				return false, err
@@ -108,7 +109,13 @@ func (l *Log) query(ctx context.Context, sql func(*statements) string, args ...a
 			page.Position.Epoch = epochOf(epoch, origin)
 			if e.offset != nil {
 				page.Events = append(page.Events, e.event())
+				if uint64(*e.offset) > newest.Offset {
+					newest = page.Events[len(page.Events)-1]
+				}
 			}
+		}
+		if newest.Offset > 0 {
+			l.saw(room, epoch, origin, &newest)
 		}
 		return found, rows.Err()
 	})

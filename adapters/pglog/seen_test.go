@@ -1,0 +1,127 @@
+package pglog_test
+
+import (
+	"fmt"
+	"log/slog"
+	"testing"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/adapters/pglog"
+	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/chattest"
+	"github.com/seed-08328bfd/chat/client"
+)
+
+// shorten leaves of a room what older files have: its first events, in the same epoch.
+// Then somebody who knows nothing of that writes others.
+func shorten(t testing.TB, schema string, first, others int) {
+	t.Helper()
+	shared.exec(t, `DELETE FROM `+schema+`.event WHERE "offset" > $1`, first)
+	shared.exec(t, `UPDATE `+schema+`.room r SET last = $1, last_at = (SELECT at FROM `+schema+`.event e WHERE e.room = r.id AND "offset" = $1)
+		WHERE name = 'room'`, first)
+	stranger := migrated(t, shared.pool(t), pglog.WithSchema(schema))
+	for range others {
+		mustAppend(t, stranger, "room", text("stranger", "", "m"))
+	}
+}
+
+// Of 100 events 71 to 100 are lost. A Log that has written, heard or read the last one
+// begins a new epoch in the statement that writes the next, and before a room is opened,
+// also when a stranger has written past 100 meanwhile.
+func TestSeenIsCompared(t *testing.T) {
+	for _, others := range []int{0, 10, 30, 31} {
+		for _, know := range []string{"wrote", "heard", "read"} {
+			for _, use := range []string{"Append", "Watch"} {
+				t.Run(fmt.Sprint(know, " ", others, " ", use), func(t *testing.T) {
+					t.Parallel()
+					schema := newSchema()
+					l := migrated(t, shared.pool(t), pglog.WithSchema(schema))
+					writer := l
+					if know != "wrote" {
+						writer = migrated(t, shared.pool(t), pglog.WithSchema(schema))
+					}
+					r := opened(t, l)
+					if know == "heard" {
+						if err := l.Watch(t.Context(), r, "room"); err != nil {
+							t.Fatal(err)
+						}
+					}
+					last := uint64(0)
+					say := func() { last = mustAppend(t, writer, "room", text("u", "", "m")).Offset }
+					for range 100 {
+						say()
+					}
+					if know == "heard" {
+						eventuallyTold(t, "it is pushed", say, func() bool { return r.offsets("room")[last] })
+						l.Unwatch(r, "room")
+					}
+					was := position(t, writer, "room").Epoch
+					if know == "read" {
+						if _, err := l.Read(t.Context(), "room", chatlog.Range{Limit: 3}); err != nil {
+							t.Fatal(err)
+						}
+					}
+					shorten(t, schema, int(last)-30, others)
+					epoch := was
+					if use == "Append" {
+						var err error
+						if _, epoch, _, err = l.Append(t.Context(), "room", text("u", "", "next")); err != nil {
+							t.Fatal(err)
+						}
+					} else if err := l.Watch(t.Context(), r, "room"); err != nil {
+						t.Fatal(err)
+					}
+					after := position(t, writer, "room").Epoch
+					if after == was || use == "Append" && epoch != after {
+						t.Errorf("in %s, after %s, which is that of what was lost; appended in %s", after, was, epoch)
+					}
+					// That is so once.
+					if _, epoch, _, err := l.Append(t.Context(), "room", text("u", "", "next")); err != nil || epoch != after {
+						t.Errorf("the next one is in %s, %v", epoch, err)
+					}
+				})
+			}
+		}
+	}
+}
+
+// What an operator deletes is no loss, nor what retention does.
+func TestSeenIsDeleted(t *testing.T) {
+	schema := newSchema()
+	l := migrated(t, shared.pool(t), pglog.WithSchema(schema), pglog.WithKeep(1))
+	was := position(t, l, "room").Epoch
+	for range 3 {
+		e := mustAppend(t, l, "room", text("u", "", "m"))
+		shared.exec(t, `DELETE FROM `+schema+`.event WHERE "offset" = $1`, e.Offset)
+		mustAppend(t, migrated(t, shared.pool(t), pglog.WithSchema(schema)), "room", text("v", "", "m"))
+		mustPrune(t, l)
+	}
+	r := opened(t, l, "room")
+	l.Unwatch(r, "room")
+	if _, epoch, _, err := l.Append(t.Context(), "room", text("u", "", "m")); err != nil || epoch != was {
+		t.Errorf("in %s, %v; it was %s", epoch, err, was)
+	}
+}
+
+// A server has published 100 into a room that nobody is in there. The last 30 are lost, and
+// 31 others written. Who comes back from 100, by offset alone, is told of a gap.
+func TestShorterCopy(t *testing.T) {
+	schema := newSchema()
+	l := migrated(t, shared.pool(t), pglog.WithSchema(schema))
+	srv := chattest.NewServer(t, chat.WithLog(l), chat.WithLogger(slog.New(slog.DiscardHandler)))
+	for range 100 {
+		if _, err := srv.Publish(t.Context(), "room", chat.Event{Username: "u", Message: "m"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := position(t, l, "room")
+	shorten(t, schema, 70, 31)
+	c, err := client.Dial(soon(t), srv.URL, "room", client.WithUsername("back"), client.WithSince(chat.Position{Epoch: at.Epoch, Offset: at.Offset}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if w := c.Welcome(); w.Resumed || !w.Gap {
+		t.Errorf("from %v: resumed %t, gap %t", at, w.Resumed, w.Gap)
+	}
+}
