@@ -34,14 +34,12 @@ lint: ## gofmt, vet, staticcheck, tidiness
 	done
 
 # What people build for, beside the machine that the tests run on.
-PLATFORMS = windows/amd64 darwin/arm64 freebsd/amd64 linux/386 linux/arm
+PLATFORMS = windows/amd64,darwin/arm64,freebsd/amd64,linux/386,linux/arm
+VET = go run -modfile=.ci/tools.mod ./.ci/vet
 
-vet-platforms: ## go vet of every module for other platforms
-	@set -e; for p in $(PLATFORMS); do for m in $(MODULES); do \
-		echo "== $$p $$m"; \
-		(cd $$m && CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} go vet ./...); \
-	done; done
-	@echo "== js/wasm"; GOOS=js GOARCH=wasm go vet . ./client ./internal/ws ./interop/wasm
+vet-platforms: ## the analyses of go vet over every module for other platforms
+	@$(VET) $(PLATFORMS) $(MODULES)
+	@$(VET) js/wasm .:. .:./client .:./internal/ws .:./interop/wasm
 
 vuln: ## known vulnerabilities, if their database can be reached
 	@.ci/vuln $(MODULES)
