@@ -99,6 +99,11 @@ func (r *room) healOnce(ctx context.Context) (done bool, err error) {
 		if err != nil {
 			return false, err
 		}
+		// While Redis is failed over, two logs answer for a moment. A reading that the
+		// next one does not confirm says nothing of a loss.
+		if newest.Position.Epoch != page.Position.Epoch {
+			return false, nil
+		}
 		if !r.reset(newest, epoch, last.Offset) {
 			return false, nil // somebody else has done so meanwhile
 		}
