@@ -91,7 +91,9 @@ func TestRights(t *testing.T) {
 	defer pool.Close()
 	l := migrated(t, pool, pglog.WithSchema(schema), pglog.WithKeep(1))
 	heard := opened(t, l, "room")
-	mustAppend(t, l, "room", text("u", "1", "m"))
+	private := text("u", "1", "m")
+	private.Type, private.To = chatlog.TypePrivate, "v"
+	mustAppend(t, l, "room", private)
 	mustAppend(t, l, "room", text("u", "2", "m"))
 	if _, err := l.Enter(t.Context(), "s", "room", chatlog.Member{User: "u", Username: "U", Connections: 1}); err != nil {
 		t.Error(err)
