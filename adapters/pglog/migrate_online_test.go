@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -90,6 +91,36 @@ func TestMigrateOnline(t *testing.T) {
 			migratedWell(t, c, l)
 		})
 	}
+}
+
+// A migration comes to its end while servers write without a pause, and none of their
+// appends fails.
+func TestMigrateBusy(t *testing.T) {
+	t.Parallel()
+	c := freshCluster(t)
+	pool := c.pool(t, "pool_max_conns=20")
+	l := pglog.New(pool)
+	beforeStretches(t, c, l)
+	over, cancel := context.WithCancel(t.Context())
+	var writing sync.WaitGroup
+	for i := range 8 {
+		writing.Go(func() {
+			for n := 0; over.Err() == nil; n++ {
+				if _, _, _, err := l.Append(t.Context(), []string{"room", "other"}[i%2], mixed(n)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	eventually(t, "they write", func() bool { return position(t, l, "room").Offset > 50 })
+	err := pglog.New(c.pool(t)).Migrate(t.Context())
+	cancel()
+	writing.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	migratedWell(t, c, l)
 }
 
 // Rows of before there was prev_public get theirs, in more lots than one, whatever was
