@@ -1,15 +1,20 @@
 package chat
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
 	"encoding/base64"
+	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/seed-08328bfd/chat/internal/proto"
+	"github.com/seed-08328bfd/chat/internal/rooms"
+	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
 
 // handshake is what a request for a connection asks for.
@@ -36,7 +41,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request, segment str
 		s.refuse(w, err)
 		return
 	}
-	if err := s.upgrade(w, r, &h, &member{address: addr}); err != nil && err != errLost {
+	if err := s.upgrade(w, r, &h, &session{srv: s, room: room, address: addr}); err != nil && err != errLost {
 		s.refuse(w, err)
 	}
 }
@@ -104,103 +109,100 @@ func offerUpgrade(h http.Header, r *http.Request) {
 	h.Set("Upgrade", "websocket")
 }
 
-// upgrade makes the request's connection that of m, a member of the room. With an
-// error other than errLost, nothing was sent yet. If it comes to nothing, be it because a hook has
-// panicked or ended the goroutine, m has left no trace.
-func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, m *member) (err error) {
+var (
+	errNoUpgrade = &httpErr{http.StatusNotImplemented, "internal", "connections cannot be upgraded here: HTTP/2, or a middleware hides the connection"}
+	errLost      = errors.New("chat: connection lost")
+)
+
+// upgrade makes the request's connection that of c, whose member joins the room. With an
+// error other than errLost, nothing was sent yet. If it comes to nothing, be it because a
+// hook has panicked or ended the goroutine, c has left no trace.
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, c *session) (err error) {
 	accepted := false
 	defer func() {
 		if !accepted {
-			s.undo(m)
+			if c.joined {
+				c.member.Leave(true)
+			}
+			s.gone(c)
 		}
 	}()
 	// From here on what Disconnect asks for is heard of, from other servers too. The
 	// hooks that may refuse are asked after that.
-	if err := s.connect(r.Context()); err != nil {
+	if err := s.rooms.Connect(r.Context()); err != nil {
 		return err
 	}
-	s.expect(m)
-	if m.who, err = s.identify(r, h); err != nil {
+	s.expect(c)
+	if c.user, err = s.identify(r, h); err != nil {
 		return err
 	}
-	m.cred, m.session, m.v1 = m.who, "", h.v1
-	if m.who.Anonymous() {
-		m.session = h.session
+	c.cred, c.v1 = c.user, h.v1
+	if c.user.Anonymous() {
+		c.secret = h.session
 	}
-	if err := s.may(m.who, h.room, ActionJoin); err != nil {
+	if err := s.may(c.user, c.room, ActionJoin); err != nil {
 		return err
 	}
-	if m.account, err = s.limits.Open(m.who.ID); err != nil {
+	if c.account, err = s.limits.Open(c.user.ID); err != nil {
 		return err
 	}
 	if err := checkUpgrade(w, r); err != nil {
 		return err
 	}
-	if !canHijack(w) {
+	if !wsconn.CanHijack(w) {
 		s.logger.Error("chat: the http.ResponseWriter is no http.Hijacker: HTTP/2 or a middleware hides it")
 		return errNoUpgrade
 	}
-	if s.pack != nil {
-		if h.extension = acceptDeflate(r.Header.Values("Sec-WebSocket-Extensions")); h.extension != "" {
-			m.enc = encDeflate
-		}
+	if s.cfg.compress {
+		h.extension = wsconn.AcceptDeflate(r.Header.Values("Sec-WebSocket-Extensions"))
 	}
-	ctx := r.Context()
-	room, err := s.acquire(ctx, h.room)
+	deflate := h.extension != ""
+	c.conn.Init(&s.conns, &c.member, c, deflate)
+	// Who sees the answer is a member already: it misses nothing, and nobody who
+	// removes it misses it.
+	err = s.rooms.Join(r.Context(), c.room, &c.member, rooms.Joining{
+		Conn: &c.conn, Greeter: c, UserID: c.user.ID, Username: c.user.Name, V1: c.v1, Deflate: deflate, Since: h.since,
+	})
 	if err != nil {
 		return err
 	}
-	m.room = room
-	if m.occupant, err = room.occupy(m.who.ID, m.who.Name); err != nil {
-		return err
-	}
-	if err := room.enter(ctx, m.occupant); err != nil {
-		return s.log.Unavailable(err)
-	}
-	room.catchUp(ctx, h.since)
-	m.start = &start{since: h.since}
-	m.reader.user = m.who.ID
-	// Who sees the answer is a member already: it misses nothing, and nobody who
-	// removes it misses it.
-	room.enlist(m)
-	if !s.add(m) {
+	c.joined = true
+	if !s.add(c) {
 		return ErrServerClosed
 	}
-	if err := s.recheck(m); err != nil {
+	if err := s.recheck(c); err != nil {
 		return err
 	}
-	err = s.accept(w, r, h, m)
+	err = s.accept(w, r, h, c)
 	accepted = err == nil
 	return err
 }
 
-// undo gives back what upgrade has taken for m so far.
-func (s *Server) undo(m *member) {
-	if m.occupant != nil {
-		m.room.strike(m)
-		m.room.vacate(m.occupant, m.who.Name, 0)
+// accept takes the connection, answers the handshake and hands both over to c and
+// its goroutines. The answer is written to the connection itself, once it is in hand.
+// Before that nothing was sent: a writer that holds a status back, or that cannot give the
+// connection away after all, does no harm then.
+func (s *Server) accept(w http.ResponseWriter, r *http.Request, h *handshake, c *session) error {
+	set := w.Header()
+	conn, early, err := wsconn.Hijack(w)
+	if err != nil {
+		s.logger.Error("chat: the connection cannot be taken over: HTTP/2 or a middleware hides it", "err", err)
+		return errNoUpgrade
 	}
-	s.gone(m)
-}
-
-// attach sets m up on conn. The server may have been told to close m before.
-func (m *member) attach(conn net.Conn, early []byte) {
-	srv := m.room.srv
-	m.mu.Lock()
-	m.wire.conn, m.wire.raw, m.wire.timeout = conn, bare(conn), srv.cfg.writeTimeout
-	if m.dead {
-		conn.Close()
+	c.conn.Attach(conn, early)
+	// Before the answer, so that whoever has one is in the lists of those who come
+	// later.
+	c.member.Announce()
+	protocol := ""
+	if h.v1 {
+		protocol = proto.Subprotocol
 	}
-	m.mu.Unlock()
-	in := &m.in
-	in.conn, in.raw = conn, m.wire.raw
-	in.limit = srv.cfg.frameLimit()
-	in.handle, in.refuse = m.handle, m.close
-	in.closed, in.over = m.isClosing, m.isOver
-	in.now = srv.clock
-	in.fn = in.tryRead
-	in.heard.Store(int64(srv.clock()))
-	in.preload(early)
+	if err := c.conn.Open(wsconn.Answer(r, protocol, h.extension, set)); err != nil {
+		return errLost
+	}
+	c.expireAt(c.user.Expires, false)
+	go c.serve() // ends with the connection; Shutdown and Close wait for it
+	return nil
 }
 
 // identify finds out who sends a request.
@@ -257,4 +259,50 @@ func hasToken(h http.Header, key, token string) bool {
 		}
 	}
 	return false
+}
+
+// parseOffer reads the list of subprotocols. A session may ride in it, which no
+// proxy or console logs, as they do the URL; it may also be the query's.
+func (h *handshake) parseOffer(header http.Header, session string) error {
+	h.session = session
+	for _, offer := range header.Values("Sec-WebSocket-Protocol") {
+		for p := range strings.SplitSeq(offer, ",") {
+			p = strings.TrimSpace(p)
+			h.v1 = h.v1 || p == proto.Subprotocol
+			secret, ok := strings.CutPrefix(p, proto.SessionPrefix)
+			switch {
+			case !ok || secret == "" || secret == h.session:
+			case h.session != "":
+				return &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "there are two sessions"}
+			default:
+				h.session = secret
+			}
+		}
+	}
+	if h.session != "" && !isSession(h.session) {
+		return &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "the session is not one that this server gave"}
+	}
+	return nil
+}
+
+const anonPrefix = "anon-"
+
+func isAnonymous(id string) bool { return strings.HasPrefix(id, anonPrefix) }
+
+// newSession returns a secret that stands for an anonymous user. The server need
+// not remember it: the user's id is made from it, and cannot be turned back.
+func newSession() string {
+	var b [24]byte
+	rand.Read(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+func isSession(s string) bool {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	return err == nil && len(b) == 24 && len(s) == 32 // the decoder skips line ends
+}
+
+func anonymousID(session string) string {
+	sum := sha256.Sum256([]byte("chat session " + session))
+	return anonPrefix + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
 }

@@ -90,7 +90,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, method string) bo
 	case r.Method != method && !(method == http.MethodGet && r.Method == http.MethodHead && !strings.HasPrefix(strings.TrimPrefix(r.URL.Path, "/"), "ws/")):
 		w.Header().Set("Allow", method)
 		httpError(w, http.StatusMethodNotAllowed, "method_not_allowed", "this path takes "+method)
-	case s.closing.Load():
+	case s.rooms.Closing():
 		s.refuse(w, ErrServerClosed)
 	case !ok:
 		s.refuse(w, &httpErr{http.StatusForbidden, proto.CodeForbidden, "pages of this origin may not connect"})
@@ -152,7 +152,7 @@ func (s *Server) serveMembers(w http.ResponseWriter, r *http.Request, segment st
 	if !ok {
 		return
 	}
-	members, count, err := s.log.Members(r.Context(), room, proto.MaxListed)
+	members, count, err := s.rooms.Log().Members(r.Context(), room, proto.MaxListed)
 	if err != nil {
 		s.refuse(w, err)
 		return

@@ -29,7 +29,7 @@ func (s *Server) Disconnect(ctx context.Context, room, user string, code int, re
 		}
 	}
 	code = closeCode(code)
-	if err := s.connect(ctx); err != nil {
+	if err := s.rooms.Connect(ctx); err != nil {
 		return err
 	}
 	if len(user) > proto.MaxUser {
@@ -39,11 +39,7 @@ func (s *Server) Disconnect(ctx context.Context, room, user string, code int, re
 	// own way.
 	reason = proto.CutText(reason, proto.MaxReason)
 	e := Event{Type: TypeSystem, Event: "disconnect", User: user, To: room, ID: fmt.Sprint(code), Message: reason}
-	s.control(e)
-	if err := s.log.Signal(ctx, controlRoom, e); err != nil {
-		return err
-	}
-	return nil
+	return s.rooms.Tell(ctx, e)
 }
 
 // closeCode returns code, or CloseRemoved if it is none that an application may send.
@@ -60,10 +56,10 @@ func (s *Server) control(e Event) {
 		return
 	}
 	s.mu.Lock()
-	var members []*member
-	for m := range s.members {
+	var meant []*session
+	for m := range s.sessions {
 		if m.meant(&e) {
-			members = append(members, m)
+			meant = append(meant, m)
 		}
 	}
 	for m := range s.joining { // who it is may not be known yet
@@ -72,7 +68,7 @@ func (s *Server) control(e Event) {
 		}
 	}
 	s.mu.Unlock()
-	for _, m := range members {
+	for _, m := range meant {
 		m.remove(&e)
 	}
 }
@@ -82,35 +78,35 @@ func (s *Server) control(e Event) {
 const maxRemovals = 1000
 
 // meant reports whether e is about m.
-func (m *member) meant(e *Event) bool {
-	return m.who.ID == e.User && (e.To == "" || e.To == m.room.name)
+func (c *session) meant(e *Event) bool {
+	return c.user.ID == e.User && (e.To == "" || e.To == c.room)
 }
 
 // remove closes m as e says.
-func (m *member) remove(e *Event) {
+func (c *session) remove(e *Event) {
 	var code int
 	fmt.Sscan(e.ID, &code)
-	m.close(closeCode(code), e.Message)
+	c.conn.Close(closeCode(code), e.Message)
 }
 
-// recheck does for m, a member now, what was asked for during its handshake. Whom
-// Disconnect meant gets the close frame when connected. Over a shared log, where the
-// handshake may have taken long and what another server asked for may be lost, the
-// authorizer is asked once more.
-func (s *Server) recheck(m *member) error {
+// recheck does for c, whose member has joined now, what was asked for during its
+// handshake. Whom Disconnect meant gets the close frame when connected. Over a shared log,
+// where the handshake may have taken long and what another server asked for may be lost,
+// the authorizer is asked once more.
+func (s *Server) recheck(c *session) error {
 	if !s.local {
-		if err := s.may(m.who, m.room.name, ActionJoin); err != nil {
+		if err := s.may(c.user, c.room, ActionJoin); err != nil {
 			return err
 		}
 	}
-	if len(m.removals) > maxRemovals {
+	if len(c.removals) > maxRemovals {
 		return ErrUnavailable
 	}
-	for i := range m.removals {
-		if e := &m.removals[i]; m.meant(e) {
-			m.remove(e)
+	for i := range c.removals {
+		if e := &c.removals[i]; c.meant(e) {
+			c.remove(e)
 		}
 	}
-	m.removals = nil
+	c.removals = nil
 	return nil
 }

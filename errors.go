@@ -5,13 +5,14 @@ import (
 
 	"github.com/seed-08328bfd/chat/internal/guard"
 	"github.com/seed-08328bfd/chat/internal/limit"
+	"github.com/seed-08328bfd/chat/internal/rooms"
 )
 
 // The errors a caller can act on, found with [errors.Is].
 var (
 	// ErrServerClosed is returned by Publish, Follow and Disconnect after Shutdown
 	// or Close was called.
-	ErrServerClosed = errors.New("chat: server closed")
+	ErrServerClosed = rooms.ErrClosed
 	// ErrUnavailable is returned when the log could not be reached in time. A
 	// message may have been kept all the same: publish again with the same ID.
 	ErrUnavailable = guard.ErrUnavailable
@@ -28,7 +29,7 @@ var (
 	ErrRejected = errors.New("chat: rejected")
 	// ErrGap is yielded by Follow when events between the last one yielded and
 	// the next are not to be had any more.
-	ErrGap = errors.New("chat: gap in the log")
+	ErrGap = rooms.ErrGap
 	// ErrTooMany is returned when a limit on rooms, members or connections is
 	// reached.
 	ErrTooMany = limit.ErrReached

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/logging"
 	"github.com/seed-08328bfd/chat/internal/names"
 	"github.com/seed-08328bfd/chat/internal/proto"
+	"github.com/seed-08328bfd/chat/internal/rooms"
 )
 
 // Users' code is called in this file, for the logger in logging.go and for a log in
@@ -92,7 +93,7 @@ var hookFunc = logging.FuncName((*Server).hook)
 // insideHook reports whether the caller was called by a hook, the logger or the log. Whoever
 // waits there for connections to end would wait for itself.
 func (s *Server) insideHook() bool {
-	if s.calls.Load() == 0 && !s.logger.Busy() && !s.log.Busy() {
+	if s.calls.Load() == 0 && !s.logger.Busy() && !s.rooms.Log().Busy() {
 		return false
 	}
 	pcs := make([]uintptr, 256)
@@ -142,8 +143,8 @@ func (s *Server) may(u User, room string, a Action) error {
 }
 
 // allowed is authorize for a live connection.
-func (m *member) allowed(a Action) *proto.Error {
-	if err := m.room.srv.authorize(m.cred, m.room.name, a); err != nil {
+func (c *session) allowed(a Action) *proto.Error {
+	if err := c.srv.authorize(c.cred, c.room, a); err != nil {
 		return &proto.Error{Code: proto.CodeForbidden, Text: shown(err)}
 	}
 	return nil
@@ -180,7 +181,7 @@ func (s *Server) checkRoomName(name string) (string, error) {
 		return "", fmt.Errorf("%w: . and .. are no names of a room", ErrBadName)
 	}
 	n, err := s.rule("room rule", s.cfg.roomRule, name)
-	if err == nil && (n == "" || n == controlRoom) {
+	if err == nil && (n == "" || rooms.IsControl(n)) {
 		err = fmt.Errorf("%w: the rule gives no name", ErrBadName)
 	}
 	return n, err

@@ -160,7 +160,7 @@ type roomSize struct {
 }
 
 func (s *Server) openRooms(ctx context.Context) (*openRooms, error) {
-	now := s.clock()
+	now := s.rooms.Clock()
 	if o := s.listing.Load(); o != nil && now-o.at < listingAge {
 		return o, nil
 	}

@@ -39,8 +39,8 @@ func (s *Server) checkOrigin(r *http.Request) (cross string, ok bool) {
 			return "", true
 		}
 	}
-	for i := range s.origins {
-		if p := &s.origins[i]; p.Any || err == nil && p.Matches(&o) {
+	for i := range s.trust.origins {
+		if p := &s.trust.origins[i]; p.Any || err == nil && p.Matches(&o) {
 			return origins[0], true
 		}
 	}
@@ -52,7 +52,7 @@ func (s *Server) checkOrigin(r *http.Request) (cross string, ok bool) {
 // 3.2.2). It reports whether to go on.
 func (s *Server) shareAnswer(w http.ResponseWriter, r *http.Request, e endpoint) bool {
 	h := w.Header()
-	if len(s.origins) > 0 {
+	if len(s.trust.origins) > 0 {
 		h.Add("Vary", "Origin")
 	}
 	cross, ok := s.checkOrigin(r)
@@ -120,7 +120,7 @@ func (s *Server) logRefusal(r *http.Request) {
 	if strings.HasSuffix(from, "://"+r.Host) {
 		s.logger.Once("scheme", slog.LevelWarn, "chat: page refused for its scheme: behind a TLS proxy, name it in WithTrustedProxies", "origin", from)
 	}
-	switch log, others := s.refusals.note(from, s.clock()); {
+	switch log, others := s.refusals.note(from, s.rooms.Clock()); {
 	case log:
 		s.logger.Info("chat: page of a foreign origin refused", "origin", from, "option", "WithOriginPatterns")
 	case others > 0:

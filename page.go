@@ -27,7 +27,7 @@ func (s *Server) page(ctx context.Context, room, user string, q proto.Query) (Pa
 	case q.HasBefore:
 		r.Before = q.Before
 	}
-	page, err := s.log.Read(ctx, room, r)
+	page, err := s.rooms.Log().Read(ctx, room, r)
 	if err != nil {
 		return Page{}, err
 	}
@@ -41,15 +41,14 @@ func (s *Server) page(ctx context.Context, room, user string, q proto.Query) (Pa
 // them, and always one: the first ones, or the last ones for a page that was read
 // backwards. More is true if there was more.
 func boundPage(p *Page, bytes int, forward bool) {
-	b := encoded.Get().(*[]byte)
-	defer encoded.Put(b)
+	var object []byte
 	for n := range p.Events {
 		i := n
 		if !forward {
 			i = len(p.Events) - 1 - n
 		}
-		*b = chatlog.AppendJSON((*b)[:0], &p.Events[i])
-		if bytes -= len(*b) + 1; bytes >= 0 || n == 0 {
+		object = chatlog.AppendJSON(object[:0], &p.Events[i])
+		if bytes -= len(object) + 1; bytes >= 0 || n == 0 {
 			continue
 		}
 		if p.More = true; forward {

@@ -10,22 +10,13 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// fail tells the client of an error.
-func (m *member) fail(e *proto.Error) {
-	if m.v1 {
-		m.send(proto.ErrorObject(e))
-	} else {
-		m.send(proto.SystemObject(e))
-	}
-}
-
 // handlePlain takes a text frame of the plain dialect: the text of a message,
 // whatever it looks like.
-func (m *member) handlePlain(text []byte) *proto.Error {
+func (c *session) handlePlain(text []byte) *proto.Error {
 	if !utf8.Valid(text) {
 		return &proto.Error{Code: proto.CodeBadUTF8, Fatal: true}
 	}
-	_, _, err := m.publish(&Event{Type: TypeMessage, Message: string(text)})
+	_, _, err := c.publish(&Event{Type: TypeMessage, Message: string(text)})
 	return err
 }
 
@@ -34,8 +25,8 @@ func (m *member) handlePlain(text []byte) *proto.Error {
 // that one, whichever rule refuses it now; but not above the rate, where even the
 // look for it would be too much: that refusal says when to ask again. epoch is that
 // of the offset.
-func (m *member) publish(e *Event) (stored Event, epoch string, refused *proto.Error) {
-	srv := m.room.srv
+func (c *session) publish(e *Event) (stored Event, epoch string, refused *proto.Error) {
+	srv := c.srv
 	if err := checkText(e.Message, srv.cfg.messageSize); err != nil {
 		return *e, "", err
 	}
@@ -43,9 +34,9 @@ func (m *member) publish(e *Event) (stored Event, epoch string, refused *proto.E
 	if e.Type == TypePrivate {
 		action = ActionPrivate
 	}
-	e.User, e.Username = m.who.ID, m.who.Name
-	if err := m.allowed(action); err != nil {
-		first, epoch, ok, lost := srv.firstTry(srv.ctx, m.room.name, *e)
+	e.User, e.Username = c.user.ID, c.user.Name
+	if err := c.allowed(action); err != nil {
+		first, epoch, ok, lost := srv.firstTry(srv.rooms.Context(), c.room, *e)
 		switch {
 		case lost != nil:
 			return *e, "", wireErrorOf(lost)
@@ -54,20 +45,20 @@ func (m *member) publish(e *Event) (stored Event, epoch string, refused *proto.E
 		}
 		return first, epoch, nil
 	}
-	if wait := m.account.Take(); wait > 0 {
-		return *e, "", m.pause(wait)
+	if wait := c.account.Take(); wait > 0 {
+		return *e, "", c.pause(wait)
 	}
-	ctx := srv.ctx
+	ctx := srv.rooms.Context()
 	if e.Type == TypePrivate {
-		if err := srv.address(ctx, m.room.name, e); err != nil {
-			first, epoch, err := srv.unlessRepeated(ctx, m.room.name, *e, err)
+		if err := srv.address(ctx, c.room, e); err != nil {
+			first, epoch, err := srv.unlessRepeated(ctx, c.room, *e, err)
 			if err != nil {
 				return *e, "", wireErrorOf(err)
 			}
 			return first, epoch, nil
 		}
 	}
-	stored, epoch, err := srv.append(ctx, m.room.name, m.room, *e)
+	stored, epoch, err := srv.append(ctx, c.room, *e)
 	if err != nil {
 		return *e, "", wireErrorOf(err)
 	}
@@ -80,15 +71,15 @@ const inFlight = time.Second
 
 // pause tells the client to wait. Only what comes after inFlight and before the time
 // is over was sent in spite of it.
-func (m *member) pause(wait time.Duration) *proto.Error {
+func (c *session) pause(wait time.Duration) *proto.Error {
 	now := time.Now()
 	e := &proto.Error{Code: proto.CodeRateLimited, Text: "too many messages: wait a little", Retry: wait}
-	if now.Before(m.pauseEnds) {
-		e.Excused = now.Sub(m.pauseTold) < inFlight
+	if now.Before(c.pauses.ends) {
+		e.Excused = now.Sub(c.pauses.told) < inFlight
 	} else {
-		e.Excused, m.pauseTold = true, now
+		e.Excused, c.pauses.told = true, now
 	}
-	m.pauseEnds = now.Add(wait)
+	c.pauses.ends = now.Add(wait)
 	return e
 }
 

@@ -39,9 +39,9 @@ func mustPrefix(s string) netip.Prefix {
 // trusts reports whether n is a proxy whose word counts.
 func (s *Server) trusts(n forwarded.Node) bool {
 	if n.Kind == forwarded.Unix {
-		return s.trustsUnix
+		return s.trust.unix
 	}
-	for _, p := range s.proxies {
+	for _, p := range s.trust.proxies {
 		if n.Kind == forwarded.Address && p.Contains(n.Addr) {
 			return true
 		}

@@ -10,71 +10,22 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// append puts e through the filter into the log, and into r, or if that is nil into
-// the room called name if it is in use here. ctx is the caller's of Publish, and not
-// used with r. It returns the entry as it was kept: the
-// first one, if e repeats it, and the epoch of its offset.
-func (s *Server) append(ctx context.Context, name string, r *room, e Event) (stored Event, epoch string, err error) {
-	if s.closing.Load() {
+// append puts e through the filter into the log and the room. It returns the entry as it
+// was kept: the first one, if e repeats it, and the epoch of its offset.
+func (s *Server) append(ctx context.Context, room string, e Event) (stored Event, epoch string, err error) {
+	if s.rooms.Closing() {
 		return e, "", ErrServerClosed
 	}
 	asked := e // the filter may change it
-	refused := s.filter(name, &e)
-	// The filter may have taken any time: the server may be closing by now, the room
-	// dropped or opened, and no time limit has begun before it.
-	if s.closing.Load() {
-		return e, "", ErrServerClosed
+	if refused := s.filter(room, &e); refused != nil {
+		return s.unlessRepeated(ctx, room, asked, refused)
 	}
-	if r == nil {
-		r = s.room(name)
-	}
-	ctx, cancel := s.log.Bound(ctx)
-	defer cancel()
-	if refused != nil {
-		return s.unlessRepeated(ctx, name, asked, refused)
-	}
-	ordered := s.local && r != nil
-	var before Position // what was delivered when the log was asked
-	if ordered {
-		r.order.Lock()
-	} else if r != nil {
-		before = r.position()
-	}
-	stored, epoch, dup, err := s.log.Append(ctx, name, e)
-	grew := false
-	if err == nil && !dup && ordered {
-		grew, _ = r.take(epoch, stored)
-	}
-	if ordered {
-		r.order.Unlock()
-	}
-	switch {
-	case err != nil:
-		return e, "", err
-	case dup:
-		return stored, epoch, nil
-	case epoch == before.Epoch && stored.Offset <= before.Offset:
-		if epoch, err = r.contradicted(ctx, before); err != nil {
-			return e, "", err
-		}
-	case grew:
-		r.wake()
-	}
-	// While this waited, the room may have been opened, or dropped and opened again.
-	// And another entry may have come to the offset: while Redis is failed over, there
-	// are two logs for a moment.
-	if now := s.room(name); now != nil && (now != r || !ordered) && now.apply(epoch, stored) {
-		if epoch, err = now.contradicted(ctx, Position{Epoch: epoch, Offset: stored.Offset}); err != nil {
-			return e, "", err
-		}
-	}
-	s.stats.messages.Add(1)
-	return stored, epoch, nil
+	return s.rooms.Publish(ctx, room, e)
 }
 
 // address completes a private message with its receiver's name.
 func (s *Server) address(ctx context.Context, room string, e *Event) error {
-	m, ok, err := s.log.Present(ctx, room, e.To)
+	m, ok, err := s.rooms.Log().Present(ctx, room, e.To)
 	switch {
 	case err != nil:
 		return err
@@ -96,7 +47,7 @@ func (s *Server) firstTry(ctx context.Context, room string, e Event) (first Even
 	if e.ID == "" {
 		return e, "", false, nil
 	}
-	first, epoch, ok, err = s.log.Lookup(ctx, room, e.User, e.ID)
+	first, epoch, ok, err = s.rooms.Log().Lookup(ctx, room, e.User, e.ID)
 	switch {
 	case err != nil:
 		return e, "", false, err
@@ -147,7 +98,7 @@ func (s *Server) Publish(ctx context.Context, room string, e Event) (Event, erro
 		e.Username = s.cfg.defaultName
 	}
 	e.Type, e.Event = TypeMessage, ""
-	if err := s.connect(ctx); err != nil {
+	if err := s.rooms.Connect(ctx); err != nil {
 		return e, err
 	}
 	if e.To != "" {
@@ -157,7 +108,7 @@ func (s *Server) Publish(ctx context.Context, room string, e Event) (Event, erro
 			return first, err
 		}
 	}
-	stored, _, err := s.append(ctx, room, nil, e)
+	stored, _, err := s.append(ctx, room, e)
 	return stored, err
 }
 
@@ -184,7 +135,7 @@ func (s *Server) History(ctx context.Context, room, reader string, r Range) (Pag
 // share the log. Rooms with nobody in them are absent. An error is
 // ErrUnavailable.
 func (s *Server) Rooms(ctx context.Context) (map[string]int, error) {
-	rooms, err := s.log.Rooms(ctx)
+	rooms, err := s.rooms.Log().Rooms(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +150,7 @@ func (s *Server) Members(ctx context.Context, room string, limit int) ([]Member,
 	if err != nil {
 		return nil, 0, err
 	}
-	members, total, err := s.log.Members(ctx, room, limit)
+	members, total, err := s.rooms.Log().Members(ctx, room, limit)
 	if err != nil {
 		return nil, 0, err
 	}

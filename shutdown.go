@@ -2,10 +2,10 @@ package chat
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/seed-08328bfd/chat/internal/proto"
+	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
 
 // Shutdown ends the server in good order: new connections are refused with 503,
@@ -33,29 +33,29 @@ import (
 //
 // Calling it again, or after Close, waits as the first call does.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.beginClosing()
+	s.rooms.BeginClosing()
 	s.mu.Lock()
-	members := make([]*member, 0, len(s.members))
-	for m := range s.members {
-		members = append(members, m)
+	open := make([]*session, 0, len(s.sessions))
+	for m := range s.sessions {
+		open = append(open, m)
 	}
 	s.mu.Unlock()
-	window := min(30*time.Second, time.Second+time.Duration(len(members))*time.Millisecond/2)
-	for _, m := range members {
+	window := min(30*time.Second, time.Second+time.Duration(len(open))*time.Millisecond/2)
+	for _, m := range open {
 		if m.v1 {
 			m.goodbye("shutdown", 100*time.Millisecond+jitter(window))
 		}
-		m.close(1001, "server is shutting down")
+		m.conn.Close(proto.CloseGoingAway, "server is shutting down")
 	}
 	if s.insideHook() {
 		go func() { // ends when what Shutdown waits for has ended, or with ctx
 			s.waitEmpty(ctx)
-			s.end()
+			s.rooms.End()
 		}()
 		return nil
 	}
 	err := s.waitEmpty(ctx)
-	over := s.end()
+	over := s.rooms.End()
 	select {
 	case <-over:
 		return err
@@ -75,21 +75,21 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // own that calls Close. Called from a hook, the logger's handler or a method of the log
 // it does not wait. It returns nil; the error is there for [io.Closer].
 func (s *Server) Close() error {
-	s.beginClosing()
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.logTimeout+closeTimeout-settling) // which waitEmpty adds
+	s.rooms.BeginClosing()
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.logTimeout+wsconn.CloseTimeout-settling) // which waitEmpty adds
 	s.killAll()
 	if s.insideHook() {
 		go func() { // ends within the limit, too
 			defer cancel()
 			s.waitEmpty(ctx)
-			s.end()
+			s.rooms.End()
 		}()
 		return nil
 	}
 	defer cancel()
 	s.waitEmpty(ctx)
 	select {
-	case <-s.end():
+	case <-s.rooms.End():
 	case <-ctx.Done():
 	}
 	return nil
@@ -99,30 +99,22 @@ func (s *Server) Close() error {
 // returns.
 const settling = 100 * time.Millisecond
 
-func (s *Server) beginClosing() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.closing.Swap(true) {
-		close(s.done)
-	}
-}
-
 func (s *Server) killAll() {
 	s.mu.Lock()
-	members := make([]*member, 0, len(s.members))
-	for m := range s.members {
-		members = append(members, m)
+	open := make([]*session, 0, len(s.sessions))
+	for m := range s.sessions {
+		open = append(open, m)
 	}
 	s.mu.Unlock()
-	for _, m := range members {
-		m.kill()
+	for _, m := range open {
+		m.conn.Kill()
 	}
 }
 
 // waitEmpty waits for the members to be gone; when ctx ends it sees to that.
 func (s *Server) waitEmpty(ctx context.Context) error {
 	s.mu.Lock()
-	if len(s.members) == 0 {
+	if len(s.sessions) == 0 {
 		s.mu.Unlock()
 		return nil
 	}
@@ -144,87 +136,37 @@ func (s *Server) waitEmpty(ctx context.Context) error {
 	}
 }
 
-// end stops what the server runs beside its members, once, and returns what is closed
-// when it has stopped.
-func (s *Server) end() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.over == nil {
-		s.over = make(chan struct{})
-		s.ended = true
-		go s.stop() // ends when the log lets it
-	}
-	return s.over
-}
-
-func (s *Server) stop() {
-	defer close(s.over)
-	if s.opened.Load() && !s.local {
-		s.log.Beat(context.Background(), s.id(), max(s.cfg.grace, time.Second)) // the last sign of life
-	}
-	s.cancel()
-	s.tasks.Wait()
-	s.mu.Lock()
-	o := s.opening
-	s.mu.Unlock()
-	if o != nil {
-		<-o.done
-	}
-	s.mu.Lock()
-	opened := s.opened.Swap(false)
-	s.mu.Unlock()
-	if opened {
-		s.log.Close(sink{s})
-	}
-	<-s.logger.Idle()
-}
-
 // expect has m, whose handshake begins, hear of what Disconnect asks for.
-func (s *Server) expect(m *member) {
+func (s *Server) expect(m *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.joining[m] = struct{}{}
 }
 
 // add counts m in, unless the server is closing.
-func (s *Server) add(m *member) bool {
+func (s *Server) add(m *session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.joining, m)
-	if s.closing.Load() {
+	if s.rooms.Closing() {
 		return false
 	}
-	s.members[m] = struct{}{}
+	s.sessions[m] = struct{}{}
 	return true
 }
 
 // gone counts m out, of as much as it was counted in.
-func (s *Server) gone(m *member) {
+func (s *Server) gone(m *session) {
 	if m.account != nil {
 		s.limits.Close(m.account)
 	}
 	s.limits.Disconnect(m.address)
-	if m.room != nil {
-		s.release(m.room)
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.joining, m)
-	delete(s.members, m)
-	if len(s.members) == 0 && s.empty != nil {
+	delete(s.sessions, m)
+	if len(s.sessions) == 0 && s.empty != nil {
 		close(s.empty)
 		s.empty = nil
 	}
-}
-
-// goodbye announces a planned close.
-func (m *member) goodbye(reason string, retry time.Duration) {
-	b := proto.AppendQuoted([]byte(`{"type":"goodbye","reason":`), reason)
-	b = strconv.AppendInt(append(b, `,"retry_after_ms":`...), retry.Milliseconds(), 10)
-	b = appendText(nil, append(b, '}'))
-	m.mu.Lock()
-	if !m.closing && !m.dead {
-		m.putLocked(b, m)
-	}
-	m.mu.Unlock()
 }

@@ -32,6 +32,20 @@ const (
 	CodeGap = "gap" // tells a plain client what the welcome tells others
 )
 
+// The codes of a close frame that the server sends (RFC 6455, section 7.4.1, and from
+// 4000 on its own).
+const (
+	CloseGoingAway   = 1001 // shutdown
+	CloseUnsupported = 1003 // a binary frame
+	CloseInvalid     = 1007 // text that is not UTF-8
+	ClosePolicy      = 1008 // removed by the server or its rules
+	CloseTooBig      = 1009 // a message too big
+	CloseInternal    = 1011 // a fault of the server
+	CloseTryAgain    = 1013 // too slow, or events were lost: come back and resume
+	CloseExpired     = 4001 // credentials ran out
+	CloseForbidden   = 4003 // forbidden from now on: the client does not come back by itself
+)
+
 // Error is an error object for one member.
 type Error struct {
 	Code  string

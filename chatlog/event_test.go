@@ -1,0 +1,40 @@
+package chatlog
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// FuzzEventJSON holds the encoder to encoding/json.
+func FuzzEventJSON(f *testing.F) {
+	f.Add("u1", "Alice", "hi <b> \u2028 \x00 \xff \"\\", "id", uint64(7))
+	f.Fuzz(func(t *testing.T, user, name, text, id string, offset uint64) {
+		e := Event{Type: TypePrivate, Offset: offset, User: user, Username: name, To: name, ToUsername: user, Message: text, ID: id, Time: time.UnixMilli(1e12).UTC()}
+		var got Event
+		b := AppendJSON(nil, &e)
+		if err := json.Unmarshal(b, &got); err != nil || !utf8.Valid(b) {
+			t.Fatalf("%s: %v", b, err)
+		}
+		for _, s := range []string{user, name, text, id} {
+			if !utf8.ValidString(s) {
+				return
+			}
+		}
+		if diff := cmp.Diff(e, got); diff != "" {
+			t.Fatalf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+func BenchmarkEncode(b *testing.B) {
+	e := Event{Type: TypeMessage, Offset: 12345, Time: time.Now(), User: "anon-abcdefghijklmnop", Username: "Alice", Message: "Hello, everybody in the room!", ID: "c1"}
+	var buf []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = AppendJSON(buf[:0], &e)
+	}
+}

@@ -1,0 +1,105 @@
+package rooms
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/guard"
+	"github.com/seed-08328bfd/chat/internal/proto"
+)
+
+// A Yield is told of an entry and its place, or of an error, and reports whether to go
+// on.
+type Yield func(e chatlog.Event, at chatlog.Position, err error) bool
+
+// Follow yields the entries of a room's log from a place on, and goes on as it grows,
+// until yield says no, ctx ends or the set closes. The zero Position begins with the next
+// event. After ErrGap and ErrUnavailable it goes on; any other error is the last.
+func (s *Set) Follow(ctx context.Context, name string, since chatlog.Position, yield Yield) {
+	fail := func(err error) bool { return yield(chatlog.Event{}, chatlog.Position{}, err) }
+	r, err := s.acquire(ctx, name)
+	for errors.Is(err, guard.ErrUnavailable) && ctx.Err() == nil {
+		if !fail(err) {
+			return
+		}
+		s.pause(ctx, healRetry+jitter(sweepEvery))
+		r, err = s.acquire(ctx, name)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		fail(err)
+		return
+	}
+	defer s.release(r)
+	at := since
+	if at == (chatlog.Position{}) {
+		at = r.position()
+	}
+	for {
+		if s.life.closing.Load() {
+			fail(ErrClosed)
+			return
+		}
+		grown := r.mark()
+		next, more, ok := s.follow(ctx, name, at, yield)
+		if !ok {
+			return
+		}
+		if at = next; more {
+			continue
+		}
+		if err := r.wait(ctx, grown); err != nil {
+			fail(err)
+			return
+		}
+	}
+}
+
+// follow yields one page after at.
+func (s *Set) follow(ctx context.Context, name string, at chatlog.Position, yield Yield) (next chatlog.Position, more, ok bool) {
+	fail := func(err error) bool { return yield(chatlog.Event{}, chatlog.Position{}, err) }
+	// With the entry at the place, to compare.
+	page, err := s.log.Read(ctx, name, chatlog.Range{From: max(at.Offset, 1), Limit: proto.MaxPage + 1})
+	switch {
+	case err != nil && ctx.Err() != nil:
+		fail(ctx.Err())
+		return at, false, false
+	case err != nil && s.life.closing.Load():
+		fail(ErrClosed)
+		return at, false, false
+	case err != nil:
+		if !fail(err) {
+			return at, false, false
+		}
+		s.pause(ctx, healRetry+jitter(sweepEvery))
+		return at, true, true
+	case !s.continues(&page, at):
+		return chatlog.Position{Epoch: page.Position.Epoch, Offset: page.First - 1}, true, fail(ErrGap)
+	}
+	for i := range page.Events {
+		e := &page.Events[i]
+		if e.Offset <= at.Offset {
+			continue
+		}
+		at = chatlog.PlaceOf(at.Epoch, e)
+		if !yield(*e, at, nil) {
+			return at, false, false
+		}
+	}
+	return at, page.More, true
+}
+
+// pause waits for d, or until ctx ends or the set closes.
+func (s *Set) pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	case <-s.life.done:
+	}
+}

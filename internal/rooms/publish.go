@@ -1,0 +1,57 @@
+package rooms
+
+import (
+	"context"
+
+	"github.com/seed-08328bfd/chat/chatlog"
+)
+
+// Publish appends e to the log of the room called name and, if it is in use here, to the
+// room, in the order of the offsets. It returns the entry as it was kept: the first one,
+// if e repeats it, and the epoch of its offset.
+func (s *Set) Publish(ctx context.Context, name string, e chatlog.Event) (stored chatlog.Event, epoch string, err error) {
+	if s.life.closing.Load() {
+		return e, "", ErrClosed
+	}
+	ctx, cancel := s.log.Bound(ctx)
+	defer cancel()
+	r := s.room(name)
+	ordered := s.cfg.Local && r != nil
+	var before chatlog.Position // what was delivered when the log was asked
+	if ordered {
+		r.order.Lock()
+	} else if r != nil {
+		before = r.position()
+	}
+	stored, epoch, dup, err := s.log.Append(ctx, name, e)
+	grew := false
+	if err == nil && !dup && ordered {
+		grew, _ = r.take(epoch, stored)
+	}
+	if ordered {
+		r.order.Unlock()
+	}
+	switch {
+	case err != nil:
+		return e, "", err
+	case dup:
+		return stored, epoch, nil
+	case epoch == before.Epoch && stored.Offset <= before.Offset:
+		if epoch, err = r.contradicted(ctx, before); err != nil {
+			return e, "", err
+		}
+	case grew:
+		r.wake()
+	}
+	// While this waited, the room may have been opened, or dropped and opened again.
+	// And another entry may have come to the offset: while Redis is failed over, there
+	// are two logs for a moment.
+	if now := s.room(name); now != nil && (now != r || !ordered) && now.apply(epoch, stored) {
+		at := chatlog.Position{Epoch: epoch, Offset: stored.Offset}
+		if epoch, err = now.contradicted(ctx, at); err != nil {
+			return e, "", err
+		}
+	}
+	s.counters.Messages.Add(1)
+	return stored, epoch, nil
+}

@@ -1,0 +1,293 @@
+package rooms
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/stream"
+)
+
+// room is a room in use on this server: the live part of its log, and who reads
+// it. The log has the truth; a room is opened from it by whoever comes first and
+// dropped when nobody is left.
+type room struct {
+	// Immutable.
+	set    *Set
+	name   string
+	opened chan struct{} // closed once open has returned
+	err    error         // of open; read after opened
+
+	refs int // guarded by Server.mu
+
+	// Whoever publishes appends under mu, and wakes after unlocking.
+	mu      sync.Mutex
+	ready   bool // open has loaded the room
+	epoch   string
+	last    chatlog.Event      // the newest entry in the stream; its Offset is the room's
+	stash   map[uint64]stashed // entries that came before their turn, at most stashSize
+	missed  bool               // something was pushed that the stash does not hold
+	healing bool               // a goroutine is reading what is missing
+	stream  stream.Stream
+	low     uint64 // the lowest place of a member when the last round ended
+	members []*Member
+	conns   int                  // members, and those about to be
+	joins   uint64               // members there ever were
+	shared  bool                 // a round is reading members: copy before changing what it sees
+	grown   chan struct{}        // closed when the stream grows; nil if nobody waits
+	users   map[string]*occupant // of this server, and those whom members were told of
+	roster  roster
+	crowd   *crowd // what is gathered for the next presence object; nil if nothing is
+
+	// order holds whoever appends to a log of this server alone until the entry is
+	// in the stream, so that entries come in order. It is taken before mu.
+	order sync.Mutex
+
+	next  atomic.Uint64 // the stream's end, for drain
+	state atomic.Int32  // of delivery: idle, running or again
+
+	// Owned by the goroutine that runs rounds.
+	lastRound time.Time     // when it began
+	roundTook time.Duration // as long as that
+	delivered uint64
+	sharing   *sharing
+}
+
+// stashed is an entry that waits for an earlier one.
+type stashed struct {
+	epoch string
+	chatlog.Event
+}
+
+// stashSize bounds the entries that wait for an earlier one.
+const stashSize = 64
+
+// open loads the newest messages from the log. Watching comes first: what is
+// appended meanwhile is pushed and waits in the stash.
+func (r *room) open(ctx context.Context) error {
+	ctx, cancel := r.set.log.Bound(ctx)
+	defer cancel()
+	if err := r.set.log.Watch(ctx, sink{r.set}, r.name); err != nil {
+		return err
+	}
+	people := make(chan error, 1)
+	if r.set.cfg.Local {
+		people <- nil // there is nobody
+	} else {
+		go func() { people <- r.readMembers(ctx, 0) }() // ends with the log's time
+	}
+	page, err := r.newest(ctx)
+	if e := <-people; e != nil {
+		return e
+	}
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.loadLocked(page)
+	r.ready = true
+	r.unstashLocked()
+	if r.missed || len(r.stash) > 0 {
+		r.healLocked(0)
+	}
+	return nil
+}
+
+// loadLocked makes page what the stream holds.
+func (r *room) loadLocked(page chatlog.Page) {
+	r.epoch = page.Position.Epoch
+	r.last = chatlog.Event{Offset: page.Position.Offset}
+	for i := range page.Events {
+		r.last = page.Events[i]
+		r.putLocked(&page.Events[i], audienceOf(&page.Events[i]))
+	}
+}
+
+// audienceOf returns who may see e.
+func audienceOf(e *chatlog.Event) *stream.Audience {
+	switch e.Type {
+	case chatlog.TypePrivate:
+		return &stream.Audience{Private: true, Only: [2]string{e.User, e.To}}
+	case chatlog.TypeTyping:
+		return &stream.Audience{Except: e.User, V1Only: true}
+	case chatlog.TypeSystem:
+		return &stream.Audience{Except: e.User}
+	}
+	return nil
+}
+
+// putLocked adds e to the stream.
+func (r *room) putLocked(e *chatlog.Event, who *stream.Audience) {
+	b := encoded.Get().(*[]byte)
+	*b = chatlog.AppendJSON((*b)[:0], e)
+	var ms int64
+	if e.Offset != 0 {
+		ms = e.Time.UnixMilli()
+	}
+	r.putObjectLocked(*b, e.Offset, ms, who)
+	encoded.Put(b)
+}
+
+// encoded has buffers in which events are encoded, of any size: a room that kept
+// one would hold it for as long as the room is in use.
+var encoded = sync.Pool{New: func() any { return new([]byte) }}
+
+// putObjectLocked adds an encoded object to the stream.
+func (r *room) putObjectLocked(object []byte, offset uint64, ms int64, who *stream.Audience) {
+	r.stream.Append(object, offset, ms, who, r.set.cfg.Pack)
+	r.next.Store(r.stream.Next())
+	if r.grown != nil {
+		close(r.grown)
+		r.grown = nil
+	}
+}
+
+// apply takes an entry of the log, from wherever it comes, and appends it if it
+// is next in line. Entries come in any order and more than once. It reports whether
+// e is known not to be what the stream has at its offset.
+func (r *room) apply(epoch string, e chatlog.Event) (differs bool) {
+	grew, differs := r.take(epoch, e)
+	if grew {
+		r.wake()
+	}
+	return differs
+}
+
+// take is apply without waking; it reports whether the stream has grown, too.
+func (r *room) take(epoch string, e chatlog.Event) (grew, differs bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case !r.ready:
+		r.stashLocked(epoch, e)
+	case epoch != r.epoch:
+		r.healLocked(0)
+	case e.Offset <= r.last.Offset:
+		if differs = r.differsLocked(&e); differs {
+			r.healLocked(0)
+		}
+	case e.Offset == r.last.Offset+1 && e.Type != "":
+		r.appendLocked(&e)
+		r.unstashLocked()
+		grew = true
+	default:
+		r.stashLocked(epoch, e)
+		r.healLocked(healDelay)
+	}
+	return grew, differs
+}
+
+// differsLocked reports whether e, which is not beyond the room's last entry, is
+// known to be another event than the stream has at its offset.
+func (r *room) differsLocked(e *chatlog.Event) bool {
+	if e.Type == "" {
+		return false
+	}
+	if e.Offset == r.last.Offset && r.last.Type != "" {
+		return !sameEvent(e, &r.last)
+	}
+	t := r.stream.TimeOf(e.Offset)
+	return t != 0 && t != e.Time.UnixMilli()
+}
+
+func (r *room) appendLocked(e *chatlog.Event) {
+	r.last = *e
+	r.putLocked(e, audienceOf(e))
+}
+
+func (r *room) stashLocked(epoch string, e chatlog.Event) {
+	old, taken := r.stash[e.Offset]
+	if e.Type == "" || len(r.stash) >= stashSize || taken && old.epoch != epoch {
+		r.missed = true // reading the log brings it
+		return
+	}
+	if r.stash == nil {
+		r.stash = map[uint64]stashed{}
+	}
+	r.stash[e.Offset] = stashed{epoch, e}
+}
+
+// unstashLocked appends what has its turn now. What is of another epoch is let go:
+// reading the log tells which of the two it is in.
+func (r *room) unstashLocked() {
+	for o, e := range r.stash {
+		if e.epoch != r.epoch {
+			delete(r.stash, o)
+			r.missed = true
+		}
+	}
+	for len(r.stash) > 0 {
+		e, ok := r.stash[r.last.Offset+1]
+		if !ok {
+			break
+		}
+		delete(r.stash, e.Offset)
+		r.appendLocked(&e.Event)
+	}
+	for o := range r.stash {
+		if o <= r.last.Offset {
+			delete(r.stash, o)
+		}
+	}
+}
+
+// notify adds an event that no log keeps.
+func (r *room) notify(e chatlog.Event) {
+	r.mu.Lock()
+	grew := false
+	switch {
+	case e.Type == chatlog.TypeSystem:
+		grew = r.hintLocked(&e)
+	case r.ready:
+		r.putLocked(&e, audienceOf(&e))
+		grew = true
+	}
+	r.mu.Unlock()
+	if grew {
+		r.wake()
+	}
+}
+
+// mark returns the stream's end, for wait.
+func (r *room) mark() uint64 { return r.next.Load() }
+
+// view returns what the stream holds now.
+func (r *room) view() stream.View {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stream.View
+}
+
+// position returns the room's last place.
+func (r *room) position() chatlog.Position {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.placeLocked()
+}
+
+func (r *room) placeLocked() chatlog.Position { return chatlog.PlaceOf(r.epoch, &r.last) }
+
+// wait returns when the stream has grown past seq, or ctx ends.
+func (r *room) wait(ctx context.Context, seq uint64) error {
+	r.mu.Lock()
+	if r.stream.Next() > seq {
+		r.mu.Unlock()
+		return nil
+	}
+	if r.grown == nil {
+		r.grown = make(chan struct{})
+	}
+	grown := r.grown
+	r.mu.Unlock()
+	select {
+	case <-grown:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-r.set.life.done:
+		return ErrClosed
+	}
+}

@@ -1,0 +1,119 @@
+package rooms
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seed-08328bfd/chat/internal/guard"
+	"github.com/seed-08328bfd/chat/internal/stream"
+)
+
+// acquire returns the room called name, opening it if it is not in use. Each
+// acquire is matched by one release.
+func (s *Set) acquire(ctx context.Context, name string) (*room, error) {
+	if err := s.Connect(ctx); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	if s.life.closing.Load() {
+		s.mu.Unlock()
+		return nil, ErrClosed
+	}
+	r := s.room(name)
+	first := r == nil
+	if first {
+		if s.roomCount >= s.cfg.Limits.Rooms {
+			s.mu.Unlock()
+			return nil, fmt.Errorf("%w: rooms", ErrTooMany)
+		}
+		r = &room{set: s, name: name, stream: stream.New(0, s.cfg.Limits.Lag), opened: make(chan struct{}), users: map[string]*occupant{}}
+		s.rooms.Store(name, r)
+		s.roomCount++
+	}
+	r.refs++
+	s.mu.Unlock()
+	if first {
+		// Others wait for this one, so it does not end with its caller.
+		s.openRoom(context.WithoutCancel(ctx), r)
+	}
+	select {
+	case <-r.opened:
+	case <-ctx.Done():
+		s.release(r)
+		return nil, s.log.Unavailable(ctx.Err())
+	}
+	if r.err != nil {
+		s.release(r)
+		return nil, r.err
+	}
+	return r, nil
+}
+
+// openRoom opens r for all who wait for it. They are told of an error even if what is
+// called ends the goroutine.
+func (s *Set) openRoom(ctx context.Context, r *room) {
+	returned := false
+	r.err = guard.ErrUnavailable
+	defer func() {
+		close(r.opened)
+		if !returned {
+			s.release(r)
+		}
+	}()
+	r.err = r.open(ctx)
+	returned = true
+}
+
+func (s *Set) release(r *room) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.refs--; r.refs == 0 {
+		s.rooms.Delete(r.name)
+		s.roomCount--
+		s.log.Unwatch(sink{s}, r.name)
+	}
+}
+
+// room returns the room called name if it is in use.
+func (s *Set) room(name string) *room {
+	if v, ok := s.rooms.Load(name); ok {
+		return v.(*room)
+	}
+	return nil
+}
+
+// retain keeps the room in use beyond its members; release undoes it. It reports
+// false when the server is closing.
+func (s *Set) retain(r *room) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.life.closing.Load() {
+		return false
+	}
+	r.refs++
+	return true
+}
+
+// askOfRooms asks the log for something of each room in use, 1,000 rooms at a time, and
+// hands each room its answer.
+func askOfRooms[T any](ctx context.Context, s *Set, ask func(context.Context, []string) ([]T, error), take func(*room, T)) error {
+	var rooms []*room
+	var names []string
+	s.rooms.Range(func(k, v any) bool {
+		rooms = append(rooms, v.(*room))
+		names = append(names, k.(string))
+		return true
+	})
+	for len(rooms) > 0 {
+		n := min(1000, len(rooms))
+		answers, err := ask(ctx, names[:n])
+		if err != nil {
+			return err
+		}
+		for i, r := range rooms[:n] {
+			take(r, answers[i])
+		}
+		rooms, names = rooms[n:], names[n:]
+	}
+	return nil
+}

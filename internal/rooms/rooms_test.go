@@ -1,0 +1,103 @@
+package rooms
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/logging"
+	"github.com/seed-08328bfd/chat/internal/memlog"
+	"github.com/seed-08328bfd/chat/internal/wsconn"
+)
+
+// Who a private message is from may be nobody: a program, or a row that was deleted.
+func TestPrivateFromNobody(t *testing.T) {
+	for _, e := range []chatlog.Event{{Type: chatlog.TypePrivate, To: "a"}, {Type: chatlog.TypePrivate}} {
+		who := audienceOf(&e)
+		for _, user := range []string{"a", "b", ""} {
+			if got, want := who.Has(user, true), e.VisibleTo(user); got != want {
+				t.Errorf("to %q: user %q gets it: %v, want %v", e.To, user, got, want)
+			}
+		}
+	}
+}
+
+// silent says and takes nothing.
+type silent struct{}
+
+func (silent) Handle([]byte)          {}
+func (silent) Greet(*Greeting) []byte { return nil }
+
+// benchRoom returns a set with a room r that has members on real sockets whose other
+// ends throw away what they get.
+func benchRoom(b *testing.B, members int) (*Set, *room) {
+	var panics atomic.Uint64
+	set := New(Config{
+		Log: memlog.New(50, 1<<20, time.Hour), Local: true,
+		Limits: Limits{History: 50, Resume: 256, Lag: 1 << 20, Rooms: 10, Presence: 1},
+		Times:  Times{Log: time.Second, PingInterval: time.Minute, PingTimeout: time.Minute},
+		Logger: logging.New(slog.New(slog.DiscardHandler), &panics),
+		Sweep:  func() {},
+	})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	cfg := &wsconn.Config{Clock: set.Clock, ReadLimit: 1 << 20, WriteTimeout: time.Minute}
+	for i := range members {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			b.Fatal(err)
+		}
+		s, err := l.Accept()
+		if err != nil {
+			b.Fatal(err)
+		}
+		go func() {
+			buf := make([]byte, 64<<10)
+			for {
+				if _, err := c.Read(buf); err != nil {
+					return
+				}
+			}
+		}()
+		var m struct {
+			conn   wsconn.Conn
+			member Member
+		}
+		m.conn.Init(cfg, &m.member, silent{}, false)
+		if err := set.Join(b.Context(), "r", &m.member, Joining{Conn: &m.conn, Greeter: silent{}, UserID: fmt.Sprint(i), Username: "A"}); err != nil {
+			b.Fatal(err)
+		}
+		m.conn.Attach(s, nil)
+		if err := m.conn.Open(nil); err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { c.Close(); m.conn.Kill(); m.member.Leave(true) })
+	}
+	b.Cleanup(func() { l.Close(); set.BeginClosing() })
+	return set, set.room("r")
+}
+
+// One message to every member: an append, an encoding, a round.
+func BenchmarkBroadcast(b *testing.B) {
+	for _, members := range []int{1, 10, 100, 1000} {
+		b.Run(fmt.Sprint(members), func(b *testing.B) {
+			set, r := benchRoom(b, members)
+			b.ReportAllocs()
+			for b.Loop() {
+				e := chatlog.Event{Type: chatlog.TypeMessage, User: "u1", Username: "Alice", Message: "Hello, everybody in the room!"}
+				if _, _, err := set.Publish(set.Context(), "r", e); err != nil {
+					b.Fatal(err)
+				}
+				for r.state.Load() != idle {
+					time.Sleep(10 * time.Microsecond)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,210 @@
+// Package stream is the live part of a room's log: each event encoded once for all who
+// get it in the same form, one after another in memory, read by cursors without a lock.
+package stream
+
+import "unsafe"
+
+// Enc names an encoding in which members get the same events.
+type Enc uint8
+
+const (
+	Plain    Enc = iota
+	Deflated     // permessage-deflate without context takeover
+	encodings
+)
+
+// chunk is memory in which frames of one encoding stand one after another.
+//
+// Its bytes never change once a span covers them: whoever holds a span reads it
+// without a lock, while the stream appends behind it. Spans of one chunk and
+// consecutive items are neighbours in memory, so that a run of them is one slice.
+type chunk struct {
+	mem []byte
+
+	// Guarded by the room's mutex.
+	used  int // bytes of mem that spans cover
+	spans int // items of the stream that have a span here
+}
+
+// span is one encoded frame in a chunk.
+type span struct {
+	chunk      *chunk
+	start, end int
+}
+
+func (s *span) bytes() []byte { return s.chunk.mem[s.start:s.end] }
+
+// An Item is one event as members get it.
+type Item struct {
+	Offset uint64 // in the log; 0 for what the log does not keep
+	Time   int64  // of the entry, in Unix milliseconds: tells it from another of its offset
+	Who    *Audience
+	enc    [encodings]span
+}
+
+// An Audience says who gets an event that is not for everyone.
+type Audience struct {
+	Only    [2]string // these users, if Private; an empty one is nobody
+	Except  string    // not this user
+	Private bool      // only the users in Only
+	V1Only  bool      // only members of the chat.v1 dialect
+}
+
+// Has reports whether user, of the dialect chat.v1 or not, is meant.
+func (a *Audience) Has(user string, v1 bool) bool {
+	switch {
+	case a == nil:
+		return true
+	case a.V1Only && !v1, a.Except != "" && a.Except == user:
+		return false
+	case a.Private:
+		return user != "" && (user == a.Only[0] || user == a.Only[1])
+	}
+	return true
+}
+
+// A Stream is the live part of a room's log: the latest entries and, between them
+// in the order they happened, the events that no log keeps. Items have a
+// sequence of their own, and a cursor is the sequence of the next item to get:
+//
+//	           base          cursor        next
+//	            v              v             v
+//	(trimmed)  | i41 | i42 | i43 | i44 | i45 | <- append
+//	                          `---- run ----'   one write
+//
+// A stream is guarded by its room's mutex; views of it are free of it.
+//
+// A stream holds at most limit bytes, and an eighth more for a moment: the whole
+// chunks in which its items are, the array of the items, and their audiences.
+type Stream struct {
+	View
+	limit   int
+	held    int // bytes of the chunks and audiences of items
+	dead    int // bytes of those that only trimmed items have, which the array still refers to
+	array   int // length of the array that items is a part of
+	entries int // items that are entries of the log
+	open    [encodings]*chunk
+}
+
+const (
+	itemCost     = int(unsafe.Sizeof(Item{}))
+	audienceCost = int(unsafe.Sizeof(Audience{}))
+)
+
+// New returns an empty stream whose first item has the sequence base.
+func New(base uint64, limit int) Stream {
+	return Stream{View: View{Base: base}, limit: limit}
+}
+
+// A View is a stream at one moment. It stays valid, and may be read without a
+// lock, for ever: items are appended behind its end and trimmed by reslicing.
+type View struct {
+	Items   []Item
+	Base    uint64 // sequence of items[0]
+	special uint64 // every item from here on is for everyone
+	Reset   uint64 // the first item since the log has lost events; 0: it has not
+}
+
+// Next returns the sequence of the item that comes next.
+func (v *View) Next() uint64 { return v.Base + uint64(len(v.Items)) }
+
+// A Reader is one who reads a stream from a cursor.
+type Reader struct {
+	Cursor uint64
+	Live   uint64 // events that no log keeps are seen from this sequence on
+	Enc    Enc
+	User   string
+	V1     bool
+}
+
+// Public reports whether every item of v from the cursor on is for r.
+func (r *Reader) Public(v *View) bool { return r.Cursor >= v.special && r.Cursor >= r.Live }
+
+// Sees reports whether the item numbered seq is for r.
+func (r *Reader) Sees(it *Item, seq uint64) bool {
+	return (it.Offset != 0 || seq >= r.Live) && it.Who.Has(r.User, r.V1)
+}
+
+// Run returns the longest run of frames from r's cursor on that lies in one piece
+// and is all for r, and the cursor after it. With nothing more to get it returns
+// no bytes and the view's end. The cursor is not below v.Base.
+func (v *View) Run(r *Reader) (b []byte, next uint64) {
+	i, n := int(r.Cursor-v.Base), len(v.Items)
+	public := r.Public(v)
+	for i < n && !public && !r.Sees(&v.Items[i], v.Base+uint64(i)) {
+		i++
+	}
+	if i >= n {
+		return nil, v.Next()
+	}
+	first := &v.Items[i].enc[r.Enc]
+	j := n - 1 // the last item of the run
+	if !public || v.Items[j].enc[r.Enc].chunk != first.chunk {
+		for j = i; j+1 < n; j++ {
+			it := &v.Items[j+1]
+			if it.enc[r.Enc].chunk != first.chunk || !public && !r.Sees(it, v.Base+uint64(j)+1) {
+				break
+			}
+		}
+	}
+	return first.chunk.mem[first.start:v.Items[j].enc[r.Enc].end], v.Base + uint64(j) + 1
+}
+
+// Split finds the frame in which the first n bytes of a run from cursor end, and
+// returns what of that frame is not among them and the cursor after it.
+func (v *View) Split(cursor uint64, e Enc, n int) (rest []byte, next uint64) {
+	for i := int(cursor - v.Base); ; i++ {
+		f := v.Items[i].enc[e].bytes()
+		if n < len(f) {
+			if n == 0 {
+				return nil, v.Base + uint64(i)
+			}
+			return f[n:], v.Base + uint64(i) + 1
+		}
+		n -= len(f)
+	}
+}
+
+// At returns the sequence of the entry with offset, if the view holds it.
+func (v *View) At(offset uint64) (seq uint64, ok bool) {
+	for i := range v.Items {
+		if o := v.Items[i].Offset; o == offset && o != 0 {
+			return v.Base + uint64(i), true
+		} else if o > offset {
+			break // entries are in order
+		}
+	}
+	return 0, false
+}
+
+// TimeOf returns the time of the entry with offset, or 0 if the view does not
+// hold it.
+func (v *View) TimeOf(offset uint64) int64 {
+	for i := len(v.Items) - 1; i >= 0; i-- {
+		if o := v.Items[i].Offset; o == offset && o != 0 {
+			return v.Items[i].Time
+		} else if o != 0 && o < offset {
+			break // entries are in order
+		}
+	}
+	return 0
+}
+
+// Entry returns the offset of the first entry of the log that the view holds.
+func (v *View) Entry() (offset uint64, ok bool) {
+	for i := range v.Items {
+		if o := v.Items[i].Offset; o != 0 {
+			return o, true
+		}
+	}
+	return 0, false
+}
+
+// After returns the sequence from which a reader gets every entry after offset,
+// if the view holds them all; last is the newest entry there is.
+func (v *View) After(offset, last uint64) (seq uint64, ok bool) {
+	if offset == last {
+		return v.Next(), true
+	}
+	return v.At(offset + 1)
+}

@@ -1,0 +1,248 @@
+package wsconn
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// readBuffer is the size of the buffers that bytes from clients are read into.
+// Whole messages that fit are handled where they lie.
+const readBuffer = 8 << 10
+
+var readBuffers = sync.Pool{New: func() any { return new([readBuffer]byte) }}
+
+// What frames cost that are no accepted message: a client may spend floodRate a
+// second on them, and floodBurst at once. More is not read until it is paid for.
+const (
+	floodRate  = 32 << 10
+	floodBurst = 128 << 10
+	frameCost  = 512
+)
+
+// errViolation ends reading after the connection was closed for what it read.
+var errViolation = errors.New("chat: protocol violation")
+
+// input reads a client's frames. A whole unfragmented text frame, which is
+// nearly every one, goes to the Handler straight from the buffer it was read into, and
+// a pong is a sign of life and nothing more. Everything else (other control
+// frames, fragments, what is compressed, large or wrong) is left to the library, which reads it from here as if it were alone on the
+// connection: the frames come out in order, since the library reads on only when
+// it is done with the last.
+//
+// It is owned by the goroutine that reads, but for the atomic fields.
+type input struct {
+	c    *Conn
+	conn net.Conn
+	raw  syscall.RawConn
+	fn   func(fd uintptr) bool
+
+	buf        []byte // nil while nothing is unread
+	start, end int    // of what is unread in buf
+	err        error
+	pass       uint64 // bytes of the current frame that go to the library
+	fragmented bool   // the library is inside a message
+	peerClosed bool   // a close frame was passed on
+	debt       int    // for the flood meter, at time paid
+	paid       time.Duration
+
+	heard atomic.Int64 // when the last whole frame came, by now
+	began atomic.Int64 // when the message began that is still incomplete, or 0
+}
+
+func (in *input) unread() []byte { return in.buf[in.start:in.end] }
+
+// Read gives the library the next bytes that are for it.
+func (in *input) Read(p []byte) (int, error) {
+	if err := in.await(); err != nil {
+		return 0, err
+	}
+	return in.readPassed(p)
+}
+
+// await handles frames until one comes that is for the library.
+func (in *input) await() error {
+	for in.pass == 0 {
+		if h, ok := parseFrameHeader(in.unread()); ok {
+			done, err := in.frame(h)
+			if err != nil {
+				return err
+			}
+			if done {
+				continue
+			}
+		}
+		if err := in.fill(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// frame deals with the frame whose header is next. done is false if more of it
+// must be read first.
+func (in *input) frame(h frameHeader) (done bool, err error) {
+	switch {
+	case !h.masked:
+		return false, in.violation(1002, "client frames must be masked")
+	case h.payload>>63 != 0:
+		return false, in.violation(1002, "a length of 64 bits begins with 0")
+	case !h.minimal():
+		return false, in.violation(1002, "a length has the shortest form")
+	case h.control():
+		if h.payload > maxControl || !h.fin() {
+			return false, in.violation(1002, "control frame too long or in fragments")
+		}
+	case h.payload > uint64(in.c.cfg.ReadLimit):
+		return false, in.violation(1009, "message too big")
+	}
+	whole := h.size + int(h.payload) // no overflow: payload is small where it counts
+	if h.first == FinBit|OpText && !in.fragmented && h.payload <= readBuffer-16 && !in.c.isClosing() {
+		if len(in.unread()) < whole {
+			return false, nil
+		}
+		text := in.buf[in.start+h.size : in.start+whole]
+		unmask(text, h.mask)
+		in.start += whole
+		in.heard.Store(int64(in.c.cfg.Clock()))
+		in.c.handler.Handle(text)
+		return true, nil
+	}
+	if h.opcode() == opPong && h.first&rsvBits == 0 {
+		if len(in.unread()) < whole {
+			return false, nil
+		}
+		in.start += whole
+		in.heard.Store(int64(in.c.cfg.Clock()))
+		in.charge(frameCost)
+		return true, nil
+	}
+	if !h.control() {
+		in.fragmented = !h.fin()
+		if in.fragmented && in.began.Load() == 0 {
+			in.began.Store(max(1, int64(in.c.cfg.Clock())))
+		}
+	} else if h.opcode() == opClose {
+		in.peerClosed = true
+	}
+	if h.control() || !h.fin() || h.payload == 0 {
+		in.charge(frameCost)
+	}
+	in.pass = uint64(h.size) + h.payload
+	return true, nil
+}
+
+// readPassed reads bytes of a frame that is the library's, and none after it.
+func (in *input) readPassed(p []byte) (n int, err error) {
+	if uint64(len(p)) > in.pass {
+		p = p[:in.pass]
+	}
+	if n = copy(p, in.unread()); n > 0 {
+		in.start += n
+	} else if n, err = in.conn.Read(p); n == 0 {
+		return 0, err
+	}
+	if in.pass -= uint64(n); in.pass == 0 {
+		in.heard.Store(int64(in.c.cfg.Clock()))
+		if !in.fragmented {
+			in.began.Store(0)
+		}
+	}
+	return n, nil
+}
+
+// awaitClose reads and forgets what comes, until a whole close frame was among it or
+// nothing more comes.
+func (in *input) awaitClose() {
+	for last := false; ; {
+		n := min(in.pass, uint64(len(in.unread())))
+		in.start += int(n)
+		if in.pass -= n; in.pass == 0 {
+			if last {
+				return
+			}
+			if h, ok := parseFrameHeader(in.unread()); ok {
+				last = h.first == FinBit|opClose && h.masked && h.payload <= maxControl
+				in.pass = uint64(h.size) + min(h.payload, 1<<62)
+				continue
+			}
+		}
+		if in.fill() != nil {
+			return
+		}
+	}
+}
+
+// fill reads more of what the client sent, waiting for it if need be.
+func (in *input) fill() error {
+	if in.start == in.end {
+		in.start, in.end = 0, 0
+	} else if in.start > 0 && in.end == len(in.buf) {
+		in.end = copy(in.buf, in.unread())
+		in.start = 0
+	}
+	if in.raw != nil {
+		if err := in.raw.Read(in.fn); err != nil {
+			return err
+		}
+		return in.err
+	}
+	if in.buf == nil {
+		in.buf = make([]byte, 1<<10)
+	}
+	if in.end == len(in.buf) {
+		in.buf = append(in.buf, make([]byte, readBuffer-len(in.buf))...)
+	}
+	n, err := in.conn.Read(in.buf[in.end:])
+	in.end += n
+	if n == 0 && err == nil {
+		err = io.ErrNoProgress
+	}
+	if n > 0 {
+		return nil
+	}
+	return err
+}
+
+// release gives the buffer back if nothing in it is unread.
+func (in *input) release() {
+	if in.start == in.end && in.raw != nil && len(in.buf) == readBuffer {
+		readBuffers.Put((*[readBuffer]byte)(in.buf))
+		in.buf, in.start, in.end = nil, 0, 0
+	}
+}
+
+// preload takes bytes that were read before the connection was handed over.
+func (in *input) preload(b []byte) {
+	if len(b) > 0 {
+		in.buf = make([]byte, max(len(b), readBuffer))
+		in.end = copy(in.buf, b)
+	}
+}
+
+func (in *input) violation(code int, text string) error {
+	in.c.Close(code, text)
+	return errViolation
+}
+
+// charge makes the client pay for n bytes, but not more than floodBurst, by not
+// reading from it for a while if it has spent more than it may. It is not taken
+// for silent meanwhile.
+func (in *input) charge(n int) {
+	now := in.c.cfg.Clock()
+	in.debt = max(0, in.debt-int(min(now-in.paid, time.Minute).Seconds()*floodRate)) + min(n, floodBurst)
+	in.paid = now
+	over := in.debt - floodBurst
+	if over <= 0 {
+		return
+	}
+	end := now + time.Duration(over)*time.Second/floodRate
+	in.heard.Store(int64(end))
+	for ; now < end && !in.c.over(); now = in.c.cfg.Clock() {
+		time.Sleep(min(end-now, 100*time.Millisecond))
+	}
+}

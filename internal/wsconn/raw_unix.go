@@ -1,0 +1,96 @@
+//go:build unix && !noraw
+
+package wsconn
+
+import (
+	"io"
+	"net"
+	"sync"
+	"syscall"
+)
+
+// bare returns the means to use conn without blocking, or nil if it is not a
+// plain socket: what wraps one (TLS, say) must see every byte itself.
+func bare(conn net.Conn) syscall.RawConn {
+	switch c := conn.(type) {
+	case *net.TCPConn:
+		raw, err := c.SyscallConn()
+		if err == nil {
+			return raw
+		}
+	case *net.UnixConn:
+		raw, err := c.SyscallConn()
+		if err == nil {
+			return raw
+		}
+	}
+	return nil
+}
+
+// A Prober writes to sockets without blocking and without allocating.
+type Prober struct {
+	b   []byte
+	n   int
+	err error
+	fn  func(fd uintptr) bool
+}
+
+// Probers has Probers for use again.
+var Probers = sync.Pool{New: func() any {
+	p := new(Prober)
+	p.fn = p.write
+	return p
+}}
+
+// try writes what the socket takes of b at once.
+func (p *Prober) try(raw syscall.RawConn, b []byte) (int, error) {
+	p.b, p.n, p.err = b, 0, nil
+	err := raw.Write(p.fn)
+	p.b = nil
+	if err == nil {
+		err = p.err
+	}
+	return p.n, err
+}
+
+func (p *Prober) write(fd uintptr) bool {
+	for {
+		n, err := syscall.Write(int(fd), p.b)
+		switch err {
+		case nil:
+			p.n = n
+		case syscall.EINTR:
+			continue
+		case syscall.EAGAIN:
+		default:
+			p.err = err
+		}
+		return true
+	}
+}
+
+// tryRead is called when the socket may be readable. It takes a buffer only if
+// there is something to read, so that a silent connection owns none.
+func (in *input) tryRead(fd uintptr) bool {
+	if in.buf == nil {
+		in.buf = readBuffers.Get().(*[readBuffer]byte)[:]
+	}
+	for {
+		n, err := syscall.Read(int(fd), in.buf[in.end:])
+		switch {
+		case err == nil && n > 0:
+			in.end += n
+			in.err = nil
+		case err == nil:
+			in.err = io.EOF
+		case err == syscall.EINTR:
+			continue
+		case err == syscall.EAGAIN:
+			in.release()
+			return false
+		default:
+			in.err = err
+		}
+		return true
+	}
+}

@@ -1,0 +1,94 @@
+package wsconn
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"github.com/seed-08328bfd/chat/internal/ws"
+)
+
+// Read reads what the peer sends until the connection ends, and hands its messages to
+// the Handler. It reports whether the connection ended in good order. Finish comes after
+// it.
+func (c *Conn) Read() (clean bool) {
+	for {
+		typ, text, err := c.readMessage()
+		switch {
+		case errors.Is(err, errViolation):
+			return true
+		case err != nil:
+			if c.in.peerClosed || ws.CloseStatus(err) != -1 {
+				return true
+			}
+			var nerr net.Error
+			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, net.ErrClosed) && !errors.As(err, &nerr) {
+				c.Close(1002, "protocol error") // unless the library has said more
+			}
+			return c.isClosing()
+		case c.isClosing():
+		case typ != ws.MessageText:
+			c.Close(1003, "only text frames")
+		default:
+			c.handler.Handle(text)
+		}
+	}
+}
+
+func (c *Conn) isClosing() bool {
+	_, closing := c.Closing()
+	return closing
+}
+
+// readMessage reads the next message that is not handled on the way.
+func (c *Conn) readMessage() (ws.MessageType, []byte, error) {
+	if err := c.in.await(); err != nil {
+		return 0, nil, err
+	}
+	lib, err := c.library()
+	if err != nil {
+		return 0, nil, err
+	}
+	typ, r, err := lib.Reader(context.Background())
+	if err != nil {
+		return 0, nil, err
+	}
+	text, err := io.ReadAll(r)
+	return typ, text, err
+}
+
+// Charge makes the peer pay for n bytes as for a frame that is no accepted message: who
+// has spent more than it may is not read from for a while. Handlers call it.
+func (c *Conn) Charge(n int) { c.in.charge(n) }
+
+// FrameCost is what a frame is charged with beside its bytes.
+const FrameCost = frameCost
+
+// Finish sees the last frames out, waits for the peer's close frame if it has not come,
+// and closes the connection.
+func (c *Conn) Finish() {
+	c.mu.Lock()
+	deadline := time.Now().Add(CloseTimeout)
+	for c.closing.begun && c.out.draining && !c.out.dead && c.WaitLocked(time.Until(deadline)) {
+	}
+	orderly := c.closing.begun && !c.out.dead && !c.out.draining
+	linger := c.closing.begun && !c.out.dead && !c.in.peerClosed
+	c.mu.Unlock()
+	if linger {
+		// Closing a connection with unread bytes resets it, and the peer may
+		// never see why it was closed.
+		c.conn.SetReadDeadline(time.Now().Add(CloseTimeout / 3))
+		c.in.awaitClose()
+	}
+	if t, ok := c.conn.(*tls.Conn); ok && orderly {
+		t.CloseWrite() // else the end looks like an attacker's (RFC 8446, section 6.1)
+	}
+	c.Kill()
+	if c.lib != nil {
+		c.lib.CloseNow()
+	}
+	c.in.release()
+}

@@ -1,0 +1,93 @@
+package wsconn
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// The answer to an opening handshake is written to the connection itself, once it
+// is in hand. Before that nothing was sent: a writer that holds a status back, or
+// that cannot give the connection away after all, does no harm then.
+
+// CanHijack reports whether the innermost of what w wraps is an [http.Hijacker].
+// A wrapper may have the method in any case, and only fail when it is called; some
+// of those cannot answer properly afterwards.
+func CanHijack(w http.ResponseWriter) bool {
+	for {
+		t, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok || t.Unwrap() == nil {
+			break
+		}
+		w = t.Unwrap()
+	}
+	_, ok := w.(http.Hijacker)
+	return ok
+}
+
+// Hijack takes the request's connection, and the bytes that were read from it
+// after the request: they belong to the first frames.
+func Hijack(w http.ResponseWriter) (conn net.Conn, early []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil { // a wrapper asserts that what it wraps is a Hijacker
+			err = fmt.Errorf("hijacking: %v", p)
+		}
+	}()
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	if rw != nil && rw.Reader != nil {
+		early, _ = rw.Reader.Peek(rw.Reader.Buffered())
+	}
+	// The timeouts of the http.Server, or of a middleware, were for the request.
+	conn.SetDeadline(time.Time{})
+	return conn, early, nil
+}
+
+// acceptGUID is what RFC 6455, section 4.2.2, appends to the key.
+const acceptGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+// Answer returns the answer to r (RFC 6455, section 4.2.2), with the headers that the
+// handlers around the server have set. An empty subprotocol or extension is none.
+func Answer(r *http.Request, subprotocol, extension string, set http.Header) []byte {
+	sum := sha1.Sum([]byte(strings.TrimSpace(r.Header.Get("Sec-WebSocket-Key")) + acceptGUID))
+	var b bytes.Buffer
+	b.WriteString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ")
+	b.WriteString(base64.StdEncoding.EncodeToString(sum[:]))
+	if subprotocol != "" {
+		b.WriteString("\r\nSec-WebSocket-Protocol: " + subprotocol)
+	}
+	if extension != "" {
+		b.WriteString("\r\nSec-WebSocket-Extensions: " + extension)
+	}
+	b.WriteString("\r\n")
+	var not map[string]bool
+	for key := range set {
+		if notInAnswer(http.CanonicalHeaderKey(key)) {
+			if not == nil {
+				not = map[string]bool{}
+			}
+			not[key] = true
+		}
+	}
+	set.WriteSubset(&b, not) // leaves out bad names, and makes bad values harmless
+	b.WriteString("\r\n")
+	return b.Bytes()
+}
+
+// notInAnswer reports whether a header is about a body or the connection, of which
+// an answer with 101 has neither to tell, or is the handshake's own.
+func notInAnswer(key string) bool {
+	switch key {
+	case "Connection", "Upgrade", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding",
+		"Content-Length", "Content-Type", "Content-Encoding", "Content-Range", "Accept-Ranges", "Etag", "Last-Modified":
+		return true
+	}
+	return strings.HasPrefix(key, "Sec-Websocket-")
+}

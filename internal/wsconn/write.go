@@ -1,0 +1,259 @@
+package wsconn
+
+import (
+	"sync"
+	"time"
+)
+
+// A Source is where a connection gets what it writes beside replies: a member of a room,
+// or several. Next, Rest and Owes are called with the connection's lock, and by one
+// goroutine at a time; they must not block.
+type Source interface {
+	// Begin is called once, without the lock, before anything is written.
+	Begin()
+	// Next returns what comes next. If it returns nothing, then says what to do.
+	Next() (b []byte, then Then)
+	// Fetch gets what Next has asked for, without the lock.
+	Fetch()
+	// Owes is called when the connection is to be closed. It notes how far the source
+	// has come by now, and reports whether something of that was not written yet.
+	Owes() bool
+	// Rest is Next up to the place that Owes has noted; nothing means that there is
+	// nothing left.
+	Rest() []byte
+}
+
+// Then is what a connection does when its source returns nothing.
+type Then int8
+
+const (
+	Again Then = iota // ask once more
+	Fetch             // call Fetch, then ask once more
+	Park              // end: whoever has more for this connection starts anew
+)
+
+// Lock locks what is to be written. Methods whose names end in Locked need it.
+func (c *Conn) Lock() { c.mu.Lock() }
+
+// Unlock undoes Lock.
+func (c *Conn) Unlock() { c.mu.Unlock() }
+
+// DeadLocked reports whether nothing can be written from now on.
+func (c *Conn) DeadLocked() bool { return c.out.dead }
+
+// ClosingLocked returns whether a close frame was sent or is to be, and its code.
+func (c *Conn) ClosingLocked() (code int, closing bool) { return c.closing.code, c.closing.begun }
+
+// OverLocked reports whether a close frame was sent or is to be, or the connection is lost.
+func (c *Conn) OverLocked() bool { return c.closing.begun || c.out.dead }
+
+// DrainingLocked reports whether the drain goroutine writes, and nobody else may.
+func (c *Conn) DrainingLocked() bool { return c.out.draining }
+
+// WaitingLocked returns how many bytes of replies wait to be written.
+func (c *Conn) WaitingLocked() int { return len(c.out.b) + c.out.writing }
+
+// QueueLocked adds frames to what the drain goroutine writes, which is running.
+func (c *Conn) QueueLocked(frames []byte) { c.out.b = append(c.out.b, frames...) }
+
+// QueueTextLocked is QueueLocked with payload as a text message.
+func (c *Conn) QueueTextLocked(payload []byte) { c.out.b = AppendText(c.out.b, payload) }
+
+// AheadLocked puts frames before all that waits.
+func (c *Conn) AheadLocked(frames []byte) { c.out.b = append(frames, c.out.b...) }
+
+// DrainLocked has rest, and all that comes after it, written by the drain goroutine.
+func (c *Conn) DrainLocked(rest []byte) {
+	c.out.b = append(c.out.b, rest...)
+	if !c.out.draining {
+		c.out.draining = true
+		go c.drain() // ends when the source has no more or the connection is dead
+	}
+}
+
+// TryLocked writes what the socket takes of b without blocking: nothing, if it cannot
+// tell. The caller owns p.
+func (c *Conn) TryLocked(p *Prober, b []byte) (int, error) {
+	if c.raw == nil {
+		return 0, nil
+	}
+	return p.try(c.raw, b)
+}
+
+func (c *Conn) tryLocked(b []byte) (int, error) {
+	p := Probers.Get().(*Prober)
+	n, err := c.TryLocked(p, b)
+	Probers.Put(p)
+	return n, err
+}
+
+// putLocked sends or queues frame.
+func (c *Conn) putLocked(frame []byte) {
+	if c.out.draining {
+		c.QueueLocked(frame)
+		return
+	}
+	n, err := c.tryLocked(frame)
+	if err != nil {
+		c.LostLocked(err)
+	} else if n < len(frame) {
+		c.DrainLocked(frame[n:])
+	}
+}
+
+// Queue sends frames without waiting for the peer, whatever waits already.
+func (c *Conn) Queue(frames []byte) {
+	c.mu.Lock()
+	if !c.closing.begun && !c.out.dead {
+		c.putLocked(frames)
+	}
+	c.mu.Unlock()
+}
+
+// reply sends a frame. It waits while more than OutLimit would wait to be written with
+// it, or anything if the frame alone is more.
+func (c *Conn) reply(frame []byte) {
+	c.mu.Lock()
+	for n := c.WaitingLocked(); n > 0 && n+len(frame) > OutLimit && !c.closing.begun && !c.out.dead; n = c.WaitingLocked() {
+		c.WaitLocked(0)
+	}
+	if !c.closing.begun && !c.out.dead {
+		c.putLocked(frame)
+	}
+	c.mu.Unlock()
+}
+
+// scratch has buffers for what is written to one peer and not kept.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+// Send sends payload as a text message. It waits while too much waits to be written.
+func (c *Conn) Send(payload []byte) {
+	b := scratch.Get().(*[]byte)
+	*b = AppendText((*b)[:0], payload)
+	c.reply(*b)
+	if cap(*b) <= 4<<10 { // one that has grown large is not kept
+		scratch.Put(b)
+	}
+}
+
+// drain writes what waits, blocking as it must, until the source has no more. It is the
+// only one to write meanwhile.
+//
+// No wake-up is lost when it ends: what the source gets is there before whoever gave it
+// looks at draining, and Next compares with the source's end while drain holds mu. So
+// either the other finds draining unset and writes, or Next finds the new end.
+func (c *Conn) drain() {
+	for {
+		b, done := c.next()
+		if done {
+			return
+		}
+		if err := c.write(b); err != nil {
+			c.mu.Lock()
+			c.LostLocked(err)
+			c.mu.Unlock()
+		}
+	}
+}
+
+// next returns what drain writes next, or that it ends.
+func (c *Conn) next() (b []byte, done bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.out.begun {
+		c.out.begun = true
+		c.mu.Unlock()
+		c.source.Begin()
+		c.mu.Lock()
+	}
+	if c.out.writing > 0 {
+		c.out.writing = 0
+		c.signalLocked()
+	}
+	switch {
+	case c.out.dead, len(c.out.b) == 0 && c.closing.begun && c.closing.last == nil:
+		c.out.draining = false
+		c.signalLocked()
+		return nil, true
+	case len(c.out.b) > 0:
+		b, c.out.b = c.out.b, nil
+		c.out.writing = len(b)
+		return b, false
+	case c.closing.begun:
+		if !time.Now().After(c.closing.by) {
+			b = c.source.Rest()
+		}
+		if b == nil {
+			b, c.closing.last = c.closing.last, nil
+		}
+		return b, false
+	}
+	b, then := c.source.Next()
+	switch {
+	case b != nil:
+	case then == Fetch:
+		c.mu.Unlock()
+		c.source.Fetch()
+		c.mu.Lock()
+	case then == Park:
+		c.out.draining = false
+		return nil, true
+	}
+	return b, false
+}
+
+// write writes all of b, however long it takes while the peer accepts a piece within the
+// timeout. Only drain calls it.
+func (c *Conn) write(b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	if c.raw != nil {
+		n, err := c.tryLocked(b)
+		if err != nil || n == len(b) {
+			return err
+		}
+		b = b[n:]
+	}
+	for len(b) > 0 {
+		piece := b[:min(len(b), Piece)]
+		if err := c.conn.SetWriteDeadline(time.Now().Add(c.cfg.WriteTimeout)); err != nil {
+			return err
+		}
+		if _, err := c.conn.Write(piece); err != nil {
+			return err
+		}
+		b = b[len(piece):]
+	}
+	return c.conn.SetWriteDeadline(time.Time{})
+}
+
+// WaitLocked waits until what waits was written, the connection has died or, unless it
+// is zero, d has passed; it reports false then. The lock is released meanwhile.
+func (c *Conn) WaitLocked(d time.Duration) bool {
+	if c.out.space == nil {
+		c.out.space = make(chan struct{})
+	}
+	space := c.out.space
+	var late <-chan time.Time
+	if d > 0 {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		late = t.C
+	}
+	c.mu.Unlock()
+	defer c.mu.Lock()
+	select {
+	case <-space:
+		return true
+	case <-late:
+		return false
+	}
+}
+
+func (c *Conn) signalLocked() {
+	if c.out.space != nil {
+		close(c.out.space)
+		c.out.space = nil
+	}
+}
