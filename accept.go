@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/seed-08328bfd/chat/internal/limit"
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/rooms"
 	"github.com/seed-08328bfd/chat/internal/wsconn"
@@ -36,7 +37,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request, segment str
 		s.refuse(w, err)
 		return
 	}
-	addr := s.clientNet(r)
+	addr := limit.PlaceOf(s.cfg.proxies.Client(r, s.logger))
 	if err := s.limits.Connect(addr); err != nil {
 		s.refuse(w, err)
 		return

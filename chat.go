@@ -4,12 +4,12 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
-	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-08328bfd/chat/internal/hook"
 	"github.com/seed-08328bfd/chat/internal/limit"
 	"github.com/seed-08328bfd/chat/internal/logging"
 	"github.com/seed-08328bfd/chat/internal/origin"
@@ -31,24 +31,16 @@ type Server struct {
 	limits *limit.Limits
 	logger *logging.Logger
 	conns  wsconn.Config
-	trust  trust
 
 	stats    counters
-	calls    atomic.Int64 // of hooks, under way
-	refusals refusals
+	hooks    hook.Caller
+	refusals origin.Refusals
 	listing  atomic.Pointer[openRooms]
 
 	mu       sync.Mutex
 	sessions map[*session]struct{}
 	joining  map[*session]struct{} // whose handshakes are under way
 	empty    chan struct{}         // closed when the last session is gone; nil if nobody waits
-}
-
-// trust says whose word counts.
-type trust struct {
-	origins []origin.Pattern // of pages
-	proxies []netip.Prefix
-	unix    bool // proxies that come over a Unix socket
 }
 
 // New returns a Server with the given options. It starts nothing and cannot
@@ -65,18 +57,11 @@ func New(opts ...Option) *Server {
 	}
 	s.local = s.cfg.log == nil
 	s.cfg.settle()
-	for _, p := range s.cfg.origins {
-		s.trust.origins = append(s.trust.origins, mustOriginPattern(p))
-	}
-	for _, p := range s.cfg.proxies {
-		if s.trust.unix = s.trust.unix || p == unixProxy; p != unixProxy {
-			s.trust.proxies = append(s.trust.proxies, mustPrefix(p))
-		}
-	}
 	s.limits = limit.New(limit.Config{
 		Connections: s.cfg.maxConns, PerAddress: s.cfg.maxPerAddr, PerUser: s.cfg.maxPerUser,
 		Rate: s.cfg.rate, Burst: s.cfg.burst,
 	})
+	s.hooks.Panicked = s.panicked
 	s.logger = logging.New(s.cfg.logger, &s.stats.panics)
 	s.rooms = rooms.New(s.roomsConfig())
 	s.conns = wsconn.Config{Clock: s.rooms.Clock, ReadLimit: s.cfg.frameLimit(), WriteTimeout: s.cfg.writeTimeout}

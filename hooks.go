@@ -5,39 +5,24 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime"
-	"runtime/debug"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/seed-08328bfd/chat/internal/guard"
-	"github.com/seed-08328bfd/chat/internal/logging"
+	"github.com/seed-08328bfd/chat/internal/hook"
 	"github.com/seed-08328bfd/chat/internal/names"
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/rooms"
 )
 
-// Users' code is called in this file, for the logger in logging.go and for a log in
-// guard.go; nowhere else. It may panic, hang, end its goroutine, call back into the server, or
+// Users' code is called in this file, for the logger in internal/logging and for a
+// log in internal/guard; nowhere else. It may panic, hang, end its goroutine, call back into the server, or
 // return nonsense, so nothing is locked while it runs, nothing that was read
 // before it is taken to be so after it, and what it says is checked.
 
 // errHook stands for what a hook says that panicked. Clients see internalText.
-var errHook = errors.New("chat: a hook panicked")
+var errHook = hook.ErrPanic
 
 const internalText = "internal error"
-
-// maxRefusal is how many bytes of a hook's error are shown to a client.
-const maxRefusal = 1024
-
-// refusal is a hook's error, with the text read while that could not do harm.
-type refusal struct {
-	text string
-	err  error
-}
-
-func (r *refusal) Error() string { return r.text }
-func (r *refusal) Unwrap() error { return r.err }
 
 // shown is what a client is told of the error of a hook.
 func shown(err error) string {
@@ -45,32 +30,6 @@ func shown(err error) string {
 		return internalText
 	}
 	return err.Error()
-}
-
-// hook calls f, which is users' code called name and about room, if about any. An
-// error of f is returned as a *refusal. A panic is counted, logged, and errHook
-// returned. runtime.Goexit cannot be stopped: it is counted and logged, and the
-// deferred functions of the callers clean up and answer.
-func (s *Server) hook(name, room string, f func() error) (err error) {
-	returned := false
-	s.calls.Add(1)
-	defer func() {
-		s.calls.Add(-1)
-		if returned {
-			return
-		}
-		var p any = "runtime.Goexit was called"
-		if r := recover(); r != nil {
-			p = r
-		}
-		s.panicked(p, debug.Stack(), name, room)
-		err = errHook
-	}()
-	if e := f(); e != nil {
-		err = &refusal{proto.CutText(e.Error(), maxRefusal), e}
-	}
-	returned = true
-	return err
 }
 
 // panicked counts and logs a panic in a hook, or in the server itself, which ends
@@ -87,31 +46,9 @@ func (s *Server) logPanicked(method, room string, p any, stack []byte) {
 	s.logger.Later(slog.LevelError, "chat: panic", "log", method, "room", room, "err", fmt.Sprint(p), "stack", string(stack))
 }
 
-// hookFunc is the name that hook has in a stack.
-var hookFunc = logging.FuncName((*Server).hook)
-
-// insideHook reports whether the caller was called by a hook, the logger or the log. Whoever
-// waits there for connections to end would wait for itself.
-func (s *Server) insideHook() bool {
-	if s.calls.Load() == 0 && !s.logger.Busy() && !s.rooms.Log().Busy() {
-		return false
-	}
-	pcs := make([]uintptr, 256)
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
-	for {
-		f, more := frames.Next()
-		if f.Function == hookFunc || f.Function == logging.HandFunc || strings.HasPrefix(f.Function, guard.Type) {
-			return true
-		}
-		if !more {
-			return false
-		}
-	}
-}
-
 // authenticate asks the authenticator who sends r.
 func (s *Server) authenticate(r *http.Request) (u User, err error) {
-	err = s.hook("authenticator", "", func() (err error) {
+	err = s.hooks.Call("authenticator", "", func() (err error) {
 		u, err = s.cfg.authenticate(r)
 		return err
 	})
@@ -130,7 +67,7 @@ func (s *Server) authorize(u User, room string, a Action) error {
 	if s.cfg.authorize == nil {
 		return nil
 	}
-	return s.hook("authorizer", room, func() error { return s.cfg.authorize(u, room, a) })
+	return s.hooks.Call("authorizer", room, func() error { return s.cfg.authorize(u, room, a) })
 }
 
 // may is authorize for HTTP.
@@ -161,7 +98,7 @@ func (s *Server) filter(room string, e *Event) error {
 	if s.cfg.filter == nil {
 		return nil
 	}
-	if err := s.hook("filter", room, func() error { return s.cfg.filter(e) }); err != nil {
+	if err := s.hooks.Call("filter", room, func() error { return s.cfg.filter(e) }); err != nil {
 		return &rejection{err}
 	}
 	if bad := checkText(e.Message, 4*s.cfg.messageSize); bad != nil || !utf8.ValidString(e.Message) {
@@ -224,16 +161,16 @@ func (s *Server) vouchedName(u User) (string, error) {
 
 // rule puts a name to a rule. Errors are ErrBadName, which wraps the rule's own,
 // and errHook.
-func (s *Server) rule(hook string, rule func(string) (string, error), name string) (n string, err error) {
-	err = s.hook(hook, "", func() (err error) {
+func (s *Server) rule(what string, rule func(string) (string, error), name string) (n string, err error) {
+	err = s.hooks.Call(what, "", func() (err error) {
 		n, err = rule(name)
 		return err
 	})
 	switch {
 	case err == errHook:
 	case err != nil:
-		r := err.(*refusal)
-		r.text = strings.TrimPrefix(r.text, ErrBadName.Error()+": ")
+		r := err.(*hook.Error)
+		r.Text = strings.TrimPrefix(r.Text, ErrBadName.Error()+": ")
 		err = fmt.Errorf("%w: %w", ErrBadName, r)
 	case !utf8.ValidString(n):
 		err = fmt.Errorf("%w: the rule gives no UTF-8", ErrBadName)

@@ -6,7 +6,9 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/seed-08328bfd/chat/internal/forwarded"
 	"github.com/seed-08328bfd/chat/internal/memlog"
+	"github.com/seed-08328bfd/chat/internal/origin"
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
@@ -49,8 +51,8 @@ type config struct {
 	logTimeout   time.Duration
 	maxLag       int
 
-	origins  []string
-	proxies  []string
+	origins  origin.Policy
+	proxies  forwarded.Proxies
 	compress bool
 	logger   *slog.Logger
 }
@@ -231,10 +233,11 @@ func WithMaxLag(bytes int) Option {
 // requests with an Authorization header but not with cookies. What is refused is
 // logged at Info, once a minute for each origin.
 func WithOriginPatterns(patterns ...string) Option {
-	for _, p := range patterns {
-		mustOriginPattern(p)
+	p, err := origin.ParsePolicy(patterns)
+	if err != nil {
+		panic("chat: WithOriginPatterns: " + err.Error())
 	}
-	return func(c *config) { c.origins = patterns }
+	return func(c *config) { c.origins = p }
 }
 
 // WithTrustedProxies names the addresses or networks, such as "10.0.0.0/8", of
@@ -247,12 +250,11 @@ func WithOriginPatterns(patterns ...string) Option {
 // understood, the client counts as the proxy, and that is logged once.
 // The default is none. What is none of these panics.
 func WithTrustedProxies(networks ...string) Option {
-	for _, n := range networks {
-		if n != unixProxy {
-			mustPrefix(n)
-		}
+	p, err := forwarded.ParseProxies(networks)
+	if err != nil {
+		panic("chat: WithTrustedProxies: " + err.Error())
 	}
-	return func(c *config) { c.proxies = networks }
+	return func(c *config) { c.proxies = p }
 }
 
 // WithCompression offers permessage-deflate without context takeover (RFC 7692)

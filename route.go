@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/seed-08328bfd/chat/internal/forwarded"
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
@@ -47,7 +48,7 @@ func (s *Server) notFound(w http.ResponseWriter, path []string) {
 			continue // slashes, which nothing strips
 		}
 		s.logger.Once("mount", slog.LevelWarn, "chat: a path has something before it that is not the server's: http.StripPrefix is missing where it is mounted, or the client's URL is wrong",
-			"before", "/"+proto.CutText(before, maxShown))
+			"before", "/"+proto.CutText(before, forwarded.MaxShown))
 		text += ": it has something before the server's own; http.StripPrefix is missing where the server is mounted, or the URL is wrong"
 		break
 	}

@@ -47,7 +47,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		}
 		m.conn.Close(proto.CloseGoingAway, "server is shutting down")
 	}
-	if s.insideHook() {
+	if s.hooks.Inside(s.logger, s.rooms.Log()) {
 		go func() { // ends when what Shutdown waits for has ended, or with ctx
 			s.waitEmpty(ctx)
 			s.rooms.End()
@@ -78,7 +78,7 @@ func (s *Server) Close() error {
 	s.rooms.BeginClosing()
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.logTimeout+wsconn.CloseTimeout-settling) // which waitEmpty adds
 	s.killAll()
-	if s.insideHook() {
+	if s.hooks.Inside(s.logger, s.rooms.Log()) {
 		go func() { // ends within the limit, too
 			defer cancel()
 			s.waitEmpty(ctx)

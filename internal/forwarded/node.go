@@ -26,6 +26,20 @@ type Node struct {
 	ID   string     // of a Hidden
 }
 
+// Net returns what an Address is counted by: the IPv4 address, or the /64 that an IPv6
+// address is from.
+func (n Node) Net() netip.Prefix {
+	bits := n.Addr.BitLen()
+	if n.Addr.Is6() {
+		bits = 64
+	}
+	net, _ := n.Addr.Prefix(bits)
+	return net
+}
+
+// samePlace reports whether connections of a and b are counted together.
+func samePlace(a, b Node) bool { return a.Kind == b.Kind && a.ID == b.ID && a.Net() == b.Net() }
+
 // ParseNode reads a node: an address with or without a port, a zone, brackets or
 // quotes, "unknown", or "_" with an identifier. A proxy that was reached over a
 // Unix socket writes "unix:".

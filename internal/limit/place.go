@@ -20,11 +20,7 @@ var hiddenSeed = maphash.MakeSeed()
 func PlaceOf(n forwarded.Node) (c Place) {
 	switch n.Kind {
 	case forwarded.Address:
-		bits := n.Addr.BitLen()
-		if n.Addr.Is6() {
-			bits = 64
-		}
-		c.net, _ = n.Addr.Prefix(bits)
+		c.net = n.Net()
 	case forwarded.Hidden:
 		c.hidden = maphash.String(hiddenSeed, n.ID)
 	case forwarded.Unknown:

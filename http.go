@@ -3,12 +3,14 @@ package chat
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/seed-08328bfd/chat/internal/forwarded"
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
@@ -188,4 +190,47 @@ func parseQuery(raw string, limit int) (q proto.Query, err error) {
 		err = &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "before and after exclude each other"}
 	}
 	return q, err
+}
+
+// checkOrigin reports whether the request may come from where it does; cross is its
+// origin if that is not the server's own.
+func (s *Server) checkOrigin(r *http.Request) (cross string, ok bool) {
+	return s.cfg.origins.Check(r.Header.Values("Origin"), s.cfg.proxies.Scheme(r, s.logger)+"://"+r.Host)
+}
+
+// shareAnswer lets the pages of origins that are allowed read the answer, whatever
+// it will be, and answers the preflight of an endpoint (Fetch standard, section
+// 3.2.2). It reports whether to go on.
+func (s *Server) shareAnswer(w http.ResponseWriter, r *http.Request, e endpoint) bool {
+	h := w.Header()
+	if s.cfg.origins.Any() {
+		h.Add("Vary", "Origin")
+	}
+	cross, ok := s.checkOrigin(r)
+	if !ok || cross == "" {
+		return true
+	}
+	h.Set("Access-Control-Allow-Origin", cross)
+	if r.Method != http.MethodOptions || e == noEndpoint {
+		h.Set("Access-Control-Expose-Headers", "Retry-After")
+		return true
+	}
+	h.Set("Access-Control-Allow-Methods", http.MethodGet)
+	h.Set("Access-Control-Allow-Headers", "Authorization")
+	w.WriteHeader(http.StatusNoContent)
+	return false
+}
+
+// logRefusal says which origin was refused, and what allows it.
+func (s *Server) logRefusal(r *http.Request) {
+	from := forwarded.HeaderText(r, "Origin")
+	if strings.HasSuffix(from, "://"+r.Host) {
+		s.logger.Once("scheme", slog.LevelWarn, "chat: page refused for its scheme: behind a TLS proxy, name it in WithTrustedProxies", "origin", from)
+	}
+	switch log, others := s.refusals.Note(from, s.rooms.Clock()); {
+	case log:
+		s.logger.Info("chat: page of a foreign origin refused", "origin", from, "option", "WithOriginPatterns")
+	case others > 0:
+		s.logger.Info("chat: pages of many foreign origins refused", "requests", others, "option", "WithOriginPatterns")
+	}
 }
