@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/front"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
@@ -23,7 +23,7 @@ const patience = time.Minute
 func serve(t testing.TB, opts ...chat.Option) (*chat.Server, string) {
 	t.Helper()
 	srv := chat.New(opts...)
-	hs := httptest.NewServer(srv)
+	hs := front.NewServer(srv)
 	t.Cleanup(func() {
 		srv.Close()
 		hs.Close()

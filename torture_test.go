@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"net/http/httptest"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/front"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
@@ -208,7 +208,7 @@ func torture(t *testing.T, clients int, d time.Duration, seed uint64, plant func
 	srv := chat.New(append([]chat.Option{chat.WithLog(chat.NewMemoryLog(20000)),
 		chat.WithLeaveGrace(50 * time.Millisecond)}, opts...)...)
 	p := plant(srv)
-	hs := httptest.NewServer(p)
+	hs := front.NewServer(p)
 	defer hs.Close()
 	defer srv.Close()
 	ctx, cancel := context.WithCancel(context.Background())

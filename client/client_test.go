@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/client"
+	"github.com/seed-08328bfd/chat/internal/test/front"
 )
 
 func TestTwoUsersTalk(t *testing.T) {
@@ -22,7 +22,7 @@ func TestTwoUsersTalk(t *testing.T) {
 	mux := http.NewServeMux()
 	srv := chat.New(chat.WithLogger(quiet))
 	mux.Handle("/deep/chat/", http.StripPrefix("/deep/chat", srv))
-	mounted := httptest.NewServer(mux)
+	mounted := front.NewServer(mux)
 	defer mounted.Close()
 	defer srv.Close()
 	for i, base := range []string{base, base + "/", strings.Replace(base, "http", "ws", 1), mounted.URL + "/deep/chat", mounted.URL + "/deep/chat/"} {

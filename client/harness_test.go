@@ -5,13 +5,13 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/client"
+	"github.com/seed-08328bfd/chat/internal/test/front"
 )
 
 // patience is how long tests wait for what must happen.
@@ -23,7 +23,7 @@ var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 func serve(t testing.TB, opts ...chat.Option) (*chat.Server, string) {
 	t.Helper()
 	srv := chat.New(append([]chat.Option{chat.WithLogger(quiet)}, opts...)...)
-	hs := httptest.NewServer(srv)
+	hs := front.NewServer(srv)
 	t.Cleanup(func() {
 		srv.Close()
 		hs.Close()

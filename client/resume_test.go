@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/client"
+	"github.com/seed-08328bfd/chat/internal/test/front"
 )
 
 // site is an address at which one server follows another.
@@ -24,7 +25,7 @@ type site struct {
 func newSite(t testing.TB, opts ...chat.Option) *site {
 	s := &site{}
 	s.start(opts...)
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Server = front.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.now.Load().ServeHTTP(w, r)
 	}))
 	t.Cleanup(func() {

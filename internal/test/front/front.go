@@ -1,0 +1,184 @@
+// Package front has tests run once more with a server that speaks TLS itself, as
+// programs do that have nothing in front of them. What such a server writes goes
+// through a *tls.Conn, and never straight to a socket.
+package front
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"sync"
+	"time"
+)
+
+// NewServer is httptest.NewServer. If the environment has CHAT_TEST_TLS=1, its
+// connections are *tls.Conn to the server and clear to clients: what stands between
+// the two hands on what either sends, its end, and a reset. The handler sees requests
+// that came in clear, because the addresses that clients know are.
+func NewServer(h http.Handler) *httptest.Server {
+	hs := httptest.NewUnstartedServer(h)
+	if os.Getenv("CHAT_TEST_TLS") == "1" {
+		inner, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			panic(err)
+		}
+		hs.Listener = &listener{hs.Listener, inner}
+		hs.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes that are broken off
+		hs.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.TLS = nil
+			h.ServeHTTP(w, r)
+		})
+	}
+	hs.Start()
+	return hs
+}
+
+// certificate is made for each run of the tests, and verified by nobody.
+var certificate = sync.OnceValue(func() tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(24 * time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+})
+
+type listener struct {
+	net.Listener
+	inner net.Listener // leads from the front to the server
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	client, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	server, conn, err := pair(l.inner)
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	f := &front{client: client.(*net.TCPConn), server: server.(*net.TCPConn), gone: make(chan struct{})}
+	f.tls = tls.Client(server, &tls.Config{InsecureSkipVerify: true})
+	go f.run() // ends with the connection
+	behind := &behind{Conn: conn, from: client.RemoteAddr(), close: sync.OnceFunc(func() { close(f.gone) })}
+	return tls.Server(behind, &tls.Config{Certificates: []tls.Certificate{certificate()}}), nil
+}
+
+// pair returns both ends of a connection. Nobody else connects to l.
+func pair(l net.Listener) (dialed, accepted net.Conn, err error) {
+	if dialed, err = net.Dial("tcp", l.Addr().String()); err != nil {
+		return nil, nil, err
+	}
+	if accepted, err = l.Accept(); err != nil {
+		dialed.Close()
+		return nil, nil, err
+	}
+	return dialed, accepted, nil
+}
+
+func (l *listener) Close() error {
+	l.inner.Close()
+	return l.Listener.Close()
+}
+
+// behind is a connection that comes from where the client is.
+type behind struct {
+	net.Conn
+	from  net.Addr
+	close func()
+}
+
+func (b *behind) RemoteAddr() net.Addr { return b.from }
+
+func (b *behind) Close() error {
+	defer b.close()
+	return b.Conn.Close()
+}
+
+// front carries one connection.
+type front struct {
+	client, server *net.TCPConn
+	tls            *tls.Conn     // on server
+	gone           chan struct{} // closed when the server has closed the connection
+}
+
+// run carries both directions. The end of one is handed on by itself, and a reset of
+// either side becomes one of the other.
+func (f *front) run() {
+	defer f.client.Close()
+	defer f.server.Close()
+	if f.tls.Handshake() != nil {
+		return
+	}
+	up, down := make(chan error, 1), make(chan error, 1)
+	go func() { up <- f.toServer() }() // both end when run closes the connections
+	go func() { down <- f.toClient() }()
+	var err error
+	select {
+	case err = <-up:
+		if err != nil {
+			await(down)
+		} else {
+			err = <-down
+		}
+	case err = <-down:
+		if err != nil {
+			await(up)
+			break
+		}
+		select {
+		case err = <-up:
+		case <-f.gone: // nobody is there to hear more
+		}
+	}
+	if err != nil {
+		f.client.SetLinger(0)
+		f.server.SetLinger(0)
+	}
+}
+
+// await waits for the other direction, of a connection that was reset, to have handed
+// on what was sent before. Whom that is for may have stopped reading.
+func await(end chan error) {
+	select {
+	case <-end:
+	case <-time.After(100 * time.Millisecond):
+	}
+}
+
+func (f *front) toServer() error {
+	if _, err := io.Copy(f.tls, f.client); err != nil {
+		return err
+	}
+	return f.tls.CloseWrite()
+}
+
+func (f *front) toClient() error {
+	// The end of a connection that says nothing of it in TLS is an end all the same.
+	if _, err := io.Copy(f.client, f.tls); err != nil && err != io.ErrUnexpectedEOF {
+		return err
+	}
+	if err := f.client.CloseWrite(); err != nil {
+		return err
+	}
+	// That was the end of TLS. The connection under it ends now, or is reset because
+	// the server has not read all.
+	if _, err := f.server.Read(make([]byte, 1)); err != io.EOF {
+		return err
+	}
+	return nil
+}
