@@ -145,12 +145,13 @@ func TestBadClients(t *testing.T) {
 	var bad, staying sync.WaitGroup
 	var mu sync.Mutex
 	left := map[string]int{} // of each kind; guarded by mu
-	stays := 0
+	var stays []*tally       // what those have read
 	for _, kind := range badClients {
 		for range each {
 			c := rawDial(t, base, "/ws/r", offerV1)
 			if kind.stays {
-				stays++
+				stays = append(stays, new(tally))
+				c.Conn = teed{c.Conn, stays[len(stays)-1]}
 				staying.Go(func() { kind.run(c, stop) })
 				continue
 			}
@@ -172,16 +173,19 @@ func TestBadClients(t *testing.T) {
 		if i < 10 {
 			continue // so far the healthy may be behind
 		}
+		for _, read := range stays {
+			eventually(t, "those who stay to read", func() bool { return read.Load() >= int64((i-10)*len(text)) })
+		}
 		for _, c := range got {
 			if !<-c {
 				t.FailNow()
 			}
 		}
 	}
-	eventually(t, "the bad to be gone", func() bool { return srv.Stats().Connections <= healthy+stays })
-	if n := srv.Stats().Connections; n != healthy+stays {
+	eventually(t, "the bad to be gone", func() bool { return srv.Stats().Connections <= healthy+len(stays) })
+	if n := srv.Stats().Connections; n != healthy+len(stays) {
 		mu.Lock()
-		t.Errorf("%d connections, want %d; of the bad there are %v", n, healthy+stays, left)
+		t.Errorf("%d connections, want %d; of the bad there are %v", n, healthy+len(stays), left)
 		mu.Unlock()
 	}
 	bad.Wait()

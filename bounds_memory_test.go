@@ -33,6 +33,18 @@ func (n *tally) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// teed counts what is read from a connection.
+type teed struct {
+	net.Conn
+	read *tally
+}
+
+func (c teed) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.read.Write(p[:n])
+	return n, err
+}
+
 // small serves srv on sockets that hold little themselves, so that what a client
 // does not read waits in the server.
 func small(t *testing.T, srv *chat.Server) string {

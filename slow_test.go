@@ -64,7 +64,10 @@ func TestSlowMember(t *testing.T) {
 
 // TestShutdownOfMany has cooperative, silent and stuck connections.
 func TestShutdownOfMany(t *testing.T) {
-	const members = 2000
+	members := 2000
+	if testing.Short() { // all answer within closeTimeout, on machines that are busy too
+		members = 500
+	}
 	srv, base := serve(t, chat.WithPing(patience, patience), chat.WithPresenceSize(1)) // or notices are most of the work
 	var peers []*peer
 	for i := range members {
