@@ -28,8 +28,10 @@ test('those of one name, or whose names look alike, are told apart in the messag
   assert.equal(await shown('anon-eeee5555'), 'Peter');
   const alike = await alice.evaluate(async () => {
     const {skeleton} = await import('./names.js');
-    const same = [['Bob', 'bоb'], ['Olga', 'O1ga'], ['Williams', 'vvilliarns'], ['José', 'Jose'], ['a\u200db', 'ab'], ['Νικος', 'Nikoς'], ['admin', 'аdmіn'], ['Ivan', '1van']];
-    const other = [['Bob', 'Bab'], ['🍅', '🌱'], ['王', '玉'], ['Ann', 'Anna'], ['Олег', 'Ольга'], ['...', '!!!']];
+    const same = [['Bob', 'bоb'], ['Olga', 'O1ga'], ['Williams', 'vvilliarns'], ['José', 'Jose'], ['a\u200db', 'ab'], ['Νικος', 'Nikoς'], ['admin', 'аdmіn'], ['Ivan', '1van'],
+      ['Clara', 'Dara'], ['Sam', '5am'], ['Bob', '8ob'], ['Zoe', '2oe'], ['Łars', 'Lars'], ['Oda', 'Øda'], ['Dora', 'Ðora'], ['Æsa', 'AEsa'], ['SAM', 'ᏚᎪᎷ'], ['bб', 'b6'],
+      ['Anna', 'Ａｎｎａ'], ['Anna', 'A\u0335nna'], ['علي', 'على'], ['علي', 'علی'], ['محمد', 'مـحمد'], ['ロロ', '口口'], ['カニ', '力二'], ['ネコ', 'ﾈｺ']];
+    const other = [['Bob', 'Bab'], ['🍅', '🌱'], ['王', '玉'], ['Ann', 'Anna'], ['Олег', 'Ольга'], ['...', '!!!'], ['Marie', 'Maria'], ['Tom', 'Tim'], ['Иван', 'Игорь'], ['محمد', 'محمود'], ['さくら', 'さくや']];
     const same_ = ([a, b]) => skeleton(a) === skeleton(b);
     return [same.filter((p) => !same_(p)), other.filter(same_)];
   });

@@ -95,6 +95,7 @@ async function launch() {
   if (!found) throw new Error('no Chromium: install one, or name it in CHROMIUM');
   return chromium.launch({
     executablePath: found,
+    ignoreDefaultArgs: ['--disable-back-forward-cache'], // people's browsers have it
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   });
 }

@@ -1,13 +1,18 @@
 // Telling people apart: those with one name, and those whose names only look like one.
 
-// Letters that look like Latin ones, by what they look like. The most used scripts
-// beside Latin, after Unicode's confusables (UTS #39).
+// Letters that look like others, by what they look like: mostly like Latin ones. The most
+// used scripts beside Latin, after Unicode's confusables (UTS #39), and digits that are
+// written for letters. It is of no harm if two are taken for alike that are not.
 const looks = {
-  a: 'аαɑ', b: 'ЬЪƅ', c: 'сϲᴄ', d: 'ԁ', e: 'еҽε', f: 'ſ', g: 'ɡցǵ', h: 'һհн', i: 'іιɩӏǀıl1|!', j: 'јϳ', k: 'кκ', m: 'мʍ',
-  n: 'ոпη', o: 'оοσօ0ᴏ', p: 'рρ', q: 'ԛգ', r: 'гᴦ', s: 'ѕꜱ', t: 'тτ', u: 'υսᴜц', v: 'νѵᴠ', w: 'ԝωѡᴡ', x: 'хχ', y: 'уγүᶌ', z: 'ᴢ', 3: 'з',
+  a: 'аαɑ', b: 'ЬЪƅ8', c: 'сϲᴄ', d: 'ԁđð', e: 'еҽε', f: 'ſ', g: 'ɡցǵ', h: 'һհнħ', i: 'іιɩӏǀıɪl1ł', j: 'јϳ', k: 'кκ', m: 'мʍ',
+  n: 'ոпη', o: 'оοσօ0ᴏø', p: 'рρ', q: 'ԛգ', r: 'гᴦ', s: 'ѕꜱ5', t: 'тτŧ', u: 'υսᴜц', v: 'νѵᴠ', w: 'ԝωѡᴡ', x: 'хχ', y: 'уγүᶌ', z: 'ᴢ2', 3: 'зʒ', 6: 'б', ae: 'æ', oe: 'œ',
+  ي: 'ىیے', ك: 'ک', ه: 'ہھە', 二: 'ニ', 八: 'ハ', 力: 'カ', 卜: 'ト', 口: 'ロ', 夕: 'タ', 工: 'エ', 一: 'ー', 丿: 'ノ', へ: 'ヘ',
 };
 // Capitals that do not look like their small letters.
-const capitals = {a: 'ΑА', b: 'ΒВ', c: 'С', e: 'ΕЕ', h: 'ΗН', i: 'ΙІ', j: 'Ј', k: 'ΚК', m: 'ΜМ', n: 'Ν', o: 'ΟО', p: 'ΡР', s: 'Ѕ', t: 'ΤТ', x: 'ΧХ', y: 'ΥУ', z: 'Ζ'};
+const capitals = {
+  a: 'ΑАᎪ', b: 'ΒВᏴ', c: 'СᏟ', d: 'Ꭰ', e: 'ΕЕᎬ', g: 'Ꮐ', h: 'ΗНᎻ', i: 'ΙІ', j: 'ЈᎫ', k: 'ΚКᏦ', l: 'Ꮮ', m: 'ΜМᎷ', n: 'Ν', o: 'ΟО', p: 'ΡРᏢ', r: 'ᎡᏒ', s: 'ЅᏚ',
+  t: 'ΤТᎢ', v: 'Ꮩ', w: 'ᎳᏔ', x: 'ΧХ', y: 'ΥУᎩ', z: 'ΖᏃ',
+};
 /** @param {Record<string, string>} table @returns {[string, string][]} */
 const pairsOf = (table) => Object.entries(table).flatMap(([to, all]) => Array.from(all, (c) => /** @type {[string, string]} */ ([c, to])));
 const big = new Map(pairsOf(capitals));
@@ -15,9 +20,9 @@ const like = new Map(pairsOf(looks));
 
 /** What a name looks like: names with the same skeleton are easily taken for each other. @param {string} name */
 export function skeleton(name) {
-  const plain = Array.from(name.normalize('NFKD'), (c) => big.get(c) ?? c).join('').toLowerCase().replace(/[\p{M}\p{Cf}\p{P}\p{S}\p{Z}\s]+/gu, '');
+  const plain = Array.from(name.normalize('NFKD'), (c) => big.get(c) ?? c).join('').toLowerCase().replace(/[\p{M}\p{Cf}\p{P}\p{S}\p{Z}\s\u0640]+/gu, '');
   if (!plain) return name.normalize('NFC').trim(); // it has nothing but signs, such as emoji
-  return Array.from(plain, (c) => like.get(c) ?? c).join('').replaceAll('rn', 'm').replaceAll('vv', 'w');
+  return Array.from(plain, (c) => like.get(c) ?? c).join('').replaceAll('rn', 'm').replaceAll('vv', 'w').replaceAll('ci', 'd');
 }
 
 const most = 5000; // users remembered of a room
