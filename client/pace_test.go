@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"math"
 	"testing"
 	"time"
 )
@@ -40,7 +41,14 @@ func TestPace(t *testing.T) {
 			}
 		}
 	}
-	p := newPace(s, 30*s)
+	p := newPace(math.MaxInt64, math.MaxInt64)
+	p.random = longest
+	for _, err := range []error{lost, &Error{Status: 503, RetryAfter: time.Hour}, lost} {
+		if d := p.next(err, nil); d < 24*time.Hour {
+			t.Errorf("of the longest pauses, one is %v", d)
+		}
+	}
+	p = newPace(s, 30*s)
 	for range 1000 {
 		if d := p.next(lost, nil); d < 0 || d >= 30*s {
 			t.Fatalf("a wait of %v", d)

@@ -20,7 +20,11 @@ type pace struct {
 // slowPause bounds the random time after a close with 1013, or with errResume.
 const slowPause = 100 * time.Millisecond
 
+// longestPause is short enough for what a server asks for to be added.
+const longestPause = 100 * 365 * 24 * time.Hour
+
 func newPace(first, most time.Duration) pace {
+	first, most = min(first, longestPause), min(most, longestPause)
 	return pace{first: first, most: most, random: rand.N[time.Duration]}
 }
 
