@@ -72,6 +72,27 @@ test('a refusal that passes is waited for, and the order stays', async () => {
   }
 });
 
+test('a refusal of what is settled is told to nobody', async () => {
+  const page = await stage({clock: true});
+  await page.evaluate(() => start({sendTimeout: 5000}));
+  await page.clock.runFor(100);
+  await page.evaluate(() => {
+    window.errors = [];
+    chat.on('error', (e) => errors.push(e.code));
+    last().welcome('e:0');
+    window.fates = [fate(chat.send('kept')), fate(chat.send('late'))];
+    const [kept, late] = last().sent;
+    // The store has kept the message, and failed before it said so.
+    last().say(message(1, 'kept', {user: 'me', id: kept.id}));
+    last().say({type: 'error', code: 'unavailable', message: '', id: kept.id});
+    window.refuse = () => last().say({type: 'error', code: 'rejected', message: '', id: late.id});
+  });
+  await page.clock.runFor(6000);
+  await page.evaluate(() => refuse());
+  assert.deepEqual(await page.evaluate(() => Promise.all(fates)), [1, 'timeout']);
+  assert.deepEqual(await page.evaluate(() => errors), []);
+});
+
 test('closed with 1008 for the store or the rate: it comes back; for its own doing: it does not', async () => {
   for (const [errors, code, back] of [[100, 'unavailable', true], [100, 'rate_limited', true], [100, 'bad_request', false], [0, '', false]]) {
     const page = await stage({clock: true});

@@ -277,7 +277,7 @@ export class Chat extends EventTarget {
   async #error(o) {
     const error = new ChatError(o.code, o.message, wish(o.retry_after_ms));
     this.#troubles = o.code === 'rate_limited' || o.code === 'unavailable' ? this.#troubles + 1 : 0;
-    if (o.id && (this.#queue.refused(o.id, error) || this.#answer(o.id, error))) return;
+    if (o.id) return void (this.#queue.refused(o.id, error) || this.#answer(o.id, error)); // or of what is settled
     if (o.code === 'token_expiring' && typeof this.#options.token === 'function') {
       try {
         return this.#link.send({type: 'auth', token: await this.#options.token()});
