@@ -17,7 +17,7 @@ import (
 )
 
 // patience is how long tests wait for what must happen.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // serve runs a server of its own behind a real socket until the test ends.
 func serve(t testing.TB, opts ...chat.Option) (*chat.Server, string) {
