@@ -75,7 +75,7 @@ func FuzzPaging(f *testing.F) {
 	f.Cleanup(func() { srv.Close() })
 	const last = 90
 	for i := range last {
-		if _, err := srv.Publish(context.Background(), "r", chat.Event{Message: fmt.Sprint(i + 1)}); err != nil {
+		if _, err := srv.Publish(context.Background(), "r", chat.Event{Text: fmt.Sprint(i + 1)}); err != nil {
 			f.Fatal(err)
 		}
 	}
@@ -146,13 +146,13 @@ func FuzzNames(f *testing.F) {
 	srv := chat.New(quiet)
 	f.Cleanup(func() { srv.Close() })
 	f.Fuzz(func(t *testing.T, name string) {
-		room, roomErr := chat.CheckRoom(name)
-		user, userErr := chat.CheckUsername(name)
+		room, roomErr := chat.CleanRoom(name)
+		user, userErr := chat.CleanUsername(name)
 		for _, got := range []struct {
 			rule func(string) (string, error)
 			name string
 			err  error
-		}{{chat.CheckRoom, room, roomErr}, {chat.CheckUsername, user, userErr}} {
+		}{{chat.CleanRoom, room, roomErr}, {chat.CleanUsername, user, userErr}} {
 			if got.err != nil {
 				if !errors.Is(got.err, chat.ErrBadName) || got.name != "" {
 					t.Fatalf("%+q: %q, %v", name, got.name, got.err)

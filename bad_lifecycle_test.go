@@ -102,7 +102,7 @@ func (l *life) look(v *liver) {
 				return
 			}
 			e := l.log[o.Offset-1]
-			if e.Message != o.Message || e.User != o.User || e.Type != o.Type || v.user != "" && !e.VisibleTo(v.user) {
+			if e.Text != o.Message || e.UserID != o.User || e.Type != o.Type || v.user != "" && !e.VisibleTo(v.user) {
 				l.t.Errorf("%s: got %+v for %+v", v.name, o, e)
 			}
 			v.last = o.Offset
@@ -189,7 +189,7 @@ func (l *life) step(op byte) {
 		time.Sleep(6 * time.Second)
 	case what == 4:
 		l.texts++
-		if _, err := l.Publish(context.Background(), "r", chat.Event{Message: fmt.Sprint("text ", l.texts)}); err != nil {
+		if _, err := l.Publish(context.Background(), "r", chat.Event{Text: fmt.Sprint("text ", l.texts)}); err != nil {
 			l.t.Error(err)
 		}
 	case what == 5 && v.user != "":

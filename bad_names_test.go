@@ -204,7 +204,7 @@ func TestNamesAreSettled(t *testing.T) {
 	t.Parallel()
 	var got, want [][2]string
 	for _, row := range names {
-		for _, rule := range []func(string) (string, error){chat.CheckRoom, chat.CheckUsername} {
+		for _, rule := range []func(string) (string, error){chat.CleanRoom, chat.CleanUsername} {
 			n, err := rule(row.name)
 			if err != nil {
 				if !errors.Is(err, chat.ErrBadName) {
@@ -238,7 +238,7 @@ func TestSameNameIsTwoUsers(t *testing.T) {
 		t.Errorf("the user's id for its session: %v, %v", resp, err)
 	}
 	members, n, err := srv.Members(context.Background(), "r", 10)
-	if n != 2 || err != nil || members[0].User == members[1].User {
+	if n != 2 || err != nil || members[0].UserID == members[1].UserID {
 		t.Errorf("members %v, %d, %v", members, n, err)
 	}
 }

@@ -176,7 +176,7 @@ func TestBadSessions(t *testing.T) {
 	}
 	var conns []int
 	for _, m := range members {
-		if strings.Contains(m.User, first.Session) {
+		if strings.Contains(m.UserID, first.Session) {
 			t.Error("the user's id gives the session away")
 		}
 		conns = append(conns, m.Connections)

@@ -38,7 +38,7 @@ func (s *Server) Disconnect(ctx context.Context, room, user string, code int, re
 	// Made valid before it is signalled: logs may refuse it, or change it each in its
 	// own way.
 	reason = proto.CutText(reason, proto.MaxReason)
-	e := Event{Type: TypeSystem, Event: "disconnect", User: user, To: room, ID: fmt.Sprint(code), Message: reason}
+	e := Event{Type: TypeSystem, Kind: "disconnect", UserID: user, To: room, ID: fmt.Sprint(code), Text: reason}
 	return s.rooms.Tell(ctx, e)
 }
 
@@ -52,7 +52,7 @@ func closeCode(code int) int {
 
 // control does what a server was told on controlRoom.
 func (s *Server) control(e Event) {
-	if e.Event != "disconnect" {
+	if e.Kind != "disconnect" {
 		return
 	}
 	s.mu.Lock()
@@ -79,14 +79,14 @@ const maxRemovals = 1000
 
 // meant reports whether e is about m.
 func (c *session) meant(e *Event) bool {
-	return c.user.ID == e.User && (e.To == "" || e.To == c.room)
+	return c.user.ID == e.UserID && (e.To == "" || e.To == c.room)
 }
 
 // remove closes m as e says.
 func (c *session) remove(e *Event) {
 	var code int
 	fmt.Sscan(e.ID, &code)
-	c.conn.Close(closeCode(code), e.Message)
+	c.conn.Close(closeCode(code), e.Text)
 }
 
 // recheck does for c, whose member has joined now, what was asked for during its

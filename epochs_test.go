@@ -245,7 +245,7 @@ func (l opening) Watch(ctx context.Context, sink chat.Sink, room string) error {
 	err := l.shortLog.Watch(ctx, sink, room)
 	if room == "r" {
 		for o := range uint64(3) {
-			sink.Push(room, l.epoch, chat.Event{Type: chat.TypeMessage, Offset: o + 1, Time: time.Now(), Username: "Eve", Message: "of another epoch"})
+			sink.Push(room, l.epoch, chat.Event{Type: chat.TypeMessage, Offset: o + 1, Time: time.Now(), Username: "Eve", Text: "of another epoch"})
 		}
 	}
 	return err
@@ -284,7 +284,7 @@ func TestFollowFromLostPlace(t *testing.T) {
 					t.Fatal(err)
 				}
 			} else {
-				got = append(got, e.Message)
+				got = append(got, e.Text)
 			}
 			if len(got) == 6 {
 				break
@@ -294,7 +294,7 @@ func TestFollowFromLostPlace(t *testing.T) {
 	}
 	at := chat.Position{Epoch: r.epoch, Offset: 4, Time: r.events[3].Time.UnixMilli()}
 	for e, err := range srv.Follow(t.Context(), "r", at) {
-		if err != nil || e.Message != "5" {
+		if err != nil || e.Text != "5" {
 			t.Errorf("got %+v, %v", e, err)
 		}
 		break

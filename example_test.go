@@ -49,18 +49,18 @@ func ExampleNew() {
 		chat.WithDefaultUsername("Guest"),
 		chat.WithRateLimit(5, 20),
 		chat.WithFilter(func(e *chat.Event) error {
-			if strings.Contains(e.Message, "casino") {
+			if strings.Contains(e.Text, "casino") {
 				return errors.New("no advertising, please")
 			}
-			e.Message = strings.ReplaceAll(e.Message, "teh", "the")
+			e.Text = strings.ReplaceAll(e.Text, "teh", "the")
 			return nil
 		}),
 	)
 	defer srv.Close()
 
-	e, err := srv.Publish(context.Background(), "general", chat.Event{Username: "Alice", Message: "teh end"})
-	fmt.Println(e.Message, err)
-	_, err = srv.Publish(context.Background(), "general", chat.Event{Message: "Visit our casino"})
+	e, err := srv.Publish(context.Background(), "general", chat.Event{Username: "Alice", Text: "teh end"})
+	fmt.Println(e.Text, err)
+	_, err = srv.Publish(context.Background(), "general", chat.Event{Text: "Visit our casino"})
 	fmt.Println(errors.Is(err, chat.ErrRejected), err)
 	// Output:
 	// the end <nil>
@@ -71,7 +71,7 @@ func ExampleServer_Publish() {
 	srv := chat.New()
 	defer srv.Close()
 
-	deploy := chat.Event{Username: "Deployer", Message: "v1.2.3 is live", ID: "deploy-1.2.3"}
+	deploy := chat.Event{Username: "Deployer", Text: "v1.2.3 is live", ID: "deploy-1.2.3"}
 	first, _ := srv.Publish(context.Background(), "ops", deploy)
 	again, _ := srv.Publish(context.Background(), "ops", deploy) // not said twice
 	fmt.Println(first.Offset, again.Offset)
@@ -83,7 +83,7 @@ func ExampleServer_History() {
 	defer srv.Close()
 	ctx := context.Background()
 	for i := range 5 {
-		srv.Publish(ctx, "general", chat.Event{Username: "Alice", Message: fmt.Sprint("message ", i)})
+		srv.Publish(ctx, "general", chat.Event{Username: "Alice", Text: fmt.Sprint("message ", i)})
 	}
 
 	page, err := srv.History(ctx, "general", "", chat.Range{Limit: 2})
@@ -91,7 +91,7 @@ func ExampleServer_History() {
 		log.Fatal(err)
 	}
 	for _, e := range page.Events {
-		fmt.Println(e.Offset, e.Username, e.Message)
+		fmt.Println(e.Offset, e.Username, e.Text)
 	}
 	older, _ := srv.History(ctx, "general", "", chat.Range{Before: page.Events[0].Offset})
 	fmt.Println(len(older.Events), "older")
@@ -106,17 +106,17 @@ func ExampleServer_Follow() {
 	defer srv.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	srv.Publish(ctx, "general", chat.Event{Username: "Alice", Message: "hello"})
+	srv.Publish(ctx, "general", chat.Event{Username: "Alice", Text: "hello"})
 	page, _ := srv.History(ctx, "general", "", chat.Range{Limit: 1})
 	from := chat.Position{Epoch: page.Position.Epoch} // the beginning
 
-	go srv.Publish(ctx, "general", chat.Event{Username: "Bob", Message: "bye"})
+	go srv.Publish(ctx, "general", chat.Event{Username: "Bob", Text: "bye"})
 	for e, err := range srv.Follow(ctx, "general", from) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Printf("%s: %s\n", e.Username, e.Message)
-		if e.Message == "bye" {
+		fmt.Printf("%s: %s\n", e.Username, e.Text)
+		if e.Text == "bye" {
 			break
 		}
 	}
@@ -131,7 +131,7 @@ func ExampleServer_Shutdown() {
 	defer cancel()
 	fmt.Println(srv.Shutdown(ctx))
 
-	_, err := srv.Publish(ctx, "general", chat.Event{Message: "too late"})
+	_, err := srv.Publish(ctx, "general", chat.Event{Text: "too late"})
 	fmt.Println(errors.Is(err, chat.ErrServerClosed))
 	// Output:
 	// <nil>

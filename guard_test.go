@@ -151,7 +151,7 @@ func TestLogPanics(t *testing.T) {
 							t.Errorf("%s is answered %d", path, resp.StatusCode)
 						}
 					}
-					for _, e := range []chat.Event{{Message: "x", ID: fmt.Sprint(i)}, {Message: "x", To: "a-nobody", ID: fmt.Sprint("p", i)}} {
+					for _, e := range []chat.Event{{Text: "x", ID: fmt.Sprint(i)}, {Text: "x", To: "a-nobody", ID: fmt.Sprint("p", i)}} {
 						if _, err := b.Publish(context.Background(), "r", e); err != nil && !errors.Is(err, chat.ErrUnavailable) && !errors.Is(err, chat.ErrNoSuchUser) {
 							t.Errorf("Publish: %v", err)
 						}

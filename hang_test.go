@@ -107,7 +107,7 @@ func TestOpenHangs(t *testing.T) {
 		srv := chat.New(quiet, chat.WithLog(l))
 		ask := func() time.Duration {
 			start := time.Now()
-			if _, err := srv.Publish(context.Background(), "r", chat.Event{Message: "x"}); !errors.Is(err, chat.ErrUnavailable) {
+			if _, err := srv.Publish(context.Background(), "r", chat.Event{Text: "x"}); !errors.Is(err, chat.ErrUnavailable) {
 				t.Errorf("Publish: %v", err)
 			}
 			return time.Since(start)

@@ -101,7 +101,7 @@ func (s *Server) filter(room string, e *Event) error {
 	if err := s.hooks.Call("filter", room, func() error { return s.cfg.filter(e) }); err != nil {
 		return &rejection{err}
 	}
-	if bad := checkText(e.Message, 4*s.cfg.messageSize); bad != nil || !utf8.ValidString(e.Message) {
+	if bad := checkText(e.Text, 4*s.cfg.messageSize); bad != nil || !utf8.ValidString(e.Text) {
 		return &rejection{errors.New("nothing is left of the message")}
 	}
 	return nil
@@ -128,7 +128,7 @@ func (s *Server) checkRoomName(name string) (string, error) {
 func (s *Server) username(name string) (string, error) {
 	rule := s.cfg.nameRule
 	if rule == nil {
-		rule = CheckUsername
+		rule = CleanUsername
 	}
 	n, err := s.rule("username rule", rule, name)
 	if n == "" && err == nil {

@@ -20,7 +20,7 @@ var misdeeds = map[string]func() error{
 	"panic":                     func() error { panic("secret") },
 	"panic of an error":         func() error { panic(errors.New("secret")) },
 	"http.ErrAbortHandler":      func() error { panic(http.ErrAbortHandler) },
-	"nil pointer":               func() error { var e *chat.Event; e.Message = "secret"; return nil },
+	"nil pointer":               func() error { var e *chat.Event; e.Text = "secret"; return nil },
 	"an error that panics":      func() error { var e *nilError; return e },
 	"the end of the goroutine":  func() error { runtime.Goexit(); return nil },
 	"a panic with a bad String": func() error { panic(badStringer{}) },
@@ -168,7 +168,7 @@ func TestHookFailsOnSocket(t *testing.T) {
 			done := make(chan struct{})
 			go func() { // the hook may end it
 				defer close(done)
-				if _, err := h.Publish(context.Background(), "r", chat.Event{Message: "x"}); !errors.Is(err, chat.ErrRejected) {
+				if _, err := h.Publish(context.Background(), "r", chat.Event{Text: "x"}); !errors.Is(err, chat.ErrRejected) {
 					t.Errorf("Publish: %v", err)
 				}
 			}()
@@ -219,7 +219,7 @@ func TestRulesThatReturnNonsense(t *testing.T) {
 		if status, body := get(t, base+"/rooms/x/messages"); status != 400 || !strings.Contains(body, `"bad_room"`) {
 			t.Errorf("room: %s: %d %s", row.what, status, body)
 		}
-		if _, err := srv.Publish(context.Background(), "x", chat.Event{Message: "x"}); !errors.Is(err, chat.ErrBadName) {
+		if _, err := srv.Publish(context.Background(), "x", chat.Event{Text: "x"}); !errors.Is(err, chat.ErrBadName) {
 			t.Errorf("room: %s: %v", row.what, err)
 		} else if row.err != nil && !errors.Is(err, row.err) {
 			t.Errorf("room: %s: %v does not wrap %v", row.what, err, row.err)

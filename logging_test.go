@@ -32,7 +32,7 @@ func (n *nosy) Handle(_ context.Context, r slog.Record) error {
 	n.srv.Stats()
 	n.srv.Rooms(ctx)
 	n.srv.Members(ctx, "r", 10)
-	n.srv.Publish(ctx, "r", chat.Event{Message: "logged"})
+	n.srv.Publish(ctx, "r", chat.Event{Text: "logged"})
 	n.srv.Disconnect(ctx, "r", "nobody", 1008, "")
 	if r.Message == "chat: member too slow" {
 		n.srv.Disconnect(ctx, "r", "slow", 1008, "") // is being closed already

@@ -33,7 +33,7 @@ func TestLossFoundTwice(t *testing.T) {
 		publish(t, b.Server, "r", "1")
 		old.until("message")
 		log.lost.Store(true)
-		after, epoch, _, err := log.Append(t.Context(), "r", chat.Event{Type: chat.TypeMessage, User: "u", Username: "Bob", Message: "2"})
+		after, epoch, _, err := log.Append(t.Context(), "r", chat.Event{Type: chat.TypeMessage, UserID: "u", Username: "Bob", Text: "2"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +110,7 @@ type splitLog struct {
 func (l *splitLog) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
 	if l.split.Swap(false) {
 		r := l.get(room)
-		other := chat.Event{Type: chat.TypeMessage, Offset: uint64(len(r.events) + 1), Time: time.Now(), User: "u", Username: "Bob", Message: "other"}
+		other := chat.Event{Type: chat.TypeMessage, Offset: uint64(len(r.events) + 1), Time: time.Now(), UserID: "u", Username: "Bob", Text: "other"}
 		for _, s := range l.sinks {
 			s.Push(room, r.epoch, other)
 		}

@@ -91,13 +91,13 @@ func TestFollowWaitsForTheLog(t *testing.T) {
 		defer cancel()
 		go func() {
 			for ctx.Err() == nil {
-				b.Publish(ctx, "r", chat.Event{Username: "Bot", Message: "tick"})
+				b.Publish(ctx, "r", chat.Event{Username: "Bot", Text: "tick"})
 				time.Sleep(time.Second)
 			}
 		}()
 		var away int
 		for e, err := range b.Follow(ctx, "r", chat.Position{}) {
-			if err == nil && e.Message == "tick" {
+			if err == nil && e.Text == "tick" {
 				break
 			}
 			if away++; !errors.Is(err, chat.ErrUnavailable) {

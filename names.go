@@ -10,7 +10,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// CheckUsername is the default username rule. It returns name as it is shown: in
+// CleanUsername is the default username rule. It returns name as it is shown: in
 // Unicode's normal form KC (UAX #15) but where that spoils names, each emoji in one form, without
 // white space around it and with one space for several; the result may be empty. The error says
 // what to change. Refused are
@@ -28,7 +28,7 @@ import (
 //
 // Names need not be unique, and letters of one script may look alike: the user's
 // id tells users apart.
-func CheckUsername(name string) (string, error) {
+func CleanUsername(name string) (string, error) {
 	n, err := names.Check("username", strings.TrimFunc(name, func(r rune) bool {
 		return unicode.Is(unicode.Zs, r) // control characters are refused at the ends too
 	}))
@@ -38,11 +38,11 @@ func CheckUsername(name string) (string, error) {
 	return strings.Trim(n, " "), nil
 }
 
-// CheckRoom is the default room rule. It returns name as CheckUsername does, so that
+// CleanRoom is the default room rule. It returns name as CheckUsername does, so that
 // names that look the same are the same room; upper and lower case
 // differ. It refuses the empty name, ".", ".." and names with a slash or backslash,
 // with white space around them, or with anything that CheckUsername refuses.
-func CheckRoom(name string) (string, error) {
+func CleanRoom(name string) (string, error) {
 	n, err := names.Check("room's name", name)
 	switch {
 	case err != nil:

@@ -65,7 +65,7 @@ func defaults() config {
 		historySize:  1 << 20,
 		idleRooms:    time.Hour,
 		defaultName:  "Anonymous",
-		roomRule:     CheckRoom,
+		roomRule:     CleanRoom,
 		burst:        20,
 		messageSize:  16 << 10,
 		maxRooms:     100_000,
@@ -169,7 +169,7 @@ func WithUsernameRule(rule func(name string) (string, error)) Option {
 func WithRoomRule(rule func(name string) (string, error)) Option {
 	return func(c *config) {
 		if c.roomRule = rule; rule == nil {
-			c.roomRule = CheckRoom
+			c.roomRule = CleanRoom
 		}
 	}
 }

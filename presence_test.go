@@ -181,7 +181,7 @@ func TestBackUnderAnotherName(t *testing.T) {
 			}
 			p := c.servers[1].dial("r", true, "as=reader")
 			for _, m := range p.until("welcome").Members {
-				if m.User == "u1" && m.Username != name {
+				if m.UserID == "u1" && m.Username != name {
 					t.Errorf("the welcome has %+v", m)
 				}
 			}
@@ -201,7 +201,7 @@ func TestFalseHints(t *testing.T) {
 		hint := func(event, user string, changes int) {
 			t.Helper()
 			told := c.Told()
-			e := chat.Event{Type: chat.TypeSystem, Event: event, User: user, Username: user}
+			e := chat.Event{Type: chat.TypeSystem, Kind: event, UserID: user, Username: user}
 			for range 2 {
 				if err := c.log.Signal(context.Background(), "r", e); err != nil {
 					t.Fatal(err)

@@ -16,7 +16,7 @@ func (c *session) handlePlain(text []byte) *proto.Error {
 	if !utf8.Valid(text) {
 		return &proto.Error{Code: proto.CodeBadUTF8, Fatal: true}
 	}
-	_, _, err := c.publish(&Event{Type: TypeMessage, Message: string(text)})
+	_, _, err := c.publish(&Event{Type: TypeMessage, Text: string(text)})
 	return err
 }
 
@@ -27,14 +27,14 @@ func (c *session) handlePlain(text []byte) *proto.Error {
 // of the offset.
 func (c *session) publish(e *Event) (stored Event, epoch string, refused *proto.Error) {
 	srv := c.srv
-	if err := checkText(e.Message, srv.cfg.messageSize); err != nil {
+	if err := checkText(e.Text, srv.cfg.messageSize); err != nil {
 		return *e, "", err
 	}
 	action := ActionSend
 	if e.Type == TypePrivate {
 		action = ActionPrivate
 	}
-	e.User, e.Username = c.user.ID, c.user.Name
+	e.UserID, e.Username = c.user.ID, c.user.Name
 	if err := c.allowed(action); err != nil {
 		first, epoch, ok, lost := srv.firstTry(srv.rooms.Context(), c.room, *e)
 		switch {

@@ -112,7 +112,7 @@ func TestProtocolAnswers(t *testing.T) {
 			fresh := func() (*chat.Server, string) {
 				srv, base := serve(t, byHeader)
 				for _, to := range []string{"u1", "u2", ""} {
-					if _, err := srv.Publish(t.Context(), "r", chat.Event{User: "u3", To: to, Message: "to " + to}); err != nil {
+					if _, err := srv.Publish(t.Context(), "r", chat.Event{UserID: "u3", To: to, Text: "to " + to}); err != nil {
 						t.Fatal(err)
 					}
 				}

@@ -134,7 +134,7 @@ func TestProtocolHTTP(t *testing.T) {
 		{"over HTTP nobody sees private messages without an authenticator", func(t *testing.T) {
 			srv, base := serve(t)
 			w := dial(t, base, "r", true).until("welcome")
-			if _, err := srv.Publish(t.Context(), "r", chat.Event{To: w.User, Message: "psst"}); err != nil {
+			if _, err := srv.Publish(t.Context(), "r", chat.Event{To: w.User, Text: "psst"}); err != nil {
 				t.Fatal(err)
 			}
 			_, body := get(t, base+"/rooms/r/messages?session="+w.Session)
@@ -143,7 +143,7 @@ func TestProtocolHTTP(t *testing.T) {
 		}},
 		{"over HTTP the two users of a private message see it, and nobody else", func(t *testing.T) {
 			srv, base := serve(t, byHeader)
-			if _, err := srv.Publish(t.Context(), "r", chat.Event{User: "u1", To: "u2", Message: "psst"}); err != nil {
+			if _, err := srv.Publish(t.Context(), "r", chat.Event{UserID: "u1", To: "u2", Text: "psst"}); err != nil {
 				t.Fatal(err)
 			}
 			for user, want := range map[string]int{"u1": 1, "u2": 1, "u3": 0} {
@@ -197,7 +197,7 @@ func TestProtocolPlain(t *testing.T) {
 			for _, m := range to {
 				if m.Username == "Plain" {
 					v1.send(`{"type":"typing"}`)
-					v1.send(`{"type":"private","to":"` + m.User + `","message":"psst","id":"1"}`)
+					v1.send(`{"type":"private","to":"` + m.UserID + `","message":"psst","id":"1"}`)
 				}
 			}
 			v1.until("ack")

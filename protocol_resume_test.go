@@ -199,7 +199,7 @@ func TestProtocolResume(t *testing.T) {
 			p := dial(t, base, "r", true, "as", "u1")
 			position := p.until("welcome").Position
 			for _, to := range []string{"", "u2", ""} {
-				if _, err := srv.Publish(t.Context(), "r", chat.Event{User: "u3", To: to, Message: "x"}); err != nil {
+				if _, err := srv.Publish(t.Context(), "r", chat.Event{UserID: "u3", To: to, Text: "x"}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -214,7 +214,7 @@ func TestProtocolResume(t *testing.T) {
 			go func() {
 				defer close(done)
 				for i := 0; !stop.Load(); i++ {
-					if _, err := srv.Publish(context.Background(), "r", chat.Event{Message: fmt.Sprint(i + 1)}); err != nil {
+					if _, err := srv.Publish(context.Background(), "r", chat.Event{Text: fmt.Sprint(i + 1)}); err != nil {
 						t.Error(err)
 						return
 					}

@@ -47,7 +47,7 @@ func (s *Server) firstTry(ctx context.Context, room string, e Event) (first Even
 	if e.ID == "" {
 		return e, "", false, nil
 	}
-	first, epoch, ok, err = s.rooms.Log().Lookup(ctx, room, e.User, e.ID)
+	first, epoch, ok, err = s.rooms.Log().Lookup(ctx, room, e.UserID, e.ID)
 	switch {
 	case err != nil:
 		return e, "", false, err
@@ -88,16 +88,16 @@ func (s *Server) Publish(ctx context.Context, room string, e Event) (Event, erro
 	if err != nil {
 		return e, err
 	}
-	if bad := checkText(e.Message, s.cfg.messageSize); bad != nil {
+	if bad := checkText(e.Text, s.cfg.messageSize); bad != nil {
 		return e, fmt.Errorf("%w: %s", ErrBadMessage, bad.Text)
 	}
-	if len(e.ID) > proto.MaxID || !utf8.ValidString(e.Message) || !utf8.ValidString(e.ID) {
+	if len(e.ID) > proto.MaxID || !utf8.ValidString(e.Text) || !utf8.ValidString(e.ID) {
 		return e, fmt.Errorf("%w: not UTF-8, or an ID over %d bytes", ErrBadMessage, proto.MaxID)
 	}
 	if e.Username == "" {
 		e.Username = s.cfg.defaultName
 	}
-	e.Type, e.Event = TypeMessage, ""
+	e.Type, e.Kind = TypeMessage, ""
 	if err := s.rooms.Connect(ctx); err != nil {
 		return e, err
 	}

@@ -22,7 +22,7 @@ func TestFilterOutlastsRoom(t *testing.T) {
 		}
 		entered, leave := make(chan struct{}), make(chan struct{})
 		srv, base := serve(t, append(opts, chat.WithFilter(func(e *chat.Event) error {
-			if e.Message == "held" {
+			if e.Text == "held" {
 				entered <- struct{}{}
 				<-leave
 			}
@@ -36,7 +36,7 @@ func TestFilterOutlastsRoom(t *testing.T) {
 			}
 			done := make(chan error)
 			go func() {
-				_, err := srv.Publish(context.Background(), "r", chat.Event{Message: "held"})
+				_, err := srv.Publish(context.Background(), "r", chat.Event{Text: "held"})
 				done <- err
 			}()
 			<-entered
@@ -76,7 +76,7 @@ func TestFilterOutlastsServer(t *testing.T) {
 	}))
 	done := make(chan error)
 	go func() {
-		_, err := srv.Publish(context.Background(), "r", chat.Event{Message: "late"})
+		_, err := srv.Publish(context.Background(), "r", chat.Event{Text: "late"})
 		done <- err
 	}()
 	<-entered
@@ -155,7 +155,7 @@ func TestErrorsThatAreNotTheClients(t *testing.T) {
 					t.Errorf("closed with %d", code)
 				}
 			}, quiet, chat.WithLog(l), chat.WithFilter(func(e *chat.Event) error {
-				if e.Message == "refuse" {
+				if e.Text == "refuse" {
 					return errors.New("not that")
 				}
 				return nil

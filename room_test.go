@@ -72,7 +72,7 @@ func TestHistorySizes(t *testing.T) {
 
 func publish(t testing.TB, srv *chat.Server, room, text string) chat.Event {
 	t.Helper()
-	e, err := srv.Publish(context.Background(), room, chat.Event{Username: "Bot", Message: text})
+	e, err := srv.Publish(context.Background(), room, chat.Event{Username: "Bot", Text: text})
 	if err != nil {
 		t.Fatalf("publish: %v", err)
 	}

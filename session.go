@@ -164,7 +164,7 @@ func appendMembers(b []byte, members []Member) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = proto.AppendQuoted(append(b, `{"user":`...), members[i].User)
+		b = proto.AppendQuoted(append(b, `{"user":`...), members[i].UserID)
 		b = proto.AppendQuoted(append(b, `,"username":`...), members[i].Username)
 		b = strconv.AppendInt(append(b, `,"connections":`...), int64(members[i].Connections), 10)
 		b = append(b, '}')

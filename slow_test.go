@@ -29,7 +29,7 @@ func TestSlowMember(t *testing.T) {
 	go func() {
 		for range messages {
 			window <- struct{}{}
-			if _, err := srv.Publish(context.Background(), "r", chat.Event{Message: text}); err != nil {
+			if _, err := srv.Publish(context.Background(), "r", chat.Event{Text: text}); err != nil {
 				t.Error(err)
 				return
 			}
@@ -115,7 +115,7 @@ func TestShutdownOfMany(t *testing.T) {
 	if err := srv.Shutdown(ctx); err != nil {
 		t.Errorf("second Shutdown: %v", err)
 	}
-	if _, err := srv.Publish(ctx, "r", chat.Event{Message: "x"}); !errors.Is(err, chat.ErrServerClosed) {
+	if _, err := srv.Publish(ctx, "r", chat.Event{Text: "x"}); !errors.Is(err, chat.ErrServerClosed) {
 		t.Errorf("Publish after Shutdown: %v", err)
 	}
 }
@@ -124,7 +124,7 @@ func TestPanicInHooks(t *testing.T) {
 	var logged lockedBuffer
 	quiet := chat.WithLogger(slog.New(slog.NewTextHandler(&logged, nil)))
 	_, base := serve(t, quiet, chat.WithFilter(func(e *chat.Event) error {
-		if e.Message == "boom" {
+		if e.Text == "boom" {
 			panic("filter")
 		}
 		return nil

@@ -38,7 +38,7 @@ func TestSweepFindsEveryRoom(t *testing.T) {
 					if ctx.Err() != nil {
 						return
 					}
-					if err != nil || e.Message != room {
+					if err != nil || e.Text != room {
 						t.Errorf("%s: %+v, %v", room, e, err)
 					}
 					told.Store(room, true) // and it stays in use
@@ -48,7 +48,7 @@ func TestSweepFindsEveryRoom(t *testing.T) {
 		synctest.Wait()
 		for i := range rooms {
 			room := fmt.Sprint("r", i)
-			if _, _, _, err := log.Append(ctx, room, chat.Event{Type: chat.TypeMessage, User: "u", Username: "U", Message: room}); err != nil {
+			if _, _, _, err := log.Append(ctx, room, chat.Event{Type: chat.TypeMessage, UserID: "u", Username: "U", Text: room}); err != nil {
 				t.Fatal(err)
 			}
 		}

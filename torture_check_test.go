@@ -34,14 +34,14 @@ func check(truth []chat.Event, clients []*tortured) (found []string) {
 			bad("log: offset %d stands at %d", e.Offset, i+1)
 		}
 		at[e.Offset] = e
-		if o, twice := ids[e.User+" "+e.ID]; twice && e.ID != "" {
-			bad("log: %s of %s at %d and %d", e.ID, e.User, o, e.Offset)
+		if o, twice := ids[e.UserID+" "+e.ID]; twice && e.ID != "" {
+			bad("log: %s of %s at %d and %d", e.ID, e.UserID, o, e.Offset)
 		}
-		ids[e.User+" "+e.ID] = e.Offset
+		ids[e.UserID+" "+e.ID] = e.Offset
 	}
 	for _, c := range clients {
 		for id, offset := range c.acks {
-			if e := at[offset]; e == nil || e.ID != id || e.User != c.user {
+			if e := at[offset]; e == nil || e.ID != id || e.UserID != c.user {
 				bad("%s: %s was acknowledged at %d, where the log has %+v", c.name, id, offset, e)
 			}
 		}
@@ -50,7 +50,7 @@ func check(truth []chat.Event, clients []*tortured) (found []string) {
 				o := &seen[i]
 				e := at[o.Offset]
 				switch {
-				case e == nil || e.ID != o.ID || e.User != o.User || e.Message != o.Message || e.Type != o.Type:
+				case e == nil || e.ID != o.ID || e.UserID != o.User || e.Text != o.Message || e.Type != o.Type:
 					bad("%s: saw %+v, where the log has %+v", c.name, o, e)
 				case o.Type == "private" && c.user != o.User && c.user != o.To:
 					bad("%s: saw a private message of others: %+v", c.name, o)

@@ -79,7 +79,7 @@ func (c *session) onMessage(o *proto.Object, typ, id string) *proto.Error {
 	if e != nil {
 		return e
 	}
-	event := Event{Type: typ, Message: text, ID: id}
+	event := Event{Type: typ, Text: text, ID: id}
 	if typ == TypePrivate {
 		if event.To, e = o.To.Text("to"); e != nil {
 			return e

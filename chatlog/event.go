@@ -25,18 +25,18 @@ type Event struct {
 	// that the log does not keep.
 	Offset uint64 `json:"offset,omitempty"`
 	// Event is "join" or "leave" for TypeSystem, otherwise empty.
-	Event string `json:"event,omitempty"`
+	Kind string `json:"event,omitempty"`
 	// Time is set by the log's clock, in UTC with milliseconds. It never runs
 	// backwards within a room.
 	Time time.Time `json:"time"`
 	// User is the stable id of whom the event is from; Username what people see.
-	User     string `json:"user,omitempty"`
+	UserID   string `json:"user,omitempty"`
 	Username string `json:"username"`
 	// To and ToUsername name the receiver of a TypePrivate, otherwise empty.
 	To         string `json:"to,omitempty"`
 	ToUsername string `json:"to_username,omitempty"`
 	// Message is the text, verbatim.
-	Message string `json:"message"`
+	Text string `json:"message"`
 	// ID is the sender's own id of the message, at most 64 bytes, or empty.
 	// The same User and ID are kept once (see Store.Append).
 	ID string `json:"id,omitempty"`
@@ -45,7 +45,7 @@ type Event struct {
 // VisibleTo reports whether user may read e: everyone may, but for a private
 // message, which is for its two users only. The empty user is nobody.
 func (e *Event) VisibleTo(user string) bool {
-	return e.Type != TypePrivate || between(user, e.User, e.To)
+	return e.Type != TypePrivate || between(user, e.UserID, e.To)
 }
 
 // between reports whether user is one of the two of a private message. Nobody is
@@ -61,21 +61,21 @@ func AppendJSON(b []byte, e *Event) []byte {
 	if e.Offset != 0 {
 		b = strconv.AppendUint(append(b, `,"offset":`...), e.Offset, 10)
 	}
-	if e.Event != "" {
-		b = proto.AppendQuoted(append(b, `,"event":`...), e.Event)
+	if e.Kind != "" {
+		b = proto.AppendQuoted(append(b, `,"event":`...), e.Kind)
 	}
 	if e.Type != TypeTyping {
 		b = proto.AppendTime(append(b, `,"time":"`...), e.Time)
 		b = append(b, '"')
 	}
-	b = proto.AppendQuoted(append(b, `,"user":`...), e.User)
+	b = proto.AppendQuoted(append(b, `,"user":`...), e.UserID)
 	b = proto.AppendQuoted(append(b, `,"username":`...), e.Username)
 	if e.Type == TypePrivate {
 		b = proto.AppendQuoted(append(b, `,"to":`...), e.To)
 		b = proto.AppendQuoted(append(b, `,"to_username":`...), e.ToUsername)
 	}
 	if e.Type != TypeTyping {
-		b = proto.AppendQuoted(append(b, `,"message":`...), e.Message)
+		b = proto.AppendQuoted(append(b, `,"message":`...), e.Text)
 	}
 	if e.ID != "" {
 		b = proto.AppendQuoted(append(b, `,"id":`...), e.ID)
@@ -85,5 +85,5 @@ func AppendJSON(b []byte, e *Event) []byte {
 
 // MarshalJSON implements [json.Marshaler] with the object that clients see.
 func (e Event) MarshalJSON() ([]byte, error) {
-	return AppendJSON(make([]byte, 0, 192+len(e.Message)), &e), nil
+	return AppendJSON(make([]byte, 0, 192+len(e.Text)), &e), nil
 }

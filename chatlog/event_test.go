@@ -13,7 +13,7 @@ import (
 func FuzzEventJSON(f *testing.F) {
 	f.Add("u1", "Alice", "hi <b> \u2028 \x00 \xff \"\\", "id", uint64(7))
 	f.Fuzz(func(t *testing.T, user, name, text, id string, offset uint64) {
-		e := Event{Type: TypePrivate, Offset: offset, User: user, Username: name, To: name, ToUsername: user, Message: text, ID: id, Time: time.UnixMilli(1e12).UTC()}
+		e := Event{Type: TypePrivate, Offset: offset, UserID: user, Username: name, To: name, ToUsername: user, Text: text, ID: id, Time: time.UnixMilli(1e12).UTC()}
 		var got Event
 		b := AppendJSON(nil, &e)
 		if err := json.Unmarshal(b, &got); err != nil || !utf8.Valid(b) {
@@ -31,7 +31,7 @@ func FuzzEventJSON(f *testing.F) {
 }
 
 func BenchmarkEncode(b *testing.B) {
-	e := Event{Type: TypeMessage, Offset: 12345, Time: time.Now(), User: "anon-abcdefghijklmnop", Username: "Alice", Message: "Hello, everybody in the room!", ID: "c1"}
+	e := Event{Type: TypeMessage, Offset: 12345, Time: time.Now(), UserID: "anon-abcdefghijklmnop", Username: "Alice", Text: "Hello, everybody in the room!", ID: "c1"}
 	var buf []byte
 	b.ReportAllocs()
 	for b.Loop() {

@@ -7,7 +7,7 @@ import (
 
 // A Member is one user of a room, over all of the user's connections.
 type Member struct {
-	User        string `json:"user"`
+	UserID      string `json:"user"`
 	Username    string `json:"username"`
 	Connections int    `json:"connections"`
 }

@@ -212,7 +212,7 @@ func testContext(t *testing.T, open func() chatlog.Log) {
 		{"Watch", func(ctx context.Context) error { return l.Watch(ctx, s, room) }},
 		{"Signal", func(ctx context.Context) error { return l.Signal(ctx, room, chatlog.Event{Type: chatlog.TypeTyping}) }},
 		{"Enter", func(ctx context.Context) error {
-			_, err := l.Enter(ctx, h.name, room, chatlog.Member{User: "u1", Username: "Alice", Connections: 1})
+			_, err := l.Enter(ctx, h.name, room, chatlog.Member{UserID: "u1", Username: "Alice", Connections: 1})
 			return err
 		}},
 		{"Leave", func(ctx context.Context) error {

@@ -14,10 +14,10 @@ import (
 var readerDefects = []defect{
 	{"looks up nothing", "Lookup", wrap(&broken{lookup: func(_ *chatlog.Event, _, _ string, ok *bool) { *ok = false }})},
 	{"looks up what is held only", "Lookup", wrap(&broken{lookup: func(e *chatlog.Event, _, _ string, ok *bool) { *ok = *ok && e.Type != "" }})},
-	{"looks up offsets only", "Lookup", wrap(&broken{lookup: func(e *chatlog.Event, _, _ string, _ *bool) { e.Message = "" }})},
+	{"looks up offsets only", "Lookup", wrap(&broken{lookup: func(e *chatlog.Event, _, _ string, _ *bool) { e.Text = "" }})},
 	{"looks up whatever it is asked for", "LookupNot", wrap(&broken{lookup: func(e *chatlog.Event, user, id string, ok *bool) {
 		if !*ok {
-			*e, *ok = chatlog.Event{Offset: 1, User: user, ID: id}, true
+			*e, *ok = chatlog.Event{Offset: 1, UserID: user, ID: id}, true
 		}
 	}})},
 	{"looks up in any case", "LookupNot", func() func() chatlog.Log {
@@ -27,7 +27,7 @@ var readerDefects = []defect{
 			stored, epoch, dup, err := l.Append(ctx, room, e)
 			mu.Lock()
 			defer mu.Unlock()
-			ids[e.User+strings.ToLower(e.ID)] = appended{stored, epoch, dup}
+			ids[e.UserID+strings.ToLower(e.ID)] = appended{stored, epoch, dup}
 			return stored, epoch, dup, err
 		}, lookup: func(e *chatlog.Event, user, id string, ok *bool) {
 			mu.Lock()

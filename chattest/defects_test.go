@@ -38,10 +38,10 @@ var defects = append(readerDefects, []defect{
 		return e, epoch, dup, err
 	}})},
 	{"forgets whose ids", "RepeatedNot", wrap(&broken{append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
-		user := e.User
-		e.User = ""
+		user := e.UserID
+		e.UserID = ""
 		e, epoch, dup, err := l.Append(ctx, room, e)
-		e.User = user
+		e.UserID = user
 		return e, epoch, dup, err
 	}})},
 	{"joins user and id", "RepeatedNot", func() func() chatlog.Log {
@@ -50,7 +50,7 @@ var defects = append(readerDefects, []defect{
 		l := &broken{Log: chat.NewMemoryLog(0), append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 			mu.Lock()
 			defer mu.Unlock()
-			key := room + "/" + e.User + ":" + e.ID
+			key := room + "/" + e.UserID + ":" + e.ID
 			if a, ok := ids[key]; ok && e.ID != "" {
 				return a.e, a.epoch, true, nil
 			}
@@ -65,12 +65,12 @@ var defects = append(readerDefects, []defect{
 		ids := map[string]appended{}
 		l := &broken{Log: chat.NewMemoryLog(0), append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 			mu.Lock()
-			a, ok := ids[room+"\xff"+e.User+"\xff"+e.ID]
+			a, ok := ids[room+"\xff"+e.UserID+"\xff"+e.ID]
 			mu.Unlock()
 			if ok && e.ID != "" {
 				return a.e, a.epoch, true, nil
 			}
-			key := room + "\xff" + e.User + "\xff" + e.ID
+			key := room + "\xff" + e.UserID + "\xff" + e.ID
 			time.Sleep(time.Millisecond)
 			id := e.ID
 			e.ID = ""
@@ -139,7 +139,7 @@ var defects = append(readerDefects, []defect{
 	}})},
 	{"ends texts at NUL", "Fields", wrap(&broken{read: func(p *chatlog.Page, _ chatlog.Range) {
 		for i := range p.Events {
-			p.Events[i].Message, _, _ = strings.Cut(p.Events[i].Message, "\x00")
+			p.Events[i].Text, _, _ = strings.Cut(p.Events[i].Text, "\x00")
 		}
 	}})},
 	{"has local times", "Time", wrap(&broken{read: func(p *chatlog.Page, _ chatlog.Range) {
@@ -174,7 +174,7 @@ var defects = append(readerDefects, []defect{
 	}},
 	{"loses signals", "Signal", wrap(&broken{signal: func(*chatlog.Event) bool { return false }})},
 	{"keeps the text out of signals", "Signal", wrap(&broken{signal: func(e *chatlog.Event) bool {
-		e.Message = ""
+		e.Text = ""
 		return true
 	}})},
 	{"watches for ever", "Unwatch", wrap(&broken{unwatch: func() {}})},

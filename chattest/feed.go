@@ -29,7 +29,7 @@ func testAnnounce(t *testing.T, open func() chatlog.Log) {
 	sinks := []*sink{connect(t, a, room), connect(t, a, room), connect(t, b, room)}
 	for i := range 20 {
 		e := message(fmt.Sprint(i))
-		if e.ID = e.Message; i%4 == 3 {
+		if e.ID = e.Text; i%4 == 3 {
 			e.Type, e.To, e.ToUsername = chatlog.TypePrivate, "u2", "Bob"
 		}
 		put(t, []chatlog.Log{a, b}[i%2], room, e)
@@ -72,8 +72,8 @@ func testAnnounceNames(t *testing.T, open func() chatlog.Log) {
 		announced(t, a, name+unique, []*sink{s})
 	}
 	s.find(func(p push) bool {
-		if p.event.Type != "" && p.event.Message != "in "+p.room {
-			t.Errorf("%q was told of %q", p.room, p.event.Message)
+		if p.event.Type != "" && p.event.Text != "in "+p.room {
+			t.Errorf("%q was told of %q", p.room, p.event.Text)
 		}
 		return false
 	})
@@ -109,9 +109,9 @@ func testSignal(t *testing.T, open func() chatlog.Log) {
 	sinks := []*sink{connect(t, a, room), connect(t, a, room), connect(t, b, room)}
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	for _, e := range []chatlog.Event{
-		{Type: chatlog.TypeTyping, User: "u1", Username: "Alice", Time: now},
-		{Type: chatlog.TypeSystem, Event: "join", User: "u1", Username: "Alice", Message: "Alice joined the room", Time: now},
-		{Type: chatlog.TypeSystem, Event: "disconnect", User: "u\"1", Username: "Al\x00ice", To: "a\u2028b", ToUsername: "😀", Message: "'\n\\", Time: now},
+		{Type: chatlog.TypeTyping, UserID: "u1", Username: "Alice", Time: now},
+		{Type: chatlog.TypeSystem, Kind: "join", UserID: "u1", Username: "Alice", Text: "Alice joined the room", Time: now},
+		{Type: chatlog.TypeSystem, Kind: "disconnect", UserID: "u\"1", Username: "Al\x00ice", To: "a\u2028b", ToUsername: "😀", Text: "'\n\\", Time: now},
 		{Type: chatlog.TypeTyping, Offset: 7, Time: now},
 	} {
 		e = signalled(t, a, room, e, sinks)
@@ -134,7 +134,7 @@ func testSignal(t *testing.T, open func() chatlog.Log) {
 		for _, s := range sinks {
 			s.watch(t, name)
 		}
-		signalled(t, b, name, chatlog.Event{Type: chatlog.TypeTyping, User: name, Time: now}, sinks)
+		signalled(t, b, name, chatlog.Event{Type: chatlog.TypeTyping, UserID: name, Time: now}, sinks)
 	}
 }
 

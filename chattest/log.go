@@ -130,7 +130,7 @@ func soon(d time.Duration, ok func() bool) bool {
 
 // message returns an event to append.
 func message(text string) chatlog.Event {
-	return chatlog.Event{Type: chatlog.TypeMessage, User: "u1", Username: "Alice", Message: text}
+	return chatlog.Event{Type: chatlog.TypeMessage, UserID: "u1", Username: "Alice", Text: text}
 }
 
 // put appends e, which nobody has appended before.

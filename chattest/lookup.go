@@ -38,7 +38,7 @@ func testLookup(t *testing.T, open func() chatlog.Log) {
 		e, epoch = put(t, logs[i%2], room, e)
 		stored = append(stored, e)
 		if e.ID != "" {
-			if got, ep := lookedUp(t, logs[(i+1)%2], room, e.User, e.ID); !same(got, e) || ep != epoch {
+			if got, ep := lookedUp(t, logs[(i+1)%2], room, e.UserID, e.ID); !same(got, e) || ep != epoch {
 				t.Fatalf("appended %+v in %s, looked up %+v in %s", e, epoch, got, ep)
 			}
 		}
@@ -50,8 +50,8 @@ func testLookup(t *testing.T, open func() chatlog.Log) {
 			if e.ID == "" {
 				continue
 			}
-			got, ep := lookedUp(t, logs[i/2%2], room, e.User, e.ID)
-			if want := (chatlog.Event{Offset: e.Offset, Time: e.Time, User: e.User, ID: e.ID}); e.Offset < first && got.Type == "" {
+			got, ep := lookedUp(t, logs[i/2%2], room, e.UserID, e.ID)
+			if want := (chatlog.Event{Offset: e.Offset, Time: e.Time, UserID: e.UserID, ID: e.ID}); e.Offset < first && got.Type == "" {
 				e = want
 			}
 			if !same(got, e) || ep != epoch {
@@ -83,11 +83,11 @@ func testLookupNot(t *testing.T, open func() chatlog.Log) {
 	not(room, "u1", "x")
 	at := positionOf(t, a, room)
 	not(room, "u1", "x")
-	for _, e := range []chatlog.Event{{User: "u1", ID: "x"}, {User: "ab", ID: "c"}, {User: "a:b", ID: "c"}, {User: "u1"}, {}, {ID: "nobody's"}, {User: "a\x00b", ID: "c"}} {
-		e.Type, e.Username, e.Message = chatlog.TypeMessage, "Alice", "hi"
+	for _, e := range []chatlog.Event{{UserID: "u1", ID: "x"}, {UserID: "ab", ID: "c"}, {UserID: "a:b", ID: "c"}, {UserID: "u1"}, {}, {ID: "nobody's"}, {UserID: "a\x00b", ID: "c"}} {
+		e.Type, e.Username, e.Text = chatlog.TypeMessage, "Alice", "hi"
 		e, _ = put(t, a, room, e)
 		if e.ID != "" {
-			if got, epoch := lookedUp(t, b, room, e.User, e.ID); !same(got, e) || epoch != at.Epoch {
+			if got, epoch := lookedUp(t, b, room, e.UserID, e.ID); !same(got, e) || epoch != at.Epoch {
 				t.Errorf("appended %+v, looked up %+v in %s", e, got, epoch)
 			}
 		}

@@ -28,15 +28,15 @@ func testServedPast(t *testing.T, open func() chatlog.Log) {
 		}
 	}
 	for n := range 60 {
-		say(chatlog.Event{User: "ann", Message: fmt.Sprint(n)})
+		say(chatlog.Event{UserID: "ann", Text: fmt.Sprint(n)})
 		if n%20 == 5 {
-			say(chatlog.Event{User: "ann", To: "bob", Message: "psst"})
+			say(chatlog.Event{UserID: "ann", To: "bob", Text: "psst"})
 		}
 	}
 	dial(t, a, room, url.Values{"as": {"watcher"}}) // so that one server has seen it all
-	fill(t, a, room, flood, chatlog.Event{User: "eve", To: "nobody there", Message: "spam"})
+	fill(t, a, room, flood, chatlog.Event{UserID: "eve", To: "nobody there", Text: "spam"})
 	for n := range 3 {
-		say(chatlog.Event{User: "ann", Message: fmt.Sprint("after it, ", n)})
+		say(chatlog.Event{UserID: "ann", Text: fmt.Sprint("after it, ", n)})
 	}
 	var all []chatlog.Event
 	page := chatlog.Page{More: true}

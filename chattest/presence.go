@@ -28,7 +28,7 @@ func newHost(t testing.TB, l chatlog.Log) *host {
 
 func (h *host) enter(room, user, name string, conns int) (first bool) {
 	h.t.Helper()
-	first, err := h.log.Enter(within(h.t), h.name, room, chatlog.Member{User: user, Username: name, Connections: conns})
+	first, err := h.log.Enter(within(h.t), h.name, room, chatlog.Member{UserID: user, Username: name, Connections: conns})
 	if err != nil {
 		h.t.Errorf("Enter: %v", err)
 	}
@@ -62,8 +62,8 @@ func (h *host) members(room string) string {
 	}
 	var s []string
 	for _, m := range m {
-		s = append(s, fmt.Sprintf("%s/%s/%d", m.User, m.Username, m.Connections))
-		if p, ok, err := h.log.Present(within(h.t), room, m.User); err != nil || !ok || p != m {
+		s = append(s, fmt.Sprintf("%s/%s/%d", m.UserID, m.Username, m.Connections))
+		if p, ok, err := h.log.Present(within(h.t), room, m.UserID); err != nil || !ok || p != m {
 			h.t.Errorf("member %+v is present as %+v, %t, %v", m, p, ok, err)
 		}
 	}
@@ -161,13 +161,13 @@ func testMembers(t *testing.T, open func() chatlog.Log) {
 	room := newName("members")
 	want := map[string]chatlog.Member{}
 	for i := range users {
-		m := chatlog.Member{User: fmt.Sprint("u", i), Username: fmt.Sprint("n", i%7), Connections: 1}
-		a.enter(room, m.User, m.Username, 1)
+		m := chatlog.Member{UserID: fmt.Sprint("u", i), Username: fmt.Sprint("n", i%7), Connections: 1}
+		a.enter(room, m.UserID, m.Username, 1)
 		if i%3 == 0 {
-			b.enter(room, m.User, m.Username, 2)
+			b.enter(room, m.UserID, m.Username, 2)
 			m.Connections = 3
 		}
-		want[m.User] = m
+		want[m.UserID] = m
 	}
 	for _, limit := range []int{-1, 0, 1, 2, users - 1, users, users + 1, 1 << 30} {
 		m, total, err := b.log.Members(within(t), room, limit)
@@ -176,10 +176,10 @@ func testMembers(t *testing.T, open func() chatlog.Log) {
 		}
 		seen := map[string]bool{}
 		for _, m := range m {
-			if m != want[m.User] || seen[m.User] {
-				t.Errorf("limit %d: %+v, want %+v once", limit, m, want[m.User])
+			if m != want[m.UserID] || seen[m.UserID] {
+				t.Errorf("limit %d: %+v, want %+v once", limit, m, want[m.UserID])
 			}
-			seen[m.User] = true
+			seen[m.UserID] = true
 		}
 	}
 	if m, total, err := a.log.Members(within(t), newName("members"), 10); err != nil || total != 0 || len(m) != 0 {
@@ -256,7 +256,7 @@ func testPresenceNames(t *testing.T, open func() chatlog.Log) {
 		t.Errorf("Rooms: %d users, %v, want %d", rooms[common], err, len(hostile))
 	}
 	for _, s := range hostile {
-		want := chatlog.Member{User: s, Username: s, Connections: 1}
+		want := chatlog.Member{UserID: s, Username: s, Connections: 1}
 		if m, total, err := b.log.Members(within(t), s+unique, 10); err != nil || total != 1 || len(m) != 1 || m[0] != want {
 			t.Errorf("%q has the members %+q, %d, %v", s+unique, m, total, err)
 		}
@@ -286,7 +286,7 @@ func (d *departures) add(gone []chatlog.Departure) {
 	defer d.mu.Unlock()
 	for _, g := range gone {
 		if strings.HasPrefix(g.Room, d.prefix) {
-			d.all = append(d.all, fmt.Sprintf("%s %s/%s", strings.TrimPrefix(g.Room, d.prefix), g.Member.User, g.Member.Username))
+			d.all = append(d.all, fmt.Sprintf("%s %s/%s", strings.TrimPrefix(g.Room, d.prefix), g.Member.UserID, g.Member.Username))
 		}
 	}
 }

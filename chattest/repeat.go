@@ -26,7 +26,7 @@ func testRepeated(t *testing.T, open func() chatlog.Log) {
 	}
 	for i, first := range stored {
 		// Whoever repeats it may have edited it: the first counts.
-		e := chatlog.Event{Type: chatlog.TypeMessage, User: first.User, Username: "Alicia", Message: "again", ID: first.ID}
+		e := chatlog.Event{Type: chatlog.TypeMessage, UserID: first.UserID, Username: "Alicia", Text: "again", ID: first.ID}
 		again, ep, dup, err := logs[i/2%2].Append(within(t), room, e)
 		if err != nil || !dup || ep != epoch || !same(again, first) {
 			t.Fatalf("repeated %+v:\n got %+v in %s, dup %t, %v", first, again, ep, dup, err)
@@ -86,19 +86,19 @@ func testRepeatedNot(t *testing.T, open func() chatlog.Log) {
 	l := open()
 	room := newName("not-repeated")
 	events := []chatlog.Event{
-		{User: "u1", ID: "x"}, {User: "u2", ID: "x"}, {User: "", ID: "x"}, {User: "x", ID: "u1"}, {User: "u1x", ID: "x"}, {User: "u1", ID: "xx"},
-		{User: "ab", ID: "c"}, {User: "a", ID: "bc"}, {User: "a:b", ID: "c"}, {User: "a", ID: "b:c"},
-		{User: "a\x00b", ID: "c"}, {User: "a", ID: "b\x00c"}, {User: "a|b", ID: "c"}, {User: "a", ID: "b|c"}, {User: "a/b", ID: "c"}, {User: "a", ID: "b/c"},
-		{User: "u1"}, {User: "u1"}, {}, {},
+		{UserID: "u1", ID: "x"}, {UserID: "u2", ID: "x"}, {UserID: "", ID: "x"}, {UserID: "x", ID: "u1"}, {UserID: "u1x", ID: "x"}, {UserID: "u1", ID: "xx"},
+		{UserID: "ab", ID: "c"}, {UserID: "a", ID: "bc"}, {UserID: "a:b", ID: "c"}, {UserID: "a", ID: "b:c"},
+		{UserID: "a\x00b", ID: "c"}, {UserID: "a", ID: "b\x00c"}, {UserID: "a|b", ID: "c"}, {UserID: "a", ID: "b|c"}, {UserID: "a/b", ID: "c"}, {UserID: "a", ID: "b/c"},
+		{UserID: "u1"}, {UserID: "u1"}, {}, {},
 	}
 	for _, s := range hostile {
-		events = append(events, chatlog.Event{User: "user" + s, ID: "y"})
+		events = append(events, chatlog.Event{UserID: "user" + s, ID: "y"})
 		if len(s) <= 64 {
-			events = append(events, chatlog.Event{User: "u3", ID: s}, chatlog.Event{User: s, ID: "z"})
+			events = append(events, chatlog.Event{UserID: "u3", ID: s}, chatlog.Event{UserID: s, ID: "z"})
 		}
 	}
 	for i, e := range events {
-		e.Type, e.Username, e.Message = chatlog.TypeMessage, "Alice", "hi"
+		e.Type, e.Username, e.Text = chatlog.TypeMessage, "Alice", "hi"
 		stored, _ := put(t, l, room, e)
 		if stored.Offset != uint64(i+1) {
 			t.Fatalf("%+q got offset %d, want %d", e, stored.Offset, i+1)
@@ -112,7 +112,7 @@ func testRepeatedNot(t *testing.T, open func() chatlog.Log) {
 			continue
 		}
 		stored, _, dup, err := l.Append(within(t), room, e)
-		if err != nil || !dup || stored.Offset != uint64(i+1) || stored.User != e.User || stored.ID != e.ID {
+		if err != nil || !dup || stored.Offset != uint64(i+1) || stored.UserID != e.UserID || stored.ID != e.ID {
 			t.Fatalf("repeated %+q: got %+q, dup %t, %v, want offset %d", e, stored, dup, err, i+1)
 		}
 	}
@@ -126,7 +126,7 @@ func testRenew(t *testing.T, open func() chatlog.Log) {
 	var first string
 	for i := range 5 {
 		e := message(fmt.Sprint(i))
-		e.ID = e.Message
+		e.ID = e.Text
 		e, first = put(t, a, room, e)
 		all = append(all, e)
 	}

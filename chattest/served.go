@@ -167,7 +167,7 @@ func testServedAgain(t *testing.T, open func() chatlog.Log) {
 		_, n, err := anonymous.Members(within(t), room, 0)
 		return err == nil && n == 2
 	})
-	fill(t, named, room, kept*3/4, chatlog.Event{Message: "x"})
+	fill(t, named, room, kept*3/4, chatlog.Event{Text: "x"})
 	again := func(when, fresh string, p *peer, to, id, want string) {
 		t.Helper()
 		if got := p.say(to, id); got != want {
@@ -187,12 +187,12 @@ func testServedAgain(t *testing.T, open func() chatlog.Log) {
 	again("rejected", "rejected", ann, "", "1", "1")
 	again("rejected", "rejected", ann, "bob", "2", "2")
 	// And from Go.
-	for _, e := range []chatlog.Event{{User: "ann", ID: "1", Message: "other"}, {User: "ann", ID: "2", To: "bob", Message: "other"}, {User: bea.user, ID: "3", To: gone.user, Message: "other"}} {
+	for _, e := range []chatlog.Event{{UserID: "ann", ID: "1", Text: "other"}, {UserID: "ann", ID: "2", To: "bob", Text: "other"}, {UserID: bea.user, ID: "3", To: gone.user, Text: "other"}} {
 		s := named
 		if e.ID == "3" {
 			s = anonymous
 		}
-		if got, err := s.Publish(within(t), room, e); err != nil || fmt.Sprint(got.Offset) != e.ID || got.Message != "text of "+e.ID || got.To != e.To {
+		if got, err := s.Publish(within(t), room, e); err != nil || fmt.Sprint(got.Offset) != e.ID || got.Text != "text of "+e.ID || got.To != e.To {
 			t.Errorf("published %s again: %+v, %v", e.ID, got, err)
 		}
 		if e.ID += "x"; e.To != gone.user {

@@ -24,7 +24,7 @@ func TestNewServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := srv.Publish(ctx, "general", chatlog.Event{Message: "hi"}); err != nil {
+		if _, err := srv.Publish(ctx, "general", chatlog.Event{Text: "hi"}); err != nil {
 			t.Fatal(err)
 		}
 		if _, b, err := conn.Read(ctx); err != nil || len(b) == 0 {
@@ -50,11 +50,11 @@ func TestTwoServers(t *testing.T) {
 	log := chat.NewMemoryLog(0)
 	a := chattest.NewServer(t, chat.WithLog(log))
 	b := chattest.NewServer(t, chat.WithLog(log))
-	if _, err := a.Publish(t.Context(), "general", chatlog.Event{Username: "Alice", Message: "hello"}); err != nil {
+	if _, err := a.Publish(t.Context(), "general", chatlog.Event{Username: "Alice", Text: "hello"}); err != nil {
 		t.Fatal(err)
 	}
 	page, err := b.History(t.Context(), "general", "", chatlog.Range{})
-	if err != nil || len(page.Events) != 1 || page.Events[0].Message != "hello" {
+	if err != nil || len(page.Events) != 1 || page.Events[0].Text != "hello" {
 		t.Errorf("history: %+v, %v", page, err)
 	}
 }

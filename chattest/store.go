@@ -40,7 +40,7 @@ func testDense(t *testing.T, open func() chatlog.Log) {
 	atOnce(servers*senders, func(i int) {
 		for n := range each {
 			e := message(fmt.Sprintf("%d of %d", n, i))
-			e.ID = e.Message
+			e.ID = e.Text
 			s, epoch, dup, err := logs[i%servers].Append(within(t), room, e)
 			if err != nil || dup {
 				t.Errorf("Append: dup %t, %v", dup, err)
@@ -142,21 +142,21 @@ func testFields(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	room := newName("fields")
 	events := []chatlog.Event{
-		{Type: chatlog.TypeMessage, User: "u1", Username: "Alice", Message: "hi"},
-		{Type: chatlog.TypeMessage, Username: "Anonymous", Message: "from nobody"},
-		{Type: chatlog.TypeMessage, User: "u1", Username: "Alice", Message: "with an id", ID: "c1"},
-		{Type: chatlog.TypePrivate, User: "u1", Username: "Alice", To: "u2", ToUsername: "Bob", Message: "psst", ID: "c2"},
-		{Type: chatlog.TypePrivate, User: "u1", Username: "Alice", To: "u1", ToUsername: "Alice", Message: "note to self"},
-		{Type: chatlog.TypeMessage, User: "u1", Username: "Alice", Message: " \t leading and trailing \r\n"},
-		{Type: chatlog.TypeMessage, User: "u1", Username: "Alice", Message: `{"type":"message","offset":9}`},
-		{Type: chatlog.TypeMessage, User: "u1", Username: "Alice", Message: strings.Repeat("🦀é\x00\u2028\"\\", 16<<10/13)},
+		{Type: chatlog.TypeMessage, UserID: "u1", Username: "Alice", Text: "hi"},
+		{Type: chatlog.TypeMessage, Username: "Anonymous", Text: "from nobody"},
+		{Type: chatlog.TypeMessage, UserID: "u1", Username: "Alice", Text: "with an id", ID: "c1"},
+		{Type: chatlog.TypePrivate, UserID: "u1", Username: "Alice", To: "u2", ToUsername: "Bob", Text: "psst", ID: "c2"},
+		{Type: chatlog.TypePrivate, UserID: "u1", Username: "Alice", To: "u1", ToUsername: "Alice", Text: "note to self"},
+		{Type: chatlog.TypeMessage, UserID: "u1", Username: "Alice", Text: " \t leading and trailing \r\n"},
+		{Type: chatlog.TypeMessage, UserID: "u1", Username: "Alice", Text: `{"type":"message","offset":9}`},
+		{Type: chatlog.TypeMessage, UserID: "u1", Username: "Alice", Text: strings.Repeat("🦀é\x00\u2028\"\\", 16<<10/13)},
 	}
 	for _, s := range hostile {
 		id := s
 		if len(id) > 64 {
 			id = ""
 		}
-		events = append(events, chatlog.Event{Type: chatlog.TypePrivate, User: s, Username: s, To: s, ToUsername: s, Message: s, ID: id})
+		events = append(events, chatlog.Event{Type: chatlog.TypePrivate, UserID: s, Username: s, To: s, ToUsername: s, Text: s, ID: id})
 	}
 	for i, e := range events {
 		stored, _ := put(t, a, room, e)
@@ -171,7 +171,7 @@ func testFields(t *testing.T, open func() chatlog.Log) {
 		}
 	}
 	// What the log gives is not the caller's to choose.
-	stored, _ := put(t, a, room, chatlog.Event{Type: chatlog.TypeMessage, Message: "x", Offset: 99, Time: time.Unix(1, 0)})
+	stored, _ := put(t, a, room, chatlog.Event{Type: chatlog.TypeMessage, Text: "x", Offset: 99, Time: time.Unix(1, 0)})
 	if stored.Offset != uint64(len(events)+1) || stored.Time.Year() < 2000 {
 		t.Errorf("appended with offset 99 in 1970, stored %+v", stored)
 	}
@@ -218,7 +218,7 @@ func testNames(t *testing.T, open func() chatlog.Log) {
 	}
 	for i, name := range names {
 		p := read(t, b, name, chatlog.Range{Limit: 10})
-		if len(p.Events) != 1 || p.Events[0].Message != "in "+name {
+		if len(p.Events) != 1 || p.Events[0].Text != "in "+name {
 			t.Errorf("%q holds %+v", name, p.Events)
 		}
 		if at[i] != p.Position || at[i].Offset != 1 {
@@ -240,8 +240,8 @@ func testLarge(t *testing.T, open func() chatlog.Log) {
 		t.Fatalf("%d of 32 events with 16 KiB, First %d", len(p.Events), p.First)
 	}
 	for i, e := range p.Events {
-		if e.Message != text+fmt.Sprint(i) {
-			t.Fatalf("entry %d came back with %d bytes, changed", i+1, len(e.Message))
+		if e.Text != text+fmt.Sprint(i) {
+			t.Fatalf("entry %d came back with %d bytes, changed", i+1, len(e.Text))
 		}
 	}
 }

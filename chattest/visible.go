@@ -19,7 +19,7 @@ var visibleReaders = append(slices.Clone(visibleUsers), "stranger", "private", "
 // mixed returns an event to append: public, or private with the given chance.
 func mixed(rng *rand.Rand, private float64) chatlog.Event {
 	e := message(fmt.Sprint(rng.Uint32()))
-	e.User = visibleUsers[rng.IntN(len(visibleUsers))]
+	e.UserID = visibleUsers[rng.IntN(len(visibleUsers))]
 	if rng.Float64() < private {
 		e.Type, e.To = chatlog.TypePrivate, visibleUsers[rng.IntN(len(visibleUsers))]
 	}

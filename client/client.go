@@ -148,12 +148,12 @@ func (c *Conn) Welcome() Welcome {
 // Send sends a message to everyone in the room, and waits until the server has it
 // in its log. It returns the message's offset there. See [Conn.Publish].
 func (c *Conn) Send(ctx context.Context, text string) (offset uint64, err error) {
-	return c.Publish(ctx, chat.Event{Message: text})
+	return c.Publish(ctx, chat.Event{Text: text})
 }
 
 // SendPrivate sends a message to one user, by the user's id: see [Conn.Publish].
 func (c *Conn) SendPrivate(ctx context.Context, to, text string) (offset uint64, err error) {
-	return c.Publish(ctx, chat.Event{To: to, Message: text})
+	return c.Publish(ctx, chat.Event{To: to, Text: text})
 }
 
 // Publish sends a message, and waits until the server has it in its log. It
@@ -172,7 +172,7 @@ func (c *Conn) SendPrivate(ctx context.Context, to, text string) (offset uint64,
 // ErrUncertain beside those (use [errors.Is]), or alone after four and a half
 // minutes, when the message may have been kept all the same.
 func (c *Conn) Publish(ctx context.Context, e chat.Event) (offset uint64, err error) {
-	o := sentObject{Type: chat.TypeMessage, ID: e.ID, To: e.To, Message: e.Message}
+	o := sentObject{Type: chat.TypeMessage, ID: e.ID, To: e.To, Message: e.Text}
 	if e.To != "" {
 		o.Type = chat.TypePrivate
 	}
@@ -182,13 +182,13 @@ func (c *Conn) Publish(ctx context.Context, e chat.Event) (offset uint64, err er
 	b := o.encode()
 	limit := c.Welcome().Limits.MessageBytes
 	switch {
-	case !utf8.ValidString(e.Message):
+	case !utf8.ValidString(e.Text):
 		return 0, &Error{Code: CodeBadUTF8, Message: "the text is not UTF-8"}
 	case len(o.ID) > maxID || !utf8.ValidString(o.ID):
 		return 0, &Error{Code: CodeBadRequest, Message: "an ID has at most 64 bytes of UTF-8"}
 	case !utf8.ValidString(e.To):
 		return 0, &Error{Code: CodeNoSuchUser, Message: "the receiver is not UTF-8"}
-	case limit > 0 && (len(e.Message) > limit || len(b) > max(2*limit, 4<<10)):
+	case limit > 0 && (len(e.Text) > limit || len(b) > max(2*limit, 4<<10)):
 		return 0, &Error{Code: CodeTooLong, Message: fmt.Sprintf("a message has at most %d bytes", limit)}
 	}
 	obj, err := c.do(ctx, &call{id: o.ID, kind: "ack", objects: [][]byte{b}})

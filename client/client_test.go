@@ -35,7 +35,7 @@ func TestTwoUsersTalk(t *testing.T) {
 			t.Errorf("Alice's first event: %+v", e)
 		}
 		e := alice.next()
-		want := []chat.Member{{User: bob.Welcome().User, Username: "Bob"}}
+		want := []chat.Member{{UserID: bob.Welcome().User, Username: "Bob"}}
 		if e.Type != chat.TypeSystem || !cmp.Equal(e.Joined, want) || e.Left != nil {
 			t.Errorf("Alice sees %+v", e)
 		}
@@ -43,7 +43,7 @@ func TestTwoUsersTalk(t *testing.T) {
 		offset := alice.send(text)
 		for _, u := range []*user{alice, bob} {
 			e := u.until(chat.TypeMessage) // Bob may still be told that Alice has joined
-			if e.Message != text || e.Offset != offset || e.User != alice.Welcome().User || e.Username != "Alice" || time.Since(e.Time) > time.Hour {
+			if e.Text != text || e.Offset != offset || e.UserID != alice.Welcome().User || e.Username != "Alice" || time.Since(e.Time) > time.Hour {
 				t.Errorf("got %+v", e)
 			}
 			if want := (chat.Position{Epoch: alice.Welcome().Position.Epoch, Offset: offset, Time: e.Time.UnixMilli()}); e.Position != want {
@@ -51,7 +51,7 @@ func TestTwoUsersTalk(t *testing.T) {
 			}
 		}
 		bob.Close()
-		if e := alice.next(); len(e.Left) != 1 || e.Left[0].User != bob.Welcome().User {
+		if e := alice.next(); len(e.Left) != 1 || e.Left[0].UserID != bob.Welcome().User {
 			t.Errorf("Alice sees %+v", e)
 		}
 	}
@@ -66,7 +66,7 @@ func TestPrivateAndTyping(t *testing.T) {
 	if err := bob.Typing(soon(t)); err != nil {
 		t.Fatal(err)
 	}
-	if e := alice.next(); e.Type != chat.TypeTyping || e.User != bob.Welcome().User {
+	if e := alice.next(); e.Type != chat.TypeTyping || e.UserID != bob.Welcome().User {
 		t.Errorf("Alice sees %+v", e)
 	}
 	offset, err := bob.SendPrivate(soon(t), alice.Welcome().User, "psst")
@@ -74,7 +74,7 @@ func TestPrivateAndTyping(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, u := range []*user{alice, bob} {
-		if e := u.until(chat.TypePrivate); e.Message != "psst" || e.Offset != offset || e.To != alice.Welcome().User || e.ToUsername != "Alice" {
+		if e := u.until(chat.TypePrivate); e.Text != "psst" || e.Offset != offset || e.To != alice.Welcome().User || e.ToUsername != "Alice" {
 			t.Errorf("got %+v", e)
 		}
 	}
@@ -134,7 +134,7 @@ func TestHistoryAndPing(t *testing.T) {
 
 func TestRefusedMessages(t *testing.T) {
 	_, base := serve(t, chat.WithMessageSize(1000), chat.WithFilter(func(e *chat.Event) error {
-		if e.Message == "bad" {
+		if e.Text == "bad" {
 			return errors.New("not here")
 		}
 		return nil
@@ -151,19 +151,19 @@ func TestRefusedMessages(t *testing.T) {
 		e    chat.Event
 		code string
 	}{
-		{chat.Event{Message: ""}, client.CodeEmptyMessage},
-		{chat.Event{Message: " \n"}, client.CodeEmptyMessage},
-		{chat.Event{Message: strings.Repeat("x", 1001)}, client.CodeTooLong},
-		{chat.Event{Message: strings.Repeat("\x01", 1000)}, client.CodeTooLong}, // 6,000 bytes of JSON
-		{chat.Event{Message: "\xff"}, client.CodeBadUTF8},
-		{chat.Event{Message: "bad"}, client.CodeRejected},
-		{chat.Event{Message: "x", To: alice.Welcome().User}, client.CodeForbidden},
-		{chat.Event{Message: "x", ID: long}, client.CodeBadRequest},
+		{chat.Event{Text: ""}, client.CodeEmptyMessage},
+		{chat.Event{Text: " \n"}, client.CodeEmptyMessage},
+		{chat.Event{Text: strings.Repeat("x", 1001)}, client.CodeTooLong},
+		{chat.Event{Text: strings.Repeat("\x01", 1000)}, client.CodeTooLong}, // 6,000 bytes of JSON
+		{chat.Event{Text: "\xff"}, client.CodeBadUTF8},
+		{chat.Event{Text: "bad"}, client.CodeRejected},
+		{chat.Event{Text: "x", To: alice.Welcome().User}, client.CodeForbidden},
+		{chat.Event{Text: "x", ID: long}, client.CodeBadRequest},
 	} {
 		_, err := alice.Publish(soon(t), tc.e)
 		var refused *client.Error
 		if !errors.As(err, &refused) || refused.Code != tc.code || refused.Message == "" || errors.Is(err, client.ErrUncertain) {
-			t.Errorf("%.20q: %v, want %s", tc.e.Message, err, tc.code)
+			t.Errorf("%.20q: %v, want %s", tc.e.Text, err, tc.code)
 		}
 	}
 	if offset := alice.send(strings.Repeat("x", 1000)); offset != 1 || lost.Load() != 0 {
@@ -174,18 +174,18 @@ func TestRefusedMessages(t *testing.T) {
 func TestIDs(t *testing.T) {
 	_, base := serve(t)
 	alice := join(t, base, "r", "Alice")
-	first, err := alice.Publish(soon(t), chat.Event{Message: "once", ID: "m1"})
+	first, err := alice.Publish(soon(t), chat.Event{Text: "once", ID: "m1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := alice.Publish(soon(t), chat.Event{Message: "once", ID: "m1"})
+	again, err := alice.Publish(soon(t), chat.Event{Text: "once", ID: "m1"})
 	if err != nil || again != first {
 		t.Errorf("again: %d %v, want %d", again, err, first)
 	}
 	alice.send("end")
 	var texts []string
 	for len(texts) == 0 || texts[len(texts)-1] != "end" {
-		texts = append(texts, alice.until(chat.TypeMessage).Message)
+		texts = append(texts, alice.until(chat.TypeMessage).Text)
 	}
 	if want := []string{"once", "end"}; !cmp.Equal(texts, want) {
 		t.Error(cmp.Diff(want, texts))

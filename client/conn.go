@@ -143,7 +143,7 @@ func (l *link) handle(b []byte) error {
 				l.wg.Go(l.refresh)
 			}
 		} else if o.ID == "" {
-			c.cfg.logger.Warn("client: error from the server", "room", c.room, "code", o.Code, "err", o.Message)
+			c.cfg.logger.Warn("client: error from the server", "room", c.room, "code", o.Code, "err", o.Text)
 		}
 	}
 	c.mu.Lock()
@@ -231,7 +231,7 @@ func (l *link) event(o *object) error {
 // deliveredLocked takes the user's own message for its ack, which may have been
 // lost with an earlier connection.
 func (c *Conn) deliveredLocked(e *chat.Event) {
-	if k := c.out.byID[e.ID]; k != nil && e.User == c.welcome.User && !k.at.IsZero() {
+	if k := c.out.byID[e.ID]; k != nil && e.UserID == c.welcome.User && !k.at.IsZero() {
 		c.out.accept(e.ID, "ack", &object{Event: *e})
 		c.nudge()
 	}

@@ -60,7 +60,7 @@ func TestEventsContext(t *testing.T) {
 		}
 	}
 	alice.send("still there") // a loop's context is not the Conn's
-	if e := alice.next(); e.Message != "still there" {
+	if e := alice.next(); e.Text != "still there" {
 		t.Errorf("got %+v", e)
 	}
 	if _, err := alice.Send(ctx, "x"); err != context.Canceled {
@@ -99,7 +99,7 @@ func TestTLS(t *testing.T) {
 	}
 	u := join(t, strings.Replace(hs.URL, "https", "wss", 1), "r", "Alice", client.WithHTTPClient(hs.Client()))
 	u.send("x")
-	if e := u.next(); e.Message != "x" {
+	if e := u.next(); e.Text != "x" {
 		t.Errorf("got %+v", e)
 	}
 }

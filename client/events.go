@@ -172,7 +172,7 @@ func (q *queue) pop() Event {
 
 // weight is roughly what e takes in memory.
 func weight(e *Event) int {
-	n := 384 + len(e.Message) + 64*(len(e.Joined)+len(e.Left))
+	n := 384 + len(e.Text) + 64*(len(e.Joined)+len(e.Left))
 	if e.Welcome != nil {
 		n += 96 * len(e.Welcome.Members)
 	}
@@ -197,7 +197,7 @@ func (r *recent) sum(e *chat.Event) uint64 {
 		ms             int64
 		user, id, text string
 	}
-	return maphash.Comparable(r.seed, entry{e.Offset, e.Time.UnixMilli(), e.User, e.ID, e.Message})
+	return maphash.Comparable(r.seed, entry{e.Offset, e.Time.UnixMilli(), e.UserID, e.ID, e.Text})
 }
 
 func (r *recent) add(sum uint64) {

@@ -32,13 +32,13 @@ func Example() {
 			if err != nil {
 				return
 			}
-			text, ok := strings.CutPrefix(e.Message, "!echo ")
+			text, ok := strings.CutPrefix(e.Text, "!echo ")
 			if text = strings.TrimSpace(text); !ok || text == "" || e.Type != chat.TypeMessage || !e.Live {
 				continue // what is not Live was answered when it was
 			}
 			// The ID keeps an answer from being given twice. An error is this answer's
 			// only; that of the bot's end comes from Events.
-			answer := chat.Event{Message: text, ID: fmt.Sprintf("echo-%d-%d", e.Offset, e.Time.UnixMilli())}
+			answer := chat.Event{Text: text, ID: fmt.Sprintf("echo-%d-%d", e.Offset, e.Time.UnixMilli())}
 			if _, err := bot.Publish(ctx, answer); err != nil {
 				log.Print(err)
 			}
@@ -58,7 +58,7 @@ func Example() {
 			log.Fatal(err)
 		}
 		if e.Type == chat.TypeMessage {
-			fmt.Printf("%s: %s\n", e.Username, e.Message)
+			fmt.Printf("%s: %s\n", e.Username, e.Text)
 		}
 		if e.Username == "Echo" && e.Type == chat.TypeMessage {
 			break
@@ -71,7 +71,7 @@ func Example() {
 
 func ExampleConn_Send() {
 	srv := chat.New(chat.WithFilter(func(e *chat.Event) error {
-		if strings.Contains(e.Message, "casino") {
+		if strings.Contains(e.Text, "casino") {
 			return errors.New("no advertising, please")
 		}
 		return nil
@@ -117,7 +117,7 @@ func ExampleConn_Publish() {
 	}
 	defer c.Close()
 	for range 2 {
-		offset, err := c.Publish(ctx, chat.Event{Message: "v1.2.3 is live", ID: "deploy-1.2.3"})
+		offset, err := c.Publish(ctx, chat.Event{Text: "v1.2.3 is live", ID: "deploy-1.2.3"})
 		fmt.Println(offset, err)
 	}
 	// Output:
@@ -133,7 +133,7 @@ func ExampleConn_History() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for i := range 5 {
-		srv.Publish(ctx, "general", chat.Event{Username: "Alice", Message: fmt.Sprint("message ", i)})
+		srv.Publish(ctx, "general", chat.Event{Username: "Alice", Text: fmt.Sprint("message ", i)})
 	}
 
 	c, err := client.Dial(ctx, service.URL, "general")
@@ -149,7 +149,7 @@ func ExampleConn_History() {
 		}
 		fmt.Println("a page:")
 		for _, e := range page.Events {
-			fmt.Println(e.Offset, e.Message)
+			fmt.Println(e.Offset, e.Text)
 		}
 		more = page.More && len(page.Events) > 0
 		if more {
@@ -177,7 +177,7 @@ func ExampleWithSince() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for i := range 4 {
-		srv.Publish(ctx, "general", chat.Event{Message: fmt.Sprint("message ", i)})
+		srv.Publish(ctx, "general", chat.Event{Text: fmt.Sprint("message ", i)})
 	}
 
 	run := func(since string, n int) (place string) {
@@ -198,7 +198,7 @@ func ExampleWithSince() {
 			case client.TypeGap:
 				fmt.Println("messages may be missing here")
 			case chat.TypeMessage:
-				fmt.Println(e.Message)
+				fmt.Println(e.Text)
 				if n--; n == 0 {
 					return e.Position.String()
 				}

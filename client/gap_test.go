@@ -31,13 +31,13 @@ func TestTooFarBack(t *testing.T) {
 		t.Fatal("the loss goes unnoticed")
 	}
 	for i := range 20 {
-		srv.Publish(soon(t), "r", chat.Event{Message: fmt.Sprint(i)})
+		srv.Publish(soon(t), "r", chat.Event{Text: fmt.Sprint(i)})
 	}
 	down.Store(false)
 	if e := alice.next(); e.Type != client.TypeGap || e.Gap.From != seen.Position || e.Gap.To.Offset != 21 {
 		t.Fatalf("got %+v, gap %+v", e, e.Gap)
 	}
-	srv.Publish(soon(t), "r", chat.Event{Message: "end"})
+	srv.Publish(soon(t), "r", chat.Event{Text: "end"})
 	texts, _ := alice.watch("end")
 	if want := []string{"15", "16", "17", "18", "19"}; !cmp.Equal(texts, want) {
 		t.Error(cmp.Diff(want, texts))
@@ -63,11 +63,11 @@ func TestSinceAndSession(t *testing.T) {
 	srv, base := serve(t)
 	alice := join(t, base, "r", "Alice")
 	for i := range 5 {
-		srv.Publish(soon(t), "r", chat.Event{Message: fmt.Sprint(i)})
+		srv.Publish(soon(t), "r", chat.Event{Text: fmt.Sprint(i)})
 	}
 	var at chat.Position
 	for e := range alice.Events(soon(t)) {
-		if at = e.Position; e.Message == "2" {
+		if at = e.Position; e.Text == "2" {
 			break
 		}
 	}
@@ -78,7 +78,7 @@ func TestSinceAndSession(t *testing.T) {
 		t.Errorf("welcome %+v, want user %s", again.Welcome(), w.User)
 	}
 	for _, want := range []string{"3", "4"} {
-		if e := again.next(); e.Message != want {
+		if e := again.next(); e.Text != want {
 			t.Errorf("got %+v, want %q", e, want)
 		}
 	}

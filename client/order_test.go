@@ -164,7 +164,7 @@ func TestHistoryOverReconnect(t *testing.T) {
 	}, func(f *fake) {
 		u := f.join()
 		page, err := u.History(context.Background(), chat.Range{Limit: 1})
-		if err != nil || len(page.Events) != 1 || page.Events[0].Message != "five" || !page.More || page.First != 1 {
+		if err != nil || len(page.Events) != 1 || page.Events[0].Text != "five" || !page.More || page.First != 1 {
 			t.Errorf("History: %+v, %v", page, err)
 		}
 		u.Close()
@@ -204,13 +204,13 @@ func TestSameIDAtOnce(t *testing.T) {
 	}, func(f *fake) {
 		u := f.join()
 		go func() {
-			if _, err := u.Publish(context.Background(), chat.Event{Message: "x", ID: "i"}); err != nil {
+			if _, err := u.Publish(context.Background(), chat.Event{Text: "x", ID: "i"}); err != nil {
 				t.Error(err)
 			}
 		}()
 		synctest.Wait()
 		var refused *client.Error
-		if _, err := u.Publish(context.Background(), chat.Event{Message: "x", ID: "i"}); !errors.As(err, &refused) || refused.Code != client.CodeBadRequest {
+		if _, err := u.Publish(context.Background(), chat.Event{Text: "x", ID: "i"}); !errors.As(err, &refused) || refused.Code != client.CodeBadRequest {
 			t.Errorf("Publish: %v", err)
 		}
 		time.Sleep(2 * time.Second)

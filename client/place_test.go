@@ -36,7 +36,7 @@ func seen(u *user) (list []string) {
 		case e.Live != (e.Offset > replay):
 			list = append(list, fmt.Sprint(e.Offset, " live ", e.Live))
 		default:
-			list = append(list, fmt.Sprint(e.Offset, " ", e.Message))
+			list = append(list, fmt.Sprint(e.Offset, " ", e.Text))
 		}
 	}
 	return list
@@ -215,12 +215,12 @@ func TestPresence(t *testing.T) {
 		if n := len(f.gaps()); n != 0 {
 			t.Errorf("%d connections lost over objects of no meaning", n)
 		}
-		a, b, c := chat.Member{User: "u1", Username: "A"}, chat.Member{User: "u2", Username: "B"}, chat.Member{User: "u3", Username: "C"}
+		a, b, c := chat.Member{UserID: "u1", Username: "A"}, chat.Member{UserID: "u2", Username: "B"}, chat.Member{UserID: "u3", Username: "C"}
 		at := chat.Position{Epoch: "e"}
 		when := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 		want := []client.Event{
-			{Event: chat.Event{Type: "system", Event: "join", Time: when, User: "u1", Username: "A", Message: "A joined the room"}, Position: at, Live: true, Joined: []chat.Member{a}},
-			{Event: chat.Event{Type: "system", Event: "leave", Time: when, User: "u1", Username: "A", Message: "A left the room"}, Position: at, Live: true, Left: []chat.Member{a}},
+			{Event: chat.Event{Type: "system", Kind: "join", Time: when, UserID: "u1", Username: "A", Text: "A joined the room"}, Position: at, Live: true, Joined: []chat.Member{a}},
+			{Event: chat.Event{Type: "system", Kind: "leave", Time: when, UserID: "u1", Username: "A", Text: "A left the room"}, Position: at, Live: true, Left: []chat.Member{a}},
 			{Event: chat.Event{Type: "presence"}, Position: at, Live: true, Joined: []chat.Member{b}, Left: []chat.Member{c}, Count: 300},
 		}
 		if d := cmp.Diff(want, got); d != "" {

@@ -113,14 +113,14 @@ func TestProxyAnswers(t *testing.T) {
 			for end := time.Now().Add(patience); asked.Load() < 3 && time.Now().Before(end); {
 				time.Sleep(time.Millisecond)
 			}
-			if _, err := srv.Publish(soon(t), "r", chat.Event{Message: "meanwhile"}); err != nil {
+			if _, err := srv.Publish(soon(t), "r", chat.Event{Text: "meanwhile"}); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := client.Dial(soon(t), base, "r", client.WithLogger(quiet)); err == nil {
 				t.Error("Dial succeeded")
 			}
 			answer.Store(nil)
-			if e := u.until(chat.TypeMessage); e.Message != "meanwhile" {
+			if e := u.until(chat.TypeMessage); e.Text != "meanwhile" {
 				t.Errorf("got %+v", e)
 			}
 		})

@@ -92,7 +92,7 @@ func TestSlowReplay(t *testing.T) {
 		defer srv.Close()
 		filling := strings.Repeat("x", size)
 		for i := range n {
-			if _, err := srv.Publish(t.Context(), "r", chat.Event{Message: fmt.Sprint(i, " ", filling)}); err != nil {
+			if _, err := srv.Publish(t.Context(), "r", chat.Event{Text: fmt.Sprint(i, " ", filling)}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -129,8 +129,8 @@ func TestSlowReplay(t *testing.T) {
 				}
 			}()
 			for i := range n {
-				if e := u.next(); !strings.HasPrefix(e.Message, fmt.Sprint(i, " ")) || e.Offset != uint64(i+1) {
-					t.Fatalf("event %d is %.20q at %d", i, e.Message, e.Offset)
+				if e := u.next(); !strings.HasPrefix(e.Text, fmt.Sprint(i, " ")) || e.Offset != uint64(i+1) {
+					t.Fatalf("event %d is %.20q at %d", i, e.Text, e.Offset)
 				}
 			}
 			cancel()

@@ -54,10 +54,10 @@ func (u *user) watch(last string) (texts []string, gaps int) {
 				u.t.Errorf("offset %d after %v", e.Offset, at)
 			}
 			at = e.Position
-			if e.Message == last {
+			if e.Text == last {
 				return texts, gaps
 			}
-			texts = append(texts, e.Message)
+			texts = append(texts, e.Text)
 		}
 	}
 }
@@ -233,7 +233,7 @@ func TestAnotherEpoch(t *testing.T) {
 	if e.Type != client.TypeGap || e.Gap == nil || e.Gap.From != old.Position || e.Gap.To != fresh.next().Position {
 		t.Fatalf("got %+v, gap %+v, after %v", e, e.Gap, old.Position)
 	}
-	if e := alice.until(chat.TypeMessage); e.Message != "new" || e.Offset != 1 {
+	if e := alice.until(chat.TypeMessage); e.Text != "new" || e.Offset != 1 {
 		t.Errorf("got %+v", e)
 	}
 	if g := <-told; g != *e.Gap {
@@ -243,7 +243,7 @@ func TestAnotherEpoch(t *testing.T) {
 		t.Errorf("welcome %+v, want user %s", w, id)
 	}
 	alice.send("on")
-	if e := alice.until(chat.TypeMessage); e.Message != "on" {
+	if e := alice.until(chat.TypeMessage); e.Text != "on" {
 		t.Errorf("got %+v", e)
 	}
 }

@@ -60,7 +60,7 @@ func TestOwnMessageIsAnAck(t *testing.T) {
 		}
 	}, func(f *fake) {
 		u := f.join()
-		offset, err := u.Publish(context.Background(), chat.Event{Message: "x", ID: "mine"})
+		offset, err := u.Publish(context.Background(), chat.Event{Text: "x", ID: "mine"})
 		if err != nil || offset != 6 {
 			t.Errorf("Publish: %d, %v", offset, err)
 		}

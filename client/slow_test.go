@@ -33,14 +33,14 @@ func TestSlowReader(t *testing.T) {
 	ctx := soon(t)
 	filling := strings.Repeat("x", 4000)
 	for i := range n {
-		if _, err := srv.Publish(ctx, "r", chat.Event{Message: fmt.Sprint(i, " ", filling)}); err != nil {
+		if _, err := srv.Publish(ctx, "r", chat.Event{Text: fmt.Sprint(i, " ", filling)}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for i := range n {
 		e := u.until(chat.TypeMessage)
-		if want := fmt.Sprint(i, " "); !strings.HasPrefix(e.Message, want) {
-			t.Fatalf("got %.10q, want %q", e.Message, want)
+		if want := fmt.Sprint(i, " "); !strings.HasPrefix(e.Text, want) {
+			t.Fatalf("got %.10q, want %q", e.Text, want)
 		}
 	}
 	if gaps.Load() != 0 || slow.Load() == 0 {
@@ -55,7 +55,7 @@ func TestEcho(t *testing.T) {
 	bot := join(t, base, "r", "Bot", client.WithBuffer(2, 0))
 	ctx := soon(t)
 	for i := range n {
-		if _, err := srv.Publish(ctx, "r", chat.Event{Message: fmt.Sprint("say ", i)}); err != nil {
+		if _, err := srv.Publish(ctx, "r", chat.Event{Text: fmt.Sprint("say ", i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -67,9 +67,9 @@ func TestEcho(t *testing.T) {
 		if e.Type == client.TypeGap {
 			t.Fatalf("gap %+v", e.Gap)
 		}
-		if what, ok := strings.CutPrefix(e.Message, "say "); ok {
+		if what, ok := strings.CutPrefix(e.Text, "say "); ok {
 			if what != fmt.Sprint(said) {
-				t.Fatalf("got %q, want number %d", e.Message, said)
+				t.Fatalf("got %q, want number %d", e.Text, said)
 			}
 			bot.send(what)
 			if said++; said == n {
@@ -82,8 +82,8 @@ func TestEcho(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, e := range page.Events {
-		if want := fmt.Sprint(n - len(page.Events) + i); e.Message != want || e.Username != "Bot" {
-			t.Errorf("the room has %q of %s, want %q", e.Message, e.Username, want)
+		if want := fmt.Sprint(n - len(page.Events) + i); e.Text != want || e.Username != "Bot" {
+			t.Errorf("the room has %q of %s, want %q", e.Text, e.Username, want)
 		}
 	}
 }
@@ -176,7 +176,7 @@ func TestWithoutEvents(t *testing.T) {
 	var lost atomic.Int64
 	u := join(t, base, "r", "Mute", client.WithoutEvents(), client.WithBuffer(1, 1), client.OnDisconnect(func(error, time.Duration) { lost.Add(1) }))
 	for i := range 2000 {
-		if _, err := srv.Publish(soon(t), "r", chat.Event{Message: strings.Repeat("x", 4000)}); err != nil {
+		if _, err := srv.Publish(soon(t), "r", chat.Event{Text: strings.Repeat("x", 4000)}); err != nil {
 			t.Fatal(err)
 		}
 		if i%100 != 99 {

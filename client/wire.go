@@ -50,7 +50,7 @@ func (o *object) retry() time.Duration {
 
 // err returns an error object as an Error.
 func (o *object) err() *Error {
-	return &Error{Code: o.Code, Message: o.Message, RetryAfter: o.retry()}
+	return &Error{Code: o.Code, Message: o.Text, RetryAfter: o.retry()}
 }
 
 // event returns what Events yields for o. The members who came and went are in
@@ -58,8 +58,8 @@ func (o *object) err() *Error {
 func (o *object) event() Event {
 	e := Event{Event: o.Event, Joined: o.Joined, Left: o.Left, Count: o.Count}
 	if o.Type == chat.TypeSystem {
-		who := []chat.Member{{User: o.User, Username: o.Username}}
-		switch o.Event.Event {
+		who := []chat.Member{{UserID: o.UserID, Username: o.Username}}
+		switch o.Event.Kind {
 		case "join":
 			e.Joined = who
 		case "leave":

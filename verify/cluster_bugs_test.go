@@ -45,7 +45,7 @@ func (l *defectiveNode) Leave(ctx context.Context, server, room, user string) (b
 
 func (l *defectiveNode) Enter(ctx context.Context, server, room string, m chatlog.Member) (bool, error) {
 	if l.defect == ghosts {
-		l.Log.Enter(ctx, server, room, chatlog.Member{User: "ghost", Username: "ghost", Connections: 1})
+		l.Log.Enter(ctx, server, room, chatlog.Member{UserID: "ghost", Username: "ghost", Connections: 1})
 	}
 	return l.Log.Enter(ctx, server, room, m)
 }

@@ -44,7 +44,7 @@ func (c content) String() string {
 }
 
 func contentOf(e *chatlog.Event) content {
-	return content{string(e.Type), e.User, e.ID, e.Message, e.To}
+	return content{string(e.Type), e.UserID, e.ID, e.Text, e.To}
 }
 
 func (l *ledger) bad(format string, args ...any) {
@@ -161,7 +161,7 @@ func (l *ledger) check() []string {
 			l.bad("the log has no %d", o)
 			continue
 		}
-		id := [2]string{e.User, e.ID}
+		id := [2]string{e.UserID, e.ID}
 		if at := ids[id]; at != 0 && e.ID != "" {
 			l.bad("the log has %s of %s at %d and %d", e.ID, e.Username, at, o)
 		}

@@ -121,10 +121,10 @@ func (v *visit) enter(o *wireObject) {
 	}
 	v.list = map[string]string{}
 	for _, k := range o.Members {
-		if v.list[k.User] != "" {
+		if v.list[k.UserID] != "" {
 			m.bad("the welcome lists %s twice", k.Username)
 		}
-		v.list[k.User] = base(k.Username)
+		v.list[k.UserID] = base(k.Username)
 	}
 	if v.list[o.User] != m.base || o.MemberCount != len(v.list) {
 		m.bad("the welcome lists %d of %d, itself as %q", len(v.list), o.MemberCount, v.list[o.User])

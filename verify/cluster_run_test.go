@@ -235,7 +235,7 @@ func (r *clusterRun) differ() (found []string) {
 			}
 			names := map[string]string{}
 			for _, m := range list.Members {
-				names[m.User] = base(m.Username)
+				names[m.UserID] = base(m.Username)
 				if want := truth[room][base(m.Username)]; want != "" && want != m.Username || m.Connections != 1 {
 					found = append(found, fmt.Sprintf("server %d lists %+v in %s, not %s once", i, m, room, want))
 				}

@@ -60,7 +60,7 @@ func (l *defective) Read(ctx context.Context, room string, r chatlog.Range) (cha
 	switch nth := l.n.Add(1)%20 == 0; {
 	case nth && l.defect == "swaps neighbours":
 		p.Events = slices.Clone(p.Events)
-		p.Events[0].Message, p.Events[1].Message = p.Events[1].Message, p.Events[0].Message
+		p.Events[0].Text, p.Events[1].Text = p.Events[1].Text, p.Events[0].Text
 	case nth && l.defect == "leaves out the newest":
 		p.Events = p.Events[:len(p.Events)-1]
 	case l.defect == "reads what was there the last time" && r.From+r.Before == 0:

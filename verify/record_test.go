@@ -233,15 +233,15 @@ func (r *recorder) call(log chatlog.Log, in input, timeout time.Duration) (out o
 				if e.Offset != out.first+uint64(i) {
 					err = r.wrong("%+v: offset %d at %d after %d", in, e.Offset, i, out.first)
 				}
-				out.texts = append(out.texts, e.Message)
+				out.texts = append(out.texts, e.Text)
 			}
 		}
 	default:
 		user, id, _ := strings.Cut(in.text, "/")
 		var e chatlog.Event
-		e, epoch, out.dup, err = log.Append(ctx, in.room, chatlog.Event{Type: chatlog.TypeMessage, User: user, Username: user, ID: id, Message: in.text})
+		e, epoch, out.dup, err = log.Append(ctx, in.room, chatlog.Event{Type: chatlog.TypeMessage, UserID: user, Username: user, ID: id, Text: in.text})
 		out.offset = e.Offset
-		if err == nil && e.Message != in.text {
+		if err == nil && e.Text != in.text {
 			err = r.wrong("%+v: another entry: %+v", in, e)
 		}
 	}

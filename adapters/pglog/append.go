@@ -91,8 +91,8 @@ func (b *batches) take(room string) (batch []*entry) {
 	for len(queue) > 0 {
 		n := queue[0]
 		if n.ctx.Err() == nil {
-			id := [2]string{n.event.User, n.event.ID}
-			size += len(n.event.Message)
+			id := [2]string{n.event.UserID, n.event.ID}
+			size += len(n.event.Text)
 			full := len(batch) >= batchSize || size > batchBytes || b.single
 			if len(batch) > 0 && (full || n.event.ID != "" && ids[id]) {
 				break // of two with one id, the second is a repetition of the first
@@ -207,7 +207,7 @@ func (l *Log) insert(ctx context.Context, c link, room string, batch []*entry) e
 	}
 	for i, n := range batch {
 		e := &n.event
-		for j, s := range []string{e.Type, e.User, e.Username, e.To, e.ToUsername, e.Message, e.ID} {
+		for j, s := range []string{e.Type, e.UserID, e.Username, e.To, e.ToUsername, e.Text, e.ID} {
 			columns[j][i] = escape(s)
 		}
 	}

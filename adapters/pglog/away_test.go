@@ -50,8 +50,8 @@ func TestLongestSignals(t *testing.T) {
 		t.Errorf("Disconnect: %v", err)
 	}
 	for _, e := range []chatlog.Event{
-		{Type: chatlog.TypeSystem, Event: "leave", User: id, Username: name, Message: name + " left the room"},
-		{Type: chatlog.TypeTyping, User: id, Username: name},
+		{Type: chatlog.TypeSystem, Kind: "leave", UserID: id, Username: name, Text: name + " left the room"},
+		{Type: chatlog.TypeTyping, UserID: id, Username: name},
 	} {
 		if err := l.Signal(soon(t), strings.Repeat("\x01", 512), e); err != nil {
 			t.Errorf("%s: %v", e.Type, err)

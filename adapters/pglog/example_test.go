@@ -32,7 +32,7 @@ func Example() {
 	there := chat.New(chat.WithLog(rooms))
 	defer there.Close()
 
-	hello := chatlog.Event{Username: "Alice", Message: "Hello!", ID: "greeting-1"}
+	hello := chatlog.Event{Username: "Alice", Text: "Hello!", ID: "greeting-1"}
 	if _, err := here.Publish(ctx, "general", hello); err != nil {
 		log.Fatal(err)
 	}
@@ -40,6 +40,6 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(page.Events[0].Offset, page.Events[0].Username, page.Events[0].Message)
+	fmt.Println(page.Events[0].Offset, page.Events[0].Username, page.Events[0].Text)
 	// Output: 1 Alice Hello!
 }

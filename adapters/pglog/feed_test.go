@@ -35,7 +35,7 @@ func TestFeed(t *testing.T) {
 	b.Unwatch(onB, "two")
 	stored := mustAppend(t, a, "one", text("u", "1", "hello\x00"))
 	mustAppend(t, a, "two", text("u", "2", "other"))
-	typing := chatlog.Event{Type: chatlog.TypeTyping, User: "u\x00", Username: "U"}
+	typing := chatlog.Event{Type: chatlog.TypeTyping, UserID: "u\x00", Username: "U"}
 	if err := a.Signal(t.Context(), "one", typing); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestFeed(t *testing.T) {
 
 // grow makes the JSON of e as long as size.
 func grow(e chatlog.Event, size int) chatlog.Event {
-	e.Message = strings.Repeat("m", size-len(`{"type":"typing","time":"0001-01-01T00:00:00Z","username":"","message":""}`))
+	e.Text = strings.Repeat("m", size-len(`{"type":"typing","time":"0001-01-01T00:00:00Z","username":"","message":""}`))
 	return e
 }
 
@@ -181,7 +181,7 @@ func TestDatabaseAway(t *testing.T) {
 		"Leave":     func(ctx context.Context) error { _, err := l.Leave(ctx, "s", "room", "u"); return err },
 		"Beat":      func(ctx context.Context) error { _, _, err := l.Beat(ctx, "s", time.Second); return err },
 		"Enter": func(ctx context.Context) error {
-			_, err := l.Enter(ctx, "s", "room", chatlog.Member{User: "u", Connections: 1})
+			_, err := l.Enter(ctx, "s", "room", chatlog.Member{UserID: "u", Connections: 1})
 			return err
 		},
 		"Migrate": l.Migrate,

@@ -97,7 +97,7 @@ func seed(t testing.TB) *rand.Rand {
 }
 
 func text(user, id, message string) chatlog.Event {
-	return chatlog.Event{Type: chatlog.TypeMessage, User: user, Username: user, ID: id, Message: message}
+	return chatlog.Event{Type: chatlog.TypeMessage, UserID: user, Username: user, ID: id, Text: message}
 }
 
 // mustAppend appends and returns what was stored.

@@ -161,7 +161,7 @@ const lastPublic = `SELECT *, max("offset") FILTER (WHERE type <> 'private') OVE
 
 // mixed returns public and private events in turns and in runs.
 func mixed(n int) chatlog.Event {
-	e := chatlog.Event{Type: chatlog.TypeMessage, User: fmt.Sprint("u", n%3), Username: "u", Message: "m"}
+	e := chatlog.Event{Type: chatlog.TypeMessage, UserID: fmt.Sprint("u", n%3), Username: "u", Text: "m"}
 	if n%2 == 1 || n%20 > 10 {
 		e.Type, e.To = chatlog.TypePrivate, "u1"
 	}
@@ -198,7 +198,7 @@ func migratedWell(t testing.TB, c *cluster, l *pglog.Log) {
 	for _, reader := range []string{"u0", "u1", "u2", ""} {
 		var want []chatlog.Event
 		for _, e := range all {
-			if e.VisibleTo(reader) && e.User != "" {
+			if e.VisibleTo(reader) && e.UserID != "" {
 				want = append(want, e)
 			}
 		}

@@ -40,7 +40,7 @@ func TestSchemas(t *testing.T) {
 	heard := opened(t, b, "room")
 	opened(t, a)
 	mustAppend(t, a, "room", text("u", "1", "m"))
-	if err := a.Signal(t.Context(), "room", chatlog.Event{Type: chatlog.TypeTyping, User: "u"}); err != nil {
+	if err := a.Signal(t.Context(), "room", chatlog.Event{Type: chatlog.TypeTyping, UserID: "u"}); err != nil {
 		t.Fatal(err)
 	}
 	if e := mustAppend(t, b, "room", text("u", "2", "m")); e.Offset != 1 {
@@ -95,7 +95,7 @@ func TestRights(t *testing.T) {
 	private.Type, private.To = chatlog.TypePrivate, "v"
 	mustAppend(t, l, "room", private)
 	mustAppend(t, l, "room", text("u", "2", "m"))
-	if _, err := l.Enter(t.Context(), "s", "room", chatlog.Member{User: "u", Username: "U", Connections: 1}); err != nil {
+	if _, err := l.Enter(t.Context(), "s", "room", chatlog.Member{UserID: "u", Username: "U", Connections: 1}); err != nil {
 		t.Error(err)
 	}
 	if _, _, err := l.Beat(t.Context(), "s", 1); err != nil {

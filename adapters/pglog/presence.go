@@ -29,15 +29,15 @@ func (l *Log) locked(room, user string) *pgx.Batch {
 // Enter implements [chat.Presence]. A server that has not called Beat before is
 // believed for 15 seconds.
 func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) (first bool, err error) {
-	if err := checkNames(server, room, m.User, m.Username); err != nil {
+	if err := checkNames(server, room, m.UserID, m.Username); err != nil {
 		return false, err
 	}
 	err = l.withAny(ctx, func(c link) error {
-		b := l.locked(escape(room), escape(m.User))
+		b := l.locked(escape(room), escape(m.UserID))
 		if !l.knows(server) {
 			b.Queue(c.sql.meet, escape(server), enterTTL)
 		}
-		b.Queue(c.sql.enter, escape(server), escape(room), escape(m.User), escape(m.Username), m.Connections).
+		b.Queue(c.sql.enter, escape(server), escape(room), escape(m.UserID), escape(m.Username), m.Connections).
 			QueryRow(func(r pgx.Row) error { return r.Scan(&first) })
 		return c.SendBatch(ctx, b).Close()
 	})
@@ -74,7 +74,7 @@ func (l *Log) Members(ctx context.Context, room string, limit int) (members []ch
 			b.Queue(c.sql.members, escape(room), limit).Query(func(rows pgx.Rows) error {
 				var m chatlog.Member
 				members = nil
-				_, err := pgx.ForEachRow(rows, []any{&m.User, &m.Username, &m.Connections}, func() error {
+				_, err := pgx.ForEachRow(rows, []any{&m.UserID, &m.Username, &m.Connections}, func() error {
 					members = append(members, plain(m))
 					return nil
 				})
@@ -92,7 +92,7 @@ func (l *Log) Present(ctx context.Context, room, user string) (m chatlog.Member,
 		return m, false, err
 	}
 	err = l.withAny(ctx, func(c link) error {
-		err := c.QueryRow(ctx, c.sql.present, escape(room), escape(user)).Scan(&m.User, &m.Username, &m.Connections)
+		err := c.QueryRow(ctx, c.sql.present, escape(room), escape(user)).Scan(&m.UserID, &m.Username, &m.Connections)
 		if err == pgx.ErrNoRows {
 			return nil
 		}
@@ -103,7 +103,7 @@ func (l *Log) Present(ctx context.Context, room, user string) (m chatlog.Member,
 }
 
 func plain(m chatlog.Member) chatlog.Member {
-	m.User, m.Username = unescape(m.User), unescape(m.Username)
+	m.UserID, m.Username = unescape(m.UserID), unescape(m.Username)
 	return m
 }
 
@@ -198,7 +198,7 @@ func (l *Log) reap(ctx context.Context, c link) (gone []chatlog.Departure, err e
 	b.Queue(c.sql.reap, graveTTL).Query(func(rows pgx.Rows) error {
 		var room string
 		var m chatlog.Member
-		_, err := pgx.ForEachRow(rows, []any{&room, &m.User, &m.Username}, func() error {
+		_, err := pgx.ForEachRow(rows, []any{&room, &m.UserID, &m.Username}, func() error {
 			gone = append(gone, chatlog.Departure{Room: unescape(room), Member: plain(m)})
 			return nil
 		})

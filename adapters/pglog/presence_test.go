@@ -16,7 +16,7 @@ import (
 
 func mustEnter(t testing.TB, l *pglog.Log, server, room, user string, conns int) bool {
 	t.Helper()
-	first, err := l.Enter(soon(t), server, room, chatlog.Member{User: user, Username: "name of " + user, Connections: conns})
+	first, err := l.Enter(soon(t), server, room, chatlog.Member{UserID: user, Username: "name of " + user, Connections: conns})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestPresence(t *testing.T) {
 	mustEnter(t, a, "A", "room", "u1", 3) // counts anew
 	mustEnter(t, a, "A", "other", "u1", 1)
 	got, total, err := b.Members(t.Context(), "room", 10)
-	want := []chatlog.Member{{User: "u1", Username: "name of u1", Connections: 4}, {User: "u2", Username: "name of u2", Connections: 1}}
+	want := []chatlog.Member{{UserID: "u1", Username: "name of u1", Connections: 4}, {UserID: "u2", Username: "name of u2", Connections: 1}}
 	if diff := cmp.Diff(want, got); diff != "" || total != 2 || err != nil {
 		t.Errorf("total %d, %v, (-want +got)\n%s", total, err, diff)
 	}
@@ -135,7 +135,7 @@ func TestDeadServers(t *testing.T) {
 		// They may find each other dead.
 		_, gone := mustBeat(t, logs[s], name(s), time.Millisecond)
 		for _, d := range gone {
-			got[d.Member.User]++
+			got[d.Member.UserID]++
 		}
 	}
 	want := map[string]int{}
@@ -157,8 +157,8 @@ func TestDeadServers(t *testing.T) {
 				}
 				mu.Lock()
 				for _, d := range gone {
-					got[d.Member.User]++
-					if d.Room != "room" || d.Member.Username != "name of "+d.Member.User {
+					got[d.Member.UserID]++
+					if d.Room != "room" || d.Member.Username != "name of "+d.Member.UserID {
 						t.Errorf("departed: %+v", d)
 					}
 				}

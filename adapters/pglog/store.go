@@ -254,11 +254,11 @@ func (r *row) event() chatlog.Event {
 		Type:       *r.kind,
 		Offset:     uint64(*r.offset),
 		Time:       r.at.UTC(),
-		User:       unescape(*r.user),
+		UserID:     unescape(*r.user),
 		Username:   unescape(*r.username),
 		To:         unescape(*r.to),
 		ToUsername: unescape(*r.toName),
-		Message:    unescape(*r.message),
+		Text:       unescape(*r.message),
 		ID:         unescape(*r.id),
 	}
 }

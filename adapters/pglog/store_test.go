@@ -40,7 +40,7 @@ func TestTextsRoundTrip(t *testing.T) {
 	}
 	for i, s := range hostile {
 		e := chatlog.Event{
-			Type: chatlog.TypePrivate, User: "u" + s, Username: "n" + s, To: "t" + s, ToUsername: "m" + s, Message: s + s, ID: "i" + s,
+			Type: chatlog.TypePrivate, UserID: "u" + s, Username: "n" + s, To: "t" + s, ToUsername: "m" + s, Text: s + s, ID: "i" + s,
 		}
 		stored := mustAppend(t, l, s, e)
 		if stored.Offset != 1 {
@@ -53,7 +53,7 @@ func TestTextsRoundTrip(t *testing.T) {
 		if diff := cmp.Diff([]chatlog.Event{e}, readAll(t, l, s)); diff != "" {
 			t.Errorf("room %q: (-want +got)\n%s", s, diff)
 		}
-		m := chatlog.Member{User: "u" + s, Username: "n" + s, Connections: 2}
+		m := chatlog.Member{UserID: "u" + s, Username: "n" + s, Connections: 2}
 		if first, err := l.Enter(t.Context(), "srv", s, m); err != nil || !first {
 			t.Errorf("Enter %q: %v, %v", s, first, err)
 		}
@@ -141,7 +141,7 @@ func TestConcurrentWriters(t *testing.T) {
 						return
 					}
 					mu.Lock()
-					k := e.User + "/" + e.ID
+					k := e.UserID + "/" + e.ID
 					if o := offsets[room][k]; o != 0 && o != stored.Offset {
 						t.Errorf("%s has offsets %d and %d", k, o, stored.Offset)
 					}
@@ -161,7 +161,7 @@ func TestConcurrentWriters(t *testing.T) {
 		}
 		checkDense(t, events)
 		for _, e := range events {
-			if o := offsets[room][e.User+"/"+e.ID]; o != e.Offset {
+			if o := offsets[room][e.UserID+"/"+e.ID]; o != e.Offset {
 				t.Errorf("%s: event %d was acknowledged as %d", room, e.Offset, o)
 			}
 		}
@@ -199,7 +199,7 @@ func follow(ctx context.Context, t testing.TB, l *pglog.Log, room string) <-chan
 				t.Error(err)
 			}
 			for _, e := range p.Events {
-				if e.Offset != next || e.User == "" {
+				if e.Offset != next || e.UserID == "" {
 					t.Errorf("read %+v instead of offset %d", e, next)
 				}
 				next++

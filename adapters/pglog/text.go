@@ -36,13 +36,13 @@ const maxKey = 2000
 
 // checkEvent refuses what would make the database refuse the batch that e is in.
 func checkEvent(room string, e *chatlog.Event) error {
-	if err := checkNames(room, e.User, e.ID); err != nil {
+	if err := checkNames(room, e.UserID, e.ID); err != nil {
 		return err
 	}
 	if err := checkNames(e.To); err != nil {
 		return err
 	}
-	for _, s := range []string{e.Type, e.Username, e.To, e.ToUsername, e.Message} {
+	for _, s := range []string{e.Type, e.Username, e.To, e.ToUsername, e.Text} {
 		if !utf8.ValidString(s) {
 			return errors.New("pglog: an event that is not UTF-8")
 		}

@@ -20,7 +20,7 @@ func TestVisiblePlans(t *testing.T) {
 	l := migrated(t, pool)
 	for n := range 10 {
 		mustAppend(t, l, "room", text("ann", "", fmt.Sprint(n)))
-		mustAppend(t, l, "room", chatlog.Event{Type: chatlog.TypePrivate, User: "bob", Username: "b", To: []string{"bob", "ann"}[n%2], Message: "psst"})
+		mustAppend(t, l, "room", chatlog.Event{Type: chatlog.TypePrivate, UserID: "bob", Username: "b", To: []string{"bob", "ann"}[n%2], Text: "psst"})
 	}
 	const many, run = 20_000, 500 // private ones, but for one in so many
 	reads := 0

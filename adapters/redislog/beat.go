@@ -104,7 +104,7 @@ func (l *Log) bury(ctx context.Context, b int, server string) (gone []chatlog.De
 				err = e
 			}
 			if last {
-				gone = append(gone, chatlog.Departure{Room: places[i][0], Member: chatlog.Member{User: places[i][1], Username: name}})
+				gone = append(gone, chatlog.Departure{Room: places[i][0], Member: chatlog.Member{UserID: places[i][1], Username: name}})
 			}
 		}
 		if err != nil {

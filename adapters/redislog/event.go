@@ -29,7 +29,7 @@ func encode(e *chatlog.Event) (string, error) {
 	var b bytes.Buffer
 	j := json.NewEncoder(&b)
 	j.SetEscapeHTML(false)
-	if err := j.Encode(entry{e.Type, e.Event, e.User, e.Username, e.To, e.ToUsername, e.Message, e.ID}); err != nil {
+	if err := j.Encode(entry{e.Type, e.Kind, e.UserID, e.Username, e.To, e.ToUsername, e.Text, e.ID}); err != nil {
 		return "", err
 	}
 	return strings.TrimSuffix(b.String(), "\n"), nil
@@ -50,8 +50,8 @@ func decode(offset, ms, text string) (chatlog.Event, error) {
 		return chatlog.Event{}, fmt.Errorf("redislog: event in Redis: %w", err)
 	}
 	return chatlog.Event{
-		Type: e.Type, Offset: o, Event: e.Event, Time: time.UnixMilli(t).UTC(), User: e.User, Username: e.Username,
-		To: e.To, ToUsername: e.ToUsername, Message: e.Message, ID: e.ID,
+		Type: e.Type, Offset: o, Kind: e.Event, Time: time.UnixMilli(t).UTC(), UserID: e.User, Username: e.Username,
+		To: e.To, ToUsername: e.ToUsername, Text: e.Message, ID: e.ID,
 	}, nil
 }
 
@@ -87,6 +87,6 @@ func hashID(e *chatlog.Event) string {
 	if e.ID == "" {
 		return ""
 	}
-	sum := sha256.Sum256([]byte(strconv.Itoa(len(e.User)) + ":" + e.User + e.ID))
+	sum := sha256.Sum256([]byte(strconv.Itoa(len(e.UserID)) + ":" + e.UserID + e.ID))
 	return string(sum[:16])
 }

@@ -44,7 +44,7 @@ func sumOf(e *chatlog.Event) uint64 {
 	return maphash.Comparable(seed, struct {
 		user, id, message string
 		ms                int64
-	}{e.User, e.ID, e.Message, e.Time.UnixMilli()})
+	}{e.UserID, e.ID, e.Text, e.Time.UnixMilli()})
 }
 
 // saw notes that e has just come into the log.

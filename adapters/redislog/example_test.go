@@ -26,7 +26,7 @@ func Example() {
 	defer two.Close()
 
 	ctx := context.Background()
-	if _, err := one.Publish(ctx, "general", chatlog.Event{Username: "Alice", Message: "Hello!", ID: "greeting-1"}); err != nil {
+	if _, err := one.Publish(ctx, "general", chatlog.Event{Username: "Alice", Text: "Hello!", ID: "greeting-1"}); err != nil {
 		fmt.Println(err)
 		return
 	}
@@ -36,7 +36,7 @@ func Example() {
 		return
 	}
 	for _, e := range page.Events {
-		fmt.Printf("%d %s: %s\n", e.Offset, e.Username, e.Message)
+		fmt.Printf("%d %s: %s\n", e.Offset, e.Username, e.Text)
 	}
 	// Output: 1 Alice: Hello!
 }

@@ -86,7 +86,7 @@ func TestFeed(t *testing.T) {
 	for i := range 50 {
 		stored, epoch := put(t, a, "one", text("u", fmt.Sprint(i), "hello\x00 \n*"))
 		put(t, b, "three", text("u", "", "m"))
-		typing := chatlog.Event{Type: chatlog.TypeTyping, User: "u\x00", Username: "U"}
+		typing := chatlog.Event{Type: chatlog.TypeTyping, UserID: "u\x00", Username: "U"}
 		if err := b.Signal(within(t), "one", typing); err != nil {
 			t.Fatal(err)
 		}

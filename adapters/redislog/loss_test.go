@@ -172,7 +172,7 @@ func TestLossInUnusedRoom(t *testing.T) {
 	i := freshInstance(t)
 	witness := redislog.New(i.client(t))
 	r := opened(t, witness, "occupied")
-	if _, err := witness.Enter(within(t), "s1", "occupied", chatlog.Member{User: "u", Connections: 1}); err != nil {
+	if _, err := witness.Enter(within(t), "s1", "occupied", chatlog.Member{UserID: "u", Connections: 1}); err != nil {
 		t.Fatal(err)
 	}
 	// All in one bucket, which is what loses.
@@ -246,7 +246,7 @@ func TestPresenceLost(t *testing.T) {
 		list, _, err := servers[0].Members(within(t), room, 10)
 		var names []string
 		for _, m := range list {
-			names = append(names, fmt.Sprint(m.User, m.Connections))
+			names = append(names, fmt.Sprint(m.UserID, m.Connections))
 		}
 		return err == nil && slices.Equal(names, []string{"m01", "m11", "m21", "m31"})
 	})

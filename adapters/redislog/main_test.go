@@ -100,7 +100,7 @@ func within(t testing.TB) context.Context {
 }
 
 func text(user, id, message string) chatlog.Event {
-	return chatlog.Event{Type: chatlog.TypeMessage, User: user, Username: user, ID: id, Message: message}
+	return chatlog.Event{Type: chatlog.TypeMessage, UserID: user, Username: user, ID: id, Text: message}
 }
 
 // put appends an event that nobody has appended before.

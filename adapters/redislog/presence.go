@@ -69,7 +69,7 @@ func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) 
 	reply, err := l.do(ctx, enterScript, b, []string{
 		l.key(b, keyLeases, ""), l.key(b, keyWrites, ""), l.key(b, keyPlaces, server), l.key(b, keyUsers, room), l.key(b, keyRooms, ""),
 		l.key(b, keyVersions, ""), l.key(b, keyRemoved, ""),
-	}, server, room, m.User, m.Username, m.Connections, ms(l.lease))
+	}, server, room, m.UserID, m.Username, m.Connections, ms(l.lease))
 	if err != nil {
 		return false, err
 	}
@@ -127,7 +127,7 @@ func member(user, record string) (chatlog.Member, error) {
 	if err := json.Unmarshal([]byte(record), &v); err != nil || len(v) == 0 {
 		return chatlog.Member{}, errReply
 	}
-	m := chatlog.Member{User: user}
+	m := chatlog.Member{UserID: user}
 	m.Username, _ = v[0].(string)
 	for i := 2; i < len(v); i += 2 {
 		n, _ := v[i].(float64)
@@ -158,7 +158,7 @@ func (l *Log) Members(ctx context.Context, room string, limit int) ([]chatlog.Me
 		return nil, 0, errReply
 	}
 	slices.SortFunc(members, func(a, b chatlog.Member) int {
-		return cmp.Or(cmp.Compare(a.Username, b.Username), cmp.Compare(a.User, b.User))
+		return cmp.Or(cmp.Compare(a.Username, b.Username), cmp.Compare(a.UserID, b.UserID))
 	})
 	return members, total, nil
 }

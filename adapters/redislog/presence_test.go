@@ -14,7 +14,7 @@ import (
 
 func enter(t testing.TB, l chatlog.Log, server, room, user string) {
 	t.Helper()
-	if _, err := l.Enter(within(t), server, room, chatlog.Member{User: user, Username: strings.ToUpper(user), Connections: 1}); err != nil {
+	if _, err := l.Enter(within(t), server, room, chatlog.Member{UserID: user, Username: strings.ToUpper(user), Connections: 1}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -59,7 +59,7 @@ func TestAwayForLong(t *testing.T) {
 		return !held || len(gone) == 100
 	})
 	for _, d := range gone {
-		if d.Member != (chatlog.Member{User: "alice", Username: "ALICE"}) {
+		if d.Member != (chatlog.Member{UserID: "alice", Username: "ALICE"}) {
 			t.Errorf("gone: %+v", d)
 		}
 	}
@@ -99,7 +99,7 @@ func TestManyDepartures(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				for _, d := range gone {
-					named[d.Member.User]++
+					named[d.Member.UserID]++
 				}
 			})
 		}

@@ -14,7 +14,7 @@ import (
 )
 
 func private(from, to string) chatlog.Event {
-	return chatlog.Event{Type: chatlog.TypePrivate, User: from, Username: from, To: to, ToUsername: to, Message: "psst"}
+	return chatlog.Event{Type: chatlog.TypePrivate, UserID: from, Username: from, To: to, ToUsername: to, Text: "psst"}
 }
 
 // appendAsBefore appends as servers did that knew no index of private entries.
@@ -55,7 +55,7 @@ func TestPrivateIndex(t *testing.T) {
 			case rng.Float64() < lost:
 				shared.exec(t, "DEL", l.IndexKey(room))
 			case i/70%2 == 1 && rng.Float64() < before:
-				json := fmt.Sprintf(`{"type":%q,"user":%q,"to":%q,"message":"x"}`, e.Type, e.User, e.To)
+				json := fmt.Sprintf(`{"type":%q,"user":%q,"to":%q,"message":"x"}`, e.Type, e.UserID, e.To)
 				if err := appendAsBefore.Run(within(t), client, []string{head, log}, history, json).Err(); err != nil {
 					t.Fatal(err)
 				}

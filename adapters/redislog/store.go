@@ -28,7 +28,7 @@ func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog
 	args := []any{l.newWord(), hashID(&e), text, l.key(b, feedOfRoom, room), l.history, l.bytes, ms(l.expiry), ms(l.window), maxIDs,
 		l.seen(b, room), l.watched(room), ms(l.unwritten)}
 	if e.Type == chatlog.TypePrivate {
-		args = append(args, hashUser(e.User), hashUser(e.To))
+		args = append(args, hashUser(e.UserID), hashUser(e.To))
 	}
 	reply, err := l.do(ctx, appendScript, b, []string{
 		l.key(b, keyAge, ""), l.key(b, keyHead, room), l.key(b, keyLog, room), l.key(b, keyIDs, room), l.key(b, keyOlder, room),
@@ -54,7 +54,7 @@ func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog
 
 // Lookup implements [chat.Store].
 func (l *Log) Lookup(ctx context.Context, room, user, id string) (chatlog.Event, string, bool, error) {
-	e := chatlog.Event{User: user, ID: id}
+	e := chatlog.Event{UserID: user, ID: id}
 	if id == "" {
 		return chatlog.Event{}, "", false, nil
 	}

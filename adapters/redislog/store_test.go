@@ -39,7 +39,7 @@ func TestTrim(t *testing.T) {
 				t.Errorf("%d events are kept, from %d to %v; want %d to %d", kept, p.First, p.Position, test.least, test.most)
 			}
 			for i, e := range p.Events {
-				if e.Offset != p.First+uint64(i) || e.Message != message {
+				if e.Offset != p.First+uint64(i) || e.Text != message {
 					t.Fatalf("event %d stands at %d", e.Offset, p.First+uint64(i))
 				}
 			}
@@ -55,7 +55,7 @@ func TestWindow(t *testing.T) {
 	l := newLog(t, redislog.Window(window), redislog.WithHistoryBytes(300))
 	again := func(e chatlog.Event) (chatlog.Event, bool) {
 		t.Helper()
-		e.Message = "other text"
+		e.Text = "other text"
 		stored, _, dup, err := l.Append(within(t), "room", e)
 		if err != nil {
 			t.Fatal(err)
@@ -202,10 +202,10 @@ func TestSentOnce(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for _, e := range read(t, l, "room", chatlog.Range{From: 1, Limit: 100}).Events {
-		if seen[e.Message] {
-			t.Errorf("%s is there twice", e.Message)
+		if seen[e.Text] {
+			t.Errorf("%s is there twice", e.Text)
 		}
-		seen[e.Message] = true
+		seen[e.Text] = true
 	}
 	if len(seen) < 10 {
 		t.Errorf("only %d of 20 commands got through", len(seen)-1)

@@ -70,7 +70,7 @@ func testKick(t *testing.T, args ...string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.Message == "good riddance" {
+		if e.Text == "good riddance" {
 			break
 		}
 	}
@@ -152,7 +152,7 @@ func users(t *testing.T, ctx context.Context, s *chat.Server, room string) map[s
 	}
 	m := map[string]int{}
 	for _, u := range members {
-		m[u.User] = u.Connections
+		m[u.UserID] = u.Connections
 	}
 	return m
 }

@@ -91,9 +91,9 @@ func (k *talker) take(e client.Event) {
 	case e.Type == client.TypeGap:
 		k.gaps = append(k.gaps, *e.Gap)
 	case e.Type == chat.TypeMessage:
-		k.seen = append(k.seen, said{e.Offset, e.User, e.ID, e.Message})
-	case e.Type == chat.TypeSystem && e.Event.Event == "leave":
-		k.left[e.User]++
+		k.seen = append(k.seen, said{e.Offset, e.UserID, e.ID, e.Text})
+	case e.Type == chat.TypeSystem && e.Event.Kind == "leave":
+		k.left[e.UserID]++
 	}
 }
 
@@ -117,7 +117,7 @@ func (k *talker) say(ctx context.Context, t *testing.T) {
 	id := fmt.Sprint(k.name, "-", k.sent)
 	k.sent++
 	k.mu.Unlock()
-	offset, err := k.conn.Publish(ctx, chat.Event{ID: id, Message: "text of " + id})
+	offset, err := k.conn.Publish(ctx, chat.Event{ID: id, Text: "text of " + id})
 	if err != nil {
 		if !errors.Is(err, context.Canceled) { // the test has ended
 			t.Errorf("%s: %v", id, err)

@@ -111,7 +111,7 @@ func TestAppendAllocates(t *testing.T) {
 		l.Open(bg, s)
 		l.Watch(bg, s, "r")
 	}
-	e := chatlog.Event{Type: chatlog.TypeMessage, User: "u", Username: "U", Message: "hi"}
+	e := chatlog.Event{Type: chatlog.TypeMessage, UserID: "u", Username: "U", Text: "hi"}
 	if n := testing.AllocsPerRun(1000, func() { l.Append(bg, "r", e) }); n > 0 {
 		t.Errorf("%v allocations, want none", n)
 	}
@@ -139,7 +139,7 @@ func BenchmarkAppend(b *testing.B) {
 			for i := range 1 << 16 {
 				ids = append(ids, fmt.Sprintf("c%d", i))
 			}
-			e := chatlog.Event{Type: chatlog.TypeMessage, User: "u", Username: "U", Message: text}
+			e := chatlog.Event{Type: chatlog.TypeMessage, UserID: "u", Username: "U", Text: text}
 			b.ReportAllocs()
 			user, n := 0, 0
 			for b.Loop() {
@@ -147,7 +147,7 @@ func BenchmarkAppend(b *testing.B) {
 					if n++; n == len(ids) {
 						n = 0
 						user++
-						e.User = fmt.Sprint(user)
+						e.UserID = fmt.Sprint(user)
 					}
 					e.ID = ids[n]
 				}
@@ -164,7 +164,7 @@ func BenchmarkAppend(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
 			room := fmt.Sprint("r", next.Add(1))
 			l.Watch(bg, s, room)
-			e := chatlog.Event{Type: chatlog.TypeMessage, User: "u", Username: "U", Message: text}
+			e := chatlog.Event{Type: chatlog.TypeMessage, UserID: "u", Username: "U", Text: text}
 			for pb.Next() {
 				l.Append(bg, room, e)
 			}
@@ -175,7 +175,7 @@ func BenchmarkAppend(b *testing.B) {
 func BenchmarkMembers(b *testing.B) {
 	l := New(256, 1<<20, time.Hour)
 	for i := range 10_000 {
-		l.Enter(bg, "s1", "r", chatlog.Member{User: fmt.Sprint("u", i), Username: fmt.Sprint("n", i%100), Connections: 1})
+		l.Enter(bg, "s1", "r", chatlog.Member{UserID: fmt.Sprint("u", i), Username: fmt.Sprint("n", i%100), Connections: 1})
 	}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -186,7 +186,7 @@ func BenchmarkMembers(b *testing.B) {
 func BenchmarkRooms(b *testing.B) {
 	l := New(256, 1<<20, time.Hour)
 	for i := range 100_000 {
-		l.Enter(bg, "s1", fmt.Sprint("r", i), chatlog.Member{User: "u", Username: "U", Connections: 1})
+		l.Enter(bg, "s1", fmt.Sprint("r", i), chatlog.Member{UserID: "u", Username: "U", Connections: 1})
 	}
 	b.ReportAllocs()
 	for b.Loop() {

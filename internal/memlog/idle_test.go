@@ -53,7 +53,7 @@ func TestMemoryLogForgetsIdleRooms(t *testing.T) {
 		l.Open(bg, s)
 		l.Watch(bg, s, "watched")
 		rooms := []string{"watched", "entered", "idle"}
-		l.Enter(bg, "s1", "entered", chatlog.Member{User: "u", Username: "U", Connections: 1})
+		l.Enter(bg, "s1", "entered", chatlog.Member{UserID: "u", Username: "U", Connections: 1})
 		l.Beat(bg, "s1", 100*time.Hour)
 		var epochs []string
 		for _, room := range rooms {
@@ -127,7 +127,7 @@ func TestMemoryLogBoundsIdleRooms(t *testing.T) {
 	l.Watch(bg, s, "watched")
 	text := strings.Repeat("x", 1<<19)
 	put := func(room string) {
-		if _, _, _, err := l.Append(bg, room, chatlog.Event{Type: chatlog.TypeMessage, Message: text}); err != nil {
+		if _, _, _, err := l.Append(bg, room, chatlog.Event{Type: chatlog.TypeMessage, Text: text}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -174,10 +174,10 @@ func TestMemoryLogLeavesNothing(t *testing.T) {
 		l.Unwatch(s, room)
 		l.Watch(bg, s, room)
 		l.Watch(bg, s, room)
-		l.Enter(bg, "s1", room, chatlog.Member{User: "u", Username: "U", Connections: 1})
+		l.Enter(bg, "s1", room, chatlog.Member{UserID: "u", Username: "U", Connections: 1})
 		l.Unwatch(s, room)
 		l.Leave(bg, "s1", room, "u")
-		l.Enter(bg, "s2", room, chatlog.Member{User: "u", Username: "U", Connections: 1})
+		l.Enter(bg, "s2", room, chatlog.Member{UserID: "u", Username: "U", Connections: 1})
 	}
 	l.Beat(bg, "s2", -1)
 	l.Beat(bg, "s3", time.Minute)

@@ -32,10 +32,10 @@ func (x *privateIndex) add(e *chatlog.Event) {
 	if x.users == nil {
 		x.users = map[string][]uint64{}
 	}
-	if e.User != "" {
-		x.users[e.User] = append(x.users[e.User], e.Offset)
+	if e.UserID != "" {
+		x.users[e.UserID] = append(x.users[e.UserID], e.Offset)
 	}
-	if e.To != "" && e.To != e.User {
+	if e.To != "" && e.To != e.UserID {
 		x.users[e.To] = append(x.users[e.To], e.Offset)
 	}
 }
@@ -47,7 +47,7 @@ func (x *privateIndex) drop(e *chatlog.Event) {
 	} else {
 		x.runs = x.runs[1:]
 	}
-	for _, user := range [2]string{e.User, e.To} {
+	for _, user := range [2]string{e.UserID, e.To} {
 		switch o := x.users[user]; {
 		case len(o) == 0 || o[0] != e.Offset: // nobody, or the same user twice
 		case len(o) == 1:

@@ -18,9 +18,9 @@ func TestPrivateIndex(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	l := New(20, 6000, time.Hour)
 	for i := range 3000 {
-		e := chatlog.Event{Type: chatlog.TypeMessage, User: fmt.Sprint("u", rng.IntN(3)), Message: string(make([]byte, rng.IntN(500)))}
+		e := chatlog.Event{Type: chatlog.TypeMessage, UserID: fmt.Sprint("u", rng.IntN(3)), Text: string(make([]byte, rng.IntN(500)))}
 		if rng.IntN(400) > i%400 {
-			e.Type, e.To = chatlog.TypePrivate, []string{"", e.User, "u1", fmt.Sprint("made up ", i)}[rng.IntN(4)]
+			e.Type, e.To = chatlog.TypePrivate, []string{"", e.UserID, "u1", fmt.Sprint("made up ", i)}[rng.IntN(4)]
 		}
 		if _, _, _, err := l.Append(bg, "r", e); err != nil {
 			t.Fatal(err)
@@ -35,7 +35,7 @@ func TestPrivateIndex(t *testing.T) {
 			if o == r.first || r.at(o-1).Type != chatlog.TypePrivate {
 				runs++
 			}
-			for _, u := range slices.Compact([]string{e.User, e.To}) {
+			for _, u := range slices.Compact([]string{e.UserID, e.To}) {
 				if u != "" {
 					users[u] = append(users[u], o)
 				}

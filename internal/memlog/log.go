@@ -107,7 +107,7 @@ func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog
 	r := l.makeLocked(sh, room)
 	var id idHash
 	if e.ID != "" {
-		id = idOf(e.User, e.ID)
+		id = idOf(e.UserID, e.ID)
 		r.turnIDs(now.Sub(l.start))
 		if known, ok := r.known(id); ok {
 			stored, epoch := r.stored(known, e), r.epoch
@@ -155,7 +155,7 @@ func (l *Log) Lookup(ctx context.Context, room, user, id string) (chatlog.Event,
 	if !ok {
 		return chatlog.Event{}, "", false, nil
 	}
-	return r.stored(known, chatlog.Event{User: user, ID: id}), r.epoch, true, nil
+	return r.stored(known, chatlog.Event{UserID: user, ID: id}), r.epoch, true, nil
 }
 
 // Read implements [Store].

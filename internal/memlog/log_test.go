@@ -33,7 +33,7 @@ func FuzzMemoryLog(f *testing.F) {
 // say appends a message with an id, if it is not empty, and returns the offset.
 func say(t testing.TB, l chatlog.Log, room, id string) uint64 {
 	t.Helper()
-	e, _, _, err := l.Append(bg, room, chatlog.Event{Type: chatlog.TypeMessage, User: "u", Message: "hi", ID: id})
+	e, _, _, err := l.Append(bg, room, chatlog.Event{Type: chatlog.TypeMessage, UserID: "u", Text: "hi", ID: id})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestMemoryLogChurn(t *testing.T) {
 					for range 100 {
 						room := fmt.Sprint("r", rng.IntN(3))
 						l.Watch(bg, s, room)
-						l.Enter(bg, server, room, chatlog.Member{User: "u", Username: server, Connections: 1})
+						l.Enter(bg, server, room, chatlog.Member{UserID: "u", Username: server, Connections: 1})
 						l.Append(bg, room, chatlog.Event{Type: chatlog.TypeMessage})
 						l.Append(bg, room, chatlog.Event{Type: chatlog.TypeMessage, ID: fmt.Sprint(rng.IntN(10))})
 						l.Read(bg, room, chatlog.Range{From: 1, Limit: 5})

@@ -139,7 +139,7 @@ func (m *logModel) incarnate(name string, r *modelRoom, epoch string) {
 }
 
 func (m *logModel) append(name string, r *modelRoom) {
-	e := chatlog.Event{Type: chatlog.TypeMessage, User: fmt.Sprint("u", m.next(2)), Message: string(make([]byte, m.next(256)))}
+	e := chatlog.Event{Type: chatlog.TypeMessage, UserID: fmt.Sprint("u", m.next(2)), Text: string(make([]byte, m.next(256)))}
 	if m.next(2) > 0 {
 		e.Type, e.To = chatlog.TypePrivate, []string{"u0", "u1", "u2", ""}[m.next(4)]
 	}
@@ -154,7 +154,7 @@ func (m *logModel) append(name string, r *modelRoom) {
 		m.t.Fatalf("Append: %v", err)
 	}
 	m.incarnate(name, r, epoch)
-	id := [2]string{e.User, e.ID}
+	id := [2]string{e.UserID, e.ID}
 	first, known := r.ids[id]
 	age := time.Since(first.Time)
 	switch {
@@ -181,7 +181,7 @@ func (m *logModel) append(name string, r *modelRoom) {
 			r.events = r.events[1:]
 		}
 	} else if !slices.ContainsFunc(r.events, func(e chatlog.Event) bool { return e.Offset == first.Offset }) {
-		want.Type, want.To, want.Message = e.Type, e.To, e.Message // the first is gone
+		want.Type, want.To, want.Text = e.Type, e.To, e.Text // the first is gone
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		m.t.Fatalf("Append (dup %t) (-want +got):\n%s", dup, d)

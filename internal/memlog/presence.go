@@ -39,13 +39,13 @@ func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) 
 		return false, nil
 	}
 	r := l.makeLocked(sh, room)
-	u := r.users[m.User]
+	u := r.users[m.UserID]
 	if first = u == nil; first {
-		u = &userState{Member: chatlog.Member{User: m.User, Username: m.Username}}
+		u = &userState{Member: chatlog.Member{UserID: m.UserID, Username: m.Username}}
 		if r.users == nil {
 			r.users = map[string]*userState{}
 		}
-		r.users[m.User] = u
+		r.users[m.UserID] = u
 		r.list(u)
 		if len(r.users) == 1 {
 			l.occupied.Add(1)
@@ -96,7 +96,7 @@ func (u *userState) place(server string) int {
 }
 
 func byName(a, b *userState) int {
-	return cmp.Or(cmp.Compare(a.Username, b.Username), cmp.Compare(a.User, b.User))
+	return cmp.Or(cmp.Compare(a.Username, b.Username), cmp.Compare(a.UserID, b.UserID))
 }
 
 func (r *roomState) list(u *userState) {
@@ -121,7 +121,7 @@ func (l *Log) partLocked(sh *roomShard, r *roomState, u *userState, server strin
 	if u.on = slices.Delete(u.on, i, i+1); len(u.on) > 0 {
 		return false
 	}
-	delete(r.users, u.User)
+	delete(r.users, u.UserID)
 	r.unlist(u)
 	if len(r.users) == 0 {
 		r.version = 0

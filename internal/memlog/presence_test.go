@@ -29,7 +29,7 @@ func (m *logModel) presence(name string, r *modelRoom) {
 		}
 		return
 	}
-	e := chatlog.Member{User: user, Username: fmt.Sprint("n", m.next(3)), Connections: 1 + m.next(3)}
+	e := chatlog.Member{UserID: user, Username: fmt.Sprint("n", m.next(3)), Connections: 1 + m.next(3)}
 	first, err := m.log.Enter(bg, server, name, e)
 	if _, removed := m.removed[server]; removed {
 		if err != nil || first {
@@ -85,7 +85,7 @@ func (m *logModel) beat() {
 				last, here := on[s]
 				if delete(on, s); here && len(on) == 0 {
 					delete(r.users, user)
-					want = append(want, chatlog.Departure{Room: name, Member: chatlog.Member{User: user, Username: last.Username}})
+					want = append(want, chatlog.Departure{Room: name, Member: chatlog.Member{UserID: user, Username: last.Username}})
 					m.settle(r)
 				}
 			}
@@ -97,7 +97,7 @@ func (m *logModel) beat() {
 		}
 	}
 	for _, d := range [][]chatlog.Departure{want, gone} {
-		sort.Slice(d, func(i, j int) bool { return d[i].Room+d[i].Member.User < d[j].Room+d[j].Member.User })
+		sort.Slice(d, func(i, j int) bool { return d[i].Room+d[i].Member.UserID < d[j].Room+d[j].Member.UserID })
 	}
 	if d := gocmp.Diff(want, gone); d != "" {
 		m.t.Fatalf("gone (-want +got):\n%s", d)
@@ -124,7 +124,7 @@ func (m *logModel) check() {
 	for name, r := range m.rooms {
 		var want []chatlog.Member
 		for user, on := range r.users {
-			sum := chatlog.Member{User: user}
+			sum := chatlog.Member{UserID: user}
 			for _, e := range on {
 				sum.Username = e.Username
 				sum.Connections += e.Connections
@@ -135,7 +135,7 @@ func (m *logModel) check() {
 			}
 		}
 		slices.SortFunc(want, func(a, b chatlog.Member) int {
-			return cmp.Or(cmp.Compare(a.Username, b.Username), cmp.Compare(a.User, b.User))
+			return cmp.Or(cmp.Compare(a.Username, b.Username), cmp.Compare(a.UserID, b.UserID))
 		})
 		limit := len(want) / 2
 		got, total, err := m.log.Members(bg, name, limit)

@@ -151,7 +151,7 @@ func (r *roomState) drop() {
 
 // eventCost returns about how many bytes e takes.
 func eventCost(e *chatlog.Event) int {
-	n := entryCost + len(e.User) + len(e.Username) + len(e.To) + len(e.ToUsername) + len(e.Message) + len(e.ID)
+	n := entryCost + len(e.UserID) + len(e.Username) + len(e.To) + len(e.ToUsername) + len(e.Text) + len(e.ID)
 	if e.Type == chatlog.TypePrivate {
 		n += indexCost
 	}

@@ -74,8 +74,8 @@ func (r *room) readMembers(ctx context.Context, version uint64) error {
 	grew := false
 	var wrong []*occupant // of what this server has told the log
 	for _, m := range members {
-		o := r.users[m.User]
-		if _, ok := left[m.User]; ok || o != nil && o.changed > since {
+		o := r.users[m.UserID]
+		if _, ok := left[m.UserID]; ok || o != nil && o.changed > since {
 			t.dirty = true
 			if o != nil {
 				o.seen = reading
@@ -83,8 +83,8 @@ func (r *room) readMembers(ctx context.Context, version uint64) error {
 			continue
 		}
 		if o == nil {
-			o = &occupant{user: m.User}
-			r.users[m.User] = o
+			o = &occupant{user: m.UserID}
+			r.users[m.UserID] = o
 		}
 		o.seen, o.elsewhere = reading, m.Connections
 		if o.held == holds && o.heldBy == r.set.id() {

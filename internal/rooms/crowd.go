@@ -38,13 +38,13 @@ func (r *room) crowdLocked(e *chatlog.Event) bool {
 	}
 	r.gatherLocked()
 	to, from := r.crowd.joined, r.crowd.left
-	if e.Event == "leave" {
+	if e.Kind == "leave" {
 		to, from = from, to
 	}
-	if _, ok := from[e.User]; ok {
-		delete(from, e.User) // came and went: nothing happened
+	if _, ok := from[e.UserID]; ok {
+		delete(from, e.UserID) // came and went: nothing happened
 	} else {
-		to[e.User] = e.Username
+		to[e.UserID] = e.Username
 	}
 	return true
 }

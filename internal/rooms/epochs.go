@@ -110,5 +110,5 @@ func (s *Set) continues(page *chatlog.Page, since chatlog.Position) bool {
 
 // sameEvent reports whether two entries of one offset are the same event.
 func sameEvent(a, b *chatlog.Event) bool {
-	return a.User == b.User && a.ID == b.ID && a.Message == b.Message && a.Time.Equal(b.Time)
+	return a.UserID == b.UserID && a.ID == b.ID && a.Text == b.Text && a.Time.Equal(b.Time)
 }

@@ -241,5 +241,5 @@ func (m *Member) Typing() {
 	if early || r.busy() {
 		return
 	}
-	r.set.log.Signal(r.set.life.ctx, r.name, chatlog.Event{Type: chatlog.TypeTyping, Time: now, User: m.User, Username: m.name})
+	r.set.log.Signal(r.set.life.ctx, r.name, chatlog.Event{Type: chatlog.TypeTyping, Time: now, UserID: m.User, Username: m.name})
 }

@@ -54,9 +54,9 @@ const (
 func (o *occupant) wanted() (m chatlog.Member, present bool) {
 	switch {
 	case o.conns > 0:
-		return chatlog.Member{User: o.user, Username: o.name, Connections: o.conns}, true
+		return chatlog.Member{UserID: o.user, Username: o.name, Connections: o.conns}, true
 	case o.grace != nil: // as it was
-		return chatlog.Member{User: o.user, Username: o.name, Connections: max(1, o.heldAs.Connections)}, true
+		return chatlog.Member{UserID: o.user, Username: o.name, Connections: max(1, o.heldAs.Connections)}, true
 	}
 	return chatlog.Member{}, false
 }

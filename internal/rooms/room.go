@@ -110,11 +110,11 @@ func (r *room) loadLocked(page chatlog.Page) {
 func audienceOf(e *chatlog.Event) *stream.Audience {
 	switch e.Type {
 	case chatlog.TypePrivate:
-		return &stream.Audience{Private: true, Only: [2]string{e.User, e.To}}
+		return &stream.Audience{Private: true, Only: [2]string{e.UserID, e.To}}
 	case chatlog.TypeTyping:
-		return &stream.Audience{Except: e.User, V1Only: true}
+		return &stream.Audience{Except: e.UserID, V1Only: true}
 	case chatlog.TypeSystem:
-		return &stream.Audience{Except: e.User}
+		return &stream.Audience{Except: e.UserID}
 	}
 	return nil
 }

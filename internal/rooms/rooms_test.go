@@ -90,7 +90,7 @@ func BenchmarkBroadcast(b *testing.B) {
 			set, r := benchRoom(b, members)
 			b.ReportAllocs()
 			for b.Loop() {
-				e := chatlog.Event{Type: chatlog.TypeMessage, User: "u1", Username: "Alice", Message: "Hello, everybody in the room!"}
+				e := chatlog.Event{Type: chatlog.TypeMessage, UserID: "u1", Username: "Alice", Text: "Hello, everybody in the room!"}
 				if _, _, err := set.Publish(set.Context(), "r", e); err != nil {
 					b.Fatal(err)
 				}

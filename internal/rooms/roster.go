@@ -81,7 +81,7 @@ func (t *roster) members(asks *occupant, limit int) (list []chatlog.Member, coun
 }
 
 func (o *occupant) member() chatlog.Member {
-	return chatlog.Member{User: o.user, Username: o.shown, Connections: max(1, o.conns+o.elsewhere)}
+	return chatlog.Member{UserID: o.user, Username: o.shown, Connections: max(1, o.conns+o.elsewhere)}
 }
 
 // joinedLocked has the members told that o is there, under name, unless they were.
@@ -123,7 +123,7 @@ func (r *room) tellLocked(event string, o *occupant) (grew bool) {
 	if n := len(r.members); n == 0 || n == 1 && r.members[0].occupant == o || r.set.life.closing.Load() {
 		return false
 	}
-	e := notice(event, chatlog.Member{User: o.user, Username: o.shown})
+	e := notice(event, chatlog.Member{UserID: o.user, Username: o.shown})
 	if r.crowdLocked(&e) {
 		return false
 	}
@@ -136,7 +136,7 @@ func notice(event string, m chatlog.Member) chatlog.Event {
 	if event == "leave" {
 		verb = " left the room"
 	}
-	return chatlog.Event{Type: chatlog.TypeSystem, Event: event, Time: time.Now(), User: m.User, Username: m.Username, Message: m.Username + verb}
+	return chatlog.Event{Type: chatlog.TypeSystem, Kind: event, Time: time.Now(), UserID: m.UserID, Username: m.Username, Text: m.Username + verb}
 }
 
 // hintLocked takes what another server says of a user.
@@ -145,8 +145,8 @@ func (r *room) hintLocked(e *chatlog.Event) (grew bool) {
 	if !r.ready {
 		return false
 	}
-	o := r.users[e.User]
-	if e.Event == "leave" {
+	o := r.users[e.UserID]
+	if e.Kind == "leave" {
 		if o == nil {
 			return false
 		}
@@ -156,8 +156,8 @@ func (r *room) hintLocked(e *chatlog.Event) (grew bool) {
 		return r.leftLocked(o)
 	}
 	if o == nil {
-		o = &occupant{user: e.User, elsewhere: 1}
-		r.users[e.User] = o
+		o = &occupant{user: e.UserID, elsewhere: 1}
+		r.users[e.UserID] = o
 	}
 	return r.joinedLocked(o, e.Username)
 }

@@ -91,7 +91,7 @@ func (r *room) settleOnce(ctx context.Context, o *occupant) (done bool, err erro
 	stays := !present && o.held == holds && !r.set.cfg.Local && r.set.life.closing.Load()
 	if o.say {
 		o.say, o.news = false, false
-		m = chatlog.Member{User: o.user, Username: o.shown}
+		m = chatlog.Member{UserID: o.user, Username: o.shown}
 		r.mu.Unlock()
 		r.set.hint(ctx, r.name, notice("join", m))
 		return false, nil
@@ -139,7 +139,7 @@ func (r *room) settleOnce(ctx context.Context, o *occupant) (done bool, err erro
 	default:
 		unheard := o.news
 		o.held, o.heldAs, o.news = holdsNot, chatlog.Member{}, false
-		m = chatlog.Member{User: o.user, Username: cmp.Or(o.shown, o.name)}
+		m = chatlog.Member{UserID: o.user, Username: cmp.Or(o.shown, o.name)}
 		if _, again := o.wanted(); again {
 			break // the user has come back meanwhile, and has not left
 		}

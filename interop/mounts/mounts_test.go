@@ -129,7 +129,7 @@ func v1(t *testing.T, base string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.Offset == offset && e.Message == "hello from chat.v1" {
+		if e.Offset == offset && e.Text == "hello from chat.v1" {
 			break
 		}
 	}

@@ -45,7 +45,7 @@ func talk(ctx context.Context, server string) error {
 			return err
 		}
 		if e.Type == chat.TypeMessage && e.Offset == offset {
-			if e.Message != "hello, wörld" || e.Username != "Wasm" {
+			if e.Text != "hello, wörld" || e.Username != "Wasm" {
 				return fmt.Errorf("got %+v", e)
 			}
 			break
@@ -102,7 +102,7 @@ func closes(ctx context.Context, server string) error {
 		case e.Type == client.TypeGap:
 			return errors.New("a gap")
 		case e.Type == chat.TypeMessage:
-			got += e.Message + " "
+			got += e.Text + " "
 		}
 	}
 	return nil

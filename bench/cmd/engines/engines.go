@@ -28,7 +28,7 @@ func chatEngine(name string, logs [2]chat.Log, done func()) *engine {
 		e.handler[i] = srv[i]
 	}
 	e.publish = func(ctx context.Context, i int, room, text string) error {
-		_, err := srv[i].Publish(ctx, room, chat.Event{Username: "bench", Message: text})
+		_, err := srv[i].Publish(ctx, room, chat.Event{Username: "bench", Text: text})
 		return err
 	}
 	e.dial = func(ctx context.Context, base, room string) (*websocket.Conn, error) {

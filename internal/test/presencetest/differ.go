@@ -40,8 +40,8 @@ func (c *Cluster) Differ(servers ...int) (found []string) {
 		}
 		var list []string
 		for _, m := range members.Members {
-			list = append(list, m.User)
-			names, n := truth[m.User], 0
+			list = append(list, m.UserID)
+			names, n := truth[m.UserID], 0
 			for _, k := range names {
 				n += k
 			}

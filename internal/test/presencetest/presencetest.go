@@ -174,10 +174,10 @@ func (c *Cluster) take(k *conn, b []byte) {
 	case o.Type == "welcome":
 		k.list = map[string]bool{}
 		for _, m := range o.Members {
-			if k.list[m.User] {
-				wrong("the welcome lists %s twice", m.User)
+			if k.list[m.UserID] {
+				wrong("the welcome lists %s twice", m.UserID)
 			}
-			k.list[m.User] = true
+			k.list[m.UserID] = true
 		}
 		if !k.list[k.user] || o.Count != len(k.list) {
 			wrong("the welcome lists %d of %d, itself: %t", len(k.list), o.Count, k.list[k.user])
