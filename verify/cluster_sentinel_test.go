@@ -149,18 +149,27 @@ func (s *sentinels) settled() {
 	})
 }
 
-// failover has the sentinel promote the replica, which unless the master is careful
-// misses the last of what that has acknowledged.
+// failover has the sentinel promote the replica, which may be out of reach of the master
+// before. Then it misses the last of what that has acknowledged, unless the master is
+// careful.
 func (s *sentinels) failover(r *clusterRun, rng *rand.Rand, careful, kill bool) {
 	s.settled()
 	from, m := time.Now(), s.master()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	replica := s.ctl[1-m]
-	if !careful && rng.IntN(3) > 0 {
+	if rng.IntN(3) > 0 {
 		replica.ConfigSet(ctx, "masterauth", "wrong")
 		s.ctl[m].Do(ctx, "CLIENT", "KILL", "TYPE", "replica")
-		r.wait(upTo(rng, 50, 400))
+		if careful {
+			// What was on its way is lost. From now on nothing is acknowledged, for longer
+			// than the second that a failover may cost.
+			r.lossFrom(from)
+			r.wait(upTo(rng, 1500, 3000))
+			from = time.Now()
+		} else {
+			r.wait(upTo(rng, 50, 400))
+		}
 	}
 	if kill {
 		s.at[m].stop(syscall.SIGKILL)
