@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // hooked calls then when the answer to a handshake is on its way.
@@ -137,11 +138,11 @@ func TestAnsweredIsThere(t *testing.T) {
 // is when it ends.
 type endingLog struct{ chat.Log }
 
-func (endingLog) Members(context.Context, string, int) ([]chat.Member, int, error) {
+func (endingLog) Members(context.Context, string, int) ([]chatlog.Member, int, error) {
 	return nil, 0, context.Canceled
 }
 
-func (endingLog) Enter(context.Context, string, string, chat.Member) (bool, error) {
+func (endingLog) Enter(context.Context, string, string, chatlog.Member) (bool, error) {
 	return false, context.Canceled
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // life is a few users whose connections come, go and come back, and what each of
@@ -22,7 +23,7 @@ type life struct {
 	t     *testing.T
 	store chat.Log
 	users [4]*liver
-	log   []chat.Event
+	log   []chatlog.Event
 	texts int
 }
 
@@ -145,7 +146,7 @@ func (l *life) look(v *liver) {
 // settle waits until nothing happens any more, and looks at everything.
 func (l *life) settle() {
 	synctest.Wait()
-	page, err := l.store.Read(context.Background(), "r", chat.Range{From: 1, Limit: 1000})
+	page, err := l.store.Read(context.Background(), "r", chatlog.Range{From: 1, Limit: 1000})
 	if err != nil {
 		l.t.Fatal(err)
 	}

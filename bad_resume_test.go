@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
@@ -29,7 +30,7 @@ func TestBadResume(t *testing.T) {
 		publish(t, srv, "r", fmt.Sprint(i+1))
 	}
 	w := watch(t, base, "other")
-	page, err := srv.History(t.Context(), "r", "", chat.Range{})
+	page, err := srv.History(t.Context(), "r", "", chatlog.Range{})
 	if err != nil {
 		t.Fatal(err)
 	}

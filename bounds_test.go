@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/ws"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
@@ -185,7 +186,7 @@ func TestLastWordsOverCarriers(t *testing.T) {
 			_, n, err := srv.Members(t.Context(), "r", 0)
 			return err == nil && n == 0
 		})
-		page, err := srv.History(t.Context(), "r", "", chat.Range{Limit: 1})
+		page, err := srv.History(t.Context(), "r", "", chatlog.Range{Limit: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

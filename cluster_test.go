@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
@@ -153,7 +154,7 @@ func TestServerDies(t *testing.T) {
 		alice.until("welcome")
 		ctx := context.Background()
 		// A server that was killed: it entered, and says no more.
-		if _, err := log.Enter(ctx, "dead", "r", chat.Member{UserID: "u9", Username: "Zoe", Connections: 1}); err != nil {
+		if _, err := log.Enter(ctx, "dead", "r", chatlog.Member{UserID: "u9", Username: "Zoe", Connections: 1}); err != nil {
 			t.Fatal(err)
 		}
 		if held, _, err := log.Beat(ctx, "dead", 15*time.Second); err != nil || !held {

@@ -23,7 +23,7 @@ func TestSnippets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	imports := map[string]string{"chat.": "github.com/seed-08328bfd/chat", "client.": "github.com/seed-08328bfd/chat/client"}
+	imports := map[string]string{"chat.": "github.com/seed-08328bfd/chat", "chatlog.": "github.com/seed-08328bfd/chat/chatlog", "client.": "github.com/seed-08328bfd/chat/client"}
 	for _, std := range []string{"context", "errors", "fmt", "log", "net/http", "os", "strings", "sync", "testing", "time"} {
 		imports[filepath.Base(std)+"."] = std
 	}

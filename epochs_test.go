@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // shortLog is a log that several servers share and that can be brought back to what
@@ -20,14 +21,14 @@ type shortLog struct {
 
 	mu    sync.Mutex
 	rooms map[string]shortRoom
-	sinks []chat.Sink
+	sinks []chatlog.Sink
 	epoch int
 	mute  bool // nothing is pushed
 }
 
 type shortRoom struct {
 	epoch  string
-	events []chat.Event // never changed, only replaced
+	events []chatlog.Event // never changed, only replaced
 }
 
 func newShortLog() *shortLog {
@@ -65,14 +66,14 @@ func (l *shortLog) cut(room string, n int) {
 	l.set(room, r)
 }
 
-func (l *shortLog) Open(ctx context.Context, sink chat.Sink) error {
+func (l *shortLog) Open(ctx context.Context, sink chatlog.Sink) error {
 	l.mu.Lock()
 	l.sinks = append(l.sinks, sink)
 	l.mu.Unlock()
 	return l.Log.Open(ctx, sink)
 }
 
-func (l *shortLog) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+func (l *shortLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 	l.mu.Lock()
 	r := l.roomLocked(room)
 	e.Offset, e.Time = uint64(len(r.events))+1, time.Now().UTC().Truncate(time.Millisecond)
@@ -89,9 +90,9 @@ func (l *shortLog) Append(ctx context.Context, room string, e chat.Event) (chat.
 	return e, r.epoch, false, nil
 }
 
-func (l *shortLog) Read(ctx context.Context, room string, rg chat.Range) (chat.Page, error) {
+func (l *shortLog) Read(ctx context.Context, room string, rg chatlog.Range) (chatlog.Page, error) {
 	r := l.get(room)
-	p := chat.Page{Position: chat.Position{Epoch: r.epoch, Offset: uint64(len(r.events))}, First: 1, Events: r.events}
+	p := chatlog.Page{Position: chatlog.Position{Epoch: r.epoch, Offset: uint64(len(r.events))}, First: 1, Events: r.events}
 	n := max(rg.Limit, 0)
 	if rg.From > 0 {
 		p.Events = r.events[min(int(rg.From)-1, len(r.events)):]
@@ -107,11 +108,11 @@ func (l *shortLog) Read(ctx context.Context, room string, rg chat.Range) (chat.P
 	return p, nil
 }
 
-func (l *shortLog) Positions(ctx context.Context, rooms []string) ([]chat.Position, error) {
-	at := make([]chat.Position, len(rooms))
+func (l *shortLog) Positions(ctx context.Context, rooms []string) ([]chatlog.Position, error) {
+	at := make([]chatlog.Position, len(rooms))
 	for i, room := range rooms {
 		r := l.get(room)
-		at[i] = chat.Position{Epoch: r.epoch, Offset: uint64(len(r.events))}
+		at[i] = chatlog.Position{Epoch: r.epoch, Offset: uint64(len(r.events))}
 	}
 	return at, nil
 }
@@ -241,11 +242,11 @@ type opening struct {
 	epoch string
 }
 
-func (l opening) Watch(ctx context.Context, sink chat.Sink, room string) error {
+func (l opening) Watch(ctx context.Context, sink chatlog.Sink, room string) error {
 	err := l.shortLog.Watch(ctx, sink, room)
 	if room == "r" {
 		for o := range uint64(3) {
-			sink.Push(room, l.epoch, chat.Event{Type: chat.TypeMessage, Offset: o + 1, Time: time.Now(), Username: "Eve", Text: "of another epoch"})
+			sink.Push(room, l.epoch, chatlog.Event{Type: chatlog.TypeMessage, Offset: o + 1, Time: time.Now(), Username: "Eve", Text: "of another epoch"})
 		}
 	}
 	return err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // A server beside the rest of a service, and how both are ended.
@@ -86,14 +87,14 @@ func ExampleServer_History() {
 		srv.Publish(ctx, "general", chat.Event{Username: "Alice", Text: fmt.Sprint("message ", i)})
 	}
 
-	page, err := srv.History(ctx, "general", "", chat.Range{Limit: 2})
+	page, err := srv.History(ctx, "general", "", chatlog.Range{Limit: 2})
 	if err != nil {
 		log.Fatal(err)
 	}
 	for _, e := range page.Events {
 		fmt.Println(e.Offset, e.Username, e.Text)
 	}
-	older, _ := srv.History(ctx, "general", "", chat.Range{Before: page.Events[0].Offset})
+	older, _ := srv.History(ctx, "general", "", chatlog.Range{Before: page.Events[0].Offset})
 	fmt.Println(len(older.Events), "older")
 	// Output:
 	// 4 Alice message 3
@@ -107,7 +108,7 @@ func ExampleServer_Follow() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	srv.Publish(ctx, "general", chat.Event{Username: "Alice", Text: "hello"})
-	page, _ := srv.History(ctx, "general", "", chat.Range{Limit: 1})
+	page, _ := srv.History(ctx, "general", "", chatlog.Range{Limit: 1})
 	from := chat.Position{Epoch: page.Position.Epoch} // the beginning
 
 	go srv.Publish(ctx, "general", chat.Event{Username: "Bob", Text: "bye"})

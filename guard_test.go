@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // badLog is a log one method of which does what it should not, for as long as it
@@ -32,22 +33,22 @@ func (l *badLog) at(method string) {
 	}
 }
 
-func (l *badLog) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+func (l *badLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 	l.at("Append")
 	return l.Log.Append(ctx, room, e)
 }
 
-func (l *badLog) Lookup(ctx context.Context, room, user, id string) (chat.Event, string, bool, error) {
+func (l *badLog) Lookup(ctx context.Context, room, user, id string) (chatlog.Event, string, bool, error) {
 	l.at("Lookup")
 	return l.Log.Lookup(ctx, room, user, id)
 }
 
-func (l *badLog) Read(ctx context.Context, room string, r chat.Range) (chat.Page, error) {
+func (l *badLog) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.Page, error) {
 	l.at("Read")
 	return l.Log.Read(ctx, room, r)
 }
 
-func (l *badLog) Positions(ctx context.Context, rooms []string) ([]chat.Position, error) {
+func (l *badLog) Positions(ctx context.Context, rooms []string) ([]chatlog.Position, error) {
 	l.at("Positions")
 	at, err := l.Log.Positions(ctx, rooms)
 	if *l.method.Load() == "too few positions" {
@@ -57,27 +58,27 @@ func (l *badLog) Positions(ctx context.Context, rooms []string) ([]chat.Position
 	return at, err
 }
 
-func (l *badLog) Open(ctx context.Context, s chat.Sink) error {
+func (l *badLog) Open(ctx context.Context, s chatlog.Sink) error {
 	l.at("Open")
 	return l.Log.Open(ctx, s)
 }
 
-func (l *badLog) Watch(ctx context.Context, s chat.Sink, room string) error {
+func (l *badLog) Watch(ctx context.Context, s chatlog.Sink, room string) error {
 	l.at("Watch")
 	return l.Log.Watch(ctx, s, room)
 }
 
-func (l *badLog) Unwatch(s chat.Sink, room string) {
+func (l *badLog) Unwatch(s chatlog.Sink, room string) {
 	l.Log.Unwatch(s, room)
 	l.at("Unwatch")
 }
 
-func (l *badLog) Signal(ctx context.Context, room string, e chat.Event) error {
+func (l *badLog) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	l.at("Signal")
 	return l.Log.Signal(ctx, room, e)
 }
 
-func (l *badLog) Enter(ctx context.Context, server, room string, m chat.Member) (bool, error) {
+func (l *badLog) Enter(ctx context.Context, server, room string, m chatlog.Member) (bool, error) {
 	l.at("Enter")
 	return l.Log.Enter(ctx, server, room, m)
 }
@@ -87,12 +88,12 @@ func (l *badLog) Leave(ctx context.Context, server, room, user string) (bool, er
 	return l.Log.Leave(ctx, server, room, user)
 }
 
-func (l *badLog) Members(ctx context.Context, room string, limit int) ([]chat.Member, int, error) {
+func (l *badLog) Members(ctx context.Context, room string, limit int) ([]chatlog.Member, int, error) {
 	l.at("Members")
 	return l.Log.Members(ctx, room, limit)
 }
 
-func (l *badLog) Present(ctx context.Context, room, user string) (chat.Member, bool, error) {
+func (l *badLog) Present(ctx context.Context, room, user string) (chatlog.Member, bool, error) {
 	l.at("Present")
 	return l.Log.Present(ctx, room, user)
 }
@@ -112,7 +113,7 @@ func (l *badLog) Versions(ctx context.Context, rooms []string) ([]uint64, error)
 	return v, err
 }
 
-func (l *badLog) Beat(ctx context.Context, server string, ttl time.Duration) (bool, []chat.Departure, error) {
+func (l *badLog) Beat(ctx context.Context, server string, ttl time.Duration) (bool, []chatlog.Departure, error) {
 	l.at("Beat")
 	return l.Log.Beat(ctx, server, ttl)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // TestFollowEnds closes the server while Follow waits, and while the log fails.
@@ -74,21 +75,21 @@ type stuck struct {
 	enter chan chan struct{}
 }
 
-func (l *stuck) Open(ctx context.Context, s chat.Sink) error {
+func (l *stuck) Open(ctx context.Context, s chatlog.Sink) error {
 	if l.open != nil {
 		<-l.open
 	}
 	return l.Log.Open(ctx, s)
 }
 
-func (l *stuck) Read(ctx context.Context, room string, r chat.Range) (chat.Page, error) {
+func (l *stuck) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.Page, error) {
 	if l.fail.Load() {
-		return chat.Page{}, errors.New("no answer")
+		return chatlog.Page{}, errors.New("no answer")
 	}
 	return l.Log.Read(ctx, room, r)
 }
 
-func (l *stuck) Enter(ctx context.Context, server, room string, m chat.Member) (bool, error) {
+func (l *stuck) Enter(ctx context.Context, server, room string, m chatlog.Member) (bool, error) {
 	if l.enter != nil {
 		c := make(chan struct{})
 		l.enter <- c

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // nosy is a log handler that calls back into the server at each line.
@@ -57,24 +58,24 @@ func (n *nosy) saw(what string) bool {
 type interruptible struct {
 	chat.Log
 	mu   sync.Mutex
-	sink chat.Sink
+	sink chatlog.Sink
 	fail bool
 }
 
-func (l *interruptible) Open(ctx context.Context, s chat.Sink) error {
+func (l *interruptible) Open(ctx context.Context, s chatlog.Sink) error {
 	l.mu.Lock()
 	l.sink = s
 	l.mu.Unlock()
 	return l.Log.Open(ctx, s)
 }
 
-func (l *interruptible) Signal(ctx context.Context, room string, e chat.Event) error {
+func (l *interruptible) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	l.mu.Lock() // a log may
 	defer l.mu.Unlock()
 	return l.Log.Signal(ctx, room, e)
 }
 
-func (l *interruptible) Positions(ctx context.Context, rooms []string) ([]chat.Position, error) {
+func (l *interruptible) Positions(ctx context.Context, rooms []string) ([]chatlog.Position, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.fail {
@@ -143,7 +144,7 @@ func TestLoggerCallsBack(t *testing.T) {
 	}
 	healthy := dial(t, base, "r", true, "as", "healthy")
 	healthy.until("welcome")
-	page, err := memory.Read(context.Background(), "r", chat.Range{Limit: 1})
+	page, err := memory.Read(context.Background(), "r", chatlog.Range{Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,6 +175,6 @@ func TestLoggerCallsBack(t *testing.T) {
 // unreachable is a log that cannot be read.
 type unreachable struct{ chat.Log }
 
-func (unreachable) Read(context.Context, string, chat.Range) (chat.Page, error) {
-	return chat.Page{}, errors.New("no answer")
+func (unreachable) Read(context.Context, string, chatlog.Range) (chatlog.Page, error) {
+	return chatlog.Page{}, errors.New("no answer")
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // slowLost is a lostLog that takes a while to read once it has lost its entries.
@@ -15,7 +16,7 @@ type slowLost struct {
 	pause time.Duration
 }
 
-func (l *slowLost) Read(ctx context.Context, room string, r chat.Range) (chat.Page, error) {
+func (l *slowLost) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.Page, error) {
 	if l.lost.Load() {
 		time.Sleep(l.pause)
 	}
@@ -33,7 +34,7 @@ func TestLossFoundTwice(t *testing.T) {
 		publish(t, b.Server, "r", "1")
 		old.until("message")
 		log.lost.Store(true)
-		after, epoch, _, err := log.Append(t.Context(), "r", chat.Event{Type: chat.TypeMessage, UserID: "u", Username: "Bob", Text: "2"})
+		after, epoch, _, err := log.Append(t.Context(), "r", chatlog.Event{Type: chatlog.TypeMessage, UserID: "u", Username: "Bob", Text: "2"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,10 +108,10 @@ type splitLog struct {
 	split atomic.Bool
 }
 
-func (l *splitLog) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+func (l *splitLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 	if l.split.Swap(false) {
 		r := l.get(room)
-		other := chat.Event{Type: chat.TypeMessage, Offset: uint64(len(r.events) + 1), Time: time.Now(), UserID: "u", Username: "Bob", Text: "other"}
+		other := chatlog.Event{Type: chatlog.TypeMessage, Offset: uint64(len(r.events) + 1), Time: time.Now(), UserID: "u", Username: "Bob", Text: "other"}
 		for _, s := range l.sinks {
 			s.Push(room, r.epoch, other)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // lostLog is a log whose entries are gone, and others in their place, once lost is
@@ -32,22 +33,22 @@ func (l *lostLog) store() chat.Log {
 	return l.Log
 }
 
-func (l *lostLog) Open(ctx context.Context, sink chat.Sink) error {
+func (l *lostLog) Open(ctx context.Context, sink chatlog.Sink) error {
 	if l.away.Add(-1) >= 0 {
 		return errors.New("away")
 	}
 	return l.Log.Open(ctx, sink)
 }
 
-func (l *lostLog) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+func (l *lostLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 	return l.store().Append(ctx, room, e)
 }
 
-func (l *lostLog) Read(ctx context.Context, room string, r chat.Range) (chat.Page, error) {
+func (l *lostLog) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.Page, error) {
 	return l.store().Read(ctx, room, r)
 }
 
-func (l *lostLog) Positions(ctx context.Context, rooms []string) ([]chat.Position, error) {
+func (l *lostLog) Positions(ctx context.Context, rooms []string) ([]chatlog.Position, error) {
 	return l.store().Positions(ctx, rooms)
 }
 

@@ -18,7 +18,7 @@ func (c *config) pageSize() int {
 
 // page reads what user may see of a room's history.
 func (s *Server) page(ctx context.Context, room, user string, q proto.Query) (Page, error) {
-	r := Range{Limit: q.Limit, Visible: true, Reader: user}
+	r := chatlog.Range{Limit: q.Limit, Visible: true, Reader: user}
 	switch {
 	case q.HasAfter:
 		r.From = q.After + 1

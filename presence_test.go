@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/test/faultlog"
 )
 
@@ -201,7 +202,7 @@ func TestFalseHints(t *testing.T) {
 		hint := func(event, user string, changes int) {
 			t.Helper()
 			told := c.Told()
-			e := chat.Event{Type: chat.TypeSystem, Kind: event, UserID: user, Username: user}
+			e := chatlog.Event{Type: chatlog.TypeSystem, Kind: event, UserID: user, Username: user}
 			for range 2 {
 				if err := c.log.Signal(context.Background(), "r", e); err != nil {
 					t.Fatal(err)
@@ -224,7 +225,7 @@ func TestFalseHints(t *testing.T) {
 // slowLists is a way to a log whose lists are old when they arrive.
 type slowLists struct{ chat.Log }
 
-func (l slowLists) Members(ctx context.Context, room string, limit int) ([]chat.Member, int, error) {
+func (l slowLists) Members(ctx context.Context, room string, limit int) ([]chatlog.Member, int, error) {
 	m, total, err := l.Log.Members(ctx, room, limit)
 	time.Sleep(900 * time.Millisecond)
 	return m, total, err

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 func TestProtocolUsers(t *testing.T) {
@@ -170,7 +171,7 @@ func TestProtocolResume(t *testing.T) {
 			for i := 1; i <= 4; i++ {
 				publish(t, srv, "r", fmt.Sprint(i))
 			}
-			at, err := srv.History(t.Context(), "r", "", chat.Range{})
+			at, err := srv.History(t.Context(), "r", "", chatlog.Range{})
 			if err != nil {
 				t.Fatal(err)
 			}

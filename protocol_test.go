@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // The tests of protocol_*_test.go hold the server to docs/protocol.md: each row is
@@ -162,14 +163,14 @@ type brokenLog struct {
 
 var errBroken = errors.New("out of order")
 
-func (l *brokenLog) Read(ctx context.Context, room string, r chat.Range) (chat.Page, error) {
+func (l *brokenLog) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.Page, error) {
 	if l.reads.Load() {
-		return chat.Page{}, errBroken
+		return chatlog.Page{}, errBroken
 	}
 	return l.Log.Read(ctx, room, r)
 }
 
-func (l *brokenLog) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+func (l *brokenLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 	if l.appends.Load() {
 		return e, "", false, errBroken
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 var wireTime = regexp.MustCompile(`^"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"$`)
@@ -101,7 +102,7 @@ func TestProtocolV1(t *testing.T) {
 			b.conn.Close(1000, "")
 			s = a.textOf("system")
 			expect(t, "leave", inside(t, s, "event")+inside(t, s, "message"), `"leave""Bob left the room"`)
-			page, err := srv.History(t.Context(), "r", "", chat.Range{})
+			page, err := srv.History(t.Context(), "r", "", chatlog.Range{})
 			expect(t, "history", fmt.Sprint(len(page.Events), err), "1 <nil>")
 		}},
 		{"presence gathers joins and leaves above a size, in place of system", func(t *testing.T) {
@@ -198,7 +199,7 @@ func TestProtocolV1(t *testing.T) {
 			p.send(`{"type":"message","message":"silent"}`)
 			p.send(`{"type":"message","message":"hi","id":"c1"}`)
 			expect(t, "ack", p.textOf("ack"), `{"type":"ack","id":"c1","offset":2}`)
-			page, err := srv.History(t.Context(), "r", "", chat.Range{})
+			page, err := srv.History(t.Context(), "r", "", chatlog.Range{})
 			expect(t, "log", fmt.Sprint(len(page.Events), err), "2 <nil>")
 		}},
 		{"a repeated id gets the first offset and is broadcast to no one", func(t *testing.T) {

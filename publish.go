@@ -7,6 +7,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
@@ -116,7 +117,7 @@ func (s *Server) Publish(ctx context.Context, room string, e Event) (Event, erro
 // private ones of that user; the empty reader sees none of those. r.Limit is at
 // most 100; zero or less is the history size, or 50 if that is none. Errors are
 // ErrBadName and ErrUnavailable.
-func (s *Server) History(ctx context.Context, room, reader string, r Range) (Page, error) {
+func (s *Server) History(ctx context.Context, room, reader string, r chatlog.Range) (Page, error) {
 	room, err := s.checkRoomName(room)
 	if err != nil {
 		return Page{}, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // TestFilterOutlastsRoom has a message wait in the filter while its room is dropped
@@ -85,7 +86,7 @@ func TestFilterOutlastsServer(t *testing.T) {
 	if err := <-done; !errors.Is(err, chat.ErrServerClosed) {
 		t.Errorf("Publish: %v", err)
 	}
-	if page, err := log.Read(context.Background(), "r", chat.Range{Limit: 1}); err != nil || len(page.Events) != 0 {
+	if page, err := log.Read(context.Background(), "r", chatlog.Range{Limit: 1}); err != nil || len(page.Events) != 0 {
 		t.Errorf("kept all the same: %+v, %v", page, err)
 	}
 }
@@ -96,7 +97,7 @@ type refusing struct {
 	off atomic.Bool
 }
 
-func (l *refusing) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+func (l *refusing) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 	if l.off.Load() {
 		return e, "", false, errors.New("read-only")
 	}

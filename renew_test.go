@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // slowShortLog takes a while to carry out a call, and to answer.
@@ -18,13 +19,13 @@ type slowShortLog struct{ *shortLog }
 
 func (l slowShortLog) nap() { time.Sleep(rand.N(5 * time.Millisecond)) }
 
-func (l slowShortLog) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+func (l slowShortLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 	l.nap()
 	defer l.nap()
 	return l.shortLog.Append(ctx, room, e)
 }
 
-func (l slowShortLog) Read(ctx context.Context, room string, rg chat.Range) (chat.Page, error) {
+func (l slowShortLog) Read(ctx context.Context, room string, rg chatlog.Range) (chatlog.Page, error) {
 	l.nap()
 	defer l.nap()
 	return l.shortLog.Read(ctx, room, rg)
@@ -87,7 +88,7 @@ type staleLog struct {
 	stale  atomic.Int32
 }
 
-func (l *staleLog) Read(ctx context.Context, room string, rg chat.Range) (chat.Page, error) {
+func (l *staleLog) Read(ctx context.Context, room string, rg chatlog.Range) (chatlog.Page, error) {
 	if l.stale.Add(-1) >= 0 {
 		return l.before.Read(ctx, room, rg)
 	}

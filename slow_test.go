@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // TestSlowMember has members that never read beside healthy ones.
@@ -195,7 +196,7 @@ func TestLastWords(t *testing.T) {
 		_, n, err := srv.Members(t.Context(), "r", 0)
 		return err == nil && n == 0
 	})
-	page, err := srv.History(t.Context(), "r", "", chat.Range{Before: 0, Limit: 1})
+	page, err := srv.History(t.Context(), "r", "", chatlog.Range{Before: 0, Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,15 +9,16 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // deafLog is a log none of whose pushes arrive.
 type deafLog struct{ chat.Log }
 
 // Watch does nothing, so that the log knows of nobody to push to.
-func (deafLog) Watch(ctx context.Context, sink chat.Sink, room string) error { return nil }
+func (deafLog) Watch(ctx context.Context, sink chatlog.Sink, room string) error { return nil }
 
-func (deafLog) Unwatch(sink chat.Sink, room string) {}
+func (deafLog) Unwatch(sink chatlog.Sink, room string) {}
 
 // TestSweepFindsEveryRoom follows more rooms than the log is asked of in one call,
 // while no push arrives. Each is found by comparing positions.
@@ -48,7 +49,7 @@ func TestSweepFindsEveryRoom(t *testing.T) {
 		synctest.Wait()
 		for i := range rooms {
 			room := fmt.Sprint("r", i)
-			if _, _, _, err := log.Append(ctx, room, chat.Event{Type: chat.TypeMessage, UserID: "u", Username: "U", Text: room}); err != nil {
+			if _, _, _, err := log.Append(ctx, room, chatlog.Event{Type: chatlog.TypeMessage, UserID: "u", Username: "U", Text: room}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // check compares what every client saw with the log.
@@ -174,9 +175,9 @@ type brittleLog struct {
 	n atomic.Int64
 }
 
-func (l *brittleLog) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+func (l *brittleLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 	if l.n.Add(1)%50 == 0 {
-		p, err := l.Log.Read(ctx, room, chat.Range{})
+		p, err := l.Log.Read(ctx, room, chatlog.Range{})
 		e.Offset = p.Position.Offset
 		return e, p.Position.Epoch, true, err
 	}
@@ -191,35 +192,37 @@ type forgetfulLog struct {
 	sink *forgetfulSink
 }
 
-type forgetfulSink struct{ chat.Sink }
+type forgetfulSink struct{ chatlog.Sink }
 
-func forget(e chat.Event) chat.Event {
+func forget(e chatlog.Event) chatlog.Event {
 	e.ID, _, _ = strings.Cut(e.ID, "#")
 	return e
 }
 
-func (s *forgetfulSink) Push(room, epoch string, e chat.Event) { s.Sink.Push(room, epoch, forget(e)) }
+func (s *forgetfulSink) Push(room, epoch string, e chatlog.Event) {
+	s.Sink.Push(room, epoch, forget(e))
+}
 
-func (l *forgetfulLog) Open(ctx context.Context, s chat.Sink) error {
+func (l *forgetfulLog) Open(ctx context.Context, s chatlog.Sink) error {
 	l.sink = &forgetfulSink{s}
 	return l.Log.Open(ctx, l.sink)
 }
 
-func (l *forgetfulLog) Watch(ctx context.Context, _ chat.Sink, room string) error {
+func (l *forgetfulLog) Watch(ctx context.Context, _ chatlog.Sink, room string) error {
 	return l.Log.Watch(ctx, l.sink, room)
 }
 
-func (l *forgetfulLog) Unwatch(_ chat.Sink, room string) { l.Log.Unwatch(l.sink, room) }
+func (l *forgetfulLog) Unwatch(_ chatlog.Sink, room string) { l.Log.Unwatch(l.sink, room) }
 
-func (l *forgetfulLog) Close(chat.Sink) error { return l.Log.Close(l.sink) }
+func (l *forgetfulLog) Close(chatlog.Sink) error { return l.Log.Close(l.sink) }
 
-func (l *forgetfulLog) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+func (l *forgetfulLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 	e.ID += "#" + fmt.Sprint(l.n.Add(1))
 	stored, epoch, dup, err := l.Log.Append(ctx, room, e)
 	return forget(stored), epoch, dup, err
 }
 
-func (l *forgetfulLog) Read(ctx context.Context, room string, r chat.Range) (chat.Page, error) {
+func (l *forgetfulLog) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.Page, error) {
 	p, err := l.Log.Read(ctx, room, r)
 	for i := range p.Events {
 		p.Events[i] = forget(p.Events[i])

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/test/front"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
@@ -214,7 +215,7 @@ func torture(t *testing.T, clients int, d time.Duration, seed uint64, plant func
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 
-	start, err := srv.History(ctx, "torture", "", chat.Range{Limit: 1})
+	start, err := srv.History(ctx, "torture", "", chatlog.Range{Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +248,7 @@ func torture(t *testing.T, clients int, d time.Duration, seed uint64, plant func
 	wg.Wait()
 	// Everybody has all acknowledgements now, so nothing is on its way. Read the
 	// end.
-	last, err := srv.History(ctx, "torture", "", chat.Range{Limit: 1})
+	last, err := srv.History(ctx, "torture", "", chatlog.Range{Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

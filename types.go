@@ -12,17 +12,11 @@ import (
 // The types that a program which is no log has to do with, under the names of package
 // chatlog, where their fields and methods are.
 type (
-	Event     = chatlog.Event
-	Position  = chatlog.Position
-	Range     = chatlog.Range
-	Page      = chatlog.Page
-	Member    = chatlog.Member
-	Departure = chatlog.Departure
-	Log       = chatlog.Log
-	Store     = chatlog.Store
-	Feed      = chatlog.Feed
-	Sink      = chatlog.Sink
-	Presence  = chatlog.Presence
+	Event    = chatlog.Event
+	Position = chatlog.Position
+	Page     = chatlog.Page
+	Member   = chatlog.Member
+	Log      = chatlog.Log
 )
 
 // The types of an [Event].

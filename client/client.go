@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
@@ -218,7 +219,7 @@ func (c *Conn) Typing(ctx context.Context) error {
 // those from that offset on, with r.Before those before it, with neither the
 // newest. r.Limit is at most 100, and zero or less is the server's choice. The
 // page's Position is not set. Errors are those of [Conn.Publish].
-func (c *Conn) History(ctx context.Context, r chat.Range) (chat.Page, error) {
+func (c *Conn) History(ctx context.Context, r chatlog.Range) (chat.Page, error) {
 	o := sentObject{Type: "history", ID: rand.Text(), Before: r.Before, Limit: max(r.Limit, 0)}
 	if r.From > 0 {
 		after := r.From - 1

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/client"
 	"github.com/seed-08328bfd/chat/internal/test/front"
 )
@@ -101,15 +102,15 @@ func TestHistoryAndPing(t *testing.T) {
 		alice.send(fmt.Sprint(i))
 	}
 	for _, tc := range []struct {
-		r    chat.Range
+		r    chatlog.Range
 		want []uint64
 		more bool
 	}{
-		{chat.Range{}, []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, false},
-		{chat.Range{Limit: 2}, []uint64{9, 10}, true},
-		{chat.Range{Before: 9, Limit: 3}, []uint64{6, 7, 8}, true},
-		{chat.Range{From: 1, Limit: 2}, []uint64{1, 2}, true},
-		{chat.Range{From: 9, Limit: 5}, []uint64{9, 10}, false},
+		{chatlog.Range{}, []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, false},
+		{chatlog.Range{Limit: 2}, []uint64{9, 10}, true},
+		{chatlog.Range{Before: 9, Limit: 3}, []uint64{6, 7, 8}, true},
+		{chatlog.Range{From: 1, Limit: 2}, []uint64{1, 2}, true},
+		{chatlog.Range{From: 9, Limit: 5}, []uint64{9, 10}, false},
 	} {
 		page, err := alice.History(soon(t), tc.r)
 		if err != nil {
@@ -124,7 +125,7 @@ func TestHistoryAndPing(t *testing.T) {
 		}
 	}
 	var refused *client.Error
-	if _, err := alice.History(soon(t), chat.Range{From: 1, Before: 5}); !errors.As(err, &refused) || refused.Code != client.CodeBadRequest {
+	if _, err := alice.History(soon(t), chatlog.Range{From: 1, Before: 5}); !errors.As(err, &refused) || refused.Code != client.CodeBadRequest {
 		t.Errorf("From and Before: %v", err)
 	}
 	if err := alice.Ping(soon(t)); err != nil {
@@ -213,7 +214,7 @@ func TestManySenders(t *testing.T) {
 	for _, o := range offsets {
 		seen[o] = true
 	}
-	page, err := srv.History(ctx, "r", "", chat.Range{Limit: 1})
+	page, err := srv.History(ctx, "r", "", chatlog.Range{Limit: 1})
 	if len(seen) != n || err != nil || page.Position.Offset != n {
 		t.Errorf("%d offsets and the log at %v for %d calls: %v", len(seen), page.Position, n, err)
 	}

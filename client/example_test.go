@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/client"
 )
 
@@ -141,7 +142,7 @@ func ExampleConn_History() {
 		log.Fatal(err)
 	}
 	defer c.Close()
-	r := chat.Range{Limit: 2}
+	r := chatlog.Range{Limit: 2}
 	for more := true; more; {
 		page, err := c.History(ctx, r)
 		if err != nil {

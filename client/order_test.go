@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/client"
 )
 
@@ -163,7 +164,7 @@ func TestHistoryOverReconnect(t *testing.T) {
 		p.hearAll()
 	}, func(f *fake) {
 		u := f.join()
-		page, err := u.History(context.Background(), chat.Range{Limit: 1})
+		page, err := u.History(context.Background(), chatlog.Range{Limit: 1})
 		if err != nil || len(page.Events) != 1 || page.Events[0].Text != "five" || !page.More || page.First != 1 {
 			t.Errorf("History: %+v, %v", page, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/client"
 )
 
@@ -37,7 +38,7 @@ func TestRepliesDuringReplay(t *testing.T) {
 		"ping": func(c *client.Conn) error { return c.Ping(context.Background()) },
 		"auth": func(c *client.Conn) error { return c.Auth(context.Background(), "fresh") },
 		"history": func(c *client.Conn) error {
-			_, err := c.History(context.Background(), chat.Range{})
+			_, err := c.History(context.Background(), chatlog.Range{})
 			return err
 		},
 		"send": func(c *client.Conn) error { _, err := c.Send(context.Background(), "x"); return err },
@@ -122,7 +123,7 @@ func TestSlowReplay(t *testing.T) {
 					time.Sleep(6 * time.Second)
 					c.Ping(ctx)
 					c.Auth(ctx, "t")
-					c.History(ctx, chat.Range{Limit: 1})
+					c.History(ctx, chatlog.Range{Limit: 1})
 					mu.Lock()
 					conns[len(conns)-1].Close()
 					mu.Unlock()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/client"
 	"github.com/seed-08328bfd/chat/internal/test/front"
 )
@@ -148,7 +149,7 @@ func TestCutUnderLoad(t *testing.T) {
 	cutting.Wait()
 	all[0].send("end")
 	readers.Wait()
-	page, err := srv.History(soon(t), "r", "", chat.Range{Limit: 1})
+	page, err := srv.History(soon(t), "r", "", chatlog.Range{Limit: 1})
 	if want := uint64(users*workers*each + 1); err != nil || page.Position.Offset != want {
 		t.Errorf("the log is at %v, want %d: %v", page.Position, want, err)
 	}

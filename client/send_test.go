@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/client"
 )
 
@@ -160,7 +161,7 @@ func TestUncertainByContextAndClose(t *testing.T) {
 		if _, err := u.Send(ctx, "x"); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, client.ErrUncertain) {
 			t.Errorf("Send: %v", err)
 		}
-		if _, err := u.History(ctx, chat.Range{}); err != context.DeadlineExceeded {
+		if _, err := u.History(ctx, chatlog.Range{}); err != context.DeadlineExceeded {
 			t.Errorf("History: %v", err)
 		}
 		go func() {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/client"
 )
 
@@ -77,7 +78,7 @@ func TestEcho(t *testing.T) {
 			}
 		}
 	}
-	page, err := srv.History(ctx, "r", "", chat.Range{Limit: n})
+	page, err := srv.History(ctx, "r", "", chatlog.Range{Limit: n})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ type entry struct {
 
 func (b *batches) init() { b.rooms = map[string][]*entry{} }
 
-// Append implements [chat.Store]. Calls for one room that come while another is
+// Append implements [chatlog.Store]. Calls for one room that come while another is
 // being written share one transaction. At most 4,096 calls wait at a time; more
 // fail at once.
 func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {

@@ -30,7 +30,7 @@ type watch struct {
 	outlets []*outlet // never changed, only replaced
 }
 
-// Open implements [chat.Feed]. The first sink has the Log connect and listen;
+// Open implements [chatlog.Feed]. The first sink has the Log connect and listen;
 // that fails if Migrate has not been called.
 func (l *Log) Open(ctx context.Context, sink chatlog.Sink) error {
 	if err := ctx.Err(); err != nil {
@@ -69,7 +69,7 @@ func (l *Log) Open(ctx context.Context, sink chatlog.Sink) error {
 	return nil
 }
 
-// Close implements [chat.Feed]. With the last sink the Log stops listening.
+// Close implements [chatlog.Feed]. With the last sink the Log stops listening.
 func (l *Log) Close(sink chatlog.Sink) error {
 	l.opening <- struct{}{}
 	defer func() { <-l.opening }()
@@ -98,7 +98,7 @@ func (l *Log) Close(sink chatlog.Sink) error {
 	return nil
 }
 
-// Watch implements [chat.Feed]. The Log hears of every room anyway.
+// Watch implements [chatlog.Feed]. The Log hears of every room anyway.
 func (l *Log) Watch(ctx context.Context, sink chatlog.Sink, room string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -127,7 +127,7 @@ func (l *Log) watch(sink chatlog.Sink, room string) error {
 	return nil
 }
 
-// Unwatch implements [chat.Feed].
+// Unwatch implements [chatlog.Feed].
 func (l *Log) Unwatch(sink chatlog.Sink, room string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -89,7 +89,7 @@ func (l *Log) callOut() {
 	l.notifyLocked()
 }
 
-// Signal implements [chat.Feed]. An event of more than 7,800 bytes as JSON is
+// Signal implements [chatlog.Feed]. An event of more than 7,800 bytes as JSON is
 // refused.
 func (l *Log) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	if err := ctx.Err(); err != nil {

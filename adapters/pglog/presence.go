@@ -26,7 +26,7 @@ func (l *Log) locked(room, user string) *pgx.Batch {
 	return b
 }
 
-// Enter implements [chat.Presence]. A server that has not called Beat before is
+// Enter implements [chatlog.Presence]. A server that has not called Beat before is
 // believed for 15 seconds.
 func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) (first bool, err error) {
 	if err := checkNames(server, room, m.UserID, m.Username); err != nil {
@@ -48,7 +48,7 @@ func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) 
 	return first, nil
 }
 
-// Leave implements [chat.Presence].
+// Leave implements [chatlog.Presence].
 func (l *Log) Leave(ctx context.Context, server, room, user string) (last bool, err error) {
 	if err := checkNames(server, room, user); err != nil {
 		return false, err
@@ -62,7 +62,7 @@ func (l *Log) Leave(ctx context.Context, server, room, user string) (last bool, 
 	return last && err == nil, err
 }
 
-// Members implements [chat.Presence], in the order of the users' ids.
+// Members implements [chatlog.Presence], in the order of the users' ids.
 func (l *Log) Members(ctx context.Context, room string, limit int) (members []chatlog.Member, total int, err error) {
 	if err := checkNames(room); err != nil {
 		return nil, 0, err
@@ -86,7 +86,7 @@ func (l *Log) Members(ctx context.Context, room string, limit int) (members []ch
 	return members, total, err
 }
 
-// Present implements [chat.Presence].
+// Present implements [chatlog.Presence].
 func (l *Log) Present(ctx context.Context, room, user string) (m chatlog.Member, ok bool, err error) {
 	if err := checkNames(room, user); err != nil {
 		return m, false, err
@@ -107,7 +107,7 @@ func plain(m chatlog.Member) chatlog.Member {
 	return m
 }
 
-// Versions implements [chat.Presence].
+// Versions implements [chatlog.Presence].
 func (l *Log) Versions(ctx context.Context, rooms []string) ([]uint64, error) {
 	names := make([]string, len(rooms))
 	for i, room := range rooms {
@@ -130,7 +130,7 @@ func (l *Log) Versions(ctx context.Context, rooms []string) ([]uint64, error) {
 	return versions, err
 }
 
-// Rooms implements [chat.Presence].
+// Rooms implements [chatlog.Presence].
 func (l *Log) Rooms(ctx context.Context) (map[string]int, error) {
 	var rooms map[string]int
 	err := l.withAny(ctx, func(c link) error {
@@ -150,7 +150,7 @@ func (l *Log) Rooms(ctx context.Context) (map[string]int, error) {
 	return rooms, err
 }
 
-// Beat implements [chat.Presence], and begins a step of retention. Nobody is
+// Beat implements [chatlog.Presence], and begins a step of retention. Nobody is
 // found to have broken a promise for time in which nobody could call Beat.
 func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held bool, gone []chatlog.Departure, err error) {
 	if err := checkNames(server); err != nil {

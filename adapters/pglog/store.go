@@ -18,7 +18,7 @@ import (
 // maxPage bounds one Read, whatever its limit.
 const maxPage = 10_000
 
-// Read implements [chat.Store]. It returns at most 10,000 events at once.
+// Read implements [chatlog.Store]. It returns at most 10,000 events at once.
 //
 // Where an operator has deleted a row, it returns a private message between
 // nobody and nobody in its place, which no user may see; with Visible, nothing.
@@ -147,7 +147,7 @@ func fill(events []chatlog.Event, from, end uint64) []chatlog.Event {
 	return full
 }
 
-// Lookup implements [chat.Store].
+// Lookup implements [chatlog.Store].
 func (l *Log) Lookup(ctx context.Context, room, user, id string) (e chatlog.Event, epoch string, ok bool, err error) {
 	if err := checkNames(room, user, id); err != nil {
 		return e, "", false, err
@@ -167,7 +167,7 @@ func (l *Log) Lookup(ctx context.Context, room, user, id string) (e chatlog.Even
 	return e, epoch, ok, err
 }
 
-// Positions implements [chat.Store].
+// Positions implements [chatlog.Store].
 func (l *Log) Positions(ctx context.Context, rooms []string) ([]chatlog.Position, error) {
 	if len(rooms) == 0 {
 		return nil, nil
@@ -194,7 +194,7 @@ func (l *Log) Positions(ctx context.Context, rooms []string) ([]chatlog.Position
 	return at, err
 }
 
-// Renew implements [chat.Store].
+// Renew implements [chatlog.Store].
 func (l *Log) Renew(ctx context.Context, room, seen string) (string, error) {
 	if err := checkNames(room); err != nil {
 		return "", err

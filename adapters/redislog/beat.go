@@ -13,7 +13,7 @@ var (
 	placesScript = newScript("places")
 )
 
-// Beat implements [chat.Presence]. It also keeps the rooms that are watched from
+// Beat implements [chatlog.Presence]. It also keeps the rooms that are watched from
 // expiring, and looks whether Redis has lost what this Log has seen in it.
 //
 // When no server has called Beat for more than half of ttl, as when Redis was away, no

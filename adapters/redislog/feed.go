@@ -48,7 +48,7 @@ var (
 	errVersion = errors.New("redislog: Redis 7 or newer is needed")
 )
 
-// Open implements [chat.Feed]. It fails if Redis cannot be reached or is too old.
+// Open implements [chatlog.Feed]. It fails if Redis cannot be reached or is too old.
 func (l *Log) Open(ctx context.Context, sink chatlog.Sink) error {
 	reply, err := l.do(ctx, versionScript, 0, []string{l.key(0, keyAge, "")})
 	if err != nil {
@@ -75,7 +75,7 @@ func (l *Log) Open(ctx context.Context, sink chatlog.Sink) error {
 // versionScript returns the version of Redis, 0xMMmmpp.
 var versionScript = newScript("version")
 
-// Close implements [chat.Feed]. With the last sink the Log ends its subscriptions.
+// Close implements [chatlog.Feed]. With the last sink the Log ends its subscriptions.
 func (l *Log) Close(sink chatlog.Sink) error {
 	l.mu.Lock()
 	o := l.sinks[sink]
@@ -95,7 +95,7 @@ func (l *Log) Close(sink chatlog.Sink) error {
 	return nil
 }
 
-// Watch implements [chat.Feed]. It returns once Redis has confirmed the subscription.
+// Watch implements [chatlog.Feed]. It returns once Redis has confirmed the subscription.
 func (l *Log) Watch(ctx context.Context, sink chatlog.Sink, room string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -185,7 +185,7 @@ func (l *Log) touchAll(ctx context.Context) {
 	wg.Wait()
 }
 
-// Unwatch implements [chat.Feed].
+// Unwatch implements [chatlog.Feed].
 func (l *Log) Unwatch(sink chatlog.Sink, room string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -208,7 +208,7 @@ func (l *Log) removeLocked(w *watch, o *outlet) {
 	}
 }
 
-// Signal implements [chat.Feed].
+// Signal implements [chatlog.Feed].
 func (l *Log) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	e.Offset = 0
 	text, err := notice(&e)

@@ -62,7 +62,7 @@ func (s *servers) useLocked(name string) *server {
 	return k
 }
 
-// Enter implements [chat.Presence].
+// Enter implements [chatlog.Presence].
 func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) (first bool, err error) {
 	b := bucketOf(room)
 	before := l.servers.before(server, b)
@@ -82,7 +82,7 @@ func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) 
 	return came == 1, nil
 }
 
-// Leave implements [chat.Presence].
+// Leave implements [chatlog.Presence].
 func (l *Log) Leave(ctx context.Context, server, room, user string) (last bool, err error) {
 	b := bucketOf(room)
 	before := l.servers.before(server, b)
@@ -136,7 +136,7 @@ func member(user, record string) (chatlog.Member, error) {
 	return m, nil
 }
 
-// Members implements [chat.Presence]. The members that are listed are in the order of
+// Members implements [chatlog.Presence]. The members that are listed are in the order of
 // their names; of a large room, which ones they are is for Redis to choose.
 func (l *Log) Members(ctx context.Context, room string, limit int) ([]chatlog.Member, int, error) {
 	b := bucketOf(room)
@@ -163,7 +163,7 @@ func (l *Log) Members(ctx context.Context, room string, limit int) ([]chatlog.Me
 	return members, total, nil
 }
 
-// Present implements [chat.Presence].
+// Present implements [chatlog.Presence].
 func (l *Log) Present(ctx context.Context, room, user string) (m chatlog.Member, ok bool, err error) {
 	b := bucketOf(room)
 	reply, err := l.do(ctx, presentScript, b, []string{l.key(b, keyUsers, room)}, user)
@@ -181,7 +181,7 @@ func (l *Log) Present(ctx context.Context, room, user string) (m chatlog.Member,
 	return m, err == nil, err
 }
 
-// Versions implements [chat.Presence].
+// Versions implements [chatlog.Presence].
 func (l *Log) Versions(ctx context.Context, rooms []string) ([]uint64, error) {
 	const most = 500 // arguments of a script
 	type part struct {
@@ -229,7 +229,7 @@ func (l *Log) Versions(ctx context.Context, rooms []string) ([]uint64, error) {
 	return versions, nil
 }
 
-// Rooms implements [chat.Presence].
+// Rooms implements [chatlog.Presence].
 func (l *Log) Rooms(ctx context.Context) (map[string]int, error) {
 	var calls [buckets]*call
 	for b := range calls {

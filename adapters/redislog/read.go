@@ -12,7 +12,7 @@ import (
 // where the index does not tell of them: those from before there was one.
 const maxLook = 1000
 
-// Read implements [chat.Store].
+// Read implements [chatlog.Store].
 func (l *Log) Read(ctx context.Context, room string, rg chatlog.Range) (chatlog.Page, error) {
 	if rg.Visible {
 		return l.readVisible(ctx, room, rg)

@@ -18,7 +18,7 @@ var (
 
 var errReply = errors.New("redislog: reply of a script is not as expected")
 
-// Append implements [chat.Store].
+// Append implements [chatlog.Store].
 func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 	text, err := encode(&e)
 	if err != nil {
@@ -52,7 +52,7 @@ func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog
 	return stored, epoch, dup, err
 }
 
-// Lookup implements [chat.Store].
+// Lookup implements [chatlog.Store].
 func (l *Log) Lookup(ctx context.Context, room, user, id string) (chatlog.Event, string, bool, error) {
 	e := chatlog.Event{UserID: user, ID: id}
 	if id == "" {
@@ -95,7 +95,7 @@ func streamEntry(item any) (chatlog.Event, error) {
 
 const maxPositions = 500 // rooms in one run of a script
 
-// Positions implements [chat.Store].
+// Positions implements [chatlog.Store].
 func (l *Log) Positions(ctx context.Context, rooms []string) ([]chatlog.Position, error) {
 	type part struct {
 		at      []int // indexes of rooms
@@ -155,7 +155,7 @@ func (l *Log) Positions(ctx context.Context, rooms []string) ([]chatlog.Position
 	return out, nil
 }
 
-// Renew implements [chat.Store].
+// Renew implements [chatlog.Store].
 func (l *Log) Renew(ctx context.Context, room, seen string) (string, error) {
 	b := bucketOf(room)
 	l.check(ctx, b) // the reason may concern other rooms too

@@ -90,7 +90,7 @@ type measured struct {
 	failures prometheus.Counter
 }
 
-// Append implements [chat.Store].
+// Append implements [chatlog.Store].
 func (m *measured) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
 	began := time.Now()
 	stored, epoch, dup, err := m.Log.Append(ctx, room, e)

@@ -139,7 +139,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Signal implements [chat.Feed].
+// Signal implements [chatlog.Feed].
 func (l *Log) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	_, err := do(l, ctx, func(ctx context.Context) (struct{}, error) {
 		if fate, _ := l.fate(); fate != well {
@@ -150,17 +150,17 @@ func (l *Log) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	return err
 }
 
-// Enter implements [chat.Presence].
+// Enter implements [chatlog.Presence].
 func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) (bool, error) {
 	return do(l, ctx, func(ctx context.Context) (bool, error) { return l.Log.Enter(ctx, server, room, m) })
 }
 
-// Leave implements [chat.Presence].
+// Leave implements [chatlog.Presence].
 func (l *Log) Leave(ctx context.Context, server, room, user string) (bool, error) {
 	return do(l, ctx, func(ctx context.Context) (bool, error) { return l.Log.Leave(ctx, server, room, user) })
 }
 
-// Members implements [chat.Presence].
+// Members implements [chatlog.Presence].
 func (l *Log) Members(ctx context.Context, room string, limit int) ([]chatlog.Member, int, error) {
 	type answer struct {
 		m     []chatlog.Member
@@ -173,12 +173,12 @@ func (l *Log) Members(ctx context.Context, room string, limit int) ([]chatlog.Me
 	return a.m, a.total, err
 }
 
-// Versions implements [chat.Presence].
+// Versions implements [chatlog.Presence].
 func (l *Log) Versions(ctx context.Context, rooms []string) ([]uint64, error) {
 	return do(l, ctx, func(ctx context.Context) ([]uint64, error) { return l.Log.Versions(ctx, rooms) })
 }
 
-// Beat implements [chat.Presence].
+// Beat implements [chatlog.Presence].
 func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (bool, []chatlog.Departure, error) {
 	type answer struct {
 		held bool
