@@ -34,7 +34,7 @@ func TestMemoryLogCloseWaits(t *testing.T) {
 	}}
 	l.Open(bg, s)
 	l.Watch(bg, s, "r")
-	late := l.sinks[s]
+	late := l.sinks.Get(s)
 	go l.Append(bg, "r", chatlog.Event{Type: chatlog.TypeMessage})
 	<-begun
 	closed := make(chan bool)
@@ -54,7 +54,7 @@ func TestMemoryLogCloseWaits(t *testing.T) {
 	}
 	close(end)
 	<-closed
-	late.push("r", "", &chatlog.Event{}) // of an Append that began before Close
+	late.Push("r", "", &chatlog.Event{}) // of an Append that began before Close
 	if n := s.n.Load(); n != 1 {
 		t.Errorf("%d pushes, want 1", n)
 	}

@@ -17,7 +17,7 @@ const maxIdle = 64 << 20
 // unused first.
 type idleRooms struct {
 	mu    sync.Mutex
-	rooms list.List // of *memoryRoom
+	rooms list.List // of *roomState
 	bytes int
 }
 
@@ -55,7 +55,7 @@ func (l *Log) usedLocked(sh *roomShard, r *roomState) {
 }
 
 func (i *idleRooms) add(r *roomState, now time.Duration) {
-	bytes := roomCost + len(r.name) + r.size + idCost*(len(r.ids)+len(r.oldIDs))
+	bytes := roomCost + len(r.name) + r.size + idCost*r.ids.len()
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if r.idle.elem == nil {
@@ -87,7 +87,7 @@ func (l *Log) evictLocked(sh *roomShard, r *roomState) {
 // expiredLocked reports whether r, which is idle, may be forgotten: its time is up
 // and none of its ids has to be known any more.
 func (l *Log) expiredLocked(r *roomState, now time.Duration) bool {
-	if r.turnIDs(now); len(r.ids)+len(r.oldIDs) > 0 {
+	if r.ids.turn(now); r.ids.len() > 0 {
 		return false
 	}
 	return l.forget < 0 || now-r.idle.used >= l.forget

@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/fanout"
 )
 
 var _ chatlog.Log = (*Log)(nil)
 
-// Log is a [chatlog.Log] in memory. Locks are taken in the order shard, mu, idle, and
-// none of them is held while a sink is called.
+// Log is a [chatlog.Log] in memory. A shard's lock comes first, and beside it at most
+// one of those of sinks, live and idle. None of them is held while a sink is called.
 type Log struct {
 	// Immutable.
 	base    string // what all epochs of this log begin with
@@ -35,13 +36,9 @@ type Log struct {
 
 	shards [64]roomShard
 
-	mu      sync.RWMutex
-	sinks   map[chatlog.Sink]*sinkState
-	servers map[string]time.Duration // server to the end of its promise
-	removed map[string]time.Duration // server to when it was removed
-	beaten  time.Duration            // when any server last called Beat
-
-	idle idleRooms
+	sinks fanout.Sinks
+	live  liveness
+	idle  idleRooms
 }
 
 // roomShard holds the rooms whose names hash to it.
@@ -61,9 +58,7 @@ func New(history, bytes int, forget time.Duration) *Log {
 		forget:  forget,
 		start:   time.Now(),
 		seed:    maphash.MakeSeed(),
-		sinks:   map[chatlog.Sink]*sinkState{},
-		servers: map[string]time.Duration{},
-		removed: map[string]time.Duration{},
+		live:    liveness{servers: map[string]time.Duration{}, removed: map[string]time.Duration{}},
 	}
 	for i := range l.shards {
 		l.shards[i].rooms = map[string]*roomState{}
@@ -108,8 +103,8 @@ func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog
 	var id idHash
 	if e.ID != "" {
 		id = idOf(e.UserID, e.ID)
-		r.turnIDs(now.Sub(l.start))
-		if known, ok := r.known(id); ok {
+		r.ids.turn(now.Sub(l.start))
+		if known, ok := r.ids.known(id); ok {
 			stored, epoch := r.stored(known, e), r.epoch
 			l.usedLocked(sh, r)
 			sh.mu.Unlock()
@@ -120,18 +115,13 @@ func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog
 	r.ms = max(r.ms, now.UnixMilli())
 	e.Offset, e.Time = r.last, time.UnixMilli(r.ms).UTC()
 	if e.ID != "" {
-		if r.ids == nil {
-			r.ids = map[idHash]idEntry{}
-		}
-		r.ids[id] = idEntry{e.Offset, r.ms}
+		r.ids.add(id, idEntry{e.Offset, r.ms})
 	}
 	r.keep(e, l.history, l.bytes)
 	epoch, watchers := r.epoch, r.watchers
 	l.usedLocked(sh, r)
 	sh.mu.Unlock()
-	for _, w := range watchers {
-		w.push(room, epoch, &e)
-	}
+	watchers.Push(room, epoch, &e)
 	if len(watchers) == 0 {
 		l.shrink()
 	}
@@ -150,8 +140,8 @@ func (l *Log) Lookup(ctx context.Context, room, user, id string) (chatlog.Event,
 	if r == nil || id == "" {
 		return chatlog.Event{}, "", false, nil
 	}
-	r.turnIDs(l.clock())
-	known, ok := r.known(idOf(user, id))
+	r.ids.turn(l.clock())
+	known, ok := r.ids.known(idOf(user, id))
 	if !ok {
 		return chatlog.Event{}, "", false, nil
 	}

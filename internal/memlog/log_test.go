@@ -63,8 +63,8 @@ func TestMemoryLogBoundsIDs(t *testing.T) {
 		say(t, l, "r", fmt.Sprint(i))
 	}
 	r := l.shard("r").rooms["r"]
-	if len(r.ids) != 1000 || len(r.oldIDs) != maxIDs {
-		t.Errorf("%d and %d ids are known", len(r.ids), len(r.oldIDs))
+	if len(r.ids.fresh) != 1000 || len(r.ids.old) != maxIDs {
+		t.Errorf("%d and %d ids are known", len(r.ids.fresh), len(r.ids.old))
 	}
 	for i := n - maxIDs; i < n; i += maxIDs / 10 {
 		if o := say(t, l, "r", fmt.Sprint(i)); o != uint64(i+1) {

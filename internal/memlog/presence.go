@@ -3,9 +3,7 @@ package memlog
 import (
 	"cmp"
 	"context"
-	"math"
 	"slices"
-	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
 )
@@ -22,11 +20,6 @@ type serverConns struct {
 	conns  int
 }
 
-const (
-	firstTTL = 30 * time.Second // of a server that has entered a user but not called Beat
-	graveTTL = time.Hour        // how long a removed server is told so
-)
-
 // Enter implements [Presence].
 func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) (first bool, err error) {
 	if err := ctx.Err(); err != nil {
@@ -35,7 +28,7 @@ func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) 
 	sh := l.shard(room)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if !l.meet(server) {
+	if !l.live.meet(server, l.clock) {
 		return false, nil
 	}
 	r := l.makeLocked(sh, room)
@@ -68,27 +61,6 @@ func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) 
 	}
 	l.usedLocked(sh, r)
 	return first, nil
-}
-
-// meet makes sure that server is known, unless it was removed. It is called under the
-// shard's lock: so a Beat that removes the server comes by later, and removes what it
-// entered.
-func (l *Log) meet(server string) bool {
-	l.mu.RLock()
-	_, ok := l.servers[server]
-	l.mu.RUnlock()
-	if ok {
-		return true
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if _, ok := l.removed[server]; ok {
-		return false
-	}
-	if _, ok := l.servers[server]; !ok {
-		l.servers[server] = l.clock() + firstTTL
-	}
-	return true
 }
 
 func (u *userState) place(server string) int {
@@ -219,54 +191,6 @@ func (l *Log) Rooms(ctx context.Context) (map[string]int, error) {
 		sh.mu.Unlock()
 	}
 	return rooms, nil
-}
-
-// Beat implements [Presence]. A server that is late but was not removed yet is
-// held: nobody has seen its users leave.
-func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held bool, gone []chatlog.Departure, err error) {
-	if err := ctx.Err(); err != nil {
-		return false, nil, err
-	}
-	now := l.clock()
-	var dead []string
-	l.mu.Lock()
-	if gap := now - l.beaten; gap > ttl/2 { // nobody could beat: the process stood still
-		for name, end := range l.servers {
-			l.servers[name] = max(end, min(later(end, gap), later(now, ttl)))
-		}
-	}
-	l.beaten = now
-	if _, removed := l.removed[server]; !removed {
-		held = true
-		l.servers[server] = later(now, ttl)
-	}
-	for name, end := range l.servers {
-		if end <= now && !(held && name == server) {
-			dead = append(dead, name)
-			delete(l.servers, name)
-			l.removed[name] = now
-		}
-	}
-	for name, at := range l.removed {
-		if now-at >= graveTTL {
-			delete(l.removed, name)
-		}
-	}
-	l.mu.Unlock()
-	if len(dead) > 0 {
-		gone = l.bury(dead)
-	}
-	l.expire()
-	l.shrink()
-	return held, gone, nil
-}
-
-// later returns t + d, or the latest time there is.
-func later(t, d time.Duration) time.Duration {
-	if d > 0 && t+d < t {
-		return math.MaxInt64
-	}
-	return t + d
 }
 
 // bury removes the users of dead servers, and returns those who are on no other.

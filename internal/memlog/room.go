@@ -1,11 +1,10 @@
 package memlog
 
 import (
-	"crypto/sha256"
-	"strconv"
 	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/fanout"
 )
 
 // roomState is the state of one room, guarded by its shard's lock. Entry n is at
@@ -20,11 +19,8 @@ type roomState struct {
 	index privateIndex
 	ms    int64 // time of the last entry
 
-	ids    map[idHash]idEntry // since turned
-	oldIDs map[idHash]idEntry // in the idWindow before
-	turned time.Duration
-
-	watchers []*sinkState // what is in it never changes: read without the lock
+	ids      roomIDs
+	watchers fanout.Watchers // copied under the lock, pushed to without
 	users    map[string]*userState
 	roster   []*userState // users by name
 	version  uint64       // of users; 0: nobody
@@ -33,51 +29,9 @@ type roomState struct {
 }
 
 const (
-	idWindow  = 5 * time.Minute
-	maxIDs    = 1 << 18 // a room in one idWindow
-	entryCost = 200     // bytes an entry takes beside its text
-	idCost    = 64      // bytes an id takes
-	roomCost  = 512     // bytes a room takes beside its entries
+	entryCost = 200 // bytes an entry takes beside its text
+	roomCost  = 512 // bytes a room takes beside its entries
 )
-
-// idHash stands for a user and an id by their hash, which takes less memory
-// and none of the garbage collector's time.
-type idHash [16]byte
-
-func idOf(user, id string) (k idHash) {
-	var buf [256]byte
-	b := strconv.AppendInt(buf[:0], int64(len(user)), 10)
-	b = append(append(append(b, ':'), user...), id...)
-	sum := sha256.Sum256(b)
-	copy(k[:], sum[:])
-	return k
-}
-
-// idEntry is what remains known of an entry with an id.
-type idEntry struct {
-	offset uint64
-	ms     int64
-}
-
-// turnIDs forgets the ids that are old enough.
-func (r *roomState) turnIDs(now time.Duration) {
-	switch age := now - r.turned; {
-	case age >= 2*idWindow:
-		r.ids, r.oldIDs, r.turned = nil, nil, now
-	case age >= idWindow:
-		r.ids, r.oldIDs, r.turned = nil, r.ids, r.turned+idWindow
-	case len(r.ids) >= maxIDs:
-		r.ids, r.oldIDs, r.turned = nil, r.ids, now
-	}
-}
-
-func (r *roomState) known(id idHash) (idEntry, bool) {
-	m, ok := r.ids[id]
-	if !ok {
-		m, ok = r.oldIDs[id]
-	}
-	return m, ok
-}
 
 // stored returns the entry m. If it is no longer held, that is otherwise with the
 // offset and time of the first.

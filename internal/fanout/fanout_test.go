@@ -1,0 +1,46 @@
+package fanout
+
+import (
+	"testing"
+
+	"github.com/seed-08328bfd/chat/chatlog"
+)
+
+// TestLast closes sinks and looks who is told to be the last.
+func TestLast(t *testing.T) {
+	var s Sinks
+	a, b := &server{feed: &feed{t: t}}, &server{feed: &feed{t: t}}
+	left := 0
+	leave := func(*Outlet) { left++ }
+	for range 2 {
+		s.Open(a)
+		s.Open(b)
+		if s.Close(a, leave) || s.Close(a, leave) || !s.Close(b, leave) || s.Close(b, leave) {
+			t.Error("the last is not the last")
+		}
+	}
+	if left != 4 {
+		t.Errorf("%d have left, want 4", left)
+	}
+}
+
+// TestPushAllocates holds a push to its budget.
+func TestPushAllocates(t *testing.T) {
+	var s Sinks
+	var w Watchers
+	for range 3 {
+		sink := &quiet{}
+		s.Open(sink)
+		w.Add(s.Get(sink))
+	}
+	e := chatlog.Event{Type: chatlog.TypeMessage, Text: "hi"}
+	if n := testing.AllocsPerRun(1000, func() { w.Push("r", "e", &e) }); n > 0 {
+		t.Errorf("%v allocations, want none", n)
+	}
+}
+
+type quiet struct{ told int }
+
+func (q *quiet) Push(string, string, chatlog.Event) { q.told++ }
+func (q *quiet) Interrupted(error)                  {}
+func (q *quiet) Resumed()                           {}

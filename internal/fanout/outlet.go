@@ -1,0 +1,63 @@
+package fanout
+
+import (
+	"sync/atomic"
+
+	"github.com/seed-08328bfd/chat/chatlog"
+)
+
+// An Outlet is a sink from when it is opened until it is closed.
+type Outlet struct {
+	sink chatlog.Sink
+	// calls is the number of calls to the sink under way, plus closed once it is. A
+	// lock would not do instead: a Push may come back here, through what it makes the
+	// server do, and would wait for a Close that waits for it.
+	calls atomic.Int64
+	ended chan struct{} // gets a value when a closed sink's last call returns
+}
+
+const closed = 1 << 32
+
+func newOutlet(sink chatlog.Sink) *Outlet {
+	return &Outlet{sink: sink, ended: make(chan struct{}, 1)}
+}
+
+// Push pushes e to the sink, unless it is closed.
+func (o *Outlet) Push(room, epoch string, e *chatlog.Event) {
+	defer o.leave()
+	if o.enter() {
+		o.sink.Push(room, epoch, *e)
+	}
+}
+
+func (o *Outlet) interrupted(err error) {
+	defer o.leave()
+	if o.enter() {
+		o.sink.Interrupted(err)
+	}
+}
+
+func (o *Outlet) resumed() {
+	defer o.leave()
+	if o.enter() {
+		o.sink.Resumed()
+	}
+}
+
+// enter counts a call, and reports whether it may be made. leave ends it either way.
+func (o *Outlet) enter() bool { return o.calls.Add(1) < closed }
+
+func (o *Outlet) leave() {
+	if o.calls.Add(-1) == closed {
+		select {
+		case o.ended <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (o *Outlet) close() {
+	if o.calls.Add(closed) > closed {
+		<-o.ended
+	}
+}
