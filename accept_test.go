@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
 // hooked calls then when the answer to a handshake is on its way.
@@ -45,17 +46,17 @@ func TestCloseDuringHandshake(t *testing.T) {
 			}))
 			defer hs.Close()
 			defer srv.Close()
-			p, resp, err := tryDial(t, hs.URL, "r", true)
+			p, resp, err := harness.TryDial(t, hs.URL, "r", true)
 			if tt.want == -1 {
 				if err == nil || resp != nil {
 					t.Errorf("a handshake answered after Close: %v, %v", resp, err)
 				}
 			} else if err != nil {
 				t.Errorf("dial: %v", err)
-			} else if code := p.closed(); code != tt.want {
+			} else if code := p.Closed(); code != tt.want {
 				t.Errorf("closed with %d, want %d", code, tt.want)
 			}
-			eventually(t, "the end of the connection", func() bool { return srv.Stats().Connections == 0 })
+			harness.Eventually(t, "the end of the connection", func() bool { return srv.Stats().Connections == 0 })
 		})
 	}
 }
@@ -74,19 +75,19 @@ func waitRefused(s *chat.Server) {
 // TestOvertakenDuringHandshake has so much said meanwhile that the server no longer
 // holds all that came after the member did.
 func TestOvertakenDuringHandshake(t *testing.T) {
-	srv := chat.New(quiet, chat.WithMaxLag(1), chat.WithResume(-1))
+	srv := chat.New(harness.Quiet, chat.WithMaxLag(1), chat.WithResume(-1))
 	hs := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		srv.ServeHTTP(hooked{w, func() {
 			for range 300 {
-				publish(t, srv, "r", strings.Repeat("x", 4<<10))
+				harness.Publish(t, srv, "r", strings.Repeat("x", 4<<10))
 			}
 		}}, r)
 	}))
 	defer hs.Close()
 	defer srv.Close()
-	p := dial(t, hs.URL, "r", true)
-	expect(t, "gap", p.until("welcome").Gap, false)
-	expect(t, "closed with", p.closed(), 1013)
+	p := harness.Dial(t, hs.URL, "r", true)
+	harness.Expect(t, "gap", p.Until("welcome").Gap, false)
+	harness.Expect(t, "closed with", p.Closed(), 1013)
 }
 
 // answeredConn calls then when its first bytes, the answer to a handshake, are out.
@@ -117,21 +118,21 @@ func (a answering) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // TestAnsweredIsThere has a second user join at the moment in which the first has
 // its answer: whoever is connected is in the lists of those who come later.
 func TestAnsweredIsThere(t *testing.T) {
-	srv := chat.New(quiet)
-	var welcome object
+	srv := chat.New(harness.Quiet)
+	var welcome harness.Object
 	var hs *httptest.Server
 	hs = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("username") == "Ann" {
-			w = answering{w, func() { welcome = dial(t, hs.URL, "r", true, "username", "Bob").until("welcome") }}
+			w = answering{w, func() { welcome = harness.Dial(t, hs.URL, "r", true, "username", "Bob").Until("welcome") }}
 		}
 		srv.ServeHTTP(w, r)
 	}))
 	defer hs.Close()
 	defer srv.Close()
-	ann := dial(t, hs.URL, "r", true, "username", "Ann")
-	expect(t, "members in Ann's welcome", ann.until("welcome").Count, 1)
-	expect(t, "Bob's notice", ann.until("system").Username, "Bob")
-	expect(t, "members in Bob's welcome", welcome.Count, 2)
+	ann := harness.Dial(t, hs.URL, "r", true, "username", "Ann")
+	harness.Expect(t, "members in Ann's welcome", ann.Until("welcome").Count, 1)
+	harness.Expect(t, "Bob's notice", ann.Until("system").Username, "Bob")
+	harness.Expect(t, "members in Bob's welcome", welcome.Count, 2)
 }
 
 // endingLog answers as a log does whose caller's context was canceled, as a server's
@@ -149,12 +150,12 @@ func (endingLog) Enter(context.Context, string, string, chatlog.Member) (bool, e
 // TestCanceledIsAnswered holds that a client which is there gets an answer when it is
 // the server that has canceled, and never net/http's 200 for a handler without a word.
 func TestCanceledIsAnswered(t *testing.T) {
-	_, base := serve(t, quiet, chat.WithLog(endingLog{chat.NewMemoryLog(0)}))
-	status, _ := get(t, base+"/rooms/r/members")
-	expect(t, "status of the members", status, http.StatusServiceUnavailable)
-	_, resp, err := tryDial(t, base, "r", true)
+	_, base := harness.Serve(t, harness.Quiet, chat.WithLog(endingLog{chat.NewMemoryLog(0)}))
+	status, _ := harness.Get(t, base+"/rooms/r/members")
+	harness.Expect(t, "status of the members", status, http.StatusServiceUnavailable)
+	_, resp, err := harness.TryDial(t, base, "r", true)
 	if err == nil || resp == nil {
 		t.Fatalf("a handshake passed, or had no answer: %v", err)
 	}
-	expect(t, "status of the handshake", resp.StatusCode, http.StatusServiceUnavailable)
+	harness.Expect(t, "status of the handshake", resp.StatusCode, http.StatusServiceUnavailable)
 }

@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
 // mounted serves srv behind a middleware.
 func mounted(t *testing.T, middleware func(http.Handler) http.Handler, opts ...chat.Option) (*chat.Server, string) {
 	t.Helper()
-	srv := chat.New(append([]chat.Option{quiet}, opts...)...)
+	srv := chat.New(append([]chat.Option{harness.Quiet}, opts...)...)
 	hs := httptest.NewServer(middleware(srv))
 	t.Cleanup(hs.Close)
 	t.Cleanup(func() { srv.Close() })
@@ -53,8 +54,8 @@ func TestLazyStatus(t *testing.T) {
 	_, base := mounted(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(&lazyWriter{ResponseWriter: w}, r) })
 	})
-	p := dial(t, base, "r", true)
-	expect(t, "room", p.until("welcome").Room, "r")
+	p := harness.Dial(t, base, "r", true)
+	harness.Expect(t, "room", p.Until("welcome").Room, "r")
 }
 
 // failingWriter is a Hijacker that is none.
@@ -104,7 +105,7 @@ func TestNoConnection(t *testing.T) {
 			srv, base := mounted(t, func(next http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(wrap(w), r) })
 			})
-			c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), wsconf.Handshake("/ws/r"), time.Now().Add(patience))
+			c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), wsconf.Handshake("/ws/r"), time.Now().Add(harness.Patience))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -141,7 +142,7 @@ func TestHeadersOfMiddleware(t *testing.T) {
 			next.ServeHTTP(w, r)
 		})
 	})
-	h := rawDial(t, base, "/ws/r").Response.Header
+	h := harness.RawDial(t, base, "/ws/r").Response.Header
 	for key, want := range map[string][]string{
 		"X-Request-Id": {"7"}, "Set-Cookie": {"a=1", "b=2"}, "X-Split": {"a  X-Injected: 1"}, "X-Injected": nil,
 		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Content-Length": nil, "Transfer-Encoding": nil,
@@ -157,7 +158,7 @@ func TestHeadersOfMiddleware(t *testing.T) {
 
 // TestUpgradeOverHTTP2 has a 426 without the headers that HTTP/2 forbids.
 func TestUpgradeOverHTTP2(t *testing.T) {
-	srv := chat.New(quiet)
+	srv := chat.New(harness.Quiet)
 	defer srv.Close()
 	hs := httptest.NewUnstartedServer(srv)
 	hs.EnableHTTP2 = true
@@ -176,17 +177,17 @@ func TestUpgradeOverHTTP2(t *testing.T) {
 // TestUpgradeThatCloses has a 426 that names both, Upgrade and that the connection
 // ends, as the bytes that go over the wire: net/http hides the header from clients.
 func TestUpgradeThatCloses(t *testing.T) {
-	_, base := serve(t)
+	_, base := harness.Serve(t)
 	for name, request := range map[string]string{
 		"HTTP/1.0":          strings.Replace(wsconf.Handshake("/ws/r"), "HTTP/1.1", "HTTP/1.0", 1),
-		"Connection: close": http11("GET", "/ws/r", "Connection: close"),
-		"beside an upgrade": without("Upgrade:", "Upgrade: h2c, close", "Connection: close"),
+		"Connection: close": harness.Request("GET", "/ws/r", "Connection: close"),
+		"beside an upgrade": harness.HandshakeWithout("Upgrade:", "Upgrade: h2c, close", "Connection: close"),
 	} {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		conn.SetDeadline(time.Now().Add(patience))
+		conn.SetDeadline(time.Now().Add(harness.Patience))
 		io.WriteString(conn, request)
 		b, err := io.ReadAll(conn)
 		conn.Close()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
@@ -30,16 +31,6 @@ func ended(c *wsconf.Conn) {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
-	}
-}
-
-// drip writes b over and over, a piece each pause, until that fails.
-func drip(c *wsconf.Conn, b []byte, pause time.Duration) {
-	for {
-		if _, err := c.Write(b); err != nil {
-			return
-		}
-		time.Sleep(pause)
 	}
 }
 
@@ -67,7 +58,7 @@ var badClients = []badClient{
 		io.Copy(io.Discard, c)
 	}},
 	{"half a large frame, then nothing", false, func(c *wsconf.Conn, _ chan struct{}) {
-		c.Write(fr(finText, longText[:12<<10])[:10<<10])
+		c.Write(fr(finText, harness.LongText[:12<<10])[:10<<10])
 		io.Copy(io.Discard, c)
 	}},
 	{"half a control frame, then nothing", false, func(c *wsconf.Conn, _ chan struct{}) {
@@ -77,20 +68,20 @@ var badClients = []badClient{
 	{"a large frame, a byte at a time", false, func(c *wsconf.Conn, _ chan struct{}) {
 		go io.Copy(io.Discard, c)
 		c.Write(wsconf.Header(finText, 12<<10))
-		drip(c, []byte{'x'}, 20*time.Millisecond)
+		harness.Drip(c, []byte{'x'}, 20*time.Millisecond)
 	}},
 	{"a fragment now and then", false, func(c *wsconf.Conn, _ chan struct{}) {
 		go io.Copy(io.Discard, c)
 		c.Write(fr(wsconf.Text, "x"))
-		drip(c, joined(fr(wsconf.Continuation, "x"), fr(finPong, "")), 20*time.Millisecond)
+		harness.Drip(c, harness.Join(fr(wsconf.Continuation, "x"), fr(finPong, "")), 20*time.Millisecond)
 	}},
 	{"empty fragments for ever", false, func(c *wsconf.Conn, _ chan struct{}) {
 		go io.Copy(io.Discard, c)
 		c.Write(fr(wsconf.Text, "x"))
-		drip(c, framesOf(100, func(int) []byte { return fr(wsconf.Continuation, "") }), time.Millisecond)
+		harness.Drip(c, harness.Repeat(100, func(int) []byte { return fr(wsconf.Continuation, "") }), time.Millisecond)
 	}},
 	{"pings for ever, and reads no answer", false, func(c *wsconf.Conn, _ chan struct{}) {
-		drip(c, framesOf(100, func(int) []byte { return fr(finPing, longText[:125]) }), time.Millisecond)
+		harness.Drip(c, harness.Repeat(100, func(int) []byte { return fr(finPing, harness.LongText[:125]) }), time.Millisecond)
 	}},
 	{"answers no close", false, func(c *wsconf.Conn, _ chan struct{}) {
 		c.Write(fr(finBinary, "x"))
@@ -98,7 +89,7 @@ var badClients = []badClient{
 	}},
 	{"1-byte segments", true, func(c *wsconf.Conn, stop chan struct{}) {
 		go io.Copy(io.Discard, c)
-		b := joined(fr(finPong, ""), fr(finPing, "hi"))
+		b := harness.Join(fr(finPong, ""), fr(finPing, "hi"))
 		for i := 0; ; i++ {
 			select {
 			case <-stop:
@@ -117,20 +108,20 @@ var badClients = []badClient{
 func TestBadClients(t *testing.T) {
 	t.Parallel()
 	const each, healthy, messages = 3, 3, 700 // of 16 KiB: more than sockets hold
-	srv, base := serve(t, quiet, chat.WithHistory(0), chat.WithPing(2*time.Second, 10*time.Second),
+	srv, base := harness.Serve(t, harness.Quiet, chat.WithHistory(0), chat.WithPing(2*time.Second, 10*time.Second),
 		chat.WithWriteTimeout(4*time.Second), chat.WithMaxLag(1), chat.WithResume(10), chat.WithLeaveGrace(-1))
 	var good sync.WaitGroup
 	var got [healthy]chan bool
 	for i := range got {
 		got[i] = make(chan bool, messages)
-		p := dial(t, base, "r", true)
-		p.until("welcome")
+		p := harness.Dial(t, base, "r", true)
+		p.Until("welcome")
 		good.Go(func() {
 			defer close(got[i])
 			for n := range messages {
-				o, err := p.read()
+				o, err := p.Read()
 				for err == nil && o.Type != "message" {
-					o, err = p.read()
+					o, err = p.Read()
 				}
 				if err != nil || o.Offset != uint64(n+1) {
 					t.Errorf("message %d: %d, %v", n+1, o.Offset, err)
@@ -138,7 +129,7 @@ func TestBadClients(t *testing.T) {
 				}
 				got[i] <- true
 			}
-			p.closed()
+			p.Closed()
 		})
 	}
 	stop := make(chan struct{})
@@ -148,7 +139,7 @@ func TestBadClients(t *testing.T) {
 	var stays []*tally       // what those have read
 	for _, kind := range badClients {
 		for range each {
-			c := rawDial(t, base, "/ws/r", offerV1)
+			c := harness.RawDial(t, base, "/ws/r", harness.OfferV1)
 			if kind.stays {
 				stays = append(stays, new(tally))
 				c.Conn = teed{c.Conn, stays[len(stays)-1]}
@@ -169,12 +160,12 @@ func TestBadClients(t *testing.T) {
 	}
 	text := strings.Repeat("x", 16<<10)
 	for i := range messages {
-		publish(t, srv, "r", text)
+		harness.Publish(t, srv, "r", text)
 		if i < 10 {
 			continue // so far the healthy may be behind
 		}
 		for _, read := range stays {
-			eventually(t, "those who stay to read", func() bool { return read.Load() >= int64((i-10)*len(text)) })
+			harness.Eventually(t, "those who stay to read", func() bool { return read.Load() >= int64((i-10)*len(text)) })
 		}
 		for _, c := range got {
 			if !<-c {
@@ -182,7 +173,7 @@ func TestBadClients(t *testing.T) {
 			}
 		}
 	}
-	eventually(t, "the bad to be gone", func() bool { return srv.Stats().Connections <= healthy+len(stays) })
+	harness.Eventually(t, "the bad to be gone", func() bool { return srv.Stats().Connections <= healthy+len(stays) })
 	if n := srv.Stats().Connections; n != healthy+len(stays) {
 		mu.Lock()
 		t.Errorf("%d connections, want %d; of the bad there are %v", n, healthy+len(stays), left)
@@ -200,13 +191,13 @@ func TestBadClients(t *testing.T) {
 func TestBurst(t *testing.T) {
 	t.Parallel()
 	const members, senders, messages = 50, 4, 250
-	srv, base := serve(t, chat.WithHistory(0), chat.WithResume(-1))
+	srv, base := harness.Serve(t, chat.WithHistory(0), chat.WithResume(-1))
 	var wg sync.WaitGroup
 	for range members {
-		p := dial(t, base, "r", false).here()
+		p := harness.Dial(t, base, "r", false).Here()
 		wg.Go(func() {
 			for n := 0; n < senders*messages; {
-				o, err := p.read()
+				o, err := p.Read()
 				if err != nil {
 					t.Errorf("after %d messages: %v", n, err)
 					return
@@ -220,7 +211,7 @@ func TestBurst(t *testing.T) {
 	for range senders {
 		wg.Go(func() {
 			for range messages {
-				publish(t, srv, "r", "x")
+				harness.Publish(t, srv, "r", "x")
 			}
 		})
 	}
@@ -230,8 +221,8 @@ func TestBurst(t *testing.T) {
 // TestBadDials has clients that are gone, or mute, before there is a member.
 func TestBadDials(t *testing.T) {
 	t.Parallel()
-	srv, base := serve(t, quiet)
-	w := watch(t, base, "r")
+	srv, base := harness.Serve(t, harness.Quiet)
+	w := harness.Watch(t, base, "r")
 	addr := strings.TrimPrefix(base, "http://")
 	handshake := wsconf.Handshake("/ws/r")
 	var mute []net.Conn
@@ -259,8 +250,8 @@ func TestBadDials(t *testing.T) {
 		}
 		conn.Close()
 	}
-	eventually(t, "only the witness to be left", func() bool { return srv.Stats().Connections == 1 })
-	w.check(nil)
+	harness.Eventually(t, "only the witness to be left", func() bool { return srv.Stats().Connections == 1 })
+	w.Check(nil)
 	for _, conn := range mute {
 		conn.Close()
 	}
@@ -269,7 +260,7 @@ func TestBadDials(t *testing.T) {
 // TestBadSegments sends everything a byte at a time, from the handshake on.
 func TestBadSegments(t *testing.T) {
 	t.Parallel()
-	_, base := serve(t)
+	_, base := harness.Serve(t)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
 	if err != nil {
 		t.Fatal(err)
@@ -279,17 +270,17 @@ func TestBadSegments(t *testing.T) {
 	for i := range 20 {
 		all = append(all, fr(finText, fmt.Sprintf(`{"type":"ping","id":"%d"}`, i))...)
 	}
-	request := wsconf.Handshake("/ws/r", offerV1) + string(all)
+	request := wsconf.Handshake("/ws/r", harness.OfferV1) + string(all)
 	go func() {
 		for i := range len(request) - 1 {
 			conn.Write([]byte{request[i]})
 		}
-		rawWrite(&wsconf.Conn{Conn: conn}, joined([]byte{request[len(request)-1]}, frClose(1000, "")), 1)
+		harness.RawWrite(&wsconf.Conn{Conn: conn}, harness.Join([]byte{request[len(request)-1]}, frClose(1000, "")), 1)
 	}()
-	c, err := wsconf.Open(conn, "", time.Now().Add(patience))
+	c, err := wsconf.Open(conn, "", time.Now().Add(harness.Patience))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := append(linesOf(20, func(i int) string { return fmt.Sprint("pong ", i) }), "close 1000")
-	expect(t, "lines", heard(c), want)
+	harness.Expect(t, "lines", harness.Heard(c), want)
 }

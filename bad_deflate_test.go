@@ -8,10 +8,9 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
-
-const offerDeflate = "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover; server_no_context_takeover"
 
 // packed is a compressed message in one frame.
 func packed(s string) []byte { return fr(finText|wsconf.RSV1, wsconf.Deflate(s)) }
@@ -25,11 +24,6 @@ func packedIn(s string, n int) []byte {
 		first = wsconf.Continuation
 	}
 	return append(b, fr(first|wsconf.Fin, z)...)
-}
-
-// bomb returns a payload of about 60 KB that inflates to 60 MB.
-func bomb() string {
-	return strings.Repeat(wsconf.Deflate(strings.Repeat("x", 1<<20))+"\x00\x00\xff\xff", 60)
 }
 
 // prose is n bytes that compress as texts do.
@@ -51,7 +45,7 @@ func TestBadDeflate(t *testing.T) {
 		rows = append(rows,
 			frameRow{fmt.Sprint("12.1.", i+1), packed(s), 0, []string{msgLine(s)}},
 			frameRow{fmt.Sprint("12.2.", i+1), fr(finBinary|wsconf.RSV1, wsconf.Deflate(s)), 0, []string{"close 1003"}},
-			frameRow{fmt.Sprint("12.3.", i+1), joined(packed(s), packed(s)), 997, []string{msgLine(s), msgLine(s)}})
+			frameRow{fmt.Sprint("12.3.", i+1), harness.Join(packed(s), packed(s)), 997, []string{msgLine(s), msgLine(s)}})
 	}
 	for i, n := range []int{256, 512, 1 << 10, 2 << 10} {
 		s := prose(64 << 10)
@@ -61,26 +55,26 @@ func TestBadDeflate(t *testing.T) {
 	rows = append(rows, []frameRow{
 		{"Z1 empty", fr(finText|wsconf.RSV1, "\x00"), 0, []string{"code empty_message"}},
 		{"Z2 RFC 7692, 7.2.3.1", fr(finText|wsconf.RSV1, hello), 0, []string{"msg Hello"}},
-		{"Z2 in two fragments", joined(fr(wsconf.Text|wsconf.RSV1, hello[:3]), fr(finCont, hello[3:])), 0, []string{"msg Hello"}},
+		{"Z2 in two fragments", harness.Join(fr(wsconf.Text|wsconf.RSV1, hello[:3]), fr(finCont, hello[3:])), 0, []string{"msg Hello"}},
 		{"Z2 no compression, 7.2.3.3", fr(finText|wsconf.RSV1, "\x00\x05\x00\xfa\xffHello\x00"), 0, []string{"msg Hello"}},
 		{"Z2 final block, 7.2.3.4", fr(finText|wsconf.RSV1, "\xf3\x48\xcd\xc9\xc9\x07\x00\x00"), 0, []string{"msg Hello"}},
 		{"Z2 two blocks, 7.2.3.5", fr(finText|wsconf.RSV1, "\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"), 0, []string{"msg Hello"}},
 		{"Z3 not compressed", fr(finText, "Z3"), 0, []string{"msg Z3"}},
-		{"Z3 one of each", joined(fr(finText, "Z3"), packed("Z3"), fr(finText, "Z3")), 0, []string{"msg Z3", "msg Z3", "msg Z3"}},
-		{"Z3 ping among fragments", joined(fr(wsconf.Text|wsconf.RSV1, hello[:3]), fr(finPing, "p"), fr(finCont, hello[3:])), 0, []string{"pong p", "msg Hello"}},
+		{"Z3 one of each", harness.Join(fr(finText, "Z3"), packed("Z3"), fr(finText, "Z3")), 0, []string{"msg Z3", "msg Z3", "msg Z3"}},
+		{"Z3 ping among fragments", harness.Join(fr(wsconf.Text|wsconf.RSV1, hello[:3]), fr(finPing, "p"), fr(finCont, hello[3:])), 0, []string{"pong p", "msg Hello"}},
 		{"Z4 not deflate", fr(finText|wsconf.RSV1, "\xff\xff\xff\xff"), 0, close1002},
 		{"Z4 reserved block", fr(finText|wsconf.RSV1, "\x06"), 0, close1002},
-		{"Z5 RSV1 on a continuation", joined(fr(wsconf.Text|wsconf.RSV1, hello[:3]), fr(finCont|wsconf.RSV1, hello[3:])), 0, close1002},
+		{"Z5 RSV1 on a continuation", harness.Join(fr(wsconf.Text|wsconf.RSV1, hello[:3]), fr(finCont|wsconf.RSV1, hello[3:])), 0, close1002},
 		{"Z5 RSV1 on a ping", fr(finPing|wsconf.RSV1, "p"), 0, close1002},
 		{"Z5 RSV1 on a close", fr(finClose|wsconf.RSV1, "\x03\xe8"), 0, close1002},
 		{"Z5 RSV2", fr(finText|wsconf.RSV1|wsconf.RSV2, hello), 0, close1002},
 		{"Z6 not UTF-8", packed("a\xff"), 0, []string{"close 1007"}},
 		{"Z6 half a character", packed("a\xce"), 0, []string{"close 1007"}},
-		{"Z7 bomb of 60 MB", fr(finText|wsconf.RSV1, bomb()), 0, []string{"close 1009"}},
-		{"Z7 bomb in fragments", joined(fr(wsconf.Text|wsconf.RSV1, bomb()), fr(finCont, "\x00")), 0, []string{"close 1009"}},
-		{"Z7 bomb of binary", fr(finBinary|wsconf.RSV1, bomb()), 0, []string{"close 1009"}},
+		{"Z7 bomb of 60 MB", fr(finText|wsconf.RSV1, harness.DeflateBomb()), 0, []string{"close 1009"}},
+		{"Z7 bomb in fragments", harness.Join(fr(wsconf.Text|wsconf.RSV1, harness.DeflateBomb()), fr(finCont, "\x00")), 0, []string{"close 1009"}},
+		{"Z7 bomb of binary", fr(finBinary|wsconf.RSV1, harness.DeflateBomb()), 0, []string{"close 1009"}},
 	}...)
-	runFrames(t, rows, []string{offerDeflate}, chat.WithCompression(true), chat.WithMessageSize(128<<10))
+	runFrames(t, rows, []string{harness.OfferDeflate}, chat.WithCompression(true), chat.WithMessageSize(128<<10))
 }
 
 // TestBadOffers is what the server answers to offers of extensions: group 13's
@@ -88,8 +82,8 @@ func TestBadDeflate(t *testing.T) {
 func TestBadOffers(t *testing.T) {
 	t.Parallel()
 	const both = "permessage-deflate; client_no_context_takeover; server_no_context_takeover"
-	_, on := serve(t, chat.WithCompression(true))
-	_, off := serve(t)
+	_, on := harness.Serve(t, chat.WithCompression(true))
+	_, off := harness.Serve(t)
 	for _, row := range []struct{ id, offer, want string }{
 		{"13.1", "permessage-deflate", both},
 		{"13.2", "permessage-deflate; client_no_context_takeover; client_max_window_bits", both},
@@ -107,7 +101,7 @@ func TestBadOffers(t *testing.T) {
 		{"N5", ";;,,=", ""},
 	} {
 		for base, want := range map[string]string{on: row.want, off: ""} {
-			c := rawDial(t, base, "/ws/r", "Sec-WebSocket-Extensions: "+row.offer)
+			c := harness.RawDial(t, base, "/ws/r", "Sec-WebSocket-Extensions: "+row.offer)
 			got := strings.Split(c.Response.Header.Get("Sec-WebSocket-Extensions"), "; ")
 			slices.Sort(got)
 			expect := strings.Split(want, "; ")
@@ -119,9 +113,9 @@ func TestBadOffers(t *testing.T) {
 		}
 	}
 	// What was not offered may not be used.
-	c := rawDial(t, on, "/ws/r")
-	rawWrite(c, packed("hello"), 0)
-	if got := heard(c); !slices.Equal(got, close1002) {
+	c := harness.RawDial(t, on, "/ws/r")
+	harness.RawWrite(c, packed("hello"), 0)
+	if got := harness.Heard(c); !slices.Equal(got, close1002) {
 		t.Errorf("compressed without an offer: %q", got)
 	}
 }
@@ -129,16 +123,16 @@ func TestBadOffers(t *testing.T) {
 // TestBadBombs sends many bombs at once beside a healthy member.
 func TestBadBombs(t *testing.T) {
 	t.Parallel()
-	_, base := serve(t, chat.WithCompression(true))
-	w := watch(t, base, "r")
-	frame := fr(finText|wsconf.RSV1, bomb())
+	_, base := harness.Serve(t, chat.WithCompression(true))
+	w := harness.Watch(t, base, "r")
+	frame := fr(finText|wsconf.RSV1, harness.DeflateBomb())
 	done := make(chan []string)
 	const bombs = 200
 	for range bombs {
-		c := rawDial(t, base, "/ws/r", offerDeflate)
+		c := harness.RawDial(t, base, "/ws/r", harness.OfferDeflate)
 		go func() {
-			rawWrite(c, frame, 0)
-			done <- heard(c)
+			harness.RawWrite(c, frame, 0)
+			done <- harness.Heard(c)
 		}()
 	}
 	for range bombs {
@@ -147,9 +141,9 @@ func TestBadBombs(t *testing.T) {
 			if !slices.Equal(got, []string{"close 1009"}) {
 				t.Errorf("got %q", got)
 			}
-		case <-time.After(patience):
+		case <-time.After(harness.Patience):
 			t.Fatal("a bomb is still being read")
 		}
 	}
-	w.check(nil)
+	w.Check(nil)
 }

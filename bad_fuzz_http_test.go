@@ -17,6 +17,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
 // answer is what a server says to a GET. path is escaped already.
@@ -41,7 +42,7 @@ func FuzzSince(f *testing.F) {
 	for _, s := range []string{"", "abc:1", "a.b_c-d:9007199254740991", "abc:9007199254740992", "abc:-1", "abc:+1", ":1", "abc:", "é:1", "abc:00020", "abc:1:2", strings.Repeat("e", 64) + ":0"} {
 		f.Add(s)
 	}
-	srv := chat.New(quiet)
+	srv := chat.New(harness.Quiet)
 	f.Cleanup(func() { srv.Close() })
 	f.Fuzz(func(t *testing.T, s string) {
 		p, err := chat.ParsePosition(s)
@@ -71,7 +72,7 @@ func FuzzPaging(f *testing.F) {
 	for _, row := range pages {
 		f.Add(row.query)
 	}
-	srv := chat.New(quiet, chat.WithHistory(40), chat.WithLog(chat.NewMemoryLog(40)))
+	srv := chat.New(harness.Quiet, chat.WithHistory(40), chat.WithLog(chat.NewMemoryLog(40)))
 	f.Cleanup(func() { srv.Close() })
 	const last = 90
 	for i := range last {
@@ -82,7 +83,7 @@ func FuzzPaging(f *testing.F) {
 	f.Fuzz(func(t *testing.T, query string) {
 		status, body := answer(t, srv, "/rooms/r/messages", query)
 		var page struct {
-			Messages []object
+			Messages []harness.Object
 			First    uint64
 			More     bool
 			Error    *struct{ Code, Message string }
@@ -95,7 +96,7 @@ func FuzzPaging(f *testing.F) {
 		}
 		v, err := url.ParseQuery(query)
 		if status != 200 || err != nil || page.First != last-39 || v.Has("before") && v.Has("after") {
-			t.Fatalf("%q: %d %s", query, status, brief(body))
+			t.Fatalf("%q: %d %s", query, status, harness.Brief(body))
 		}
 		number := func(key string, missing uint64) uint64 {
 			if !v.Has(key) {
@@ -143,7 +144,7 @@ func FuzzNames(f *testing.F) {
 			f.Add(row.name)
 		}
 	}
-	srv := chat.New(quiet)
+	srv := chat.New(harness.Quiet)
 	f.Cleanup(func() { srv.Close() })
 	f.Fuzz(func(t *testing.T, name string) {
 		room, roomErr := chat.CleanRoom(name)

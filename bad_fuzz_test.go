@@ -19,6 +19,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
@@ -47,11 +48,11 @@ func (l *line) ready(g *target) {
 		if l.Conn != nil {
 			l.Close()
 		}
-		*l = line{Conn: g.dial(offerV1)}
+		*l = line{Conn: g.dial(harness.OfferV1)}
 	}
 	l.uses++
 	l.used = time.Now()
-	l.SetDeadline(l.used.Add(patience))
+	l.SetDeadline(l.used.Add(harness.Patience))
 }
 
 func newTarget(f *testing.F) *target {
@@ -105,7 +106,7 @@ func (g *target) dial(header ...string) *wsconf.Conn {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	c, err := wsconf.Open(conn, wsconf.Handshake("/ws/r", header...), time.Now().Add(patience))
+	c, err := wsconf.Open(conn, wsconf.Handshake("/ws/r", header...), time.Now().Add(harness.Patience))
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -121,7 +122,7 @@ func (g *target) check(t *testing.T) {
 	default:
 	}
 	g.healthy.ready(g)
-	rawWrite(g.healthy.Conn, fr(finText, `{"type":"ping","id":"well?"}`), 0)
+	harness.RawWrite(g.healthy.Conn, fr(finText, `{"type":"ping","id":"well?"}`), 0)
 	for _, seen := range untilPong(g.healthy.Conn, "well?", 0) {
 		if !strings.HasPrefix(seen, "msg") && seen != "typing" && seen != "position" {
 			t.Fatalf("the healthy member got %q", seen)
@@ -136,7 +137,7 @@ func FuzzFrames(f *testing.F) {
 	f.Add(append([]byte{1}, fr(finText, `{"type":"ping"}`)...))
 	f.Add(append([]byte{2}, fr(finText|wsconf.RSV1, wsconf.Deflate("hello"))...))
 	f.Add(append([]byte{7}, pingedText("x")...))
-	f.Add(append([]byte{0}, joined(wsconf.Header(finPing, 1<<62), frClose(1000, "x"))...))
+	f.Add(append([]byte{0}, harness.Join(wsconf.Header(finPing, 1<<62), frClose(1000, "x"))...))
 	g := newTarget(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) == 0 || len(b) > 1500 { // longer ones are made to wait by the flood meter
@@ -145,15 +146,15 @@ func FuzzFrames(f *testing.F) {
 		g.t = t
 		var header []string
 		if b[0]&1 != 0 {
-			header = append(header, offerV1)
+			header = append(header, harness.OfferV1)
 		}
 		if b[0]&2 != 0 {
-			header = append(header, offerDeflate)
+			header = append(header, harness.OfferDeflate)
 		}
 		c := g.dial(header...)
 		defer c.Close()
 		go func() {
-			rawWrite(c, b[1:], int(b[0]>>2))
+			harness.RawWrite(c, b[1:], int(b[0]>>2))
 			c.CloseWrite()
 		}()
 		closed := false
@@ -206,8 +207,8 @@ func FuzzObjects(f *testing.F) {
 			t.Fatal(err)
 		}
 		end := fmt.Sprint("end", c.uses)
-		rawWrite(c.Conn, joined(fr(finText, string(text)), fr(finText, `{"type":"ping","id":"`+end+`"}`)), 0)
-		var answers []object
+		harness.RawWrite(c.Conn, harness.Join(fr(finText, string(text)), fr(finText, `{"type":"ping","id":"`+end+`"}`)), 0)
+		var answers []harness.Object
 		for {
 			frame, err := c.ReadFrame()
 			if err != nil {
@@ -221,7 +222,7 @@ func FuzzObjects(f *testing.F) {
 				c.Conn = nil
 				return
 			}
-			var o object
+			var o harness.Object
 			if frame.Opcode() != wsconf.Text || json.Unmarshal(frame.Payload, &o) != nil {
 				continue
 			}
@@ -241,10 +242,10 @@ func FuzzObjects(f *testing.F) {
 }
 
 // judge compares what came back with what encoding/json makes of the text.
-func judge(t *testing.T, text []byte, answers []object) {
+func judge(t *testing.T, text []byte, answers []harness.Object) {
 	t.Helper()
 	var codes []string
-	var message *object
+	var message *harness.Object
 	for i, a := range answers {
 		switch a.Type {
 		case "error":

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
@@ -19,30 +20,13 @@ type httpRow struct {
 	headers []string // that the answer must have, as "Key: value"; without a value, any
 }
 
-// get11 is a request of HTTP/1.1 with headers of its own.
-func http11(method, path string, header ...string) string {
-	return method + " " + path + " HTTP/1.1\r\nHost: h\r\n" + strings.Join(append(header, ""), "\r\n") + "\r\n"
-}
-
-// without is a handshake that lacks the headers which begin with prefix, and has
-// others instead.
-func without(prefix string, header ...string) string {
-	var b strings.Builder
-	for _, line := range strings.SplitAfter(strings.TrimSuffix(wsconf.Handshake("/ws/r", header...), "\r\n"), "\r\n") {
-		if !strings.HasPrefix(line, prefix) || len(header) > 0 && line == header[0]+"\r\n" {
-			b.WriteString(line)
-		}
-	}
-	return b.String() + "\r\n"
-}
-
 // runHTTP goes through a table, one connection a row.
 func runHTTP(t *testing.T, base string, rows []httpRow) {
 	t.Helper()
-	w := watch(t, base, "r")
+	w := harness.Watch(t, base, "r")
 	addr := strings.TrimPrefix(base, "http://")
 	for _, row := range rows {
-		c, err := wsconf.Dial(addr, row.request, time.Now().Add(patience))
+		c, err := wsconf.Dial(addr, row.request, time.Now().Add(harness.Patience))
 		if err != nil {
 			t.Errorf("%s: %v", row.id, err)
 			continue
@@ -50,14 +34,14 @@ func runHTTP(t *testing.T, base string, rows []httpRow) {
 		checkAnswer(t, row, c.Response, c.Body)
 		c.Close()
 	}
-	w.check(nil)
+	w.Check(nil)
 	t.Logf("%d rows", len(rows))
 }
 
 func checkAnswer(t *testing.T, row httpRow, resp *http.Response, body string) {
 	t.Helper()
 	if resp.StatusCode != row.status {
-		t.Errorf("%s: status %d, want %d (%s)", row.id, resp.StatusCode, row.status, brief(body))
+		t.Errorf("%s: status %d, want %d (%s)", row.id, resp.StatusCode, row.status, harness.Brief(body))
 		return
 	}
 	if row.code != "" {
@@ -67,7 +51,7 @@ func checkAnswer(t *testing.T, row httpRow, resp *http.Response, body string) {
 		dec := json.NewDecoder(strings.NewReader(body))
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&answer); err != nil || answer.Error.Code != row.code || answer.Error.Message == "" {
-			t.Errorf("%s: body %s, want an error %q", row.id, brief(body), row.code)
+			t.Errorf("%s: body %s, want an error %q", row.id, harness.Brief(body), row.code)
 		}
 		row.headers = append([]string{"Content-Type: application/json; charset=utf-8", "X-Content-Type-Options: nosniff", "Cache-Control: no-store"}, row.headers...)
 	}
@@ -85,41 +69,40 @@ const (
 )
 
 var (
-	upgradeHeaders = []string{"Connection: Upgrade", "Upgrade: websocket", versionLine, keyLine}
-	wants13        = []string{versionLine}
-	wantsUpgrade   = []string{"Upgrade: websocket", "Connection: Upgrade"}
-	allowGET       = []string{"Allow: GET"}
+	wants13      = []string{versionLine}
+	wantsUpgrade = []string{"Upgrade: websocket", "Connection: Upgrade"}
+	allowGET     = []string{"Allow: GET"}
 )
 
 var handshakes = []httpRow{
 	{"H0 a good one", wsconf.Handshake("/ws/r"), 101, "", []string{"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="}},
-	{"H1 plain GET", http11("GET", "/ws/r"), 426, "upgrade_required", wantsUpgrade},
-	{"H3 POST", http11("POST", "/ws/r", upgradeHeaders...), 405, "method_not_allowed", allowGET},
-	{"H3 PUT", http11("PUT", "/ws/r", upgradeHeaders...), 405, "method_not_allowed", allowGET},
-	{"H3 DELETE", http11("DELETE", "/ws/r", upgradeHeaders...), 405, "method_not_allowed", allowGET},
-	{"H3 HEAD", http11("HEAD", "/ws/r", upgradeHeaders...), 405, "", allowGET},
-	{"H3 a method of no kind", http11("FROB", "/ws/r", upgradeHeaders...), 405, "method_not_allowed", allowGET},
-	{"H4 TRACE", http11("TRACE", "/ws/r", upgradeHeaders...), 405, "method_not_allowed", allowGET},
-	{"H4 CONNECT", http11("CONNECT", "/ws/r", upgradeHeaders...), 405, "method_not_allowed", allowGET},
-	{"H5 OPTIONS", http11("OPTIONS", "/ws/r"), 405, "method_not_allowed", allowGET},
+	{"H1 plain GET", harness.Request("GET", "/ws/r"), 426, "upgrade_required", wantsUpgrade},
+	{"H3 POST", harness.Request("POST", "/ws/r", harness.UpgradeHeaders...), 405, "method_not_allowed", allowGET},
+	{"H3 PUT", harness.Request("PUT", "/ws/r", harness.UpgradeHeaders...), 405, "method_not_allowed", allowGET},
+	{"H3 DELETE", harness.Request("DELETE", "/ws/r", harness.UpgradeHeaders...), 405, "method_not_allowed", allowGET},
+	{"H3 HEAD", harness.Request("HEAD", "/ws/r", harness.UpgradeHeaders...), 405, "", allowGET},
+	{"H3 a method of no kind", harness.Request("FROB", "/ws/r", harness.UpgradeHeaders...), 405, "method_not_allowed", allowGET},
+	{"H4 TRACE", harness.Request("TRACE", "/ws/r", harness.UpgradeHeaders...), 405, "method_not_allowed", allowGET},
+	{"H4 CONNECT", harness.Request("CONNECT", "/ws/r", harness.UpgradeHeaders...), 405, "method_not_allowed", allowGET},
+	{"H5 OPTIONS", harness.Request("OPTIONS", "/ws/r"), 405, "method_not_allowed", allowGET},
 	{"H6 HTTP/1.0", strings.Replace(wsconf.Handshake("/ws/r"), "HTTP/1.1", "HTTP/1.0", 1), 426, "upgrade_required", wantsUpgrade[:1]},
 	{"H6 HTTP/1.0, kept alive", "GET /ws/r HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\n\r\n", 426, "upgrade_required", []string{"Upgrade: websocket", "Connection: Upgrade, keep-alive"}},
-	{"H7 no Connection", without("Connection:"), 426, "upgrade_required", wantsUpgrade},
-	{"H7 Connection: close", without("Connection:", "Connection: close"), 426, "upgrade_required", wantsUpgrade[:1]},
-	{"H7 Connection with more", without("Connection:", "Connection: keep-alive, UPGRADE"), 101, "", nil},
-	{"H7 no Upgrade", without("Upgrade:"), 426, "upgrade_required", wantsUpgrade},
-	{"H7 Upgrade: h2c", without("Upgrade:", "Upgrade: h2c"), 426, "upgrade_required", wantsUpgrade},
-	{"H7 Upgrade: WebSocket", without("Upgrade:", "Upgrade: WebSocket"), 101, "", nil},
-	{"H8 version 8", without("Sec-WebSocket-Version", "Sec-WebSocket-Version: 8"), 400, "bad_request", wants13},
-	{"H8 version 13, 8", without("Sec-WebSocket-Version", "Sec-WebSocket-Version: 13, 8"), 400, "bad_request", wants13},
+	{"H7 no Connection", harness.HandshakeWithout("Connection:"), 426, "upgrade_required", wantsUpgrade},
+	{"H7 Connection: close", harness.HandshakeWithout("Connection:", "Connection: close"), 426, "upgrade_required", wantsUpgrade[:1]},
+	{"H7 Connection with more", harness.HandshakeWithout("Connection:", "Connection: keep-alive, UPGRADE"), 101, "", nil},
+	{"H7 no Upgrade", harness.HandshakeWithout("Upgrade:"), 426, "upgrade_required", wantsUpgrade},
+	{"H7 Upgrade: h2c", harness.HandshakeWithout("Upgrade:", "Upgrade: h2c"), 426, "upgrade_required", wantsUpgrade},
+	{"H7 Upgrade: WebSocket", harness.HandshakeWithout("Upgrade:", "Upgrade: WebSocket"), 101, "", nil},
+	{"H8 version 8", harness.HandshakeWithout("Sec-WebSocket-Version", "Sec-WebSocket-Version: 8"), 400, "bad_request", wants13},
+	{"H8 version 13, 8", harness.HandshakeWithout("Sec-WebSocket-Version", "Sec-WebSocket-Version: 13, 8"), 400, "bad_request", wants13},
 	{"H8 two versions", wsconf.Handshake("/ws/r", versionLine), 400, "bad_request", wants13},
-	{"H8 version 013", without("Sec-WebSocket-Version", "Sec-WebSocket-Version: 013"), 400, "bad_request", wants13},
-	{"H8 no version", without("Sec-WebSocket-Version"), 400, "bad_request", wants13},
-	{"H9 no key", without("Sec-WebSocket-Key"), 400, "bad_request", nil},
-	{"H9 empty key", without("Sec-WebSocket-Key", "Sec-WebSocket-Key: "), 400, "bad_request", nil},
-	{"H9 short key", without("Sec-WebSocket-Key", "Sec-WebSocket-Key: dGhlIHNhbXBsZQ=="), 400, "bad_request", nil},
-	{"H9 long key", without("Sec-WebSocket-Key", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZSBub25jZQ=="), 400, "bad_request", nil},
-	{"H9 no base64", without("Sec-WebSocket-Key", "Sec-WebSocket-Key: ****************************"), 400, "bad_request", nil},
+	{"H8 version 013", harness.HandshakeWithout("Sec-WebSocket-Version", "Sec-WebSocket-Version: 013"), 400, "bad_request", wants13},
+	{"H8 no version", harness.HandshakeWithout("Sec-WebSocket-Version"), 400, "bad_request", wants13},
+	{"H9 no key", harness.HandshakeWithout("Sec-WebSocket-Key"), 400, "bad_request", nil},
+	{"H9 empty key", harness.HandshakeWithout("Sec-WebSocket-Key", "Sec-WebSocket-Key: "), 400, "bad_request", nil},
+	{"H9 short key", harness.HandshakeWithout("Sec-WebSocket-Key", "Sec-WebSocket-Key: dGhlIHNhbXBsZQ=="), 400, "bad_request", nil},
+	{"H9 long key", harness.HandshakeWithout("Sec-WebSocket-Key", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZSBub25jZQ=="), 400, "bad_request", nil},
+	{"H9 no base64", harness.HandshakeWithout("Sec-WebSocket-Key", "Sec-WebSocket-Key: ****************************"), 400, "bad_request", nil},
 	{"H9 two keys", wsconf.Handshake("/ws/r", keyLine), 400, "bad_request", nil},
 	{"H10 no Host", strings.Replace(wsconf.Handshake("/ws/r"), "Host: h\r\n", "", 1), 400, "", nil},
 	{"H10 two Hosts", wsconf.Handshake("/ws/r", "Host: i"), 400, "", nil},
@@ -148,27 +131,27 @@ var handshakes = []httpRow{
 	{"H18 encoded slash", wsconf.Handshake("/ws%2fr"), 404, "not_found", nil},
 	{"H18 upper case", wsconf.Handshake("/WS/r"), 404, "not_found", nil},
 	{"H18 absolute form", wsconf.Handshake("http://h/ws/r"), 101, "", nil},
-	{"H18 no path", http11("OPTIONS", "*"), 200, "", nil}, // by net/http
+	{"H18 no path", harness.Request("OPTIONS", "*"), 200, "", nil}, // by net/http
 	{"H20 unknown subprotocols", wsconf.Handshake("/ws/r", "Sec-WebSocket-Protocol: soap, wamp"), 101, "", nil},
 	{"H20 200 of them", wsconf.Handshake("/ws/r", "Sec-WebSocket-Protocol: "+strings.Repeat("p, ", 200)+"chat.v1"), 101, "", []string{"Sec-WebSocket-Protocol: chat.v1"}},
 	{"H20 beside a token", wsconf.Handshake("/ws/r", "Sec-WebSocket-Protocol: chat.v1, bearer."+strings.Repeat("x", 10<<10)), 101, "", []string{"Sec-WebSocket-Protocol: chat.v1"}},
-	{"H20 in two headers", wsconf.Handshake("/ws/r", "Sec-WebSocket-Protocol: soap", offerV1), 101, "", []string{"Sec-WebSocket-Protocol: chat.v1"}},
+	{"H20 in two headers", wsconf.Handshake("/ws/r", "Sec-WebSocket-Protocol: soap", harness.OfferV1), 101, "", []string{"Sec-WebSocket-Protocol: chat.v1"}},
 	{"H20 malformed", wsconf.Handshake("/ws/r", "Sec-WebSocket-Protocol: ,,;=\", ,"), 101, "", nil},
-	{"H25 POST /rooms", http11("POST", "/rooms"), 405, "method_not_allowed", allowGET},
-	{"H25 DELETE messages", http11("DELETE", "/rooms/r/messages"), 405, "method_not_allowed", allowGET},
-	{"H25 HEAD /rooms", http11("HEAD", "/rooms"), 200, "", nil},
-	{"H25 HEAD messages of a room called ws", http11("HEAD", "/rooms/ws/messages"), 200, "", nil},
-	{"H25 PUT members", http11("PUT", "/rooms/r/members"), 405, "method_not_allowed", allowGET},
-	{"H25 /rooms/", http11("GET", "/rooms/"), 404, "not_found", nil},
-	{"H25 /rooms/r", http11("GET", "/rooms/r"), 404, "not_found", nil},
-	{"H25 /rooms/r/other", http11("GET", "/rooms/r/other"), 404, "not_found", nil},
-	{"H25 /rooms/r/messages/1", http11("GET", "/rooms/r/messages/1"), 404, "not_found", nil},
-	{"H25 /rooms//messages", http11("GET", "/rooms//messages"), 400, "bad_room", nil},
-	{"H25 /rooms/../messages", http11("GET", "/rooms/../messages"), 400, "bad_room", nil},
+	{"H25 POST /rooms", harness.Request("POST", "/rooms"), 405, "method_not_allowed", allowGET},
+	{"H25 DELETE messages", harness.Request("DELETE", "/rooms/r/messages"), 405, "method_not_allowed", allowGET},
+	{"H25 HEAD /rooms", harness.Request("HEAD", "/rooms"), 200, "", nil},
+	{"H25 HEAD messages of a room called ws", harness.Request("HEAD", "/rooms/ws/messages"), 200, "", nil},
+	{"H25 PUT members", harness.Request("PUT", "/rooms/r/members"), 405, "method_not_allowed", allowGET},
+	{"H25 /rooms/", harness.Request("GET", "/rooms/"), 404, "not_found", nil},
+	{"H25 /rooms/r", harness.Request("GET", "/rooms/r"), 404, "not_found", nil},
+	{"H25 /rooms/r/other", harness.Request("GET", "/rooms/r/other"), 404, "not_found", nil},
+	{"H25 /rooms/r/messages/1", harness.Request("GET", "/rooms/r/messages/1"), 404, "not_found", nil},
+	{"H25 /rooms//messages", harness.Request("GET", "/rooms//messages"), 400, "bad_room", nil},
+	{"H25 /rooms/../messages", harness.Request("GET", "/rooms/../messages"), 400, "bad_room", nil},
 }
 
 func TestBadHandshakes(t *testing.T) {
 	t.Parallel()
-	_, base := serve(t)
+	_, base := harness.Serve(t)
 	runHTTP(t, base, handshakes)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
@@ -35,7 +36,7 @@ var deaths = []struct {
 		for f, err := c.ReadFrame(); err == nil && f.Opcode() != wsconf.Close; f, err = c.ReadFrame() {
 		}
 	}},
-	{"half a frame", func(c *wsconf.Conn) { c.Write(fr(finText, longText[:12<<10])[:10<<10]) }},
+	{"half a frame", func(c *wsconf.Conn) { c.Write(fr(finText, harness.LongText[:12<<10])[:10<<10]) }},
 	{"silence, until the server ends it", func(c *wsconf.Conn) {
 		c.Write(fr(wsconf.Text, "x"))
 		io.Copy(io.Discard, c)
@@ -63,7 +64,7 @@ func measure() (f footprint) {
 // TestNothingStays has connections come and go in six ways, in the two dialects.
 // It does not run beside other tests, so that what is left can be measured.
 func TestNothingStays(t *testing.T) {
-	srv, base := serve(t, quiet, chat.WithPing(500*time.Millisecond, 500*time.Millisecond), chat.WithLeaveGrace(20*time.Millisecond), chat.WithCompression(true))
+	srv, base := harness.Serve(t, harness.Quiet, chat.WithPing(500*time.Millisecond, 500*time.Millisecond), chat.WithLeaveGrace(20*time.Millisecond), chat.WithCompression(true))
 	come := func(n int) {
 		var wg sync.WaitGroup
 		slots := make(chan struct{}, 200)
@@ -71,8 +72,8 @@ func TestNothingStays(t *testing.T) {
 			slots <- struct{}{}
 			wg.Go(func() {
 				defer func() { <-slots }()
-				headers := [][]string{{offerV1}, nil, {offerV1, offerDeflate}, {offerDeflate}}[i/len(deaths)%4]
-				c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), wsconf.Handshake(fmt.Sprint("/ws/room", i%40), headers...), time.Now().Add(3*patience))
+				headers := [][]string{{harness.OfferV1}, nil, {harness.OfferV1, harness.OfferDeflate}, {harness.OfferDeflate}}[i/len(deaths)%4]
+				c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), wsconf.Handshake(fmt.Sprint("/ws/room", i%40), headers...), time.Now().Add(3*harness.Patience))
 				if err != nil {
 					t.Errorf("connection %d: %v", i, err)
 					return
@@ -88,7 +89,7 @@ func TestNothingStays(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		eventually(t, "all to be gone", func() bool {
+		harness.Eventually(t, "all to be gone", func() bool {
 			s := srv.Stats()
 			return s.Connections == 0 && s.Rooms == 0 && s.Members == 0
 		})
@@ -100,13 +101,13 @@ func TestNothingStays(t *testing.T) {
 	took := time.Since(start)
 	var after footprint
 	limit := before.heap + before.heap/20 + 256<<10
-	eventually(t, "goroutines and files to be as before", func() bool {
+	harness.Eventually(t, "goroutines and files to be as before", func() bool {
 		after = measure()
 		return after.goroutines <= before.goroutines && after.files <= before.files && after.heap <= limit
 	})
 	t.Logf("%d connections in %v: goroutines %d to %d, files %d to %d, heap %d to %d KB", churn, took.Round(time.Millisecond),
 		before.goroutines, after.goroutines, before.files, after.files, before.heap>>10, after.heap>>10)
-	eventually(t, "the log to know of nobody", func() bool {
+	harness.Eventually(t, "the log to know of nobody", func() bool {
 		rooms, err := srv.Rooms(t.Context())
 		return len(rooms) == 0 && err == nil
 	})

@@ -14,12 +14,13 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
 // life is a few users whose connections come, go and come back, and what each of
 // them has seen.
 type life struct {
-	*bubble
+	*harness.Bubble
 	t     *testing.T
 	store chat.Log
 	users [4]*liver
@@ -38,23 +39,23 @@ type liver struct {
 	lastID  string // of the last message sent, and its offset
 	acked   map[string]uint64
 
-	conn   *peer
-	done   chan struct{} // closed when nothing more can come
-	got    []object      // since the last look; the reader's until done or Wait
-	resume bool          // came back with a position
+	conn   *harness.Peer
+	done   chan struct{}    // closed when nothing more can come
+	got    []harness.Object // since the last look; the reader's until done or Wait
+	resume bool             // came back with a position
 }
 
 // read takes what comes until the connection ends.
-func (v *liver) read(p *peer, done chan struct{}) {
+func (v *liver) read(p *harness.Peer, done chan struct{}) {
 	defer close(done)
 	for {
-		_, b, err := p.conn.Read(context.Background())
+		_, b, err := p.Conn.Read(context.Background())
 		if err != nil {
 			return
 		}
-		var o object
+		var o harness.Object
 		if err := json.Unmarshal(b, &o); err != nil {
-			p.t.Errorf("%s: %v", b, err)
+			p.T.Errorf("%s: %v", b, err)
 		}
 		v.got = append(v.got, o)
 	}
@@ -76,7 +77,7 @@ func (l *life) dial(v *liver, back bool) {
 	if !v.resume {
 		v.last = 0
 	}
-	v.conn, v.done = l.bubble.dial("r", v.v1, query), make(chan struct{})
+	v.conn, v.done = l.Bubble.Dial("r", v.v1, query), make(chan struct{})
 	go v.read(v.conn, v.done)
 }
 
@@ -199,25 +200,25 @@ func (l *life) step(op byte) {
 		}
 	case v.conn == nil:
 	case what == 6:
-		go v.conn.conn.Close(1000, "")
+		go v.conn.Conn.Close(1000, "")
 	case what == 7:
-		v.conn.conn.CloseNow()
+		v.conn.Conn.CloseNow()
 	case what == 8 && v.v1:
 		l.texts++
 		v.lastID = fmt.Sprint("id", l.texts)
-		v.conn.send(object("message", fmt.Sprintf(`,"message":"text %d","id":"%s"`, l.texts, v.lastID)))
+		v.conn.Send(object("message", fmt.Sprintf(`,"message":"text %d","id":"%s"`, l.texts, v.lastID)))
 	case what == 8:
 		l.texts++
-		v.conn.send(fmt.Sprint("text ", l.texts))
+		v.conn.Send(fmt.Sprint("text ", l.texts))
 	case !v.v1:
 	case what == 9 && v.lastID != "":
-		v.conn.send(object("message", `,"message":"again","id":"`+v.lastID+`"`))
+		v.conn.Send(object("message", `,"message":"again","id":"`+v.lastID+`"`))
 	case what == 10:
 		if to := l.users[(op>>6+1)&3].user; to != "" {
-			v.conn.send(object("private", `,"message":"psst","to":"`+to+`"`))
+			v.conn.Send(object("private", `,"message":"psst","to":"`+to+`"`))
 		}
 	case what == 11:
-		v.conn.send(object("typing", ""))
+		v.conn.Send(object("typing", ""))
 	}
 	l.settle()
 }
@@ -247,8 +248,8 @@ func live(t *testing.T, ops []byte) {
 		ops = ops[:60]
 	}
 	store := chat.NewMemoryLog(1000)
-	inBubble(t, func(b *bubble) {
-		l := &life{bubble: b, t: t, store: store}
+	harness.InBubble(t, func(b *harness.Bubble) {
+		l := &life{Bubble: b, t: t, store: store}
 		for i, name := range []string{"Ann", "Bob", "Cy", "Plain"} {
 			l.users[i] = &liver{name: name, v1: i < 3, acked: map[string]uint64{}}
 		}
@@ -259,7 +260,7 @@ func live(t *testing.T, ops []byte) {
 		}
 		for _, v := range l.users {
 			if v.conn != nil {
-				v.conn.conn.CloseNow()
+				v.conn.Conn.CloseNow()
 			}
 		}
 		time.Sleep(time.Minute)
@@ -268,5 +269,5 @@ func live(t *testing.T, ops []byte) {
 		if s := l.Stats(); len(rooms) != 0 || err != nil || s.Connections != 0 || s.Rooms != 0 || s.Members != 0 {
 			t.Errorf("left over: %v, %v, %+v", rooms, err, s)
 		}
-	}, quiet, chat.WithHistory(100), chat.WithLog(store))
+	}, harness.Quiet, chat.WithHistory(100), chat.WithLog(store))
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
@@ -160,8 +161,8 @@ func (r *nameRow) wantUser() (name string, status int, code string) {
 // TestBadNames puts each name to both rules, over the wire.
 func TestBadNames(t *testing.T) {
 	t.Parallel()
-	_, base := serve(t)
-	w := watch(t, base, "r")
+	_, base := harness.Serve(t)
+	w := harness.Watch(t, base, "r")
 	for _, row := range names {
 		name, status, code := row.wantRoom()
 		if o := joinAs(t, row.id+", room", base, row.name, "", status, code); o.Room != name {
@@ -172,16 +173,16 @@ func TestBadNames(t *testing.T) {
 			t.Errorf("%s: the user is %+q", row.id, o.Username)
 		}
 	}
-	w.check(nil)
+	w.Check(nil)
 	t.Logf("%d rows", 2*len(names))
 }
 
 // joinAs returns the welcome that a handshake gets, if it is to get one.
-func joinAs(t *testing.T, id, base, room, user string, status int, code string) (o object) {
+func joinAs(t *testing.T, id, base, room, user string, status int, code string) (o harness.Object) {
 	t.Helper()
 	segment := strings.ReplaceAll(url.PathEscape(room), ".", "%2E")
-	request := wsconf.Handshake("/ws/"+segment+"?username="+url.QueryEscape(user), offerV1)
-	c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), request, time.Now().Add(patience))
+	request := wsconf.Handshake("/ws/"+segment+"?username="+url.QueryEscape(user), harness.OfferV1)
+	c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), request, time.Now().Add(harness.Patience))
 	if err != nil {
 		t.Errorf("%s: %v", id, err)
 		return o
@@ -228,13 +229,13 @@ func TestNamesAreSettled(t *testing.T) {
 // apart, everywhere that a name stands, and only who has the session is the user.
 func TestSameNameIsTwoUsers(t *testing.T) {
 	t.Parallel()
-	srv, base := serve(t)
-	a := dial(t, base, "r", true, "username", "Alice").until("welcome")
-	b := dial(t, base, "r", true, "username", "Alice").until("welcome")
+	srv, base := harness.Serve(t)
+	a := harness.Dial(t, base, "r", true, "username", "Alice").Until("welcome")
+	b := harness.Dial(t, base, "r", true, "username", "Alice").Until("welcome")
 	if a.User == b.User || a.Session == b.Session || a.Username != b.Username {
 		t.Errorf("%+v and %+v", a, b)
 	}
-	if _, resp, err := tryDial(t, base, "r", true, "session", a.User); err == nil || resp == nil || resp.StatusCode != 400 {
+	if _, resp, err := harness.TryDial(t, base, "r", true, "session", a.User); err == nil || resp == nil || resp.StatusCode != 400 {
 		t.Errorf("the user's id for its session: %v, %v", resp, err)
 	}
 	members, n, err := srv.Members(context.Background(), "r", 10)

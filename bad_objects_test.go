@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
@@ -110,13 +111,13 @@ var objects = []objectRow{
 	{"E12 a selector alone", `{"type":"message","message":"\ufe0f\u200d"}`, gets("code empty_message")},
 	{"E12 a new emoji", "{\"type\":\"message\",\"message\":\"\U0001faea\"}", gets("msg \U0001faea")},
 	{"E12 private use", `{"type":"message","message":"\ue000"}`, gets("msg \ue000")},
-	{"E12 as long as may be", `{"type":"message","message":"` + longText[:16<<10] + `"}`, gets(msgLine(longText[:16<<10]))},
-	{"E12 a byte more", `{"type":"message","message":"` + longText[:16<<10+1] + `","id":"i"}`, gets("code too_long i")},
+	{"E12 as long as may be", `{"type":"message","message":"` + harness.LongText[:16<<10] + `"}`, gets(msgLine(harness.LongText[:16<<10]))},
+	{"E12 a byte more", `{"type":"message","message":"` + harness.LongText[:16<<10+1] + `","id":"i"}`, gets("code too_long i")},
 	{"E12 combining marks", `{"type":"message","message":"a` + strings.Repeat("\u0300", 8000) + `"}`, gets(msgLine("a" + strings.Repeat("\u0300", 8000)))},
 	{"E12 not trimmed", `{"type":"message","message":" a "}`, gets("msg  a ")},
 	{"E13 empty id", `{"type":"message","message":"E13","id":""}`, gets("msg E13")},
-	{"E13 64 bytes", `{"type":"message","message":"E13","id":"` + longText[:64] + `"}`, gets("msg E13", "ack "+longText[:64])},
-	{"E13 65 bytes", `{"type":"message","message":"E13","id":"` + longText[:65] + `"}`, badRequest},
+	{"E13 64 bytes", `{"type":"message","message":"E13","id":"` + harness.LongText[:64] + `"}`, gets("msg E13", "ack "+harness.LongText[:64])},
+	{"E13 65 bytes", `{"type":"message","message":"E13","id":"` + harness.LongText[:65] + `"}`, badRequest},
 	{"E13 65 bytes of escapes", `{"type":"ping","id":"` + strings.Repeat(`\u00e9`, 33) + `"}`, badRequest},
 	{"E13 id of a text in use", `{"type":"ping","id":"` + strings.Repeat(`\u0061`, 64) + `"}`, gets("pong " + strings.Repeat("a", 64))},
 	{"E16 to nobody", `{"type":"private","message":"a","id":"i"}`, gets("code bad_request i")},
@@ -124,14 +125,14 @@ var objects = []objectRow{
 	{"E16 to the unknown", `{"type":"private","message":"a","to":"u9","id":"i"}`, gets("code no_such_user i")},
 	{"E16 to an unknown anonymous", `{"type":"private","message":"a","to":"anon-aaaaaaaaaaaaaaaa"}`, gets("code no_such_user")},
 	{"E16 to what is no id", `{"type":"private","message":"a","to":"\u0000"}`, gets("code no_such_user")},
-	{"E16 to 10 KB", `{"type":"private","message":"a","to":"` + longText[:10<<10] + `"}`, gets("code no_such_user")},
+	{"E16 to 10 KB", `{"type":"private","message":"a","to":"` + harness.LongText[:10<<10] + `"}`, gets("code no_such_user")},
 	{"E16 to 1,000", `{"type":"private","message":"a","to":["a"` + strings.Repeat(`,"b"`, 999) + `]}`, badRequest},
 	{"E16 no text", `{"type":"private","to":"u9"}`, gets("code empty_message")},
 	{"E19 auth without an authenticator", `{"type":"auth","token":"t","id":"i"}`, gets("code auth_failed i")},
 	{"E19 no token", `{"type":"auth"}`, gets("code auth_failed")},
 	{"E20 typing", `{"type":"typing"}`, nil},
 	{"E20 typing with more", `{"type":"typing","message":"psst","to":"u9"}`, nil},
-	{"E21 history with a long request", `{"type":"history","request":"` + longText[:65] + `"}`, badRequest},
+	{"E21 history with a long request", `{"type":"history","request":"` + harness.LongText[:65] + `"}`, badRequest},
 	{"E21 history with a number for one", `{"type":"history","request":1}`, badRequest},
 }
 
@@ -151,20 +152,20 @@ func TestBadObjects(t *testing.T) {
 
 func runObjects(t *testing.T, rows []objectRow, opts ...chat.Option) {
 	t.Helper()
-	_, base := serve(t, append([]chat.Option{quiet, chat.WithHistory(0)}, opts...)...)
-	w := watch(t, base, "r")
+	_, base := harness.Serve(t, append([]chat.Option{harness.Quiet, chat.WithHistory(0)}, opts...)...)
+	w := harness.Watch(t, base, "r")
 	var messages []string
 	for _, row := range rows {
-		c := rawDial(t, base, "/ws/r?username=Mallory", offerV1)
-		settled(t, c)
-		rawWrite(c, joined(fr(finText, row.text), fr(finText, `{"type":"ping","id":"end"}`)), 0)
-		if diff := cmp.Diff(byAnswer(row.want), byAnswer(untilPong(c, "end", len(messagesIn(row.want))))); diff != "" {
+		c := harness.RawDial(t, base, "/ws/r?username=Mallory", harness.OfferV1)
+		harness.Settle(t, c)
+		harness.RawWrite(c, harness.Join(fr(finText, row.text), fr(finText, `{"type":"ping","id":"end"}`)), 0)
+		if diff := cmp.Diff(byAnswer(row.want), byAnswer(untilPong(c, "end", len(harness.MessagesIn(row.want))))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", row.id, diff)
 		}
 		c.Close()
-		messages = append(messages, messagesIn(row.want)...)
+		messages = append(messages, harness.MessagesIn(row.want)...)
 	}
-	w.check(messages)
+	w.Check(messages)
 	t.Logf("%d rows", len(rows))
 }
 
@@ -180,7 +181,7 @@ func byAnswer(lines []string) []string {
 // untilPong returns a line for each object until the pong with the id and so many
 // messages have come.
 func untilPong(c *wsconf.Conn, id string, messages int) (lines []string) {
-	for ponged := false; !ponged || len(messagesIn(lines)) < messages; {
+	for ponged := false; !ponged || len(harness.MessagesIn(lines)) < messages; {
 		f, err := c.ReadFrame()
 		switch {
 		case err != nil:
@@ -190,7 +191,7 @@ func untilPong(c *wsconf.Conn, id string, messages int) (lines []string) {
 		case f.Opcode() != wsconf.Text:
 			continue
 		}
-		switch line := heardText(f); line {
+		switch line := harness.LineOf(f); line {
 		case "":
 		case "pong " + id:
 			ponged = true
@@ -205,42 +206,42 @@ func untilPong(c *wsconf.Conn, id string, messages int) (lines []string) {
 func TestBadForTooLong(t *testing.T) {
 	t.Parallel()
 	for _, v1 := range []bool{false, true} {
-		_, base := serve(t)
-		w := watch(t, base, "r")
+		_, base := harness.Serve(t)
+		w := harness.Watch(t, base, "r")
 		bad, good, line := "", "fine", "code empty_message"
 		var header []string
 		if v1 {
 			bad, good, line = "[]", `{"type":"message","message":"fine"}`, "code bad_json"
-			header = []string{offerV1}
+			header = []string{harness.OfferV1}
 		}
-		c := rawDial(t, base, "/ws/r", header...)
-		settled(t, c)
-		b := joined(framesOf(99, func(int) []byte { return fr(finText, bad) }), fr(finText, good), framesOf(101, func(int) []byte { return fr(finText, bad) }))
-		go rawWrite(c, b, 0)
-		got := heard(c)
+		c := harness.RawDial(t, base, "/ws/r", header...)
+		harness.Settle(t, c)
+		b := harness.Join(harness.Repeat(99, func(int) []byte { return fr(finText, bad) }), fr(finText, good), harness.Repeat(101, func(int) []byte { return fr(finText, bad) }))
+		go harness.RawWrite(c, b, 0)
+		got := harness.Heard(c)
 		want := append(linesOf(199, func(int) string { return line }), "close 1008")
 		if diff := cmp.Diff(want, slices.DeleteFunc(got, func(s string) bool { return s == "msg fine" })); diff != "" {
 			t.Errorf("v1 %v (-want +got):\n%s", v1, diff)
 		}
-		w.check([]string{"msg fine"})
+		w.Check([]string{"msg fine"})
 	}
 }
 
 // TestBadSpoofs has fields of an object that only a server may set.
 func TestBadSpoofs(t *testing.T) {
 	t.Parallel()
-	srv, base := serve(t)
-	alice := dial(t, base, "r", true, "username", "Alice")
-	a := alice.until("welcome")
-	mallory := dial(t, base, "r", true, "username", "Mallory")
-	m := mallory.until("welcome")
-	alice.until("system")
+	srv, base := harness.Serve(t)
+	alice := harness.Dial(t, base, "r", true, "username", "Alice")
+	a := alice.Until("welcome")
+	mallory := harness.Dial(t, base, "r", true, "username", "Mallory")
+	m := mallory.Until("welcome")
+	alice.Until("system")
 	for i, spoof := range []string{
 		`"user":"` + a.User + `"`, `"username":"Alice"`, `"from":"` + a.User + `"`, `"offset":4242`, `"time":"1999-01-01T00:00:00Z"`,
 		`"session":"` + a.Session + `"`, `"room":"other"`, `"event":"join"`, `"to_username":"Bob"`, `"epoch":"x"`, `"to":"` + a.User + `"`, `"dup":true`,
 	} {
-		mallory.send(fmt.Sprintf(`{"type":"message","message":"m%d",%s}`, i, spoof))
-		o := alice.next()
+		mallory.Send(fmt.Sprintf(`{"type":"message","message":"m%d",%s}`, i, spoof))
+		o := alice.Next()
 		if o.Type != "message" || o.User != m.User || o.Username != "Mallory" || o.Offset != uint64(i+1) || o.Time.Year() < 2020 || o.To != "" || o.ToUsername != "" || o.Event != "" {
 			t.Errorf("%s: %+v", spoof, o)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
@@ -28,7 +29,7 @@ func runOrigins(t *testing.T, base, host string, rows []originRow) {
 	for _, row := range rows {
 		for _, request := range []string{
 			wsconf.Handshake("/ws/r", row.headers...),
-			http11("GET", "/rooms", row.headers...),
+			harness.Request("GET", "/rooms", row.headers...),
 		} {
 			want := httpRow{row.id, strings.Replace(request, "Host: h", "Host: "+host, 1), 403, "forbidden", nil}
 			if row.ok {
@@ -37,7 +38,7 @@ func runOrigins(t *testing.T, base, host string, rows []originRow) {
 					want.status = 200
 				}
 			}
-			c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), want.request, time.Now().Add(patience))
+			c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), want.request, time.Now().Add(harness.Patience))
 			if err != nil {
 				t.Fatalf("%s: %v", row.id, err)
 			}
@@ -50,8 +51,8 @@ func runOrigins(t *testing.T, base, host string, rows []originRow) {
 // TestBadOrigins is for a server that its own pages call http://h.
 func TestBadOrigins(t *testing.T) {
 	t.Parallel()
-	_, base := serve(t, quiet)
-	w := watch(t, base, "r")
+	_, base := harness.Serve(t, harness.Quiet)
+	w := harness.Watch(t, base, "r")
 	runOrigins(t, base, "h", []originRow{
 		{"O1 none", nil, true},
 		{"O2 its own", origin("http://h"), true},
@@ -90,13 +91,13 @@ func TestBadOrigins(t *testing.T) {
 		{"O24 IPv6", origin("http://[::1]:8080"), true},
 		{"O24 other IPv6", origin("http://[::2]:8080"), false},
 	})
-	w.check(nil)
+	w.Check(nil)
 }
 
 // TestBadOriginPatterns is for pages of other origins that may connect.
 func TestBadOriginPatterns(t *testing.T) {
 	t.Parallel()
-	_, base := serve(t, quiet, chat.WithOriginPatterns("https://app.example", "https://*.apps.example", "http://dev.example:3000"))
+	_, base := harness.Serve(t, harness.Quiet, chat.WithOriginPatterns("https://app.example", "https://*.apps.example", "http://dev.example:3000"))
 	runOrigins(t, base, "h", []originRow{
 		{"O30 named", origin("https://app.example"), true},
 		{"O30 named, its port", origin("https://app.example:443"), true},
@@ -114,7 +115,7 @@ func TestBadOriginPatterns(t *testing.T) {
 		{"O34 no port", origin("http://dev.example"), false},
 		{"O35 null", origin("null"), false},
 	})
-	_, base = serve(t, quiet, chat.WithOriginPatterns("*"))
+	_, base = harness.Serve(t, harness.Quiet, chat.WithOriginPatterns("*"))
 	runOrigins(t, base, "h", []originRow{
 		{"O36 any", origin("https://anything.example"), true},
 		{"O36 null", origin("null"), true},
@@ -125,7 +126,7 @@ func TestBadOriginPatterns(t *testing.T) {
 // TestBadOriginProxies is for servers behind something that speaks TLS.
 func TestBadOriginProxies(t *testing.T) {
 	t.Parallel()
-	_, base := serve(t, quiet, chat.WithTrustedProxies("127.0.0.0/8"))
+	_, base := harness.Serve(t, harness.Quiet, chat.WithTrustedProxies("127.0.0.0/8"))
 	https := "X-Forwarded-Proto: https"
 	runOrigins(t, base, "h", []originRow{
 		{"O40 https by the proxy", []string{"Origin: https://h", https}, true},
@@ -134,7 +135,7 @@ func TestBadOriginProxies(t *testing.T) {
 		{"O41 no header", []string{"Origin: https://h"}, false},
 		{"O41 of nothing", []string{"Origin: https://h", "X-Forwarded-Proto: "}, false},
 	})
-	srv := chat.New(quiet)
+	srv := chat.New(harness.Quiet)
 	hs := httptest.NewTLSServer(srv)
 	defer hs.Close()
 	defer srv.Close()
@@ -143,7 +144,7 @@ func TestBadOriginProxies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := wsconf.Open(conn, wsconf.Handshake("/ws/r", "Origin: "+scheme+"://h"), time.Now().Add(patience))
+		c, err := wsconf.Open(conn, wsconf.Handshake("/ws/r", "Origin: "+scheme+"://h"), time.Now().Add(harness.Patience))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -157,7 +158,7 @@ func TestBadOriginProxies(t *testing.T) {
 // TestBadPreflights is what a browser asks before it lets a page read answers.
 func TestBadPreflights(t *testing.T) {
 	t.Parallel()
-	_, base := serve(t, quiet, chat.WithOriginPatterns("https://app.example"))
+	_, base := harness.Serve(t, harness.Quiet, chat.WithOriginPatterns("https://app.example"))
 	for _, row := range []struct {
 		origin  string
 		status  int

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
 // pageRow asks for a part of a room's history, over HTTP and on the socket. The
@@ -69,7 +70,7 @@ var pages = []pageRow{
 }
 
 // pageOf tells in a few words what is on a page.
-func pageOf(messages []object, more bool) string {
+func pageOf(messages []harness.Object, more bool) string {
 	s := "none"
 	if n := len(messages); n > 0 {
 		s = fmt.Sprintf("%d-%d", messages[0].Offset, messages[n-1].Offset)
@@ -87,17 +88,17 @@ func pageOf(messages []object, more bool) string {
 
 func TestBadPaging(t *testing.T) {
 	t.Parallel()
-	srv, base := serve(t, chat.WithHistory(50), chat.WithLog(chat.NewMemoryLog(200)))
+	srv, base := harness.Serve(t, chat.WithHistory(50), chat.WithLog(chat.NewMemoryLog(200)))
 	for i := range 120 {
-		publish(t, srv, "r", fmt.Sprint(i+1))
+		harness.Publish(t, srv, "r", fmt.Sprint(i+1))
 	}
-	w := watch(t, base, "other")
-	reader := dial(t, base, "r", true)
-	reader.until("welcome")
+	w := harness.Watch(t, base, "other")
+	reader := harness.Dial(t, base, "r", true)
+	reader.Until("welcome")
 	for _, row := range pages {
-		status, body := get(t, base+"/rooms/r/messages?"+row.query)
+		status, body := harness.Get(t, base+"/rooms/r/messages?"+row.query)
 		var o struct {
-			object
+			harness.Object
 			Error struct{ Code string }
 		}
 		if err := json.Unmarshal([]byte(body), &o); err != nil {
@@ -107,7 +108,7 @@ func TestBadPaging(t *testing.T) {
 		if status == 400 && o.Error.Code == "bad_request" && o.Messages == nil {
 			got = "refused"
 		} else if status != 200 || o.First != 1 || !strings.HasSuffix(o.Position, ":120") || !strings.Contains(body, `"messages":[`) {
-			got = fmt.Sprintf("%d %s", status, brief(body))
+			got = fmt.Sprintf("%d %s", status, harness.Brief(body))
 		}
 		if got != row.want {
 			t.Errorf("%s, HTTP: %s, want %s", row.id, got, row.want)
@@ -115,10 +116,10 @@ func TestBadPaging(t *testing.T) {
 		if row.keys == "-" {
 			continue
 		}
-		reader.send(strings.TrimSuffix(`{"type":"history","request":"`+row.id[:2]+`",`+row.keys, ",") + "}")
-		a := reader.next()
+		reader.Send(strings.TrimSuffix(`{"type":"history","request":"`+row.id[:2]+`",`+row.keys, ",") + "}")
+		a := reader.Next()
 		for a.Type == "message" {
-			a = reader.next() // from joining
+			a = reader.Next() // from joining
 		}
 		got = pageOf(a.Messages, a.More)
 		if a.Type == "error" && a.Code == "bad_request" {
@@ -130,13 +131,13 @@ func TestBadPaging(t *testing.T) {
 			t.Errorf("%s, socket: %s, want %s", row.id, got, row.want)
 		}
 	}
-	if status, body := get(t, base+"/rooms/nobody/messages"); status != 200 || !strings.Contains(body, `"first":1,"more":false`) || !strings.HasPrefix(body, `{"messages":[],"position":"`) {
+	if status, body := harness.Get(t, base+"/rooms/nobody/messages"); status != 200 || !strings.Contains(body, `"first":1,"more":false`) || !strings.HasPrefix(body, `{"messages":[],"position":"`) {
 		t.Errorf("P11 a room never used: %d %s", status, body)
 	}
-	publish(t, srv, "one", "1")
-	if _, body := get(t, base+"/rooms/one/messages?limit=0"); !strings.Contains(body, `"first":1,"more":true`) || !strings.HasPrefix(body, `{"messages":[],"position":"`) {
+	harness.Publish(t, srv, "one", "1")
+	if _, body := harness.Get(t, base+"/rooms/one/messages?limit=0"); !strings.Contains(body, `"first":1,"more":true`) || !strings.HasPrefix(body, `{"messages":[],"position":"`) {
 		t.Errorf("P1 limit 0 of one message: %s", body)
 	}
-	w.check(nil)
+	w.Check(nil)
 	t.Logf("%d rows", len(pages))
 }

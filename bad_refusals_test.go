@@ -1,10 +1,8 @@
 package chat_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -14,13 +12,14 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
 // TestBadHandshakesEchoNothing looks for what the client sent in the refusals.
 func TestBadHandshakesEchoNothing(t *testing.T) {
 	t.Parallel()
-	_, base := serve(t, quiet)
+	_, base := harness.Serve(t, harness.Quiet)
 	const canary = "c4n4ry"
 	for _, request := range []string{
 		wsconf.Handshake("/" + canary),
@@ -29,13 +28,13 @@ func TestBadHandshakesEchoNothing(t *testing.T) {
 		wsconf.Handshake("/ws/r?since=" + canary),
 		wsconf.Handshake("/ws/r?session=" + canary),
 		wsconf.Handshake("/ws/r?token="+canary, "Origin: http://"+canary),
-		without("Sec-WebSocket-Key", "Sec-WebSocket-Key: "+canary),
-		without("Sec-WebSocket-Version", "Sec-WebSocket-Version: "+canary),
-		without("Upgrade:", "Upgrade: "+canary),
-		http11("GET", "/rooms/r/messages?limit="+canary),
-		http11(strings.ToUpper(canary), "/rooms"),
+		harness.HandshakeWithout("Sec-WebSocket-Key", "Sec-WebSocket-Key: "+canary),
+		harness.HandshakeWithout("Sec-WebSocket-Version", "Sec-WebSocket-Version: "+canary),
+		harness.HandshakeWithout("Upgrade:", "Upgrade: "+canary),
+		harness.Request("GET", "/rooms/r/messages?limit="+canary),
+		harness.Request(strings.ToUpper(canary), "/rooms"),
 	} {
-		c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), request, time.Now().Add(patience))
+		c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), request, time.Now().Add(harness.Patience))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,20 +67,20 @@ func TestBadLimits(t *testing.T) {
 		{"H22 rooms", chat.WithMaxRooms(1), httpRow{"", wsconf.Handshake("/ws/other"), 429, "too_many", retry}},
 		{"H22 the same room", chat.WithMaxRooms(1), httpRow{"", one, 101, "", nil}},
 	} {
-		_, base := serve(t, tc.opt)
-		first := dial(t, base, "r", true)
-		first.until("welcome")
+		_, base := harness.Serve(t, tc.opt)
+		first := harness.Dial(t, base, "r", true)
+		first.Until("welcome")
 		tc.second.id = tc.id
-		c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), tc.second.request, time.Now().Add(patience))
+		c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), tc.second.request, time.Now().Add(harness.Patience))
 		if err != nil {
 			t.Fatalf("%s: %v", tc.id, err)
 		}
 		checkAnswer(t, tc.second, c.Response, c.Body)
 		c.Close()
 		// Who was refused has cost nothing, and a place is free again.
-		first.conn.Close(1000, "")
-		eventually(t, tc.id+": the places to be free", func() bool {
-			c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), wsconf.Handshake("/ws/third"), time.Now().Add(patience))
+		first.Conn.Close(1000, "")
+		harness.Eventually(t, tc.id+": the places to be free", func() bool {
+			c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), wsconf.Handshake("/ws/third"), time.Now().Add(harness.Patience))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -94,8 +93,8 @@ func TestBadLimits(t *testing.T) {
 // TestBadTiming has handshakes that come too late, or whose client is gone.
 func TestBadTiming(t *testing.T) {
 	t.Parallel()
-	srv, base := serve(t, quiet)
-	w := watch(t, base, "r")
+	srv, base := harness.Serve(t, harness.Quiet)
+	w := harness.Watch(t, base, "r")
 	addr := strings.TrimPrefix(base, "http://")
 	for range 100 { // H24
 		conn, err := net.Dial("tcp", addr)
@@ -105,16 +104,16 @@ func TestBadTiming(t *testing.T) {
 		io.WriteString(conn, wsconf.Handshake("/ws/r"))
 		conn.Close()
 	}
-	eventually(t, "the vanished to be gone", func() bool { return srv.Stats().Connections == 1 })
-	w.check(nil)
+	harness.Eventually(t, "the vanished to be gone", func() bool { return srv.Stats().Connections == 1 })
+	w.Check(nil)
 	srv.Close()
 	runHTTPAfter(t, addr, httpRow{"H21 during shutdown", wsconf.Handshake("/ws/r"), 503, "unavailable", []string{"Retry-After"}})
-	runHTTPAfter(t, addr, httpRow{"H21 not even read", http11("GET", "/rooms/r/messages"), 503, "unavailable", []string{"Retry-After"}})
+	runHTTPAfter(t, addr, httpRow{"H21 not even read", harness.Request("GET", "/rooms/r/messages"), 503, "unavailable", []string{"Retry-After"}})
 }
 
 func runHTTPAfter(t *testing.T, addr string, row httpRow) {
 	t.Helper()
-	c, err := wsconf.Dial(addr, row.request, time.Now().Add(patience))
+	c, err := wsconf.Dial(addr, row.request, time.Now().Add(harness.Patience))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,15 +125,15 @@ func runHTTPAfter(t *testing.T, addr string, row httpRow) {
 // in the room hears of them.
 func TestBadResponseWriter(t *testing.T) {
 	t.Parallel()
-	srv, base := serve(t, quiet)
-	alice := dial(t, base, "r", true)
-	alice.until("welcome")
+	srv, base := harness.Serve(t, harness.Quiet)
+	alice := harness.Dial(t, base, "r", true)
+	alice.Until("welcome")
 	for _, w := range []http.ResponseWriter{
 		httptest.NewRecorder(),
-		failingHijacker{httptest.NewRecorder()},
+		harness.FailingHijacker{ResponseWriter: httptest.NewRecorder()},
 	} {
 		r := httptest.NewRequest("GET", "/ws/r", nil)
-		for _, line := range upgradeHeaders {
+		for _, line := range harness.UpgradeHeaders {
 			key, value, _ := strings.Cut(line, ": ")
 			r.Header.Set(key, value)
 		}
@@ -143,8 +142,8 @@ func TestBadResponseWriter(t *testing.T) {
 			t.Errorf("status %d %s", rec.Code, rec.Body)
 		}
 	}
-	publish(t, srv, "r", "next")
-	if o := alice.next(); o.Message != "next" {
+	harness.Publish(t, srv, "r", "next")
+	if o := alice.Next(); o.Message != "next" {
 		t.Errorf("the room heard %+v", o)
 	}
 	if members, n, err := srv.Members(context.Background(), "r", 10); n != 1 || err != nil {
@@ -153,11 +152,4 @@ func TestBadResponseWriter(t *testing.T) {
 	if s := srv.Stats(); s.Connections != 1 || s.Members != 1 {
 		t.Errorf("stats %+v", s)
 	}
-}
-
-type failingHijacker struct{ http.ResponseWriter }
-
-// Hijack implements [http.Hijacker].
-func (failingHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return nil, nil, errors.New("the connection is lost")
 }

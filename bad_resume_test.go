@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
@@ -25,11 +26,11 @@ type resumeRow struct {
 
 func TestBadResume(t *testing.T) {
 	t.Parallel()
-	srv, base := serve(t, chat.WithHistory(3), chat.WithLog(chat.NewMemoryLog(10)))
+	srv, base := harness.Serve(t, chat.WithHistory(3), chat.WithLog(chat.NewMemoryLog(10)))
 	for i := range 20 {
-		publish(t, srv, "r", fmt.Sprint(i+1))
+		harness.Publish(t, srv, "r", fmt.Sprint(i+1))
 	}
-	w := watch(t, base, "other")
+	w := harness.Watch(t, base, "other")
 	page, err := srv.History(t.Context(), "r", "", chatlog.Range{})
 	if err != nil {
 		t.Fatal(err)
@@ -104,13 +105,13 @@ func TestBadResume(t *testing.T) {
 			t.Errorf("%s: %s, want %s", row.id, got, row.want)
 		}
 	}
-	w.check(nil)
+	w.Check(nil)
 }
 
 // resumeWith tells in a few words what a client with the query gets first.
-func resumeWith(t *testing.T, base, query, want string) (got string, welcome object) {
+func resumeWith(t *testing.T, base, query, want string) (got string, welcome harness.Object) {
 	t.Helper()
-	c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), wsconf.Handshake("/ws/r?"+query, offerV1), time.Now().Add(patience))
+	c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), wsconf.Handshake("/ws/r?"+query, harness.OfferV1), time.Now().Add(harness.Patience))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,11 +140,11 @@ func resumeWith(t *testing.T, base, query, want string) (got string, welcome obj
 		got = "fresh"
 	}
 	// The answer does not wait for the replay, nor the replay for the answer.
-	var replay []object
+	var replay []harness.Object
 	ponged := false
-	rawWrite(c, fr(finText, `{"type":"ping","id":"end"}`), 0)
+	harness.RawWrite(c, fr(finText, `{"type":"ping","id":"end"}`), 0)
 	for {
-		var o object
+		var o harness.Object
 		f, err := c.ReadFrame()
 		if err != nil || json.Unmarshal(f.Payload, &o) != nil {
 			t.Fatalf("%s, %v", f.Payload, err)
@@ -161,14 +162,14 @@ func resumeWith(t *testing.T, base, query, want string) (got string, welcome obj
 // TestBadSessions has one user come back twice at once, and others try.
 func TestBadSessions(t *testing.T) {
 	t.Parallel()
-	srv, base := serve(t)
-	a := dial(t, base, "r", true, "username", "Alice")
-	first := a.until("welcome")
-	b := dial(t, base, "r", true, "username", "Alice", "session", first.Session)
-	if o := b.until("welcome"); o.User != first.User || o.Session != first.Session {
+	srv, base := harness.Serve(t)
+	a := harness.Dial(t, base, "r", true, "username", "Alice")
+	first := a.Until("welcome")
+	b := harness.Dial(t, base, "r", true, "username", "Alice", "session", first.Session)
+	if o := b.Until("welcome"); o.User != first.User || o.Session != first.Session {
 		t.Errorf("came back as %s with %s, was %s with %s", o.User, o.Session, first.User, first.Session)
 	}
-	if o := dial(t, base, "r", true).until("welcome"); o.User == first.User {
+	if o := harness.Dial(t, base, "r", true).Until("welcome"); o.User == first.User {
 		t.Error("two users have one id")
 	}
 	members, n, err := srv.Members(t.Context(), "r", 10)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
@@ -61,16 +62,16 @@ func utf8Rows(t *testing.T) []frameRow {
 	beyond := kosme + "\xf4\x90\x80\x80edited"
 	rows := []frameRow{
 		{"6.1.1", fr(finText, ""), 0, []string{"code empty_message"}},
-		{"6.1.2", joined(fr(wsconf.Text, ""), fr(wsconf.Continuation, ""), fr(finCont, "")), 0, []string{"code empty_message"}},
-		textRow("6.1.3", "middle", joined(fr(wsconf.Text, ""), fr(wsconf.Continuation, "middle"), fr(finCont, ""))),
+		{"6.1.2", harness.Join(fr(wsconf.Text, ""), fr(wsconf.Continuation, ""), fr(finCont, "")), 0, []string{"code empty_message"}},
+		textRow("6.1.3", "middle", harness.Join(fr(wsconf.Text, ""), fr(wsconf.Continuation, "middle"), fr(finCont, ""))),
 		textRow("6.2.1", mixed, fr(finText, mixed)),
-		textRow("6.2.2", mixed, joined(fr(wsconf.Text, mixed[:8]), fr(finCont, mixed[8:]))),
+		textRow("6.2.2", mixed, harness.Join(fr(wsconf.Text, mixed[:8]), fr(finCont, mixed[8:]))),
 		textRow("6.2.3", mixed, byByte(mixed)),
 		textRow("6.2.4", kosme, byByte(kosme)),
 		textRow("6.3.1", broken, fr(finText, broken)),
 		textRow("6.3.2", broken, byByte(broken)),
-		textRow("6.4.1", beyond, joined(fr(wsconf.Text, kosme), fr(wsconf.Continuation, "\xf4\x90\x80\x80"), fr(finCont, "edited"))),
-		textRow("6.4.2", beyond, joined(fr(wsconf.Text, kosme+"\xf4"), fr(wsconf.Continuation, "\x90"), fr(finCont, "\x80\x80edited"))),
+		textRow("6.4.1", beyond, harness.Join(fr(wsconf.Text, kosme), fr(wsconf.Continuation, "\xf4\x90\x80\x80"), fr(finCont, "edited"))),
+		textRow("6.4.2", beyond, harness.Join(fr(wsconf.Text, kosme+"\xf4"), fr(wsconf.Continuation, "\x90"), fr(finCont, "\x80\x80edited"))),
 		{"6.4.3", fr(finText, beyond), 1, []string{"close 1007"}},
 		{"6.4.4", fr(finText, beyond), 12, []string{"close 1007"}},
 	}
@@ -125,7 +126,7 @@ func TestBadUTF8InObjects(t *testing.T) {
 		}
 	}
 	rows = append(rows, frameRow{"key", fr(finText, "{\"type\":\"ping\",\"\xff\":1}"), 0, []string{"close 1007"}})
-	runFrames(t, rows, []string{offerV1})
+	runFrames(t, rows, []string{harness.OfferV1})
 }
 
 // TestBadLengths has the frames that no Autobahn case is for. F numbers are of
@@ -138,8 +139,8 @@ func TestBadLengths(t *testing.T) {
 		{"F3 unmasked text", wsconf.Unmasked(finText, "hello"), 0, close1002},
 		{"F3 unmasked ping", wsconf.Unmasked(finPing, "hello"), 0, close1002},
 		{"F3 unmasked close", wsconf.Unmasked(finClose, "\x03\xe8"), 0, close1002},
-		{"F3 unmasked, after a masked one", joined(fr(finText, "F3"), wsconf.Unmasked(finText, "hello")), 0, []string{"msg F3", "close 1002"}},
-		{"F5 fragmented close", joined(fr(wsconf.Close, "\x03\xe8"), fr(finCont, "")), 0, close1002},
+		{"F3 unmasked, after a masked one", harness.Join(fr(finText, "F3"), wsconf.Unmasked(finText, "hello")), 0, []string{"msg F3", "close 1002"}},
+		{"F5 fragmented close", harness.Join(fr(wsconf.Close, "\x03\xe8"), fr(finCont, "")), 0, close1002},
 		{"F5 close of 64 KiB", wsconf.Header(finClose, 1<<16), 0, close1002},
 		{"F5 ping of 4 GiB", wsconf.Header(finPing, 1<<32), 0, close1002},
 		{"F5 ping of 2^33", wsconf.Header(finPing, 1<<33), 0, close1002},
@@ -150,8 +151,8 @@ func TestBadLengths(t *testing.T) {
 		{"F7 largest frame", fr(finText, big[:32<<10]), 0, []string{"code too_long"}},
 		{"F7 one byte more", fr(finText, big[:32<<10+1]), 0, close1009},
 		{"F7 70,000 bytes", fr(finText, strings.Repeat("x", 70000)), 0, close1009},
-		{"F7 too long in two fragments", joined(fr(wsconf.Text, big[:20<<10]), fr(finCont, big[:20<<10])), 0, close1009},
-		{"F7 too long in many fragments", append(fr(wsconf.Text, "x"), framesOf(9, func(int) []byte { return fr(wsconf.Continuation, big[:4<<10]) })...), 0, close1009},
+		{"F7 too long in two fragments", harness.Join(fr(wsconf.Text, big[:20<<10]), fr(finCont, big[:20<<10])), 0, close1009},
+		{"F7 too long in many fragments", append(fr(wsconf.Text, "x"), harness.Repeat(9, func(int) []byte { return fr(wsconf.Continuation, big[:4<<10]) })...), 0, close1009},
 		{"F7 header of 2^62", wsconf.Header(finText, 1<<62), 0, close1009},
 		{"F7 fragment of 2^40", wsconf.Header(wsconf.Text, 1<<40), 0, close1009},
 		{"F7 binary of 2^40", wsconf.Header(finBinary, 1<<40), 0, close1009},
@@ -166,12 +167,12 @@ func TestBadLengths(t *testing.T) {
 		{"F9 16 bits for a fragment", append(wsconf.HeaderWith(wsconf.Text, 2, 16), fr(wsconf.Text, "F9")[6:]...), 0, close1002},
 		{"F9 16 bits for a ping", append(wsconf.HeaderWith(finPing, 2, 16), fr(finPing, "F9")[6:]...), 0, close1002},
 		{"F9 64 bits for a close", append(wsconf.HeaderWith(finClose, 2, 64), frClose(1000, "")[6:]...), 0, close1002},
-		{"F12 binary after close", joined(frClose(3000, ""), fr(finBinary, "x")), 0, []string{"close 3000"}},
-		{"F12 garbage after close", joined(frClose(3000, ""), []byte("GET / HTTP/1.1\r\n\r\n")), 0, []string{"close 3000"}},
+		{"F12 binary after close", harness.Join(frClose(3000, ""), fr(finBinary, "x")), 0, []string{"close 3000"}},
+		{"F12 garbage after close", harness.Join(frClose(3000, ""), []byte("GET / HTTP/1.1\r\n\r\n")), 0, []string{"close 3000"}},
 		{"F16 second request", []byte("GET /ws/r HTTP/1.1\r\nHost: h\r\n\r\n"), 0, close1002},
-		{"F17 text inside a binary message", joined(fr(wsconf.Binary, "a"), fr(finText, "b")), 0, close1002},
-		{"F17 binary in fragments", joined(fr(wsconf.Binary, "a"), fr(finCont, "b")), 0, []string{"close 1003"}},
-		{"F17 close inside a message", joined(fr(wsconf.Text, "a"), frClose(1001, "")), 0, []string{"close 1001"}},
-		{"F17 empty fragments", joined(fr(wsconf.Text, "F"), framesOf(100, func(int) []byte { return fr(wsconf.Continuation, "") }), fr(finCont, "17")), 0, []string{"msg F17"}},
+		{"F17 text inside a binary message", harness.Join(fr(wsconf.Binary, "a"), fr(finText, "b")), 0, close1002},
+		{"F17 binary in fragments", harness.Join(fr(wsconf.Binary, "a"), fr(finCont, "b")), 0, []string{"close 1003"}},
+		{"F17 close inside a message", harness.Join(fr(wsconf.Text, "a"), frClose(1001, "")), 0, []string{"close 1001"}},
+		{"F17 empty fragments", harness.Join(fr(wsconf.Text, "F"), harness.Repeat(100, func(int) []byte { return fr(wsconf.Continuation, "") }), fr(finCont, "17")), 0, []string{"msg F17"}},
 	}, nil)
 }

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
@@ -22,9 +23,9 @@ func vouching(r *http.Request) (chat.User, error) {
 // keep anybody out.
 func TestVouchedNames(t *testing.T) {
 	t.Parallel()
-	_, base := serve(t, quiet, chat.WithAuthenticator(vouching))
-	w := dial(t, base, "r", true, "as", "watcher")
-	w.until("welcome")
+	_, base := harness.Serve(t, harness.Quiet, chat.WithAuthenticator(vouching))
+	w := harness.Dial(t, base, "r", true, "as", "watcher")
+	w.Until("welcome")
 	rows := []struct{ id, name, username, want string }{
 		{"V1 65 letters", strings.Repeat("x", 65), "", strings.Repeat("x", 64)},
 		{"V1 65 letters with marks", strings.Repeat("q\u0301", 65), "", strings.Repeat("q\u0301", 32)},
@@ -47,21 +48,21 @@ func TestVouchedNames(t *testing.T) {
 		{"V6 the login's before the parameter", "Ann", "Bob", "Ann"},
 	}
 	for _, row := range rows {
-		o := dial(t, base, "v", true, "as", "u", "called", row.name, "username", row.username).until("welcome")
+		o := harness.Dial(t, base, "v", true, "as", "u", "called", row.name, "username", row.username).Until("welcome")
 		if o.Username != row.want {
 			t.Errorf("%s: %+q, want %+q", row.id, o.Username, row.want)
 		}
 	}
 	// Others see it so, too.
-	dial(t, base, "r", true, "as", "long", "called", strings.Repeat("x", 65)).until("welcome")
-	if o := w.until("system"); o.Username != strings.Repeat("x", 64) {
+	harness.Dial(t, base, "r", true, "as", "long", "called", strings.Repeat("x", 65)).Until("welcome")
+	if o := w.Until("system"); o.Username != strings.Repeat("x", 64) {
 		t.Errorf("others see %q", o.Username)
 	}
 	for _, row := range names {
 		if len(row.name) > 1<<10 {
 			continue // no request line is that long
 		}
-		o := dial(t, base, "v", true, "as", "u", "called", row.name).until("welcome")
+		o := harness.Dial(t, base, "v", true, "as", "u", "called", row.name).Until("welcome")
 		if row.user != refused && o.Username != row.user {
 			t.Errorf("%s: %+q, want %+q", row.id, o.Username, row.user)
 		}
@@ -75,7 +76,7 @@ func TestVouchedNames(t *testing.T) {
 // may write them another way.
 func TestVouchedNameAndRule(t *testing.T) {
 	t.Parallel()
-	_, base := serve(t, quiet, chat.WithAuthenticator(vouching), chat.WithUsernameRule(func(name string) (string, error) {
+	_, base := harness.Serve(t, harness.Quiet, chat.WithAuthenticator(vouching), chat.WithUsernameRule(func(name string) (string, error) {
 		if name == "none" {
 			return "", nil
 		}
@@ -85,7 +86,7 @@ func TestVouchedNameAndRule(t *testing.T) {
 		return strings.ToUpper(name), nil
 	}))
 	for name, want := range map[string]string{"ann\u202e": "ANN", "bad\u200b": "bad", "none": "Anonymous"} {
-		if o := dial(t, base, "r", true, "as", "u", "called", name).until("welcome"); o.Username != want {
+		if o := harness.Dial(t, base, "r", true, "as", "u", "called", name).Until("welcome"); o.Username != want {
 			t.Errorf("%+q: %+q, want %+q", name, o.Username, want)
 		}
 	}
@@ -95,7 +96,7 @@ func TestVouchedNameAndRule(t *testing.T) {
 // cannot be one is not let in, and not told why.
 func TestVouchedIDs(t *testing.T) {
 	t.Parallel()
-	_, base := serve(t, quiet, chat.WithAuthenticator(vouching))
+	_, base := harness.Serve(t, harness.Quiet, chat.WithAuthenticator(vouching))
 	body := ""
 	for _, row := range []struct {
 		id, user string
@@ -108,7 +109,7 @@ func TestVouchedIDs(t *testing.T) {
 		{"J21 not UTF-8", "u\xff", false},
 		{"J21 another's kind", "anon-aaaaaaaaaaaaaaaa", false},
 	} {
-		c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), wsconf.Handshake("/ws/r?as="+url.QueryEscape(row.user), offerV1), time.Now().Add(patience))
+		c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), wsconf.Handshake("/ws/r?as="+url.QueryEscape(row.user), harness.OfferV1), time.Now().Add(harness.Patience))
 		if err != nil {
 			t.Fatalf("%s: %v", row.id, err)
 		}
@@ -132,7 +133,7 @@ func TestVouchedIDs(t *testing.T) {
 // TestRefusalsSayWhatToChange reads what who chooses a name is told.
 func TestRefusalsSayWhatToChange(t *testing.T) {
 	t.Parallel()
-	_, base := serve(t)
+	_, base := harness.Serve(t)
 	for _, row := range []struct{ name, want string }{
 		{"a\u202eb", "the username has U+202E (a right-to-left override), which does not show here: leave it out"},
 		{"ali\u200bce", "the username has U+200B (a zero-width space), which does not show here: leave it out"},
@@ -142,11 +143,11 @@ func TestRefusalsSayWhatToChange(t *testing.T) {
 		{"\u0301", "the username has a combining mark, U+0301, with no letter before it: put it after a letter or leave it out"},
 		{"a\xff", "the username is not UTF-8"},
 	} {
-		status, body := get(t, base+"/ws/r?username="+url.QueryEscape(row.name))
+		status, body := harness.Get(t, base+"/ws/r?username="+url.QueryEscape(row.name))
 		if want := `{"error":{"code":"bad_name","message":"` + row.want + `"}}`; status != 400 || strings.TrimSpace(body) != want {
 			t.Errorf("%+q: %d %s, want %s", row.name, status, body, want)
 		}
-		status, body = get(t, base+"/rooms/"+url.PathEscape(row.name)+"/members")
+		status, body = harness.Get(t, base+"/rooms/"+url.PathEscape(row.name)+"/members")
 		if want := `{"error":{"code":"bad_room","message":"` + strings.Replace(row.want, "username", "room's name", 1) + `"}}`; status != 400 || strings.TrimSpace(body) != want {
 			t.Errorf("room %+q: %d %s, want %s", row.name, status, body, want)
 		}

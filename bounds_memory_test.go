@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
@@ -73,24 +74,24 @@ func TestLagIsWhatIsHeld(t *testing.T) {
 	for _, rooms := range []int{1, 20} {
 		for _, behind := range []bool{false, true} {
 			t.Run(fmt.Sprint(rooms, " behind ", behind), func(t *testing.T) {
-				srv := chat.New(quiet, chat.WithMaxLag(lag), chat.WithHistory(1), chat.WithHistoryBytes(text), chat.WithPing(patience, patience), chat.WithWriteTimeout(patience))
+				srv := chat.New(harness.Quiet, chat.WithMaxLag(lag), chat.WithHistory(1), chat.WithHistoryBytes(text), chat.WithPing(harness.Patience, harness.Patience), chat.WithWriteTimeout(harness.Patience))
 				base := small(t, srv)
 				had := make([]tally, rooms)
 				for r := range rooms {
-					go io.Copy(&had[r], rawDial(t, base, fmt.Sprint("/ws/r", r)))
+					go io.Copy(&had[r], harness.RawDial(t, base, fmt.Sprint("/ws/r", r)))
 					if behind {
-						c := rawDial(t, base, fmt.Sprint("/ws/r", r))
+						c := harness.RawDial(t, base, fmt.Sprint("/ws/r", r))
 						c.Conn.(*net.TCPConn).SetReadBuffer(4 << 10)
 					}
 				}
 				said := strings.Repeat("<", text)
-				publish(t, srv, "r0", "what is made once")
+				harness.Publish(t, srv, "r0", "what is made once")
 				before := heap()
 				for i := range messages {
 					for r := range rooms {
-						publish(t, srv, fmt.Sprint("r", r), fmt.Sprint(said[:text-100], i))
+						harness.Publish(t, srv, fmt.Sprint("r", r), fmt.Sprint(said[:text-100], i))
 					}
-					eventually(t, "those who read to have read", func() bool {
+					harness.Eventually(t, "those who read to have read", func() bool {
 						for r := range had {
 							if had[r].Load() < int64((i+1)*6*(text-100)) {
 								return false
@@ -102,7 +103,7 @@ func TestLagIsWhatIsHeld(t *testing.T) {
 				log := 4 * text
 				most := rooms * (lag + lag/4 + log)
 				var grown int
-				eventually(t, fmt.Sprint("less than ", most, " bytes to be held"), func() bool {
+				harness.Eventually(t, fmt.Sprint("less than ", most, " bytes to be held"), func() bool {
 					grown = heap() - before
 					return grown <= most
 				})
@@ -119,14 +120,14 @@ func TestAnswersWaitBounded(t *testing.T) {
 		clients = 40
 		waiting = 64 << 10
 	)
-	srv := chat.New(quiet, chat.WithHistory(100), chat.WithPing(patience, patience), chat.WithWriteTimeout(patience))
+	srv := chat.New(harness.Quiet, chat.WithHistory(100), chat.WithPing(harness.Patience, harness.Patience), chat.WithWriteTimeout(harness.Patience))
 	base := small(t, srv)
 	for range 100 {
-		publish(t, srv, "r", strings.Repeat("<", 1<<10))
+		harness.Publish(t, srv, "r", strings.Repeat("<", 1<<10))
 	}
 	var conns []*wsconf.Conn
 	for range clients {
-		c := rawDial(t, base, "/ws/r?since=x:1", offerV1)
+		c := harness.RawDial(t, base, "/ws/r?since=x:1", harness.OfferV1)
 		c.Conn.(*net.TCPConn).SetReadBuffer(4 << 10)
 		conns = append(conns, c)
 	}

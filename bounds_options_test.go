@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
 // TestLargestOptions has every option as large as it can be.
@@ -32,14 +33,14 @@ func TestLargestOptions(t *testing.T) {
 				"rate":         {chat.WithRateLimit(math.MaxFloat64, 1)},
 				"times":        {chat.WithPing(long, long), chat.WithWriteTimeout(long), chat.WithLogTimeout(long), chat.WithLeaveGrace(long), chat.WithRoomExpiry(long)},
 			} {
-				_, base := serve(t, append(opts, quiet)...)
-				a, b := dial(t, base, "r", true), dial(t, base, "r", true)
-				a.until("welcome")
+				_, base := harness.Serve(t, append(opts, harness.Quiet)...)
+				a, b := harness.Dial(t, base, "r", true), harness.Dial(t, base, "r", true)
+				a.Until("welcome")
 				var limits struct {
 					Bytes int64 `json:"message_bytes"`
 					Burst int64 `json:"burst"`
 				}
-				w := b.until("welcome")
+				w := b.Until("welcome")
 				if err := json.Unmarshal(w.Limits, &limits); err != nil {
 					t.Fatal(err)
 				}
@@ -53,26 +54,26 @@ func TestLargestOptions(t *testing.T) {
 				var want, got []string
 				for i := range sent {
 					text := fmt.Sprint(i, strings.Repeat(" x", 2500))
-					a.send(`{"type":"message","message":"` + text + `"}`)
+					a.Send(`{"type":"message","message":"` + text + `"}`)
 					want = append(want, text)
 				}
 				for range want {
-					got = append(got, b.until("message").Message)
+					got = append(got, b.Until("message").Message)
 				}
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Fatalf("%s of %d and %v (-want +got):\n%s", name, most, long, diff)
 				}
-				late := dial(t, base, "r", true, "since", w.Position)
-				if o := late.until("welcome"); !o.Resumed {
+				late := harness.Dial(t, base, "r", true, "since", w.Position)
+				if o := late.Until("welcome"); !o.Resumed {
 					t.Errorf("%s of %d and %v: %+v", name, most, long, o)
 				}
 				for i := range want {
-					if o := late.until("message"); o.Offset != uint64(i+1) {
+					if o := late.Until("message"); o.Offset != uint64(i+1) {
 						t.Fatalf("%s of %d and %v: offset %d after %d", name, most, long, o.Offset, i)
 					}
 				}
-				for _, p := range []*peer{a, b, late} {
-					p.conn.CloseNow()
+				for _, p := range []*harness.Peer{a, b, late} {
+					p.Conn.CloseNow()
 				}
 			}
 		}
@@ -84,13 +85,13 @@ func TestLargestOptions(t *testing.T) {
 func TestLongestTimes(t *testing.T) {
 	for _, long := range []time.Duration{math.MaxInt64, math.MaxInt64 - 1, math.MaxInt64/2 + 1} {
 		shared := chat.NewMemoryLog(10)
-		inBubble(t, func(b *bubble) {
-			other := chat.New(quiet, chat.WithLog(shared))
+		harness.InBubble(t, func(b *harness.Bubble) {
+			other := chat.New(harness.Quiet, chat.WithLog(shared))
 			defer other.Close()
-			publish(t, other, "r", "first")
-			p := b.dial("r", true, "")
-			p.until("welcome")
-			p.send(`{"type":"message","message":"x"}`)
+			harness.Publish(t, other, "r", "first")
+			p := b.Dial("r", true, "")
+			p.Until("welcome")
+			p.Send(`{"type":"message","message":"x"}`)
 			synctest.Wait()
 			began := time.Now()
 			b.Close()
@@ -101,7 +102,7 @@ func TestLongestTimes(t *testing.T) {
 			if m, n, err := other.Members(context.Background(), "r", 10); n != 1 || err != nil {
 				t.Errorf("members %+v, %d, %v", m, n, err)
 			}
-		}, quiet, chat.WithLog(shared), chat.WithPing(long, long), chat.WithWriteTimeout(long), chat.WithFlushInterval(long), chat.WithLeaveGrace(long), chat.WithLogTimeout(long),
+		}, harness.Quiet, chat.WithLog(shared), chat.WithPing(long, long), chat.WithWriteTimeout(long), chat.WithFlushInterval(long), chat.WithLeaveGrace(long), chat.WithLogTimeout(long),
 			chat.WithFilter(func(*chat.Event) error { time.Sleep(time.Second); return nil }))
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/ws"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
@@ -83,7 +84,7 @@ func overCarriers(t *testing.T, opts func() []chat.Option, f func(t *testing.T, 
 }
 
 // enter connects a peer over connections of dial's.
-func enter(t *testing.T, dial func() net.Conn, room string, v1 bool, query string) *peer {
+func enter(t *testing.T, dial func() net.Conn, room string, v1 bool, query string) *harness.Peer {
 	t.Helper()
 	c := dial()
 	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return c, nil }}
@@ -97,7 +98,7 @@ func enter(t *testing.T, dial func() net.Conn, room string, v1 bool, query strin
 	}
 	conn.SetReadLimit(1 << 24)
 	t.Cleanup(func() { conn.CloseNow() })
-	return &peer{t: t, conn: conn}
+	return &harness.Peer{T: t, Conn: conn}
 }
 
 // TestTypingGoesOn has members who have had all there is, of more than half of what
@@ -105,26 +106,28 @@ func enter(t *testing.T, dial func() net.Conn, room string, v1 bool, query strin
 func TestTypingGoesOn(t *testing.T) {
 	for _, size := range []int{100, 3 << 10, 16 << 10} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			opts := func() []chat.Option { return []chat.Option{quiet, chat.WithHistory(0), chat.WithResume(1 << 20)} }
+			opts := func() []chat.Option {
+				return []chat.Option{harness.Quiet, chat.WithHistory(0), chat.WithResume(1 << 20)}
+			}
 			overCarriers(t, opts, func(t *testing.T, srv *chat.Server, _ string, dial func() net.Conn) {
 				a := enter(t, dial, "r", true, "")
-				a.until("welcome")
+				a.Until("welcome")
 				b := enter(t, dial, "r", true, "")
-				b.until("welcome")
+				b.Until("welcome")
 				plain := enter(t, dial, "r", false, "")
 				text := strings.Repeat("x", size)
 				const bytes = 1200 << 10
 				for i := range bytes / size {
-					publish(t, srv, "r", text)
+					harness.Publish(t, srv, "r", text)
 					if i%8 == 0 || i == bytes/size-1 {
-						for _, p := range []*peer{a, b, plain} {
-							for p.until("message").Offset != uint64(i+1) {
+						for _, p := range []*harness.Peer{a, b, plain} {
+							for p.Until("message").Offset != uint64(i+1) {
 							}
 						}
 					}
 				}
-				a.send(`{"type":"typing"}`)
-				if o := b.until("typing"); o.User == "" {
+				a.Send(`{"type":"typing"}`)
+				if o := b.Until("typing"); o.User == "" {
 					t.Errorf("got %+v", o)
 				}
 			})
@@ -136,16 +139,16 @@ func TestTypingGoesOn(t *testing.T) {
 // resuming, only the log can say what was, whatever carries the members.
 func TestTrimmedToResume(t *testing.T) {
 	opts := func() []chat.Option {
-		return []chat.Option{quiet, chat.WithHistory(0), chat.WithResume(5), chat.WithLog(chat.NewMemoryLog(5))}
+		return []chat.Option{harness.Quiet, chat.WithHistory(0), chat.WithResume(5), chat.WithLog(chat.NewMemoryLog(5))}
 	}
 	overCarriers(t, opts, func(t *testing.T, srv *chat.Server, _ string, dial func() net.Conn) {
 		a := enter(t, dial, "r", true, "")
-		start := a.until("welcome").Position
+		start := a.Until("welcome").Position
 		plain := enter(t, dial, "r", false, "")
 		for i := range 40 {
-			publish(t, srv, "r", "x")
-			for _, p := range []*peer{a, plain} {
-				if o := p.until("message"); o.Offset != uint64(i+1) {
+			harness.Publish(t, srv, "r", "x")
+			for _, p := range []*harness.Peer{a, plain} {
+				if o := p.Until("message"); o.Offset != uint64(i+1) {
 					t.Fatalf("offset %d after %d", o.Offset, i)
 				}
 			}
@@ -153,10 +156,10 @@ func TestTrimmedToResume(t *testing.T) {
 		epoch, _, _ := strings.Cut(start, ":")
 		gap := false
 		for try := 0; try < 50 && !gap; try++ {
-			publish(t, srv, "r", "y") // a round trims what was had before it
+			harness.Publish(t, srv, "r", "y") // a round trims what was had before it
 			b := enter(t, dial, "r", true, "since="+epoch+":20")
-			gap = b.until("welcome").Gap
-			b.conn.CloseNow()
+			gap = b.Until("welcome").Gap
+			b.Conn.CloseNow()
 			time.Sleep(5 * time.Millisecond)
 		}
 		if !gap {
@@ -169,20 +172,20 @@ func TestTrimmedToResume(t *testing.T) {
 func TestLastWordsOverCarriers(t *testing.T) {
 	const clients = 40
 	opts := func() []chat.Option {
-		return []chat.Option{quiet, chat.WithLeaveGrace(time.Hour), chat.WithHistory(0), chat.WithLog(chat.NewMemoryLog(1000))}
+		return []chat.Option{harness.Quiet, chat.WithLeaveGrace(time.Hour), chat.WithHistory(0), chat.WithLog(chat.NewMemoryLog(1000))}
 	}
 	overCarriers(t, opts, func(t *testing.T, srv *chat.Server, _ string, dial func() net.Conn) {
 		for i := range clients {
-			c, err := wsconf.Open(dial(), wsconf.Handshake("/ws/r", offerV1), time.Now().Add(patience))
+			c, err := wsconf.Open(dial(), wsconf.Handshake("/ws/r", harness.OfferV1), time.Now().Add(harness.Patience))
 			if err != nil {
 				t.Fatal(err)
 			}
-			publish(t, srv, "r", "noise")
+			harness.Publish(t, srv, "r", "noise")
 			c.Write(append(fr(finText, fmt.Sprintf(`{"type":"message","message":"last %d"}`, i)), fr(finClose, "\x03\xe8")...))
 			c.Close()
-			publish(t, srv, "r", "noise")
+			harness.Publish(t, srv, "r", "noise")
 		}
-		eventually(t, "all to have left", func() bool {
+		harness.Eventually(t, "all to have left", func() bool {
 			_, n, err := srv.Members(t.Context(), "r", 0)
 			return err == nil && n == 0
 		})
@@ -200,40 +203,40 @@ func TestLastWordsOverCarriers(t *testing.T) {
 // come before the close frame, over every kind of connection.
 func TestCloseComesLast(t *testing.T) {
 	opts := func() []chat.Option {
-		return []chat.Option{quiet, chat.WithHistory(0), chat.WithMaxLag(4 << 20)}
+		return []chat.Option{harness.Quiet, chat.WithHistory(0), chat.WithMaxLag(4 << 20)}
 	}
 	overCarriers(t, opts, func(t *testing.T, srv *chat.Server, _ string, dial func() net.Conn) {
 		open := func(messages, size int) (c *wsconf.Conn, want []string) {
-			c, err := wsconf.Open(dial(), wsconf.Handshake("/ws/r"), time.Now().Add(patience))
+			c, err := wsconf.Open(dial(), wsconf.Handshake("/ws/r"), time.Now().Add(harness.Patience))
 			if err != nil {
 				t.Fatal(err)
 			}
-			settled(t, c)
+			harness.Settle(t, c)
 			for i := range messages {
 				text := fmt.Sprint(i, strings.Repeat("x", size))
-				publish(t, srv, "r", text)
+				harness.Publish(t, srv, "r", text)
 				want = append(want, msgLine(text))
 			}
 			return c, want
 		}
 		for range 20 { // what was said last is what the member has said itself
 			c, want := open(30, 0)
-			rawWrite(c, joined(fr(finText, "last"), fr(finBinary, "x")), 0)
-			expect(t, "lines", heard(c), append(want, "msg last", "close 1003"))
+			harness.RawWrite(c, harness.Join(fr(finText, "last"), fr(finBinary, "x")), 0)
+			harness.Expect(t, "lines", harness.Heard(c), append(want, "msg last", "close 1003"))
 			c.Close()
 		}
 		// One is owed more than sockets hold, since it has read nothing. It has a second
 		// for that, and a busy machine may take more: then it misses the end, and no more.
-		eventually(t, "all to come before the close frame", func() bool {
+		harness.Eventually(t, "all to come before the close frame", func() bool {
 			c, want := open(200, 12<<10)
 			defer c.Close()
-			rawWrite(c, fr(finBinary, "x"), 0)
-			got := heard(c)
+			harness.RawWrite(c, fr(finBinary, "x"), 0)
+			got := harness.Heard(c)
 			n := len(got) - 1
 			if n < 0 || n > len(want) || got[n] != "close 1003" {
 				t.Fatalf("%d lines, the last of which are %q", n+1, got[max(0, n-3):])
 			}
-			expect(t, "lines before the close frame", got[:n], want[:n])
+			harness.Expect(t, "lines before the close frame", got[:n], want[:n])
 			return n == len(want)
 		})
 	})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
 // TestClosingWithHangingHook has a filter hang for good: Shutdown returns soon after
@@ -19,12 +20,12 @@ func TestClosingWithHangingHook(t *testing.T) {
 	for _, closing := range []string{"Shutdown", "Close"} {
 		t.Run(closing, func(t *testing.T) {
 			leave := make(chan struct{})
-			inBubble(t, func(b *bubble) {
+			harness.InBubble(t, func(b *harness.Bubble) {
 				leave = make(chan struct{})
 				defer func() { close(leave); synctest.Wait() }()
-				p := b.dial("r", true, "")
-				p.until("welcome")
-				p.send(`{"type":"message","message":"x"}`)
+				p := b.Dial("r", true, "")
+				p.Until("welcome")
+				p.Send(`{"type":"message","message":"x"}`)
 				synctest.Wait()
 				start := time.Now()
 				limit := 5 * time.Second
@@ -41,7 +42,7 @@ func TestClosingWithHangingHook(t *testing.T) {
 				if d := time.Since(start); d > limit {
 					t.Errorf("took %v", d)
 				}
-			}, quiet, chat.WithFilter(func(*chat.Event) error { <-leave; return nil }))
+			}, harness.Quiet, chat.WithFilter(func(*chat.Event) error { <-leave; return nil }))
 		})
 	}
 }
@@ -90,11 +91,11 @@ func TestClosingFromInside(t *testing.T) {
 				return nil
 			}), chat.WithLogger(slog.New(handlerFunc(func() { end("logger") })))}
 			if from[0] < 'a' {
-				l := &badLog{Log: chat.NewMemoryLog(10), wrong: func() { end(from) }}
-				l.set(from)
+				l := &harness.BadLog{Log: chat.NewMemoryLog(10), Wrong: func() { end(from) }}
+				l.Set(from)
 				opts = append(opts, chat.WithLog(l))
 			}
-			srv, base := serve(t, opts...)
+			srv, base := harness.Serve(t, opts...)
 			if from == "follow" {
 				go func() {
 					for range srv.Follow(context.Background(), "r", chat.Position{}) {
@@ -102,28 +103,28 @@ func TestClosingFromInside(t *testing.T) {
 						return
 					}
 				}()
-				eventually(t, "the room", func() bool { return srv.Stats().Rooms == 1 })
+				harness.Eventually(t, "the room", func() bool { return srv.Stats().Rooms == 1 })
 			}
 			if from == "authenticator" {
-				get(t, base+"/rooms")
+				harness.Get(t, base+"/rooms")
 			} else {
-				p := dial(t, base, "r", true)
-				p.until("welcome")
+				p := harness.Dial(t, base, "r", true)
+				p.Until("welcome")
 				if from == "logger" {
-					get(t, base+"/rooms?nobody")
+					harness.Get(t, base+"/rooms?nobody")
 				}
 				if from == "authorizer" {
-					p.send(`{"type":"typing"}`)
+					p.Send(`{"type":"typing"}`)
 				}
-				p.send(`{"type":"message","message":"x"}`)
-				p.closed()
+				p.Send(`{"type":"message","message":"x"}`)
+				p.Closed()
 			}
 			select {
 			case <-returned:
-			case <-time.After(patience):
+			case <-time.After(harness.Patience):
 				t.Fatalf("%s from %s waits for itself", closing, from)
 			}
-			eventually(t, "the end", func() bool { return srv.Stats().Connections == 0 })
+			harness.Eventually(t, "the end", func() bool { return srv.Stats().Connections == 0 })
 		}
 	}
 }
@@ -137,11 +138,11 @@ func TestClosingBesideHook(t *testing.T) {
 			var srv *chat.Server
 			var took time.Duration
 			var failed error
-			inBubble(t, func(b *bubble) {
+			harness.InBubble(t, func(b *harness.Bubble) {
 				srv = b.Server
-				p := b.dial("r", true, "")
-				p.until("welcome")
-				p.send(`{"type":"message","message":"x"}`)
+				p := b.Dial("r", true, "")
+				p.Until("welcome")
+				p.Send(`{"type":"message","message":"x"}`)
 				time.Sleep(10 * time.Second)
 				synctest.Wait()
 				if closing == "Shutdown" && (failed != context.DeadlineExceeded || took < 3*time.Second || took > 3500*time.Millisecond) {
@@ -153,7 +154,7 @@ func TestClosingBesideHook(t *testing.T) {
 				if n := b.Stats().Connections; n != 0 {
 					t.Errorf("%d connections", n)
 				}
-			}, quiet, chat.WithFilter(func(*chat.Event) error {
+			}, harness.Quiet, chat.WithFilter(func(*chat.Event) error {
 				start, done := time.Now(), make(chan struct{})
 				go func() {
 					defer close(done)

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
@@ -22,20 +23,20 @@ func TestClosingIsImmediate(t *testing.T) {
 		{"reserved opcode", fr(wsconf.Fin|3, "x"), 1002},
 		{"length not minimal", append(wsconf.HeaderWith(finText, 2, 16), fr(finText, "ab")[6:]...), 1002},
 		{"ping in fragments", fr(wsconf.Ping, "x"), 1002},
-		{"too big", fr(finText, longText), 1009},
-		{"too big, and more", joined(fr(finText, longText), fr(finText, "x"), fr(finPing, "x")), 1009},
+		{"too big", fr(finText, harness.LongText), 1009},
+		{"too big, and more", harness.Join(fr(finText, harness.LongText), fr(finText, "x"), fr(finPing, "x")), 1009},
 		{"binary", fr(finBinary, "x"), 1003},
 		{"not UTF-8", fr(finText, "\xff"), 1007},
 		{"close", frClose(1000, ""), 1000},
 		{"empty close", fr(finClose, ""), 1005},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			inBubble(t, func(b *bubble) {
-				conn, err := b.l.dial(t.Context(), "", "")
+			harness.InBubble(t, func(b *harness.Bubble) {
+				conn, err := b.Pipes.Dial(t.Context(), "", "")
 				if err != nil {
 					t.Fatal(err)
 				}
-				c, err := wsconf.Open(conn, wsconf.Handshake("/ws/r"), time.Now().Add(patience))
+				c, err := wsconf.Open(conn, wsconf.Handshake("/ws/r"), time.Now().Add(harness.Patience))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -64,7 +65,7 @@ func TestClosingIsImmediate(t *testing.T) {
 				if d := time.Since(began); d != 0 {
 					t.Errorf("closed after %v", d)
 				}
-			}, quiet)
+			}, harness.Quiet)
 		})
 	}
 }

@@ -14,54 +14,55 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
 // TestServersOverOneLog has two servers that share a log behave as one.
 func TestServersOverOneLog(t *testing.T) {
 	log := chat.NewMemoryLog(100)
-	_, a := serve(t, chat.WithLog(log))
-	_, b := serve(t, chat.WithLog(log))
-	alice := dial(t, a, "r", true, "username", "Alice")
-	bob := dial(t, b, "r", true, "username", "Bob")
-	aliceIs, bobIs := alice.until("welcome"), bob.until("welcome")
+	_, a := harness.Serve(t, chat.WithLog(log))
+	_, b := harness.Serve(t, chat.WithLog(log))
+	alice := harness.Dial(t, a, "r", true, "username", "Alice")
+	bob := harness.Dial(t, b, "r", true, "username", "Bob")
+	aliceIs, bobIs := alice.Until("welcome"), bob.Until("welcome")
 	if len(bobIs.Members) != 2 {
 		t.Errorf("members: %+v", bobIs.Members)
 	}
-	if o := alice.next(); o.Message != "Bob joined the room" {
+	if o := alice.Next(); o.Message != "Bob joined the room" {
 		t.Errorf("got %+v", o)
 	}
 	for i := range 100 {
-		p := []*peer{alice, bob}[i%2]
-		p.send(fmt.Sprintf(`{"type":"message","message":"m%d","id":"%d"}`, i, i))
-		p.until("ack")
+		p := []*harness.Peer{alice, bob}[i%2]
+		p.Send(fmt.Sprintf(`{"type":"message","message":"m%d","id":"%d"}`, i, i))
+		p.Until("ack")
 	}
-	bob.send(fmt.Sprintf(`{"type":"private","to":%q,"message":"psst"}`, aliceIs.User))
-	if o := alice.until("private"); o.Message != "psst" || o.ToUsername != "Alice" || o.Offset != 101 {
+	bob.Send(fmt.Sprintf(`{"type":"private","to":%q,"message":"psst"}`, aliceIs.User))
+	if o := alice.Until("private"); o.Message != "psst" || o.ToUsername != "Alice" || o.Offset != 101 {
 		t.Errorf("got %+v", o)
 	}
-	bob.send(`{"type":"typing"}`)
-	if o := alice.until("typing"); o.Username != "Bob" {
+	bob.Send(`{"type":"typing"}`)
+	if o := alice.Until("typing"); o.Username != "Bob" {
 		t.Errorf("got %+v", o)
 	}
 	for _, base := range []string{a, b} {
-		if _, body := get(t, base+"/rooms"); body != `{"r":2}` {
+		if _, body := harness.Get(t, base+"/rooms"); body != `{"r":2}` {
 			t.Errorf("rooms: %s", body)
 		}
 	}
 	// Bob resumes on the other server.
-	bob.conn.CloseNow()
+	bob.Conn.CloseNow()
 	at, err := chat.ParsePosition(bobIs.Position)
 	if err != nil {
 		t.Fatal(err)
 	}
 	at.Offset = 90
-	bob = dial(t, a, "r", true, "username", "Bob", "session", bobIs.Session, "since", at.String())
-	if w := bob.next(); !w.Resumed || w.Gap || w.User != bobIs.User {
+	bob = harness.Dial(t, a, "r", true, "username", "Bob", "session", bobIs.Session, "since", at.String())
+	if w := bob.Next(); !w.Resumed || w.Gap || w.User != bobIs.User {
 		t.Errorf("welcome: %+v", w)
 	}
 	for i := uint64(91); i <= 101; i++ {
-		if o := bob.next(); o.Offset != i {
+		if o := bob.Next(); o.Offset != i {
 			t.Errorf("got %+v, want offset %d", o, i)
 		}
 	}
@@ -73,28 +74,28 @@ func TestDisconnect(t *testing.T) {
 	auth := chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
 		return chat.User{ID: r.URL.Query().Get("as"), Name: r.URL.Query().Get("as")}, nil
 	})
-	first, a := serve(t, chat.WithLog(log), auth)
-	_, b := serve(t, chat.WithLog(log), auth)
-	here := dial(t, a, "r", true, "as", "u1")
-	there := dial(t, b, "r", true, "as", "u1")
-	other := dial(t, b, "s", true, "as", "u1")
-	friend := dial(t, b, "r", true, "as", "u2")
+	first, a := harness.Serve(t, chat.WithLog(log), auth)
+	_, b := harness.Serve(t, chat.WithLog(log), auth)
+	here := harness.Dial(t, a, "r", true, "as", "u1")
+	there := harness.Dial(t, b, "r", true, "as", "u1")
+	other := harness.Dial(t, b, "s", true, "as", "u1")
+	friend := harness.Dial(t, b, "r", true, "as", "u2")
 	if err := first.Disconnect(context.Background(), "r", "u1", chat.CloseRemoved, "be nice"); err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range []*peer{here, there} {
-		if code := p.closed(); code != 1008 {
+	for _, p := range []*harness.Peer{here, there} {
+		if code := p.Closed(); code != 1008 {
 			t.Errorf("closed with %d", code)
 		}
 	}
 	if err := first.Disconnect(context.Background(), "", "u1", chat.CloseForbidden, "for good"); err != nil {
 		t.Fatal(err)
 	}
-	if code := other.closed(); code != 4003 {
+	if code := other.Closed(); code != 4003 {
 		t.Errorf("closed with %d", code)
 	}
-	friend.send(`{"type":"ping"}`)
-	friend.until("pong")
+	friend.Send(`{"type":"ping"}`)
+	friend.Until("pong")
 	if err := first.Disconnect(context.Background(), "a/b", "u1", 1008, ""); !errors.Is(err, chat.ErrBadName) {
 		t.Errorf("bad room: %v", err)
 	}
@@ -104,7 +105,7 @@ func TestDisconnect(t *testing.T) {
 func TestBanAndMute(t *testing.T) {
 	var banned, muted atomic.Bool
 	var actions []chat.Action
-	srv, base := serve(t, chat.WithAuthorizer(func(u chat.User, room string, a chat.Action) error {
+	srv, base := harness.Serve(t, chat.WithAuthorizer(func(u chat.User, room string, a chat.Action) error {
 		if a != chat.ActionList {
 			actions = append(actions, a) // one connection: one at a time
 		}
@@ -116,27 +117,27 @@ func TestBanAndMute(t *testing.T) {
 		}
 		return nil
 	}))
-	p := dial(t, base, "r", true)
-	me := p.until("welcome")
-	p.send(`{"type":"message","message":"hi","id":"1"}`)
-	p.until("ack")
+	p := harness.Dial(t, base, "r", true)
+	me := p.Until("welcome")
+	p.Send(`{"type":"message","message":"hi","id":"1"}`)
+	p.Until("ack")
 	muted.Store(true)
-	p.send(`{"type":"message","message":"hi","id":"2"}`)
-	if o := p.until("error"); o.Code != "forbidden" || o.Message != "you are muted" || o.ID != "2" {
+	p.Send(`{"type":"message","message":"hi","id":"2"}`)
+	if o := p.Until("error"); o.Code != "forbidden" || o.Message != "you are muted" || o.ID != "2" {
 		t.Errorf("got %+v", o)
 	}
-	p.send(`{"type":"history"}`)
-	p.until("history")
-	p.send(`{"type":"typing"}`)
-	p.send(fmt.Sprintf(`{"type":"private","to":%q,"message":"note to self"}`, me.User))
-	p.until("private")
+	p.Send(`{"type":"history"}`)
+	p.Until("history")
+	p.Send(`{"type":"typing"}`)
+	p.Send(fmt.Sprintf(`{"type":"private","to":%q,"message":"note to self"}`, me.User))
+	p.Until("private")
 	banned.Store(true)
 	srv.Disconnect(context.Background(), "r", me.User, chat.CloseForbidden, "banned")
-	if code := p.closed(); code != 4003 {
+	if code := p.Closed(); code != 4003 {
 		t.Errorf("closed with %d", code)
 	}
-	eventually(t, "the end of the connection", func() bool { return srv.Stats().Connections == 0 })
-	if _, resp, err := tryDial(t, base, "r", true); err == nil || resp.StatusCode != 403 {
+	harness.Eventually(t, "the end of the connection", func() bool { return srv.Stats().Connections == 0 })
+	if _, resp, err := harness.TryDial(t, base, "r", true); err == nil || resp.StatusCode != 403 {
 		t.Errorf("banned user: %v, %v", resp, err)
 	}
 	want := []chat.Action{"join", "send", "send", "read", "typing", "private", "join"}
@@ -149,9 +150,9 @@ func TestBanAndMute(t *testing.T) {
 // server that shuts down hand its users on.
 func TestServerDies(t *testing.T) {
 	log := chat.NewMemoryLog(100)
-	inBubble(t, func(b *bubble) {
-		alice := b.dial("r", true, "username=Alice")
-		alice.until("welcome")
+	harness.InBubble(t, func(b *harness.Bubble) {
+		alice := b.Dial("r", true, "username=Alice")
+		alice.Until("welcome")
 		ctx := context.Background()
 		// A server that was killed: it entered, and says no more.
 		if _, err := log.Enter(ctx, "dead", "r", chatlog.Member{UserID: "u9", Username: "Zoe", Connections: 1}); err != nil {
@@ -162,10 +163,10 @@ func TestServerDies(t *testing.T) {
 		}
 		start := time.Now()
 		// Nobody has signalled that she came.
-		if o := alice.until("system"); o.Event != "join" || o.Username != "Zoe" || time.Since(start) > 2*time.Second {
+		if o := alice.Until("system"); o.Event != "join" || o.Username != "Zoe" || time.Since(start) > 2*time.Second {
 			t.Errorf("got %+v after %v", o, time.Since(start))
 		}
-		if o := alice.until("system"); o.Event != "leave" || o.Username != "Zoe" {
+		if o := alice.Until("system"); o.Event != "leave" || o.Username != "Zoe" {
 			t.Errorf("got %+v", o)
 		}
 		if d := time.Since(start); d < 15*time.Second || d > 21*time.Second {
@@ -181,8 +182,8 @@ func TestServerDies(t *testing.T) {
 func TestDisconnectReasons(t *testing.T) {
 	t.Parallel()
 	log := chat.NewMemoryLog(100)
-	first, a := serve(t, quiet, chat.WithLog(log))
-	_, b := serve(t, quiet, chat.WithLog(log))
+	first, a := harness.Serve(t, harness.Quiet, chat.WithLog(log))
+	_, b := harness.Serve(t, harness.Quiet, chat.WithLog(log))
 	for _, row := range []struct{ reason, want string }{
 		{"be nice", "be nice"},
 		{strings.Repeat("x", 10_000), strings.Repeat("x", 123)},
@@ -194,14 +195,14 @@ func TestDisconnectReasons(t *testing.T) {
 		{strings.Repeat("a\xff", 100), strings.Repeat("a\ufffd", 30) + "a"},
 	} {
 		for _, base := range []string{a, b} {
-			p := dial(t, base, "r", true)
-			me := p.until("welcome")
+			p := harness.Dial(t, base, "r", true)
+			me := p.Until("welcome")
 			if err := first.Disconnect(context.Background(), "r", me.User, chat.CloseForbidden, row.reason); err != nil {
 				t.Fatal(err)
 			}
 			var err error
 			for err == nil {
-				_, err = p.read()
+				_, err = p.Read()
 			}
 			var ce ws.CloseError
 			if !errors.As(err, &ce) || ce.Code != 4003 || ce.Reason != row.want {

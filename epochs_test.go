@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
 // shortLog is a log that several servers share and that can be brought back to what
@@ -133,7 +134,7 @@ func (l *shortLog) Renew(ctx context.Context, room, seen string) (string, error)
 func fill(t testing.TB, srv *chat.Server, from, to int) {
 	t.Helper()
 	for i := from; i <= to; i++ {
-		publish(t, srv, "r", fmt.Sprint(i))
+		harness.Publish(t, srv, "r", fmt.Sprint(i))
 	}
 }
 
@@ -142,36 +143,36 @@ func fill(t testing.TB, srv *chat.Server, from, to int) {
 // has a time, in both dialects. With the offset alone nobody can know.
 func TestPlaceOfAnotherEntry(t *testing.T) {
 	log := newShortLog()
-	a := chat.New(chat.WithLog(log), quiet)
+	a := chat.New(chat.WithLog(log), harness.Quiet)
 	fill(t, a, 1, 100)
 	seen := log.get("r")
 	last := seen.events[99]
 	log.cut("r", 70)
 	a.Close()
 	time.Sleep(2 * time.Millisecond) // what stands there now is of another time
-	b, base := serve(t, chat.WithLog(log), chat.WithHistory(5))
+	b, base := harness.Serve(t, chat.WithLog(log), chat.WithHistory(5))
 	fill(t, b, 71, 101)
 	at := chat.Position{Epoch: seen.epoch, Offset: 100, Time: last.Time.UnixMilli()}
 
-	p := dial(t, base, "r", true, "since", at.String())
-	w := p.until("welcome")
-	expect(t, "welcome", fmt.Sprint(w.Resumed, w.Gap), "false true")
-	expect(t, "first", p.next().Message, "97")
-	expect(t, "plain", dial(t, base, "r", false, "since", at.String()).next().Code, "gap")
+	p := harness.Dial(t, base, "r", true, "since", at.String())
+	w := p.Until("welcome")
+	harness.Expect(t, "welcome", fmt.Sprint(w.Resumed, w.Gap), "false true")
+	harness.Expect(t, "first", p.Next().Message, "97")
+	harness.Expect(t, "plain", harness.Dial(t, base, "r", false, "since", at.String()).Next().Code, "gap")
 
 	// A place that is still the same, far back and near, and one beyond the stream.
 	for _, o := range []uint64{1, 70, 101} {
 		e := log.get("r").events[o-1]
 		same := chat.Position{Epoch: seen.epoch, Offset: o, Time: e.Time.UnixMilli()}
-		w := dial(t, base, "r", true, "since", same.String()).until("welcome")
-		expect(t, same.String(), fmt.Sprint(w.Resumed, w.Gap), "true false")
+		w := harness.Dial(t, base, "r", true, "since", same.String()).Until("welcome")
+		harness.Expect(t, same.String(), fmt.Sprint(w.Resumed, w.Gap), "true false")
 	}
 	// The word of one client changes nothing for the others.
 	if now := log.get("r").epoch; now != seen.epoch {
 		t.Errorf("the room is in %s", now)
 	}
-	w = dial(t, base, "r", true, "since", fmt.Sprint(seen.epoch, ":100")).until("welcome")
-	expect(t, "with the offset alone", fmt.Sprint(w.Resumed, w.Gap), "true false")
+	w = harness.Dial(t, base, "r", true, "since", fmt.Sprint(seen.epoch, ":100")).Until("welcome")
+	harness.Expect(t, "with the offset alone", fmt.Sprint(w.Resumed, w.Gap), "true false")
 }
 
 // A server that lives has delivered 100 and is told nothing of the loss: what it
@@ -179,23 +180,23 @@ func TestPlaceOfAnotherEntry(t *testing.T) {
 // with the offset alone.
 func TestOffsetGivenAgain(t *testing.T) {
 	log := newShortLog()
-	srv, base := serve(t, chat.WithLog(log))
-	p := dial(t, base, "r", true)
-	p.until("welcome")
+	srv, base := harness.Serve(t, chat.WithLog(log))
+	p := harness.Dial(t, base, "r", true)
+	p.Until("welcome")
 	fill(t, srv, 1, 100)
 	seen := log.get("r")
 	log.mu.Lock()
 	log.mute = true
 	log.mu.Unlock()
 	log.cut("r", 90)
-	if e := publish(t, srv, "r", "again"); e.Offset != 91 {
+	if e := harness.Publish(t, srv, "r", "again"); e.Offset != 91 {
 		t.Fatalf("offset %d", e.Offset)
 	}
 	if now := log.get("r").epoch; now == seen.epoch {
 		t.Error("acknowledged in the epoch in which 91 was another message")
 	}
-	w := dial(t, base, "r", true, "since", fmt.Sprint(seen.epoch, ":100")).until("welcome")
-	expect(t, "welcome", fmt.Sprint(w.Resumed, w.Gap), "false true")
+	w := harness.Dial(t, base, "r", true, "since", fmt.Sprint(seen.epoch, ":100")).Until("welcome")
+	harness.Expect(t, "welcome", fmt.Sprint(w.Resumed, w.Gap), "false true")
 }
 
 // A snapshot brings back an epoch that had been replaced: it gets a new one, also
@@ -204,31 +205,31 @@ func TestReplacedEpochComesBack(t *testing.T) {
 	for _, used := range []bool{true, false} {
 		t.Run(fmt.Sprint("used=", used), func(t *testing.T) {
 			log := newShortLog()
-			srv, base := serve(t, chat.WithLog(log))
+			srv, base := harness.Serve(t, chat.WithLog(log))
 			fill(t, srv, 1, 5)
 			snapshot := log.get("r")
-			p := dial(t, base, "r", true)
-			p.until("welcome")
+			p := harness.Dial(t, base, "r", true)
+			p.Until("welcome")
 			log.cut("r", 3)
 			fill(t, srv, 4, 9)
 			for err := error(nil); err == nil; {
-				_, err = p.read() // closed: the log has lost events
+				_, err = p.Read() // closed: the log has lost events
 			}
 			if used {
-				p = dial(t, base, "r", true)
-				p.until("welcome")
+				p = harness.Dial(t, base, "r", true)
+				p.Until("welcome")
 			} else {
-				eventually(t, "the room is not in use", func() bool { return srv.Stats().Rooms == 0 })
+				harness.Eventually(t, "the room is not in use", func() bool { return srv.Stats().Rooms == 0 })
 			}
 			second := log.get("r").epoch
 			log.set("r", snapshot)
 			if used {
 				for err := error(nil); err == nil; {
-					_, err = p.read()
+					_, err = p.Read()
 				}
 			}
-			w := dial(t, base, "r", true, "since", fmt.Sprint(snapshot.epoch, ":5")).until("welcome")
-			expect(t, "welcome", fmt.Sprint(w.Resumed, w.Gap), "false true")
+			w := harness.Dial(t, base, "r", true, "since", fmt.Sprint(snapshot.epoch, ":5")).Until("welcome")
+			harness.Expect(t, "welcome", fmt.Sprint(w.Resumed, w.Gap), "false true")
 			if now := log.get("r").epoch; now == snapshot.epoch || now == second {
 				t.Errorf("in %s again, after %s and %s", now, snapshot.epoch, second)
 			}
@@ -254,12 +255,12 @@ func (l opening) Watch(ctx context.Context, sink chatlog.Sink, room string) erro
 
 func TestPushOfAnotherEpochWhileOpening(t *testing.T) {
 	log := newShortLog()
-	srv, base := serve(t, chat.WithLog(opening{log, "x"}))
-	p := dial(t, base, "r", true)
-	p.until("welcome")
+	srv, base := harness.Serve(t, chat.WithLog(opening{log, "x"}))
+	p := harness.Dial(t, base, "r", true)
+	p.Until("welcome")
 	time.Sleep(50 * time.Millisecond) // whatever was pushed has come
 	fill(t, srv, 1, 1)
-	if o := p.until("message"); o.Message != "1" || o.Offset != 1 {
+	if o := p.Until("message"); o.Message != "1" || o.Offset != 1 {
 		t.Errorf("got %+v", o)
 	}
 }
@@ -268,7 +269,7 @@ func TestPushOfAnotherEpochWhileOpening(t *testing.T) {
 // now, tells of the gap and then yields what there is.
 func TestFollowFromLostPlace(t *testing.T) {
 	log := newShortLog()
-	srv, _ := serve(t, chat.WithLog(log))
+	srv, _ := harness.Serve(t, chat.WithLog(log))
 	fill(t, srv, 1, 5)
 	r := log.get("r")
 	for name, since := range map[string]chat.Position{
@@ -291,7 +292,7 @@ func TestFollowFromLostPlace(t *testing.T) {
 				break
 			}
 		}
-		expect(t, name, fmt.Sprint(got), fmt.Sprint([]string{chat.ErrGap.Error(), "1", "2", "3", "4", "5"}))
+		harness.Expect(t, name, fmt.Sprint(got), fmt.Sprint([]string{chat.ErrGap.Error(), "1", "2", "3", "4", "5"}))
 	}
 	at := chat.Position{Epoch: r.epoch, Offset: 4, Time: r.events[3].Time.UnixMilli()}
 	for e, err := range srv.Follow(t.Context(), "r", at) {

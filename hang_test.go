@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
 // TestFollowEnds closes the server while Follow waits, and while the log fails.
@@ -19,8 +20,8 @@ func TestFollowEnds(t *testing.T) {
 	t.Parallel()
 	for _, fails := range []bool{false, true} {
 		l := &stuck{Log: chat.NewMemoryLog(10)}
-		srv, _ := serve(t, quiet, chat.WithLog(l))
-		publish(t, srv, "r", "x")
+		srv, _ := harness.Serve(t, harness.Quiet, chat.WithLog(l))
+		harness.Publish(t, srv, "r", "x")
 		got := make(chan error, 1)
 		go func() {
 			var last error
@@ -34,11 +35,11 @@ func TestFollowEnds(t *testing.T) {
 			got <- last
 			close(got)
 		}()
-		eventually(t, "the room", func() bool { return srv.Stats().Rooms == 1 })
+		harness.Eventually(t, "the room", func() bool { return srv.Stats().Rooms == 1 })
 		if fails {
 			l.fail.Store(true)
 			for i := 0; ; i++ {
-				publish(t, srv, "r", "for Follow to read") // which may have begun in vain
+				harness.Publish(t, srv, "r", "for Follow to read") // which may have begun in vain
 				if err := <-got; errors.Is(err, chat.ErrUnavailable) {
 					break
 				} else if i == 2 || err != nil {
@@ -47,7 +48,7 @@ func TestFollowEnds(t *testing.T) {
 			}
 		}
 		srv.Close()
-		timeout := time.After(patience)
+		timeout := time.After(harness.Patience)
 		for last := error(nil); ; {
 			select {
 			case err, ok := <-got:
@@ -105,7 +106,7 @@ func TestOpenHangs(t *testing.T) {
 	log := chat.NewMemoryLog(10)
 	synctest.Test(t, func(t *testing.T) {
 		l := &stuck{Log: log, open: make(chan struct{})}
-		srv := chat.New(quiet, chat.WithLog(l))
+		srv := chat.New(harness.Quiet, chat.WithLog(l))
 		ask := func() time.Duration {
 			start := time.Now()
 			if _, err := srv.Publish(context.Background(), "r", chat.Event{Text: "x"}); !errors.Is(err, chat.ErrUnavailable) {
@@ -126,11 +127,11 @@ func TestOpenHangs(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		close(l.open)
 		synctest.Wait()
-		publish(t, srv, "r", "x")
+		harness.Publish(t, srv, "r", "x")
 		srv.Close()
 
 		l = &stuck{Log: log, open: make(chan struct{})}
-		srv = chat.New(quiet, chat.WithLog(l))
+		srv = chat.New(harness.Quiet, chat.WithLog(l))
 		ask()
 		start := time.Now()
 		srv.Close()
@@ -166,7 +167,7 @@ func TestDisconnectDuringHandshake(t *testing.T) {
 						<-c
 					}
 				}
-				srv, base := serve(t, quiet, chat.WithLog(l), chat.WithLogTimeout(patience), chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
+				srv, base := harness.Serve(t, harness.Quiet, chat.WithLog(l), chat.WithLogTimeout(harness.Patience), chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
 					wait("authenticator")
 					return chat.User{ID: "u1"}, nil
 				}), chat.WithAuthorizer(func(chat.User, string, chat.Action) error {
@@ -176,8 +177,8 @@ func TestDisconnectDuringHandshake(t *testing.T) {
 					wait("authorizer")
 					return nil
 				}))
-				other, _ := serve(t, quiet, chat.WithLog(memory))
-				publish(t, other, "r", "not for the banned")
+				other, _ := harness.Serve(t, harness.Quiet, chat.WithLog(memory))
+				harness.Publish(t, other, "r", "not for the banned")
 				go func() {
 					for c := range enter { // the second asking, too
 						if how != "Disconnect" {
@@ -196,18 +197,18 @@ func TestDisconnectDuringHandshake(t *testing.T) {
 					}
 				}()
 				name := strings.Join([]string{held, how}, ", ")
-				p, resp, err := tryDial(t, base, "r", true)
+				p, resp, err := harness.TryDial(t, base, "r", true)
 				if err != nil {
 					if resp == nil || resp.StatusCode != 403 || how == "Disconnect" {
 						t.Errorf("%s: %v, %v", name, resp, err)
 					}
 				} else {
-					o, err := p.read()
-					if err == nil || closeCode(err) != 4003 {
+					o, err := p.Read()
+					if err == nil || harness.CloseCode(err) != 4003 {
 						t.Errorf("%s: %+v, %v", name, o, err)
 					}
 				}
-				eventually(t, name+": the end of it", func() bool { s := srv.Stats(); return s.Connections == 0 && s.Rooms == 0 })
+				harness.Eventually(t, name+": the end of it", func() bool { s := srv.Stats(); return s.Connections == 0 && s.Rooms == 0 })
 				close(enter)
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
@@ -53,7 +54,7 @@ func newMisbehaving(t *testing.T, misdeed func() error, opts ...chat.Option) *mi
 		}
 		return nil
 	}
-	h.Server, h.base = serve(t, append([]chat.Option{quiet,
+	h.Server, h.base = harness.Serve(t, append([]chat.Option{harness.Quiet,
 		chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
 			if strings.HasPrefix(r.Header.Get("Authorization"), "Bearer fresh") {
 				return chat.User{ID: "u1"}, do("refresh")
@@ -86,17 +87,17 @@ func TestHookFailsRequests(t *testing.T) {
 				{"authenticator", "/rooms/r/messages"}, {"authorizer read", "/rooms/r/messages"}, {"room rule", "/rooms/r/messages"},
 				{"authorizer members", "/rooms/r/members"},
 			} {
-				good := dial(t, h.base, "r", true, "username", "Ann")
-				good.until("welcome")
+				good := harness.Dial(t, h.base, "r", true, "username", "Ann")
+				good.Until("welcome")
 				h.set(row.hook)
 				if row.path != "" {
-					status, body := get(t, h.base+row.path)
+					status, body := harness.Get(t, h.base+row.path)
 					checkInternal(t, row.hook+" "+row.path, status, body)
 					asked++
 				}
 				h.set("")
-				good.conn.Close(1000, "")
-				eventually(t, "the place to be free", func() bool { return h.Stats().Connections == 0 && h.Stats().Rooms == 0 })
+				good.Conn.Close(1000, "")
+				harness.Eventually(t, "the place to be free", func() bool { return h.Stats().Connections == 0 && h.Stats().Rooms == 0 })
 				if row.path != "" {
 					continue
 				}
@@ -112,8 +113,8 @@ func TestHookFailsRequests(t *testing.T) {
 				}
 				h.set("")
 			}
-			good := dial(t, h.base, "r", true, "username", "Ann")
-			good.until("welcome")
+			good := harness.Dial(t, h.base, "r", true, "username", "Ann")
+			good.Until("welcome")
 			if s := h.Stats(); s.Panics != asked || s.Connections != 1 || s.Rooms != 1 || s.Members != 1 {
 				t.Errorf("after %d misdeeds: %+v", asked, s)
 			}
@@ -136,7 +137,7 @@ func TestHookFailsOnSocket(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newMisbehaving(t, misdeed, chat.WithMaxConnections(2))
-			w := watch(t, h.base, "r")
+			w := harness.Watch(t, h.base, "r")
 			for _, row := range []struct{ hook, object, code string }{
 				{"filter", `{"type":"message","message":"x","id":"1"}`, "rejected"},
 				{"authorizer send", `{"type":"message","message":"x","id":"1"}`, "forbidden"},
@@ -145,24 +146,24 @@ func TestHookFailsOnSocket(t *testing.T) {
 				{"authorizer read", `{"type":"history","id":"1"}`, "forbidden"},
 				{"refresh", `{"type":"auth","token":"fresh","id":"1"}`, "auth_failed"},
 			} {
-				p := dial(t, h.base, "r", true)
-				p.until("welcome")
+				p := harness.Dial(t, h.base, "r", true)
+				p.Until("welcome")
 				h.set(row.hook)
-				p.send(row.object)
+				p.Send(row.object)
 				if name == "the end of the goroutine" {
-					if code := p.closed(); code != 1011 {
+					if code := p.Closed(); code != 1011 {
 						t.Errorf("%s: closed with %d", row.hook, code)
 					}
-				} else if o := p.until("error"); o.Code != row.code || o.ID != "1" || strings.Contains(o.Message, "secret") {
+				} else if o := p.Until("error"); o.Code != row.code || o.ID != "1" || strings.Contains(o.Message, "secret") {
 					t.Errorf("%s: %+v", row.hook, o)
 				}
 				h.set("")
 				if name != "the end of the goroutine" {
-					p.send(`{"type":"ping"}`)
-					p.until("pong")
-					p.conn.Close(1000, "")
+					p.Send(`{"type":"ping"}`)
+					p.Until("pong")
+					p.Conn.Close(1000, "")
 				}
-				eventually(t, "the place to be free", func() bool { return h.Stats().Connections == 1 })
+				harness.Eventually(t, "the place to be free", func() bool { return h.Stats().Connections == 1 })
 			}
 			h.set("filter")
 			done := make(chan struct{})
@@ -177,7 +178,7 @@ func TestHookFailsOnSocket(t *testing.T) {
 			if s := h.Stats(); s.Panics != 7 {
 				t.Errorf("counted %d", s.Panics)
 			}
-			w.check(nil)
+			w.Check(nil)
 		})
 	}
 }
@@ -201,7 +202,7 @@ func TestRulesThatReturnNonsense(t *testing.T) {
 		{"an error that is not UTF-8", "", errors.New("no\xff")},
 	} {
 		rule := func(name string) (string, error) { return row.name, row.err }
-		srv, base := serve(t, quiet, chat.WithMaxConnections(1), chat.WithUsernameRule(rule))
+		srv, base := harness.Serve(t, harness.Quiet, chat.WithMaxConnections(1), chat.WithUsernameRule(rule))
 		for range 2 {
 			c, err := rawRequest(base, "/ws/r?username=x")
 			if err != nil {
@@ -215,8 +216,8 @@ func TestRulesThatReturnNonsense(t *testing.T) {
 		if n := srv.Stats().Connections; n != 0 {
 			t.Errorf("%d connections", n)
 		}
-		srv, base = serve(t, quiet, chat.WithRoomRule(rule))
-		if status, body := get(t, base+"/rooms/x/messages"); status != 400 || !strings.Contains(body, `"bad_room"`) {
+		srv, base = harness.Serve(t, harness.Quiet, chat.WithRoomRule(rule))
+		if status, body := harness.Get(t, base+"/rooms/x/messages"); status != 400 || !strings.Contains(body, `"bad_room"`) {
 			t.Errorf("room: %s: %d %s", row.what, status, body)
 		}
 		if _, err := srv.Publish(context.Background(), "x", chat.Event{Text: "x"}); !errors.Is(err, chat.ErrBadName) {
@@ -225,13 +226,13 @@ func TestRulesThatReturnNonsense(t *testing.T) {
 			t.Errorf("room: %s: %v does not wrap %v", row.what, err, row.err)
 		}
 		// The names of an authenticator's users are put to the rule, too, but not refused.
-		_, base = serve(t, quiet, chat.WithUsernameRule(func(name string) (string, error) {
+		_, base = harness.Serve(t, harness.Quiet, chat.WithUsernameRule(func(name string) (string, error) {
 			if name == "" {
 				return "", nil
 			}
 			return rule(name)
 		}), chat.WithAuthenticator(func(*http.Request) (chat.User, error) { return chat.User{ID: "u1", Name: "x\u202e"}, nil }))
-		if o := dial(t, base, "r", true).until("welcome"); o.Username != "x" {
+		if o := harness.Dial(t, base, "r", true).Until("welcome"); o.Username != "x" {
 			t.Errorf("authenticator's name: %s: %+q", row.what, o.Username)
 		}
 	}
@@ -240,13 +241,13 @@ func TestRulesThatReturnNonsense(t *testing.T) {
 // TestRefusalsAreCut has a hook whose error is far too long, and not UTF-8.
 func TestRefusalsAreCut(t *testing.T) {
 	t.Parallel()
-	_, base := serve(t, quiet, chat.WithFilter(func(e *chat.Event) error {
+	_, base := harness.Serve(t, harness.Quiet, chat.WithFilter(func(e *chat.Event) error {
 		return fmt.Errorf("\xff%s", strings.Repeat("é", 1<<20))
 	}))
-	p := dial(t, base, "r", true)
-	p.until("welcome")
-	p.send(`{"type":"message","message":"x"}`)
-	o := p.until("error")
+	p := harness.Dial(t, base, "r", true)
+	p.Until("welcome")
+	p.Send(`{"type":"message","message":"x"}`)
+	o := p.Until("error")
 	if o.Code != "rejected" || len(o.Message) > 1024 || len(o.Message) < 1000 || strings.Trim(o.Message, "\ufffdé") != "" || strings.Count(o.Message, "\ufffd") != 1 {
 		t.Errorf("%s: %d bytes: %.20q", o.Code, len(o.Message), o.Message)
 	}
@@ -254,5 +255,5 @@ func TestRefusalsAreCut(t *testing.T) {
 
 // rawRequest sends a handshake and returns whatever is answered.
 func rawRequest(base, path string) (*wsconf.Conn, error) {
-	return wsconf.Dial(strings.TrimPrefix(base, "http://"), wsconf.Handshake(path, offerV1), time.Now().Add(patience))
+	return wsconf.Dial(strings.TrimPrefix(base, "http://"), wsconf.Handshake(path, harness.OfferV1), time.Now().Add(harness.Patience))
 }

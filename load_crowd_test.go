@@ -16,20 +16,21 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
 // TestLoadTyping has two hundred typists send fifty notices a second each.
 func TestLoadTyping(t *testing.T) {
 	const typists, members = 200, 50
-	srv, base := serve(t, quiet, chat.WithPresenceSize(1), chat.WithHistory(0))
-	good := healthy(t, base, "r", members, offerV1)
+	srv, base := harness.Serve(t, harness.Quiet, chat.WithPresenceSize(1), chat.WithHistory(0))
+	good := healthy(t, base, "r", members, harness.OfferV1)
 	var stop atomic.Bool
 	var wg sync.WaitGroup
 	for range typists {
-		c := rawDial(t, base, "/ws/r", offerV1)
+		c := harness.RawDial(t, base, "/ws/r", harness.OfferV1)
 		c.SetDeadline(time.Time{})
-		go heard(c)
+		go harness.Heard(c)
 		wg.Go(func() {
 			b := fr(finText, `{"type":"typing"}`)
 			for !stop.Load() {
@@ -60,13 +61,13 @@ func TestLoadTyping(t *testing.T) {
 func TestLoadMessages(t *testing.T) {
 	const members = 1000
 	for _, rate := range []float64{0, 10} {
-		srv, base := serve(t, quiet, chat.WithPresenceSize(1), chat.WithHistory(0), chat.WithRateLimit(rate, 20))
+		srv, base := harness.Serve(t, harness.Quiet, chat.WithPresenceSize(1), chat.WithHistory(0), chat.WithRateLimit(rate, 20))
 		good := healthy(t, base, "r", members)
-		c := rawDial(t, base, "/ws/r", offerV1)
+		c := harness.RawDial(t, base, "/ws/r", harness.OfferV1)
 		c.SetDeadline(time.Time{})
 		if rate > 0 {
-			go heard(c)
-			go drip(c, framesOf(5, func(int) []byte { return fr(finText, `{"type":"message","message":"flood"}`) }), time.Millisecond)
+			go harness.Heard(c)
+			go harness.Drip(c, harness.Repeat(5, func(int) []byte { return fr(finText, `{"type":"message","message":"flood"}`) }), time.Millisecond)
 		}
 		before := srv.Stats().Messages
 		begin := time.Now()
@@ -86,13 +87,13 @@ func TestLoadMessages(t *testing.T) {
 // position, each time for the whole log, which most of them do not read.
 func TestLoadReplays(t *testing.T) {
 	for _, resumers := range []int{0, 200} {
-		srv, base := serve(t, quiet, chat.WithPresenceSize(1), chat.WithLeaveGrace(-1), chat.WithHistoryBytes(4<<20), chat.WithLog(chat.NewMemoryLog(1000)))
+		srv, base := harness.Serve(t, harness.Quiet, chat.WithPresenceSize(1), chat.WithLeaveGrace(-1), chat.WithHistoryBytes(4<<20), chat.WithLog(chat.NewMemoryLog(1000)))
 		for range 1000 {
-			publish(t, srv, "r", longText[:1000])
+			harness.Publish(t, srv, "r", harness.LongText[:1000])
 		}
-		position := dial(t, base, "r", true).until("welcome").Position
+		position := harness.Dial(t, base, "r", true).Until("welcome").Position
 		epoch, _, _ := strings.Cut(position, ":")
-		good := healthy(t, base, "r", 100, offerV1)
+		good := healthy(t, base, "r", 100, harness.OfferV1)
 		addr := strings.TrimPrefix(base, "http://")
 		var stop atomic.Bool
 		var wg sync.WaitGroup
@@ -101,13 +102,13 @@ func TestLoadReplays(t *testing.T) {
 		for i := range resumers {
 			wg.Go(func() {
 				for !stop.Load() {
-					c, err := wsconf.Dial(addr, wsconf.Handshake("/ws/r?since="+epoch+":1", offerV1), time.Now().Add(patience))
+					c, err := wsconf.Dial(addr, wsconf.Handshake("/ws/r?since="+epoch+":1", harness.OfferV1), time.Now().Add(harness.Patience))
 					if err != nil {
 						continue
 					}
 					came.Add(1)
 					if i%4 == 0 {
-						rawWrite(c, fr(finText, `{"type":"ping","id":"end"}`), 0)
+						harness.RawWrite(c, fr(finText, `{"type":"ping","id":"end"}`), 0)
 						untilPong(c, "end", 0)
 					} else {
 						time.Sleep(100 * time.Millisecond)
@@ -130,9 +131,9 @@ func TestLoadReplays(t *testing.T) {
 // TestLoadPresence has five hundred a second come and go in a large room.
 func TestLoadPresence(t *testing.T) {
 	const members, perSecond = 3000, 500
-	srv, base := serve(t, quiet, chat.WithHistory(0), chat.WithLeaveGrace(-1))
-	good := healthy(t, base, "r", members, offerV1)
-	eventually(t, "all to be members", func() bool { return srv.Stats().Members == members })
+	srv, base := harness.Serve(t, harness.Quiet, chat.WithHistory(0), chat.WithLeaveGrace(-1))
+	good := healthy(t, base, "r", members, harness.OfferV1)
+	harness.Eventually(t, "all to be members", func() bool { return srv.Stats().Members == members })
 	time.Sleep(time.Second)
 	addr := strings.TrimPrefix(base, "http://")
 	var stop atomic.Bool
@@ -141,7 +142,7 @@ func TestLoadPresence(t *testing.T) {
 	for range 10 {
 		wg.Go(func() {
 			for begin, i := time.Now(), 0; !stop.Load(); i++ {
-				c, err := wsconf.Dial(addr, wsconf.Handshake("/ws/r"), time.Now().Add(patience))
+				c, err := wsconf.Dial(addr, wsconf.Handshake("/ws/r"), time.Now().Add(harness.Patience))
 				if err != nil {
 					t.Error(err)
 					return
@@ -161,7 +162,7 @@ func TestLoadPresence(t *testing.T) {
 	stop.Store(true)
 	wg.Wait()
 	begun := time.Now()
-	eventually(t, "the roster to be exact", func() bool {
+	harness.Eventually(t, "the roster to be exact", func() bool {
 		_, n, err := srv.Members(context.Background(), "r", 0)
 		return n == members && err == nil
 	})
@@ -187,8 +188,8 @@ func TestLoadFileLimit(t *testing.T) {
 	server := startServing(t, "TestLoadFileLimit", "127.0.0.1:0")
 	addr := server.addr
 	base := "http://" + addr
-	w := dial(t, base, "r", true)
-	w.until("welcome")
+	w := harness.Dial(t, base, "r", true)
+	w.Until("welcome")
 	var conns []net.Conn
 	for range 3000 {
 		c, err := net.Dial("tcp", addr)
@@ -209,8 +210,8 @@ func TestLoadFileLimit(t *testing.T) {
 	var slowest time.Duration
 	for i := range 100 {
 		begin := time.Now()
-		w.send(fmt.Sprintf(`{"type":"ping","id":"%d"}`, i))
-		w.until("pong")
+		w.Send(fmt.Sprintf(`{"type":"ping","id":"%d"}`, i))
+		w.Until("pong")
 		slowest = max(slowest, time.Since(begin))
 		time.Sleep(50 * time.Millisecond)
 	}
@@ -218,14 +219,14 @@ func TestLoadFileLimit(t *testing.T) {
 	for _, c := range conns {
 		c.Close()
 	}
-	eventually(t, "new connections to be taken again", func() bool {
+	harness.Eventually(t, "new connections to be taken again", func() bool {
 		resp, err := (&http.Client{Timeout: time.Second}).Get(base + "/rooms")
 		if err == nil {
 			resp.Body.Close()
 		}
 		return err == nil
 	})
-	w.conn.Close(1000, "")
+	w.Conn.Close(1000, "")
 	server.in.Close()
 	if err := server.cmd.Wait(); err != nil {
 		t.Error(err)

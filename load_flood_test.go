@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
@@ -24,14 +25,14 @@ import (
 func TestLoadFrameFloods(t *testing.T) {
 	const flooders, members = 50, 100
 	measure := func(name string, frames []byte) (cores float64, p99 time.Duration) {
-		srv, base := serve(t, quiet, chat.WithPresenceSize(1), chat.WithHistory(0))
+		srv, base := harness.Serve(t, harness.Quiet, chat.WithPresenceSize(1), chat.WithHistory(0))
 		defer srv.Close()
 		good := healthy(t, base, "r", members)
 		var sent atomic.Int64
 		var wg sync.WaitGroup
 		if frames != nil {
 			for range flooders {
-				c := rawDial(t, base, "/ws/flooded")
+				c := harness.RawDial(t, base, "/ws/flooded")
 				c.SetDeadline(time.Time{})
 				wg.Go(func() { io.Copy(io.Discard, c) })
 				wg.Go(func() {
@@ -62,10 +63,10 @@ func TestLoadFrameFloods(t *testing.T) {
 	for name, frame := range map[string][]byte{
 		"pings":           fr(finPing, ""),
 		"pongs":           fr(finPong, ""),
-		"empty fragments": joined(fr(wsconf.Text, ""), framesOf(50, func(int) []byte { return fr(wsconf.Continuation, "") }), fr(finCont, "x")),
+		"empty fragments": harness.Join(fr(wsconf.Text, ""), harness.Repeat(50, func(int) []byte { return fr(wsconf.Continuation, "") }), fr(finCont, "x")),
 		"empty texts":     fr(finText, ""),
 	} {
-		cores, _ := measure(name, framesOf(200, func(int) []byte { return frame }))
+		cores, _ := measure(name, harness.Repeat(200, func(int) []byte { return frame }))
 		if cores-base > 0.15 {
 			t.Errorf("%s: %.3f cores more", name, cores-base)
 		}
@@ -75,10 +76,10 @@ func TestLoadFrameFloods(t *testing.T) {
 // TestLoadSilence has clients stall in six places, with the default times.
 func TestLoadSilence(t *testing.T) {
 	const each = 50
-	srv, base := serve(t, quiet, chat.WithPresenceSize(-1))
-	w := dial(t, base, "r", true)
-	w.until("welcome")
-	go w.closed()
+	srv, base := harness.Serve(t, harness.Quiet, chat.WithPresenceSize(-1))
+	w := harness.Dial(t, base, "r", true)
+	w.Until("welcome")
+	go w.Closed()
 	before := held()
 	var wg sync.WaitGroup
 	for _, kind := range []struct {
@@ -91,17 +92,17 @@ func TestLoadSilence(t *testing.T) {
 		{"half a header", 34 * time.Second, 37 * time.Second, func(c *wsconf.Conn) { c.Write([]byte{finText, 0xfe}) }},
 		{"a message a byte a second", 34 * time.Second, 37 * time.Second, func(c *wsconf.Conn) {
 			c.Write(wsconf.Header(finText, 10000))
-			go drip(c, []byte{'x'}, time.Second)
+			go harness.Drip(c, []byte{'x'}, time.Second)
 		}},
 		{"a fragment every 5 s, and pongs", 9 * time.Second, 12 * time.Second, func(c *wsconf.Conn) {
 			c.Write(fr(wsconf.Text, "x"))
-			go drip(c, joined(fr(wsconf.Continuation, "x"), fr(finPong, "")), 5*time.Second)
+			go harness.Drip(c, harness.Join(fr(wsconf.Continuation, "x"), fr(finPong, "")), 5*time.Second)
 		}},
 	} {
 		var mu sync.Mutex
 		var took []time.Duration
 		for range each {
-			c := rawDial(t, base, "/ws/r")
+			c := harness.RawDial(t, base, "/ws/r")
 			c.SetDeadline(time.Time{})
 			start := time.Now()
 			kind.send(c)
@@ -122,7 +123,7 @@ func TestLoadSilence(t *testing.T) {
 	}
 	t.Logf("%d KB of heap and stacks a connection, with the client's", (held()-before)>>10/(4*each))
 	wg.Wait()
-	eventually(t, "the dropped to have left", func() bool { return srv.Stats().Members == 1 })
+	harness.Eventually(t, "the dropped to have left", func() bool { return srv.Stats().Members == 1 })
 }
 
 // held returns the bytes of the heap and the stacks.
@@ -137,11 +138,11 @@ func held() int {
 // are made to wait, like all floods, and cost next to nothing for as long as it
 // takes to fill the sockets with pongs.
 func TestLoadUnreadPongs(t *testing.T) {
-	srv, base := serve(t, quiet)
-	w := watch(t, base, "r")
+	srv, base := harness.Serve(t, harness.Quiet)
+	w := harness.Watch(t, base, "r")
 	conns := stuckClients(t, base, "r", 50)
 	for _, c := range conns {
-		go drip(c, framesOf(200, func(int) []byte { return fr(finPing, longText[:125]) }), 0)
+		go harness.Drip(c, harness.Repeat(200, func(int) []byte { return fr(finPing, harness.LongText[:125]) }), 0)
 	}
 	time.Sleep(6 * time.Second) // the burst that everybody may spend
 	before := used()
@@ -152,15 +153,15 @@ func TestLoadUnreadPongs(t *testing.T) {
 		c.Close()
 	}
 	start := time.Now()
-	eventually(t, "all to be gone", func() bool { return srv.Stats().Connections == 1 })
+	harness.Eventually(t, "all to be gone", func() bool { return srv.Stats().Connections == 1 })
 	t.Logf("50 who ping and read no pong: %.3f cores, RSS %+d MiB, gone %v after they hang up", cores, rss, time.Since(start).Round(time.Millisecond))
-	w.check(nil)
+	w.Check(nil)
 }
 
 // TestLoadHeaders has two thousand connections send their headers a byte a
 // second, to a server with the timeouts that docs/operations.md asks for.
 func TestLoadHeaders(t *testing.T) {
-	srv := chat.New(quiet)
+	srv := chat.New(harness.Quiet)
 	defer srv.Close()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -195,7 +196,7 @@ func TestLoadHeaders(t *testing.T) {
 	var took []time.Duration
 	for range 200 {
 		start := time.Now()
-		rawDial(t, "http://"+l.Addr().String(), "/ws/r").Close()
+		harness.RawDial(t, "http://"+l.Addr().String(), "/ws/r").Close()
 		took = append(took, time.Since(start))
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -209,16 +210,16 @@ func TestLoadHeaders(t *testing.T) {
 
 // TestLoadBombs inflates two hundred bombs at once, and the same on end.
 func TestLoadBombs(t *testing.T) {
-	_, base := serve(t, quiet, chat.WithCompression(true))
-	frame := fr(finText|wsconf.RSV1, bomb())
+	_, base := harness.Serve(t, harness.Quiet, chat.WithCompression(true))
+	frame := fr(finText|wsconf.RSV1, harness.DeflateBomb())
 	before := used()
 	start := time.Now()
 	var wg sync.WaitGroup
 	for range 200 {
-		c := rawDial(t, base, "/ws/r", offerDeflate)
+		c := harness.RawDial(t, base, "/ws/r", harness.OfferDeflate)
 		wg.Go(func() {
-			rawWrite(c, frame, 0)
-			if got := heard(c); !slices.Equal(got, []string{"close 1009"}) {
+			harness.RawWrite(c, frame, 0)
+			if got := harness.Heard(c); !slices.Equal(got, []string{"close 1009"}) {
 				t.Errorf("got %q", got)
 			}
 		})
@@ -234,8 +235,8 @@ func TestLoadBombs(t *testing.T) {
 // TestLoadRoomNames joins a hundred thousand rooms for a moment each, and
 // publishes into a million.
 func TestLoadRoomNames(t *testing.T) {
-	srv, base := serve(t, quiet, chat.WithLeaveGrace(-1))
-	rawDial(t, base, "/ws/first").Close()
+	srv, base := harness.Serve(t, harness.Quiet, chat.WithLeaveGrace(-1))
+	harness.RawDial(t, base, "/ws/first").Close()
 	before := measure()
 	var wg sync.WaitGroup
 	var next atomic.Int64
@@ -245,7 +246,7 @@ func TestLoadRoomNames(t *testing.T) {
 	for range 16 {
 		wg.Go(func() {
 			for i := next.Add(1); i <= joins; i = next.Add(1) {
-				c, err := wsconf.Dial(addr, wsconf.Handshake(fmt.Sprint("/ws/room", i)), time.Now().Add(patience))
+				c, err := wsconf.Dial(addr, wsconf.Handshake(fmt.Sprint("/ws/room", i)), time.Now().Add(harness.Patience))
 				if err != nil {
 					t.Error(err)
 					return
@@ -257,7 +258,7 @@ func TestLoadRoomNames(t *testing.T) {
 	}
 	wg.Wait()
 	took := time.Since(start)
-	eventually(t, "the rooms to be gone", func() bool { s := srv.Stats(); return s.Rooms == 0 && s.Connections == 0 })
+	harness.Eventually(t, "the rooms to be gone", func() bool { s := srv.Stats(); return s.Rooms == 0 && s.Connections == 0 })
 	after := measure()
 	t.Logf("%d rooms joined and left in %v (%.0f/s): heap %d to %d KB, goroutines %d to %d", joins, took.Round(time.Millisecond), joins/took.Seconds(), before.heap>>10, after.heap>>10, before.goroutines, after.goroutines)
 	if after.heap > before.heap+before.heap/10+1<<20 {
@@ -265,7 +266,7 @@ func TestLoadRoomNames(t *testing.T) {
 	}
 	start = time.Now()
 	for i := range 1_000_000 {
-		publish(t, srv, fmt.Sprint("written", i), "x")
+		harness.Publish(t, srv, fmt.Sprint("written", i), "x")
 	}
 	after = measure()
 	t.Logf("a message into each of 1,000,000 rooms in %v: heap %d MB, which holds the latest of them", time.Since(start).Round(time.Millisecond), after.heap>>20)

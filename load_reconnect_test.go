@@ -20,6 +20,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/client"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/test/ports"
 )
 
@@ -65,7 +66,7 @@ func serveUntilEOF(t *testing.T, addr string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := chat.New(quiet)
+	srv := chat.New(harness.Quiet)
 	h := &http.Server{Handler: srv, ReadHeaderTimeout: 5 * time.Second}
 	go h.Serve(l)
 	fmt.Printf("\naddr=%s\n", l.Addr())
@@ -179,7 +180,7 @@ func comeBack(t *testing.T, how string) {
 	start := time.Now()
 	server = startServing(t, "TestLoadReconnects", server.addr)
 	highest := 0
-	eventually(t, "all to be back", func() bool {
+	harness.Eventually(t, "all to be back", func() bool {
 		highest = max(highest, server.rss())
 		return back.Load() >= clients
 	})

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
@@ -44,8 +45,8 @@ func healthy(t *testing.T, base, room string, n int, header ...string) *crowdOf 
 	t.Helper()
 	c := &crowdOf{t: t, start: time.Now()}
 	for range n {
-		conn := rawDial(t, base, "/ws/"+room, header...)
-		settled(t, conn)
+		conn := harness.RawDial(t, base, "/ws/"+room, header...)
+		harness.Settle(t, conn)
 		conn.SetDeadline(time.Time{})
 		c.conns = append(c.conns, conn)
 		c.wg.Go(func() { c.read(conn) })
@@ -97,7 +98,7 @@ func (c *crowdOf) publish(srv *chat.Server, room string, perSecond, size int, d 
 	pad := strings.Repeat("x", size)
 	for begin := time.Now(); time.Since(begin) < d; {
 		n++
-		publish(c.t, srv, room, fmt.Sprintf("sent %d %d %s", n, time.Since(c.start), pad))
+		harness.Publish(c.t, srv, room, fmt.Sprintf("sent %d %d %s", n, time.Since(c.start), pad))
 		time.Sleep(time.Until(begin.Add(time.Duration(n) * time.Second / time.Duration(perSecond))))
 	}
 	return n
@@ -108,7 +109,7 @@ func (c *crowdOf) publish(srv *chat.Server, room string, perSecond, size int, d 
 func (c *crowdOf) wait(n int) (p50, p99 time.Duration) {
 	c.t.Helper()
 	want := int64(n * len(c.conns))
-	eventually(c.t, "the healthy to have got everything", func() bool { return c.heardN.Load() >= want })
+	harness.Eventually(c.t, "the healthy to have got everything", func() bool { return c.heardN.Load() >= want })
 	for _, conn := range c.conns {
 		conn.Close()
 	}
@@ -159,7 +160,7 @@ func stuckClients(t *testing.T, base, room string, n int) []*wsconf.Conn {
 	t.Helper()
 	var conns []*wsconf.Conn
 	for range n {
-		c := rawDial(t, base, "/ws/"+room)
+		c := harness.RawDial(t, base, "/ws/"+room)
 		c.SetDeadline(time.Time{})
 		c.Conn.(*net.TCPConn).SetReadBuffer(4 << 10)
 		conns = append(conns, c)
@@ -173,7 +174,7 @@ func stuckClients(t *testing.T, base, room string, n int) []*wsconf.Conn {
 func TestLoadNonReaders(t *testing.T) {
 	const members = 1000
 	run := func(bad int) (p50, p99 time.Duration, rss int, cores float64) {
-		srv, base := serve(t, quiet, chat.WithPresenceSize(1), chat.WithHistory(0))
+		srv, base := harness.Serve(t, harness.Quiet, chat.WithPresenceSize(1), chat.WithHistory(0))
 		before := used()
 		stuckClients(t, base, "r", bad)
 		good := healthy(t, base, "r", members)
@@ -198,7 +199,7 @@ func TestLoadNonReaders(t *testing.T) {
 func TestLoadEvictions(t *testing.T) {
 	const bad = 200
 	for name, read := range map[string]bool{"never read": false, "read a byte a second": true} {
-		srv, base := serve(t, quiet, chat.WithPresenceSize(1), chat.WithHistory(0))
+		srv, base := harness.Serve(t, harness.Quiet, chat.WithPresenceSize(1), chat.WithHistory(0))
 		conns := stuckClients(t, base, "r", bad)
 		stop := make(chan struct{})
 		if read {

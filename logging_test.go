@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
 // nosy is a log handler that calls back into the server at each line.
@@ -28,7 +29,7 @@ func (n *nosy) WithAttrs([]slog.Attr) slog.Handler       { return n }
 func (n *nosy) WithGroup(string) slog.Handler            { return n }
 
 func (n *nosy) Handle(_ context.Context, r slog.Record) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 	defer cancel()
 	n.srv.Stats()
 	n.srv.Rooms(ctx)
@@ -91,8 +92,8 @@ func TestLoggerCallsBack(t *testing.T) {
 	memory := chat.NewMemoryLog(1000)
 	l := &interruptible{Log: memory}
 	n := &nosy{seen: map[string]int{}}
-	srv, base := serve(t, chat.WithLog(l), chat.WithLogger(slog.New(n)), chat.WithMaxLag(1), chat.WithMessageSize(4<<10),
-		chat.WithWriteTimeout(time.Minute), chat.WithPing(patience, patience), chat.WithResume(10),
+	srv, base := harness.Serve(t, chat.WithLog(l), chat.WithLogger(slog.New(n)), chat.WithMaxLag(1), chat.WithMessageSize(4<<10),
+		chat.WithWriteTimeout(time.Minute), chat.WithPing(harness.Patience, harness.Patience), chat.WithResume(10),
 		chat.WithUsernameRule(func(name string) (string, error) {
 			if name == "bad" {
 				return "", errors.New("bad")
@@ -110,13 +111,13 @@ func TestLoggerCallsBack(t *testing.T) {
 			}
 		}))
 	n.srv = srv
-	slow := dial(t, base, "r", true, "as", "slow")
-	slow.until("welcome")
-	get(t, base+"/rooms?as=nobody")
-	get(t, base+"/rooms?as=panic")
-	tryDial(t, base, "r", true, "as", "bad")
+	slow := harness.Dial(t, base, "r", true, "as", "slow")
+	slow.Until("welcome")
+	harness.Get(t, base+"/rooms?as=nobody")
+	harness.Get(t, base+"/rooms?as=panic")
+	harness.TryDial(t, base, "r", true, "as", "bad")
 	r := httptest.NewRequest("GET", "/ws/r?as=x", nil)
-	for _, line := range upgradeHeaders {
+	for _, line := range harness.UpgradeHeaders {
 		key, value, _ := strings.Cut(line, ": ")
 		r.Header.Set(key, value)
 	}
@@ -132,7 +133,7 @@ func TestLoggerCallsBack(t *testing.T) {
 	l.sink.Resumed()
 	l.fail = true
 	l.mu.Unlock()
-	eventually(t, "the log's failure", func() bool { return n.saw("chat: log") })
+	harness.Eventually(t, "the log's failure", func() bool { return n.saw("chat: log") })
 	l.mu.Lock()
 	l.fail = false
 	l.mu.Unlock()
@@ -140,10 +141,10 @@ func TestLoggerCallsBack(t *testing.T) {
 		if i == 100_000 {
 			t.Fatal("the slow member is not closed")
 		}
-		publish(t, srv, "r", strings.Repeat("x", 4<<10))
+		harness.Publish(t, srv, "r", strings.Repeat("x", 4<<10))
 	}
-	healthy := dial(t, base, "r", true, "as", "healthy")
-	healthy.until("welcome")
+	healthy := harness.Dial(t, base, "r", true, "as", "healthy")
+	healthy.Until("welcome")
 	page, err := memory.Read(context.Background(), "r", chatlog.Range{Limit: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +152,7 @@ func TestLoggerCallsBack(t *testing.T) {
 	if _, err := memory.Renew(context.Background(), "r", page.Position.Epoch); err != nil {
 		t.Fatal(err)
 	}
-	if code := healthy.closed(); code != 1013 {
+	if code := healthy.Closed(); code != 1013 {
 		t.Errorf("closed with %d", code)
 	}
 	for _, line := range []string{
@@ -160,14 +161,14 @@ func TestLoggerCallsBack(t *testing.T) {
 		"chat: page refused for its scheme: behind a TLS proxy, name it in WithTrustedProxies",
 		"chat: feed interrupted", "chat: feed resumed", "chat: log", "chat: member too slow", "chat: log lost events",
 	} {
-		eventually(t, fmt.Sprintf("%q", line), func() bool { return n.saw(line) })
+		harness.Eventually(t, fmt.Sprintf("%q", line), func() bool { return n.saw(line) })
 	}
-	eventually(t, "both panics to be counted", func() bool { return srv.Stats().Panics == 2 })
+	harness.Eventually(t, "both panics to be counted", func() bool { return srv.Stats().Panics == 2 })
 	// The last line: the log cannot be reached at all.
 	n = &nosy{seen: map[string]int{}}
-	srv, base = serve(t, chat.WithLog(unreachable{memory}), chat.WithLogger(slog.New(n)))
+	srv, base = harness.Serve(t, chat.WithLog(unreachable{memory}), chat.WithLogger(slog.New(n)))
 	n.srv = srv
-	if status, _ := get(t, base+"/rooms/r/messages"); status != 503 || !n.saw("chat: unavailable") {
+	if status, _ := harness.Get(t, base+"/rooms/r/messages"); status != 503 || !n.saw("chat: unavailable") {
 		t.Errorf("status %d", status)
 	}
 }

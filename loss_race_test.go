@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
 // slowLost is a lostLog that takes a while to read once it has lost its entries.
@@ -28,11 +29,11 @@ func (l *slowLost) Read(ctx context.Context, room string, r chatlog.Range) (chat
 // in the new epoch already, and is not to be closed for the old one.
 func TestLossFoundTwice(t *testing.T) {
 	log := &slowLost{newLostLog(), 50 * time.Millisecond}
-	inBubble(t, func(b *bubble) {
-		old := b.dial("r", true, "username=Alice")
-		old.until("welcome")
-		publish(t, b.Server, "r", "1")
-		old.until("message")
+	harness.InBubble(t, func(b *harness.Bubble) {
+		old := b.Dial("r", true, "username=Alice")
+		old.Until("welcome")
+		harness.Publish(t, b.Server, "r", "1")
+		old.Until("message")
 		log.lost.Store(true)
 		after, epoch, _, err := log.Append(t.Context(), "r", chatlog.Event{Type: chatlog.TypeMessage, UserID: "u", Username: "Bob", Text: "2"})
 		if err != nil {
@@ -40,21 +41,21 @@ func TestLossFoundTwice(t *testing.T) {
 		}
 		since := "since=" + chat.Position{Epoch: epoch, Offset: after.Offset}.String()
 		for _, at := range []time.Duration{0, 60 * time.Millisecond} {
-			time.AfterFunc(at, func() { b.dial("r", true, since) })
+			time.AfterFunc(at, func() { b.Dial("r", true, since) })
 		}
 		time.Sleep(120 * time.Millisecond)
-		p := b.dial("r", true, "username=Carol")
-		if w := p.until("welcome"); w.Position != epoch+":1" {
+		p := b.Dial("r", true, "username=Carol")
+		if w := p.Until("welcome"); w.Position != epoch+":1" {
 			t.Fatalf("welcome at %s, and the epoch is %s", w.Position, epoch)
 		}
-		p.until("message")
+		p.Until("message")
 		time.Sleep(3 * time.Second)
 		if s := b.Stats(); s.Resets != 1 {
 			t.Errorf("%d resets for one loss", s.Resets)
 		}
-		p.send(`{"type":"ping"}`)
+		p.Send(`{"type":"ping"}`)
 		for {
-			o, err := p.read()
+			o, err := p.Read()
 			if err != nil {
 				t.Fatalf("closed: %v", err)
 			}
@@ -62,7 +63,7 @@ func TestLossFoundTwice(t *testing.T) {
 				return
 			}
 		}
-	}, chat.WithLog(log), quiet)
+	}, chat.WithLog(log), harness.Quiet)
 }
 
 // TestAckOfAnotherEpoch sends when the log has lost its entries and the server does not
@@ -70,17 +71,17 @@ func TestLossFoundTwice(t *testing.T) {
 // the one that the sender is in, so that it is not told.
 func TestAckOfAnotherEpoch(t *testing.T) {
 	log := &slowLost{newLostLog(), 100 * time.Millisecond}
-	inBubble(t, func(b *bubble) {
-		p := b.dial("r", true, "username=Alice")
-		me := p.until("welcome")
-		publish(t, b.Server, "r", "1")
-		p.until("message")
+	harness.InBubble(t, func(b *harness.Bubble) {
+		p := b.Dial("r", true, "username=Alice")
+		me := p.Until("welcome")
+		harness.Publish(t, b.Server, "r", "1")
+		p.Until("message")
 		log.lost.Store(true)
 		const text = `{"type":"message","message":"2","id":"a"}`
-		p.send(text)
-		p.send(text) // as a repetition it is no different
+		p.Send(text)
+		p.Send(text) // as a repetition it is no different
 		for {
-			o, err := p.read()
+			o, err := p.Read()
 			if err != nil {
 				break
 			}
@@ -90,15 +91,15 @@ func TestAckOfAnotherEpoch(t *testing.T) {
 		}
 		at, _ := chat.ParsePosition(me.Position)
 		at.Offset = 1
-		p = b.dial("r", true, "session="+me.Session+"&since="+at.String())
-		if w := p.until("welcome"); !w.Gap {
+		p = b.Dial("r", true, "session="+me.Session+"&since="+at.String())
+		if w := p.Until("welcome"); !w.Gap {
 			t.Errorf("welcome %+v", w)
 		}
-		p.send(text)
-		if o := p.until("ack"); o.Offset != 1 {
+		p.Send(text)
+		if o := p.Until("ack"); o.Offset != 1 {
 			t.Errorf("acknowledged at %d", o.Offset)
 		}
-	}, chat.WithLog(log), quiet)
+	}, chat.WithLog(log), harness.Quiet)
 }
 
 // splitLog is a shared log of which there are two for a moment: the other one's entry
@@ -123,13 +124,13 @@ func (l *splitLog) Append(ctx context.Context, room string, e chatlog.Event) (ch
 // there. The second is not acknowledged at an offset at which members saw the first.
 func TestAckOfAnotherEntry(t *testing.T) {
 	log := &splitLog{shortLog: newShortLog()}
-	inBubble(t, func(b *bubble) {
-		p := b.dial("r", true, "username=Alice")
-		p.until("welcome")
+	harness.InBubble(t, func(b *harness.Bubble) {
+		p := b.Dial("r", true, "username=Alice")
+		p.Until("welcome")
 		log.split.Store(true)
-		p.send(`{"type":"message","message":"mine","id":"a"}`)
+		p.Send(`{"type":"message","message":"mine","id":"a"}`)
 		for {
-			o, err := p.read()
+			o, err := p.Read()
 			if err != nil {
 				return
 			}
@@ -137,5 +138,5 @@ func TestAckOfAnotherEntry(t *testing.T) {
 				t.Fatalf("acknowledged at %d", o.Offset)
 			}
 		}
-	}, chat.WithLog(log), quiet)
+	}, chat.WithLog(log), harness.Quiet)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
 // lostLog is a log whose entries are gone, and others in their place, once lost is
@@ -56,17 +57,17 @@ func (l *lostLog) Positions(ctx context.Context, rooms []string) ([]chatlog.Posi
 // counted as slow.
 func TestLogLosesEvents(t *testing.T) {
 	log := newLostLog()
-	inBubble(t, func(b *bubble) {
-		p := b.dial("r", true, "username=Alice")
-		me := p.until("welcome")
+	harness.InBubble(t, func(b *harness.Bubble) {
+		p := b.Dial("r", true, "username=Alice")
+		me := p.Until("welcome")
 		for i := range 5 {
-			publish(t, b.Server, "r", fmt.Sprint(i))
-			p.until("message")
+			harness.Publish(t, b.Server, "r", fmt.Sprint(i))
+			p.Until("message")
 		}
 		log.lost.Store(true)
 		var err error
 		for err == nil {
-			_, err = p.read()
+			_, err = p.Read()
 		}
 		if !strings.Contains(err.Error(), "1013") && !strings.Contains(err.Error(), "StatusTryAgainLater") || !strings.Contains(err.Error(), "events were lost") {
 			t.Errorf("closed with %v", err)
@@ -76,18 +77,18 @@ func TestLogLosesEvents(t *testing.T) {
 		}
 		at, _ := chat.ParsePosition(me.Position)
 		at.Offset = 5
-		p = b.dial("r", true, "session="+me.Session+"&since="+at.String())
-		if w := p.until("welcome"); !w.Gap || w.Resumed || w.User != me.User {
+		p = b.Dial("r", true, "session="+me.Session+"&since="+at.String())
+		if w := p.Until("welcome"); !w.Gap || w.Resumed || w.User != me.User {
 			t.Errorf("welcome %+v", w)
 		}
-	}, chat.WithLog(log), quiet)
+	}, chat.WithLog(log), harness.Quiet)
 }
 
 // TestFollowWaitsForTheLog follows a room of a log that cannot be reached yet.
 func TestFollowWaitsForTheLog(t *testing.T) {
 	log := newLostLog()
 	log.away.Store(3)
-	inBubble(t, func(b *bubble) {
+	harness.InBubble(t, func(b *harness.Bubble) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		go func() {
@@ -112,7 +113,7 @@ func TestFollowWaitsForTheLog(t *testing.T) {
 
 		// Only the context's end ends it while the log stays away.
 		log.away.Store(1000)
-		srv := chat.New(chat.WithLog(log), quiet)
+		srv := chat.New(chat.WithLog(log), harness.Quiet)
 		defer srv.Close()
 		short, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
@@ -122,5 +123,5 @@ func TestFollowWaitsForTheLog(t *testing.T) {
 		if !errors.Is(last, context.DeadlineExceeded) {
 			t.Errorf("ended with %v", last)
 		}
-	}, chat.WithLog(log), quiet)
+	}, chat.WithLog(log), harness.Quiet)
 }

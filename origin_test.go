@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
 // lines keeps what a server logs, at Info and above.
@@ -88,7 +89,7 @@ func TestOriginPatterns(t *testing.T) {
 		{"wss://app.example", []string{"https://app.example", "wss://app.example:443"}, []string{"http://app.example"}},
 		{"http://[0:0::1]:3000", []string{"http://[::1]:3000"}, []string{"http://[::1]"}},
 	} {
-		srv := chat.New(quiet, chat.WithOriginPatterns(tc.pattern))
+		srv := chat.New(harness.Quiet, chat.WithOriginPatterns(tc.pattern))
 		for ok, origins := range map[bool][]string{true: tc.yes, false: tc.no} {
 			for _, o := range origins {
 				resp := answerTo(srv, "GET", "/rooms", "Origin: "+o)
@@ -108,7 +109,7 @@ func TestOriginPatterns(t *testing.T) {
 // Its own pages may call the server by the schemes of WebSocket too.
 func TestOriginOfSockets(t *testing.T) {
 	t.Parallel()
-	_, base := serve(t, quiet, chat.WithTrustedProxies("127.0.0.0/8"))
+	_, base := harness.Serve(t, harness.Quiet, chat.WithTrustedProxies("127.0.0.0/8"))
 	runOrigins(t, base, "h", []originRow{
 		{"ws", origin("ws://h"), true},
 		{"ws with the port", origin("ws://h:80"), true},
@@ -155,7 +156,7 @@ func TestOriginPatternsOfNothing(t *testing.T) {
 func TestOriginsReadAnswers(t *testing.T) {
 	t.Parallel()
 	const page = "https://app.example"
-	srv := chat.New(quiet, chat.WithOriginPatterns(page), chat.WithMaxConnectionsPerAddress(1), chat.WithAuthorizer(func(u chat.User, room string, a chat.Action) error {
+	srv := chat.New(harness.Quiet, chat.WithOriginPatterns(page), chat.WithMaxConnectionsPerAddress(1), chat.WithAuthorizer(func(u chat.User, room string, a chat.Action) error {
 		if room == "panic" {
 			panic("a hook's own fault")
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/internal/test/faultlog"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/test/presencetest"
 )
 
@@ -26,7 +27,7 @@ var (
 type cluster struct {
 	*presencetest.Cluster
 	log     chat.Log
-	servers []*bubble
+	servers []*harness.Bubble
 	ways    []*faultlog.Log
 }
 
@@ -39,19 +40,19 @@ func inCluster(t *testing.T, n int, seed uint64, f func(*cluster)) {
 		var at []presencetest.Server
 		for i := range n {
 			way := faultlog.New(c.log, seed+uint64(i))
-			b := &bubble{t: t, l: newPipes(), Server: chat.New(chat.WithLog(way), chat.WithLeaveGrace(clusterGrace),
+			b := &harness.Bubble{T: t, Pipes: harness.NewPipes(), Server: chat.New(chat.WithLog(way), chat.WithLeaveGrace(clusterGrace),
 				chat.WithLogger(slog.New(slog.DiscardHandler)), chat.WithAuthenticator(presencetest.Trust))}
-			transport := &http.Transport{DialContext: b.l.dial, DisableKeepAlives: true}
-			b.http.Transport = transport
+			transport := &http.Transport{DialContext: b.Pipes.Dial, DisableKeepAlives: true}
+			b.Client.Transport = transport
 			hs := &http.Server{Handler: b}
-			go hs.Serve(b.l)
+			go hs.Serve(b.Pipes)
 			defer func() {
 				b.Close()
 				hs.Close()
 				transport.CloseIdleConnections()
 			}()
 			c.servers, c.ways = append(c.servers, b), append(c.ways, way)
-			at = append(at, presencetest.Server{URL: "http://pipe", Client: &b.http})
+			at = append(at, presencetest.Server{URL: "http://pipe", Client: &b.Client})
 		}
 		c.Cluster = presencetest.New(seed, "r", 6, at...)
 		defer c.End()

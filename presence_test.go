@@ -180,13 +180,13 @@ func TestBackUnderAnotherName(t *testing.T) {
 			if n := c.Told() - told; n > 0 {
 				t.Errorf("%d notices of a return within the grace", n)
 			}
-			p := c.servers[1].dial("r", true, "as=reader")
-			for _, m := range p.until("welcome").Members {
+			p := c.servers[1].Dial("r", true, "as=reader")
+			for _, m := range p.Until("welcome").Members {
 				if m.UserID == "u1" && m.Username != name {
 					t.Errorf("the welcome has %+v", m)
 				}
 			}
-			p.conn.CloseNow()
+			p.Conn.CloseNow()
 			time.Sleep(3 * time.Second)
 		}
 	})

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
@@ -70,13 +71,13 @@ func TestProxiesCount(t *testing.T) {
 		{"one says nothing of addresses", lines(xff("203.0.113.7"), fwd("proto=http")), lines(xff("203.0.113.8"), fwd("by=_x;proto=http")), false},
 		{"one is empty", lines(xff("203.0.113.7"), fwd("")), lines(xff(""), fwd("for=203.0.113.8")), false},
 	} {
-		srv, base := serve(t, quiet, chat.WithMaxConnectionsPerAddress(1), chat.WithTrustedProxies("127.0.0.0/8", "::ffff:10.0.0.0/104", "::ffff:192.0.2.1"))
+		srv, base := harness.Serve(t, harness.Quiet, chat.WithMaxConnectionsPerAddress(1), chat.WithTrustedProxies("127.0.0.0/8", "::ffff:10.0.0.0/104", "::ffff:192.0.2.1"))
 		want := 101
 		if row.same {
 			want = 429
 		}
 		for i, l := range [][]string{row.one, row.other} {
-			c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), wsconf.Handshake("/ws/r", l...), time.Now().Add(patience))
+			c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), wsconf.Handshake("/ws/r", l...), time.Now().Add(harness.Patience))
 			if err != nil {
 				t.Fatalf("%s: %v", row.id, err)
 			}
@@ -93,9 +94,9 @@ func TestProxiesCount(t *testing.T) {
 func TestProxiesOfNobody(t *testing.T) {
 	t.Parallel()
 	logs := new(lines)
-	_, base := serve(t, logs.option(), chat.WithMaxConnectionsPerAddress(1), chat.WithTrustedProxies("192.0.2.1", "unix"))
+	_, base := harness.Serve(t, logs.option(), chat.WithMaxConnectionsPerAddress(1), chat.WithTrustedProxies("192.0.2.1", "unix"))
 	for i, l := range []string{xff("203.0.113.7"), xff("nonsense"), fwd("for=203.0.113.8"), fwd("for=unknown"), fwd("for")} {
-		c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), wsconf.Handshake("/ws/r", l), time.Now().Add(patience))
+		c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), wsconf.Handshake("/ws/r", l), time.Now().Add(harness.Patience))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,9 +124,9 @@ func TestProxiesLog(t *testing.T) {
 		{"disagree on the scheme", []string{"Origin: http://h", "X-Forwarded-Proto: http", fwd("proto=https")}, []string{"disagree", "proto=https"}},
 	} {
 		logs := new(lines)
-		_, base := serve(t, logs.option(), chat.WithTrustedProxies("127.0.0.1"))
+		_, base := harness.Serve(t, logs.option(), chat.WithTrustedProxies("127.0.0.1"))
 		for range 20 {
-			c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), wsconf.Handshake("/ws/r", tc.with...), time.Now().Add(patience))
+			c, err := wsconf.Dial(strings.TrimPrefix(base, "http://"), wsconf.Handshake("/ws/r", tc.with...), time.Now().Add(harness.Patience))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -150,7 +151,7 @@ func TestProxiesLog(t *testing.T) {
 func TestProxiesOverUnixSocket(t *testing.T) {
 	t.Parallel()
 	for _, named := range []bool{true, false} {
-		srv := chat.New(quiet, chat.WithMaxConnectionsPerAddress(1), chat.WithTrustedProxies(map[bool]string{true: "unix", false: "127.0.0.1"}[named]))
+		srv := chat.New(harness.Quiet, chat.WithMaxConnectionsPerAddress(1), chat.WithTrustedProxies(map[bool]string{true: "unix", false: "127.0.0.1"}[named]))
 		defer srv.Close()
 		dir, err := os.MkdirTemp("", "") // t.TempDir's names are too long for a socket
 		if err != nil {
@@ -171,7 +172,7 @@ func TestProxiesOverUnixSocket(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c, err := wsconf.Open(conn, wsconf.Handshake("/ws/r", xff(fmt.Sprintf("203.0.113.%d, unix:", i)), "Origin: https://h", "X-Forwarded-Proto: https"), time.Now().Add(patience))
+			c, err := wsconf.Open(conn, wsconf.Handshake("/ws/r", xff(fmt.Sprintf("203.0.113.%d, unix:", i)), "Origin: https://h", "X-Forwarded-Proto: https"), time.Now().Add(harness.Patience))
 			if err != nil {
 				t.Fatal(err)
 			}

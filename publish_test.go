@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
 // TestFilterOutlastsRoom has a message wait in the filter while its room is dropped
@@ -17,12 +18,12 @@ import (
 func TestFilterOutlastsRoom(t *testing.T) {
 	t.Parallel()
 	for _, shared := range []bool{false, true} {
-		opts := []chat.Option{quiet, chat.WithHistory(0), chat.WithLeaveGrace(-1)}
+		opts := []chat.Option{harness.Quiet, chat.WithHistory(0), chat.WithLeaveGrace(-1)}
 		if shared {
 			opts = append(opts, chat.WithLog(chat.NewMemoryLog(100)), chat.WithLogTimeout(50*time.Millisecond))
 		}
 		entered, leave := make(chan struct{}), make(chan struct{})
-		srv, base := serve(t, append(opts, chat.WithFilter(func(e *chat.Event) error {
+		srv, base := harness.Serve(t, append(opts, chat.WithFilter(func(e *chat.Event) error {
 			if e.Text == "held" {
 				entered <- struct{}{}
 				<-leave
@@ -30,10 +31,10 @@ func TestFilterOutlastsRoom(t *testing.T) {
 			return nil
 		}))...)
 		for _, before := range []bool{true, false} { // is the room in use when the message comes?
-			var first *peer
+			var first *harness.Peer
 			if before {
-				first = dial(t, base, "r", true)
-				first.until("welcome")
+				first = harness.Dial(t, base, "r", true)
+				first.Until("welcome")
 			}
 			done := make(chan error)
 			go func() {
@@ -42,25 +43,25 @@ func TestFilterOutlastsRoom(t *testing.T) {
 			}()
 			<-entered
 			if before {
-				first.conn.Close(1000, "")
-				eventually(t, "the room to be dropped", func() bool { return srv.Stats().Rooms == 0 })
+				first.Conn.Close(1000, "")
+				harness.Eventually(t, "the room to be dropped", func() bool { return srv.Stats().Rooms == 0 })
 			}
-			second := dial(t, base, "r", true)
-			second.until("welcome")
-			publish(t, srv, "r", "before")
+			second := harness.Dial(t, base, "r", true)
+			second.Until("welcome")
+			harness.Publish(t, srv, "r", "before")
 			time.Sleep(100 * time.Millisecond) // longer than the log may take
 			leave <- struct{}{}
 			if err := <-done; err != nil {
 				t.Errorf("shared %v: Publish: %v", shared, err)
 			}
-			publish(t, srv, "r", "after")
+			harness.Publish(t, srv, "r", "after")
 			for _, want := range []string{"before", "held", "after"} {
-				if o := second.until("message"); o.Message != want {
+				if o := second.Until("message"); o.Message != want {
 					t.Errorf("shared %v, in use %v: got %q, want %q", shared, before, o.Message, want)
 				}
 			}
-			second.conn.Close(1000, "")
-			eventually(t, "the room to be dropped", func() bool { return srv.Stats().Rooms == 0 })
+			second.Conn.Close(1000, "")
+			harness.Eventually(t, "the room to be dropped", func() bool { return srv.Stats().Rooms == 0 })
 		}
 	}
 }
@@ -70,7 +71,7 @@ func TestFilterOutlastsServer(t *testing.T) {
 	t.Parallel()
 	entered, leave := make(chan struct{}), make(chan struct{})
 	log := chat.NewMemoryLog(10)
-	srv, _ := serve(t, quiet, chat.WithLog(log), chat.WithFilter(func(*chat.Event) error {
+	srv, _ := harness.Serve(t, harness.Quiet, chat.WithLog(log), chat.WithFilter(func(*chat.Event) error {
 		entered <- struct{}{}
 		<-leave
 		return nil
@@ -122,18 +123,18 @@ func TestErrorsThatAreNotTheClients(t *testing.T) {
 	} {
 		t.Run(row.what, func(t *testing.T) {
 			l := &refusing{Log: chat.NewMemoryLog(10)}
-			inBubble(t, func(b *bubble) {
-				p := b.dial("r", true, "")
-				p.until("welcome")
+			harness.InBubble(t, func(b *harness.Bubble) {
+				p := b.Dial("r", true, "")
+				p.Until("welcome")
 				l.off.Store(true)
 				for i := range 250 {
-					p.send(row.object)
-					o := p.next()
+					p.Send(row.object)
+					o := p.Next()
 					if o.Code != row.code {
 						t.Fatalf("error %d: %+v", i, o)
 					}
 					if !row.stays && i == 99 {
-						if code := p.closed(); code != 1008 {
+						if code := p.Closed(); code != 1008 {
 							t.Errorf("closed with %d", code)
 						}
 						return
@@ -141,21 +142,21 @@ func TestErrorsThatAreNotTheClients(t *testing.T) {
 					time.Sleep(row.pause)
 				}
 				l.off.Store(false)
-				p.send(`{"type":"ping"}`)
-				p.until("pong")
+				p.Send(`{"type":"ping"}`)
+				p.Until("pong")
 				// The hundred are in a row, whatever lies between.
 				for range 100 {
 					if row.code != "unavailable" {
-						p.send(row.object)
-						p.until("error")
+						p.Send(row.object)
+						p.Until("error")
 					}
-					p.send(`{"type":"?"}`)
-					p.until("error")
+					p.Send(`{"type":"?"}`)
+					p.Until("error")
 				}
-				if code := p.closed(); code != 1008 {
+				if code := p.Closed(); code != 1008 {
 					t.Errorf("closed with %d", code)
 				}
-			}, quiet, chat.WithLog(l), chat.WithFilter(func(e *chat.Event) error {
+			}, harness.Quiet, chat.WithLog(l), chat.WithFilter(func(e *chat.Event) error {
 				if e.Text == "refuse" {
 					return errors.New("not that")
 				}
@@ -173,33 +174,33 @@ func TestErrorsThatAreNotTheClients(t *testing.T) {
 // TestRatePauses has a client come back with 200 messages that waited, one keep the
 // pauses it is told, and one not.
 func TestRatePauses(t *testing.T) {
-	opts := []chat.Option{quiet, chat.WithRateLimit(0.1, 20)}
+	opts := []chat.Option{harness.Quiet, chat.WithRateLimit(0.1, 20)}
 	// A pipe holds nothing: what comes after the answer is written when the client
 	// next reads, after its pause.
 	opts = append(opts, chat.WithWriteTimeout(time.Hour))
-	inBubble(t, func(b *bubble) {
-		p := b.dial("r", true, "")
-		p.until("welcome")
+	harness.InBubble(t, func(b *harness.Bubble) {
+		p := b.Dial("r", true, "")
+		p.Until("welcome")
 		for i := range 200 {
-			p.send(fmt.Sprintf(`{"type":"message","message":"x","id":"%d"}`, i))
-			if o := p.until(map[bool]string{true: "ack", false: "error"}[i < 20]); o.ID != fmt.Sprint(i) {
+			p.Send(fmt.Sprintf(`{"type":"message","message":"x","id":"%d"}`, i))
+			if o := p.Until(map[bool]string{true: "ack", false: "error"}[i < 20]); o.ID != fmt.Sprint(i) {
 				t.Fatalf("answer %d: %+v", i, o)
 			}
 		}
 		wait := 10 * time.Second
 		for range 150 { // keeps the pauses, but for another connection of the same user
 			time.Sleep(wait)
-			p.send(`{"type":"message","message":"x","id":"ok"}`)
-			p.until("ack")
-			p.send(`{"type":"message","message":"x","id":"no"}`)
-			o := p.until("error")
+			p.Send(`{"type":"message","message":"x","id":"ok"}`)
+			p.Until("ack")
+			p.Send(`{"type":"message","message":"x","id":"no"}`)
+			o := p.Until("error")
 			wait = time.Duration(o.RetryMS) * time.Millisecond
 		}
 		for i := 0; ; i++ { // does not
-			p.send(`{"type":"message","message":"x"}`)
+			p.Send(`{"type":"message","message":"x"}`)
 			time.Sleep(20 * time.Millisecond)
-			if _, err := p.read(); err != nil {
-				if code := closeCode(err); code != 1008 {
+			if _, err := p.Read(); err != nil {
+				if code := harness.CloseCode(err); code != 1008 {
 					t.Errorf("closed with %d (%v)", code, err)
 				}
 				return

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
 // slowShortLog takes a while to carry out a call, and to answer.
@@ -47,7 +48,7 @@ func TestLossRenewsOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		var servers []*chat.Server
 		for range 4 {
-			srv := chat.New(chat.WithLog(slowShortLog{log}), quiet)
+			srv := chat.New(chat.WithLog(slowShortLog{log}), harness.Quiet)
 			defer srv.Close()
 			servers = append(servers, srv)
 			wg.Go(func() { // has the room in use
@@ -100,25 +101,25 @@ func (l *staleLog) Read(ctx context.Context, room string, rg chatlog.Range) (cha
 // moment then. Nothing is lost, so no member is closed.
 func TestAnswerOfTheOldLog(t *testing.T) {
 	log := &staleLog{shortLog: newShortLog(), before: newShortLog()}
-	inBubble(t, func(b *bubble) {
+	harness.InBubble(t, func(b *harness.Bubble) {
 		fill(t, b.Server, 1, 5)
 		old := log.get("r")
 		log.before.set("r", old)
 		if _, err := log.Renew(t.Context(), "r", old.epoch); err != nil {
 			t.Fatal(err)
 		}
-		p := b.dial("r", true, "username=Alice")
-		p.until("welcome")
+		p := b.Dial("r", true, "username=Alice")
+		p.Until("welcome")
 		log.stale.Store(1)
 		late := old.events[4]
 		late.Offset++
 		log.sinks[0].Push("r", old.epoch, late)
 		time.Sleep(3 * time.Second)
-		publish(t, b.Server, "r", "on")
-		for o := p.next(); o.Message != "on"; o = p.next() {
+		harness.Publish(t, b.Server, "r", "on")
+		for o := p.Next(); o.Message != "on"; o = p.Next() {
 		}
 		if n := b.Stats().Resets; n != 0 || log.stale.Load() >= 0 {
 			t.Errorf("%d resets, and %d stale answers to come", n, log.stale.Load()+1)
 		}
-	}, chat.WithLog(log), quiet)
+	}, chat.WithLog(log), harness.Quiet)
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
 // TestReplayEnds looks for what tells a client that its replay is over: the entry
@@ -37,38 +38,38 @@ func TestReplayEnds(t *testing.T) {
 		{name: "plain", entries: "ppx", since: -1, plain: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			srv, base := serve(t, append([]chat.Option{chat.WithHistory(300)}, tc.opts...)...)
-			keep := dial(t, base, "r", true, "username", "Keeper")
-			position := keep.until("welcome").Position
-			a, b := dial(t, base, "r", true), dial(t, base, "r", true)
-			to := a.until("welcome").User
-			b.until("welcome")
+			srv, base := harness.Serve(t, append([]chat.Option{chat.WithHistory(300)}, tc.opts...)...)
+			keep := harness.Dial(t, base, "r", true, "username", "Keeper")
+			position := keep.Until("welcome").Position
+			a, b := harness.Dial(t, base, "r", true), harness.Dial(t, base, "r", true)
+			to := a.Until("welcome").User
+			b.Until("welcome")
 			for i, c := range tc.entries {
 				if c == 'p' {
-					publish(t, srv, "r", fmt.Sprint("m", i+1))
+					harness.Publish(t, srv, "r", fmt.Sprint("m", i+1))
 					continue
 				}
-				b.send(fmt.Sprintf(`{"type":"private","to":%q,"message":"psst","id":"i%d"}`, to, i))
-				b.until("ack")
+				b.Send(fmt.Sprintf(`{"type":"private","to":%q,"message":"psst","id":"i%d"}`, to, i))
+				b.Until("ack")
 			}
 			var params []string
 			if tc.since >= 0 {
 				epoch, _, _ := strings.Cut(position, ":")
 				params = []string{"since", fmt.Sprint(epoch, ":", tc.since)}
 			}
-			p := dial(t, base, "r", !tc.plain, params...)
+			p := harness.Dial(t, base, "r", !tc.plain, params...)
 			if !tc.plain {
-				position = p.until("welcome").Position
+				position = p.Until("welcome").Position
 			} else {
-				p.here()
+				p.Here()
 			}
-			p.send("ping")
+			p.Send("ping")
 			if !tc.places { // otherwise once it has come, or what is live may show it
-				publish(t, srv, "r", "live")
+				harness.Publish(t, srv, "r", "live")
 			}
 			var got []string
 			for {
-				o, err := p.any()
+				o, err := p.Any()
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -77,7 +78,7 @@ func TestReplayEnds(t *testing.T) {
 				}
 				if o.Type == "position" {
 					if got = append(got, o.Position); len(got) == 1 {
-						publish(t, srv, "r", "live")
+						harness.Publish(t, srv, "r", "live")
 					}
 				} else if len(got) > 0 && o.Offset != 0 {
 					t.Errorf("%+v after the end of the replay", o)

@@ -2,7 +2,6 @@ package chat_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,43 +17,44 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
 func TestLastFiftyOfSixty(t *testing.T) {
-	_, base := serve(t)
-	alice := dial(t, base, "general", false, "username", "Alice")
+	_, base := harness.Serve(t)
+	alice := harness.Dial(t, base, "general", false, "username", "Alice")
 	for i := range 60 {
-		alice.send(fmt.Sprint("m", i))
-		alice.until("message")
+		alice.Send(fmt.Sprint("m", i))
+		alice.Until("message")
 	}
 	// Notices are not history and do not count.
-	dial(t, base, "general", false).conn.Close(1000, "")
-	alice.until("system")
-	alice.until("system")
-	bob := dial(t, base, "general", false, "username", "Bob")
+	harness.Dial(t, base, "general", false).Conn.Close(1000, "")
+	alice.Until("system")
+	alice.Until("system")
+	bob := harness.Dial(t, base, "general", false, "username", "Bob")
 	for i := 10; i < 60; i++ {
-		if o := bob.next(); o.Type != "message" || o.Message != fmt.Sprint("m", i) || o.Offset != uint64(i+1) {
+		if o := bob.Next(); o.Type != "message" || o.Message != fmt.Sprint("m", i) || o.Offset != uint64(i+1) {
 			t.Fatalf("message %d: got %+v", i, o)
 		}
 	}
-	alice.send("live")
-	if o := bob.next(); o.Message != "live" {
+	alice.Send("live")
+	if o := bob.Next(); o.Message != "live" {
 		t.Fatalf("after the history: got %+v", o)
 	}
 }
 
 func TestHistorySizes(t *testing.T) {
 	for _, tc := range []struct{ size, want int }{{0, 0}, {-1, 0}, {1, 1}, {7, 7}, {100, 20}} {
-		srv, base := serve(t, chat.WithHistory(tc.size))
+		srv, base := harness.Serve(t, chat.WithHistory(tc.size))
 		for i := range 20 {
-			publish(t, srv, "r", fmt.Sprint(i))
+			harness.Publish(t, srv, "r", fmt.Sprint(i))
 		}
-		p := dial(t, base, "r", true)
-		p.until("welcome") // or what is live could be the last of the history
-		publish(t, srv, "r", "live")
+		p := harness.Dial(t, base, "r", true)
+		p.Until("welcome") // or what is live could be the last of the history
+		harness.Publish(t, srv, "r", "live")
 		var got []string
 		for {
-			o := p.next()
+			o := p.Next()
 			if o.Message == "live" {
 				break
 			}
@@ -70,45 +70,36 @@ func TestHistorySizes(t *testing.T) {
 	}
 }
 
-func publish(t testing.TB, srv *chat.Server, room, text string) chat.Event {
-	t.Helper()
-	e, err := srv.Publish(context.Background(), room, chat.Event{Username: "Bot", Text: text})
-	if err != nil {
-		t.Fatalf("publish: %v", err)
-	}
-	return e
-}
-
 func TestRoomsApart(t *testing.T) {
-	_, base := serve(t)
+	_, base := harness.Serve(t)
 	names := []string{"general", "General", "a b", "{x}", "*", "'; DROP", "__proto__", strings.Repeat("😀", 64), "50%"}
-	peers := make([]*peer, len(names))
+	peers := make([]*harness.Peer, len(names))
 	for i, name := range names {
-		peers[i] = dial(t, base, name, false)
+		peers[i] = harness.Dial(t, base, name, false)
 	}
 	for i, p := range peers {
-		p.send("in " + names[i])
+		p.Send("in " + names[i])
 	}
 	for i, p := range peers {
-		if o := p.next(); o.Message != "in "+names[i] {
+		if o := p.Next(); o.Message != "in "+names[i] {
 			t.Errorf("room %q got %+v", names[i], o)
 		}
 	}
 }
 
 func TestAnonymousAreRefused(t *testing.T) {
-	_, base := serve(t, chat.WithAuthorizer(func(u chat.User, _ string, _ chat.Action) error {
+	_, base := harness.Serve(t, chat.WithAuthorizer(func(u chat.User, _ string, _ chat.Action) error {
 		if u.Anonymous() {
 			return errors.New("members only")
 		}
 		return nil
 	}))
 	for _, path := range []string{"/rooms/r/messages", "/rooms/r/members"} {
-		if status, body := get(t, base+path); status != 403 || !strings.Contains(body, "members only") {
+		if status, body := harness.Get(t, base+path); status != 403 || !strings.Contains(body, "members only") {
 			t.Errorf("%s: %d %s", path, status, body)
 		}
 	}
-	if _, resp, err := tryDial(t, base, "r", false); err == nil || resp.StatusCode != 403 {
+	if _, resp, err := harness.TryDial(t, base, "r", false); err == nil || resp.StatusCode != 403 {
 		t.Errorf("socket: %v, %v", resp, err)
 	}
 	if (chat.User{ID: "u1"}).Anonymous() {
@@ -117,20 +108,20 @@ func TestAnonymousAreRefused(t *testing.T) {
 }
 
 func TestNamelessIsAnonymous(t *testing.T) {
-	_, base := serve(t)
-	alice := dial(t, base, "r", false, "username", "Alice")
-	dial(t, base, "r", false)
-	if o := alice.next(); o.Message != "Anonymous joined the room" {
+	_, base := harness.Serve(t)
+	alice := harness.Dial(t, base, "r", false, "username", "Alice")
+	harness.Dial(t, base, "r", false)
+	if o := alice.Next(); o.Message != "Anonymous joined the room" {
 		t.Errorf("got %+v", o)
 	}
-	dial(t, base, "r", false, "username", "  ")
-	if o := alice.next(); o.Username != "Anonymous" {
+	harness.Dial(t, base, "r", false, "username", "  ")
+	if o := alice.Next(); o.Username != "Anonymous" {
 		t.Errorf("got %+v", o)
 	}
-	_, base = serve(t, chat.WithDefaultUsername("Guest"))
-	p := dial(t, base, "r", false)
-	p.send("hi")
-	if o := p.next(); o.Username != "Guest" {
+	_, base = harness.Serve(t, chat.WithDefaultUsername("Guest"))
+	p := harness.Dial(t, base, "r", false)
+	p.Send("hi")
+	if o := p.Next(); o.Username != "Guest" {
 		t.Errorf("got %+v", o)
 	}
 }
@@ -142,15 +133,15 @@ func TestMountedUnderPrefix(t *testing.T) {
 	hs := httptest.NewServer(mux)
 	defer hs.Close()
 	defer srv.Close()
-	p := dial(t, hs.URL+"/deep/chat", "r", false)
-	p.send("hi")
-	if o := p.next(); o.Message != "hi" {
+	p := harness.Dial(t, hs.URL+"/deep/chat", "r", false)
+	p.Send("hi")
+	if o := p.Next(); o.Message != "hi" {
 		t.Errorf("got %+v", o)
 	}
-	if _, body := get(t, hs.URL+"/deep/chat/rooms"); body != `{"r":1}` {
+	if _, body := harness.Get(t, hs.URL+"/deep/chat/rooms"); body != `{"r":1}` {
 		t.Errorf("rooms: %s", body)
 	}
-	if status, _ := get(t, hs.URL+"/deep/chat/"); status != 404 {
+	if status, _ := harness.Get(t, hs.URL+"/deep/chat/"); status != 404 {
 		t.Errorf("status %d", status)
 	}
 }
@@ -158,18 +149,18 @@ func TestMountedUnderPrefix(t *testing.T) {
 // TestThousandMembers has everybody get everything, in order.
 func TestThousandMembers(t *testing.T) {
 	const members, messages = 1000, 100
-	srv, base := serve(t, chat.WithPing(patience, patience), chat.WithPresenceSize(1), chat.WithHistory(0))
-	peers := make([]*peer, members)
+	srv, base := harness.Serve(t, chat.WithPing(harness.Patience, harness.Patience), chat.WithPresenceSize(1), chat.WithHistory(0))
+	peers := make([]*harness.Peer, members)
 	for i := range peers {
-		peers[i] = dial(t, base, "r", false)
+		peers[i] = harness.Dial(t, base, "r", false)
 	}
 	var wg sync.WaitGroup
 	for _, p := range peers {
 		wg.Go(func() {
 			for i := range messages {
-				o, err := p.read()
+				o, err := p.Read()
 				if o.Type == "system" && err == nil {
-					o, err = p.read() // one of the first two
+					o, err = p.Read() // one of the first two
 				}
 				if err != nil || o.Offset != uint64(i+1) || o.Message != fmt.Sprint(i) {
 					t.Errorf("message %d: %+v, %v", i, o, err)
@@ -179,14 +170,14 @@ func TestThousandMembers(t *testing.T) {
 		})
 	}
 	for i := range messages {
-		publish(t, srv, "r", fmt.Sprint(i))
+		harness.Publish(t, srv, "r", fmt.Sprint(i))
 	}
 	wg.Wait()
 }
 
 // TestEarlyFrames sends frames in the same packet as the handshake.
 func TestEarlyFrames(t *testing.T) {
-	_, base := serve(t)
+	_, base := harness.Serve(t)
 	for range 50 {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
 		if err != nil {
@@ -194,7 +185,7 @@ func TestEarlyFrames(t *testing.T) {
 		}
 		frame := append([]byte{0x81, 0x85, 0, 0, 0, 0}, "early"...)
 		io.WriteString(conn, "GET /ws/early HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"+string(frame)+string(frame))
-		conn.SetReadDeadline(time.Now().Add(patience))
+		conn.SetReadDeadline(time.Now().Add(harness.Patience))
 		var got bytes.Buffer
 		buf := make([]byte, 4096)
 		for bytes.Count(got.Bytes(), []byte(`"message":"early"`)) < 2 {
@@ -210,14 +201,14 @@ func TestEarlyFrames(t *testing.T) {
 
 func TestRatesThatAreNone(t *testing.T) {
 	for _, rate := range []float64{0, -1, math.NaN(), math.Inf(1), math.Inf(-1)} {
-		_, base := serve(t, chat.WithRateLimit(rate, 1))
-		p := dial(t, base, "r", true)
-		if limits := string(p.next().Limits); !strings.Contains(limits, `"rate_per_second":0,"burst":0`) {
+		_, base := harness.Serve(t, chat.WithRateLimit(rate, 1))
+		p := harness.Dial(t, base, "r", true)
+		if limits := string(p.Next().Limits); !strings.Contains(limits, `"rate_per_second":0,"burst":0`) {
 			t.Errorf("%v: limits %s", rate, limits)
 		}
 		for range 3 {
-			p.send(`{"type":"message","message":"x"}`)
-			p.until("message")
+			p.Send(`{"type":"message","message":"x"}`)
+			p.Until("message")
 		}
 	}
 }

@@ -14,16 +14,18 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
+	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
 // TestSlowMember has members that never read beside healthy ones.
 func TestSlowMember(t *testing.T) {
-	srv, base := serve(t, chat.WithMaxLag(1), chat.WithMessageSize(4<<10), chat.WithResume(10), chat.WithWriteTimeout(time.Minute), chat.WithPing(patience, patience))
-	slow := make([]*peer, 3)
+	srv, base := harness.Serve(t, chat.WithMaxLag(1), chat.WithMessageSize(4<<10), chat.WithResume(10), chat.WithWriteTimeout(time.Minute), chat.WithPing(harness.Patience, harness.Patience))
+	slow := make([]*harness.Peer, 3)
 	for i := range slow {
-		slow[i] = dial(t, base, "r", true)
+		slow[i] = harness.Dial(t, base, "r", true)
 	}
-	healthy := dial(t, base, "r", false)
+	healthy := harness.Dial(t, base, "r", false)
 	text := strings.Repeat("x", 4<<10)
 	const messages = 4000
 	window := make(chan struct{}, 10)
@@ -37,18 +39,18 @@ func TestSlowMember(t *testing.T) {
 		}
 	}()
 	for i := range messages {
-		if o := healthy.until("message"); o.Offset != uint64(i+1) {
+		if o := healthy.Until("message"); o.Offset != uint64(i+1) {
 			t.Fatalf("offset %d after %d", o.Offset, i)
 		}
 		<-window
 	}
-	eventually(t, "slow members to be closed", func() bool { return srv.Stats().SlowCloses >= 3 })
+	harness.Eventually(t, "slow members to be closed", func() bool { return srv.Stats().SlowCloses >= 3 })
 	for _, p := range slow {
 		last := uint64(0)
 		for {
-			o, err := p.read()
+			o, err := p.Read()
 			if err != nil {
-				if code := closeCode(err); code != 1013 {
+				if code := harness.CloseCode(err); code != 1013 {
 					t.Errorf("closed with %d (%v)", code, err)
 				}
 				break
@@ -69,10 +71,10 @@ func TestShutdownOfMany(t *testing.T) {
 	if testing.Short() { // all answer within closeTimeout, on machines that are busy too
 		members = 500
 	}
-	srv, base := serve(t, chat.WithPing(patience, patience), chat.WithPresenceSize(1)) // or notices are most of the work
-	var peers []*peer
+	srv, base := harness.Serve(t, chat.WithPing(harness.Patience, harness.Patience), chat.WithPresenceSize(1)) // or notices are most of the work
+	var peers []*harness.Peer
 	for i := range members {
-		peers = append(peers, dial(t, base, fmt.Sprint("room", i%7), i%2 == 0))
+		peers = append(peers, harness.Dial(t, base, fmt.Sprint("room", i%7), i%2 == 0))
 	}
 	var wg sync.WaitGroup
 	for i, p := range peers {
@@ -82,12 +84,12 @@ func TestShutdownOfMany(t *testing.T) {
 		wg.Go(func() {
 			bye := false
 			for {
-				o, err := p.read()
+				o, err := p.Read()
 				if err == nil {
 					bye = bye || o.Type == "goodbye"
 					continue
 				}
-				if code := closeCode(err); code != 1001 {
+				if code := harness.CloseCode(err); code != 1001 {
 					t.Errorf("member %d: closed with %d (%v)", i, code, err)
 				}
 				if bye != (i%2 == 0) {
@@ -97,7 +99,7 @@ func TestShutdownOfMany(t *testing.T) {
 			}
 		})
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 	defer cancel()
 	start := time.Now()
 	if err := srv.Shutdown(ctx); err != nil {
@@ -124,7 +126,7 @@ func TestShutdownOfMany(t *testing.T) {
 func TestPanicInHooks(t *testing.T) {
 	var logged lockedBuffer
 	quiet := chat.WithLogger(slog.New(slog.NewTextHandler(&logged, nil)))
-	_, base := serve(t, quiet, chat.WithFilter(func(e *chat.Event) error {
+	_, base := harness.Serve(t, quiet, chat.WithFilter(func(e *chat.Event) error {
 		if e.Text == "boom" {
 			panic("filter")
 		}
@@ -135,27 +137,27 @@ func TestPanicInHooks(t *testing.T) {
 		}
 		return nil
 	}))
-	p := dial(t, base, "r", true)
-	p.until("welcome")
-	p.send(`{"type":"message","message":"boom","id":"1"}`)
-	if o := p.next(); o.Code != "rejected" || o.ID != "1" {
+	p := harness.Dial(t, base, "r", true)
+	p.Until("welcome")
+	p.Send(`{"type":"message","message":"boom","id":"1"}`)
+	if o := p.Next(); o.Code != "rejected" || o.ID != "1" {
 		t.Errorf("got %+v", o)
 	}
-	p.send(`{"type":"message","message":"still here"}`)
-	if o := p.next(); o.Message != "still here" {
+	p.Send(`{"type":"message","message":"still here"}`)
+	if o := p.Next(); o.Message != "still here" {
 		t.Errorf("got %+v", o)
 	}
-	if _, resp, err := tryDial(t, base, "panic", true); err == nil || resp == nil || resp.StatusCode != 500 {
+	if _, resp, err := harness.TryDial(t, base, "panic", true); err == nil || resp == nil || resp.StatusCode != 500 {
 		t.Errorf("join with a panicking authorizer: %v, %v", resp, err)
 	}
-	q := dial(t, base, "r", true)
-	q.until("welcome")
-	q.send(`{"type":"typing"}`)
-	if o := q.until("error"); o.Code != "forbidden" || o.Message != "internal error" {
+	q := harness.Dial(t, base, "r", true)
+	q.Until("welcome")
+	q.Send(`{"type":"typing"}`)
+	if o := q.Until("error"); o.Code != "forbidden" || o.Message != "internal error" {
 		t.Errorf("typing with a panicking authorizer: %+v", o)
 	}
-	p.send(`{"type":"ping"}`)
-	p.until("pong")
+	p.Send(`{"type":"ping"}`)
+	p.Until("pong")
 	if !strings.Contains(logged.String(), "authorizer") {
 		t.Error("the panic was not logged")
 	}
@@ -184,15 +186,15 @@ func (b *lockedBuffer) String() string {
 // kept, and they have left at once.
 func TestLastWords(t *testing.T) {
 	const clients = 150
-	srv, base := serve(t, quiet, chat.WithLeaveGrace(time.Hour), chat.WithHistory(0), chat.WithLog(chat.NewMemoryLog(1000)))
+	srv, base := harness.Serve(t, harness.Quiet, chat.WithLeaveGrace(time.Hour), chat.WithHistory(0), chat.WithLog(chat.NewMemoryLog(1000)))
 	for i := range clients {
-		c := rawDial(t, base, "/ws/r", offerV1)
-		publish(t, srv, "r", "noise")
-		c.Write(append(fr(finText, fmt.Sprintf(`{"type":"message","message":"last %d"}`, i)), fr(finClose, "\x03\xe8")...))
+		c := harness.RawDial(t, base, "/ws/r", harness.OfferV1)
+		harness.Publish(t, srv, "r", "noise")
+		c.Write(append(wsconf.Frame(wsconf.Fin|wsconf.Text, fmt.Sprintf(`{"type":"message","message":"last %d"}`, i)), wsconf.Frame(wsconf.Fin|wsconf.Close, "\x03\xe8")...))
 		c.Close()
-		publish(t, srv, "r", "noise")
+		harness.Publish(t, srv, "r", "noise")
 	}
-	eventually(t, "all to have left", func() bool {
+	harness.Eventually(t, "all to have left", func() bool {
 		_, n, err := srv.Members(t.Context(), "r", 0)
 		return err == nil && n == 0
 	})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
 // deafLog is a log none of whose pushes arrive.
@@ -25,7 +26,7 @@ func (deafLog) Unwatch(sink chatlog.Sink, room string) {}
 func TestSweepFindsEveryRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := chat.NewMemoryLog(10)
-		srv := chat.New(chat.WithLog(deafLog{log}), quiet)
+		srv := chat.New(chat.WithLog(deafLog{log}), harness.Quiet)
 		defer srv.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()

@@ -18,6 +18,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
 // check compares what every client saw with the log.
@@ -83,7 +84,7 @@ func checkHTTP(base string) (found []string) {
 			return []string{err.Error()}
 		}
 		var page struct {
-			Messages []object
+			Messages []harness.Object
 			More     bool
 		}
 		err = json.NewDecoder(resp.Body).Decode(&page)
@@ -106,7 +107,7 @@ type planted struct {
 	patience time.Duration // how long a client may take to catch up
 }
 
-func sound(srv *chat.Server) *planted { return &planted{srv, patience} }
+func sound(srv *chat.Server) *planted { return &planted{srv, harness.Patience} }
 
 func TestTorture(t *testing.T) {
 	for _, s := range torture(t, 50, *tortureTime, *tortureSeed, sound) {
@@ -152,7 +153,7 @@ func TestTortureFindsBugs(t *testing.T) {
 						return
 					}
 				}
-			}), patience}
+			}), harness.Patience}
 		}, nil},
 	} {
 		if testing.Short() && i == 2 {

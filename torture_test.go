@@ -16,6 +16,7 @@ import (
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/test/front"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
@@ -33,10 +34,10 @@ type tortured struct {
 	session, user string
 	epoch         string
 	last          uint64
-	segments      [][]object        // what was seen, a new one after each gap told
-	acks          map[string]uint64 // by id
-	sent          map[string]string // what is not acknowledged yet, by id
-	others        *sync.Map         // user ids to write private messages to
+	segments      [][]harness.Object // what was seen, a new one after each gap told
+	acks          map[string]uint64  // by id
+	sent          map[string]string  // what is not acknowledged yet, by id
+	others        *sync.Map          // user ids to write private messages to
 	n             int
 	retried       bool
 	failed        error
@@ -70,7 +71,7 @@ func (c *tortured) live(rng *rand.Rand) error {
 	if c.last > 0 {
 		q.Set("since", fmt.Sprint(c.epoch, ":", c.last))
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*harness.Patience)
 	defer cancel()
 	conn, _, err := ws.Dial(ctx, c.base+"/ws/torture?"+q.Encode(), &ws.DialOptions{Subprotocols: []string{"chat.v1"}})
 	if err != nil {
@@ -165,7 +166,7 @@ func (c *tortured) readOne(ctx context.Context, conn *ws.Conn) error {
 	if err != nil {
 		return err
 	}
-	var o object
+	var o harness.Object
 	if err := json.Unmarshal(b, &o); err != nil {
 		return err
 	}
@@ -252,7 +253,7 @@ func torture(t *testing.T, clients int, d time.Duration, seed uint64, plant func
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the follower", func() bool { return length.Load() >= last.Position.Offset })
+	harness.Eventually(t, "the follower", func() bool { return length.Load() >= last.Position.Offset })
 	var found []string
 	for _, c := range all {
 		if c.failed == nil {
@@ -262,7 +263,7 @@ func torture(t *testing.T, clients int, d time.Duration, seed uint64, plant func
 					end = truth[i].Offset
 				}
 			}
-			ctx, cancel := context.WithTimeout(ctx, patience)
+			ctx, cancel := context.WithTimeout(ctx, harness.Patience)
 			c.failed = c.catchUp(ctx, end, p.patience)
 			cancel()
 		}

@@ -1,7 +1,9 @@
-package chat_test
+// Package harness is what the suites of black-box tests share: a server behind a real
+// socket or in fake time, peers that speak its dialects, raw clients that send frames as
+// they are, and a check that nothing outlives the tests.
+package harness
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -9,12 +11,10 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
-// TestMain fails the package if goroutines of a server outlive the tests.
-func TestMain(m *testing.M) {
+// Main fails the package if goroutines of a server outlive the tests.
+func Main(m *testing.M) {
 	code := m.Run()
 	http.DefaultClient.CloseIdleConnections()
 	var stacks string
@@ -44,13 +44,4 @@ func leaked() string {
 		}
 	}
 	return strings.Join(left, "\n\n")
-}
-
-// closeCode returns the code of the close frame that err tells of, or -1.
-func closeCode(err error) int {
-	var ce ws.CloseError
-	if errors.As(err, &ce) {
-		return int(ce.Code)
-	}
-	return -1
 }

@@ -1,0 +1,91 @@
+package harness
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"strings"
+	"syscall"
+
+	"github.com/seed-08328bfd/chat/internal/wsconf"
+)
+
+// Heard returns a line for each thing that the server sends until the connection
+// ends, but for notices and pings.
+func Heard(c *wsconf.Conn) []string { return HeardThen(c, -1, nil) }
+
+// HeardThen is [Heard], and sends b when so many lines have been heard.
+func HeardThen(c *wsconf.Conn, after int, b []byte) (lines []string) {
+	closed := false
+	for {
+		if len(lines) == after {
+			after = -1
+			RawWrite(c, b, 0)
+		}
+		f, err := c.ReadFrame()
+		switch {
+		case closed && (err == io.EOF || errors.Is(err, syscall.ECONNRESET)): // it lingers for a while only
+			return lines
+		case err != nil:
+			return append(lines, "lost: "+err.Error())
+		case closed:
+			return append(lines, fmt.Sprintf("frame %#x after the close", f.First))
+		}
+		switch f.Opcode() {
+		case wsconf.Text:
+			if line := LineOf(f); line != "" {
+				lines = append(lines, line)
+			}
+		case wsconf.Pong:
+			lines = append(lines, "pong "+Brief(string(f.Payload)))
+		case wsconf.Close:
+			closed = true
+			lines = append(lines, fmt.Sprint("close ", f.Code()))
+			c.CloseWrite()
+		case wsconf.Ping:
+		default:
+			lines = append(lines, fmt.Sprintf("frame %#x", f.First))
+		}
+	}
+}
+
+// LineOf is the line for a text frame; "" for a notice.
+func LineOf(f wsconf.Received) string {
+	text, err := f.Text()
+	if err != nil {
+		return "bad frame: " + err.Error()
+	}
+	var o Object
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		return "bad object: " + err.Error()
+	}
+	switch {
+	case o.Code != "":
+		return strings.TrimRight("code "+o.Code+" "+o.ID, " ")
+	case o.Type == "message" || o.Type == "private":
+		return "msg " + Brief(o.Message)
+	case o.Type == "system" || o.Type == "welcome":
+		return ""
+	}
+	return strings.TrimRight(o.Type+" "+o.ID, " ")
+}
+
+// MessagesIn returns the lines that tell of messages.
+func MessagesIn(lines []string) (m []string) {
+	for _, l := range lines {
+		if strings.HasPrefix(l, "msg ") {
+			m = append(m, l)
+		}
+	}
+	return m
+}
+
+// Brief is s, or what tells a long s from others.
+func Brief(s string) string {
+	if len(s) > 80 {
+		return fmt.Sprintf("%d bytes %08x", len(s), crc32.ChecksumIEEE([]byte(s)))
+	}
+	return s
+}

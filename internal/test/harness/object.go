@@ -1,0 +1,75 @@
+package harness
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// Object is any object a server sends.
+type Object struct {
+	Type       string          `json:"type"`
+	Offset     uint64          `json:"offset"`
+	Event      string          `json:"event"`
+	Time       time.Time       `json:"time"`
+	User       string          `json:"user"`
+	Username   string          `json:"username"`
+	To         string          `json:"to"`
+	ToUsername string          `json:"to_username"`
+	Message    string          `json:"message"`
+	ID         string          `json:"id"`
+	Code       string          `json:"code"`
+	RetryMS    int64           `json:"retry_after_ms"`
+	Room       string          `json:"room"`
+	Session    string          `json:"session"`
+	Position   string          `json:"position"`
+	Resumed    bool            `json:"resumed"`
+	Gap        bool            `json:"gap"`
+	Members    []chat.Member   `json:"members"`
+	Count      int             `json:"member_count"`
+	Messages   []Object        `json:"messages"`
+	First      uint64          `json:"first"`
+	More       bool            `json:"more"`
+	Reason     string          `json:"reason"`
+	Request    string          `json:"request"`
+	Limits     json.RawMessage `json:"limits"`
+}
+
+// Keys returns the keys of an object in order.
+func Keys(t testing.TB, object string) string {
+	t.Helper()
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(object), &m); err != nil {
+		t.Fatalf("%s: %v", object, err)
+	}
+	var names []string
+	for k := range m {
+		names = append(names, k)
+	}
+	slices.Sort(names)
+	return strings.Join(names, " ")
+}
+
+// Value returns the value of a key in an object, as it stands there.
+func Value(t testing.TB, object, key string) string {
+	t.Helper()
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(object), &m); err != nil {
+		t.Fatalf("%s: %v", object, err)
+	}
+	return string(m[key])
+}
+
+// Expect compares two values, and says what they are if they differ.
+func Expect[T any](t testing.TB, what string, got, want T) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
