@@ -60,4 +60,4 @@ fuzz: ## each fuzz target for FUZZTIME
 	done
 
 load: ## the tests under load, which take minutes
-	go test -tags load -run 'Load|NothingStays' -v -timeout 30m .
+	go test -tags load -run 'Load|NothingStays' -v -timeout 30m ./internal/test/load

@@ -89,3 +89,27 @@ func Brief(s string) string {
 	}
 	return s
 }
+
+// UntilPong returns a line for each object until the pong with the id and so many
+// messages have come.
+func UntilPong(c *wsconf.Conn, id string, messages int) (lines []string) {
+	for ponged := false; !ponged || len(MessagesIn(lines)) < messages; {
+		f, err := c.ReadFrame()
+		switch {
+		case err != nil:
+			return append(lines, "lost: "+err.Error())
+		case f.Opcode() == wsconf.Close:
+			return append(lines, fmt.Sprint("close ", f.Code()))
+		case f.Opcode() != wsconf.Text:
+			continue
+		}
+		switch line := LineOf(f); line {
+		case "":
+		case "pong " + id:
+			ponged = true
+		default:
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}

@@ -3,6 +3,7 @@ package harness
 import (
 	"bytes"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,4 +86,13 @@ var LongText = strings.Repeat("*", 1<<16)
 // DeflateBomb returns a payload of about 60 KB that inflates to 60 MB.
 func DeflateBomb() string {
 	return strings.Repeat(wsconf.Deflate(strings.Repeat("x", 1<<20))+"\x00\x00\xff\xff", 60)
+}
+
+// Tally counts what is written to it.
+type Tally struct{ atomic.Int64 }
+
+// Write implements [io.Writer].
+func (n *Tally) Write(b []byte) (int, error) {
+	n.Add(int64(len(b)))
+	return len(b), nil
 }

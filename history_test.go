@@ -1,0 +1,148 @@
+package chat_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
+)
+
+// TestReplayEnds looks for what tells a client that its replay is over: the entry
+// at the welcome's position, or else an object that says so, in its place between
+// replay and what is live, and ahead of neither.
+func TestReplayEnds(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name    string
+		opts    []chat.Option
+		entries string // one a letter: p public, x private to others
+		since   int    // -1: none
+		plain   bool
+		places  bool // whether it is told
+	}{
+		{name: "an empty room", since: -1},
+		{name: "ends with a message", entries: "pxp", since: -1},
+		{name: "ends with a message of others", entries: "ppx", since: -1, places: true},
+		{name: "nothing but messages of others", entries: "xxx", since: -1, places: true},
+		{name: "no history", opts: []chat.Option{chat.WithHistory(0)}, entries: "pp", since: -1, places: true},
+		{name: "resumed, nothing new", entries: "px", since: 2},
+		{name: "resumed, a message", entries: "pxxp", since: 1},
+		{name: "resumed, only messages of others", entries: "pxx", since: 1, places: true},
+		{name: "resumed, a message and one of others", entries: "ppx", since: 1, places: true},
+		{name: "from the log", opts: []chat.Option{chat.WithResume(1)}, entries: strings.Repeat("p", 250) + "x", since: 3, places: true},
+		{name: "from the log, ends with a message", opts: []chat.Option{chat.WithResume(1)}, entries: strings.Repeat("px", 120) + "p", since: 3},
+		{name: "from beyond the log", entries: "px", since: 9, places: true},
+		{name: "plain", entries: "ppx", since: -1, plain: true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			srv, base := harness.Serve(t, append([]chat.Option{chat.WithHistory(300)}, tc.opts...)...)
+			keep := harness.Dial(t, base, "r", true, "username", "Keeper")
+			position := keep.Until("welcome").Position
+			a, b := harness.Dial(t, base, "r", true), harness.Dial(t, base, "r", true)
+			to := a.Until("welcome").User
+			b.Until("welcome")
+			for i, c := range tc.entries {
+				if c == 'p' {
+					harness.Publish(t, srv, "r", fmt.Sprint("m", i+1))
+					continue
+				}
+				b.Send(fmt.Sprintf(`{"type":"private","to":%q,"message":"psst","id":"i%d"}`, to, i))
+				b.Until("ack")
+			}
+			var params []string
+			if tc.since >= 0 {
+				epoch, _, _ := strings.Cut(position, ":")
+				params = []string{"since", fmt.Sprint(epoch, ":", tc.since)}
+			}
+			p := harness.Dial(t, base, "r", !tc.plain, params...)
+			if !tc.plain {
+				position = p.Until("welcome").Position
+			} else {
+				p.Here()
+			}
+			p.Send("ping")
+			if !tc.places { // otherwise once it has come, or what is live may show it
+				harness.Publish(t, srv, "r", "live")
+			}
+			var got []string
+			for {
+				o, err := p.Any()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if o.Message == "live" {
+					break
+				}
+				if o.Type == "position" {
+					if got = append(got, o.Position); len(got) == 1 {
+						harness.Publish(t, srv, "r", "live")
+					}
+				} else if len(got) > 0 && o.Offset != 0 {
+					t.Errorf("%+v after the end of the replay", o)
+				}
+			}
+			var want []string
+			if tc.places {
+				want = []string{position}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("told %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+func TestLastFiftyOfSixty(t *testing.T) {
+	_, base := harness.Serve(t)
+	alice := harness.Dial(t, base, "general", false, "username", "Alice")
+	for i := range 60 {
+		alice.Send(fmt.Sprint("m", i))
+		alice.Until("message")
+	}
+	// Notices are not history and do not count.
+	harness.Dial(t, base, "general", false).Conn.Close(1000, "")
+	alice.Until("system")
+	alice.Until("system")
+	bob := harness.Dial(t, base, "general", false, "username", "Bob")
+	for i := 10; i < 60; i++ {
+		if o := bob.Next(); o.Type != "message" || o.Message != fmt.Sprint("m", i) || o.Offset != uint64(i+1) {
+			t.Fatalf("message %d: got %+v", i, o)
+		}
+	}
+	alice.Send("live")
+	if o := bob.Next(); o.Message != "live" {
+		t.Fatalf("after the history: got %+v", o)
+	}
+}
+
+func TestHistorySizes(t *testing.T) {
+	for _, tc := range []struct{ size, want int }{{0, 0}, {-1, 0}, {1, 1}, {7, 7}, {100, 20}} {
+		srv, base := harness.Serve(t, chat.WithHistory(tc.size))
+		for i := range 20 {
+			harness.Publish(t, srv, "r", fmt.Sprint(i))
+		}
+		p := harness.Dial(t, base, "r", true)
+		p.Until("welcome") // or what is live could be the last of the history
+		harness.Publish(t, srv, "r", "live")
+		var got []string
+		for {
+			o := p.Next()
+			if o.Message == "live" {
+				break
+			}
+			got = append(got, o.Message)
+		}
+		var want []string
+		for i := 20 - tc.want; i < 20; i++ {
+			want = append(want, fmt.Sprint(i))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("history of %d (-want +got):\n%s", tc.size, diff)
+		}
+	}
+}

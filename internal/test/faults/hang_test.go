@@ -1,0 +1,216 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
+)
+
+// TestFollowEnds closes the server while Follow waits, and while the log fails.
+func TestFollowEnds(t *testing.T) {
+	t.Parallel()
+	for _, fails := range []bool{false, true} {
+		l := &stuck{Log: chat.NewMemoryLog(10)}
+		srv, _ := harness.Serve(t, harness.Quiet, chat.WithLog(l))
+		harness.Publish(t, srv, "r", "x")
+		got := make(chan error, 1)
+		go func() {
+			var last error
+			for _, err := range srv.Follow(context.Background(), "r", chat.Position{}) {
+				last = err
+				select {
+				case got <- err:
+				default:
+				}
+			}
+			got <- last
+			close(got)
+		}()
+		harness.Eventually(t, "the room", func() bool { return srv.Stats().Rooms == 1 })
+		if fails {
+			l.fail.Store(true)
+			for i := 0; ; i++ {
+				harness.Publish(t, srv, "r", "for Follow to read") // which may have begun in vain
+				if err := <-got; errors.Is(err, chat.ErrUnavailable) {
+					break
+				} else if i == 2 || err != nil {
+					t.Fatalf("got %v", err)
+				}
+			}
+		}
+		srv.Close()
+		timeout := time.After(harness.Patience)
+		for last := error(nil); ; {
+			select {
+			case err, ok := <-got:
+				if ok {
+					last = err
+					continue
+				}
+				if !errors.Is(last, chat.ErrServerClosed) {
+					t.Errorf("fails %v: the last error is %v", fails, last)
+				}
+			case <-timeout:
+				t.Fatalf("fails %v: Follow goes on", fails)
+			}
+			break
+		}
+	}
+}
+
+// stuck is a log that fails, or whose Open hangs whatever its context says, while it
+// is told to; and that can hold up Enter.
+type stuck struct {
+	chat.Log
+	fail  atomic.Bool
+	open  chan struct{}
+	enter chan chan struct{}
+}
+
+func (l *stuck) Open(ctx context.Context, s chatlog.Sink) error {
+	if l.open != nil {
+		<-l.open
+	}
+	return l.Log.Open(ctx, s)
+}
+
+func (l *stuck) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.Page, error) {
+	if l.fail.Load() {
+		return chatlog.Page{}, errors.New("no answer")
+	}
+	return l.Log.Read(ctx, room, r)
+}
+
+func (l *stuck) Enter(ctx context.Context, server, room string, m chatlog.Member) (bool, error) {
+	if l.enter != nil {
+		c := make(chan struct{})
+		l.enter <- c
+		<-c
+	}
+	return l.Log.Enter(ctx, server, room, m)
+}
+
+// TestOpenHangs starts a server whose log does not answer Open: each who comes gets
+// 503 after the log timeout, however many came before, Close is not held up, and
+// when the log answers, all is well.
+func TestOpenHangs(t *testing.T) {
+	log := chat.NewMemoryLog(10)
+	synctest.Test(t, func(t *testing.T) {
+		l := &stuck{Log: log, open: make(chan struct{})}
+		srv := chat.New(harness.Quiet, chat.WithLog(l))
+		ask := func() time.Duration {
+			start := time.Now()
+			if _, err := srv.Publish(context.Background(), "r", chat.Event{Text: "x"}); !errors.Is(err, chat.ErrUnavailable) {
+				t.Errorf("Publish: %v", err)
+			}
+			return time.Since(start)
+		}
+		for range 5 {
+			for range 10 {
+				go func() {
+					if d := ask(); d != 2*time.Second {
+						t.Errorf("an answer after %v", d)
+					}
+				}()
+			}
+			time.Sleep(700 * time.Millisecond)
+		}
+		time.Sleep(10 * time.Second)
+		close(l.open)
+		synctest.Wait()
+		harness.Publish(t, srv, "r", "x")
+		srv.Close()
+
+		l = &stuck{Log: log, open: make(chan struct{})}
+		srv = chat.New(harness.Quiet, chat.WithLog(l))
+		ask()
+		start := time.Now()
+		srv.Close()
+		if d := time.Since(start); d > 5*time.Second {
+			t.Errorf("Close took %v", d)
+		}
+		close(l.open)
+		synctest.Wait()
+	})
+}
+
+// TestDisconnectDuringHandshake denies a user and disconnects them, here or from
+// another server, while their handshake is held up by a hook or by the log.
+func TestDisconnectDuringHandshake(t *testing.T) {
+	t.Parallel()
+	for _, held := range []string{"authenticator", "authorizer", "log"} {
+		for _, remote := range []bool{false, true} {
+			for _, how := range []string{"Disconnect", "authorizer", "both"} {
+				if held != "log" && how == "authorizer" {
+					continue // asked before the denial, and nothing was shared
+				}
+				memory := chat.NewMemoryLog(100)
+				l := &stuck{Log: memory}
+				enter := make(chan chan struct{})
+				if held == "log" {
+					l.enter = enter
+				}
+				var denied atomic.Bool
+				wait := func(place string) {
+					if place == held {
+						c := make(chan struct{})
+						enter <- c
+						<-c
+					}
+				}
+				srv, base := harness.Serve(t, harness.Quiet, chat.WithLog(l), chat.WithLogTimeout(harness.Patience), chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
+					wait("authenticator")
+					return chat.User{ID: "u1"}, nil
+				}), chat.WithAuthorizer(func(chat.User, string, chat.Action) error {
+					if denied.Load() {
+						return errors.New("banned")
+					}
+					wait("authorizer")
+					return nil
+				}))
+				other, _ := harness.Serve(t, harness.Quiet, chat.WithLog(memory))
+				harness.Publish(t, other, "r", "not for the banned")
+				go func() {
+					for c := range enter { // the second asking, too
+						if how != "Disconnect" {
+							denied.Store(true)
+						}
+						if how != "authorizer" {
+							s := srv
+							if remote {
+								s = other
+							}
+							if err := s.Disconnect(context.Background(), "", "u1", chat.CloseForbidden, "banned"); err != nil {
+								t.Error(err)
+							}
+						}
+						close(c)
+					}
+				}()
+				name := strings.Join([]string{held, how}, ", ")
+				p, resp, err := harness.TryDial(t, base, "r", true)
+				if err != nil {
+					if resp == nil || resp.StatusCode != 403 || how == "Disconnect" {
+						t.Errorf("%s: %v, %v", name, resp, err)
+					}
+				} else {
+					o, err := p.Read()
+					if err == nil || harness.CloseCode(err) != 4003 {
+						t.Errorf("%s: %+v, %v", name, o, err)
+					}
+				}
+				harness.Eventually(t, name+": the end of it", func() bool { s := srv.Stats(); return s.Connections == 0 && s.Rooms == 0 })
+				close(enter)
+			}
+		}
+	}
+}

@@ -1,0 +1,142 @@
+package faults
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
+)
+
+// slowLost is a lostLog that takes a while to read once it has lost its entries.
+type slowLost struct {
+	*lostLog
+	pause time.Duration
+}
+
+func (l *slowLost) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.Page, error) {
+	if l.lost.Load() {
+		time.Sleep(l.pause)
+	}
+	return l.lostLog.Read(ctx, room, r)
+}
+
+// TestLossFoundTwice has two who come from another server find out that the log has
+// lost its entries, the second while the first is about it. Who comes between them is
+// in the new epoch already, and is not to be closed for the old one.
+func TestLossFoundTwice(t *testing.T) {
+	log := &slowLost{newLostLog(), 50 * time.Millisecond}
+	harness.InBubble(t, func(b *harness.Bubble) {
+		old := b.Dial("r", true, "username=Alice")
+		old.Until("welcome")
+		harness.Publish(t, b.Server, "r", "1")
+		old.Until("message")
+		log.lost.Store(true)
+		after, epoch, _, err := log.Append(t.Context(), "r", chatlog.Event{Type: chatlog.TypeMessage, UserID: "u", Username: "Bob", Text: "2"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		since := "since=" + chat.Position{Epoch: epoch, Offset: after.Offset}.String()
+		for _, at := range []time.Duration{0, 60 * time.Millisecond} {
+			time.AfterFunc(at, func() { b.Dial("r", true, since) })
+		}
+		time.Sleep(120 * time.Millisecond)
+		p := b.Dial("r", true, "username=Carol")
+		if w := p.Until("welcome"); w.Position != epoch+":1" {
+			t.Fatalf("welcome at %s, and the epoch is %s", w.Position, epoch)
+		}
+		p.Until("message")
+		time.Sleep(3 * time.Second)
+		if s := b.Stats(); s.Resets != 1 {
+			t.Errorf("%d resets for one loss", s.Resets)
+		}
+		p.Send(`{"type":"ping"}`)
+		for {
+			o, err := p.Read()
+			if err != nil {
+				t.Fatalf("closed: %v", err)
+			}
+			if o.Type == "pong" {
+				return
+			}
+		}
+	}, chat.WithLog(log), harness.Quiet)
+}
+
+// TestAckOfAnotherEpoch sends when the log has lost its entries and the server does not
+// know yet. The answer's offset is one of the new epoch, and was another message's in
+// the one that the sender is in, so that it is not told.
+func TestAckOfAnotherEpoch(t *testing.T) {
+	log := &slowLost{newLostLog(), 100 * time.Millisecond}
+	harness.InBubble(t, func(b *harness.Bubble) {
+		p := b.Dial("r", true, "username=Alice")
+		me := p.Until("welcome")
+		harness.Publish(t, b.Server, "r", "1")
+		p.Until("message")
+		log.lost.Store(true)
+		const text = `{"type":"message","message":"2","id":"a"}`
+		p.Send(text)
+		p.Send(text) // as a repetition it is no different
+		for {
+			o, err := p.Read()
+			if err != nil {
+				break
+			}
+			if o.Type == "ack" {
+				t.Errorf("acknowledged at %d in the old epoch", o.Offset)
+			}
+		}
+		at, _ := chat.ParsePosition(me.Position)
+		at.Offset = 1
+		p = b.Dial("r", true, "session="+me.Session+"&since="+at.String())
+		if w := p.Until("welcome"); !w.Gap {
+			t.Errorf("welcome %+v", w)
+		}
+		p.Send(text)
+		if o := p.Until("ack"); o.Offset != 1 {
+			t.Errorf("acknowledged at %d", o.Offset)
+		}
+	}, chat.WithLog(log), harness.Quiet)
+}
+
+// splitLog is a shared log of which there are two for a moment: the other one's entry
+// is pushed while one is appended, and has the same offset.
+type splitLog struct {
+	*shortLog
+	split atomic.Bool
+}
+
+func (l *splitLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+	if l.split.Swap(false) {
+		r := l.get(room)
+		other := chatlog.Event{Type: chatlog.TypeMessage, Offset: uint64(len(r.events) + 1), Time: time.Now(), UserID: "u", Username: "Bob", Text: "other"}
+		for _, s := range l.sinks {
+			s.Push(room, r.epoch, other)
+		}
+	}
+	return l.shortLog.Append(ctx, room, e)
+}
+
+// TestAckOfAnotherEntry has another entry come to an offset while one is appended
+// there. The second is not acknowledged at an offset at which members saw the first.
+func TestAckOfAnotherEntry(t *testing.T) {
+	log := &splitLog{shortLog: newShortLog()}
+	harness.InBubble(t, func(b *harness.Bubble) {
+		p := b.Dial("r", true, "username=Alice")
+		p.Until("welcome")
+		log.split.Store(true)
+		p.Send(`{"type":"message","message":"mine","id":"a"}`)
+		for {
+			o, err := p.Read()
+			if err != nil {
+				return
+			}
+			if o.Type == "ack" {
+				t.Fatalf("acknowledged at %d", o.Offset)
+			}
+		}
+	}, chat.WithLog(log), harness.Quiet)
+}

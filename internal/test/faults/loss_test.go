@@ -1,0 +1,127 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
+)
+
+// lostLog is a log whose entries are gone, and others in their place, once lost is
+// set, and that cannot be opened while away is above zero.
+type lostLog struct {
+	chat.Log
+	other chat.Log
+	lost  atomic.Bool
+	away  atomic.Int32
+}
+
+func newLostLog() *lostLog {
+	return &lostLog{Log: chat.NewMemoryLog(100), other: chat.NewMemoryLog(100)}
+}
+
+func (l *lostLog) store() chat.Log {
+	if l.lost.Load() {
+		return l.other
+	}
+	return l.Log
+}
+
+func (l *lostLog) Open(ctx context.Context, sink chatlog.Sink) error {
+	if l.away.Add(-1) >= 0 {
+		return errors.New("away")
+	}
+	return l.Log.Open(ctx, sink)
+}
+
+func (l *lostLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+	return l.store().Append(ctx, room, e)
+}
+
+func (l *lostLog) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.Page, error) {
+	return l.store().Read(ctx, room, r)
+}
+
+func (l *lostLog) Positions(ctx context.Context, rooms []string) ([]chatlog.Position, error) {
+	return l.store().Positions(ctx, rooms)
+}
+
+// TestLogLosesEvents has members told what happened, and of the gap; they are not
+// counted as slow.
+func TestLogLosesEvents(t *testing.T) {
+	log := newLostLog()
+	harness.InBubble(t, func(b *harness.Bubble) {
+		p := b.Dial("r", true, "username=Alice")
+		me := p.Until("welcome")
+		for i := range 5 {
+			harness.Publish(t, b.Server, "r", fmt.Sprint(i))
+			p.Until("message")
+		}
+		log.lost.Store(true)
+		var err error
+		for err == nil {
+			_, err = p.Read()
+		}
+		if !strings.Contains(err.Error(), "1013") && !strings.Contains(err.Error(), "StatusTryAgainLater") || !strings.Contains(err.Error(), "events were lost") {
+			t.Errorf("closed with %v", err)
+		}
+		if s := b.Stats(); s.SlowCloses != 0 || s.Resets != 1 {
+			t.Errorf("%d closed for being slow, %d resets", s.SlowCloses, s.Resets)
+		}
+		at, _ := chat.ParsePosition(me.Position)
+		at.Offset = 5
+		p = b.Dial("r", true, "session="+me.Session+"&since="+at.String())
+		if w := p.Until("welcome"); !w.Gap || w.Resumed || w.User != me.User {
+			t.Errorf("welcome %+v", w)
+		}
+	}, chat.WithLog(log), harness.Quiet)
+}
+
+// TestFollowWaitsForTheLog follows a room of a log that cannot be reached yet.
+func TestFollowWaitsForTheLog(t *testing.T) {
+	log := newLostLog()
+	log.away.Store(3)
+	harness.InBubble(t, func(b *harness.Bubble) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		go func() {
+			for ctx.Err() == nil {
+				b.Publish(ctx, "r", chat.Event{Username: "Bot", Text: "tick"})
+				time.Sleep(time.Second)
+			}
+		}()
+		var away int
+		for e, err := range b.Follow(ctx, "r", chat.Position{}) {
+			if err == nil && e.Text == "tick" {
+				break
+			}
+			if away++; !errors.Is(err, chat.ErrUnavailable) {
+				t.Fatalf("%+v, %v", e, err)
+			}
+		}
+		if away == 0 || away > 3 {
+			t.Errorf("told %d times that the log is away", away)
+		}
+		cancel()
+
+		// Only the context's end ends it while the log stays away.
+		log.away.Store(1000)
+		srv := chat.New(chat.WithLog(log), harness.Quiet)
+		defer srv.Close()
+		short, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		var last error
+		for _, last = range srv.Follow(short, "r", chat.Position{}) {
+		}
+		if !errors.Is(last, context.DeadlineExceeded) {
+			t.Errorf("ended with %v", last)
+		}
+	}, chat.WithLog(log), harness.Quiet)
+}

@@ -1,0 +1,67 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
+)
+
+// deafLog is a log none of whose pushes arrive.
+type deafLog struct{ chat.Log }
+
+// Watch does nothing, so that the log knows of nobody to push to.
+func (deafLog) Watch(ctx context.Context, sink chatlog.Sink, room string) error { return nil }
+
+func (deafLog) Unwatch(sink chatlog.Sink, room string) {}
+
+// TestSweepFindsEveryRoom follows more rooms than the log is asked of in one call,
+// while no push arrives. Each is found by comparing positions.
+func TestSweepFindsEveryRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := chat.NewMemoryLog(10)
+		srv := chat.New(chat.WithLog(deafLog{log}), harness.Quiet)
+		defer srv.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		const rooms = 2100
+		var wg sync.WaitGroup
+		var told sync.Map
+		for i := range rooms {
+			room := fmt.Sprint("r", i)
+			wg.Go(func() {
+				for e, err := range srv.Follow(ctx, room, chat.Position{}) {
+					if ctx.Err() != nil {
+						return
+					}
+					if err != nil || e.Text != room {
+						t.Errorf("%s: %+v, %v", room, e, err)
+					}
+					told.Store(room, true) // and it stays in use
+				}
+			})
+		}
+		synctest.Wait()
+		for i := range rooms {
+			room := fmt.Sprint("r", i)
+			if _, _, _, err := log.Append(ctx, room, chatlog.Event{Type: chatlog.TypeMessage, UserID: "u", Username: "U", Text: room}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		n := 0
+		told.Range(func(_, _ any) bool { n++; return true })
+		if n != rooms {
+			t.Errorf("%d of %d rooms were told of their entries", n, rooms)
+		}
+		cancel()
+		wg.Wait()
+	})
+}

@@ -1,0 +1,202 @@
+package torture
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
+	"github.com/seed-08328bfd/chat/internal/ws"
+)
+
+var (
+	tortureTime = flag.Duration("torture", 3*time.Second, "how long the torture test goes on")
+	tortureSeed = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the torture test")
+)
+
+// tortured is a client that does what clients do in the worst of networks. It
+// notes all it sees, for the checker.
+type tortured struct {
+	base, name string
+	rng        *rand.Rand
+
+	session, user string
+	epoch         string
+	last          uint64
+	segments      [][]harness.Object // what was seen, a new one after each gap told
+	acks          map[string]uint64  // by id
+	sent          map[string]string  // what is not acknowledged yet, by id
+	others        *sync.Map          // user ids to write private messages to
+	n             int
+	retried       bool
+	failed        error
+}
+
+// run connects again and again until stop, and once more to have everything
+// acknowledged.
+func (c *tortured) run(stop <-chan struct{}) {
+	for c.failed == nil {
+		select {
+		case <-stop:
+			for range 20 { // too slow, or unavailable, is an answer too
+				if c.failed = c.live(nil); c.failed == nil {
+					return
+				}
+			}
+			return
+		default:
+			c.failed = c.live(c.rng)
+		}
+	}
+}
+
+// live is one connection. With rng nil it does nothing but resend.
+func (c *tortured) live(rng *rand.Rand) error {
+	c.retried = false
+	q := url.Values{"username": {c.name}}
+	if c.session != "" {
+		q.Set("session", c.session)
+	}
+	if c.last > 0 {
+		q.Set("since", fmt.Sprint(c.epoch, ":", c.last))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 3*harness.Patience)
+	defer cancel()
+	conn, _, err := ws.Dial(ctx, c.base+"/ws/torture?"+q.Encode(), &ws.DialOptions{Subprotocols: []string{"chat.v1"}})
+	if err != nil {
+		return err
+	}
+	defer conn.CloseNow()
+	conn.SetReadLimit(1 << 20)
+	if rng == nil {
+		for _, text := range c.sent {
+			conn.Write(ctx, ws.MessageText, []byte(text))
+		}
+		for len(c.sent) > 0 {
+			if err := c.readOne(ctx, conn); err != nil {
+				return fmt.Errorf("%d unacknowledged: %w", len(c.sent), err)
+			}
+		}
+		return conn.Close(1000, "")
+	}
+	again := []string(nil)
+	for _, text := range c.sent {
+		again = append(again, text)
+	}
+	writes := rng.IntN(12)
+	// The library ends the connection when a Read's context does.
+	life, end := context.WithTimeout(ctx, time.Duration(1+rng.IntN(300))*time.Millisecond)
+	defer end()
+	rest := rng.IntN(400)
+	done := make(chan struct{})
+	mine := make([]string, 0, writes)
+	for range writes {
+		mine = append(mine, c.compose(rng))
+	}
+	writing := rand.New(rand.NewPCG(rng.Uint64(), 2))
+	go func() {
+		defer close(done)
+		for _, text := range append(again, mine...) {
+			if conn.Write(ctx, ws.MessageText, []byte(text)) != nil {
+				return
+			}
+			if writing.IntN(8) == 0 {
+				conn.Write(ctx, ws.MessageText, []byte(text)) // twice on one connection
+			}
+			if writing.IntN(4) == 0 {
+				time.Sleep(time.Duration(writing.IntN(3)) * time.Millisecond)
+			}
+		}
+	}()
+	for range rest {
+		if rng.IntN(50) == 0 {
+			time.Sleep(time.Duration(rng.IntN(100)) * time.Millisecond) // a stall
+		}
+		if c.readOne(life, conn) != nil {
+			break
+		}
+	}
+	switch how := rng.IntN(4); {
+	case how == 0 && life.Err() == nil: // in good order
+		go conn.Close(1000, "")
+		for c.readOne(ctx, conn) == nil {
+		}
+	case how == 1: // vanish with unread bytes, which resets the connection
+		conn.CloseNow()
+	default: // vanish when all is written
+		<-done
+		conn.CloseNow()
+	}
+	cancel()
+	<-done
+	return nil
+}
+
+// compose returns a new message of some kind, and notes that it is to be
+// acknowledged.
+func (c *tortured) compose(rng *rand.Rand) string {
+	c.n++
+	id := fmt.Sprintf("%s-%d", c.name, c.n)
+	o := map[string]any{"type": "message", "id": id, "message": "text of " + id}
+	if rng.IntN(5) == 0 {
+		c.others.Range(func(k, _ any) bool {
+			o["type"], o["to"] = "private", k
+			return rng.IntN(3) > 0
+		})
+	}
+	b, _ := json.Marshal(o)
+	c.sent[id] = string(b)
+	return string(b)
+}
+
+// readOne takes one object.
+func (c *tortured) readOne(ctx context.Context, conn *ws.Conn) error {
+	_, b, err := conn.Read(ctx)
+	if err != nil {
+		return err
+	}
+	var o harness.Object
+	if err := json.Unmarshal(b, &o); err != nil {
+		return err
+	}
+	switch o.Type {
+	case "welcome":
+		c.session, c.user = o.Session, o.User
+		c.others.Store(o.User, true)
+		epoch, err := chat.ParsePosition(o.Position)
+		if err != nil {
+			return err
+		}
+		if c.epoch = epoch.Epoch; !o.Resumed {
+			c.segments = append(c.segments, nil)
+			c.last = 0
+		}
+	case "message", "private":
+		c.last = o.Offset
+		i := len(c.segments) - 1
+		c.segments[i] = append(c.segments[i], o)
+	case "ack":
+		c.acks[o.ID] = o.Offset
+		delete(c.sent, o.ID)
+	case "error":
+		switch o.Code {
+		case "no_such_user":
+			delete(c.sent, o.ID)
+		case "unavailable": // to be sent again
+			if !c.retried {
+				c.retried = true
+				return errors.New("unavailable")
+			}
+		default:
+			return fmt.Errorf("error object %+v", o)
+		}
+	}
+	return nil
+}

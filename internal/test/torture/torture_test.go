@@ -1,0 +1,75 @@
+package torture
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
+)
+
+func TestTorture(t *testing.T) {
+	for _, s := range torture(t, 50, *tortureTime, *tortureSeed, sound) {
+		t.Error(s)
+	}
+}
+
+// TestTortureFindsBugs plants bugs, each of which the checker must find.
+func TestTortureFindsBugs(t *testing.T) {
+	brittle := &brittleLog{Log: chat.NewMemoryLog(5000)}
+	forgetful := &forgetfulLog{Log: chat.NewMemoryLog(5000)}
+	for i, tc := range []struct {
+		name  string
+		plant func(*chat.Server) *planted
+		opts  []chat.Option
+	}{
+		{"fan-out drops one in a thousand", dropFrames, nil},
+		{"off by one where resuming begins", func(srv *chat.Server) *planted {
+			return &planted{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				q := r.URL.Query()
+				if p, err := chat.ParsePosition(q.Get("since")); err == nil && p.Offset > 0 {
+					p.Offset++
+					q.Set("since", p.String())
+					r.URL.RawQuery = q.Encode()
+				}
+				srv.ServeHTTP(w, r)
+			}), time.Second}
+		}, nil},
+		{"acknowledged before it is in the log", sound, []chat.Option{chat.WithLog(brittle)}},
+		{"repeats forgotten", sound, []chat.Option{chat.WithLog(forgetful)}},
+		{"private messages in the HTTP history", func(srv *chat.Server) *planted {
+			return &planted{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if !strings.HasSuffix(r.URL.Path, "/messages") {
+					srv.ServeHTTP(w, r)
+					return
+				}
+				for e, err := range srv.Follow(r.Context(), "torture", chat.Position{Epoch: "none", Offset: 1}) {
+					if err == nil && e.Type == chat.TypePrivate {
+						json.NewEncoder(w).Encode(map[string]any{"messages": []chat.Event{e}})
+						return
+					}
+					if q, _ := url.ParseQuery(r.URL.RawQuery); q.Get("before") != fmt.Sprint(uint64(1)<<40) {
+						return
+					}
+				}
+			}), harness.Patience}
+		}, nil},
+	} {
+		if testing.Short() && i == 2 {
+			break // each takes a while
+		}
+		t.Run(tc.name, func(t *testing.T) {
+			found := torture(t, 30, time.Second, *tortureSeed, tc.plant, tc.opts...)
+			if len(found) == 0 {
+				t.Error("not found")
+			} else {
+				t.Log("found:", found[0])
+			}
+		})
+	}
+}
