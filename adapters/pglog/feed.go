@@ -2,32 +2,16 @@ package pglog
 
 import (
 	"context"
-	"slices"
-	"sync"
 
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/fanout"
 )
-
-// An outlet is one sink. Nothing is pushed once closed is set.
-type outlet struct {
-	sink   chatlog.Sink
-	gate   sync.RWMutex
-	closed bool // guarded by gate
-}
-
-func (o *outlet) do(f func(chatlog.Sink)) {
-	o.gate.RLock()
-	defer o.gate.RUnlock()
-	if !o.closed {
-		f(o.sink)
-	}
-}
 
 // A watch is a room that sinks watch.
 type watch struct {
-	room    string
-	key     string
-	outlets []*outlet // never changed, only replaced
+	room     string
+	key      string
+	watchers fanout.Watchers
 }
 
 // Open implements [chatlog.Feed]. The first sink has the Log connect and listen;
@@ -50,7 +34,7 @@ func (l *Log) Open(ctx context.Context, sink chatlog.Sink) error {
 		if err != nil {
 			return err
 		}
-		l.setDown(nil)
+		l.sinks.Resumed(l)
 		run, stop := context.WithCancel(context.Background())
 		l.mu.Lock()
 		l.run, l.stop = run, stop
@@ -58,14 +42,7 @@ func (l *Log) Open(ctx context.Context, sink chatlog.Sink) error {
 		l.mu.Unlock()
 		l.opened = true
 	}
-	o := &outlet{sink: sink}
-	l.mu.Lock()
-	l.sinks[sink] = o
-	down := l.down
-	l.mu.Unlock()
-	if down != nil {
-		o.do(func(s chatlog.Sink) { s.Interrupted(down) })
-	}
+	l.sinks.Open(sink)
 	return nil
 }
 
@@ -73,20 +50,13 @@ func (l *Log) Open(ctx context.Context, sink chatlog.Sink) error {
 func (l *Log) Close(sink chatlog.Sink) error {
 	l.opening <- struct{}{}
 	defer func() { <-l.opening }()
-	l.mu.Lock()
-	o := l.sinks[sink]
-	delete(l.sinks, sink)
-	for _, w := range l.rooms {
-		l.removeLocked(w, o)
-	}
-	last := len(l.sinks) == 0
-	l.mu.Unlock()
-	if o == nil {
-		return nil
-	}
-	o.gate.Lock()
-	o.closed = true
-	o.gate.Unlock()
+	last := l.sinks.Close(sink, func(o *fanout.Outlet) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, w := range l.rooms {
+			l.removeLocked(w, o)
+		}
+	})
 	if last {
 		l.opened = false
 		l.mu.Lock()
@@ -112,7 +82,7 @@ func (l *Log) Watch(ctx context.Context, sink chatlog.Sink, room string) error {
 func (l *Log) watch(sink chatlog.Sink, room string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	o := l.sinks[sink]
+	o := l.sinks.Get(sink)
 	if o == nil {
 		return errClosed
 	}
@@ -121,9 +91,7 @@ func (l *Log) watch(sink chatlog.Sink, room string) error {
 		w = &watch{room: room, key: key(room)}
 		l.rooms[room], l.keys[w.key] = w, w
 	}
-	if !slices.Contains(w.outlets, o) {
-		w.outlets = append(slices.Clone(w.outlets), o)
-	}
+	w.watchers.Add(o)
 	return nil
 }
 
@@ -131,35 +99,27 @@ func (l *Log) watch(sink chatlog.Sink, room string) error {
 func (l *Log) Unwatch(sink chatlog.Sink, room string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if w, o := l.rooms[room], l.sinks[sink]; w != nil && o != nil {
-		l.removeLocked(w, o)
+	if w := l.rooms[room]; w != nil {
+		l.removeLocked(w, l.sinks.Get(sink))
 	}
 }
 
-func (l *Log) removeLocked(w *watch, o *outlet) {
-	i := slices.Index(w.outlets, o)
-	if i < 0 {
-		return
-	}
-	w.outlets = slices.Delete(slices.Clone(w.outlets), i, i+1)
-	if len(w.outlets) == 0 {
+func (l *Log) removeLocked(w *watch, o *fanout.Outlet) {
+	if w.watchers.Remove(o) {
 		delete(l.rooms, w.room)
 		delete(l.keys, w.key)
 	}
 }
 
-// push pushes e to the sinks that watch room. No lock of the Log is held, because
-// a sink may be in a call of Unwatch under a lock that its Push needs.
+// push pushes e to the sinks that watch room.
 func (l *Log) push(room, epoch string, e chatlog.Event) {
 	l.mu.RLock()
-	var outlets []*outlet
+	var watchers fanout.Watchers
 	if w := l.rooms[room]; w != nil {
-		outlets = w.outlets
+		watchers = w.watchers
 	}
 	l.mu.RUnlock()
-	for _, o := range outlets {
-		o.do(func(s chatlog.Sink) { s.Push(room, epoch, e) })
-	}
+	watchers.Push(room, epoch, &e)
 }
 
 // watched returns the room with key, if any sink watches it.
@@ -171,29 +131,4 @@ func (l *Log) watched(key string) (room string, ok bool) {
 		return "", false
 	}
 	return w.room, true
-}
-
-// setDown tells every sink that the feed is interrupted by err, or, if err is
-// nil, that it is not.
-func (l *Log) setDown(err error) {
-	l.mu.Lock()
-	was := l.down
-	l.down = err
-	outlets := make([]*outlet, 0, len(l.sinks))
-	for _, o := range l.sinks {
-		outlets = append(outlets, o)
-	}
-	l.mu.Unlock()
-	if (was == nil) == (err == nil) {
-		return
-	}
-	for _, o := range outlets {
-		o.do(func(s chatlog.Sink) {
-			if err != nil {
-				s.Interrupted(err)
-			} else {
-				s.Resumed()
-			}
-		})
-	}
 }

@@ -64,7 +64,7 @@ func (l *Log) follow(ctx context.Context, c *pgx.Conn) {
 		if ctx.Err() != nil {
 			return
 		}
-		l.setDown(err)
+		l.sinks.Interrupted(l, err)
 		for wait := 50 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 			if c, err = l.listen(ctx); err == nil {
 				break
@@ -73,7 +73,7 @@ func (l *Log) follow(ctx context.Context, c *pgx.Conn) {
 				return
 			}
 		}
-		l.setDown(nil)
+		l.sinks.Resumed(l)
 	}
 }
 

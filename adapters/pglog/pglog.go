@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/fanout"
 )
 
 // A Log keeps rooms in a PostgreSQL database. Make one with [New], one a process
@@ -34,13 +35,13 @@ type Log struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup // what Open started, and Beat since; added to under mu
 
+	sinks fanout.Sinks // interrupted by the Log itself
+
 	mu      sync.RWMutex
-	sinks   map[chatlog.Sink]*outlet
 	rooms   map[string]*watch // by name
 	keys    map[string]*watch // by the name's key
 	servers map[string]bool   // that the database knows
 	run     context.Context   // of what Open started; nil if it has not
-	down    error             // why the feed is interrupted; nil if it is not
 
 	seen    seen
 	batches batches
@@ -66,7 +67,6 @@ func New(pool *pgxpool.Pool, opts ...Option) *Log {
 		schema:  "chat",
 		tag:     strings.ToLower(rand.Text()[:12]),
 		opening: make(chan struct{}, 1),
-		sinks:   map[chatlog.Sink]*outlet{},
 		rooms:   map[string]*watch{},
 		keys:    map[string]*watch{},
 		servers: map[string]bool{},

@@ -9,33 +9,19 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/fanout"
 )
-
-// An outlet is one sink. Nothing is pushed once closed is set.
-type outlet struct {
-	sink   chatlog.Sink
-	gate   sync.RWMutex
-	closed bool // guarded by gate
-}
-
-func (o *outlet) do(f func(chatlog.Sink)) {
-	o.gate.RLock()
-	defer o.gate.RUnlock()
-	if !o.closed {
-		f(o.sink)
-	}
-}
 
 // A watch is a room that sinks watch. Its fields are guarded by Log.mu, but for what
 // the feeder owns.
 type watch struct {
-	room    string
-	bucket  int
-	channel string
-	outlets []*outlet // never changed, only replaced
-	touched time.Time // when Redis was told last that the room is watched
-	ready   chan struct{}
-	isReady bool // ready is closed: the subscription was confirmed once
+	room     string
+	bucket   int
+	channel  string
+	watchers fanout.Watchers
+	touched  time.Time // when Redis was told last that the room is watched
+	ready    chan struct{}
+	isReady  bool // ready is closed: the subscription was confirmed once
 }
 
 var (
@@ -57,18 +43,7 @@ func (l *Log) Open(ctx context.Context, sink chatlog.Sink) error {
 	if v, ok := reply.(int64); !ok || v < 0x070000 {
 		return errVersion
 	}
-	o := &outlet{sink: sink}
-	l.telling.Lock()
-	defer l.telling.Unlock()
-	l.mu.Lock()
-	open := l.sinks[sink] != nil
-	if !open {
-		l.sinks[sink] = o
-	}
-	l.mu.Unlock()
-	if !open && len(l.down) > 0 {
-		o.do(func(s chatlog.Sink) { s.Interrupted(l.downErr) })
-	}
+	l.sinks.Open(sink)
 	return nil
 }
 
@@ -77,21 +52,13 @@ var versionScript = newScript("version")
 
 // Close implements [chatlog.Feed]. With the last sink the Log ends its subscriptions.
 func (l *Log) Close(sink chatlog.Sink) error {
-	l.mu.Lock()
-	o := l.sinks[sink]
-	delete(l.sinks, sink)
-	if o != nil {
+	l.sinks.Close(sink, func(o *fanout.Outlet) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		for _, w := range l.rooms {
 			l.removeLocked(w, o)
 		}
-	}
-	l.mu.Unlock()
-	if o == nil {
-		return nil
-	}
-	o.gate.Lock()
-	o.closed = true
-	o.gate.Unlock()
+	})
 	return nil
 }
 
@@ -101,21 +68,18 @@ func (l *Log) Watch(ctx context.Context, sink chatlog.Sink, room string) error {
 		return err
 	}
 	l.mu.Lock()
-	o := l.sinks[sink]
+	o := l.sinks.Get(sink)
 	if o == nil {
 		l.mu.Unlock()
 		return errNotOpen
 	}
 	w := l.rooms[room]
-	first := w == nil
-	if first {
+	if w == nil {
 		b := bucketOf(room)
 		w = &watch{room: room, bucket: b, channel: l.key(b, feedOfRoom, room), ready: make(chan struct{})}
 		l.rooms[room] = w
 	}
-	if !slices.Contains(w.outlets, o) {
-		w.outlets = append(slices.Clone(w.outlets), o)
-	}
+	first := w.watchers.Add(o)
 	f := l.feederLocked(w.bucket)
 	if first {
 		f.addLocked(w)
@@ -189,20 +153,15 @@ func (l *Log) touchAll(ctx context.Context) {
 func (l *Log) Unwatch(sink chatlog.Sink, room string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if w, o := l.rooms[room], l.sinks[sink]; w != nil && o != nil {
-		l.removeLocked(w, o)
+	if w := l.rooms[room]; w != nil {
+		l.removeLocked(w, l.sinks.Get(sink))
 	}
 }
 
-// removeLocked takes o from the outlets of w, and the room from the watched ones if
+// removeLocked takes o from the watchers of w, and the room from the watched ones if
 // it was the last.
-func (l *Log) removeLocked(w *watch, o *outlet) {
-	i := slices.Index(w.outlets, o)
-	if i < 0 {
-		return
-	}
-	w.outlets = slices.Delete(slices.Clone(w.outlets), i, i+1)
-	if len(w.outlets) == 0 {
+func (l *Log) removeLocked(w *watch, o *fanout.Outlet) {
+	if w.watchers.Remove(o) {
 		delete(l.rooms, w.room)
 		l.feederLocked(w.bucket).dropLocked(w)
 	}
@@ -220,47 +179,13 @@ func (l *Log) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	return err
 }
 
-// push pushes e to the sinks that watch room. No lock of the Log is held, because a
-// sink may be in a call of Unwatch under a lock that its Push needs.
+// push pushes e to the sinks that watch room.
 func (l *Log) push(room, epoch string, e chatlog.Event) {
 	l.mu.RLock()
-	var outlets []*outlet
+	var watchers fanout.Watchers
 	if w := l.rooms[room]; w != nil {
-		outlets = w.outlets
+		watchers = w.watchers
 	}
 	l.mu.RUnlock()
-	for _, o := range outlets {
-		o.do(func(s chatlog.Sink) { s.Push(room, epoch, e) })
-	}
-}
-
-// setDown tells every sink when the first feeder has lost its connection, because of
-// err, and when the last has it back: err is nil then.
-func (l *Log) setDown(f *feeder, err error) {
-	l.telling.Lock()
-	defer l.telling.Unlock()
-	was := len(l.down)
-	if err != nil {
-		l.down[f], l.downErr = true, err
-	} else {
-		delete(l.down, f)
-	}
-	if (was == 0) == (len(l.down) == 0) {
-		return
-	}
-	l.mu.RLock()
-	outlets := make([]*outlet, 0, len(l.sinks))
-	for _, o := range l.sinks {
-		outlets = append(outlets, o)
-	}
-	l.mu.RUnlock()
-	for _, o := range outlets {
-		o.do(func(s chatlog.Sink) {
-			if err != nil {
-				s.Interrupted(err)
-			} else {
-				s.Resumed()
-			}
-		})
-	}
+	watchers.Push(room, epoch, &e)
 }

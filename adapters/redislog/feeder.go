@@ -69,12 +69,12 @@ func (f *feeder) run() {
 		f.log.mu.Unlock()
 		switch {
 		case idle:
-			f.log.setDown(f, nil)
+			f.log.sinks.Resumed(f)
 			if f.rest() {
 				return
 			}
 		case err != nil:
-			f.log.setDown(f, err)
+			f.log.sinks.Interrupted(f, err)
 			if f.log.cluster != nil {
 				f.log.cluster.ReloadState(context.Background())
 			}

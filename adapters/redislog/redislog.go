@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/fanout"
 )
 
 // A Log keeps rooms in Redis. Make one with [New], one a process and Redis; several
@@ -34,14 +35,11 @@ type Log struct {
 	fresh    atomic.Uint64
 	evidence [buckets]evidence
 
+	sinks fanout.Sinks // interrupted by feeders
+
 	mu      sync.RWMutex
-	sinks   map[chatlog.Sink]*outlet
 	rooms   map[string]*watch // by name
 	feeders []*feeder         // like lanes; nil where no room is watched
-
-	telling sync.Mutex       // held while sinks are told of down
-	down    map[*feeder]bool // that have lost their connection; guarded by telling
-	downErr error            // why; guarded by telling
 
 	servers servers
 }
@@ -85,9 +83,7 @@ func New(client redis.UniversalClient, opts ...Option) *Log {
 		unwritten: time.Minute,
 		lease:     15 * time.Second,
 		tag:       strings.ToLower(rand.Text()[:12]),
-		sinks:     map[chatlog.Sink]*outlet{},
 		rooms:     map[string]*watch{},
-		down:      map[*feeder]bool{},
 	}
 	n, waiting := 1, 1024
 	if l.cluster, _ = client.(*redis.ClusterClient); l.cluster != nil {

@@ -104,7 +104,7 @@ func (s *session) complete(ctx context.Context) {
 	defer cancel()
 	s.log.checkAll(c, s.first, len(s.log.feeders))
 	if ctx.Err() == nil {
-		s.log.setDown(s.feeder, nil)
+		s.log.sinks.Resumed(s.feeder)
 	}
 }
 
