@@ -141,7 +141,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, c
 	if c.user.Anonymous() {
 		c.secret = h.session
 	}
-	if err := s.may(c.user, c.room, ActionJoin); err != nil {
+	if err := s.may(r.Context(), c.user, c.room, ActionJoin); err != nil {
 		return err
 	}
 	if c.account, err = s.limits.Open(c.user.ID); err != nil {
@@ -171,7 +171,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, c
 	if !s.add(c) {
 		return ErrServerClosed
 	}
-	if err := s.recheck(c); err != nil {
+	if err := s.recheck(r.Context(), c); err != nil {
 		return err
 	}
 	err = s.accept(w, r, h, c)
@@ -208,7 +208,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, h *handshake, c 
 
 // identify finds out who sends a request.
 func (s *Server) identify(r *http.Request, h *handshake) (u User, err error) {
-	if s.cfg.authenticate == nil {
+	if s.cfg.hooks.authenticate == nil {
 		if h.session == "" {
 			h.session = newSession()
 		}

@@ -57,33 +57,36 @@ func New(opts ...Option) *Server {
 	}
 	s.local = s.cfg.log == nil
 	s.cfg.settle()
+	l := &s.cfg.limits
 	s.limits = limit.New(limit.Config{
-		Connections: s.cfg.maxConns, PerAddress: s.cfg.maxPerAddr, PerUser: s.cfg.maxPerUser,
-		Rate: s.cfg.rate, Burst: s.cfg.burst,
+		Connections: l.conns, PerAddress: l.perAddress, PerUser: l.perUser, Rate: l.rate, Burst: l.burst,
 	})
 	s.hooks.Panicked = s.panicked
 	s.logger = logging.New(s.cfg.logger, &s.stats.panics)
 	s.rooms = rooms.New(s.roomsConfig())
-	s.conns = wsconn.Config{Clock: s.rooms.Clock, ReadLimit: s.cfg.frameLimit(), WriteTimeout: s.cfg.writeTimeout}
+	s.conns = wsconn.Config{Clock: s.rooms.Clock, ReadLimit: s.cfg.frameLimit(), WriteTimeout: s.cfg.times.write}
 	return s
 }
 
 func (s *Server) roomsConfig() rooms.Config {
-	c := &s.cfg
+	l, t := &s.cfg.limits, &s.cfg.times
 	rc := rooms.Config{
-		Log: c.log, Local: s.local,
+		Log: s.cfg.log, Local: s.local,
 		Limits: rooms.Limits{
-			History: c.history, Resume: c.resume, Lag: c.maxLag,
-			Rooms: c.maxRooms, Members: c.maxMembers, Presence: c.presenceSize,
+			History: l.history, Resume: l.resume, Lag: l.lag,
+			Rooms: l.rooms, Members: l.members, Presence: l.presenceNotice,
 		},
 		Times: rooms.Times{
-			Flush: c.flush, FlushMost: c.flushMost, Grace: c.grace, Log: c.logTimeout,
-			PingInterval: c.pingInterval, PingTimeout: c.pingTimeout,
+			Flush: t.flush, FlushMost: t.flushMost, Grace: t.grace, Log: t.log,
+			PingInterval: t.pingInterval, PingTimeout: t.pingTimeout,
 		},
 		Logger: s.logger, Control: s.control, Sweep: s.limits.Sweep, Panicked: s.logPanicked,
 	}
-	if c.compress {
+	if s.cfg.compress {
 		rc.Pack = wsconn.Deflate
+	}
+	if s.cfg.hooks.present != nil {
+		rc.Present = s.present
 	}
 	return rc
 }

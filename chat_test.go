@@ -2,10 +2,9 @@ package chat_test
 
 import (
 	"bytes"
-	"errors"
+	"context"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -66,9 +65,9 @@ func TestRoomsApart(t *testing.T) {
 }
 
 func TestAnonymousAreRefused(t *testing.T) {
-	_, base := harness.Serve(t, chat.WithAuthorizer(func(u chat.User, _ string, _ chat.Action) error {
+	_, base := harness.Serve(t, chat.WithAuthorizer(func(_ context.Context, u chat.User, _ string, _ chat.Action) error {
 		if u.Anonymous() {
-			return errors.New("members only")
+			return chat.Refuse("members only")
 		}
 		return nil
 	}))
@@ -174,19 +173,5 @@ func TestEarlyFrames(t *testing.T) {
 			got.Write(buf[:n])
 		}
 		conn.Close()
-	}
-}
-
-func TestRatesThatAreNone(t *testing.T) {
-	for _, rate := range []float64{0, -1, math.NaN(), math.Inf(1), math.Inf(-1)} {
-		_, base := harness.Serve(t, chat.WithRateLimit(rate, 1))
-		p := harness.Dial(t, base, "r", true)
-		if limits := string(p.Next().Limits); !strings.Contains(limits, `"rate_per_second":0,"burst":0`) {
-			t.Errorf("%v: limits %s", rate, limits)
-		}
-		for range 3 {
-			p.Send(`{"type":"message","message":"x"}`)
-			p.Until("message")
-		}
 	}
 }

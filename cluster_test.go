@@ -20,7 +20,7 @@ import (
 
 // TestServersOverOneLog has two servers that share a log behave as one.
 func TestServersOverOneLog(t *testing.T) {
-	log := chat.NewMemoryLog(100)
+	log := chat.NewMemoryLog(chat.MemoryOptions{Entries: 100})
 	_, a := harness.Serve(t, chat.WithLog(log))
 	_, b := harness.Serve(t, chat.WithLog(log))
 	alice := harness.Dial(t, a, "r", true, "username", "Alice")
@@ -70,7 +70,7 @@ func TestServersOverOneLog(t *testing.T) {
 
 // TestDisconnect removes a user from one room, or from all, on every server.
 func TestDisconnect(t *testing.T) {
-	log := chat.NewMemoryLog(100)
+	log := chat.NewMemoryLog(chat.MemoryOptions{Entries: 100})
 	auth := chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
 		return chat.User{ID: r.URL.Query().Get("as"), Name: r.URL.Query().Get("as")}, nil
 	})
@@ -80,7 +80,7 @@ func TestDisconnect(t *testing.T) {
 	there := harness.Dial(t, b, "r", true, "as", "u1")
 	other := harness.Dial(t, b, "s", true, "as", "u1")
 	friend := harness.Dial(t, b, "r", true, "as", "u2")
-	if err := first.Disconnect(context.Background(), "r", "u1", chat.CloseRemoved, "be nice"); err != nil {
+	if err := first.Disconnect(context.Background(), "u1", chat.Disconnect{Room: "r", Code: chat.CloseRemoved, Reason: "be nice"}); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range []*harness.Peer{here, there} {
@@ -88,7 +88,7 @@ func TestDisconnect(t *testing.T) {
 			t.Errorf("closed with %d", code)
 		}
 	}
-	if err := first.Disconnect(context.Background(), "", "u1", chat.CloseForbidden, "for good"); err != nil {
+	if err := first.Disconnect(context.Background(), "u1", chat.Disconnect{Code: chat.CloseForbidden, Reason: "for good"}); err != nil {
 		t.Fatal(err)
 	}
 	if code := other.Closed(); code != 4003 {
@@ -96,7 +96,7 @@ func TestDisconnect(t *testing.T) {
 	}
 	friend.Send(`{"type":"ping"}`)
 	friend.Until("pong")
-	if err := first.Disconnect(context.Background(), "a/b", "u1", 1008, ""); !errors.Is(err, chat.ErrBadName) {
+	if err := first.Disconnect(context.Background(), "u1", chat.Disconnect{Room: "a/b", Code: 1008}); !errors.Is(err, chat.ErrBadName) {
 		t.Errorf("bad room: %v", err)
 	}
 }
@@ -105,15 +105,15 @@ func TestDisconnect(t *testing.T) {
 func TestBanAndMute(t *testing.T) {
 	var banned, muted atomic.Bool
 	var actions []chat.Action
-	srv, base := harness.Serve(t, chat.WithAuthorizer(func(u chat.User, room string, a chat.Action) error {
+	srv, base := harness.Serve(t, chat.WithAuthorizer(func(_ context.Context, u chat.User, room string, a chat.Action) error {
 		if a != chat.ActionList {
 			actions = append(actions, a) // one connection: one at a time
 		}
 		if banned.Load() {
-			return errors.New("you are banned")
+			return chat.Refuse("you are banned")
 		}
 		if muted.Load() && a == chat.ActionSend {
-			return errors.New("you are muted")
+			return chat.Refuse("you are muted")
 		}
 		return nil
 	}))
@@ -132,7 +132,7 @@ func TestBanAndMute(t *testing.T) {
 	p.Send(fmt.Sprintf(`{"type":"private","to":%q,"message":"note to self"}`, me.User))
 	p.Until("private")
 	banned.Store(true)
-	srv.Disconnect(context.Background(), "r", me.User, chat.CloseForbidden, "banned")
+	srv.Disconnect(context.Background(), me.User, chat.Disconnect{Room: "r", Code: chat.CloseForbidden, Reason: "banned"})
 	if code := p.Closed(); code != 4003 {
 		t.Errorf("closed with %d", code)
 	}
@@ -149,7 +149,7 @@ func TestBanAndMute(t *testing.T) {
 // TestServerDies has a server's users leave when its lease runs out, and a
 // server that shuts down hand its users on.
 func TestServerDies(t *testing.T) {
-	log := chat.NewMemoryLog(100)
+	log := chat.NewMemoryLog(chat.MemoryOptions{Entries: 100})
 	harness.InBubble(t, func(b *harness.Bubble) {
 		alice := b.Dial("r", true, "username=Alice")
 		alice.Until("welcome")
@@ -181,7 +181,7 @@ func TestServerDies(t *testing.T) {
 // TestDisconnectReasons has reasons that no close frame has room for, or may have.
 func TestDisconnectReasons(t *testing.T) {
 	t.Parallel()
-	log := chat.NewMemoryLog(100)
+	log := chat.NewMemoryLog(chat.MemoryOptions{Entries: 100})
 	first, a := harness.Serve(t, harness.Quiet, chat.WithLog(log))
 	_, b := harness.Serve(t, harness.Quiet, chat.WithLog(log))
 	for _, row := range []struct{ reason, want string }{
@@ -197,7 +197,7 @@ func TestDisconnectReasons(t *testing.T) {
 		for _, base := range []string{a, b} {
 			p := harness.Dial(t, base, "r", true)
 			me := p.Until("welcome")
-			if err := first.Disconnect(context.Background(), "r", me.User, chat.CloseForbidden, row.reason); err != nil {
+			if err := first.Disconnect(context.Background(), me.User, chat.Disconnect{Room: "r", Code: chat.CloseForbidden, Reason: row.reason}); err != nil {
 				t.Fatal(err)
 			}
 			var err error
@@ -210,7 +210,7 @@ func TestDisconnectReasons(t *testing.T) {
 			}
 		}
 	}
-	if err := first.Disconnect(context.Background(), "", strings.Repeat("x", 10_000), 1008, ""); err != nil {
+	if err := first.Disconnect(context.Background(), strings.Repeat("x", 10_000), chat.Disconnect{Code: 1008}); err != nil {
 		t.Errorf("a user whom nobody can be: %v", err)
 	}
 }

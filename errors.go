@@ -24,12 +24,14 @@ var (
 	// ErrNoSuchUser is returned for a private message to an anonymous user who
 	// is not in the room.
 	ErrNoSuchUser = errors.New("chat: no such user")
-	// ErrRejected is returned when a Filter refused a message; it wraps the
-	// filter's error.
+	// ErrRejected is returned when a Filter refused a message; its text
+	// is in the error's.
 	ErrRejected = errors.New("chat: rejected")
 	// ErrGap is yielded by Follow when events between the last one yielded and
 	// the next are not to be had any more.
 	ErrGap = rooms.ErrGap
+	// ErrBadCode is returned for a close code that an application may not send.
+	ErrBadCode = errors.New("chat: bad close code")
 	// ErrTooMany is returned when a limit on rooms, members or connections is
 	// reached.
 	ErrTooMany = limit.ErrReached

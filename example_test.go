@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
-	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // A server beside the rest of a service, and how both are ended.
@@ -49,9 +48,9 @@ func ExampleNew() {
 		chat.WithHistory(100),
 		chat.WithDefaultUsername("Guest"),
 		chat.WithRateLimit(5, 20),
-		chat.WithFilter(func(e *chat.Event) error {
+		chat.WithFilter(func(_ context.Context, _ chat.User, _ string, e *chat.Message) error {
 			if strings.Contains(e.Text, "casino") {
-				return errors.New("no advertising, please")
+				return chat.Refuse("no advertising, please")
 			}
 			e.Text = strings.ReplaceAll(e.Text, "teh", "the")
 			return nil
@@ -59,9 +58,9 @@ func ExampleNew() {
 	)
 	defer srv.Close()
 
-	e, err := srv.Publish(context.Background(), "general", chat.Event{Username: "Alice", Text: "teh end"})
+	e, err := srv.Publish(context.Background(), "general", chat.Message{Username: "Alice", Text: "teh end"})
 	fmt.Println(e.Text, err)
-	_, err = srv.Publish(context.Background(), "general", chat.Event{Text: "Visit our casino"})
+	_, err = srv.Publish(context.Background(), "general", chat.Message{Text: "Visit our casino"})
 	fmt.Println(errors.Is(err, chat.ErrRejected), err)
 	// Output:
 	// the end <nil>
@@ -72,7 +71,7 @@ func ExampleServer_Publish() {
 	srv := chat.New()
 	defer srv.Close()
 
-	deploy := chat.Event{Username: "Deployer", Text: "v1.2.3 is live", ID: "deploy-1.2.3"}
+	deploy := chat.Message{Username: "Deployer", Text: "v1.2.3 is live", ID: "deploy-1.2.3"}
 	first, _ := srv.Publish(context.Background(), "ops", deploy)
 	again, _ := srv.Publish(context.Background(), "ops", deploy) // not said twice
 	fmt.Println(first.Offset, again.Offset)
@@ -84,17 +83,17 @@ func ExampleServer_History() {
 	defer srv.Close()
 	ctx := context.Background()
 	for i := range 5 {
-		srv.Publish(ctx, "general", chat.Event{Username: "Alice", Text: fmt.Sprint("message ", i)})
+		srv.Publish(ctx, "general", chat.Message{Username: "Alice", Text: fmt.Sprint("message ", i)})
 	}
 
-	page, err := srv.History(ctx, "general", "", chatlog.Range{Limit: 2})
+	page, err := srv.History(ctx, "general", chat.Query{Limit: 2})
 	if err != nil {
 		log.Fatal(err)
 	}
 	for _, e := range page.Events {
 		fmt.Println(e.Offset, e.Username, e.Text)
 	}
-	older, _ := srv.History(ctx, "general", "", chatlog.Range{Before: page.Events[0].Offset})
+	older, _ := srv.History(ctx, "general", chat.Query{Before: page.Events[0].Offset})
 	fmt.Println(len(older.Events), "older")
 	// Output:
 	// 4 Alice message 3
@@ -107,11 +106,11 @@ func ExampleServer_Follow() {
 	defer srv.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	srv.Publish(ctx, "general", chat.Event{Username: "Alice", Text: "hello"})
-	page, _ := srv.History(ctx, "general", "", chatlog.Range{Limit: 1})
+	srv.Publish(ctx, "general", chat.Message{Username: "Alice", Text: "hello"})
+	page, _ := srv.History(ctx, "general", chat.Query{Limit: 1})
 	from := chat.Position{Epoch: page.Position.Epoch} // the beginning
 
-	go srv.Publish(ctx, "general", chat.Event{Username: "Bob", Text: "bye"})
+	go srv.Publish(ctx, "general", chat.Message{Username: "Bob", Text: "bye"})
 	for e, err := range srv.Follow(ctx, "general", from) {
 		if err != nil {
 			log.Fatal(err)
@@ -132,7 +131,7 @@ func ExampleServer_Shutdown() {
 	defer cancel()
 	fmt.Println(srv.Shutdown(ctx))
 
-	_, err := srv.Publish(ctx, "general", chat.Event{Text: "too late"})
+	_, err := srv.Publish(ctx, "general", chat.Message{Text: "too late"})
 	fmt.Println(errors.Is(err, chat.ErrServerClosed))
 	// Output:
 	// <nil>

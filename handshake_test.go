@@ -35,7 +35,9 @@ func TestCloseDuringHandshake(t *testing.T) {
 		do   func(*chat.Server)
 		want int
 	}{
-		{"disconnect", func(s *chat.Server) { s.Disconnect(context.Background(), "r", "u", chat.CloseForbidden, "") }, 4003},
+		{"disconnect", func(s *chat.Server) {
+			s.Disconnect(context.Background(), "u", chat.Disconnect{Room: "r", Code: chat.CloseForbidden})
+		}, 4003},
 		{"shutdown", func(s *chat.Server) { go s.Shutdown(context.Background()); waitRefused(s) }, 1001},
 		{"close", func(s *chat.Server) { go s.Close(); waitRefused(s) }, -1},
 	} {
@@ -75,7 +77,7 @@ func waitRefused(s *chat.Server) {
 // TestOvertakenDuringHandshake has so much said meanwhile that the server no longer
 // holds all that came after the member did.
 func TestOvertakenDuringHandshake(t *testing.T) {
-	srv := chat.New(harness.Quiet, chat.WithMaxLag(1), chat.WithResume(-1))
+	srv := chat.New(harness.Quiet, chat.WithMaxLag(1), chat.WithResume(0))
 	hs := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		srv.ServeHTTP(hooked{w, func() {
 			for range 300 {
@@ -150,7 +152,7 @@ func (endingLog) Enter(context.Context, string, string, chatlog.Member) (bool, e
 // TestCanceledIsAnswered holds that a client which is there gets an answer when it is
 // the server that has canceled, and never net/http's 200 for a handler without a word.
 func TestCanceledIsAnswered(t *testing.T) {
-	_, base := harness.Serve(t, harness.Quiet, chat.WithLog(endingLog{chat.NewMemoryLog(0)}))
+	_, base := harness.Serve(t, harness.Quiet, chat.WithLog(endingLog{chat.NewMemoryLog(chat.MemoryOptions{})}))
 	status, _ := harness.Get(t, base+"/rooms/r/members")
 	harness.Expect(t, "status of the members", status, http.StatusServiceUnavailable)
 	_, resp, err := harness.TryDial(t, base, "r", true)

@@ -121,7 +121,7 @@ func TestLastFiftyOfSixty(t *testing.T) {
 }
 
 func TestHistorySizes(t *testing.T) {
-	for _, tc := range []struct{ size, want int }{{0, 0}, {-1, 0}, {1, 1}, {7, 7}, {100, 20}} {
+	for _, tc := range []struct{ size, want int }{{0, 0}, {1, 1}, {7, 7}, {100, 20}} {
 		srv, base := harness.Serve(t, chat.WithHistory(tc.size))
 		for i := range 20 {
 			harness.Publish(t, srv, "r", fmt.Sprint(i))

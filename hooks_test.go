@@ -61,8 +61,10 @@ func newMisbehaving(t *testing.T, misdeed func() error, opts ...chat.Option) *mi
 			}
 			return chat.User{ID: "u1", Name: "of the authenticator"}, do("authenticator")
 		}),
-		chat.WithAuthorizer(func(_ chat.User, _ string, a chat.Action) error { return do("authorizer " + string(a)) }),
-		chat.WithFilter(func(*chat.Event) error { return do("filter") }),
+		chat.WithAuthorizer(func(_ context.Context, _ chat.User, _ string, a chat.Action) error {
+			return do("authorizer " + string(a))
+		}),
+		chat.WithFilter(func(context.Context, chat.User, string, *chat.Message) error { return do("filter") }),
 		chat.WithRoomRule(func(name string) (string, error) { return name, do("room rule") }),
 		chat.WithUsernameRule(func(name string) (string, error) {
 			return name, do(map[bool]string{true: "username rule", false: "rule of the client's name"}[strings.HasPrefix(name, "of")])
@@ -169,7 +171,7 @@ func TestHookFailsOnSocket(t *testing.T) {
 			done := make(chan struct{})
 			go func() { // the hook may end it
 				defer close(done)
-				if _, err := h.Publish(context.Background(), "r", chat.Event{Text: "x"}); !errors.Is(err, chat.ErrRejected) {
+				if _, err := h.Publish(context.Background(), "r", chat.Message{Text: "x"}); !errors.Is(err, chat.ErrRejected) {
 					t.Errorf("Publish: %v", err)
 				}
 			}()
@@ -220,7 +222,7 @@ func TestRulesThatReturnNonsense(t *testing.T) {
 		if status, body := harness.Get(t, base+"/rooms/x/messages"); status != 400 || !strings.Contains(body, `"bad_room"`) {
 			t.Errorf("room: %s: %d %s", row.what, status, body)
 		}
-		if _, err := srv.Publish(context.Background(), "x", chat.Event{Text: "x"}); !errors.Is(err, chat.ErrBadName) {
+		if _, err := srv.Publish(context.Background(), "x", chat.Message{Text: "x"}); !errors.Is(err, chat.ErrBadName) {
 			t.Errorf("room: %s: %v", row.what, err)
 		} else if row.err != nil && !errors.Is(err, row.err) {
 			t.Errorf("room: %s: %v does not wrap %v", row.what, err, row.err)
@@ -241,8 +243,8 @@ func TestRulesThatReturnNonsense(t *testing.T) {
 // TestRefusalsAreCut has a hook whose error is far too long, and not UTF-8.
 func TestRefusalsAreCut(t *testing.T) {
 	t.Parallel()
-	_, base := harness.Serve(t, harness.Quiet, chat.WithFilter(func(e *chat.Event) error {
-		return fmt.Errorf("\xff%s", strings.Repeat("é", 1<<20))
+	_, base := harness.Serve(t, harness.Quiet, chat.WithFilter(func(_ context.Context, _ chat.User, _ string, e *chat.Message) error {
+		return chat.Refuse(fmt.Sprintf("\xff%s", strings.Repeat("é", 1<<20)))
 	}))
 	p := harness.Dial(t, base, "r", true)
 	p.Until("welcome")

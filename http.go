@@ -105,7 +105,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, method string) bo
 // caller finds out who reads over HTTP. Without an authenticator that is nobody:
 // the zero User.
 func (s *Server) caller(r *http.Request) (User, error) {
-	if s.cfg.authenticate != nil {
+	if s.cfg.hooks.authenticate != nil {
 		return s.authenticate(r)
 	}
 	return User{}, nil
@@ -119,7 +119,7 @@ func (s *Server) reading(w http.ResponseWriter, r *http.Request, segment string,
 	}
 	u, err := s.caller(r)
 	if err == nil {
-		err = s.may(u, room, a)
+		err = s.may(r.Context(), u, room, a)
 	}
 	if err != nil {
 		s.refuse(w, err)

@@ -89,8 +89,8 @@ func (s *Server) serveRooms(w http.ResponseWriter, r *http.Request) {
 }
 
 // mayList reports whether u may list a room. The error is a hook's panic.
-func (s *Server) mayList(u User, room string) (bool, error) {
-	err := s.may(u, room, ActionList)
+func (s *Server) mayList(ctx context.Context, u User, room string) (bool, error) {
+	err := s.may(ctx, u, room, ActionList)
 	if err == errHook {
 		return false, err
 	}
@@ -104,7 +104,7 @@ func (s *Server) allRooms(ctx context.Context, u User) (map[string]int, error) {
 	}
 	out := make(map[string]int, len(rooms))
 	for name, users := range rooms {
-		if ok, err := s.mayList(u, name); err != nil {
+		if ok, err := s.mayList(ctx, u, name); err != nil {
 			return nil, err
 		} else if ok {
 			out[name] = users
@@ -122,7 +122,7 @@ func (s *Server) someRooms(ctx context.Context, u User, l listing) (map[string]i
 	}
 	out := map[string]int{}
 	add := func(name string) error {
-		ok, err := s.mayList(u, name)
+		ok, err := s.mayList(ctx, u, name)
 		if ok {
 			out[name] = open.users[name]
 		}

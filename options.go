@@ -1,9 +1,10 @@
 package chat
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime"
 	"time"
 
 	"github.com/seed-08328bfd/chat/internal/forwarded"
@@ -12,139 +13,150 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// An Option sets one thing of a [Server]. Options are applied in order; a later
-// one wins.
+// An Option sets one thing of a [Server]. Options are applied in order; a later one wins.
+//
+// One rule holds for all numbers: without the option the default counts, zero is none or
+// no limit, and a value that makes no sense, such as a negative one, panics in [New] with
+// the option's name. A nil function or log is none.
 type Option func(*config)
 
-// config is what the options set. Fields that hold a "no limit" hold 0.
+// config is what the options set. Zero is none, or no limit.
 type config struct {
-	history     int
-	resume      int
-	historySize int
-	log         Log
-	idleRooms   time.Duration
+	hooks  hooks
+	log    Log
+	limits limits
+	times  times
 
 	defaultName string
-	nameRule    func(string) (string, error)
-	roomRule    func(string) (string, error)
+	origins     origin.Policy
+	proxies     forwarded.Proxies
+	compress    bool
+	logger      *slog.Logger
+}
 
+// hooks are the users' functions; nil is none.
+type hooks struct {
 	authenticate func(*http.Request) (User, error)
-	authorize    func(User, string, Action) error
-	filter       func(*Event) error
+	refresh      func(ctx context.Context, u User, token string) (User, error)
+	authorize    func(ctx context.Context, u User, room string, a Action) error
+	filter       func(ctx context.Context, u User, room string, m *Message) error
+	present      func(ctx context.Context, room string, m Member, present bool)
+	nameRule     func(string) (string, error)
+	roomRule     func(string) (string, error)
+}
 
-	rate         float64
-	burst        int
-	messageSize  int
-	maxConns     int
-	maxPerAddr   int
-	maxPerUser   int
-	maxRooms     int
-	maxMembers   int
-	presenceSize int
+// limits are the numbers that are no times.
+type limits struct {
+	history, resume, lag           int
+	rate                           float64
+	burst                          int
+	messageSize                    int
+	conns, perAddress, perUser     int
+	rooms, members, presenceNotice int
+}
 
-	pingInterval time.Duration
-	pingTimeout  time.Duration
-	writeTimeout time.Duration
-	flush        time.Duration
-	flushMost    time.Duration
-	grace        time.Duration
-	logTimeout   time.Duration
-	maxLag       int
-
-	origins  origin.Policy
-	proxies  forwarded.Proxies
-	compress bool
-	logger   *slog.Logger
+// times are the durations.
+type times struct {
+	pingInterval, pingTimeout time.Duration
+	write                     time.Duration
+	flush, flushMost          time.Duration
+	grace                     time.Duration
+	log                       time.Duration
 }
 
 // The defaults of the options, all in one place.
 func defaults() config {
 	return config{
-		history:      50,
-		resume:       256,
-		historySize:  1 << 20,
-		idleRooms:    time.Hour,
-		defaultName:  "Anonymous",
-		roomRule:     CleanRoom,
-		burst:        20,
-		messageSize:  16 << 10,
-		maxRooms:     100_000,
-		presenceSize: 250,
-		pingInterval: 25 * time.Second,
-		pingTimeout:  10 * time.Second,
-		writeTimeout: 10 * time.Second,
-		flush:        2 * time.Millisecond,
-		flushMost:    5 * time.Millisecond,
-		grace:        5 * time.Second,
-		logTimeout:   2 * time.Second,
-		maxLag:       1 << 20,
-		logger:       slog.Default(),
+		hooks:       hooks{roomRule: CleanRoom},
+		defaultName: "Anonymous",
+		logger:      slog.Default(),
+		limits: limits{
+			history: 50, resume: 256, lag: 1 << 20,
+			burst: 20, messageSize: 16 << 10,
+			rooms: 100_000, presenceNotice: 250,
+		},
+		times: times{
+			pingInterval: 25 * time.Second, pingTimeout: 10 * time.Second,
+			write: 10 * time.Second,
+			flush: 2 * time.Millisecond, flushMost: 5 * time.Millisecond,
+			grace: 5 * time.Second, log: 2 * time.Second,
+		},
 	}
 }
 
-// atLeast returns v, or least if v is smaller.
-func atLeast[T int | float64 | time.Duration](v, least T) T { return max(v, least) }
-
-// orDefault returns v, or the default if v is zero or negative.
-func orDefault[T int | float64 | time.Duration](v, def T) T {
-	if v <= 0 {
-		return def
+// checked returns v, which is option's, or panics if it is smaller than least.
+func checked[T int | time.Duration](option string, v, least T) T {
+	if v < least {
+		panic(fmt.Sprintf("chat: %s: %v is less than %v", option, v, least))
 	}
 	return v
 }
 
-// WithHistory sets how many messages of a room whoever joins gets first, and how
-// many the server's own memory log keeps. The default is 50; zero or less is none.
-// To keep more than that for scrolling back, see [NewMemoryLog].
-func WithHistory(messages int) Option {
-	return func(c *config) { c.history = atLeast(messages, 0) }
-}
-
-// WithResume sets how many of its latest messages a room in use holds ready for
-// clients that come back with a position, beside what the log itself keeps.
-// The default is 256; zero restores it, less than zero or less than the history
-// is the history. The bytes of [WithMaxLag] bound it too.
-func WithResume(messages int) Option {
-	return func(c *config) {
-		if c.resume = messages; messages == 0 {
-			c.resume = 256
-		}
-	}
-}
-
-// WithHistoryBytes bounds the bytes of text and names that the server's own memory
-// log keeps of one room, whatever their number. The default is 1 MiB; zero or less
-// restores it. A log of [WithLog] has bounds of its own.
-func WithHistoryBytes(bytes int) Option {
-	return func(c *config) { c.historySize = orDefault(bytes, 1<<20) }
-}
-
-// WithRoomExpiry sets how long the server's own memory log remembers a room after
-// its last use. The default is an hour; zero restores it, and less than zero
-// forgets a room as soon as it is empty. Clients that resume later are told of the
-// gap. A log of [WithLog] has a time of its own.
-func WithRoomExpiry(d time.Duration) Option {
-	return func(c *config) {
-		if c.idleRooms = d; d == 0 {
-			c.idleRooms = time.Hour
-		}
-	}
-}
-
 // WithLog keeps the rooms in l, which other servers may share. Servers over one
-// log act as one: see docs/operations.md. The default, and the meaning of nil,
-// is a memory log of the server's own.
+// log act as one: see docs/operations.md. The default is a memory log of the server's
+// own, which holds as many messages of a room as a joiner gets; for one that holds more,
+// see [NewMemoryLog].
 func WithLog(l Log) Option {
 	return func(c *config) { c.log = l }
 }
 
-// WithDefaultUsername sets the name of users who give none. The default, and
-// the meaning of "", is "Anonymous". It is not put to the username rule; of more than
-// 512 bytes, the rest is cut off.
+// WithAuthenticator lets in whom auth knows. It is called before the upgrade and for the
+// HTTP endpoints, concurrently. An error of [Refuse] is shown to the client with status
+// 401; of any other the client learns only that it is not authenticated, and the text is
+// logged. Without [WithTokenRefresh], a fresh token that a client sends on a live
+// connection comes as a request with only that token, in an Authorization header of the
+// Bearer scheme (RFC 6750, section 2.1). The default is to let everybody in as an
+// anonymous user.
+func WithAuthenticator(auth func(r *http.Request) (User, error)) Option {
+	return func(c *config) { c.hooks.authenticate = auth }
+}
+
+// WithTokenRefresh asks refresh for a user's new credentials when the client sends a fresh
+// token on a live connection. u is the user with the latest credentials so far. The user
+// that it returns must have the same ID; its Name does not count. After an error the
+// client gets an error object with the code auth_failed and stays connected until the
+// credentials that it has run out. The default is to ask the authenticator.
+func WithTokenRefresh(refresh func(ctx context.Context, u User, token string) (User, error)) Option {
+	return func(c *config) { c.hooks.refresh = refresh }
+}
+
+// WithAuthorizer asks may before a user does something in a room. An error of [Refuse]
+// refuses it and is shown to the client: with status 403 over HTTP and before the upgrade,
+// as an error object with the code forbidden on a live connection. Any other error is
+// logged, and the client gets 503 or the code unavailable: it tries again later. It is
+// called concurrently, for every message too. Over HTTP, where there is no authenticator,
+// u is the zero User. The default is to allow everything.
+func WithAuthorizer(may func(ctx context.Context, u User, room string, a Action) error) Option {
+	return func(c *config) { c.hooks.authorize = may }
+}
+
+// WithFilter shows every message to f before it is kept, from clients and from
+// [Server.Publish] alike, in the sender's goroutine and concurrently. u is the sender; for
+// Publish, a User of the message's UserID and Username. f may change the message's Text and
+// Username; changes of other fields do not count. An error of [Refuse] refuses the message
+// and is shown to its sender with the code rejected. Any other is logged, and the sender
+// gets the code unavailable. The default is to pass everything.
+func WithFilter(f func(ctx context.Context, u User, room string, m *Message) error) Option {
+	return func(c *config) { c.hooks.filter = f }
+}
+
+// WithPresenceHook tells f when a user has come to a room or left it, over all servers
+// that share the log: after the leave grace, also of users whose server has died, at most
+// once for each time, by the one server that knows first. It is called concurrently, with
+// no order between two calls but for the same user of one room on one server, and never
+// under a lock. m.Connections is 0 when the user has left. What a server knows when it is
+// killed is told by nobody: compare with [Server.Members] where that matters.
+func WithPresenceHook(f func(ctx context.Context, room string, m Member, present bool)) Option {
+	return func(c *config) { c.hooks.present = f }
+}
+
+// WithDefaultUsername sets the name of users who give none. The default is "Anonymous",
+// and the empty name panics. It is not put to the username rule; of more than 512 bytes,
+// the rest is cut off.
 func WithDefaultUsername(name string) Option {
 	return func(c *config) {
 		if c.defaultName = proto.CutText(name, maxRuled); name == "" {
-			c.defaultName = "Anonymous"
+			panic("chat: WithDefaultUsername: the name is empty")
 		}
 	}
 }
@@ -153,64 +165,25 @@ func WithDefaultUsername(name string) Option {
 // rule gets the name as the client gave it and returns the name to use, or an
 // error, whose text the client sees with status 400. A client that gives no name
 // has the empty one, and a rule that returns it means the default username. The
-// default, and the meaning of nil, is [CheckUsername].
+// default, and the meaning of nil, is [CleanUsername].
 //
 // The name of an authenticator's user is never refused. It is made safe: without
-// what [CheckUsername] refuses as unseen, and cut to 64 characters, between those that
+// what [CleanUsername] refuses as unseen, and cut to 64 characters, between those that
 // are shown as one; scripts may be mixed. A rule of your own gets that name and may
 // return another one; if it returns an error, which is logged, the safe name is used.
 func WithUsernameRule(rule func(name string) (string, error)) Option {
-	return func(c *config) { c.nameRule = rule }
+	return func(c *config) { c.hooks.nameRule = rule }
 }
 
 // WithRoomRule sets what room names are allowed and how they are written, as
 // WithUsernameRule does for usernames. Two names that the rule makes equal are
-// one room. The default, and the meaning of nil, is [CheckRoom].
+// one room. The default, and the meaning of nil, is [CleanRoom].
 func WithRoomRule(rule func(name string) (string, error)) Option {
 	return func(c *config) {
-		if c.roomRule = rule; rule == nil {
-			c.roomRule = CleanRoom
+		if c.hooks.roomRule = rule; rule == nil {
+			c.hooks.roomRule = CleanRoom
 		}
 	}
-}
-
-// WithAuthenticator lets in whom auth knows. It is called before the upgrade,
-// and for the HTTP endpoints, at once from many goroutines; its error's text is
-// logged but not sent, and the client gets 401. A fresh token that a client sends
-// on a live connection comes as a request with only that token, in an
-// Authorization header of the Bearer scheme. The default, and the meaning of nil,
-// is to let everybody in as an anonymous user.
-func WithAuthenticator(auth func(*http.Request) (User, error)) Option {
-	return func(c *config) { c.authenticate = auth }
-}
-
-// WithAuthorizer asks may before a user does something in a room. An error
-// refuses it, and its text is shown to the client: with status 403 over HTTP and
-// before the upgrade, as an error with code forbidden on a live connection. It is
-// called at once from many goroutines, for every message too. Over HTTP, where
-// there is no authenticator, u is the zero User. The default, and the meaning of
-// nil, is to allow everything.
-func WithAuthorizer(may func(u User, room string, a Action) error) Option {
-	return func(c *config) { c.authorize = may }
-}
-
-// WithFilter shows every message to f before it is kept, from clients and from
-// [Server.Publish] alike, in the sender's goroutine and many at once. f may change
-// Message and Username, and an error refuses the message and is shown to its sender
-// with the code rejected. f is not told the room. The default, and the meaning of
-// nil, is to pass everything.
-func WithFilter(f func(e *Event) error) Option {
-	return func(c *config) { c.filter = f }
-}
-
-// WithMaxLag bounds the live part of a room's log in bytes, and so how far a
-// member may be behind what is published: one that falls off is closed with 1013
-// and can come back and resume. All slow members of a room share these bytes.
-// The default is 1 MiB; zero or less restores it. It is at least four times the
-// largest frame. The memory that a room's live part takes is counted, not the
-// bytes on the wire, and may be an eighth more for a moment.
-func WithMaxLag(bytes int) Option {
-	return func(c *config) { c.maxLag = orDefault(bytes, 1<<20) }
 }
 
 // WithOriginPatterns allows browsers on pages of other origins than the server's
@@ -281,22 +254,27 @@ func WithLogger(l *slog.Logger) Option {
 	}
 }
 
+// pageSize is how many messages an answer has if the client does not say.
+func (c *config) pageSize() int {
+	if c.limits.history == 0 {
+		return 50
+	}
+	return min(c.limits.history, proto.MaxPage)
+}
+
 // frameLimit is the largest WebSocket message read from a client, in bytes.
-func (c *config) frameLimit() int { return max(2*c.messageSize, 4<<10) }
+func (c *config) frameLimit() int { return max(2*c.limits.messageSize, 4<<10) }
 
 // settle makes the values fit each other after all options were applied.
 func (c *config) settle() {
-	// A frame holds a text with every byte escaped, the names and the keys.
-	c.messageSize = min(c.messageSize, maxMessageSize)
-	for _, d := range []*time.Duration{&c.pingInterval, &c.pingTimeout, &c.writeTimeout, &c.flush, &c.flushMost, &c.grace, &c.logTimeout, &c.idleRooms} {
+	l, t := &c.limits, &c.times
+	for _, d := range []*time.Duration{&t.pingInterval, &t.pingTimeout, &t.write, &t.flush, &t.flushMost, &t.grace, &t.log} {
 		*d = min(*d, longest)
 	}
-	c.resume = max(c.resume, c.history)
-	c.maxLag = max(c.maxLag, 4*(6*c.messageSize+2<<10))
+	l.resume = max(l.resume, l.history)
+	// A frame holds a text with every byte escaped, the names and the keys.
+	l.lag = max(l.lag, 4*(6*l.messageSize+2<<10))
 	if c.log == nil {
-		c.log = memlog.New(c.history, c.historySize, c.idleRooms)
+		c.log = memlog.New(l.history, 1<<20, time.Hour)
 	}
 }
-
-// workers is how many goroutines share one round of delivery.
-var workers = runtime.GOMAXPROCS(0)

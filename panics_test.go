@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"strings"
 	"sync"
@@ -14,12 +15,12 @@ import (
 func TestPanicInHooks(t *testing.T) {
 	var logged lockedBuffer
 	quiet := chat.WithLogger(slog.New(slog.NewTextHandler(&logged, nil)))
-	_, base := harness.Serve(t, quiet, chat.WithFilter(func(e *chat.Event) error {
+	_, base := harness.Serve(t, quiet, chat.WithFilter(func(_ context.Context, _ chat.User, _ string, e *chat.Message) error {
 		if e.Text == "boom" {
 			panic("filter")
 		}
 		return nil
-	}), chat.WithAuthorizer(func(u chat.User, room string, a chat.Action) error {
+	}), chat.WithAuthorizer(func(_ context.Context, u chat.User, room string, a chat.Action) error {
 		if a == chat.ActionJoin && room == "panic" || a == chat.ActionTyping {
 			panic("authorizer")
 		}

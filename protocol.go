@@ -3,11 +3,15 @@ package chat
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"sync"
 	"time"
 	"unicode/utf8"
 
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/names"
 	"github.com/seed-08328bfd/chat/internal/proto"
+	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
 
 // handlePlain takes a text frame of the plain dialect: the text of a message,
@@ -16,53 +20,212 @@ func (c *session) handlePlain(text []byte) *proto.Error {
 	if !utf8.Valid(text) {
 		return &proto.Error{Code: proto.CodeBadUTF8, Fatal: true}
 	}
-	_, _, err := c.publish(&Event{Type: TypeMessage, Text: string(text)})
+	_, _, err := c.publish(chatlog.Event{Type: TypeMessage, Text: string(text)})
 	return err
 }
 
-// publish stamps e as the member's and puts it through the rules, in the order
+// publish stamps e as the client's and puts it through the rules, in the order
 // of their cost, to the log. What repeats a message that was kept is answered with
 // that one, whichever rule refuses it now; but not above the rate, where even the
 // look for it would be too much: that refusal says when to ask again. epoch is that
 // of the offset.
-func (c *session) publish(e *Event) (stored Event, epoch string, refused *proto.Error) {
+func (c *session) publish(e chatlog.Event) (stored chatlog.Event, epoch string, refused *proto.Error) {
 	srv := c.srv
-	if err := checkText(e.Text, srv.cfg.messageSize); err != nil {
-		return *e, "", err
+	if err := checkText(e.Text, srv.cfg.limits.messageSize); err != nil {
+		return e, "", err
 	}
 	action := ActionSend
 	if e.Type == TypePrivate {
 		action = ActionPrivate
 	}
 	e.UserID, e.Username = c.user.ID, c.user.Name
-	if err := c.allowed(action); err != nil {
-		first, epoch, ok, lost := srv.firstTry(srv.rooms.Context(), c.room, *e)
-		switch {
-		case lost != nil:
-			return *e, "", wireErrorOf(lost)
-		case !ok:
-			return *e, "", err
+	ctx := srv.rooms.Context()
+	if refused := c.allowed(action); refused != nil {
+		first, epoch, err := srv.unlessRepeated(ctx, c.room, e, errRefused)
+		if err == errRefused {
+			return e, "", refused
 		}
-		return first, epoch, nil
+		return told(first, epoch, err)
 	}
 	if wait := c.account.Take(); wait > 0 {
-		return *e, "", c.pause(wait)
+		return e, "", c.pause(wait)
 	}
-	ctx := srv.rooms.Context()
 	if e.Type == TypePrivate {
-		if err := srv.address(ctx, c.room, e); err != nil {
-			first, epoch, err := srv.unlessRepeated(ctx, c.room, *e, err)
-			if err != nil {
-				return *e, "", wireErrorOf(err)
-			}
-			return first, epoch, nil
+		if err := srv.address(ctx, c.room, &e); err != nil {
+			return told(srv.unlessRepeated(ctx, c.room, e, err))
 		}
 	}
-	stored, epoch, err := srv.append(ctx, c.room, *e)
+	return told(srv.append(ctx, c.cred, c.room, e))
+}
+
+// errRefused stands for a refusal that the client is told of in other words.
+var errRefused = errors.New("chat: refused")
+
+// told returns what publishing has come to, as the client is told.
+func told(e chatlog.Event, epoch string, err error) (chatlog.Event, string, *proto.Error) {
 	if err != nil {
-		return *e, "", wireErrorOf(err)
+		return e, "", wireErrorOf(err)
 	}
-	return stored, epoch, nil
+	return e, epoch, nil
+}
+
+// handleV1 takes one object of a chat.v1 client.
+func (c *session) handleV1(text []byte) *proto.Error {
+	if !utf8.Valid(text) {
+		return &proto.Error{Code: proto.CodeBadUTF8, Fatal: true}
+	}
+	o, e := proto.ParseObject(text)
+	if e != nil {
+		return e
+	}
+	id, e := o.ID.Text("id")
+	if e == nil && len(id) > proto.MaxID {
+		id, e = "", proto.BadRequest("id has at most %d bytes", proto.MaxID)
+	}
+	if e == nil {
+		e = c.object(&o, id)
+	}
+	if e != nil {
+		e.ID = id
+	}
+	return e
+}
+
+func (c *session) object(o *proto.Object, id string) *proto.Error {
+	if o.Type == nil {
+		return proto.BadRequest("an object needs a type")
+	}
+	typ, e := o.Type.Chars("type")
+	if e != nil {
+		return e
+	}
+	switch string(typ) {
+	case TypeMessage:
+		return c.onMessage(o, TypeMessage, id)
+	case TypePrivate:
+		return c.onMessage(o, TypePrivate, id)
+	case "typing":
+		return c.onTyping()
+	case "history":
+		return c.onHistory(o, id)
+	case "ping":
+		c.conn.Charge(wsconn.FrameCost)
+		b := []byte(`{"type":"pong"`)
+		if id != "" {
+			b = proto.AppendQuoted(append(b, `,"id":`...), id)
+		}
+		c.conn.Send(append(b, '}'))
+		return nil
+	case "auth":
+		return c.onAuth(o)
+	}
+	return &proto.Error{Code: proto.CodeUnknownType, Text: "unknown type"}
+}
+
+// acks has buffers for acknowledgements, which are small.
+var acks = sync.Pool{New: func() any { return new([]byte) }}
+
+// epoch returns the one of every offset that the client is told.
+func (c *session) epoch() string {
+	_, epoch := c.member.Room()
+	return epoch
+}
+
+// onMessage publishes, and acknowledges what has an id.
+func (c *session) onMessage(o *proto.Object, typ, id string) *proto.Error {
+	text, e := o.Message.Text("message")
+	if e != nil {
+		return e
+	}
+	event := chatlog.Event{Type: typ, Text: text, ID: id}
+	if typ == TypePrivate {
+		if event.To, e = o.To.Text("to"); e != nil {
+			return e
+		}
+		if event.To == "" {
+			return proto.BadRequest("a private message needs the key to")
+		}
+	}
+	stored, epoch, e := c.publish(event)
+	switch {
+	case e != nil || id == "":
+		return e
+	case epoch != c.epoch():
+		// The client would take the offset for one of the epoch that it is in, where
+		// it may be another message's. It is about to be closed with 1013.
+		return &proto.Error{Code: proto.CodeUnavailable, Text: "the log has lost events: come back and send again", Retry: time.Second}
+	}
+	b := acks.Get().(*[]byte)
+	defer acks.Put(b)
+	*b = proto.AppendQuoted(append((*b)[:0], `{"type":"ack","id":`...), id)
+	*b = append(strconv.AppendUint(append(*b, `,"offset":`...), stored.Offset, 10), '}')
+	c.conn.Send(*b)
+	return nil
+}
+
+// onTyping shows the others that the user is typing.
+func (c *session) onTyping() *proto.Error {
+	if e := c.allowed(ActionTyping); e != nil {
+		return e
+	}
+	c.conn.Charge(wsconn.FrameCost)
+	c.member.Typing()
+	return nil
+}
+
+// onHistory answers with a page of messages.
+func (c *session) onHistory(o *proto.Object, id string) *proto.Error {
+	request, e := o.Request.Text("request")
+	if e != nil {
+		return e
+	}
+	if len(request) > proto.MaxID {
+		return proto.BadRequest("request has at most %d bytes", proto.MaxID)
+	}
+	if request == "" {
+		request = id
+	}
+	q, e := o.Query(c.srv.cfg.pageSize())
+	if e != nil {
+		return e
+	}
+	if e := c.allowed(ActionRead); e != nil {
+		return e
+	}
+	room := c.member.AwaitRoom()
+	page, err := c.srv.page(c.srv.rooms.Context(), c.room, c.user.ID, q)
+	if err != nil {
+		return &proto.Error{Code: proto.CodeUnavailable, Text: "the history could not be read: ask again", Retry: time.Second}
+	}
+	boundPage(&page, room-512, q.HasAfter) // the rest is the answer's other keys
+	b := appendPage([]byte(`{"type":"history",`), &page, false)
+	if request != "" {
+		b = proto.AppendQuoted(append(b, `,"request":`...), request)
+	}
+	c.conn.Send(append(b, '}'))
+	c.conn.Charge(len(b))
+	return nil
+}
+
+// onAuth takes fresh credentials of the same user.
+func (c *session) onAuth(o *proto.Object) *proto.Error {
+	failed := &proto.Error{Code: proto.CodeAuthFailed, Text: "the credentials were not accepted"}
+	token, e := o.Token.Text("token")
+	if e != nil {
+		return e
+	}
+	if token == "" {
+		return failed
+	}
+	c.conn.Charge(wsconn.FrameCost + len(token))
+	u, err := c.srv.refresh(c.cred, token)
+	if err != nil || u.ID != c.user.ID {
+		return failed
+	}
+	u.Name = c.user.Name
+	c.cred = u
+	c.expireAt(u.Expires, false)
+	return nil
 }
 
 // inFlight is how long a message may be on its way that was sent before its sender
@@ -99,7 +262,7 @@ func wireErrorOf(err error) *proto.Error {
 	var rejected *rejection
 	switch {
 	case errors.As(err, &rejected):
-		return &proto.Error{Code: proto.CodeRejected, Text: shown(rejected.err)}
+		return &proto.Error{Code: proto.CodeRejected, Text: rejected.text}
 	case errors.Is(err, ErrNoSuchUser):
 		return &proto.Error{Code: proto.CodeNoSuchUser, Text: "there is no such user here"}
 	case errors.Is(err, ErrServerClosed):

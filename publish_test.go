@@ -18,12 +18,12 @@ import (
 func TestFilterOutlastsRoom(t *testing.T) {
 	t.Parallel()
 	for _, shared := range []bool{false, true} {
-		opts := []chat.Option{harness.Quiet, chat.WithHistory(0), chat.WithLeaveGrace(-1)}
+		opts := []chat.Option{harness.Quiet, chat.WithHistory(0), chat.WithLeaveGrace(0)}
 		if shared {
-			opts = append(opts, chat.WithLog(chat.NewMemoryLog(100)), chat.WithLogTimeout(50*time.Millisecond))
+			opts = append(opts, chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: 100})), chat.WithLogTimeout(50*time.Millisecond))
 		}
 		entered, leave := make(chan struct{}), make(chan struct{})
-		srv, base := harness.Serve(t, append(opts, chat.WithFilter(func(e *chat.Event) error {
+		srv, base := harness.Serve(t, append(opts, chat.WithFilter(func(_ context.Context, _ chat.User, _ string, e *chat.Message) error {
 			if e.Text == "held" {
 				entered <- struct{}{}
 				<-leave
@@ -38,7 +38,7 @@ func TestFilterOutlastsRoom(t *testing.T) {
 			}
 			done := make(chan error)
 			go func() {
-				_, err := srv.Publish(context.Background(), "r", chat.Event{Text: "held"})
+				_, err := srv.Publish(context.Background(), "r", chat.Message{Text: "held"})
 				done <- err
 			}()
 			<-entered
@@ -70,15 +70,15 @@ func TestFilterOutlastsRoom(t *testing.T) {
 func TestFilterOutlastsServer(t *testing.T) {
 	t.Parallel()
 	entered, leave := make(chan struct{}), make(chan struct{})
-	log := chat.NewMemoryLog(10)
-	srv, _ := harness.Serve(t, harness.Quiet, chat.WithLog(log), chat.WithFilter(func(*chat.Event) error {
+	log := chat.NewMemoryLog(chat.MemoryOptions{Entries: 10})
+	srv, _ := harness.Serve(t, harness.Quiet, chat.WithLog(log), chat.WithFilter(func(context.Context, chat.User, string, *chat.Message) error {
 		entered <- struct{}{}
 		<-leave
 		return nil
 	}))
 	done := make(chan error)
 	go func() {
-		_, err := srv.Publish(context.Background(), "r", chat.Event{Text: "late"})
+		_, err := srv.Publish(context.Background(), "r", chat.Message{Text: "late"})
 		done <- err
 	}()
 	<-entered
@@ -122,7 +122,7 @@ func TestErrorsThatAreNotTheClients(t *testing.T) {
 		{"an empty message", `{"type":"message","message":""}`, "empty_message", 20 * time.Millisecond, false},
 	} {
 		t.Run(row.what, func(t *testing.T) {
-			l := &refusing{Log: chat.NewMemoryLog(10)}
+			l := &refusing{Log: chat.NewMemoryLog(chat.MemoryOptions{Entries: 10})}
 			harness.InBubble(t, func(b *harness.Bubble) {
 				p := b.Dial("r", true, "")
 				p.Until("welcome")
@@ -156,14 +156,14 @@ func TestErrorsThatAreNotTheClients(t *testing.T) {
 				if code := p.Closed(); code != 1008 {
 					t.Errorf("closed with %d", code)
 				}
-			}, harness.Quiet, chat.WithLog(l), chat.WithFilter(func(e *chat.Event) error {
+			}, harness.Quiet, chat.WithLog(l), chat.WithFilter(func(_ context.Context, _ chat.User, _ string, e *chat.Message) error {
 				if e.Text == "refuse" {
-					return errors.New("not that")
+					return chat.Refuse("not that")
 				}
 				return nil
-			}), chat.WithAuthorizer(func(_ chat.User, _ string, a chat.Action) error {
+			}), chat.WithAuthorizer(func(_ context.Context, _ chat.User, _ string, a chat.Action) error {
 				if a == chat.ActionTyping {
-					return errors.New("no")
+					return chat.Refuse("no")
 				}
 				return nil
 			}))

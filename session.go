@@ -142,11 +142,11 @@ func (c *session) welcome(g *rooms.Greeting) []byte {
 	b = strconv.AppendBool(append(b, `,"gap":`...), g.Gap)
 	b = appendMembers(append(b, `,"members":`...), g.Members)
 	b = strconv.AppendInt(append(b, `,"member_count":`...), int64(g.Count), 10)
-	b = strconv.AppendInt(append(b, `,"limits":{"message_bytes":`...), int64(cfg.messageSize), 10)
-	b = strconv.AppendFloat(append(b, `,"rate_per_second":`...), cfg.rate, 'g', -1, 64)
+	b = strconv.AppendInt(append(b, `,"limits":{"message_bytes":`...), int64(cfg.limits.messageSize), 10)
+	b = strconv.AppendFloat(append(b, `,"rate_per_second":`...), cfg.limits.rate, 'g', -1, 64)
 	b = append(b, `,"burst":`...)
-	if cfg.rate > 0 {
-		b = strconv.AppendInt(b, int64(cfg.burst), 10)
+	if cfg.limits.rate > 0 {
+		b = strconv.AppendInt(b, int64(cfg.limits.burst), 10)
 	} else {
 		b = append(b, '0')
 	}

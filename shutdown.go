@@ -76,7 +76,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // it does not wait. It returns nil; the error is there for [io.Closer].
 func (s *Server) Close() error {
 	s.rooms.BeginClosing()
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.logTimeout+wsconn.CloseTimeout-settling) // which waitEmpty adds
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.times.log+wsconn.CloseTimeout-settling) // which waitEmpty adds
 	s.killAll()
 	if s.hooks.Inside(s.logger, s.rooms.Log()) {
 		go func() { // ends within the limit, too

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
-	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
@@ -46,7 +45,7 @@ func TestClosingWithHangingHook(t *testing.T) {
 				if d := time.Since(start); d > limit {
 					t.Errorf("took %v", d)
 				}
-			}, harness.Quiet, chat.WithFilter(func(*chat.Event) error { <-leave; return nil }))
+			}, harness.Quiet, chat.WithFilter(func(context.Context, chat.User, string, *chat.Message) error { <-leave; return nil }))
 		})
 	}
 }
@@ -85,17 +84,17 @@ func TestClosingFromInside(t *testing.T) {
 					return chat.User{}, errors.New("nobody")
 				}
 				return chat.User{ID: "u1"}, nil
-			}), chat.WithFilter(func(*chat.Event) error {
+			}), chat.WithFilter(func(context.Context, chat.User, string, *chat.Message) error {
 				end("filter")
 				return nil
-			}), chat.WithAuthorizer(func(_ chat.User, _ string, a chat.Action) error {
+			}), chat.WithAuthorizer(func(_ context.Context, _ chat.User, _ string, a chat.Action) error {
 				if a == chat.ActionTyping {
 					end("authorizer")
 				}
 				return nil
 			}), chat.WithLogger(slog.New(handlerFunc(func() { end("logger") })))}
 			if from[0] < 'a' {
-				l := &harness.BadLog{Log: chat.NewMemoryLog(10), Wrong: func() { end(from) }}
+				l := &harness.BadLog{Log: chat.NewMemoryLog(chat.MemoryOptions{Entries: 10}), Wrong: func() { end(from) }}
 				l.Set(from)
 				opts = append(opts, chat.WithLog(l))
 			}
@@ -158,7 +157,7 @@ func TestClosingBesideHook(t *testing.T) {
 				if n := b.Stats().Connections; n != 0 {
 					t.Errorf("%d connections", n)
 				}
-			}, harness.Quiet, chat.WithFilter(func(*chat.Event) error {
+			}, harness.Quiet, chat.WithFilter(func(context.Context, chat.User, string, *chat.Message) error {
 				start, done := time.Now(), make(chan struct{})
 				go func() {
 					defer close(done)
@@ -231,7 +230,7 @@ func TestShutdownOfMany(t *testing.T) {
 	if err := srv.Shutdown(ctx); err != nil {
 		t.Errorf("second Shutdown: %v", err)
 	}
-	if _, err := srv.Publish(ctx, "r", chat.Event{Text: "x"}); !errors.Is(err, chat.ErrServerClosed) {
+	if _, err := srv.Publish(ctx, "r", chat.Message{Text: "x"}); !errors.Is(err, chat.ErrServerClosed) {
 		t.Errorf("Publish after Shutdown: %v", err)
 	}
 }
@@ -241,7 +240,7 @@ func TestShutdownOfMany(t *testing.T) {
 // kept, and they have left at once.
 func TestLastWords(t *testing.T) {
 	const clients = 150
-	srv, base := harness.Serve(t, harness.Quiet, chat.WithLeaveGrace(time.Hour), chat.WithHistory(0), chat.WithLog(chat.NewMemoryLog(1000)))
+	srv, base := harness.Serve(t, harness.Quiet, chat.WithLeaveGrace(time.Hour), chat.WithHistory(0), chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: 1000})))
 	for i := range clients {
 		c := harness.RawDial(t, base, "/ws/r", harness.OfferV1)
 		harness.Publish(t, srv, "r", "noise")
@@ -253,7 +252,7 @@ func TestLastWords(t *testing.T) {
 		_, n, err := srv.Members(t.Context(), "r", 0)
 		return err == nil && n == 0
 	})
-	page, err := srv.History(t.Context(), "r", "", chatlog.Range{Before: 0, Limit: 1})
+	page, err := srv.History(t.Context(), "r", chat.Query{Before: 0, Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -158,7 +158,7 @@ func TestSlowMember(t *testing.T) {
 	go func() {
 		for range messages {
 			window <- struct{}{}
-			if _, err := srv.Publish(context.Background(), "r", chat.Event{Text: text}); err != nil {
+			if _, err := srv.Publish(context.Background(), "r", chat.Message{Text: text}); err != nil {
 				t.Error(err)
 				return
 			}

@@ -10,7 +10,7 @@ import (
 func TestMemoryLog(t *testing.T) {
 	for name, history := range map[string]int{"default": 0, "large": 3000} {
 		t.Run(name, func(t *testing.T) {
-			l := chat.NewMemoryLog(history)
+			l := chat.NewMemoryLog(chat.MemoryOptions{Entries: history})
 			TestLog(t, func(*testing.T) chatlog.Log { return l })
 		})
 	}

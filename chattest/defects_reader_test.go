@@ -23,7 +23,7 @@ var readerDefects = []defect{
 	{"looks up in any case", "LookupNot", func() func() chatlog.Log {
 		var mu sync.Mutex
 		ids := map[string]appended{}
-		l := &broken{Log: chat.NewMemoryLog(0), append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+		l := &broken{Log: chat.NewMemoryLog(chat.MemoryOptions{}), append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 			stored, epoch, dup, err := l.Append(ctx, room, e)
 			mu.Lock()
 			defer mu.Unlock()

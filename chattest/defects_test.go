@@ -47,7 +47,7 @@ var defects = append(readerDefects, []defect{
 	{"joins user and id", "RepeatedNot", func() func() chatlog.Log {
 		var mu sync.Mutex
 		ids := map[string]appended{}
-		l := &broken{Log: chat.NewMemoryLog(0), append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+		l := &broken{Log: chat.NewMemoryLog(chat.MemoryOptions{}), append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			key := room + "/" + e.UserID + ":" + e.ID
@@ -63,7 +63,7 @@ var defects = append(readerDefects, []defect{
 	{"compares ids and appends apart", "RepeatedAtOnce", func() func() chatlog.Log {
 		var mu sync.Mutex
 		ids := map[string]appended{}
-		l := &broken{Log: chat.NewMemoryLog(0), append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+		l := &broken{Log: chat.NewMemoryLog(chat.MemoryOptions{}), append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 			mu.Lock()
 			a, ok := ids[room+"\xff"+e.UserID+"\xff"+e.ID]
 			mu.Unlock()
@@ -99,11 +99,15 @@ var defects = append(readerDefects, []defect{
 		return stored, epoch, dup, err
 	}})},
 	{"keeps too little", "Kept", func() func() chatlog.Log {
-		l := chat.NewMemoryLog(kept - 1)
+		l := chat.NewMemoryLog(chat.MemoryOptions{Entries: kept - 1})
 		return func() chatlog.Log { return l }
 	}},
-	{"has a log a server", "Empty", func() func() chatlog.Log { return func() chatlog.Log { return chat.NewMemoryLog(0) } }},
-	{"has a log a server", "Dense", func() func() chatlog.Log { return func() chatlog.Log { return chat.NewMemoryLog(0) } }},
+	{"has a log a server", "Empty", func() func() chatlog.Log {
+		return func() chatlog.Log { return chat.NewMemoryLog(chat.MemoryOptions{}) }
+	}},
+	{"has a log a server", "Dense", func() func() chatlog.Log {
+		return func() chatlog.Log { return chat.NewMemoryLog(chat.MemoryOptions{}) }
+	}},
 	{"never has more", "Ranges", wrap(&broken{read: func(p *chatlog.Page, _ chatlog.Range) { p.More = false }})},
 	{"has more for a full page", "Ranges", wrap(&broken{read: func(p *chatlog.Page, r chatlog.Range) { p.More = r.Limit > 0 && len(p.Events) == r.Limit }})},
 	{"has everything from 1", "Kept", wrap(&broken{read: func(p *chatlog.Page, _ chatlog.Range) { p.First = 1 }})},
@@ -162,7 +166,7 @@ var defects = append(readerDefects, []defect{
 	{"announces to one server", "Announce", func() func() chatlog.Log {
 		var mu sync.Mutex
 		n := 0
-		l := &broken{Log: chat.NewMemoryLog(0), watch: func(s chatlog.Sink) chatlog.Sink {
+		l := &broken{Log: chat.NewMemoryLog(chat.MemoryOptions{}), watch: func(s chatlog.Sink) chatlog.Sink {
 			mu.Lock()
 			defer mu.Unlock()
 			if n++; n%3 == 2 {
@@ -179,7 +183,7 @@ var defects = append(readerDefects, []defect{
 	}})},
 	{"watches for ever", "Unwatch", wrap(&broken{unwatch: func() {}})},
 	{"pushes after Close", "Close", func() func() chatlog.Log {
-		l := lateLog{chat.NewMemoryLog(0)}
+		l := lateLog{chat.NewMemoryLog(chat.MemoryOptions{})}
 		return func() chatlog.Log { return l }
 	}},
 	{"is always first", "Enter", wrap(&broken{enter: func(_ *chatlog.Member, first *bool) { *first = true }})},
@@ -196,7 +200,7 @@ var defects = append(readerDefects, []defect{
 	{"lists empty rooms", "Enter", func() func() chatlog.Log {
 		var mu sync.Mutex
 		seen := map[string]bool{}
-		l := &broken{Log: chat.NewMemoryLog(0), room: func(room string) string {
+		l := &broken{Log: chat.NewMemoryLog(chat.MemoryOptions{}), room: func(room string) string {
 			mu.Lock()
 			defer mu.Unlock()
 			seen[room] = true
@@ -230,7 +234,7 @@ var defects = append(readerDefects, []defect{
 
 func wrap(b *broken) func() func() chatlog.Log {
 	return func() func() chatlog.Log {
-		b.Log = chat.NewMemoryLog(0)
+		b.Log = chat.NewMemoryLog(chat.MemoryOptions{})
 		return func() chatlog.Log { return b }
 	}
 }

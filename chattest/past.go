@@ -21,22 +21,22 @@ func testServedPast(t *testing.T, open func() chatlog.Log) {
 	a := NewServer(t, append(opts, chat.WithLog(open()))...)
 	b := NewServer(t, append(opts, chat.WithLog(open()))...)
 	room := newName("served-past")
-	say := func(e chatlog.Event) {
+	say := func(m chat.Message) {
 		t.Helper()
-		if _, err := a.Publish(within(t), room, e); err != nil {
+		if _, err := a.Publish(within(t), room, m); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for n := range 60 {
-		say(chatlog.Event{UserID: "ann", Text: fmt.Sprint(n)})
+		say(chat.Message{UserID: "ann", Text: fmt.Sprint(n)})
 		if n%20 == 5 {
-			say(chatlog.Event{UserID: "ann", To: "bob", Text: "psst"})
+			say(chat.Message{UserID: "ann", To: "bob", Text: "psst"})
 		}
 	}
 	dial(t, a, room, url.Values{"as": {"watcher"}}) // so that one server has seen it all
-	fill(t, a, room, flood, chatlog.Event{UserID: "eve", To: "nobody there", Text: "spam"})
+	fill(t, a, room, flood, chat.Message{UserID: "eve", To: "nobody there", Text: "spam"})
 	for n := range 3 {
-		say(chatlog.Event{UserID: "ann", Text: fmt.Sprint("after it, ", n)})
+		say(chat.Message{UserID: "ann", Text: fmt.Sprint("after it, ", n)})
 	}
 	var all []chatlog.Event
 	page := chatlog.Page{More: true}
@@ -127,12 +127,15 @@ func (v past) pages() {
 	}
 	v.equal("back by before", got, v.seen)
 	got = nil
-	for r := (chatlog.Range{From: 1, Limit: 100}); ; r.From = got[len(got)-1] + 1 {
-		p, err := v.s.History(within(v.t), v.room, v.reader, r)
+	for q := (chat.Query{Reader: v.reader, From: 1, Limit: 100}); ; q.From = got[len(got)-1] + 1 {
+		p, err := v.s.History(within(v.t), v.room, q)
 		if err != nil {
 			v.t.Fatal(err)
 		}
-		if got = append(got, offsets(p.Events)...); !p.More || len(p.Events) == 0 {
+		for _, e := range p.Events {
+			got = append(got, e.Offset)
+		}
+		if !p.More || len(p.Events) == 0 {
 			break
 		}
 	}

@@ -1,6 +1,7 @@
 package chattest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -105,14 +106,14 @@ func (p *peer) say(to, id string) string {
 	return a.Code
 }
 
-// fill publishes n events like e from Go, concurrently, and returns the offset of
+// fill publishes n messages like m from Go, concurrently, and returns the offset of
 // the last one.
-func fill(t testing.TB, s *Server, room string, n int, e chatlog.Event) (last uint64) {
+func fill(t testing.TB, s *Server, room string, n int, m chat.Message) (last uint64) {
 	t.Helper()
 	var newest atomic.Uint64
 	atOnce(16, func(i int) {
 		for range n/16 + min(1, max(0, n%16-i)) {
-			stored, err := s.Publish(within(t), room, e)
+			stored, err := s.Publish(within(t), room, m)
 			if err != nil {
 				t.Errorf("Publish: %v", err)
 				return
@@ -132,16 +133,16 @@ func fill(t testing.TB, s *Server, room string, n int, e chatlog.Event) (last ui
 // refuse it by now: they get the first answer.
 func testServedAgain(t *testing.T, open func() chatlog.Log) {
 	var forbidden, rejected atomic.Bool
-	no := errors.New("not now")
+	no := chat.Refuse("not now")
 	refusing := []chat.Option{
 		chat.WithRateLimit(0, 0),
-		chat.WithAuthorizer(func(_ chat.User, _ string, a chat.Action) error {
+		chat.WithAuthorizer(func(_ context.Context, _ chat.User, _ string, a chat.Action) error {
 			if forbidden.Load() && (a == chat.ActionSend || a == chat.ActionPrivate) {
 				return no
 			}
 			return nil
 		}),
-		chat.WithFilter(func(*chatlog.Event) error {
+		chat.WithFilter(func(context.Context, chat.User, string, *chat.Message) error {
 			if rejected.Load() {
 				return no
 			}
@@ -167,7 +168,7 @@ func testServedAgain(t *testing.T, open func() chatlog.Log) {
 		_, n, err := anonymous.Members(within(t), room, 0)
 		return err == nil && n == 2
 	})
-	fill(t, named, room, kept*3/4, chatlog.Event{Text: "x"})
+	fill(t, named, room, kept*3/4, chat.Message{Text: "x"})
 	again := func(when, fresh string, p *peer, to, id, want string) {
 		t.Helper()
 		if got := p.say(to, id); got != want {
@@ -187,7 +188,7 @@ func testServedAgain(t *testing.T, open func() chatlog.Log) {
 	again("rejected", "rejected", ann, "", "1", "1")
 	again("rejected", "rejected", ann, "bob", "2", "2")
 	// And from Go.
-	for _, e := range []chatlog.Event{{UserID: "ann", ID: "1", Text: "other"}, {UserID: "ann", ID: "2", To: "bob", Text: "other"}, {UserID: bea.user, ID: "3", To: gone.user, Text: "other"}} {
+	for _, e := range []chat.Message{{UserID: "ann", ID: "1", Text: "other"}, {UserID: "ann", ID: "2", To: "bob", Text: "other"}, {UserID: bea.user, ID: "3", To: gone.user, Text: "other"}} {
 		s := named
 		if e.ID == "3" {
 			s = anonymous

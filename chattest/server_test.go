@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
-	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/chattest"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
@@ -24,7 +23,7 @@ func TestNewServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := srv.Publish(ctx, "general", chatlog.Event{Text: "hi"}); err != nil {
+		if _, err := srv.Publish(ctx, "general", chat.Message{Text: "hi"}); err != nil {
 			t.Fatal(err)
 		}
 		if _, b, err := conn.Read(ctx); err != nil || len(b) == 0 {
@@ -47,13 +46,13 @@ func TestNewServer(t *testing.T) {
 
 // TestTwoServers has two servers over one log be one chat.
 func TestTwoServers(t *testing.T) {
-	log := chat.NewMemoryLog(0)
+	log := chat.NewMemoryLog(chat.MemoryOptions{})
 	a := chattest.NewServer(t, chat.WithLog(log))
 	b := chattest.NewServer(t, chat.WithLog(log))
-	if _, err := a.Publish(t.Context(), "general", chatlog.Event{Username: "Alice", Text: "hello"}); err != nil {
+	if _, err := a.Publish(t.Context(), "general", chat.Message{Username: "Alice", Text: "hello"}); err != nil {
 		t.Fatal(err)
 	}
-	page, err := b.History(t.Context(), "general", "", chatlog.Range{})
+	page, err := b.History(t.Context(), "general", chat.Query{})
 	if err != nil || len(page.Events) != 1 || page.Events[0].Text != "hello" {
 		t.Errorf("history: %+v, %v", page, err)
 	}

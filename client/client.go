@@ -13,7 +13,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/seed-08328bfd/chat"
-	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
@@ -149,32 +148,33 @@ func (c *Conn) Welcome() Welcome {
 // Send sends a message to everyone in the room, and waits until the server has it
 // in its log. It returns the message's offset there. See [Conn.Publish].
 func (c *Conn) Send(ctx context.Context, text string) (offset uint64, err error) {
-	return c.Publish(ctx, chat.Event{Text: text})
+	return c.Publish(ctx, chat.Message{Text: text})
 }
 
 // SendPrivate sends a message to one user, by the user's id: see [Conn.Publish].
 func (c *Conn) SendPrivate(ctx context.Context, to, text string) (offset uint64, err error) {
-	return c.Publish(ctx, chat.Event{To: to, Text: text})
+	return c.Publish(ctx, chat.Message{To: to, Text: text})
 }
 
 // Publish sends a message, and waits until the server has it in its log. It
-// returns the message's offset there. Of e, Message must be set, To for a private
+// returns the message's offset there. Text must be set, To for a private
 // message; ID makes the sending idempotent: the server keeps one message for each
 // user and ID within five minutes. An empty ID is replaced with a random one; an ID
-// has at most 64 bytes. Other fields are not used.
+// has at most 64 bytes. UserID and Username are
+// not used: the server knows who is connected.
 //
 // A lost connection does not end Publish: the message is sent again with the same
 // ID. So it is, after a pause, when the server's log is unavailable or (see
 // [WithoutRateRetry]) when there were too many messages. Messages that one
-// goroutine sends one after another are kept in that order; of those sent at once,
+// goroutine sends one after another are kept in that order; of those sent concurrently,
 // up to 32 are under way together.
 //
 // Errors are an [Error], ErrClosed, why the Conn has ended, or that of ctx; and
 // ErrUncertain beside those (use [errors.Is]), or alone after four and a half
 // minutes, when the message may have been kept all the same.
-func (c *Conn) Publish(ctx context.Context, e chat.Event) (offset uint64, err error) {
-	o := sentObject{Type: chat.TypeMessage, ID: e.ID, To: e.To, Message: e.Text}
-	if e.To != "" {
+func (c *Conn) Publish(ctx context.Context, m chat.Message) (offset uint64, err error) {
+	o := sentObject{Type: chat.TypeMessage, ID: m.ID, To: m.To, Message: m.Text}
+	if m.To != "" {
 		o.Type = chat.TypePrivate
 	}
 	if o.ID == "" {
@@ -183,13 +183,13 @@ func (c *Conn) Publish(ctx context.Context, e chat.Event) (offset uint64, err er
 	b := o.encode()
 	limit := c.Welcome().Limits.MessageBytes
 	switch {
-	case !utf8.ValidString(e.Text):
+	case !utf8.ValidString(m.Text):
 		return 0, &Error{Code: CodeBadUTF8, Message: "the text is not UTF-8"}
 	case len(o.ID) > maxID || !utf8.ValidString(o.ID):
 		return 0, &Error{Code: CodeBadRequest, Message: "an ID has at most 64 bytes of UTF-8"}
-	case !utf8.ValidString(e.To):
+	case !utf8.ValidString(m.To):
 		return 0, &Error{Code: CodeNoSuchUser, Message: "the receiver is not UTF-8"}
-	case limit > 0 && (len(e.Text) > limit || len(b) > max(2*limit, 4<<10)):
+	case limit > 0 && (len(m.Text) > limit || len(b) > max(2*limit, 4<<10)):
 		return 0, &Error{Code: CodeTooLong, Message: fmt.Sprintf("a message has at most %d bytes", limit)}
 	}
 	obj, err := c.do(ctx, &call{id: o.ID, kind: "ack", objects: [][]byte{b}})
@@ -215,14 +215,14 @@ func (c *Conn) Typing(ctx context.Context) error {
 	return c.err
 }
 
-// History reads the room's messages, as far as the user may see them: with r.From
-// those from that offset on, with r.Before those before it, with neither the
-// newest. r.Limit is at most 100, and zero or less is the server's choice. The
-// page's Position is not set. Errors are those of [Conn.Publish].
-func (c *Conn) History(ctx context.Context, r chatlog.Range) (chat.Page, error) {
-	o := sentObject{Type: "history", ID: rand.Text(), Before: r.Before, Limit: max(r.Limit, 0)}
-	if r.From > 0 {
-		after := r.From - 1
+// History reads the room's messages, as far as the user may see them: with q.From
+// those from that offset on, with q.Before those before it, with neither the
+// newest. q.Limit is at most 100, and zero or less is the server's choice. Reader and All
+// are not used, and the page's Position is not set. Errors are those of [Conn.Publish].
+func (c *Conn) History(ctx context.Context, q chat.Query) (chat.Page, error) {
+	o := sentObject{Type: "history", ID: rand.Text(), Before: q.Before, Limit: max(q.Limit, 0)}
+	if q.From > 0 {
+		after := q.From - 1
 		o.After = &after
 	}
 	obj, err := c.do(ctx, &call{id: o.ID, kind: "history", objects: [][]byte{o.encode()}})

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-08328bfd/chat"
-	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/client"
 	"github.com/seed-08328bfd/chat/internal/test/front"
 )
@@ -102,15 +102,15 @@ func TestHistoryAndPing(t *testing.T) {
 		alice.send(fmt.Sprint(i))
 	}
 	for _, tc := range []struct {
-		r    chatlog.Range
+		r    chat.Query
 		want []uint64
 		more bool
 	}{
-		{chatlog.Range{}, []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, false},
-		{chatlog.Range{Limit: 2}, []uint64{9, 10}, true},
-		{chatlog.Range{Before: 9, Limit: 3}, []uint64{6, 7, 8}, true},
-		{chatlog.Range{From: 1, Limit: 2}, []uint64{1, 2}, true},
-		{chatlog.Range{From: 9, Limit: 5}, []uint64{9, 10}, false},
+		{chat.Query{}, []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, false},
+		{chat.Query{Limit: 2}, []uint64{9, 10}, true},
+		{chat.Query{Before: 9, Limit: 3}, []uint64{6, 7, 8}, true},
+		{chat.Query{From: 1, Limit: 2}, []uint64{1, 2}, true},
+		{chat.Query{From: 9, Limit: 5}, []uint64{9, 10}, false},
 	} {
 		page, err := alice.History(soon(t), tc.r)
 		if err != nil {
@@ -125,7 +125,7 @@ func TestHistoryAndPing(t *testing.T) {
 		}
 	}
 	var refused *client.Error
-	if _, err := alice.History(soon(t), chatlog.Range{From: 1, Before: 5}); !errors.As(err, &refused) || refused.Code != client.CodeBadRequest {
+	if _, err := alice.History(soon(t), chat.Query{From: 1, Before: 5}); !errors.As(err, &refused) || refused.Code != client.CodeBadRequest {
 		t.Errorf("From and Before: %v", err)
 	}
 	if err := alice.Ping(soon(t)); err != nil {
@@ -134,14 +134,14 @@ func TestHistoryAndPing(t *testing.T) {
 }
 
 func TestRefusedMessages(t *testing.T) {
-	_, base := serve(t, chat.WithMessageSize(1000), chat.WithFilter(func(e *chat.Event) error {
+	_, base := serve(t, chat.WithMessageSize(1000), chat.WithFilter(func(_ context.Context, _ chat.User, _ string, e *chat.Message) error {
 		if e.Text == "bad" {
-			return errors.New("not here")
+			return chat.Refuse("not here")
 		}
 		return nil
-	}), chat.WithAuthorizer(func(u chat.User, room string, a chat.Action) error {
+	}), chat.WithAuthorizer(func(_ context.Context, u chat.User, room string, a chat.Action) error {
 		if a == chat.ActionPrivate {
-			return errors.New("never")
+			return chat.Refuse("never")
 		}
 		return nil
 	}))
@@ -149,17 +149,17 @@ func TestRefusedMessages(t *testing.T) {
 	alice := join(t, base, "r", "Alice", client.OnDisconnect(func(error, time.Duration) { lost.Add(1) }))
 	long := strings.Repeat("x", 65)
 	for _, tc := range []struct {
-		e    chat.Event
+		e    chat.Message
 		code string
 	}{
-		{chat.Event{Text: ""}, client.CodeEmptyMessage},
-		{chat.Event{Text: " \n"}, client.CodeEmptyMessage},
-		{chat.Event{Text: strings.Repeat("x", 1001)}, client.CodeTooLong},
-		{chat.Event{Text: strings.Repeat("\x01", 1000)}, client.CodeTooLong}, // 6,000 bytes of JSON
-		{chat.Event{Text: "\xff"}, client.CodeBadUTF8},
-		{chat.Event{Text: "bad"}, client.CodeRejected},
-		{chat.Event{Text: "x", To: alice.Welcome().User}, client.CodeForbidden},
-		{chat.Event{Text: "x", ID: long}, client.CodeBadRequest},
+		{chat.Message{Text: ""}, client.CodeEmptyMessage},
+		{chat.Message{Text: " \n"}, client.CodeEmptyMessage},
+		{chat.Message{Text: strings.Repeat("x", 1001)}, client.CodeTooLong},
+		{chat.Message{Text: strings.Repeat("\x01", 1000)}, client.CodeTooLong}, // 6,000 bytes of JSON
+		{chat.Message{Text: "\xff"}, client.CodeBadUTF8},
+		{chat.Message{Text: "bad"}, client.CodeRejected},
+		{chat.Message{Text: "x", To: alice.Welcome().User}, client.CodeForbidden},
+		{chat.Message{Text: "x", ID: long}, client.CodeBadRequest},
 	} {
 		_, err := alice.Publish(soon(t), tc.e)
 		var refused *client.Error
@@ -175,11 +175,11 @@ func TestRefusedMessages(t *testing.T) {
 func TestIDs(t *testing.T) {
 	_, base := serve(t)
 	alice := join(t, base, "r", "Alice")
-	first, err := alice.Publish(soon(t), chat.Event{Text: "once", ID: "m1"})
+	first, err := alice.Publish(soon(t), chat.Message{Text: "once", ID: "m1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := alice.Publish(soon(t), chat.Event{Text: "once", ID: "m1"})
+	again, err := alice.Publish(soon(t), chat.Message{Text: "once", ID: "m1"})
 	if err != nil || again != first {
 		t.Errorf("again: %d %v, want %d", again, err, first)
 	}
@@ -214,7 +214,7 @@ func TestManySenders(t *testing.T) {
 	for _, o := range offsets {
 		seen[o] = true
 	}
-	page, err := srv.History(ctx, "r", "", chatlog.Range{Limit: 1})
+	page, err := srv.History(ctx, "r", chat.Query{Limit: 1})
 	if len(seen) != n || err != nil || page.Position.Offset != n {
 		t.Errorf("%d offsets and the log at %v for %d calls: %v", len(seen), page.Position, n, err)
 	}

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
-	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/client"
 )
 
@@ -41,7 +40,7 @@ func TestClose(t *testing.T) {
 		t.Errorf("second Close: %v", err)
 	}
 	_, err := alice.Send(soon(t), "x")
-	_, herr := alice.History(soon(t), chatlog.Range{})
+	_, herr := alice.History(soon(t), chat.Query{})
 	for _, err := range []error{err, herr, alice.Typing(soon(t)), alice.Ping(soon(t)), alice.Auth(soon(t), "x")} {
 		if err != client.ErrClosed {
 			t.Errorf("after Close: %v", err)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
-	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/client"
 )
 
@@ -39,7 +38,7 @@ func Example() {
 			}
 			// The ID keeps an answer from being given twice. An error is this answer's
 			// only; that of the bot's end comes from Events.
-			answer := chat.Event{Text: text, ID: fmt.Sprintf("echo-%d-%d", e.Offset, e.Time.UnixMilli())}
+			answer := chat.Message{Text: text, ID: fmt.Sprintf("echo-%d-%d", e.Offset, e.Time.UnixMilli())}
 			if _, err := bot.Publish(ctx, answer); err != nil {
 				log.Print(err)
 			}
@@ -71,9 +70,9 @@ func Example() {
 }
 
 func ExampleConn_Send() {
-	srv := chat.New(chat.WithFilter(func(e *chat.Event) error {
+	srv := chat.New(chat.WithFilter(func(_ context.Context, _ chat.User, _ string, e *chat.Message) error {
 		if strings.Contains(e.Text, "casino") {
-			return errors.New("no advertising, please")
+			return chat.Refuse("no advertising, please")
 		}
 		return nil
 	}))
@@ -118,7 +117,7 @@ func ExampleConn_Publish() {
 	}
 	defer c.Close()
 	for range 2 {
-		offset, err := c.Publish(ctx, chat.Event{Text: "v1.2.3 is live", ID: "deploy-1.2.3"})
+		offset, err := c.Publish(ctx, chat.Message{Text: "v1.2.3 is live", ID: "deploy-1.2.3"})
 		fmt.Println(offset, err)
 	}
 	// Output:
@@ -134,7 +133,7 @@ func ExampleConn_History() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for i := range 5 {
-		srv.Publish(ctx, "general", chat.Event{Username: "Alice", Text: fmt.Sprint("message ", i)})
+		srv.Publish(ctx, "general", chat.Message{Username: "Alice", Text: fmt.Sprint("message ", i)})
 	}
 
 	c, err := client.Dial(ctx, service.URL, "general")
@@ -142,7 +141,7 @@ func ExampleConn_History() {
 		log.Fatal(err)
 	}
 	defer c.Close()
-	r := chatlog.Range{Limit: 2}
+	r := chat.Query{Limit: 2}
 	for more := true; more; {
 		page, err := c.History(ctx, r)
 		if err != nil {
@@ -178,7 +177,7 @@ func ExampleWithSince() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for i := range 4 {
-		srv.Publish(ctx, "general", chat.Event{Text: fmt.Sprint("message ", i)})
+		srv.Publish(ctx, "general", chat.Message{Text: fmt.Sprint("message ", i)})
 	}
 
 	run := func(since string, n int) (place string) {

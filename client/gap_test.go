@@ -16,7 +16,7 @@ import (
 
 // TestTooFarBack has more missed messages than the log holds.
 func TestTooFarBack(t *testing.T) {
-	srv, base := serve(t, chat.WithHistory(5), chat.WithResume(-1))
+	srv, base := serve(t, chat.WithHistory(5), chat.WithResume(0))
 	var k cuts
 	var down atomic.Bool
 	refused := make(chan struct{}, 1)
@@ -31,13 +31,13 @@ func TestTooFarBack(t *testing.T) {
 		t.Fatal("the loss goes unnoticed")
 	}
 	for i := range 20 {
-		srv.Publish(soon(t), "r", chat.Event{Text: fmt.Sprint(i)})
+		srv.Publish(soon(t), "r", chat.Message{Text: fmt.Sprint(i)})
 	}
 	down.Store(false)
 	if e := alice.next(); e.Type != client.TypeGap || e.Gap.From != seen.Position || e.Gap.To.Offset != 21 {
 		t.Fatalf("got %+v, gap %+v", e, e.Gap)
 	}
-	srv.Publish(soon(t), "r", chat.Event{Text: "end"})
+	srv.Publish(soon(t), "r", chat.Message{Text: "end"})
 	texts, _ := alice.watch("end")
 	if want := []string{"15", "16", "17", "18", "19"}; !cmp.Equal(texts, want) {
 		t.Error(cmp.Diff(want, texts))
@@ -63,7 +63,7 @@ func TestSinceAndSession(t *testing.T) {
 	srv, base := serve(t)
 	alice := join(t, base, "r", "Alice")
 	for i := range 5 {
-		srv.Publish(soon(t), "r", chat.Event{Text: fmt.Sprint(i)})
+		srv.Publish(soon(t), "r", chat.Message{Text: fmt.Sprint(i)})
 	}
 	var at chat.Position
 	for e := range alice.Events(soon(t)) {

@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-08328bfd/chat"
-	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/client"
 )
 
@@ -164,7 +163,7 @@ func TestHistoryOverReconnect(t *testing.T) {
 		p.hearAll()
 	}, func(f *fake) {
 		u := f.join()
-		page, err := u.History(context.Background(), chatlog.Range{Limit: 1})
+		page, err := u.History(context.Background(), chat.Query{Limit: 1})
 		if err != nil || len(page.Events) != 1 || page.Events[0].Text != "five" || !page.More || page.First != 1 {
 			t.Errorf("History: %+v, %v", page, err)
 		}
@@ -205,13 +204,13 @@ func TestSameIDAtOnce(t *testing.T) {
 	}, func(f *fake) {
 		u := f.join()
 		go func() {
-			if _, err := u.Publish(context.Background(), chat.Event{Text: "x", ID: "i"}); err != nil {
+			if _, err := u.Publish(context.Background(), chat.Message{Text: "x", ID: "i"}); err != nil {
 				t.Error(err)
 			}
 		}()
 		synctest.Wait()
 		var refused *client.Error
-		if _, err := u.Publish(context.Background(), chat.Event{Text: "x", ID: "i"}); !errors.As(err, &refused) || refused.Code != client.CodeBadRequest {
+		if _, err := u.Publish(context.Background(), chat.Message{Text: "x", ID: "i"}); !errors.As(err, &refused) || refused.Code != client.CodeBadRequest {
 			t.Errorf("Publish: %v", err)
 		}
 		time.Sleep(2 * time.Second)

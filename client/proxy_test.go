@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -113,7 +114,7 @@ func TestProxyAnswers(t *testing.T) {
 			for end := time.Now().Add(patience); asked.Load() < 3 && time.Now().Before(end); {
 				time.Sleep(time.Millisecond)
 			}
-			if _, err := srv.Publish(soon(t), "r", chat.Event{Text: "meanwhile"}); err != nil {
+			if _, err := srv.Publish(soon(t), "r", chat.Message{Text: "meanwhile"}); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := client.Dial(soon(t), base, "r", client.WithLogger(quiet)); err == nil {
@@ -146,9 +147,9 @@ func TestServerRefusals(t *testing.T) {
 			return chat.User{}, errors.New("no")
 		}
 		return chat.User{ID: "u1"}, nil
-	}), chat.WithAuthorizer(func(u chat.User, room string, a chat.Action) error {
+	}), chat.WithAuthorizer(func(_ context.Context, u chat.User, room string, a chat.Action) error {
 		if room == "staff" {
-			return errors.New(strings.Repeat("only for the staff ", 500))
+			return chat.Refuse(strings.Repeat("only for the staff ", 500))
 		}
 		return nil
 	}))

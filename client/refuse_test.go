@@ -196,13 +196,13 @@ func TestRemoved(t *testing.T) {
 	srv, base := serve(t)
 	alice := join(t, base, "r", "Alice")
 	id := alice.Welcome().User
-	if err := srv.Disconnect(soon(t), "r", id, chat.CloseRemoved, "calm down"); err != nil {
+	if err := srv.Disconnect(soon(t), id, chat.Disconnect{Room: "r", Code: chat.CloseRemoved, Reason: "calm down"}); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
 		alice.until(client.TypeWelcome)
 	}
-	if err := srv.Disconnect(soon(t), "r", id, chat.CloseForbidden, "and stay out"); err != nil {
+	if err := srv.Disconnect(soon(t), id, chat.Disconnect{Room: "r", Code: chat.CloseForbidden, Reason: "and stay out"}); err != nil {
 		t.Fatal(err)
 	}
 	var last error

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
-	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/client"
 )
 
@@ -38,7 +37,7 @@ func TestRepliesDuringReplay(t *testing.T) {
 		"ping": func(c *client.Conn) error { return c.Ping(context.Background()) },
 		"auth": func(c *client.Conn) error { return c.Auth(context.Background(), "fresh") },
 		"history": func(c *client.Conn) error {
-			_, err := c.History(context.Background(), chatlog.Range{})
+			_, err := c.History(context.Background(), chat.Query{})
 			return err
 		},
 		"send": func(c *client.Conn) error { _, err := c.Send(context.Background(), "x"); return err },
@@ -88,12 +87,12 @@ func TestRepliesDuringReplay(t *testing.T) {
 func TestSlowReplay(t *testing.T) {
 	const n, size, rate = 5000, 4000, 1 << 20
 	synctest.Test(t, func(t *testing.T) {
-		srv := chat.New(chat.WithLogger(quiet), chat.WithHistory(n+10), chat.WithHistoryBytes(1<<30),
+		srv := chat.New(chat.WithLogger(quiet), chat.WithHistory(n+10), chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: n + 10, Bytes: 1 << 30})),
 			chat.WithAuthenticator(func(*http.Request) (chat.User, error) { return chat.User{ID: "u1"}, nil }))
 		defer srv.Close()
 		filling := strings.Repeat("x", size)
 		for i := range n {
-			if _, err := srv.Publish(t.Context(), "r", chat.Event{Text: fmt.Sprint(i, " ", filling)}); err != nil {
+			if _, err := srv.Publish(t.Context(), "r", chat.Message{Text: fmt.Sprint(i, " ", filling)}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -123,7 +122,7 @@ func TestSlowReplay(t *testing.T) {
 					time.Sleep(6 * time.Second)
 					c.Ping(ctx)
 					c.Auth(ctx, "t")
-					c.History(ctx, chatlog.Range{Limit: 1})
+					c.History(ctx, chat.Query{Limit: 1})
 					mu.Lock()
 					conns[len(conns)-1].Close()
 					mu.Unlock()

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
-	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/client"
 	"github.com/seed-08328bfd/chat/internal/test/front"
 )
@@ -149,7 +148,7 @@ func TestCutUnderLoad(t *testing.T) {
 	cutting.Wait()
 	all[0].send("end")
 	readers.Wait()
-	page, err := srv.History(soon(t), "r", "", chatlog.Range{Limit: 1})
+	page, err := srv.History(soon(t), "r", chat.Query{Limit: 1})
 	if want := uint64(users*workers*each + 1); err != nil || page.Position.Offset != want {
 		t.Errorf("the log is at %v, want %d: %v", page.Position, want, err)
 	}
@@ -167,7 +166,7 @@ func TestCutUnderLoad(t *testing.T) {
 // TestServerRestart has servers over one log follow each other while messages go
 // through.
 func TestServerRestart(t *testing.T) {
-	log := chat.NewMemoryLog(1 << 14)
+	log := chat.NewMemoryLog(chat.MemoryOptions{Entries: 1 << 14})
 	opts := []chat.Option{chat.WithLog(log), chat.WithHistory(50), chat.WithLeaveGrace(time.Second)}
 	s := newSite(t, opts...)
 	var goodbyes atomic.Int64

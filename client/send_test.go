@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
-	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/client"
 )
 
@@ -61,7 +60,7 @@ func TestOwnMessageIsAnAck(t *testing.T) {
 		}
 	}, func(f *fake) {
 		u := f.join()
-		offset, err := u.Publish(context.Background(), chat.Event{Text: "x", ID: "mine"})
+		offset, err := u.Publish(context.Background(), chat.Message{Text: "x", ID: "mine"})
 		if err != nil || offset != 6 {
 			t.Errorf("Publish: %d, %v", offset, err)
 		}
@@ -161,7 +160,7 @@ func TestUncertainByContextAndClose(t *testing.T) {
 		if _, err := u.Send(ctx, "x"); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, client.ErrUncertain) {
 			t.Errorf("Send: %v", err)
 		}
-		if _, err := u.History(ctx, chatlog.Range{}); err != context.DeadlineExceeded {
+		if _, err := u.History(ctx, chat.Query{}); err != context.DeadlineExceeded {
 			t.Errorf("History: %v", err)
 		}
 		go func() {

@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-08328bfd/chat"
-	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/client"
 )
 
@@ -21,7 +20,7 @@ import (
 // the way hold.
 func TestSlowReader(t *testing.T) {
 	const n = 5000
-	srv, base := serve(t, chat.WithHistory(n+10), chat.WithHistoryBytes(1<<30))
+	srv, base := serve(t, chat.WithHistory(n+10), chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: n + 10, Bytes: 1 << 30})))
 	var slow, gaps atomic.Int64
 	u := join(t, base, "r", "Slow", client.WithBuffer(16, 0),
 		client.OnGap(func(client.Gap) { gaps.Add(1) }),
@@ -34,7 +33,7 @@ func TestSlowReader(t *testing.T) {
 	ctx := soon(t)
 	filling := strings.Repeat("x", 4000)
 	for i := range n {
-		if _, err := srv.Publish(ctx, "r", chat.Event{Text: fmt.Sprint(i, " ", filling)}); err != nil {
+		if _, err := srv.Publish(ctx, "r", chat.Message{Text: fmt.Sprint(i, " ", filling)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -56,7 +55,7 @@ func TestEcho(t *testing.T) {
 	bot := join(t, base, "r", "Bot", client.WithBuffer(2, 0))
 	ctx := soon(t)
 	for i := range n {
-		if _, err := srv.Publish(ctx, "r", chat.Event{Text: fmt.Sprint("say ", i)}); err != nil {
+		if _, err := srv.Publish(ctx, "r", chat.Message{Text: fmt.Sprint("say ", i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -78,7 +77,7 @@ func TestEcho(t *testing.T) {
 			}
 		}
 	}
-	page, err := srv.History(ctx, "r", "", chatlog.Range{Limit: n})
+	page, err := srv.History(ctx, "r", chat.Query{Limit: n})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,11 +172,11 @@ func TestPatientServer(t *testing.T) {
 
 // TestWithoutEvents lets everything go and sends.
 func TestWithoutEvents(t *testing.T) {
-	srv, base := serve(t, chat.WithLeaveGrace(-1))
+	srv, base := serve(t, chat.WithLeaveGrace(0))
 	var lost atomic.Int64
 	u := join(t, base, "r", "Mute", client.WithoutEvents(), client.WithBuffer(1, 1), client.OnDisconnect(func(error, time.Duration) { lost.Add(1) }))
 	for i := range 2000 {
-		if _, err := srv.Publish(soon(t), "r", chat.Event{Text: strings.Repeat("x", 4000)}); err != nil {
+		if _, err := srv.Publish(soon(t), "r", chat.Message{Text: strings.Repeat("x", 4000)}); err != nil {
 			t.Fatal(err)
 		}
 		if i%100 != 99 {

@@ -130,7 +130,7 @@ func TestAuth(t *testing.T) {
 			t.Errorf("Auth: %v", err)
 		}
 		time.Sleep(50 * time.Minute)
-		if err := srv.Disconnect(context.Background(), "", "u1", chat.CloseRemoved, ""); err != nil {
+		if err := srv.Disconnect(context.Background(), "u1", chat.Disconnect{Code: chat.CloseRemoved}); err != nil {
 			t.Error(err)
 		}
 		synctest.Wait() // it comes back with the new token

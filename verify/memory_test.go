@@ -16,7 +16,7 @@ import (
 )
 
 func TestMemory(t *testing.T) {
-	check(t, newRecorder(t, 250, chat.NewMemoryLog(keep)).run(t))
+	check(t, newRecorder(t, 250, chat.NewMemoryLog(chat.MemoryOptions{Entries: keep})).run(t))
 }
 
 // defective is a memory log with a defect.
@@ -89,7 +89,7 @@ func TestDefects(t *testing.T) {
 		"reads what was there the last time",
 	} {
 		t.Run(defect, func(t *testing.T) {
-			history := newRecorder(t, 100, &defective{Log: chat.NewMemoryLog(keep), defect: defect}).run(t)
+			history := newRecorder(t, 100, &defective{Log: chat.NewMemoryLog(chat.MemoryOptions{Entries: keep}), defect: defect}).run(t)
 			if got := porcupine.CheckOperationsTimeout(model, history, time.Minute); got != porcupine.Illegal {
 				t.Errorf("%s", got)
 			}

@@ -260,7 +260,7 @@ func TestAllowRooms(t *testing.T) {
 		{jwtauth.Claims{}, "general", chat.ActionRead, false},
 		{nil, "general", chat.ActionRead, false},
 	} {
-		if err := may(chat.User{ID: "u1", Value: c.value}, c.room, c.a); (err == nil) != c.ok {
+		if err := may(context.Background(), chat.User{ID: "u1", Value: c.value}, c.room, c.a); (err == nil) != c.ok {
 			t.Errorf("%v: %s in %s: %v", c.value, c.a, c.room, err)
 		}
 	}

@@ -62,12 +62,13 @@ func ExampleAllowRooms() {
 	may := jwtauth.AllowRooms("rooms")
 	_ = chat.New(chat.WithAuthorizer(may)) // with an authenticator of this package
 
+	ctx := context.Background()
 	u := chat.User{ID: "u1", Value: jwtauth.Claims{
 		"rooms": map[string]any{"general": []any{"*"}, "news": []any{"join", "read"}},
 	}}
-	fmt.Println(may(u, "general", chat.ActionSend))
-	fmt.Println(may(u, "news", chat.ActionRead))
-	fmt.Println(may(u, "news", chat.ActionSend))
+	fmt.Println(may(ctx, u, "general", chat.ActionSend))
+	fmt.Println(may(ctx, u, "news", chat.ActionRead))
+	fmt.Println(may(ctx, u, "news", chat.ActionSend))
 	// Output:
 	// <nil>
 	// <nil>

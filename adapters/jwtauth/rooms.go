@@ -1,7 +1,7 @@
 package jwtauth
 
 import (
-	"errors"
+	"context"
 	"slices"
 
 	"github.com/seed-08328bfd/chat"
@@ -25,7 +25,7 @@ func (c Claims) text(name string) (string, error) {
 	return s, nil
 }
 
-var errRoom = errors.New("your token does not allow that in this room")
+var errRoom = chat.Refuse("your token does not allow that in this room")
 
 // AllowRooms returns an authorizer for [chat.WithAuthorizer] that goes by a claim
 // of the token, such as "rooms". The claim is either a list of the rooms in which
@@ -39,8 +39,8 @@ var errRoom = errors.New("your token does not allow that in this room")
 //
 // In both, "*" stands for every room or action. Rooms are named as the server's
 // room rule writes them. Whoever has no such claim, or no token, may do nothing.
-func AllowRooms(claim string) func(u chat.User, room string, a chat.Action) error {
-	return func(u chat.User, room string, a chat.Action) error {
+func AllowRooms(claim string) func(_ context.Context, u chat.User, room string, a chat.Action) error {
+	return func(_ context.Context, u chat.User, room string, a chat.Action) error {
 		claims, _ := u.Value.(Claims)
 		switch rooms := claims[claim].(type) {
 		case []any:

@@ -46,7 +46,7 @@ func TestLongestSignals(t *testing.T) {
 	srv := chat.New(chat.WithLog(l), rule)
 	defer srv.Close()
 	id, name := strings.Repeat("<", 128), strings.Repeat("\x01", 512)
-	if err := srv.Disconnect(soon(t), "r", id, 1008, strings.Repeat("\x01", 10_000)); err != nil {
+	if err := srv.Disconnect(soon(t), id, chat.Disconnect{Room: "r", Code: 1008, Reason: strings.Repeat("\x01", 10_000)}); err != nil {
 		t.Errorf("Disconnect: %v", err)
 	}
 	for _, e := range []chatlog.Event{

@@ -167,7 +167,7 @@ func TestOlderCopy(t *testing.T) {
 	publish := func(n int) {
 		t.Helper()
 		for range n {
-			if _, err := srv.Publish(t.Context(), "room", chatlog.Event{Username: "u", Text: "m"}); err != nil {
+			if _, err := srv.Publish(t.Context(), "room", chat.Message{Username: "u", Text: "m"}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
-	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // Two servers over one database are one chat.
@@ -32,11 +31,11 @@ func Example() {
 	there := chat.New(chat.WithLog(rooms))
 	defer there.Close()
 
-	hello := chatlog.Event{Username: "Alice", Text: "Hello!", ID: "greeting-1"}
+	hello := chat.Message{Username: "Alice", Text: "Hello!", ID: "greeting-1"}
 	if _, err := here.Publish(ctx, "general", hello); err != nil {
 		log.Fatal(err)
 	}
-	page, err := there.History(ctx, "general", "", chatlog.Range{Limit: 1})
+	page, err := there.History(ctx, "general", chat.Query{Limit: 1})
 	if err != nil {
 		log.Fatal(err)
 	}

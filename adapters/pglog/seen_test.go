@@ -110,7 +110,7 @@ func TestShorterCopy(t *testing.T) {
 	l := migrated(t, shared.pool(t), pglog.WithSchema(schema))
 	srv := chattest.NewServer(t, chat.WithLog(l), chat.WithLogger(slog.New(slog.DiscardHandler)))
 	for range 100 {
-		if _, err := srv.Publish(t.Context(), "room", chat.Event{Username: "u", Text: "m"}); err != nil {
+		if _, err := srv.Publish(t.Context(), "room", chat.Message{Username: "u", Text: "m"}); err != nil {
 			t.Fatal(err)
 		}
 	}

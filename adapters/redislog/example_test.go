@@ -9,7 +9,6 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
-	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // Two servers, which may be on two machines, are one over a Redis.
@@ -26,11 +25,11 @@ func Example() {
 	defer two.Close()
 
 	ctx := context.Background()
-	if _, err := one.Publish(ctx, "general", chatlog.Event{Username: "Alice", Text: "Hello!", ID: "greeting-1"}); err != nil {
+	if _, err := one.Publish(ctx, "general", chat.Message{Username: "Alice", Text: "Hello!", ID: "greeting-1"}); err != nil {
 		fmt.Println(err)
 		return
 	}
-	page, err := two.History(ctx, "general", "", chatlog.Range{})
+	page, err := two.History(ctx, "general", chat.Query{})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -11,7 +11,6 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
-	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // on returns what crowd needs to use i.
@@ -106,7 +105,7 @@ func TestPaused(t *testing.T) {
 		end := time.Now().Add(10 * time.Second)
 		for time.Now().Before(end) {
 			began := time.Now()
-			_, err := servers[0].Publish(context.Background(), "another room", chatlog.Event{Text: "m"})
+			_, err := servers[0].Publish(context.Background(), "another room", chat.Message{Text: "m"})
 			// The server's bound is two seconds; the rest is for a busy machine.
 			if d := time.Since(began); !errors.Is(err, chat.ErrUnavailable) || d > 8*time.Second {
 				t.Errorf("published after %v: %v", d, err)

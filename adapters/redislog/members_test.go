@@ -108,7 +108,7 @@ func (m *member) say(ctx context.Context) error {
 	id := fmt.Sprint(m.name, "-", m.sent)
 	m.sent++
 	m.mu.Unlock()
-	offset, err := m.conn.Publish(ctx, chatlog.Event{ID: id, Text: "text of " + id})
+	offset, err := m.conn.Publish(ctx, chat.Message{ID: id, Text: "text of " + id})
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.acked[id] = offset

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/redislog"
 	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/chattest"
@@ -160,7 +161,7 @@ func TestShorterFile(t *testing.T) {
 			}
 			m := join(t, dying, "m")
 			for n := range 100 {
-				if _, err := dying.Publish(within(t), room, text("u", "", fmt.Sprintf("number %d.", n+1))); err != nil {
+				if _, err := dying.Publish(within(t), room, chat.Message{UserID: "u", Text: fmt.Sprintf("number %d.", n+1)}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -173,7 +174,7 @@ func TestShorterFile(t *testing.T) {
 			i.shorten(t, "number 71.")
 			for n := range 31 {
 				eventually(t, "it is published", func() bool {
-					_, err := living.Publish(within(t), room, text("u", fmt.Sprint("id", n), "other"))
+					_, err := living.Publish(within(t), room, chat.Message{UserID: "u", ID: fmt.Sprint("id", n), Text: "other"})
 					return err == nil
 				})
 			}

@@ -83,10 +83,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return errUsage
 	}
 
+	if *history < 0 || *rate < 0 || *burst < 1 {
+		fmt.Fprintln(stderr, "basic: -history and -rate must be 0 or more, -burst 1 or more; see -help")
+		return errUsage
+	}
+
 	options := []chat.Option{chat.WithHistory(*history), chat.WithRateLimit(*rate, *burst)}
 	if *history > 0 {
 		// More than whoever joins gets, for scrolling back.
-		options = append(options, chat.WithLog(chat.NewMemoryLog(max(*history, kept))))
+		options = append(options, chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: max(*history, kept)})))
 	}
 	if pages != nil {
 		options = append(options, pages)

@@ -82,7 +82,7 @@ func testKick(t *testing.T, args ...string) {
 func kicked(t *testing.T, ctx context.Context, s *chat.Server, room, reason string, conns []*client.Conn) {
 	t.Helper()
 	began := time.Now()
-	if err := s.Disconnect(ctx, room, "eve", chat.CloseForbidden, reason); err != nil {
+	if err := s.Disconnect(ctx, "eve", chat.Disconnect{Room: room, Code: chat.CloseForbidden, Reason: reason}); err != nil {
 		t.Fatal(err)
 	}
 	ends := make(chan error, len(conns))

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // metrics serves what Prometheus scrapes.
@@ -91,7 +92,7 @@ type measured struct {
 }
 
 // Append implements [chatlog.Store].
-func (m *measured) Append(ctx context.Context, room string, e chat.Event) (chat.Event, string, bool, error) {
+func (m *measured) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
 	began := time.Now()
 	stored, epoch, dup, err := m.Log.Append(ctx, room, e)
 	m.seconds.Observe(time.Since(began).Seconds())

@@ -39,8 +39,18 @@ func newServer(ctx context.Context, cfg *config, log *slog.Logger) (*server, err
 	if s.engine.log != nil {
 		opts = append(opts, chat.WithLog(s.engine.log))
 	}
-	s.chat = chat.New(opts...)
-	return s, nil
+	s.chat, err = newChat(opts)
+	return s, err
+}
+
+// newChat is chat.New, which panics at numbers that make no sense.
+func newChat(opts []chat.Option) (srv *chat.Server, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	return chat.New(opts...), nil
 }
 
 func (s *server) options(ctx context.Context) (opts []chat.Option, err error) {

@@ -117,7 +117,7 @@ func (k *talker) say(ctx context.Context, t *testing.T) {
 	id := fmt.Sprint(k.name, "-", k.sent)
 	k.sent++
 	k.mu.Unlock()
-	offset, err := k.conn.Publish(ctx, chat.Event{ID: id, Text: "text of " + id})
+	offset, err := k.conn.Publish(ctx, chat.Message{ID: id, Text: "text of " + id})
 	if err != nil {
 		if !errors.Is(err, context.Canceled) { // the test has ended
 			t.Errorf("%s: %v", id, err)

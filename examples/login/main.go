@@ -105,7 +105,7 @@ func (s *service) login(w http.ResponseWriter, r *http.Request) {
 // logout ends the session, and with it the user's connections.
 func (s *service) logout(w http.ResponseWriter, r *http.Request) {
 	if session, ok := s.sessions.end(w, r); ok {
-		err := s.chat.Disconnect(r.Context(), "", session.user, chat.CloseRemoved, "logged out")
+		err := s.chat.Disconnect(r.Context(), session.user, chat.Disconnect{Code: chat.CloseRemoved, Reason: "logged out"})
 		if err != nil {
 			log.Print(err)
 		}

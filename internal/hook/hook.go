@@ -18,8 +18,8 @@ import (
 // ErrPanic stands for what a hook says that panicked.
 var ErrPanic = errors.New("chat: a hook panicked")
 
-// maxText is how many bytes of a hook's error are shown to a client.
-const maxText = 1024
+// MaxText is how many bytes of a hook's error are shown to a client.
+const MaxText = 1024
 
 // An Error is a hook's error, with the text read while that could not do harm.
 type Error struct {
@@ -59,7 +59,7 @@ func (c *Caller) Call(name, room string, f func() error) (err error) {
 		err = ErrPanic
 	}()
 	if e := f(); e != nil {
-		err = &Error{proto.CutText(e.Error(), maxText), e}
+		err = &Error{proto.CutText(e.Error(), MaxText), e}
 	}
 	returned = true
 	return err

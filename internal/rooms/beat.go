@@ -72,6 +72,7 @@ func (s *Set) beat(ctx context.Context) error {
 func (s *Set) tellGone(ctx context.Context, gone []chatlog.Departure) {
 	var err error
 	for _, d := range gone {
+		s.came(d.Room, d.Member, false)
 		e := notice("leave", d.Member)
 		if r := s.room(d.Room); r != nil {
 			r.notify(e)

@@ -14,6 +14,9 @@ import (
 // on.
 type Yield func(e chatlog.Event, at chatlog.Position, err error) bool
 
+// FromStart is the place before all that a log holds, for Follow.
+var FromStart = chatlog.Position{Epoch: "*"} // which no log calls an epoch
+
 // Follow yields the entries of a room's log from a place on, and goes on as it grows,
 // until yield says no, ctx ends or the set closes. The zero Position begins with the next
 // event. After ErrGap and ErrUnavailable it goes on; any other error is the last.
@@ -35,8 +38,11 @@ func (s *Set) Follow(ctx context.Context, name string, since chatlog.Position, y
 		return
 	}
 	defer s.release(r)
-	at := since
-	if at == (chatlog.Position{}) {
+	at, start := since, since == FromStart
+	switch {
+	case start:
+		at = chatlog.Position{Epoch: r.position().Epoch}
+	case at == (chatlog.Position{}):
 		at = r.position()
 	}
 	for {
@@ -45,10 +51,11 @@ func (s *Set) Follow(ctx context.Context, name string, since chatlog.Position, y
 			return
 		}
 		grown := r.mark()
-		next, more, ok := s.follow(ctx, name, at, yield)
+		next, more, ok := s.follow(ctx, name, at, start, yield)
 		if !ok {
 			return
 		}
+		start = start && next.Offset == 0
 		if at = next; more {
 			continue
 		}
@@ -59,8 +66,8 @@ func (s *Set) Follow(ctx context.Context, name string, since chatlog.Position, y
 	}
 }
 
-// follow yields one page after at.
-func (s *Set) follow(ctx context.Context, name string, at chatlog.Position, yield Yield) (next chatlog.Position, more, ok bool) {
+// follow yields one page after at; start says that it is the first one of a log.
+func (s *Set) follow(ctx context.Context, name string, at chatlog.Position, start bool, yield Yield) (next chatlog.Position, more, ok bool) {
 	fail := func(err error) bool { return yield(chatlog.Event{}, chatlog.Position{}, err) }
 	// With the entry at the place, to compare.
 	page, err := s.log.Read(ctx, name, chatlog.Range{From: max(at.Offset, 1), Limit: proto.MaxPage + 1})
@@ -78,7 +85,8 @@ func (s *Set) follow(ctx context.Context, name string, at chatlog.Position, yiel
 		s.pause(ctx, healRetry+jitter(sweepEvery))
 		return at, true, true
 	case !s.continues(&page, at):
-		return chatlog.Position{Epoch: page.Position.Epoch, Offset: page.First - 1}, true, fail(ErrGap)
+		first := chatlog.Position{Epoch: page.Position.Epoch, Offset: page.First - 1}
+		return first, true, start || fail(ErrGap) // what was before the start is no gap
 	}
 	for i := range page.Events {
 		e := &page.Events[i]

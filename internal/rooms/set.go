@@ -40,6 +40,9 @@ type Config struct {
 	Logger  *logging.Logger
 	Control func(e chatlog.Event) // does what a server says to all of them
 	Sweep   func()                // called every few seconds
+	// Present is told of users who have come to a room or left it, by one call after
+	// another; nil if nobody wants to know.
+	Present func(room string, m chatlog.Member, present bool)
 	// Panicked is told of a panic of the log, perhaps under a lock.
 	Panicked func(method, room string, p any, stack []byte)
 }
@@ -78,6 +81,7 @@ type Set struct {
 	rooms sync.Map // name to *room; written under mu
 
 	retired  retired
+	comings  comings
 	counters Counters
 
 	mu        sync.Mutex

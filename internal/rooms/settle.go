@@ -131,6 +131,9 @@ func (r *room) settleOnce(ctx context.Context, o *occupant) (done bool, err erro
 		o.again = nil
 	case present:
 		o.held, o.heldAs = holds, m
+		if changed {
+			r.set.came(r.name, m, true)
+		}
 		o.news = o.news || changed || unsure && !o.told
 		if o.told {
 			r.joinedLocked(o, m.Username) // perhaps by another name
@@ -139,6 +142,9 @@ func (r *room) settleOnce(ctx context.Context, o *occupant) (done bool, err erro
 	default:
 		unheard := o.news
 		o.held, o.heldAs, o.news = holdsNot, chatlog.Member{}, false
+		if changed {
+			r.set.came(r.name, chatlog.Member{UserID: o.user, Username: cmp.Or(o.shown, o.name)}, false)
+		}
 		m = chatlog.Member{UserID: o.user, Username: cmp.Or(o.shown, o.name)}
 		if _, again := o.wanted(); again {
 			break // the user has come back meanwhile, and has not left

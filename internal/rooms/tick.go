@@ -11,7 +11,12 @@ const sweepEvery = time.Second // comparing positions and presence with a shared
 // tick is the one timer: it pings silent members, drops those who do
 // not answer, and keeps in touch with a shared log. It ends with ctx.
 func (s *Set) tick(ctx context.Context) {
-	every := min(time.Second, min(s.cfg.Times.PingInterval, s.cfg.Times.PingTimeout)/4)
+	every := time.Second
+	for _, d := range []time.Duration{s.cfg.Times.PingInterval, s.cfg.Times.PingTimeout} {
+		if d > 0 {
+			every = min(every, d/4)
+		}
+	}
 	every = max(every, time.Millisecond)
 	t := time.NewTicker(every)
 	defer t.Stop()

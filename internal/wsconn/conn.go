@@ -25,7 +25,7 @@ const (
 type Config struct {
 	Clock        func() time.Duration // the time since some moment
 	ReadLimit    int                  // bytes of a message
-	WriteTimeout time.Duration        // for a Piece
+	WriteTimeout time.Duration        // for a Piece; 0: no limit
 }
 
 // A Handler takes what the peer says.
@@ -110,7 +110,7 @@ func (c *Conn) Attach(conn net.Conn, early []byte) {
 // Open writes the answer to the handshake, and has everything else written from now on.
 // After an error the connection is closed.
 func (c *Conn) Open(answer []byte) error {
-	c.conn.SetWriteDeadline(time.Now().Add(c.cfg.WriteTimeout))
+	c.conn.SetWriteDeadline(c.deadline())
 	if _, err := c.conn.Write(answer); err != nil {
 		c.Kill()
 		return err
@@ -118,6 +118,14 @@ func (c *Conn) Open(answer []byte) error {
 	c.conn.SetWriteDeadline(time.Time{})
 	go c.drain() // ends when the source has no more or the connection is dead
 	return nil
+}
+
+// deadline is when a piece that is written now must be accepted; zero is never.
+func (c *Conn) deadline() time.Time {
+	if c.cfg.WriteTimeout == 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(c.cfg.WriteTimeout)
 }
 
 // Close sends a close frame after what is in out already and what the source owes, and
@@ -136,7 +144,9 @@ func (c *Conn) CloseLocked(code int, reason string) {
 		return
 	}
 	c.closeLocked(code, reason, false)
-	c.closing.killer.Reset(c.cfg.WriteTimeout)
+	if c.cfg.WriteTimeout > 0 {
+		c.closing.killer.Reset(c.cfg.WriteTimeout)
+	}
 }
 
 func (c *Conn) closeLocked(code int, reason string, owes bool) {
@@ -211,20 +221,20 @@ func (c *Conn) killLocked() {
 }
 
 // Check pings a peer that has been silent for the interval, and kills the connection if
-// it has stayed silent for the timeout since, or takes as long over one message. A whole
-// frame of any kind counts as a sign of life. It is called from one goroutine.
+// it has stayed silent for the timeout since, or takes as long over one message; zero is
+// never. A whole frame of any kind counts as a sign of life. It is called from one goroutine.
 func (c *Conn) Check(now, interval, timeout time.Duration) {
 	heard := time.Duration(c.in.heard.Load())
-	if began := time.Duration(c.in.began.Load()); began != 0 && now-began >= timeout {
+	if began := time.Duration(c.in.began.Load()); began != 0 && timeout > 0 && now-began >= timeout {
 		c.Kill()
 		return
 	}
 	switch {
 	case c.pinged > heard:
-		if now-c.pinged >= timeout {
+		if timeout > 0 && now-c.pinged >= timeout {
 			c.Kill()
 		}
-	case now-heard >= interval:
+	case interval > 0 && now-heard >= interval:
 		c.pinged = now
 		c.Queue(pingFrame)
 	}

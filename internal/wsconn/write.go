@@ -217,7 +217,7 @@ func (c *Conn) write(b []byte) error {
 	}
 	for len(b) > 0 {
 		piece := b[:min(len(b), Piece)]
-		if err := c.conn.SetWriteDeadline(time.Now().Add(c.cfg.WriteTimeout)); err != nil {
+		if err := c.conn.SetWriteDeadline(c.deadline()); err != nil {
 			return err
 		}
 		if _, err := c.conn.Write(piece); err != nil {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
-	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/client"
 )
 
@@ -55,7 +54,7 @@ func talk(ctx context.Context, server string) error {
 	if err := c.Ping(ctx); err != nil {
 		return err
 	}
-	page, err := c.History(ctx, chatlog.Range{})
+	page, err := c.History(ctx, chat.Query{})
 	if err != nil || len(page.Events) == 0 {
 		return fmt.Errorf("history %v, %w", page, err)
 	}

@@ -28,7 +28,7 @@ func chatEngine(name string, logs [2]chat.Log, done func()) *engine {
 		e.handler[i] = srv[i]
 	}
 	e.publish = func(ctx context.Context, i int, room, text string) error {
-		_, err := srv[i].Publish(ctx, room, chat.Event{Username: "bench", Text: text})
+		_, err := srv[i].Publish(ctx, room, chat.Message{Username: "bench", Text: text})
 		return err
 	}
 	e.dial = func(ctx context.Context, base, room string) (*websocket.Conn, error) {
@@ -44,7 +44,7 @@ func chatEngine(name string, logs [2]chat.Log, done func()) *engine {
 }
 
 func memoryEngine() (*engine, error) {
-	l := chat.NewMemoryLog(1000)
+	l := chat.NewMemoryLog(chat.MemoryOptions{Entries: 1000})
 	return chatEngine("chat, memory (one process)", [2]chat.Log{l, l}, func() {}), nil
 }
 

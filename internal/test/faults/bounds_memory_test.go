@@ -53,7 +53,7 @@ func TestLagIsWhatIsHeld(t *testing.T) {
 	for _, rooms := range []int{1, 20} {
 		for _, behind := range []bool{false, true} {
 			t.Run(fmt.Sprint(rooms, " behind ", behind), func(t *testing.T) {
-				srv := chat.New(harness.Quiet, chat.WithMaxLag(lag), chat.WithHistory(1), chat.WithHistoryBytes(text), chat.WithPing(harness.Patience, harness.Patience), chat.WithWriteTimeout(harness.Patience))
+				srv := chat.New(harness.Quiet, chat.WithMaxLag(lag), chat.WithHistory(1), chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: 1, Bytes: text})), chat.WithPing(harness.Patience, harness.Patience), chat.WithWriteTimeout(harness.Patience))
 				base := small(t, srv)
 				had := make([]harness.Tally, rooms)
 				for r := range rooms {

@@ -21,17 +21,17 @@ func TestLargestOptions(t *testing.T) {
 	for _, most := range []int{math.MaxInt, math.MaxInt32, math.MaxInt32 / 2, math.MaxInt/2 + 1, math.MaxInt - 1} {
 		for _, long := range []time.Duration{math.MaxInt64, math.MaxInt64 - 1, math.MaxInt64/2 + 1} {
 			for name, opts := range map[string][]chat.Option{
-				"all": {chat.WithHistory(most), chat.WithResume(most), chat.WithHistoryBytes(most), chat.WithMaxLag(most), chat.WithRateLimit(math.MaxFloat64, most),
+				"all": {chat.WithHistory(most), chat.WithResume(most), chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: most, Bytes: most, Expiry: long})), chat.WithMaxLag(most), chat.WithRateLimit(math.MaxFloat64, most),
 					chat.WithMessageSize(most), chat.WithMaxConnections(most), chat.WithMaxConnectionsPerAddress(most), chat.WithMaxConnectionsPerUser(most),
-					chat.WithMaxRooms(most), chat.WithMaxMembers(most), chat.WithPresenceSize(most), chat.WithRoomExpiry(long), chat.WithPing(long, long),
+					chat.WithMaxRooms(most), chat.WithMaxMembers(most), chat.WithPresenceSize(most), chat.WithPing(long, long),
 					chat.WithWriteTimeout(long), chat.WithLeaveGrace(long), chat.WithLogTimeout(long)},
 				"message size": {chat.WithMessageSize(most)},
 				"lag":          {chat.WithMaxLag(most)},
 				"resume":       {chat.WithResume(most)},
-				"history":      {chat.WithHistory(most), chat.WithLog(chat.NewMemoryLog(most))},
+				"history":      {chat.WithHistory(most), chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: most}))},
 				"burst":        {chat.WithRateLimit(1e-300, most)},
 				"rate":         {chat.WithRateLimit(math.MaxFloat64, 1)},
-				"times":        {chat.WithPing(long, long), chat.WithWriteTimeout(long), chat.WithLogTimeout(long), chat.WithLeaveGrace(long), chat.WithRoomExpiry(long)},
+				"times":        {chat.WithPing(long, long), chat.WithWriteTimeout(long), chat.WithLogTimeout(long), chat.WithLeaveGrace(long)},
 			} {
 				_, base := harness.Serve(t, append(opts, harness.Quiet)...)
 				a, b := harness.Dial(t, base, "r", true), harness.Dial(t, base, "r", true)
@@ -84,7 +84,7 @@ func TestLargestOptions(t *testing.T) {
 // a hook that ends by itself, and whoever was there when a server ended stays there.
 func TestLongestTimes(t *testing.T) {
 	for _, long := range []time.Duration{math.MaxInt64, math.MaxInt64 - 1, math.MaxInt64/2 + 1} {
-		shared := chat.NewMemoryLog(10)
+		shared := chat.NewMemoryLog(chat.MemoryOptions{Entries: 10})
 		harness.InBubble(t, func(b *harness.Bubble) {
 			other := chat.New(harness.Quiet, chat.WithLog(shared))
 			defer other.Close()
@@ -103,6 +103,6 @@ func TestLongestTimes(t *testing.T) {
 				t.Errorf("members %+v, %d, %v", m, n, err)
 			}
 		}, harness.Quiet, chat.WithLog(shared), chat.WithPing(long, long), chat.WithWriteTimeout(long), chat.WithFlushInterval(long), chat.WithLeaveGrace(long), chat.WithLogTimeout(long),
-			chat.WithFilter(func(*chat.Event) error { time.Sleep(time.Second); return nil }))
+			chat.WithFilter(func(context.Context, chat.User, string, *chat.Message) error { time.Sleep(time.Second); return nil }))
 	}
 }

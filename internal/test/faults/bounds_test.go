@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
-	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/ws"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
@@ -139,7 +138,7 @@ func TestTypingGoesOn(t *testing.T) {
 // resuming, only the log can say what was, whatever carries the members.
 func TestTrimmedToResume(t *testing.T) {
 	opts := func() []chat.Option {
-		return []chat.Option{harness.Quiet, chat.WithHistory(0), chat.WithResume(5), chat.WithLog(chat.NewMemoryLog(5))}
+		return []chat.Option{harness.Quiet, chat.WithHistory(0), chat.WithResume(5), chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: 5}))}
 	}
 	overCarriers(t, opts, func(t *testing.T, srv *chat.Server, _ string, dial func() net.Conn) {
 		a := enter(t, dial, "r", true, "")
@@ -172,7 +171,7 @@ func TestTrimmedToResume(t *testing.T) {
 func TestLastWordsOverCarriers(t *testing.T) {
 	const clients = 40
 	opts := func() []chat.Option {
-		return []chat.Option{harness.Quiet, chat.WithLeaveGrace(time.Hour), chat.WithHistory(0), chat.WithLog(chat.NewMemoryLog(1000))}
+		return []chat.Option{harness.Quiet, chat.WithLeaveGrace(time.Hour), chat.WithHistory(0), chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: 1000}))}
 	}
 	overCarriers(t, opts, func(t *testing.T, srv *chat.Server, _ string, dial func() net.Conn) {
 		for i := range clients {
@@ -189,7 +188,7 @@ func TestLastWordsOverCarriers(t *testing.T) {
 			_, n, err := srv.Members(t.Context(), "r", 0)
 			return err == nil && n == 0
 		})
-		page, err := srv.History(t.Context(), "r", "", chatlog.Range{Limit: 1})
+		page, err := srv.History(t.Context(), "r", chat.Query{Limit: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

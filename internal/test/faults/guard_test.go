@@ -23,7 +23,7 @@ func TestLogPanics(t *testing.T) {
 		"Enter", "Leave", "Members", "Present", "Rooms", "Versions", "Beat", "too few positions", "too many versions"} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
-			l := &harness.BadLog{Log: chat.NewMemoryLog(100), Wrong: func() { panic("secret") }}
+			l := &harness.BadLog{Log: chat.NewMemoryLog(chat.MemoryOptions{Entries: 100}), Wrong: func() { panic("secret") }}
 			l.Set(map[bool]string{true: method}[method == "Open"])
 			harness.InBubble(t, func(b *harness.Bubble) {
 				var stays *harness.Peer
@@ -48,7 +48,7 @@ func TestLogPanics(t *testing.T) {
 							t.Errorf("%s is answered %d", path, resp.StatusCode)
 						}
 					}
-					for _, e := range []chat.Event{{Text: "x", ID: fmt.Sprint(i)}, {Text: "x", To: "a-nobody", ID: fmt.Sprint("p", i)}} {
+					for _, e := range []chat.Message{{Text: "x", ID: fmt.Sprint(i)}, {Text: "x", To: "a-nobody", ID: fmt.Sprint("p", i)}} {
 						if _, err := b.Publish(context.Background(), "r", e); err != nil && !errors.Is(err, chat.ErrUnavailable) && !errors.Is(err, chat.ErrNoSuchUser) {
 							t.Errorf("Publish: %v", err)
 						}
@@ -83,7 +83,7 @@ func TestLogPanics(t *testing.T) {
 				if s := b.Stats(); s.Connections+s.Rooms+s.Members != 0 {
 					t.Errorf("when all have left: %+v", s)
 				}
-			}, harness.Quiet, chat.WithLog(l), chat.WithLeaveGrace(0))
+			}, harness.Quiet, chat.WithLog(l))
 		})
 	}
 }
@@ -106,7 +106,7 @@ func try(b *harness.Bubble, room string) int {
 func TestLogEndsGoroutine(t *testing.T) {
 	t.Parallel()
 	inside, goOn := make(chan struct{}), make(chan struct{})
-	l := &harness.BadLog{Log: chat.NewMemoryLog(100)}
+	l := &harness.BadLog{Log: chat.NewMemoryLog(chat.MemoryOptions{Entries: 100})}
 	l.Set("")
 	l.Wrong = func() {
 		close(inside)

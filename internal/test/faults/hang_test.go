@@ -19,7 +19,7 @@ import (
 func TestFollowEnds(t *testing.T) {
 	t.Parallel()
 	for _, fails := range []bool{false, true} {
-		l := &stuck{Log: chat.NewMemoryLog(10)}
+		l := &stuck{Log: chat.NewMemoryLog(chat.MemoryOptions{Entries: 10})}
 		srv, _ := harness.Serve(t, harness.Quiet, chat.WithLog(l))
 		harness.Publish(t, srv, "r", "x")
 		got := make(chan error, 1)
@@ -103,13 +103,13 @@ func (l *stuck) Enter(ctx context.Context, server, room string, m chatlog.Member
 // 503 after the log timeout, however many came before, Close is not held up, and
 // when the log answers, all is well.
 func TestOpenHangs(t *testing.T) {
-	log := chat.NewMemoryLog(10)
+	log := chat.NewMemoryLog(chat.MemoryOptions{Entries: 10})
 	synctest.Test(t, func(t *testing.T) {
 		l := &stuck{Log: log, open: make(chan struct{})}
 		srv := chat.New(harness.Quiet, chat.WithLog(l))
 		ask := func() time.Duration {
 			start := time.Now()
-			if _, err := srv.Publish(context.Background(), "r", chat.Event{Text: "x"}); !errors.Is(err, chat.ErrUnavailable) {
+			if _, err := srv.Publish(context.Background(), "r", chat.Message{Text: "x"}); !errors.Is(err, chat.ErrUnavailable) {
 				t.Errorf("Publish: %v", err)
 			}
 			return time.Since(start)
@@ -153,7 +153,7 @@ func TestDisconnectDuringHandshake(t *testing.T) {
 				if held != "log" && how == "authorizer" {
 					continue // asked before the denial, and nothing was shared
 				}
-				memory := chat.NewMemoryLog(100)
+				memory := chat.NewMemoryLog(chat.MemoryOptions{Entries: 100})
 				l := &stuck{Log: memory}
 				enter := make(chan chan struct{})
 				if held == "log" {
@@ -170,9 +170,9 @@ func TestDisconnectDuringHandshake(t *testing.T) {
 				srv, base := harness.Serve(t, harness.Quiet, chat.WithLog(l), chat.WithLogTimeout(harness.Patience), chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
 					wait("authenticator")
 					return chat.User{ID: "u1"}, nil
-				}), chat.WithAuthorizer(func(chat.User, string, chat.Action) error {
+				}), chat.WithAuthorizer(func(context.Context, chat.User, string, chat.Action) error {
 					if denied.Load() {
-						return errors.New("banned")
+						return chat.Refuse("banned")
 					}
 					wait("authorizer")
 					return nil
@@ -189,7 +189,7 @@ func TestDisconnectDuringHandshake(t *testing.T) {
 							if remote {
 								s = other
 							}
-							if err := s.Disconnect(context.Background(), "", "u1", chat.CloseForbidden, "banned"); err != nil {
+							if err := s.Disconnect(context.Background(), "u1", chat.Disconnect{Code: chat.CloseForbidden, Reason: "banned"}); err != nil {
 								t.Error(err)
 							}
 						}

@@ -34,10 +34,10 @@ func (n *nosy) Handle(_ context.Context, r slog.Record) error {
 	n.srv.Stats()
 	n.srv.Rooms(ctx)
 	n.srv.Members(ctx, "r", 10)
-	n.srv.Publish(ctx, "r", chat.Event{Text: "logged"})
-	n.srv.Disconnect(ctx, "r", "nobody", 1008, "")
+	n.srv.Publish(ctx, "r", chat.Message{Text: "logged"})
+	n.srv.Disconnect(ctx, "nobody", chat.Disconnect{Room: "r", Code: 1008})
 	if r.Message == "chat: member too slow" {
-		n.srv.Disconnect(ctx, "r", "slow", 1008, "") // is being closed already
+		n.srv.Disconnect(ctx, "slow", chat.Disconnect{Room: "r", Code: 1008}) // is being closed already
 	}
 	n.mu.Lock()
 	n.seen[r.Message]++
@@ -89,7 +89,7 @@ func (l *interruptible) Positions(ctx context.Context, rooms []string) ([]chatlo
 // calls the server. None of them is written under a lock.
 func TestLoggerCallsBack(t *testing.T) {
 	t.Parallel()
-	memory := chat.NewMemoryLog(1000)
+	memory := chat.NewMemoryLog(chat.MemoryOptions{Entries: 1000})
 	l := &interruptible{Log: memory}
 	n := &nosy{seen: map[string]int{}}
 	srv, base := harness.Serve(t, chat.WithLog(l), chat.WithLogger(slog.New(n)), chat.WithMaxLag(1), chat.WithMessageSize(4<<10),

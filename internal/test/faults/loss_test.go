@@ -24,7 +24,7 @@ type lostLog struct {
 }
 
 func newLostLog() *lostLog {
-	return &lostLog{Log: chat.NewMemoryLog(100), other: chat.NewMemoryLog(100)}
+	return &lostLog{Log: chat.NewMemoryLog(chat.MemoryOptions{Entries: 100}), other: chat.NewMemoryLog(chat.MemoryOptions{Entries: 100})}
 }
 
 func (l *lostLog) store() chat.Log {
@@ -93,7 +93,7 @@ func TestFollowWaitsForTheLog(t *testing.T) {
 		defer cancel()
 		go func() {
 			for ctx.Err() == nil {
-				b.Publish(ctx, "r", chat.Event{Username: "Bot", Text: "tick"})
+				b.Publish(ctx, "r", chat.Message{Username: "Bot", Text: "tick"})
 				time.Sleep(time.Second)
 			}
 		}()

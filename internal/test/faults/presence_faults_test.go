@@ -36,7 +36,7 @@ const clusterGrace = 2 * time.Second
 // inCluster runs f with n servers in fake time.
 func inCluster(t *testing.T, n int, seed uint64, f func(*cluster)) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &cluster{log: chat.NewMemoryLog(100)}
+		c := &cluster{log: chat.NewMemoryLog(chat.MemoryOptions{Entries: 100})}
 		var at []presencetest.Server
 		for i := range n {
 			way := faultlog.New(c.log, seed+uint64(i))

@@ -59,7 +59,7 @@ func TestLossRenewsOnce(t *testing.T) {
 				wg.Go(func() {
 					for ctx.Err() == nil {
 						time.Sleep(rand.N(20 * time.Millisecond))
-						srv.Publish(ctx, "r", chat.Event{Username: "u", Text: "m"})
+						srv.Publish(ctx, "r", chat.Message{Username: "u", Text: "m"})
 					}
 				})
 			}

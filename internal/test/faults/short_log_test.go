@@ -32,7 +32,7 @@ type shortRoom struct {
 }
 
 func newShortLog() *shortLog {
-	return &shortLog{Log: chat.NewMemoryLog(10), rooms: map[string]shortRoom{}}
+	return &shortLog{Log: chat.NewMemoryLog(chat.MemoryOptions{Entries: 10}), rooms: map[string]shortRoom{}}
 }
 
 // roomLocked returns a room, which begins in an epoch of its own.

@@ -25,7 +25,7 @@ func (deafLog) Unwatch(sink chatlog.Sink, room string) {}
 // while no push arrives. Each is found by comparing positions.
 func TestSweepFindsEveryRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := chat.NewMemoryLog(10)
+		log := chat.NewMemoryLog(chat.MemoryOptions{Entries: 10})
 		srv := chat.New(chat.WithLog(deafLog{log}), harness.Quiet)
 		defer srv.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -48,7 +48,7 @@ func Eventually(t testing.TB, what string, ok func() bool) {
 // Publish has the server say a text in a room, as Bot.
 func Publish(t testing.TB, srv *chat.Server, room, text string) chat.Event {
 	t.Helper()
-	e, err := srv.Publish(context.Background(), room, chat.Event{Username: "Bot", Text: text})
+	e, err := srv.Publish(context.Background(), room, chat.Message{Username: "Bot", Text: text})
 	if err != nil {
 		t.Fatalf("publish: %v", err)
 	}

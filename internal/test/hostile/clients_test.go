@@ -121,7 +121,7 @@ func TestBadClients(t *testing.T) {
 	t.Parallel()
 	const each, healthy, messages = 3, 3, 700 // of 16 KiB: more than sockets hold
 	srv, base := harness.Serve(t, harness.Quiet, chat.WithHistory(0), chat.WithPing(2*time.Second, 10*time.Second),
-		chat.WithWriteTimeout(4*time.Second), chat.WithMaxLag(1), chat.WithResume(10), chat.WithLeaveGrace(-1))
+		chat.WithWriteTimeout(4*time.Second), chat.WithMaxLag(1), chat.WithResume(10), chat.WithLeaveGrace(0))
 	var good sync.WaitGroup
 	var got [healthy]chan bool
 	for i := range got {
@@ -203,7 +203,7 @@ func TestBadClients(t *testing.T) {
 func TestBurst(t *testing.T) {
 	t.Parallel()
 	const members, senders, messages = 50, 4, 250
-	srv, base := harness.Serve(t, chat.WithHistory(0), chat.WithResume(-1))
+	srv, base := harness.Serve(t, chat.WithHistory(0), chat.WithResume(0))
 	var wg sync.WaitGroup
 	for range members {
 		p := harness.Dial(t, base, "r", false).Here()

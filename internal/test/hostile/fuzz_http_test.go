@@ -72,11 +72,11 @@ func FuzzPaging(f *testing.F) {
 	for _, row := range pages {
 		f.Add(row.query)
 	}
-	srv := chat.New(harness.Quiet, chat.WithHistory(40), chat.WithLog(chat.NewMemoryLog(40)))
+	srv := chat.New(harness.Quiet, chat.WithHistory(40), chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: 40})))
 	f.Cleanup(func() { srv.Close() })
 	const last = 90
 	for i := range last {
-		if _, err := srv.Publish(context.Background(), "r", chat.Event{Text: fmt.Sprint(i + 1)}); err != nil {
+		if _, err := srv.Publish(context.Background(), "r", chat.Message{Text: fmt.Sprint(i + 1)}); err != nil {
 			f.Fatal(err)
 		}
 	}

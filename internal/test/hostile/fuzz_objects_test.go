@@ -9,7 +9,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
@@ -31,7 +31,7 @@ func FuzzObjects(f *testing.F) {
 		g.t = t
 		c.ready(g)
 		// A pong may overtake messages, so that those of the last text come now.
-		before, err := g.srv.History(context.Background(), "r", "", chatlog.Range{Limit: 1})
+		before, err := g.srv.History(context.Background(), "r", chat.Query{Limit: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

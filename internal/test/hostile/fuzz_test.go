@@ -62,7 +62,7 @@ func newTarget(f *testing.F) *target {
 	if err != nil {
 		f.Fatal(err)
 	}
-	srv := chat.New(chat.WithCompression(true), chat.WithHistory(0), chat.WithLeaveGrace(-1), chat.WithLogger(slog.New(panicHandler{slog.DiscardHandler, g.panics})))
+	srv := chat.New(chat.WithCompression(true), chat.WithHistory(0), chat.WithLeaveGrace(0), chat.WithLogger(slog.New(panicHandler{slog.DiscardHandler, g.panics})))
 	g.srv = srv
 	hs := &http.Server{Handler: srv}
 	go hs.Serve(l)

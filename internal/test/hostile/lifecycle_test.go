@@ -191,11 +191,11 @@ func (l *life) step(op byte) {
 		time.Sleep(6 * time.Second)
 	case what == 4:
 		l.texts++
-		if _, err := l.Publish(context.Background(), "r", chat.Event{Text: fmt.Sprint("text ", l.texts)}); err != nil {
+		if _, err := l.Publish(context.Background(), "r", chat.Message{Text: fmt.Sprint("text ", l.texts)}); err != nil {
 			l.t.Error(err)
 		}
 	case what == 5 && v.user != "":
-		if err := l.Disconnect(context.Background(), "r", v.user, chat.CloseRemoved, "out"); err != nil {
+		if err := l.Disconnect(context.Background(), v.user, chat.Disconnect{Room: "r", Code: chat.CloseRemoved, Reason: "out"}); err != nil {
 			l.t.Error(err)
 		}
 	case v.conn == nil:
@@ -247,7 +247,7 @@ func live(t *testing.T, ops []byte) {
 	if len(ops) > 60 {
 		ops = ops[:60]
 	}
-	store := chat.NewMemoryLog(1000)
+	store := chat.NewMemoryLog(chat.MemoryOptions{Entries: 1000})
 	harness.InBubble(t, func(b *harness.Bubble) {
 		l := &life{Bubble: b, t: t, store: store}
 		for i, name := range []string{"Ann", "Bob", "Cy", "Plain"} {

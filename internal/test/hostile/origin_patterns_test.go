@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -156,7 +157,7 @@ func TestOriginPatternsOfNothing(t *testing.T) {
 func TestOriginsReadAnswers(t *testing.T) {
 	t.Parallel()
 	const page = "https://app.example"
-	srv := chat.New(harness.Quiet, chat.WithOriginPatterns(page), chat.WithMaxConnectionsPerAddress(1), chat.WithAuthorizer(func(u chat.User, room string, a chat.Action) error {
+	srv := chat.New(harness.Quiet, chat.WithOriginPatterns(page), chat.WithMaxConnectionsPerAddress(1), chat.WithAuthorizer(func(_ context.Context, u chat.User, room string, a chat.Action) error {
 		if room == "panic" {
 			panic("a hook's own fault")
 		}

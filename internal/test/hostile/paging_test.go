@@ -88,7 +88,7 @@ func pageOf(messages []harness.Object, more bool) string {
 
 func TestBadPaging(t *testing.T) {
 	t.Parallel()
-	srv, base := harness.Serve(t, chat.WithHistory(50), chat.WithLog(chat.NewMemoryLog(200)))
+	srv, base := harness.Serve(t, chat.WithHistory(50), chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: 200})))
 	for i := range 120 {
 		harness.Publish(t, srv, "r", fmt.Sprint(i+1))
 	}

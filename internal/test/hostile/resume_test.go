@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seed-08328bfd/chat"
-	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
@@ -26,12 +25,12 @@ type resumeRow struct {
 
 func TestBadResume(t *testing.T) {
 	t.Parallel()
-	srv, base := harness.Serve(t, chat.WithHistory(3), chat.WithLog(chat.NewMemoryLog(10)))
+	srv, base := harness.Serve(t, chat.WithHistory(3), chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: 10})))
 	for i := range 20 {
 		harness.Publish(t, srv, "r", fmt.Sprint(i+1))
 	}
 	w := harness.Watch(t, base, "other")
-	page, err := srv.History(t.Context(), "r", "", chatlog.Range{})
+	page, err := srv.History(t.Context(), "r", chat.Query{})
 	if err != nil {
 		t.Fatal(err)
 	}

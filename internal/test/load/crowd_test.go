@@ -87,7 +87,7 @@ func TestLoadMessages(t *testing.T) {
 // position, each time for the whole log, which most of them do not read.
 func TestLoadReplays(t *testing.T) {
 	for _, resumers := range []int{0, 200} {
-		srv, base := harness.Serve(t, harness.Quiet, chat.WithPresenceSize(1), chat.WithLeaveGrace(-1), chat.WithHistoryBytes(4<<20), chat.WithLog(chat.NewMemoryLog(1000)))
+		srv, base := harness.Serve(t, harness.Quiet, chat.WithPresenceSize(1), chat.WithLeaveGrace(0), chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: 1000, Bytes: 4 << 20})))
 		for range 1000 {
 			harness.Publish(t, srv, "r", harness.LongText[:1000])
 		}
@@ -131,7 +131,7 @@ func TestLoadReplays(t *testing.T) {
 // TestLoadPresence has five hundred a second come and go in a large room.
 func TestLoadPresence(t *testing.T) {
 	const members, perSecond = 3000, 500
-	srv, base := harness.Serve(t, harness.Quiet, chat.WithHistory(0), chat.WithLeaveGrace(-1))
+	srv, base := harness.Serve(t, harness.Quiet, chat.WithHistory(0), chat.WithLeaveGrace(0))
 	good := healthy(t, base, "r", members, harness.OfferV1)
 	harness.Eventually(t, "all to be members", func() bool { return srv.Stats().Members == members })
 	time.Sleep(time.Second)

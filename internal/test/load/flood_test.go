@@ -76,7 +76,7 @@ func TestLoadFrameFloods(t *testing.T) {
 // TestLoadSilence has clients stall in six places, with the default times.
 func TestLoadSilence(t *testing.T) {
 	const each = 50
-	srv, base := harness.Serve(t, harness.Quiet, chat.WithPresenceSize(-1))
+	srv, base := harness.Serve(t, harness.Quiet, chat.WithPresenceSize(0))
 	w := harness.Dial(t, base, "r", true)
 	w.Until("welcome")
 	go w.Closed()
@@ -235,7 +235,7 @@ func TestLoadBombs(t *testing.T) {
 // TestLoadRoomNames joins a hundred thousand rooms for a moment each, and
 // publishes into a million.
 func TestLoadRoomNames(t *testing.T) {
-	srv, base := harness.Serve(t, harness.Quiet, chat.WithLeaveGrace(-1))
+	srv, base := harness.Serve(t, harness.Quiet, chat.WithLeaveGrace(0))
 	harness.RawDial(t, base, "/ws/first").Close()
 	before := measure()
 	var wg sync.WaitGroup

@@ -2,7 +2,6 @@ package protocol
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -71,10 +70,10 @@ func TestProtocolAnswers(t *testing.T) {
 			}, chat.WithRateLimit(2, 5))
 		}},
 		{"rejected and forbidden say why", func(t *testing.T) {
-			_, base := harness.Serve(t, chat.WithFilter(func(*chat.Event) error { return errors.New("not nice") }),
-				chat.WithAuthorizer(func(_ chat.User, _ string, a chat.Action) error {
+			_, base := harness.Serve(t, chat.WithFilter(func(context.Context, chat.User, string, *chat.Message) error { return chat.Refuse("not nice") }),
+				chat.WithAuthorizer(func(_ context.Context, _ chat.User, _ string, a chat.Action) error {
 					if a == chat.ActionPrivate || a == chat.ActionRead || a == chat.ActionTyping {
-						return errors.New("not you")
+						return chat.Refuse("not you")
 					}
 					return nil
 				}))
@@ -113,7 +112,7 @@ func TestProtocolAnswers(t *testing.T) {
 			fresh := func() (*chat.Server, string) {
 				srv, base := harness.Serve(t, harness.UserByHeader)
 				for _, to := range []string{"u1", "u2", ""} {
-					if _, err := srv.Publish(t.Context(), "r", chat.Event{UserID: "u3", To: to, Text: "to " + to}); err != nil {
+					if _, err := srv.Publish(t.Context(), "r", chat.Message{UserID: "u3", To: to, Text: "to " + to}); err != nil {
 						t.Fatal(err)
 					}
 				}

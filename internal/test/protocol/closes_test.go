@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"testing"
@@ -18,7 +19,7 @@ func TestProtocolCloses(t *testing.T) {
 			p.Until("welcome")
 			q.Until("welcome")
 			harness.Eventually(t, "both to be members", func() bool { return srv.Stats().Connections == 2 })
-			if err := srv.Disconnect(t.Context(), "", "u1", code, "go away"); err != nil {
+			if err := srv.Disconnect(t.Context(), "u1", chat.Disconnect{Code: code, Reason: "go away"}); err != nil {
 				t.Fatal(err)
 			}
 			harness.Expect(t, "code", p.Closed(), want)
@@ -31,7 +32,7 @@ func TestProtocolCloses(t *testing.T) {
 		{"4003 for who is forbidden from now on", removed(chat.CloseForbidden, 4003)},
 		{"1008 in place of a code that no application may send", removed(1006, 1008)},
 		{"1011 for an internal error", func(t *testing.T) {
-			_, base := harness.Serve(t, harness.Quiet, chat.WithAuthorizer(func(_ chat.User, _ string, a chat.Action) error {
+			_, base := harness.Serve(t, harness.Quiet, chat.WithAuthorizer(func(_ context.Context, _ chat.User, _ string, a chat.Action) error {
 				if a == chat.ActionSend {
 					runtime.Goexit() // a panic is only a refusal
 				}

@@ -1,7 +1,7 @@
 package protocol
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"regexp"
 	"strings"
@@ -31,9 +31,9 @@ func TestProtocolHTTP(t *testing.T) {
 			})
 		}},
 		{"rooms has only what the caller may list", func(t *testing.T) {
-			_, base := harness.Serve(t, harness.UserByHeader, chat.WithAuthorizer(func(u chat.User, room string, a chat.Action) error {
+			_, base := harness.Serve(t, harness.UserByHeader, chat.WithAuthorizer(func(_ context.Context, u chat.User, room string, a chat.Action) error {
 				if a == chat.ActionList && room != "of "+u.ID {
-					return errors.New("no")
+					return chat.Refuse("no")
 				}
 				return nil
 			}))
@@ -44,12 +44,12 @@ func TestProtocolHTTP(t *testing.T) {
 		}},
 		{"rooms has the named ones, and so many of those with most users", func(t *testing.T) {
 			var asked atomic.Int32
-			_, base := harness.Serve(t, harness.UserByHeader, chat.WithAuthorizer(func(u chat.User, room string, a chat.Action) error {
+			_, base := harness.Serve(t, harness.UserByHeader, chat.WithAuthorizer(func(_ context.Context, u chat.User, room string, a chat.Action) error {
 				if a != chat.ActionList {
 					return nil
 				}
 				if asked.Add(1); room == "secret" {
-					return errors.New("no")
+					return chat.Refuse("no")
 				}
 				return nil
 			}))
@@ -133,7 +133,7 @@ func TestProtocolHTTP(t *testing.T) {
 		{"over HTTP nobody sees private messages without an authenticator", func(t *testing.T) {
 			srv, base := harness.Serve(t)
 			w := harness.Dial(t, base, "r", true).Until("welcome")
-			if _, err := srv.Publish(t.Context(), "r", chat.Event{To: w.User, Text: "psst"}); err != nil {
+			if _, err := srv.Publish(t.Context(), "r", chat.Message{To: w.User, Text: "psst"}); err != nil {
 				t.Fatal(err)
 			}
 			_, body := harness.Get(t, base+"/rooms/r/messages?session="+w.Session)
@@ -142,7 +142,7 @@ func TestProtocolHTTP(t *testing.T) {
 		}},
 		{"over HTTP the two users of a private message see it, and nobody else", func(t *testing.T) {
 			srv, base := harness.Serve(t, harness.UserByHeader)
-			if _, err := srv.Publish(t.Context(), "r", chat.Event{UserID: "u1", To: "u2", Text: "psst"}); err != nil {
+			if _, err := srv.Publish(t.Context(), "r", chat.Message{UserID: "u1", To: "u2", Text: "psst"}); err != nil {
 				t.Fatal(err)
 			}
 			for user, want := range map[string]int{"u1": 1, "u2": 1, "u3": 0} {
@@ -158,8 +158,8 @@ func TestProtocolHTTP(t *testing.T) {
 			}
 		}},
 		{"403 with the authorizer's reason", func(t *testing.T) {
-			_, base := harness.Serve(t, chat.WithAuthorizer(func(u chat.User, room string, a chat.Action) error {
-				return fmt.Errorf("not to %s %s", a, room)
+			_, base := harness.Serve(t, chat.WithAuthorizer(func(_ context.Context, u chat.User, room string, a chat.Action) error {
+				return chat.Refuse(fmt.Sprintf("not to %s %s", a, room))
 			}))
 			for path, a := range map[string]string{"/rooms/r/messages": "read", "/rooms/r/members": "members", "/ws/r": "join"} {
 				status, body := harness.Get(t, base+path)
@@ -167,7 +167,7 @@ func TestProtocolHTTP(t *testing.T) {
 			}
 		}},
 		{"503 with Retry-After while the log cannot be reached", func(t *testing.T) {
-			log := &brokenLog{Log: chat.NewMemoryLog(0)}
+			log := &brokenLog{Log: chat.NewMemoryLog(chat.MemoryOptions{})}
 			log.reads.Store(true)
 			_, base := harness.Serve(t, harness.Quiet, chat.WithLog(log))
 			for _, request := range []string{harness.Request("GET", "/rooms/r/messages"), harness.Request("GET", "/ws/r", harness.UpgradeHeaders...)} {

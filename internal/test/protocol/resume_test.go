@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
-	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
@@ -150,7 +149,7 @@ func TestProtocolResume(t *testing.T) {
 			}
 		}},
 		{"what the log no longer holds is a gap, and the last messages come", func(t *testing.T) {
-			srv, base := harness.Serve(t, chat.WithHistory(3), chat.WithResume(-1), chat.WithHistoryBytes(1))
+			srv, base := harness.Serve(t, chat.WithHistory(3), chat.WithResume(0), chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: 3, Bytes: 1})))
 			for i := range 20 {
 				harness.Publish(t, srv, "r", fmt.Sprint(i+1))
 			}
@@ -171,7 +170,7 @@ func TestProtocolResume(t *testing.T) {
 			for i := 1; i <= 4; i++ {
 				harness.Publish(t, srv, "r", fmt.Sprint(i))
 			}
-			at, err := srv.History(t.Context(), "r", "", chatlog.Range{})
+			at, err := srv.History(t.Context(), "r", chat.Query{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -200,7 +199,7 @@ func TestProtocolResume(t *testing.T) {
 			p := harness.Dial(t, base, "r", true, "as", "u1")
 			position := p.Until("welcome").Position
 			for _, to := range []string{"", "u2", ""} {
-				if _, err := srv.Publish(t.Context(), "r", chat.Event{UserID: "u3", To: to, Text: "x"}); err != nil {
+				if _, err := srv.Publish(t.Context(), "r", chat.Message{UserID: "u3", To: to, Text: "x"}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -209,13 +208,13 @@ func TestProtocolResume(t *testing.T) {
 			}
 		}},
 		{"nothing is missing or twice at the seam of replay and live", func(t *testing.T) {
-			srv, base := harness.Serve(t, chat.WithHistory(10), chat.WithHistoryBytes(16<<20), chat.WithLog(chat.NewMemoryLog(100_000)))
+			srv, base := harness.Serve(t, chat.WithHistory(10), chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: 100_000, Bytes: 16 << 20})))
 			var stop atomic.Bool
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
 				for i := 0; !stop.Load(); i++ {
-					if _, err := srv.Publish(context.Background(), "r", chat.Event{Text: fmt.Sprint(i + 1)}); err != nil {
+					if _, err := srv.Publish(context.Background(), "r", chat.Message{Text: fmt.Sprint(i + 1)}); err != nil {
 						t.Error(err)
 						return
 					}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
-	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
@@ -103,7 +102,7 @@ func TestProtocolV1(t *testing.T) {
 			b.Conn.Close(1000, "")
 			s = a.TextOf("system")
 			harness.Expect(t, "leave", harness.Value(t, s, "event")+harness.Value(t, s, "message"), `"leave""Bob left the room"`)
-			page, err := srv.History(t.Context(), "r", "", chatlog.Range{})
+			page, err := srv.History(t.Context(), "r", chat.Query{})
 			harness.Expect(t, "history", fmt.Sprint(len(page.Events), err), "1 <nil>")
 		}},
 		{"presence gathers joins and leaves above a size, in place of system", func(t *testing.T) {
@@ -200,7 +199,7 @@ func TestProtocolV1(t *testing.T) {
 			p.Send(`{"type":"message","message":"silent"}`)
 			p.Send(`{"type":"message","message":"hi","id":"c1"}`)
 			harness.Expect(t, "ack", p.TextOf("ack"), `{"type":"ack","id":"c1","offset":2}`)
-			page, err := srv.History(t.Context(), "r", "", chatlog.Range{})
+			page, err := srv.History(t.Context(), "r", chat.Query{})
 			harness.Expect(t, "log", fmt.Sprint(len(page.Events), err), "2 <nil>")
 		}},
 		{"a repeated id gets the first offset and is broadcast to no one", func(t *testing.T) {
@@ -231,7 +230,7 @@ func TestProtocolV1(t *testing.T) {
 			harness.Expect(t, "messages after the first ack", n, 1)
 		}},
 		{"unavailable says when to send again with the same id", func(t *testing.T) {
-			log := &brokenLog{Log: chat.NewMemoryLog(0)}
+			log := &brokenLog{Log: chat.NewMemoryLog(chat.MemoryOptions{})}
 			log.appends.Store(true)
 			_, base := harness.Serve(t, harness.Quiet, chat.WithLog(log))
 			p := harness.Dial(t, base, "r", true)

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
-	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/test/front"
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/ws"
@@ -19,7 +18,7 @@ import (
 
 // torture runs clients against one server and returns what the checker finds.
 func torture(t *testing.T, clients int, d time.Duration, seed uint64, plant func(*chat.Server) *planted, opts ...chat.Option) []string {
-	srv := chat.New(append([]chat.Option{chat.WithLog(chat.NewMemoryLog(20000)),
+	srv := chat.New(append([]chat.Option{chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: 20000})),
 		chat.WithLeaveGrace(50 * time.Millisecond)}, opts...)...)
 	p := plant(srv)
 	hs := front.NewServer(p)
@@ -28,7 +27,7 @@ func torture(t *testing.T, clients int, d time.Duration, seed uint64, plant func
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 
-	start, err := srv.History(ctx, "torture", "", chatlog.Range{Limit: 1})
+	start, err := srv.History(ctx, "torture", chat.Query{Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +60,7 @@ func torture(t *testing.T, clients int, d time.Duration, seed uint64, plant func
 	wg.Wait()
 	// Everybody has all acknowledgements now, so nothing is on its way. Read the
 	// end.
-	last, err := srv.History(ctx, "torture", "", chatlog.Range{Limit: 1})
+	last, err := srv.History(ctx, "torture", chat.Query{Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,8 +21,8 @@ func TestTorture(t *testing.T) {
 
 // TestTortureFindsBugs plants bugs, each of which the checker must find.
 func TestTortureFindsBugs(t *testing.T) {
-	brittle := &brittleLog{Log: chat.NewMemoryLog(5000)}
-	forgetful := &forgetfulLog{Log: chat.NewMemoryLog(5000)}
+	brittle := &brittleLog{Log: chat.NewMemoryLog(chat.MemoryOptions{Entries: 5000})}
+	forgetful := &forgetfulLog{Log: chat.NewMemoryLog(chat.MemoryOptions{Entries: 5000})}
 	for i, tc := range []struct {
 		name  string
 		plant func(*chat.Server) *planted

@@ -8,16 +8,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// pageSize is how many messages an answer has if the client does not say.
-func (c *config) pageSize() int {
-	if c.history == 0 {
-		return 50
-	}
-	return min(c.history, proto.MaxPage)
-}
-
 // page reads what user may see of a room's history.
-func (s *Server) page(ctx context.Context, room, user string, q proto.Query) (Page, error) {
+func (s *Server) page(ctx context.Context, room, user string, q proto.Query) (chatlog.Page, error) {
 	r := chatlog.Range{Limit: q.Limit, Visible: true, Reader: user}
 	switch {
 	case q.HasAfter:
@@ -29,7 +21,7 @@ func (s *Server) page(ctx context.Context, room, user string, q proto.Query) (Pa
 	}
 	page, err := s.rooms.Log().Read(ctx, room, r)
 	if err != nil {
-		return Page{}, err
+		return chatlog.Page{}, err
 	}
 	if q.HasBefore && q.Before == 0 {
 		page.More = false // nothing is older
@@ -40,7 +32,7 @@ func (s *Server) page(ctx context.Context, room, user string, q proto.Query) (Pa
 // boundPage leaves as many events in p as take at most so many bytes as clients see
 // them, and always one: the first ones, or the last ones for a page that was read
 // backwards. More is true if there was more.
-func boundPage(p *Page, bytes int, forward bool) {
+func boundPage(p *chatlog.Page, bytes int, forward bool) {
 	var object []byte
 	for n := range p.Events {
 		i := n
@@ -62,7 +54,7 @@ func boundPage(p *Page, bytes int, forward bool) {
 
 // appendPage appends the messages, first and more of p as members of an object, and
 // its position if that is wanted.
-func appendPage(b []byte, p *Page, position bool) []byte {
+func appendPage(b []byte, p *chatlog.Page, position bool) []byte {
 	b = append(b, `"messages":[`...)
 	for i := range p.Events {
 		if i > 0 {

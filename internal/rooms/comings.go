@@ -1,0 +1,71 @@
+package rooms
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"github.com/seed-08328bfd/chat/chatlog"
+)
+
+// maxComings is how many comings and goings wait for Config.Present at most. More are
+// dropped, and their number logged.
+const maxComings = 1 << 16
+
+// comings are the comings and goings that Config.Present is still to be told of, in order.
+// It is users' code, which may hang: presence itself does not wait for it.
+type comings struct {
+	mu      sync.Mutex
+	waiting []coming
+	telling bool // a goroutine does
+	dropped int
+}
+
+type coming struct {
+	room    string
+	member  chatlog.Member
+	present bool
+}
+
+// came has Config.Present told that m, who was on no server before, has come to a room,
+// or with present false that m is on no server now.
+func (s *Set) came(room string, m chatlog.Member, present bool) {
+	if s.cfg.Present == nil {
+		return
+	}
+	if !present {
+		m.Connections = 0
+	}
+	q := &s.comings
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) >= maxComings {
+		q.dropped++
+		return
+	}
+	q.waiting = append(q.waiting, coming{room, m, present})
+	if !q.telling {
+		q.telling = true
+		s.spawn(func(context.Context) { s.tellComings() }) // ends when nothing waits
+	}
+}
+
+func (s *Set) tellComings() {
+	q := &s.comings
+	for {
+		q.mu.Lock()
+		if n := q.dropped; n > 0 {
+			q.dropped = 0
+			s.cfg.Logger.Later(slog.LevelWarn, "chat: the presence hook is slow: calls were dropped", "calls", n)
+		}
+		if len(q.waiting) == 0 {
+			q.waiting, q.telling = nil, false
+			q.mu.Unlock()
+			return
+		}
+		next := q.waiting[0]
+		q.waiting = q.waiting[1:]
+		q.mu.Unlock()
+		s.cfg.Present(next.room, next.member, next.present)
+	}
+}
