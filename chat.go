@@ -1,6 +1,8 @@
 package chat
 
 import (
+	"errors"
+	"log/slog"
 	"math"
 	"math/rand/v2"
 	"net/http"
@@ -9,10 +11,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-08328bfd/chat/internal/forwarded"
+	"github.com/seed-08328bfd/chat/internal/guard"
 	"github.com/seed-08328bfd/chat/internal/hook"
 	"github.com/seed-08328bfd/chat/internal/limit"
 	"github.com/seed-08328bfd/chat/internal/logging"
 	"github.com/seed-08328bfd/chat/internal/origin"
+	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/rooms"
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
@@ -35,7 +40,6 @@ type Server struct {
 	stats    counters
 	hooks    hook.Caller
 	refusals origin.Refusals
-	listing  atomic.Pointer[openRooms]
 
 	mu       sync.Mutex
 	sessions map[*session]struct{}
@@ -181,3 +185,78 @@ func (s *Server) Stats() Stats {
 
 // seconds returns d for a Retry-After header: whole seconds, at least one.
 func seconds(d time.Duration) int { return max(1, int(math.Ceil(d.Seconds()))) }
+
+// endpoint is what a path leads to.
+type endpoint int
+
+const (
+	noEndpoint endpoint = iota
+	socketEndpoint
+	roomsEndpoint
+	messagesEndpoint
+	membersEndpoint
+)
+
+// endpointOf returns the endpoint of a path's segments.
+func endpointOf(path []string) endpoint {
+	switch {
+	case len(path) == 2 && path[0] == "ws":
+		return socketEndpoint
+	case len(path) == 1 && path[0] == "rooms":
+		return roomsEndpoint
+	case len(path) == 3 && path[0] == "rooms" && path[2] == "messages":
+		return messagesEndpoint
+	case len(path) == 3 && path[0] == "rooms" && path[2] == "members":
+		return membersEndpoint
+	}
+	return noEndpoint
+}
+
+// notFound answers that a path leads nowhere. One that ends as the server's do has
+// most likely the place where it is mounted before it.
+func (s *Server) notFound(w http.ResponseWriter, path []string) {
+	text := "there is nothing at this path"
+	for i := 1; i < len(path); i++ {
+		if endpointOf(path[i:]) == noEndpoint {
+			continue
+		}
+		before := strings.Trim(strings.Join(path[:i], "/"), "/")
+		if before == "" {
+			continue // slashes, which nothing strips
+		}
+		s.logger.Once("mount", slog.LevelWarn, "chat: a path has something before it that is not the server's: http.StripPrefix is missing where it is mounted, or the client's URL is wrong",
+			"before", "/"+proto.CutText(before, forwarded.MaxShown))
+		text += ": it has something before the server's own; http.StripPrefix is missing where the server is mounted, or the URL is wrong"
+		break
+	}
+	httpError(w, http.StatusNotFound, "not_found", text)
+}
+
+// The errors a caller can act on, found with [errors.Is].
+var (
+	// ErrServerClosed is returned by Publish, Follow and Disconnect after Shutdown
+	// or Close was called.
+	ErrServerClosed = rooms.ErrClosed
+	// ErrUnavailable is returned when the log could not be reached in time. A
+	// message may have been kept all the same: publish again with the same ID.
+	ErrUnavailable = guard.ErrUnavailable
+	// ErrBadName is returned for a room's or user's name that the rules refuse.
+	ErrBadName = errors.New("chat: bad name")
+	// ErrBadMessage is returned for a message that is empty, too long or not
+	// UTF-8, or has an ID over 64 bytes.
+	ErrBadMessage = errors.New("chat: bad message")
+	// ErrNoSuchUser is returned for a private message to an anonymous user who
+	// is not in the room.
+	ErrNoSuchUser = errors.New("chat: no such user")
+	// ErrRejected is returned when a Filter refused a message; its text
+	// is in the error's.
+	ErrRejected = errors.New("chat: rejected")
+	// ErrGap is yielded by Follow when events between the last one yielded and
+	// the next are not to be had any more.
+	ErrGap = rooms.ErrGap
+	// ErrBadCode is returned for a close code that an application may not send.
+	ErrBadCode = errors.New("chat: bad close code")
+	// ErrTooMany is returned when a limit on rooms, members or connections is
+	// reached.
+	ErrTooMany = limit.ErrReached
+)

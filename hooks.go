@@ -6,38 +6,20 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/seed-08328bfd/chat/internal/hook"
+	"github.com/seed-08328bfd/chat/internal/names"
 	"github.com/seed-08328bfd/chat/internal/proto"
+	"github.com/seed-08328bfd/chat/internal/rooms"
 )
 
 // Users' code is called in this file and by names.go for its rules, through s.hooks, which
 // recovers, counts and logs; the logger in internal/logging and a log in internal/guard.
 // Nothing is locked while it runs, nothing that was read before it is taken to be so after
 // it, and what it says is checked.
-
-// A User is somebody who connects: what an authenticator returns.
-type User struct {
-	// ID is the user's stable id, 1 to 128 bytes of UTF-8 without control
-	// characters. It must not begin with "anon-", which marks the users that the
-	// server makes itself: an authenticator that lets guests in too gives them ids
-	// of its own.
-	ID string
-	// Name is what people see. If empty, the request's username parameter
-	// counts, or else the default username.
-	Name string
-	// Expires is when the user's credentials run out: the connection is told a
-	// minute before and closed with 4001 then. The zero time is never.
-	Expires time.Time
-	// Value is for the authenticator to set and the other hooks to see.
-	Value any
-}
-
-// Anonymous reports whether the server does not know who u is: it made the ID
-// itself, or there is none, as for who reads over HTTP without an authenticator.
-func (u User) Anonymous() bool { return u.ID == "" || isAnonymous(u.ID) }
 
 // An Action is what a [WithAuthorizer] hook is asked about.
 type Action string
@@ -223,4 +205,80 @@ func (s *Server) present(room string, m Member, here bool) {
 		s.cfg.hooks.present(s.rooms.Context(), room, m, here)
 		return nil
 	})
+}
+
+// maxRuled is how many bytes a name has at most that a rule gives. What servers
+// tell each other of a user, every byte escaped, fits into one notice then.
+const maxRuled = 512
+
+// checkRoomName puts a room's name to the rule of the server. The names of a
+// path's own steps never reach a rule.
+func (s *Server) checkRoomName(name string) (string, error) {
+	if name == "." || name == ".." {
+		return "", fmt.Errorf("%w: . and .. are no names of a room", ErrBadName)
+	}
+	n, err := s.rule("room rule", s.cfg.hooks.roomRule, name)
+	if err == nil && (n == "" || rooms.IsControl(n)) {
+		err = fmt.Errorf("%w: the rule gives no name", ErrBadName)
+	}
+	return n, err
+}
+
+// username returns the name to use for what a client gave.
+func (s *Server) username(name string) (string, error) {
+	rule := s.cfg.hooks.nameRule
+	if rule == nil {
+		rule = CleanUsername
+	}
+	n, err := s.rule("username rule", rule, name)
+	if n == "" && err == nil {
+		n = s.cfg.defaultName
+	}
+	return n, err
+}
+
+// vouchedName returns the name to use for what the authenticator says of u. Who has
+// a login is let in: what cannot be shown is left out, and a rule of the server's own
+// may write the name another way, but not refuse it.
+func (s *Server) vouchedName(u User) (string, error) {
+	safe := names.Safe(u.Name)
+	if safe == "" || s.cfg.hooks.nameRule == nil {
+		return safe, nil
+	}
+	n, err := s.rule("username rule", s.cfg.hooks.nameRule, safe)
+	if err == errHook {
+		return "", err
+	}
+	if err != nil { // by the rule; the user is not
+		s.logger.Info("chat: authenticated user's name refused", "user", u.ID, "err", err)
+		return safe, nil
+	}
+	if n == "" {
+		n = s.cfg.defaultName
+	}
+	return n, nil
+}
+
+// rule puts a name to a rule. Errors are ErrBadName, which wraps the rule's own,
+// and errHook.
+func (s *Server) rule(what string, rule func(string) (string, error), name string) (n string, err error) {
+	err = s.hooks.Call(what, "", func() (err error) {
+		n, err = rule(name)
+		return err
+	})
+	switch {
+	case err == errHook:
+	case err != nil:
+		r := err.(*hook.Error)
+		r.Text = strings.TrimPrefix(r.Text, ErrBadName.Error()+": ")
+		err = fmt.Errorf("%w: %w", ErrBadName, r)
+	case !utf8.ValidString(n):
+		err = fmt.Errorf("%w: the rule gives no UTF-8", ErrBadName)
+	case len(n) > maxRuled:
+		err = fmt.Errorf("%w: the rule gives more than %d bytes", ErrBadName, maxRuled)
+	}
+	if err != nil {
+		n = ""
+	}
+	return n, err
 }

@@ -3,14 +3,16 @@ package chat
 import (
 	"context"
 	"errors"
-	"log/slog"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
-	"github.com/seed-08328bfd/chat/internal/forwarded"
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
@@ -134,9 +136,9 @@ func (s *Server) serveMessages(w http.ResponseWriter, r *http.Request, segment s
 	if !ok {
 		return
 	}
-	q, err := parseQuery(r.URL.RawQuery, s.cfg.pageSize())
+	q, err := proto.ParseQuery(r.URL.RawQuery, s.cfg.pageSize())
 	if err != nil {
-		s.refuse(w, err)
+		s.refuse(w, &httpErr{http.StatusBadRequest, proto.CodeBadRequest, err.Error()})
 		return
 	}
 	page, err := s.page(r.Context(), room, u.ID, q)
@@ -164,73 +166,131 @@ func (s *Server) serveMembers(w http.ResponseWriter, r *http.Request, segment st
 	writeJSON(w, http.StatusOK, append(b, "}\n"...))
 }
 
-// parseQuery reads before, after and limit.
-func parseQuery(raw string, limit int) (q proto.Query, err error) {
+// listing is the part of the rooms that a client asks for: those that it names, and
+// so many of those with most users. Who asks for neither gets all.
+type listing struct {
+	all   bool
+	limit int
+	named []string
+}
+
+// parseListing reads limit and room, which may stand several times.
+func (s *Server) parseListing(raw string) (l listing, err error) {
 	v, err := url.ParseQuery(raw)
 	if err != nil {
-		return q, &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "the query is malformed"}
+		return l, &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "the query is malformed"}
 	}
-	number := func(key string) (n uint64, given bool) {
-		if !v.Has(key) || err != nil {
-			return 0, false
-		}
-		if n, err = proto.ParseOffset(v.Get(key)); err != nil {
-			err = &httpErr{http.StatusBadRequest, proto.CodeBadRequest, key + " must be a whole number below 2^53"}
-		}
-		return n, true
-	}
-	q.Before, q.HasBefore = number("before")
-	q.After, q.HasAfter = number("after")
-	if q.Limit = limit; v.Has("limit") && err == nil {
-		if q.Limit, err = proto.ParseLimit(v.Get("limit")); err != nil {
-			err = &httpErr{http.StatusBadRequest, proto.CodeBadRequest, err.Error()}
+	if v.Has("limit") {
+		if l.limit, err = proto.ParseLimit(v.Get("limit")); err != nil {
+			return l, &httpErr{http.StatusBadRequest, proto.CodeBadRequest, err.Error()}
 		}
 	}
-	if err == nil && q.HasBefore && q.HasAfter {
-		err = &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "before and after exclude each other"}
+	if len(v["room"]) > proto.MaxListed {
+		return l, &httpErr{http.StatusBadRequest, proto.CodeBadRequest, fmt.Sprintf("room may stand %d times", proto.MaxListed)}
 	}
-	return q, err
+	for _, name := range v["room"] {
+		err := fmt.Errorf("%w: the room's name is not UTF-8", ErrBadName)
+		if utf8.ValidString(name) {
+			name, err = s.checkRoomName(name)
+		}
+		if err == errHook {
+			return l, err
+		}
+		if err != nil {
+			return l, &httpErr{http.StatusBadRequest, "bad_room", plainText(err)}
+		}
+		l.named = append(l.named, name)
+	}
+	l.all = !v.Has("limit") && !v.Has("room")
+	return l, nil
 }
 
-// checkOrigin reports whether the request may come from where it does; cross is its
-// origin if that is not the server's own.
-func (s *Server) checkOrigin(r *http.Request) (cross string, ok bool) {
-	return s.cfg.origins.Check(r.Header.Values("Origin"), s.cfg.proxies.Scheme(r, s.logger)+"://"+r.Host)
+// serveRooms answers GET /rooms.
+func (s *Server) serveRooms(w http.ResponseWriter, r *http.Request) {
+	if !s.admit(w, r, http.MethodGet) {
+		return
+	}
+	u, err := s.caller(r)
+	if err != nil {
+		s.refuse(w, err)
+		return
+	}
+	l, err := s.parseListing(r.URL.RawQuery)
+	if err != nil {
+		s.refuse(w, err)
+		return
+	}
+	var rooms map[string]int
+	if l.all {
+		rooms, err = s.allRooms(r.Context(), u)
+	} else {
+		rooms, err = s.someRooms(r.Context(), u, l)
+	}
+	if err != nil {
+		s.refuse(w, err)
+		return
+	}
+	b := []byte{'{'}
+	for _, name := range slices.Sorted(maps.Keys(rooms)) {
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(append(proto.AppendQuoted(b, name), ':'), int64(rooms[name]), 10)
+	}
+	writeJSON(w, http.StatusOK, append(b, "}\n"...))
 }
 
-// shareAnswer lets the pages of origins that are allowed read the answer, whatever
-// it will be, and answers the preflight of an endpoint (Fetch standard, section
-// 3.2.2). It reports whether to go on.
-func (s *Server) shareAnswer(w http.ResponseWriter, r *http.Request, e endpoint) bool {
-	h := w.Header()
-	if s.cfg.origins.Any() {
-		h.Add("Vary", "Origin")
+// mayList reports whether u may list a room. After an error nobody knows.
+func (s *Server) mayList(ctx context.Context, u User, room string) (bool, error) {
+	err := s.may(ctx, u, room, ActionList)
+	if _, refused := err.(*httpErr); refused {
+		return false, nil
 	}
-	cross, ok := s.checkOrigin(r)
-	if !ok || cross == "" {
-		return true
-	}
-	h.Set("Access-Control-Allow-Origin", cross)
-	if r.Method != http.MethodOptions || e == noEndpoint {
-		h.Set("Access-Control-Expose-Headers", "Retry-After")
-		return true
-	}
-	h.Set("Access-Control-Allow-Methods", http.MethodGet)
-	h.Set("Access-Control-Allow-Headers", "Authorization")
-	w.WriteHeader(http.StatusNoContent)
-	return false
+	return err == nil, err
 }
 
-// logRefusal says which origin was refused, and what allows it.
-func (s *Server) logRefusal(r *http.Request) {
-	from := forwarded.HeaderText(r, "Origin")
-	if strings.HasSuffix(from, "://"+r.Host) {
-		s.logger.Once("scheme", slog.LevelWarn, "chat: page refused for its scheme: behind a TLS proxy, name it in WithTrustedProxies", "origin", from)
+func (s *Server) allRooms(ctx context.Context, u User) (map[string]int, error) {
+	rooms, err := s.Rooms(ctx)
+	if err != nil {
+		return nil, err
 	}
-	switch log, others := s.refusals.Note(from, s.rooms.Clock()); {
-	case log:
-		s.logger.Info("chat: page of a foreign origin refused", "origin", from, "option", "WithOriginPatterns")
-	case others > 0:
-		s.logger.Info("chat: pages of many foreign origins refused", "requests", others, "option", "WithOriginPatterns")
+	out := make(map[string]int, len(rooms))
+	for name, users := range rooms {
+		if ok, err := s.mayList(ctx, u, name); err != nil {
+			return nil, err
+		} else if ok {
+			out[name] = users
+		}
 	}
+	return out, nil
+}
+
+// someRooms returns the rooms that l asks for. The authorizer is asked about no more
+// of them than it has to be.
+func (s *Server) someRooms(ctx context.Context, u User, l listing) (map[string]int, error) {
+	open, err := s.rooms.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]int{}
+	add := func(name string) error {
+		ok, err := s.mayList(ctx, u, name)
+		if ok {
+			out[name] = open.Users[name]
+		}
+		return err
+	}
+	for _, name := range l.named {
+		if _, there := open.Users[name]; there && err == nil {
+			err = add(name)
+		}
+	}
+	for i, n := 0, 0; i < len(open.Largest) && n < l.limit && err == nil; i++ {
+		name := open.Largest[i]
+		err = add(name)
+		if _, ok := out[name]; ok {
+			n++
+		}
+	}
+	return out, err
 }

@@ -2,10 +2,14 @@ package chat
 
 import (
 	"cmp"
+	"fmt"
 	"math"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/seed-08328bfd/chat/internal/memlog"
+	"github.com/seed-08328bfd/chat/internal/names"
 )
 
 // WithHistory sets how many messages of a room a joiner gets first, and how many the
@@ -188,3 +192,54 @@ func NewMemoryLog(o MemoryOptions) Log {
 	bytes := checked("NewMemoryLog: Bytes", o.Bytes, 0)
 	return memlog.New(cmp.Or(entries, 256), cmp.Or(bytes, 1<<20), cmp.Or(o.Expiry, time.Hour))
 }
+
+// CleanUsername is the default username rule. It returns name as it is shown: in
+// Unicode's normal form KC (UAX #15) but where that spoils names, each emoji in one form, without
+// white space around it and with one space for several; the result may be empty. The error says
+// what to change. Refused are
+//
+//   - what is not UTF-8, or longer than 64 characters (code points);
+//   - control, format (such as bidirectional overrides and zero-width characters),
+//     unassigned, private-use and blank characters but the space. The joiners U+200C and
+//     U+200D may stand where they change how letters look (UAX #31, section 2.3) and
+//     in emoji (UTS #51), and are left out where they change nothing;
+//   - combining marks that have no letter, or are too many on one;
+//   - a word with letters of scripts that no language mixes, or with digits of two,
+//     which is how one name is made to look like another: words are moderately
+//     restrictive (UTS #39, section 5.2), and Armenian does not mix with Latin either.
+//     Words end at everything that is no letter, mark or number: "Олег (Oleg)" is fine.
+//
+// Names need not be unique, and letters of one script may look alike: the user's
+// id tells users apart.
+func CleanUsername(name string) (string, error) {
+	n, err := names.Check("username", strings.TrimFunc(name, func(r rune) bool {
+		return unicode.Is(unicode.Zs, r) // control characters are refused at the ends too
+	}))
+	if err != nil {
+		return "", badName(err)
+	}
+	return strings.Trim(n, " "), nil
+}
+
+// CleanRoom is the default room rule. It returns name as CheckUsername does, so that
+// names that look the same are the same room; upper and lower case
+// differ. It refuses the empty name, ".", ".." and names with a slash or backslash,
+// with white space around them, or with anything that CheckUsername refuses.
+func CleanRoom(name string) (string, error) {
+	n, err := names.Check("room's name", name)
+	switch {
+	case err != nil:
+		return "", badName(err)
+	case n == "":
+		return "", fmt.Errorf("%w: the room's name is empty", ErrBadName)
+	case n == "." || n == "..":
+		return "", fmt.Errorf("%w: . and .. are no names of a room", ErrBadName)
+	case strings.ContainsAny(n, `/\`):
+		return "", fmt.Errorf("%w: a room's name has no / and no \\ in it", ErrBadName)
+	case strings.TrimSpace(n) != n:
+		return "", fmt.Errorf("%w: the room's name has space around it", ErrBadName)
+	}
+	return n, nil
+}
+
+func badName(err error) error { return fmt.Errorf("%w: %w", ErrBadName, err) }

@@ -81,6 +81,7 @@ type Set struct {
 	rooms sync.Map // name to *room; written under mu
 
 	retired  retired
+	listing  atomic.Pointer[Listing]
 	comings  comings
 	counters Counters
 

@@ -1,17 +1,17 @@
 package chat
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base32"
-	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
+	"unicode"
 	"unicode/utf8"
 
+	"github.com/seed-08328bfd/chat/internal/forwarded"
 	"github.com/seed-08328bfd/chat/internal/limit"
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/rooms"
@@ -68,48 +68,6 @@ func (h *handshake) parse(s *Server, r *http.Request) (err error) {
 	return nil
 }
 
-// checkUpgrade refuses what is not an opening handshake of RFC 6455, section
-// 4.2.1.
-func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
-	if !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket") || !r.ProtoAtLeast(1, 1) {
-		offerUpgrade(w.Header(), r)
-		return &httpErr{http.StatusUpgradeRequired, "upgrade_required", "this path speaks WebSocket"}
-	}
-	if v := r.Header.Values("Sec-WebSocket-Version"); len(v) != 1 || v[0] != "13" {
-		w.Header().Set("Sec-WebSocket-Version", "13")
-		return &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "Sec-WebSocket-Version must be 13"}
-	}
-	keys := r.Header.Values("Sec-WebSocket-Key")
-	if len(keys) != 1 {
-		return &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "there must be one Sec-WebSocket-Key"}
-	}
-	if k, err := base64.StdEncoding.Strict().DecodeString(strings.TrimSpace(keys[0])); err != nil || len(k) != 16 {
-		return &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "Sec-WebSocket-Key must be 16 bytes in base64"}
-	}
-	if r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
-		return &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "a handshake has no body"}
-	}
-	return nil
-}
-
-// offerUpgrade sets the headers of a 426 (RFC 9110, section 15.5.22). HTTP/2 has
-// none of them (RFC 9113, section 8.2.2). net/http replaces a Connection that does
-// not say close by one that says nothing else, if it closes.
-func offerUpgrade(h http.Header, r *http.Request) {
-	if r.ProtoMajor > 1 {
-		return
-	}
-	connection := "Upgrade"
-	switch {
-	case r.Close:
-		connection = "Upgrade, close"
-	case !r.ProtoAtLeast(1, 1): // the client has asked for it
-		connection = "Upgrade, keep-alive"
-	}
-	h.Set("Connection", connection)
-	h.Set("Upgrade", "websocket")
-}
-
 var (
 	errNoUpgrade = &httpErr{http.StatusNotImplemented, "internal", "connections cannot be upgraded here: HTTP/2, or a middleware hides the connection"}
 	errLost      = errors.New("chat: connection lost")
@@ -147,8 +105,12 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, c
 	if c.account, err = s.limits.Open(c.user.ID); err != nil {
 		return err
 	}
-	if err := checkUpgrade(w, r); err != nil {
-		return err
+	switch status, text := wsconn.CheckHandshake(w, r); status {
+	case 0:
+	case http.StatusUpgradeRequired:
+		return &httpErr{status, "upgrade_required", text}
+	default:
+		return &httpErr{status, proto.CodeBadRequest, text}
 	}
 	if !wsconn.CanHijack(w) {
 		s.logger.Error("chat: the http.ResponseWriter is no http.Hijacker: HTTP/2 or a middleware hides it")
@@ -250,60 +212,77 @@ func (s *Server) roomOf(w http.ResponseWriter, segment string) (string, bool) {
 	return name, true
 }
 
-// hasToken reports whether a header's list has token, in any case.
-func hasToken(h http.Header, key, token string) bool {
-	for _, v := range h.Values(key) {
-		for t := range strings.SplitSeq(v, ",") {
-			if strings.EqualFold(strings.TrimSpace(t), token) {
-				return true
-			}
-		}
-	}
-	return false
+// A User is somebody who connects: what an authenticator returns.
+type User struct {
+	// ID is the user's stable id, 1 to 128 bytes of UTF-8 without control
+	// characters. It must not begin with "anon-", which marks the users that the
+	// server makes itself: an authenticator that lets guests in too gives them ids
+	// of its own.
+	ID string
+	// Name is what people see. If empty, the request's username parameter
+	// counts, or else the default username.
+	Name string
+	// Expires is when the user's credentials run out: the connection is told a
+	// minute before and closed with 4001 then. The zero time is never.
+	Expires time.Time
+	// Value is for the authenticator to set and the other hooks to see.
+	Value any
 }
 
-// parseOffer reads the list of subprotocols. A session may ride in it, which no
-// proxy or console logs, as they do the URL; it may also be the query's.
-func (h *handshake) parseOffer(header http.Header, session string) error {
-	h.session = session
-	for _, offer := range header.Values("Sec-WebSocket-Protocol") {
-		for p := range strings.SplitSeq(offer, ",") {
-			p = strings.TrimSpace(p)
-			h.v1 = h.v1 || p == proto.Subprotocol
-			secret, ok := strings.CutPrefix(p, proto.SessionPrefix)
-			switch {
-			case !ok || secret == "" || secret == h.session:
-			case h.session != "":
-				return &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "there are two sessions"}
-			default:
-				h.session = secret
-			}
-		}
-	}
-	if h.session != "" && !isSession(h.session) {
-		return &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "the session is not one that this server gave"}
+// Anonymous reports whether the server does not know who u is: it made the ID
+// itself, or there is none, as for who reads over HTTP without an authenticator.
+func (u User) Anonymous() bool { return u.ID == "" || isAnonymous(u.ID) }
+
+// checkUserID reports what is wrong with an id that an authenticator gave.
+func checkUserID(id string) error {
+	switch {
+	case id == "" || len(id) > proto.MaxUser || !utf8.ValidString(id) || strings.ContainsFunc(id, unicode.IsControl):
+		return fmt.Errorf("%w: the user's id must be 1 to %d bytes without control characters", ErrBadName, proto.MaxUser)
+	case isAnonymous(id):
+		return fmt.Errorf("%w: the user's id begins with %q", ErrBadName, anonPrefix)
 	}
 	return nil
 }
 
-const anonPrefix = "anon-"
-
-func isAnonymous(id string) bool { return strings.HasPrefix(id, anonPrefix) }
-
-// newSession returns a secret that stands for an anonymous user. The server need
-// not remember it: the user's id is made from it, and cannot be turned back.
-func newSession() string {
-	var b [24]byte
-	rand.Read(b[:])
-	return base64.RawURLEncoding.EncodeToString(b[:])
+// checkOrigin reports whether the request may come from where it does; cross is its
+// origin if that is not the server's own.
+func (s *Server) checkOrigin(r *http.Request) (cross string, ok bool) {
+	return s.cfg.origins.Check(r.Header.Values("Origin"), s.cfg.proxies.Scheme(r, s.logger)+"://"+r.Host)
 }
 
-func isSession(s string) bool {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	return err == nil && len(b) == 24 && len(s) == 32 // the decoder skips line ends
+// shareAnswer lets the pages of origins that are allowed read the answer, whatever
+// it will be, and answers the preflight of an endpoint (Fetch standard, section
+// 3.2.2). It reports whether to go on.
+func (s *Server) shareAnswer(w http.ResponseWriter, r *http.Request, e endpoint) bool {
+	h := w.Header()
+	if s.cfg.origins.Any() {
+		h.Add("Vary", "Origin")
+	}
+	cross, ok := s.checkOrigin(r)
+	if !ok || cross == "" {
+		return true
+	}
+	h.Set("Access-Control-Allow-Origin", cross)
+	if r.Method != http.MethodOptions || e == noEndpoint {
+		h.Set("Access-Control-Expose-Headers", "Retry-After")
+		return true
+	}
+	h.Set("Access-Control-Allow-Methods", http.MethodGet)
+	h.Set("Access-Control-Allow-Headers", "Authorization")
+	w.WriteHeader(http.StatusNoContent)
+	return false
 }
 
-func anonymousID(session string) string {
-	sum := sha256.Sum256([]byte("chat session " + session))
-	return anonPrefix + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
+// logRefusal says which origin was refused, and what allows it.
+func (s *Server) logRefusal(r *http.Request) {
+	from := forwarded.HeaderText(r, "Origin")
+	if strings.HasSuffix(from, "://"+r.Host) {
+		s.logger.Once("scheme", slog.LevelWarn, "chat: page refused for its scheme: behind a TLS proxy, name it in WithTrustedProxies", "origin", from)
+	}
+	switch log, others := s.refusals.Note(from, s.rooms.Clock()); {
+	case log:
+		s.logger.Info("chat: page of a foreign origin refused", "origin", from, "option", "WithOriginPatterns")
+	case others > 0:
+		s.logger.Info("chat: pages of many foreign origins refused", "requests", others, "option", "WithOriginPatterns")
+	}
 }
