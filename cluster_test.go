@@ -158,8 +158,8 @@ func TestServerDies(t *testing.T) {
 		if _, err := log.Enter(ctx, "dead", "r", chatlog.Member{UserID: "u9", Username: "Zoe", Connections: 1}); err != nil {
 			t.Fatal(err)
 		}
-		if held, _, err := log.Beat(ctx, "dead", 15*time.Second); err != nil || !held {
-			t.Fatal(held, err)
+		if p, err := log.Beat(ctx, "dead", 15*time.Second); err != nil || !p.Held {
+			t.Fatal(p, err)
 		}
 		start := time.Now()
 		// Nobody has signalled that she came.

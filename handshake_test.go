@@ -141,8 +141,8 @@ func TestAnsweredIsThere(t *testing.T) {
 // is when it ends.
 type endingLog struct{ chat.Log }
 
-func (endingLog) Members(context.Context, string, int) ([]chatlog.Member, int, error) {
-	return nil, 0, context.Canceled
+func (endingLog) Members(context.Context, string, int) (chatlog.MemberList, error) {
+	return chatlog.MemberList{}, context.Canceled
 }
 
 func (endingLog) Enter(context.Context, string, string, chatlog.Member) (bool, error) {

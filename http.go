@@ -156,13 +156,13 @@ func (s *Server) serveMembers(w http.ResponseWriter, r *http.Request, segment st
 	if !ok {
 		return
 	}
-	members, count, err := s.rooms.Log().Members(r.Context(), room, proto.MaxListed)
+	list, err := s.rooms.Log().Members(r.Context(), room, proto.MaxListed)
 	if err != nil {
 		s.refuse(w, err)
 		return
 	}
-	b := appendMembers([]byte(`{"members":`), members)
-	b = strconv.AppendInt(append(b, `,"count":`...), int64(count), 10)
+	b := appendMembers([]byte(`{"members":`), list.Members)
+	b = strconv.AppendInt(append(b, `,"count":`...), int64(list.Total), 10)
 	writeJSON(w, http.StatusOK, append(b, "}\n"...))
 }
 

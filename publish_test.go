@@ -98,9 +98,9 @@ type refusing struct {
 	off atomic.Bool
 }
 
-func (l *refusing) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+func (l *refusing) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 	if l.off.Load() {
-		return e, "", false, errors.New("read-only")
+		return chatlog.Appended{}, errors.New("read-only")
 	}
 	return l.Log.Append(ctx, room, e)
 }

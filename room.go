@@ -98,17 +98,17 @@ func (s *Server) unlessRepeated(ctx context.Context, room string, e chatlog.Even
 	if errors.Is(why, ErrUnavailable) && !errors.As(why, &u) || e.ID == "" {
 		return e, "", why
 	}
-	first, epoch, ok, err := s.rooms.Log().Lookup(ctx, room, e.UserID, e.ID)
+	a, err := s.rooms.Log().Lookup(ctx, room, e.UserID, e.ID)
 	switch {
 	case err != nil:
 		return e, "", err
-	case !ok:
+	case !a.Repeated:
 		return e, "", why
-	case first.Type == "": // no longer held
-		e.Offset, e.Time = first.Offset, first.Time
-		return e, epoch, nil
+	case a.Event.Type == "": // no longer held
+		e.Offset, e.Time = a.Event.Offset, a.Event.Time
+		return e, a.Epoch, nil
 	}
-	return first, epoch, nil
+	return a.Event, a.Epoch, nil
 }
 
 // Rooms returns the number of users present in each room, over all servers that
@@ -125,7 +125,8 @@ func (s *Server) Members(ctx context.Context, room string, limit int) (members [
 	if room, err = s.checkRoomName(room); err != nil {
 		return nil, 0, err
 	}
-	return s.rooms.Log().Members(ctx, room, limit)
+	list, err := s.rooms.Log().Members(ctx, room, limit)
+	return list.Members, list.Total, err
 }
 
 // The codes that Disconnect closes with.

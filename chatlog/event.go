@@ -11,9 +11,9 @@ import (
 // log; the others are seen live or not at all.
 const (
 	TypeMessage = "message" // to everyone in the room
-	TypePrivate = "private" // to the members of two users
-	TypeSystem  = "system"  // somebody joined or left
-	TypeTyping  = "typing"  // somebody is typing
+	TypePrivate = "private" // to its sender and its receiver
+	TypeSystem  = "system"  // a user joined or left
+	TypeTyping  = "typing"  // a user is typing
 )
 
 // An Event is one thing that happened in a room. Its JSON form is the object
@@ -24,37 +24,41 @@ type Event struct {
 	// Offset is the event's place in its room's log, from 1; 0 for an event
 	// that the log does not keep.
 	Offset uint64 `json:"offset,omitempty"`
-	// Event is "join" or "leave" for TypeSystem, otherwise empty.
+	// Kind is "join" or "leave" for TypeSystem, otherwise empty. Servers signal other
+	// kinds to each other.
 	Kind string `json:"event,omitempty"`
 	// Time is set by the log's clock, in UTC with milliseconds. It never runs
 	// backwards within a room.
 	Time time.Time `json:"time"`
-	// User is the stable id of whom the event is from; Username what people see.
+	// UserID is the stable id of the user whom the event is from, or empty; Username is
+	// what people see.
 	UserID   string `json:"user,omitempty"`
 	Username string `json:"username"`
-	// To and ToUsername name the receiver of a TypePrivate, otherwise empty.
+	// To and ToUsername are the id and the name of the receiver of a TypePrivate,
+	// otherwise empty.
 	To         string `json:"to,omitempty"`
 	ToUsername string `json:"to_username,omitempty"`
-	// Message is the text, verbatim.
+	// Text is what was said, verbatim.
 	Text string `json:"message"`
 	// ID is the sender's own id of the message, at most 64 bytes, or empty.
-	// The same User and ID are kept once (see Store.Append).
+	// The same UserID and ID are kept once (see Store.Append).
 	ID string `json:"id,omitempty"`
 }
 
-// VisibleTo reports whether user may read e: everyone may, but for a private
-// message, which is for its two users only. The empty user is nobody.
-func (e *Event) VisibleTo(user string) bool {
-	return e.Type != TypePrivate || between(user, e.UserID, e.To)
+// VisibleTo reports whether the user userID may read e. Everyone may, except that a
+// private message is for its sender and its receiver only. The empty userID is nobody.
+func (e *Event) VisibleTo(userID string) bool {
+	return e.Type != TypePrivate || between(userID, e.UserID, e.To)
 }
 
-// between reports whether user is one of the two of a private message. Nobody is
+// between reports whether userID is one of the two of a private message. Nobody is
 // not, even if the message is from nobody.
-func between(user, a, b string) bool {
-	return user != "" && (user == a || user == b)
+func between(userID, a, b string) bool {
+	return userID != "" && (userID == a || userID == b)
 }
 
-// AppendJSON appends e as the JSON object that clients see.
+// AppendJSON appends e to b as the JSON object that clients see, and returns the extended
+// slice. What is not UTF-8 is replaced by U+FFFD. It leaves e as it is.
 func AppendJSON(b []byte, e *Event) []byte {
 	b = append(b, `{"type":`...)
 	b = proto.AppendQuoted(b, e.Type)

@@ -15,7 +15,10 @@ import (
 // Two Positions are one place if Epoch and Offset are equal: of either the Time
 // may be missing.
 type Position struct {
-	Epoch  string
+	// Epoch names an incarnation of the room's log, in 1 to 64 letters, digits, '.', '_'
+	// or '-'. It is empty in the zero Position only.
+	Epoch string
+	// Offset is that of the last event before the place; 0: before the first.
 	Offset uint64
 	// Time is that of the event numbered Offset, in milliseconds since 1970, or 0
 	// if it is not known. It tells that event from another one which a log that
@@ -24,7 +27,7 @@ type Position struct {
 	Time int64
 }
 
-// PlaceOf returns the place after e in epoch.
+// PlaceOf returns the place after e in epoch, without a Time if e has none.
 func PlaceOf(epoch string, e *Event) Position {
 	p := Position{Epoch: epoch, Offset: e.Offset}
 	if !e.Time.IsZero() && e.Offset > 0 {
@@ -43,7 +46,7 @@ func (p Position) String() string {
 	return s
 }
 
-// Place is String without the time.
+// Place returns p as EPOCH:OFFSET, or as "" for the zero Position.
 func (p Position) Place() string {
 	if p == (Position{}) {
 		return ""
@@ -62,7 +65,7 @@ func (p *Position) UnmarshalText(b []byte) (err error) {
 
 // ParsePosition reads the forms EPOCH:OFFSET and EPOCH:OFFSET:TIME, where EPOCH is
 // 1 to 64 letters, digits, '.', '_' or '-', and OFFSET and TIME are decimals below
-// 2^53. The empty string is the zero Position.
+// 2^53. The empty string is the zero Position. For any other string it returns an error.
 func ParsePosition(s string) (Position, error) {
 	if s == "" {
 		return Position{}, nil

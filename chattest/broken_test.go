@@ -11,8 +11,8 @@ import (
 // broken is a memory log with some methods replaced: what defects are made of.
 type broken struct {
 	chatlog.Log
-	append    func(chatlog.Log, context.Context, string, chatlog.Event) (chatlog.Event, string, bool, error)
-	lookup    func(e *chatlog.Event, user, id string, ok *bool)
+	append    func(chatlog.Log, context.Context, string, chatlog.Event) (chatlog.Appended, error)
+	lookup    func(a *chatlog.Appended, userID, id string)
 	read      func(*chatlog.Page, chatlog.Range)
 	readRange func(*chatlog.Range)
 	room      func(string) string
@@ -22,10 +22,10 @@ type broken struct {
 	signal    func(*chatlog.Event) bool
 	enter     func(*chatlog.Member, *bool)
 	server    func(string) string
-	members   func([]chatlog.Member, int) ([]chatlog.Member, int)
+	members   func(*chatlog.MemberList)
 	versions  func([]uint64)
 	rooms     func(map[string]int)
-	beat      func(*bool, *[]chatlog.Departure)
+	beat      func(*chatlog.Pulse)
 	ctx       func(context.Context) context.Context
 }
 
@@ -43,19 +43,19 @@ func (b *broken) within(ctx context.Context) context.Context {
 	return ctx
 }
 
-func (b *broken) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+func (b *broken) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 	if b.append != nil {
 		return b.append(b.Log, ctx, room, e)
 	}
 	return b.Log.Append(b.within(ctx), b.name(room), e)
 }
 
-func (b *broken) Lookup(ctx context.Context, room, user, id string) (chatlog.Event, string, bool, error) {
-	e, epoch, ok, err := b.Log.Lookup(b.within(ctx), b.name(room), user, id)
+func (b *broken) Lookup(ctx context.Context, room, userID, id string) (chatlog.Appended, error) {
+	a, err := b.Log.Lookup(b.within(ctx), b.name(room), userID, id)
 	if b.lookup != nil {
-		b.lookup(&e, user, id, &ok)
+		b.lookup(&a, userID, id)
 	}
-	return e, epoch, ok, err
+	return a, err
 }
 
 func (b *broken) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.Page, error) {
@@ -112,19 +112,19 @@ func (b *broken) Enter(ctx context.Context, server, room string, m chatlog.Membe
 	return first, err
 }
 
-func (b *broken) Leave(ctx context.Context, server, room, user string) (bool, error) {
+func (b *broken) Leave(ctx context.Context, server, room, userID string) (bool, error) {
 	if b.server != nil {
 		server = b.server(server)
 	}
-	return b.Log.Leave(b.within(ctx), server, b.name(room), user)
+	return b.Log.Leave(b.within(ctx), server, b.name(room), userID)
 }
 
-func (b *broken) Members(ctx context.Context, room string, limit int) ([]chatlog.Member, int, error) {
-	m, total, err := b.Log.Members(ctx, b.name(room), limit)
+func (b *broken) Members(ctx context.Context, room string, limit int) (chatlog.MemberList, error) {
+	list, err := b.Log.Members(ctx, b.name(room), limit)
 	if b.members != nil {
-		m, total = b.members(m, total)
+		b.members(&list)
 	}
-	return m, total, err
+	return list, err
 }
 
 func (b *broken) Versions(ctx context.Context, rooms []string) ([]uint64, error) {
@@ -147,12 +147,12 @@ func (b *broken) Rooms(ctx context.Context) (map[string]int, error) {
 	return rooms, err
 }
 
-func (b *broken) Beat(ctx context.Context, server string, ttl time.Duration) (bool, []chatlog.Departure, error) {
-	held, gone, err := b.Log.Beat(ctx, server, ttl)
+func (b *broken) Beat(ctx context.Context, server string, ttl time.Duration) (chatlog.Pulse, error) {
+	p, err := b.Log.Beat(ctx, server, ttl)
 	if b.beat != nil {
-		b.beat(&held, &gone)
+		b.beat(&p)
 	}
-	return held, gone, err
+	return p, err
 }
 
 // hide drops from a page what its reader may not see.

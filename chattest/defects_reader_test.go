@@ -12,28 +12,38 @@ import (
 
 // readerDefects are the ways to be wrong about what one user has written or may see.
 var readerDefects = []defect{
-	{"looks up nothing", "Lookup", wrap(&broken{lookup: func(_ *chatlog.Event, _, _ string, ok *bool) { *ok = false }})},
-	{"looks up what is held only", "Lookup", wrap(&broken{lookup: func(e *chatlog.Event, _, _ string, ok *bool) { *ok = *ok && e.Type != "" }})},
-	{"looks up offsets only", "Lookup", wrap(&broken{lookup: func(e *chatlog.Event, _, _ string, _ *bool) { e.Text = "" }})},
-	{"looks up whatever it is asked for", "LookupNot", wrap(&broken{lookup: func(e *chatlog.Event, user, id string, ok *bool) {
-		if !*ok {
-			*e, *ok = chatlog.Event{Offset: 1, UserID: user, ID: id}, true
+	{"looks up nothing", "Lookup", wrap(&broken{lookup: func(a *chatlog.Appended, _, _ string) { *a = chatlog.Appended{} }})},
+	{"looks up what is held only", "Lookup", wrap(&broken{lookup: func(a *chatlog.Appended, _, _ string) {
+		if a.Event.Type == "" {
+			*a = chatlog.Appended{}
+		}
+	}})},
+	{"finds nothing in an epoch", "LookupNot", wrap(&broken{lookup: func(a *chatlog.Appended, _, _ string) {
+		if !a.Repeated {
+			a.Epoch = "x"
+		}
+	}})},
+	{"looks up offsets only", "Lookup", wrap(&broken{lookup: func(a *chatlog.Appended, _, _ string) { a.Event.Text = "" }})},
+	{"looks up whatever it is asked for", "LookupNot", wrap(&broken{lookup: func(a *chatlog.Appended, userID, id string) {
+		if !a.Repeated {
+			a.Event, a.Repeated = chatlog.Event{Offset: 1, UserID: userID, ID: id}, true
 		}
 	}})},
 	{"looks up in any case", "LookupNot", func() func() chatlog.Log {
 		var mu sync.Mutex
-		ids := map[string]appended{}
-		l := &broken{Log: chat.NewMemoryLog(chat.MemoryOptions{}), append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
-			stored, epoch, dup, err := l.Append(ctx, room, e)
+		ids := map[string]chatlog.Appended{}
+		l := &broken{Log: chat.NewMemoryLog(chat.MemoryOptions{}), append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
+			a, err := l.Append(ctx, room, e)
 			mu.Lock()
 			defer mu.Unlock()
-			ids[e.UserID+strings.ToLower(e.ID)] = appended{stored, epoch, dup}
-			return stored, epoch, dup, err
-		}, lookup: func(e *chatlog.Event, user, id string, ok *bool) {
+			ids[e.UserID+strings.ToLower(e.ID)] = a
+			return a, err
+		}, lookup: func(a *chatlog.Appended, userID, id string) {
 			mu.Lock()
 			defer mu.Unlock()
-			if a, found := ids[user+strings.ToLower(id)]; found && id != "" {
-				*e, *ok = a.e, true
+			if found, ok := ids[userID+strings.ToLower(id)]; ok && id != "" {
+				found.Repeated = true
+				*a = found
 			}
 		}}
 		return func() chatlog.Log { return l }

@@ -16,12 +16,6 @@ import (
 
 // The logs in this file are wrong in one way each, and the suite has to see it.
 
-type appended struct {
-	e     chatlog.Event
-	epoch string
-	dup   bool
-}
-
 // A defect is a way to be wrong.
 type defect struct {
 	name, seen string
@@ -30,82 +24,84 @@ type defect struct {
 
 // defects are the ways to be wrong, and the subtest that sees each.
 var defects = append(readerDefects, []defect{
-	{"forgets ids", "Repeated", wrap(&broken{append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+	{"forgets ids", "Repeated", wrap(&broken{append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 		id := e.ID
 		e.ID = ""
-		e, epoch, dup, err := l.Append(ctx, room, e)
-		e.ID = id
-		return e, epoch, dup, err
+		a, err := l.Append(ctx, room, e)
+		a.Event.ID = id
+		return a, err
 	}})},
-	{"forgets whose ids", "RepeatedNot", wrap(&broken{append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+	{"forgets whose ids", "RepeatedNot", wrap(&broken{append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 		user := e.UserID
 		e.UserID = ""
-		e, epoch, dup, err := l.Append(ctx, room, e)
-		e.UserID = user
-		return e, epoch, dup, err
+		a, err := l.Append(ctx, room, e)
+		a.Event.UserID = user
+		return a, err
 	}})},
 	{"joins user and id", "RepeatedNot", func() func() chatlog.Log {
 		var mu sync.Mutex
-		ids := map[string]appended{}
-		l := &broken{Log: chat.NewMemoryLog(chat.MemoryOptions{}), append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+		ids := map[string]chatlog.Appended{}
+		l := &broken{Log: chat.NewMemoryLog(chat.MemoryOptions{}), append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			key := room + "/" + e.UserID + ":" + e.ID
 			if a, ok := ids[key]; ok && e.ID != "" {
-				return a.e, a.epoch, true, nil
+				a.Repeated = true
+				return a, nil
 			}
-			stored, epoch, dup, err := l.Append(ctx, room, e)
-			ids[key] = appended{stored, epoch, dup}
-			return stored, epoch, dup, err
+			a, err := l.Append(ctx, room, e)
+			ids[key] = a
+			return a, err
 		}}
 		return func() chatlog.Log { return l }
 	}},
 	{"compares ids and appends apart", "RepeatedAtOnce", func() func() chatlog.Log {
 		var mu sync.Mutex
-		ids := map[string]appended{}
-		l := &broken{Log: chat.NewMemoryLog(chat.MemoryOptions{}), append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+		ids := map[string]chatlog.Appended{}
+		l := &broken{Log: chat.NewMemoryLog(chat.MemoryOptions{}), append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 			mu.Lock()
 			a, ok := ids[room+"\xff"+e.UserID+"\xff"+e.ID]
 			mu.Unlock()
 			if ok && e.ID != "" {
-				return a.e, a.epoch, true, nil
+				a.Repeated = true
+				return a, nil
 			}
 			key := room + "\xff" + e.UserID + "\xff" + e.ID
 			time.Sleep(time.Millisecond)
 			id := e.ID
 			e.ID = ""
-			stored, epoch, _, err := l.Append(ctx, room, e)
-			stored.ID = id
+			a, err := l.Append(ctx, room, e)
+			a.Event.ID = id
 			mu.Lock()
 			defer mu.Unlock()
-			ids[key] = appended{stored, epoch, false}
-			return stored, epoch, false, err
+			ids[key] = a
+			return a, err
 		}}
 		return func() chatlog.Log { return l }
 	}},
-	{"answers a repetition with itself", "Repeated", wrap(&broken{append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
-		stored, epoch, dup, err := l.Append(ctx, room, e)
-		if dup {
-			e.Offset, e.Time = stored.Offset, stored.Time
-			stored = e
+	{"answers a repetition with itself", "Repeated", wrap(&broken{append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
+		a, err := l.Append(ctx, room, e)
+		if a.Repeated {
+			e.Offset, e.Time = a.Event.Offset, a.Event.Time
+			a.Event = e
 		}
-		return stored, epoch, dup, err
+		return a, err
 	}})},
-	{"leaves holes", "Dense", wrap(&broken{append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
-		stored, epoch, dup, err := l.Append(ctx, room, e)
-		if stored.Offset%10 == 9 {
+	{"leaves holes", "Dense", wrap(&broken{append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
+		a, err := l.Append(ctx, room, e)
+		if a.Event.Offset%10 == 9 {
 			l.Append(ctx, room, chatlog.Event{Type: chatlog.TypeMessage})
 		}
-		return stored, epoch, dup, err
+		return a, err
 	}})},
 	{"keeps too little", "Kept", func() func() chatlog.Log {
 		l := chat.NewMemoryLog(chat.MemoryOptions{Entries: kept - 1})
 		return func() chatlog.Log { return l }
 	}},
-	{"has a log a server", "Empty", func() func() chatlog.Log {
+	{"has a log per server", "Empty", func() func() chatlog.Log {
 		return func() chatlog.Log { return chat.NewMemoryLog(chat.MemoryOptions{}) }
 	}},
-	{"has a log a server", "Dense", func() func() chatlog.Log {
+	{"has a log per server", "Dense", func() func() chatlog.Log {
 		return func() chatlog.Log { return chat.NewMemoryLog(chat.MemoryOptions{}) }
 	}},
 	{"never has more", "Ranges", wrap(&broken{read: func(p *chatlog.Page, _ chatlog.Range) { p.More = false }})},
@@ -189,13 +185,12 @@ var defects = append(readerDefects, []defect{
 	{"is always first", "Enter", wrap(&broken{enter: func(_ *chatlog.Member, first *bool) { *first = true }})},
 	{"is never first", "EnterAtOnce", wrap(&broken{enter: func(_ *chatlog.Member, first *bool) { *first = false }})},
 	{"takes servers for one", "Enter", wrap(&broken{server: func(string) string { return "one" }})},
-	{"counts servers, not connections", "Members", wrap(&broken{members: func(m []chatlog.Member, total int) ([]chatlog.Member, int) {
-		for i := range m {
-			m[i].Connections = 1
+	{"counts servers, not connections", "Members", wrap(&broken{members: func(l *chatlog.MemberList) {
+		for i := range l.Members {
+			l.Members[i].Connections = 1
 		}
-		return m, total
 	}})},
-	{"counts only what it lists", "Members", wrap(&broken{members: func(m []chatlog.Member, _ int) ([]chatlog.Member, int) { return m, len(m) }})},
+	{"counts only what it lists", "Members", wrap(&broken{members: func(l *chatlog.MemberList) { l.Total = len(l.Members) }})},
 	{"lists nobody", "Rooms", wrap(&broken{rooms: func(r map[string]int) { clear(r) }})},
 	{"lists empty rooms", "Enter", func() func() chatlog.Log {
 		var mu sync.Mutex
@@ -225,10 +220,10 @@ var defects = append(readerDefects, []defect{
 		}
 	}})},
 	{"counts calls, not users", "Repeats", wrap(&broken{enter: func(m *chatlog.Member, first *bool) { *first = true }})},
-	{"never buries", "Beat", wrap(&broken{beat: func(_ *bool, gone *[]chatlog.Departure) { *gone = nil }})},
-	{"holds for ever", "Beat", wrap(&broken{beat: func(held *bool, _ *[]chatlog.Departure) { *held = true }})},
-	{"holds nobody", "Return", wrap(&broken{beat: func(held *bool, _ *[]chatlog.Departure) { *held = false }})},
-	{"names the departed twice", "BeatAtOnce", wrap(&broken{beat: func(_ *bool, gone *[]chatlog.Departure) { *gone = append(*gone, *gone...) }})},
+	{"never buries", "Beat", wrap(&broken{beat: func(p *chatlog.Pulse) { p.Gone = nil }})},
+	{"holds for ever", "Beat", wrap(&broken{beat: func(p *chatlog.Pulse) { p.Held = true }})},
+	{"holds nobody", "Return", wrap(&broken{beat: func(p *chatlog.Pulse) { p.Held = false }})},
+	{"names the departed twice", "BeatAtOnce", wrap(&broken{beat: func(p *chatlog.Pulse) { p.Gone = append(p.Gone, p.Gone...) }})},
 	{"ignores contexts", "Context", wrap(&broken{ctx: context.WithoutCancel})},
 }...)
 

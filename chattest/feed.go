@@ -181,7 +181,7 @@ func testClose(t *testing.T, open func() chatlog.Log) {
 						return
 					default:
 					}
-					if _, _, _, err := l.Append(within(t), room, message("x")); err != nil {
+					if _, err := l.Append(within(t), room, message("x")); err != nil {
 						t.Errorf("Append: %v", err)
 						return
 					}

@@ -18,7 +18,7 @@ import (
 // return after its context has ended.
 var patience = 30 * time.Second
 
-// kept is how many entries a log under test keeps of a room at least.
+// kept is how many entries per room a log under test keeps at least.
 const kept = 200
 
 // TestLog tests that logs behave as [chat.Log] says, by what can be seen through
@@ -40,12 +40,12 @@ const kept = 200
 // share one store, as the servers of a cluster do; a log in memory is its own
 // handle, the same each time. The store may hold other rooms and be used again,
 // but while TestLog runs nothing else calls Beat on it. It keeps at least the last
-// 200 entries of a room with texts of 1 MiB together, and forgets no room within
+// 200 entries of each room with texts of 1 MiB together, and forgets no room within
 // minutes.
 //
 // What a feed may lose is sent again before a test fails. What takes longer than
 // seconds is not tested: that ids are known for five minutes, and that what is old
-// is given up.
+// is forgotten.
 func TestLog(t *testing.T, open func(t *testing.T) chatlog.Log) {
 	for _, test := range []struct {
 		name string
@@ -136,14 +136,14 @@ func message(text string) chatlog.Event {
 // put appends e, which nobody has appended before.
 func put(t testing.TB, l chatlog.Log, room string, e chatlog.Event) (stored chatlog.Event, epoch string) {
 	t.Helper()
-	stored, epoch, dup, err := l.Append(within(t), room, e)
+	a, err := l.Append(within(t), room, e)
 	if err != nil {
 		t.Fatalf("Append to %q: %v", room, err)
 	}
-	if dup {
-		t.Fatalf("Append to %q: dup, but %+v is new", room, e)
+	if a.Repeated {
+		t.Fatalf("Append to %q: Repeated, but %+v is new", room, e)
 	}
-	return stored, epoch
+	return a.Event, a.Epoch
 }
 
 func read(t testing.TB, l chatlog.Log, room string, r chatlog.Range) chatlog.Page {
@@ -173,7 +173,7 @@ func same(a, b chatlog.Event) bool {
 	return a == b
 }
 
-// atOnce runs f n times at once and waits.
+// atOnce runs f n times concurrently and waits.
 func atOnce(n int, f func(i int)) {
 	var wg sync.WaitGroup
 	begin := make(chan struct{})

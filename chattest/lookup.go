@@ -10,14 +10,14 @@ import (
 // lookedUp is what Lookup finds, or the zero Event.
 func lookedUp(t testing.TB, l chatlog.Log, room, user, id string) (e chatlog.Event, epoch string) {
 	t.Helper()
-	e, epoch, ok, err := l.Lookup(within(t), room, user, id)
+	a, err := l.Lookup(within(t), room, user, id)
 	if err != nil {
 		t.Fatalf("Lookup of %q by %q in %q: %v", id, user, room, err)
 	}
-	if !ok {
-		return chatlog.Event{}, ""
+	if !a.Repeated && a != (chatlog.Appended{}) {
+		t.Errorf("Lookup of %q by %q in %q: not Repeated, but %+v", id, user, room, a)
 	}
-	return e, epoch
+	return a.Event, a.Epoch
 }
 
 // testLookup looks for what was appended with an id, as long as Append knows it,

@@ -46,22 +46,22 @@ func (h *host) leave(room, user string) (last bool) {
 
 func (h *host) beat(ttl time.Duration) (held bool, gone []chatlog.Departure) {
 	h.t.Helper()
-	held, gone, err := h.log.Beat(within(h.t), h.name, ttl)
+	p, err := h.log.Beat(within(h.t), h.name, ttl)
 	if err != nil {
 		h.t.Errorf("Beat: %v", err)
 	}
-	return held, gone
+	return p.Held, p.Gone
 }
 
 // members returns who is in room, as user/name/connections in order.
 func (h *host) members(room string) string {
 	h.t.Helper()
-	m, total, err := h.log.Members(within(h.t), room, 1000)
-	if err != nil || len(m) != total {
-		h.t.Errorf("Members: %d of %d, %v", len(m), total, err)
+	list, err := h.log.Members(within(h.t), room, 1000)
+	if err != nil || len(list.Members) != list.Total {
+		h.t.Errorf("Members: %d of %d, %v", len(list.Members), list.Total, err)
 	}
 	var s []string
-	for _, m := range m {
+	for _, m := range list.Members {
 		s = append(s, fmt.Sprintf("%s/%s/%d", m.UserID, m.Username, m.Connections))
 		if p, ok, err := h.log.Present(within(h.t), room, m.UserID); err != nil || !ok || p != m {
 			h.t.Errorf("member %+v is present as %+v, %t, %v", m, p, ok, err)
@@ -69,8 +69,8 @@ func (h *host) members(room string) string {
 	}
 	slices.Sort(s)
 	rooms, err := h.log.Rooms(within(h.t))
-	if n, ok := rooms[room]; err != nil || n != total || ok != (total > 0) {
-		h.t.Errorf("Rooms says %d (listed: %t) of a room with %d users, %v", n, ok, total, err)
+	if n, ok := rooms[room]; err != nil || n != list.Total || ok != (list.Total > 0) {
+		h.t.Errorf("Rooms says %d (listed: %t) of a room with %d users, %v", n, ok, list.Total, err)
 	}
 	return strings.Join(s, " ")
 }
@@ -117,7 +117,7 @@ func testEnter(t *testing.T, open func() chatlog.Log) {
 	a.leave(room+"2", "u1")
 }
 
-// testEnterAtOnce has users come to all servers at once, and go so.
+// testEnterAtOnce has users come to all servers concurrently, and leave them so.
 func testEnterAtOnce(t *testing.T, open func() chatlog.Log) {
 	const servers, users = 4, 10
 	var hosts []*host
@@ -136,8 +136,8 @@ func testEnterAtOnce(t *testing.T, open func() chatlog.Log) {
 		if n := changed.Load(); n != users {
 			t.Errorf("round %d: %d users came first, want %d", round, n, users)
 		}
-		if _, total, err := hosts[0].log.Members(within(t), room, 0); err != nil || total != users {
-			t.Errorf("round %d: %d users, %v", round, total, err)
+		if list, err := hosts[0].log.Members(within(t), room, 0); err != nil || list.Total != users {
+			t.Errorf("round %d: %d users, %v", round, list.Total, err)
 		}
 		changed.Store(0)
 		atOnce(servers*users, func(i int) {
@@ -170,20 +170,20 @@ func testMembers(t *testing.T, open func() chatlog.Log) {
 		want[m.UserID] = m
 	}
 	for _, limit := range []int{-1, 0, 1, 2, users - 1, users, users + 1, 1 << 30} {
-		m, total, err := b.log.Members(within(t), room, limit)
-		if err != nil || total != users || len(m) != min(max(limit, 0), users) {
-			t.Errorf("limit %d: %d members of %d, %v", limit, len(m), total, err)
+		list, err := b.log.Members(within(t), room, limit)
+		if err != nil || list.Total != users || len(list.Members) != min(max(limit, 0), users) {
+			t.Errorf("limit %d: %d members of %d, %v", limit, len(list.Members), list.Total, err)
 		}
 		seen := map[string]bool{}
-		for _, m := range m {
+		for _, m := range list.Members {
 			if m != want[m.UserID] || seen[m.UserID] {
 				t.Errorf("limit %d: %+v, want %+v once", limit, m, want[m.UserID])
 			}
 			seen[m.UserID] = true
 		}
 	}
-	if m, total, err := a.log.Members(within(t), newName("members"), 10); err != nil || total != 0 || len(m) != 0 {
-		t.Errorf("a room with nobody: %v, %d, %v", m, total, err)
+	if list, err := a.log.Members(within(t), newName("members"), 10); err != nil || list.Total != 0 || len(list.Members) != 0 {
+		t.Errorf("a room with nobody: %+v, %v", list, err)
 	}
 	for _, at := range []struct{ room, user string }{{room, "nobody"}, {room, ""}, {newName("members"), "u1"}} {
 		if m, ok, err := a.log.Present(within(t), at.room, at.user); err != nil || ok {
@@ -257,8 +257,8 @@ func testPresenceNames(t *testing.T, open func() chatlog.Log) {
 	}
 	for _, s := range hostile {
 		want := chatlog.Member{UserID: s, Username: s, Connections: 1}
-		if m, total, err := b.log.Members(within(t), s+unique, 10); err != nil || total != 1 || len(m) != 1 || m[0] != want {
-			t.Errorf("%q has the members %+q, %d, %v", s+unique, m, total, err)
+		if list, err := b.log.Members(within(t), s+unique, 10); err != nil || list.Total != 1 || len(list.Members) != 1 || list.Members[0] != want {
+			t.Errorf("%q has the members %+q, %v", s+unique, list, err)
 		}
 		if m, ok, err := b.log.Present(within(t), common, s); err != nil || !ok || m != want {
 			t.Errorf("%q is present as %+q, %t, %v", s, m, ok, err)

@@ -27,9 +27,9 @@ func testRepeated(t *testing.T, open func() chatlog.Log) {
 	for i, first := range stored {
 		// Whoever repeats it may have edited it: the first counts.
 		e := chatlog.Event{Type: chatlog.TypeMessage, UserID: first.UserID, Username: "Alicia", Text: "again", ID: first.ID}
-		again, ep, dup, err := logs[i/2%2].Append(within(t), room, e)
-		if err != nil || !dup || ep != epoch || !same(again, first) {
-			t.Fatalf("repeated %+v:\n got %+v in %s, dup %t, %v", first, again, ep, dup, err)
+		again, err := logs[i/2%2].Append(within(t), room, e)
+		if err != nil || !again.Repeated || again.Epoch != epoch || !same(again.Event, first) {
+			t.Fatalf("repeated %+v:\n got %+v, %v", first, again, err)
 		}
 	}
 	if at := positionOf(t, logs[0], room); at.Offset != uint64(len(stored)) {
@@ -40,7 +40,7 @@ func testRepeated(t *testing.T, open func() chatlog.Log) {
 	}
 }
 
-// testRepeatedAtOnce appends the same ids from several servers at once.
+// testRepeatedAtOnce appends the same ids from several servers concurrently.
 func testRepeatedAtOnce(t *testing.T, open func() chatlog.Log) {
 	const ids, times = 10, 8
 	logs := handles(3, open)
@@ -52,16 +52,16 @@ func testRepeatedAtOnce(t *testing.T, open func() chatlog.Log) {
 		for n := range ids {
 			e := message(fmt.Sprint(n))
 			e.ID = fmt.Sprint("id", n)
-			stored, _, dup, err := logs[i%len(logs)].Append(within(t), room, e)
+			a, err := logs[i%len(logs)].Append(within(t), room, e)
 			if err != nil {
 				t.Errorf("Append: %v", err)
 				return
 			}
-			if !dup {
+			if !a.Repeated {
 				news.Add(1)
 			}
 			mu.Lock()
-			got[e.ID] = append(got[e.ID], stored)
+			got[e.ID] = append(got[e.ID], a.Event)
 			mu.Unlock()
 		}
 	})
@@ -111,9 +111,9 @@ func testRepeatedNot(t *testing.T, open func() chatlog.Log) {
 		if e.ID == "" {
 			continue
 		}
-		stored, _, dup, err := l.Append(within(t), room, e)
-		if err != nil || !dup || stored.Offset != uint64(i+1) || stored.UserID != e.UserID || stored.ID != e.ID {
-			t.Fatalf("repeated %+q: got %+q, dup %t, %v, want offset %d", e, stored, dup, err, i+1)
+		a, err := l.Append(within(t), room, e)
+		if stored := a.Event; err != nil || !a.Repeated || stored.Offset != uint64(i+1) || stored.UserID != e.UserID || stored.ID != e.ID {
+			t.Fatalf("repeated %+q: got %+q, Repeated %t, %v, want offset %d", e, a.Event, a.Repeated, err, i+1)
 		}
 	}
 }

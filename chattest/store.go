@@ -30,7 +30,7 @@ func testEmpty(t *testing.T, open func() chatlog.Log) {
 	}
 }
 
-// testDense appends to one room from several servers at once.
+// testDense appends to one room from several servers concurrently.
 func testDense(t *testing.T, open func() chatlog.Log) {
 	const servers, senders, each = 3, 3, 20
 	logs := handles(servers, open)
@@ -41,12 +41,12 @@ func testDense(t *testing.T, open func() chatlog.Log) {
 		for n := range each {
 			e := message(fmt.Sprintf("%d of %d", n, i))
 			e.ID = e.Text
-			s, epoch, dup, err := logs[i%servers].Append(within(t), room, e)
-			if err != nil || dup {
-				t.Errorf("Append: dup %t, %v", dup, err)
+			a, err := logs[i%servers].Append(within(t), room, e)
+			if err != nil || a.Repeated {
+				t.Errorf("Append: Repeated %t, %v", a.Repeated, err)
 				return
 			}
-			stored[i], epochs[i] = append(stored[i], s), epoch
+			stored[i], epochs[i] = append(stored[i], a.Event), a.Epoch
 		}
 	})
 	if t.Failed() {
@@ -97,11 +97,12 @@ func testReadable(t *testing.T, open func() chatlog.Log) {
 		if i < senders {
 			defer left.Add(-1)
 			for n := range each {
-				e, _, _, err := l.Append(within(t), room, message(fmt.Sprint(n)))
+				a, err := l.Append(within(t), room, message(fmt.Sprint(n)))
 				if err != nil {
 					t.Errorf("Append: %v", err)
 					return
 				}
+				e := a.Event
 				p, err := logs[(i+1)%len(logs)].Read(within(t), room, chatlog.Range{From: e.Offset, Limit: 1})
 				if err != nil || len(p.Events) != 1 || !same(p.Events[0], e) {
 					t.Errorf("appended %+v, then read %+v, %v", e, p, err)
@@ -246,7 +247,7 @@ func testLarge(t *testing.T, open func() chatlog.Log) {
 	}
 }
 
-// testPositions asks for many rooms at once.
+// testPositions asks for many rooms in one call.
 func testPositions(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	if at, err := b.Positions(within(t), nil); err != nil || len(at) != 0 {

@@ -36,11 +36,11 @@ const (
 	ghosts     = "somebody is there who never came"
 )
 
-func (l *defectiveNode) Leave(ctx context.Context, server, room, user string) (bool, error) {
+func (l *defectiveNode) Leave(ctx context.Context, server, room, userID string) (bool, error) {
 	if l.defect == leavesKept {
 		return true, nil
 	}
-	return l.Log.Leave(ctx, server, room, user)
+	return l.Log.Leave(ctx, server, room, userID)
 }
 
 func (l *defectiveNode) Enter(ctx context.Context, server, room string, m chatlog.Member) (bool, error) {

@@ -28,16 +28,16 @@ type defective struct {
 	pages  map[string]chatlog.Page // the one before, by room and limit
 }
 
-func (l *defective) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+func (l *defective) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 	switch nth := l.n.Add(1)%20 == 0; {
 	case nth && l.defect == "acknowledges what it has not kept":
 		p, err := l.Log.Positions(ctx, []string{room})
 		e.Offset = p[0].Offset + 1
-		return e, p[0].Epoch, false, err
+		return chatlog.Appended{Event: e, Epoch: p[0].Epoch}, err
 	case nth && l.defect == "tells another offset":
-		stored, epoch, dup, err := l.Log.Append(ctx, room, e)
-		stored.Offset++
-		return stored, epoch, dup, err
+		a, err := l.Log.Append(ctx, room, e)
+		a.Event.Offset++
+		return a, err
 	case l.defect == "keeps what is repeated twice":
 		e.ID = ""
 	case nth && l.defect == "acknowledges before it keeps":
@@ -45,7 +45,7 @@ func (l *defective) Append(ctx context.Context, room string, e chatlog.Event) (c
 		late := e
 		time.AfterFunc(2*time.Millisecond, func() { l.Log.Append(context.Background(), room, late) })
 		e.Offset = p[0].Offset + 1
-		return e, p[0].Epoch, false, err
+		return chatlog.Appended{Event: e, Epoch: p[0].Epoch}, err
 	}
 	return l.Log.Append(ctx, room, e)
 }

@@ -23,13 +23,13 @@ type input struct {
 
 // An output is what a call was answered.
 type output struct {
-	offset uint64 // of the entry, or the log's last; 0 if open and not known
-	dup    bool   // the entry was there
-	unsure bool   // an attempt before failed, so dup may be of that
-	open   bool   // there was no answer: the call takes effect late, or seen by nobody
-	texts  []string
-	first  uint64 // of texts
-	more   bool
+	offset   uint64 // of the entry, or the log's last; 0 if open and not known
+	repeated bool   // the entry was there
+	unsure   bool   // an attempt before failed, so repeated may be of that
+	open     bool   // there was no answer: the call takes effect late, or seen by nobody
+	texts    []string
+	first    uint64 // of texts
+	more     bool
 }
 
 // entries is a list of texts, as its last entry.
@@ -105,12 +105,12 @@ var model = porcupine.Model{
 			return o.offset == l.offset && o.more == more && o.first == first && slices.Equal(o.texts, texts), l
 		}
 		if offset := l.find(i.text); offset > 0 {
-			return o.open || o.offset == offset && o.dup, l
+			return o.open || o.offset == offset && o.repeated, l
 		}
 		if o.open {
 			return o.offset == 0 || o.offset == l.offset+1, l.add(i.text)
 		}
-		return o.offset == l.offset+1 && (!o.dup || o.unsure), l.add(i.text)
+		return o.offset == l.offset+1 && (!o.repeated || o.unsure), l.add(i.text)
 	},
 	DescribeOperation: func(in, out any) string { return fmt.Sprintf("%+v: %+v", in, out) },
 	DescribeState:     func(state any) string { return fmt.Sprint(state.(*entries).offset) },
@@ -168,8 +168,8 @@ func TestOpen(t *testing.T) {
 		n := uint64(len(texts))
 		return porcupine.Operation{Input: input{rng: chatlog.Range{Limit: 9}}, Output: output{offset: n, texts: texts, first: min(n, 1)}, Call: at, Return: at + 1}
 	}
-	again := func(at int64, dup, unsure bool) porcupine.Operation {
-		return porcupine.Operation{Input: input{text: "a"}, Output: output{offset: 1, dup: dup, unsure: unsure}, Call: at, Return: at + 1}
+	again := func(at int64, repeated, unsure bool) porcupine.Operation {
+		return porcupine.Operation{Input: input{text: "a"}, Output: output{offset: 1, repeated: repeated, unsure: unsure}, Call: at, Return: at + 1}
 	}
 	for i, c := range []struct {
 		history []porcupine.Operation

@@ -183,7 +183,7 @@ func (r *recorder) keep(c int, in input, out output, err error, call time.Durati
 	if out.unsure {
 		r.retried++
 	}
-	if in.text != "" && !out.dup {
+	if in.text != "" && !out.repeated {
 		r.sent = append(r.sent, in)
 	}
 	r.history = append(r.history, porcupine.Operation{ClientId: c, Input: in, Call: int64(call), Output: out, Return: int64(end)})
@@ -238,11 +238,11 @@ func (r *recorder) call(log chatlog.Log, in input, timeout time.Duration) (out o
 		}
 	default:
 		user, id, _ := strings.Cut(in.text, "/")
-		var e chatlog.Event
-		e, epoch, out.dup, err = log.Append(ctx, in.room, chatlog.Event{Type: chatlog.TypeMessage, UserID: user, Username: user, ID: id, Text: in.text})
-		out.offset = e.Offset
-		if err == nil && e.Text != in.text {
-			err = r.wrong("%+v: another entry: %+v", in, e)
+		var a chatlog.Appended
+		a, err = log.Append(ctx, in.room, chatlog.Event{Type: chatlog.TypeMessage, UserID: user, Username: user, ID: id, Text: in.text})
+		epoch, out.offset, out.repeated = a.Epoch, a.Event.Offset, a.Repeated
+		if err == nil && a.Event.Text != in.text {
+			err = r.wrong("%+v: another entry: %+v", in, a.Event)
 		}
 	}
 	if err == nil && out.offset > 0 {

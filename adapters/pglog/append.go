@@ -24,12 +24,12 @@ var errBusy = errors.New("pglog: too many events wait for the database")
 
 // batches are the calls of Append under way. A room with any has one goroutine,
 // which writes what has gathered while it was writing in one statement: a commit
-// for each would let a room take no more events a second than the disk syncs.
+// for each would let a room take no more events per second than the disk syncs.
 type batches struct {
 	mu      sync.Mutex
 	rooms   map[string][]*entry // waiting; a key without any: being written
 	waiting int
-	single  bool // one event a statement, for comparison
+	single  bool // one event per statement, for comparison
 }
 
 // An entry is one call of Append.
@@ -38,10 +38,8 @@ type entry struct {
 	event chatlog.Event
 	done  chan struct{} // closed when what follows is set
 	// The outcome.
-	stored chatlog.Event
-	epoch  string
-	dup    bool
-	err    error
+	out chatlog.Appended
+	err error
 
 	tried bool // an attempt to store it may have succeeded
 }
@@ -50,20 +48,20 @@ func (b *batches) init() { b.rooms = map[string][]*entry{} }
 
 // Append implements [chatlog.Store]. Calls for one room that come while another is
 // being written share one transaction. At most 4,096 calls wait at a time; more
-// fail at once.
-func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+// fail immediately.
+func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 	if err := checkEvent(room, &e); err != nil {
-		return e, "", false, err
+		return chatlog.Appended{}, err
 	}
 	if err := ctx.Err(); err != nil {
-		return e, "", false, err
+		return chatlog.Appended{}, err
 	}
 	n := &entry{ctx: ctx, event: e, done: make(chan struct{})}
 	b := &l.batches
 	b.mu.Lock()
 	if b.waiting >= maxWaiting {
 		b.mu.Unlock()
-		return e, "", false, errBusy
+		return chatlog.Appended{}, errBusy
 	}
 	b.waiting++
 	queue, writing := b.rooms[room]
@@ -74,14 +72,14 @@ func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog
 	}
 	select {
 	case <-n.done:
-		return n.stored, n.epoch, n.dup, n.err
+		return n.out, n.err
 	case <-ctx.Done():
-		return e, "", false, ctx.Err()
+		return chatlog.Appended{}, ctx.Err()
 	}
 }
 
 // take returns the next batch of room, or none when its writer is to end. What
-// nobody waits for any more is left out.
+// nobody waits for is left out.
 func (b *batches) take(room string) (batch []*entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -225,22 +223,21 @@ func (l *Log) insert(ctx context.Context, c link, room string, batch []*entry) e
 		}
 		var n int
 		var epoch, origin string
-		var dup bool
+		var repeated bool
 		var r row
 		var newest chatlog.Event
 		var now string // the epoch of what was stored
-		_, err = pgx.ForEachRow(rows, append([]any{&n, &epoch, &origin, &dup}, r.columns()...), func() error {
+		_, err = pgx.ForEachRow(rows, append([]any{&n, &epoch, &origin, &repeated}, r.columns()...), func() error {
 			stored++
 			e := batch[n-1]
-			e.epoch, e.dup, e.err = epochOf(epoch, origin), dup, nil
-			if dup {
-				e.stored = r.event()
+			e.out, e.err = chatlog.Appended{Event: e.event, Epoch: epochOf(epoch, origin), Repeated: repeated}, nil
+			if repeated {
+				e.out.Event = r.event()
 				return nil
 			}
-			e.stored = e.event
-			e.stored.Offset, e.stored.Time = uint64(*r.offset), r.at.UTC()
-			if e.stored.Offset > newest.Offset {
-				newest, now = e.stored, epoch
+			e.out.Event.Offset, e.out.Event.Time = uint64(*r.offset), r.at.UTC()
+			if e.out.Event.Offset > newest.Offset {
+				newest, now = e.out.Event, epoch
 			}
 			return nil
 		})
@@ -269,11 +266,11 @@ func (l *Log) insert(ctx context.Context, c link, room string, batch []*entry) e
 func (l *Log) announce(room string, batch []*entry) {
 	var first, last uint64
 	for _, n := range batch {
-		if n.err != nil || n.dup && !n.tried {
+		if n.err != nil || n.out.Repeated && !n.tried {
 			continue
 		}
-		l.push(room, n.epoch, n.stored)
-		if o := n.stored.Offset; first == 0 {
+		l.push(room, n.out.Epoch, n.out.Event)
+		if o := n.out.Event.Offset; first == 0 {
 			first, last = o, o
 		} else {
 			first, last = min(first, o), max(last, o)

@@ -24,8 +24,8 @@ func TestRenew(t *testing.T) {
 			t.Fatalf("%v is read as %v, %v", before, p, err)
 		}
 		if room == "written" {
-			if _, epoch, _, err := l.Append(t.Context(), room, text("u", "1", "m")); epoch != before.Epoch || err != nil {
-				t.Errorf("first event in epoch %q, %v; the empty room had %q", epoch, err, before.Epoch)
+			if a, err := l.Append(t.Context(), room, text("u", "1", "m")); a.Epoch != before.Epoch || err != nil {
+				t.Errorf("first event in epoch %q, %v; the empty room had %q", a.Epoch, err, before.Epoch)
 			}
 		}
 		var mu sync.Mutex
@@ -99,8 +99,8 @@ func TestEpochOfDeletedRoom(t *testing.T) {
 			t.Errorf("the room is at %v again", at)
 		}
 		seen[at.Epoch] = true
-		if _, epoch, _, err := l.Append(t.Context(), "room", text("u", "1", "m")); err != nil || epoch != at.Epoch {
-			t.Errorf("first event in %q, %v; the empty room was at %v", epoch, err, at)
+		if a, err := l.Append(t.Context(), "room", text("u", "1", "m")); err != nil || a.Epoch != at.Epoch {
+			t.Errorf("first event in %q, %v; the empty room was at %v", a.Epoch, err, at)
 		}
 		shared.exec(t, `WITH r AS (DELETE FROM `+schema+`.room WHERE name = 'room' RETURNING id)
 			DELETE FROM `+schema+`.event USING r WHERE room = r.id`)
@@ -143,8 +143,8 @@ func TestEpochOfRestoredDatabase(t *testing.T) {
 		if after.Offset != 1 || (after.Epoch == before.Epoch) != same {
 			t.Errorf("%s: %v before, %v after", what, before, after)
 		}
-		if e, epoch, dup, err := l.Append(t.Context(), "room", text("u", "1", "m")); err != nil || !dup || e.Offset != 1 || epoch != after.Epoch {
-			t.Errorf("%s: repeated: %+v in %q, %v, %v", what, e, epoch, dup, err)
+		if a, err := l.Append(t.Context(), "room", text("u", "1", "m")); err != nil || !a.Repeated || a.Event.Offset != 1 || a.Epoch != after.Epoch {
+			t.Errorf("%s: repeated: %+v, %v", what, a, err)
 		}
 	}
 	check("crash", true)

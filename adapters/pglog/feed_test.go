@@ -175,11 +175,11 @@ func TestDatabaseAway(t *testing.T) {
 		"Positions": func(ctx context.Context) error { _, err := l.Positions(ctx, []string{"room"}); return err },
 		"Renew":     func(ctx context.Context) error { _, err := l.Renew(ctx, "room", "x"); return err },
 		"Signal":    func(ctx context.Context) error { return l.Signal(ctx, "room", chatlog.Event{Type: chatlog.TypeTyping}) },
-		"Members":   func(ctx context.Context) error { _, _, err := l.Members(ctx, "room", 1); return err },
+		"Members":   func(ctx context.Context) error { _, err := l.Members(ctx, "room", 1); return err },
 		"Present":   func(ctx context.Context) error { _, _, err := l.Present(ctx, "room", "u"); return err },
 		"Rooms":     func(ctx context.Context) error { _, err := l.Rooms(ctx); return err },
 		"Leave":     func(ctx context.Context) error { _, err := l.Leave(ctx, "s", "room", "u"); return err },
-		"Beat":      func(ctx context.Context) error { _, _, err := l.Beat(ctx, "s", time.Second); return err },
+		"Beat":      func(ctx context.Context) error { _, err := l.Beat(ctx, "s", time.Second); return err },
 		"Enter": func(ctx context.Context) error {
 			_, err := l.Enter(ctx, "s", "room", chatlog.Member{UserID: "u", Connections: 1})
 			return err
@@ -189,7 +189,7 @@ func TestDatabaseAway(t *testing.T) {
 	}
 	for i := range 300 {
 		calls[fmt.Sprint("Append ", i)] = func(ctx context.Context) error {
-			_, _, _, err := l.Append(ctx, fmt.Sprint("room", i%7), text("u", fmt.Sprint(i), "m"))
+			_, err := l.Append(ctx, fmt.Sprint("room", i%7), text("u", fmt.Sprint(i), "m"))
 			return err
 		}
 	}
@@ -241,7 +241,7 @@ func TestAppendAfterCut(t *testing.T) {
 	keep := func(room, id string) {
 		retry(t, func(ctx context.Context) error {
 			began := time.Now()
-			_, _, _, err := l.Append(ctx, room, text("u", id, "m"))
+			_, err := l.Append(ctx, room, text("u", id, "m"))
 			if err != nil && time.Since(began) < time.Second { // for so long Append tries
 				t.Error(err)
 			}

@@ -16,8 +16,8 @@ import (
 const (
 	idle       = 2 * time.Second // between signs of life of the listening connection
 	aliveness  = time.Second     // for a sign of life to be answered
-	fetchRooms = 64              // read at once
-	fetchSpan  = 64              // events of a room read at once
+	fetchRooms = 64              // read together
+	fetchSpan  = 64              // events per room read together
 )
 
 // listen connects, and returns the connection once it hears notices.

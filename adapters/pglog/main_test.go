@@ -103,11 +103,11 @@ func text(user, id, message string) chatlog.Event {
 // mustAppend appends and returns what was stored.
 func mustAppend(t testing.TB, l *pglog.Log, room string, e chatlog.Event) chatlog.Event {
 	t.Helper()
-	stored, _, _, err := l.Append(t.Context(), room, e)
+	a, err := l.Append(t.Context(), room, e)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return stored
+	return a.Event
 }
 
 // A recorder is a sink that keeps what it is told.

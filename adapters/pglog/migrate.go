@@ -23,7 +23,7 @@ const (
 
 // Migrate creates the schema and its tables, or brings those of an older version
 // of this package up to date. It does nothing if they are, and may be called by
-// many servers at once. It needs the right to create the schema, or to create in
+// many servers concurrently. It needs the right to create the schema, or to create in
 // it, and to bring them up to date their owner's; everything else a Log does needs
 // USAGE on the schema, SELECT, INSERT, UPDATE and DELETE on its tables.
 //

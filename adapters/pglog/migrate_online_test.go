@@ -75,7 +75,7 @@ func TestMigrateOnline(t *testing.T) {
 			eventually(t, "another one waits for it", waiting)
 			for n := range 60 {
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-				if _, _, _, err := l.Append(ctx, "room", mixed(n)); err != nil {
+				if _, err := l.Append(ctx, "room", mixed(n)); err != nil {
 					t.Fatalf("append during the migration: %v", err)
 				}
 				cancel()
@@ -106,7 +106,7 @@ func TestMigrateBusy(t *testing.T) {
 	for i := range 8 {
 		writing.Go(func() {
 			for n := 0; over.Err() == nil; n++ {
-				if _, _, _, err := l.Append(t.Context(), []string{"room", "other"}[i%2], mixed(n)); err != nil {
+				if _, err := l.Append(t.Context(), []string{"room", "other"}[i%2], mixed(n)); err != nil {
 					t.Error(err)
 					return
 				}

@@ -11,7 +11,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// Any number of servers may migrate at once, and again.
+// Any number of servers may migrate concurrently, and again.
 func TestMigrateConcurrently(t *testing.T) {
 	schema := pglog.WithSchema("odd \"name\"; --" + newSchema())
 	pool := shared.pool(t)
@@ -57,7 +57,7 @@ func TestNotMigrated(t *testing.T) {
 	if err := l.Open(t.Context(), &recorder{}); err == nil || !strings.Contains(err.Error(), "Migrate") {
 		t.Errorf("Open: %v", err)
 	}
-	if _, _, _, err := l.Append(t.Context(), "room", text("u", "1", "m")); err == nil || !strings.Contains(err.Error(), "Migrate") {
+	if _, err := l.Append(t.Context(), "room", text("u", "1", "m")); err == nil || !strings.Contains(err.Error(), "Migrate") {
 		t.Errorf("Append: %v", err)
 	}
 }
@@ -98,11 +98,11 @@ func TestRights(t *testing.T) {
 	if _, err := l.Enter(t.Context(), "s", "room", chatlog.Member{UserID: "u", Username: "U", Connections: 1}); err != nil {
 		t.Error(err)
 	}
-	if _, _, err := l.Beat(t.Context(), "s", 1); err != nil {
+	if _, err := l.Beat(t.Context(), "s", 1); err != nil {
 		t.Error(err)
 	}
-	if held, _, err := l.Beat(t.Context(), "t", 1); err != nil || !held {
-		t.Error(held, err)
+	if p, err := l.Beat(t.Context(), "t", 1); err != nil || !p.Held {
+		t.Error(p, err)
 	}
 	if err := pglog.PruneStep(t.Context(), l); err != nil {
 		t.Error(err)

@@ -16,8 +16,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/fanout"
 )
 
-// A Log keeps rooms in a PostgreSQL database. Make one with [New], one a process
-// and database; several servers of the process may share it.
+// A Log keeps rooms in a PostgreSQL database. Make one with [New], one per
+// process and database; several servers of the process may share it.
 type Log struct {
 	// Immutable.
 	pool    *pgxpool.Pool

@@ -83,7 +83,7 @@ func TestPlansAreKept(t *testing.T) {
 		}
 		position(t, l, "room")
 		mustEnter(t, l, "A", "room", "u", 1)
-		if _, _, _, err := l.Lookup(t.Context(), "room", "u", "x"); err != nil {
+		if _, err := l.Lookup(t.Context(), "room", "u", "x"); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := l.Versions(t.Context(), []string{"room"}); err != nil {
@@ -133,8 +133,8 @@ func TestQueryModes(t *testing.T) {
 			for i := range 3 {
 				last = mustAppend(t, l, "room", text("u'\\\x00", fmt.Sprint(i), "text '\\ \x00"))
 			}
-			if e, _, dup, err := l.Append(t.Context(), "room", text("u'\\\x00", "2", "x")); err != nil || !dup || e != last {
-				t.Errorf("repeated: %+v, %v, %v", e, dup, err)
+			if a, err := l.Append(t.Context(), "room", text("u'\\\x00", "2", "x")); err != nil || !a.Repeated || a.Event != last {
+				t.Errorf("repeated: %+v, %v", a, err)
 			}
 			eventually(t, "events are pushed", func() bool { return heard.offsets("room")[3] })
 			if got := readAll(t, l, "room"); len(got) != 3 || got[2] != last {
@@ -150,8 +150,8 @@ func TestQueryModes(t *testing.T) {
 			if last, err := l.Leave(t.Context(), "A", "room", "u"); err != nil || !last {
 				t.Errorf("Leave: %v, %v", last, err)
 			}
-			if m, n, err := l.Members(t.Context(), "room", 10); err != nil || n != 0 || len(m) != 0 {
-				t.Errorf("Members: %v, %d, %v", m, n, err)
+			if list, err := l.Members(t.Context(), "room", 10); err != nil || list.Total != 0 || len(list.Members) != 0 {
+				t.Errorf("Members: %+v, %v", list, err)
 			}
 			if epoch, err := l.Renew(t.Context(), "room", position(t, l, "room").Epoch); err != nil || epoch != position(t, l, "room").Epoch {
 				t.Errorf("Renew: %q, %v", epoch, err)

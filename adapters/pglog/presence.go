@@ -14,7 +14,7 @@ const (
 	graveTTL = time.Hour        // how long a removed server is told so
 )
 
-// The statements that change presence are sent at once and are one transaction,
+// The statements that change presence are sent together and are one transaction,
 // which begins with locks: a shared one against the removal of dead servers, and
 // one for the user in the room, so that of two servers that the user comes to, or
 // leaves, at one time, one is first or last. Nobody holds the locks while waiting
@@ -49,13 +49,13 @@ func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) 
 }
 
 // Leave implements [chatlog.Presence].
-func (l *Log) Leave(ctx context.Context, server, room, user string) (last bool, err error) {
-	if err := checkNames(server, room, user); err != nil {
+func (l *Log) Leave(ctx context.Context, server, room, userID string) (last bool, err error) {
+	if err := checkNames(server, room, userID); err != nil {
 		return false, err
 	}
 	err = l.withAny(ctx, func(c link) error {
-		b := l.locked(escape(room), escape(user))
-		b.Queue(c.sql.leave, escape(server), escape(room), escape(user)).
+		b := l.locked(escape(room), escape(userID))
+		b.Queue(c.sql.leave, escape(server), escape(room), escape(userID)).
 			QueryRow(func(r pgx.Row) error { return r.Scan(&last) })
 		return c.SendBatch(ctx, b).Close()
 	})
@@ -63,19 +63,19 @@ func (l *Log) Leave(ctx context.Context, server, room, user string) (last bool, 
 }
 
 // Members implements [chatlog.Presence], in the order of the users' ids.
-func (l *Log) Members(ctx context.Context, room string, limit int) (members []chatlog.Member, total int, err error) {
+func (l *Log) Members(ctx context.Context, room string, limit int) (list chatlog.MemberList, err error) {
 	if err := checkNames(room); err != nil {
-		return nil, 0, err
+		return list, err
 	}
 	err = l.withAny(ctx, func(c link) error {
 		b := &pgx.Batch{}
-		b.Queue(c.sql.count, escape(room)).QueryRow(func(r pgx.Row) error { return r.Scan(&total) })
+		b.Queue(c.sql.count, escape(room)).QueryRow(func(r pgx.Row) error { return r.Scan(&list.Total) })
 		if limit > 0 {
 			b.Queue(c.sql.members, escape(room), limit).Query(func(rows pgx.Rows) error {
 				var m chatlog.Member
-				members = nil
+				list.Members = nil
 				_, err := pgx.ForEachRow(rows, []any{&m.UserID, &m.Username, &m.Connections}, func() error {
-					members = append(members, plain(m))
+					list.Members = append(list.Members, plain(m))
 					return nil
 				})
 				return err
@@ -83,16 +83,16 @@ func (l *Log) Members(ctx context.Context, room string, limit int) (members []ch
 		}
 		return c.SendBatch(ctx, b).Close()
 	})
-	return members, total, err
+	return list, err
 }
 
 // Present implements [chatlog.Presence].
-func (l *Log) Present(ctx context.Context, room, user string) (m chatlog.Member, ok bool, err error) {
-	if err := checkNames(room, user); err != nil {
+func (l *Log) Present(ctx context.Context, room, userID string) (m chatlog.Member, ok bool, err error) {
+	if err := checkNames(room, userID); err != nil {
 		return m, false, err
 	}
 	err = l.withAny(ctx, func(c link) error {
-		err := c.QueryRow(ctx, c.sql.present, escape(room), escape(user)).Scan(&m.UserID, &m.Username, &m.Connections)
+		err := c.QueryRow(ctx, c.sql.present, escape(room), escape(userID)).Scan(&m.UserID, &m.Username, &m.Connections)
 		if err == pgx.ErrNoRows {
 			return nil
 		}
@@ -152,9 +152,9 @@ func (l *Log) Rooms(ctx context.Context) (map[string]int, error) {
 
 // Beat implements [chatlog.Presence], and begins a step of retention. Nobody is
 // found to have broken a promise for time in which nobody could call Beat.
-func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held bool, gone []chatlog.Departure, err error) {
+func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (p chatlog.Pulse, err error) {
 	if err := checkNames(server); err != nil {
-		return false, nil, err
+		return p, err
 	}
 	known := l.knows(server)
 	err = l.withAny(ctx, func(c link) error {
@@ -167,7 +167,7 @@ func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held 
 			var fresh bool
 			_, err := pgx.ForEachRow(rows, []any{&fresh}, func() error {
 				// If somebody has emptied the table, the users are gone too.
-				held = !(fresh && known)
+				p.Held = !(fresh && known)
 				return nil
 			})
 			return err
@@ -180,15 +180,15 @@ func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held 
 		if !overdue {
 			return nil
 		}
-		gone, err = l.reap(ctx, c)
+		p.Gone, err = l.reap(ctx, c)
 		return err
 	})
 	if err != nil {
-		return false, nil, err
+		return chatlog.Pulse{}, err
 	}
-	l.learn(server, held)
+	l.learn(server, p.Held)
 	l.prune()
-	return held, gone, nil
+	return p, nil
 }
 
 // reap removes the servers that are overdue, and names who is gone with them.

@@ -25,11 +25,11 @@ func mustEnter(t testing.TB, l *pglog.Log, server, room, user string, conns int)
 
 func mustBeat(t testing.TB, l *pglog.Log, server string, ttl time.Duration) (bool, []chatlog.Departure) {
 	t.Helper()
-	held, gone, err := l.Beat(soon(t), server, ttl)
+	p, err := l.Beat(soon(t), server, ttl)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return held, gone
+	return p.Held, p.Gone
 }
 
 func TestPresence(t *testing.T) {
@@ -41,16 +41,16 @@ func TestPresence(t *testing.T) {
 	}
 	mustEnter(t, a, "A", "room", "u1", 3) // counts anew
 	mustEnter(t, a, "A", "other", "u1", 1)
-	got, total, err := b.Members(t.Context(), "room", 10)
+	got, err := b.Members(t.Context(), "room", 10)
 	want := []chatlog.Member{{UserID: "u1", Username: "name of u1", Connections: 4}, {UserID: "u2", Username: "name of u2", Connections: 1}}
-	if diff := cmp.Diff(want, got); diff != "" || total != 2 || err != nil {
-		t.Errorf("total %d, %v, (-want +got)\n%s", total, err, diff)
+	if diff := cmp.Diff(chatlog.MemberList{Members: want, Total: 2}, got); diff != "" || err != nil {
+		t.Errorf("%v, (-want +got)\n%s", err, diff)
 	}
-	if got, total, err := a.Members(t.Context(), "room", 1); len(got) != 1 || total != 2 || err != nil {
-		t.Errorf("limit 1: %v, %d, %v", got, total, err)
+	if got, err := a.Members(t.Context(), "room", 1); len(got.Members) != 1 || got.Total != 2 || err != nil {
+		t.Errorf("limit 1: %+v, %v", got, err)
 	}
-	if got, total, err := a.Members(t.Context(), "room", 0); len(got) != 0 || total != 2 || err != nil {
-		t.Errorf("limit 0: %v, %d, %v", got, total, err)
+	if got, err := a.Members(t.Context(), "room", 0); len(got.Members) != 0 || got.Total != 2 || err != nil {
+		t.Errorf("limit 0: %+v, %v", got, err)
 	}
 	rooms, err := a.Rooms(t.Context())
 	if diff := cmp.Diff(map[string]int{"room": 2, "other": 1}, rooms); diff != "" || err != nil {
@@ -218,10 +218,10 @@ func TestPresenceSurvivesCrash(t *testing.T) {
 	if err := c.start(); err != nil {
 		t.Fatal(err)
 	}
-	var gone []chatlog.Departure
-	retry(t, func(ctx context.Context) (err error) { _, gone, err = l.Beat(ctx, "B", ttl); return err })
-	if len(gone) > 0 {
-		t.Errorf("gone right after the start: %+v", gone)
+	var p chatlog.Pulse
+	retry(t, func(ctx context.Context) (err error) { p, err = l.Beat(ctx, "B", ttl); return err })
+	if len(p.Gone) > 0 {
+		t.Errorf("gone right after the start: %+v", p.Gone)
 	}
 	if _, ok, err := l.Present(soon(t), "room", "u"); !ok || err != nil {
 		t.Errorf("not present after the crash: %v", err)

@@ -41,8 +41,8 @@ func (l *Log) prune() {
 }
 
 // pruneStep goes through the rooms in the order of their ids from where the last
-// step ended, until it is through or its time is up. Events are hidden at once
-// and deleted when their ids need not be known any more.
+// step ended, until it is through or its time is up. Events are hidden immediately
+// and deleted when their ids no longer need to be known.
 func (l *Log) pruneStep(ctx context.Context, c link) error {
 	var keep, age any
 	if l.keep > 0 {

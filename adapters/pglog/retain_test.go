@@ -28,8 +28,8 @@ func age(t testing.TB, schema string, d time.Duration) {
 	shared.exec(t, `UPDATE `+schema+`.event SET at = at - $1::interval`, d)
 }
 
-// Of each room the newest are kept. The others are hidden at once; their rows go
-// when their ids need not be known any more.
+// Of each room the newest are kept. The others are hidden immediately; their rows go
+// when their ids no longer need to be known.
 func TestKeep(t *testing.T) {
 	schema := newSchema()
 	l := migrated(t, shared.pool(t), pglog.WithSchema(schema), pglog.WithKeep(5))
@@ -48,8 +48,8 @@ func TestKeep(t *testing.T) {
 	if p, err := l.Read(t.Context(), "long", chatlog.Range{Before: 5, Limit: 100}); err != nil || len(p.Events) != 0 || p.More {
 		t.Errorf("before 5: %+v, %v", p, err)
 	}
-	if e, _, dup, err := l.Append(t.Context(), "long", text("u", "1", "m")); err != nil || !dup || e.Offset != 1 {
-		t.Errorf("the first id, repeated: %+v, %v, %v", e, dup, err)
+	if a, err := l.Append(t.Context(), "long", text("u", "1", "m")); err != nil || !a.Repeated || a.Event.Offset != 1 {
+		t.Errorf("the first id, repeated: %+v, %v", a, err)
 	}
 	if n := rows(t, schema); n != 21 {
 		t.Errorf("%d rows before their time", n)

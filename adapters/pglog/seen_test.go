@@ -64,10 +64,11 @@ func TestSeenIsCompared(t *testing.T) {
 					shorten(t, schema, int(last)-30, others)
 					epoch := was
 					if use == "Append" {
-						var err error
-						if _, epoch, _, err = l.Append(t.Context(), "room", text("u", "", "next")); err != nil {
+						a, err := l.Append(t.Context(), "room", text("u", "", "next"))
+						if err != nil {
 							t.Fatal(err)
 						}
+						epoch = a.Epoch
 					} else if err := l.Watch(t.Context(), r, "room"); err != nil {
 						t.Fatal(err)
 					}
@@ -76,8 +77,8 @@ func TestSeenIsCompared(t *testing.T) {
 						t.Errorf("in %s, after %s, which is that of what was lost; appended in %s", after, was, epoch)
 					}
 					// That is so once.
-					if _, epoch, _, err := l.Append(t.Context(), "room", text("u", "", "next")); err != nil || epoch != after {
-						t.Errorf("the next one is in %s, %v", epoch, err)
+					if a, err := l.Append(t.Context(), "room", text("u", "", "next")); err != nil || a.Epoch != after {
+						t.Errorf("the next one is in %s, %v", a.Epoch, err)
 					}
 				})
 			}
@@ -98,8 +99,8 @@ func TestSeenIsDeleted(t *testing.T) {
 	}
 	r := opened(t, l, "room")
 	l.Unwatch(r, "room")
-	if _, epoch, _, err := l.Append(t.Context(), "room", text("u", "", "m")); err != nil || epoch != was {
-		t.Errorf("in %s, %v; it was %s", epoch, err, was)
+	if a, err := l.Append(t.Context(), "room", text("u", "", "m")); err != nil || a.Epoch != was {
+		t.Errorf("in %s, %v; it was %s", a.Epoch, err, was)
 	}
 }
 

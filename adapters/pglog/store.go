@@ -18,7 +18,7 @@ import (
 // maxPage bounds one Read, whatever its limit.
 const maxPage = 10_000
 
-// Read implements [chatlog.Store]. It returns at most 10,000 events at once.
+// Read implements [chatlog.Store]. It returns at most 10,000 events.
 //
 // Where an operator has deleted a row, it returns a private message between
 // nobody and nobody in its place, which no user may see; with Visible, nothing.
@@ -148,23 +148,23 @@ func fill(events []chatlog.Event, from, end uint64) []chatlog.Event {
 }
 
 // Lookup implements [chatlog.Store].
-func (l *Log) Lookup(ctx context.Context, room, user, id string) (e chatlog.Event, epoch string, ok bool, err error) {
-	if err := checkNames(room, user, id); err != nil {
-		return e, "", false, err
+func (l *Log) Lookup(ctx context.Context, room, userID, id string) (a chatlog.Appended, err error) {
+	if err := checkNames(room, userID, id); err != nil {
+		return a, err
 	}
 	err = l.withAny(ctx, func(c link) error {
-		var origin string
+		var epoch, origin string
 		var r row
-		err := c.QueryRow(ctx, c.sql.lookup, escape(room), escape(user), escape(id)).Scan(append([]any{&epoch, &origin}, r.columns()...)...)
+		err := c.QueryRow(ctx, c.sql.lookup, escape(room), escape(userID), escape(id)).Scan(append([]any{&epoch, &origin}, r.columns()...)...)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil
 		}
-		if ok = err == nil; ok {
-			e, epoch = r.event(), epochOf(epoch, origin)
+		if err == nil {
+			a = chatlog.Appended{Event: r.event(), Epoch: epochOf(epoch, origin), Repeated: true}
 		}
 		return err
 	})
-	return e, epoch, ok, err
+	return a, err
 }
 
 // Positions implements [chatlog.Store].

@@ -46,8 +46,8 @@ func TestTextsRoundTrip(t *testing.T) {
 		if stored.Offset != 1 {
 			t.Fatalf("room %q: offset %d of its first event", s, stored.Offset)
 		}
-		if repeated, _, dup, err := l.Append(t.Context(), s, e); err != nil || !dup || repeated != stored {
-			t.Errorf("%d: repeated: %+v, %v, %v; want %+v", i, repeated, dup, err, stored)
+		if a, err := l.Append(t.Context(), s, e); err != nil || !a.Repeated || a.Event != stored {
+			t.Errorf("%d: repeated: %+v, %v; want %+v", i, a, err, stored)
 		}
 		e.Offset, e.Time = 1, stored.Time
 		if diff := cmp.Diff([]chatlog.Event{e}, readAll(t, l, s)); diff != "" {
@@ -95,7 +95,7 @@ func TestBadTexts(t *testing.T) {
 		wg.Go(func() { mustAppend(t, l, "room", text("good", "", "m")) })
 		for name, e := range bad {
 			wg.Go(func() {
-				if _, _, _, err := l.Append(t.Context(), "room", e); err == nil {
+				if _, err := l.Append(t.Context(), "room", e); err == nil {
 					t.Errorf("%s: no error", name)
 				}
 			})
@@ -105,7 +105,7 @@ func TestBadTexts(t *testing.T) {
 	if n := len(readAll(t, l, "room")); n != 20 {
 		t.Errorf("%d events stored, not 20", n)
 	}
-	if _, _, _, err := l.Append(t.Context(), strings.Repeat("r", 5000), text("u", "", "m")); err == nil {
+	if _, err := l.Append(t.Context(), strings.Repeat("r", 5000), text("u", "", "m")); err == nil {
 		t.Error("a room's name of 5,000 bytes: no error")
 	}
 }
@@ -135,17 +135,17 @@ func TestConcurrentWriters(t *testing.T) {
 					// Writers of all logs send the same ids.
 					room := rooms[min(i%4, 2)]
 					e := text(fmt.Sprint("user", w), fmt.Sprint(i), "hello")
-					stored, _, _, err := l.Append(soon(t), room, e)
+					a, err := l.Append(soon(t), room, e)
 					if err != nil {
 						t.Error(err)
 						return
 					}
 					mu.Lock()
 					k := e.UserID + "/" + e.ID
-					if o := offsets[room][k]; o != 0 && o != stored.Offset {
-						t.Errorf("%s has offsets %d and %d", k, o, stored.Offset)
+					if o := offsets[room][k]; o != 0 && o != a.Event.Offset {
+						t.Errorf("%s has offsets %d and %d", k, o, a.Event.Offset)
 					}
-					offsets[room][k] = stored.Offset
+					offsets[room][k] = a.Event.Offset
 					mu.Unlock()
 				}
 			})

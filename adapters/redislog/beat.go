@@ -18,7 +18,7 @@ var (
 //
 // When no server has called Beat for more than half of ttl, as when Redis was away, no
 // server loses its users for that: the time is added to what each has promised.
-func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held bool, gone []chatlog.Departure, err error) {
+func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (p chatlog.Pulse, err error) {
 	known := l.servers.counts(server)
 	var calls [buckets]*call
 	for b := range calls {
@@ -27,10 +27,10 @@ func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held 
 			l.key(b, keyRemoved, ""),
 		}, server, ms(ttl), known[b])
 		if err != nil {
-			return false, nil, err
+			return p, err
 		}
 	}
-	held = true
+	p.Held = true
 	for b, c := range calls {
 		reply, e := c.wait()
 		if e != nil {
@@ -46,11 +46,11 @@ func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held 
 		if holds == 1 {
 			l.servers.after(server, b, writes-1, writes)
 		} else {
-			held = false
+			p.Held = false
 		}
 		for i := range dead.items {
 			g, e := l.bury(ctx, b, dead.text(i))
-			if gone = append(gone, g...); e != nil {
+			if p.Gone = append(p.Gone, g...); e != nil {
 				err = e
 			}
 		}
@@ -59,20 +59,21 @@ func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held 
 		l.touchAll(ctx)
 		l.checkAll(ctx, 0, 1)
 	}
-	if !held {
+	if !p.Held {
 		l.servers.lose(server)
-		return false, gone, nil
+		return p, nil
 	}
-	if len(gone) > 0 {
+	if len(p.Gone) > 0 {
 		err = nil // they will not be named again; what failed is done by the next Beat
 	}
-	return err == nil, gone, err
+	p.Held = err == nil
+	return p, err
 }
 
 // bury removes the users of a dead server from the rooms of a bucket, and returns
-// those who were on no other. Of the servers that do so at once, one names each.
+// those who were on no other. Of the servers that do so concurrently, one names each.
 func (l *Log) bury(ctx context.Context, b int, server string) (gone []chatlog.Departure, err error) {
-	const most = 500 // places at once
+	const most = 500 // places in one call
 	for {
 		reply, err := l.do(ctx, placesScript, b, []string{l.key(b, keyDead, ""), l.key(b, keyPlaces, server)}, server, most)
 		if err != nil {
@@ -133,7 +134,7 @@ func (s *servers) counts(name string) (writes [buckets]int64) {
 	return writes
 }
 
-// lose notes that Redis does not hold the server any more.
+// lose notes that Redis no longer holds the server.
 func (s *servers) lose(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

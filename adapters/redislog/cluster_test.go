@@ -126,10 +126,10 @@ func testSlotMoves(t *testing.T, c cluster) {
 			e := text("u", fmt.Sprint(i), "m")
 			for {
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-				stored, _, _, err := l.Append(ctx, room, e)
+				a, err := l.Append(ctx, room, e)
 				cancel()
 				if err == nil {
-					acked.Store(stored.Offset, e.ID)
+					acked.Store(a.Event.Offset, e.ID)
 					break
 				}
 				time.Sleep(10 * time.Millisecond)
@@ -192,7 +192,7 @@ func testNodePaused(t *testing.T, c cluster) {
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			defer cancel()
-			if _, _, _, err := l.Append(ctx, stuck, text("u", "", "m")); err == nil {
+			if _, err := l.Append(ctx, stuck, text("u", "", "m")); err == nil {
 				t.Error("the node that stands still has answered")
 			}
 		})
@@ -205,7 +205,7 @@ func testNodePaused(t *testing.T, c cluster) {
 	eventually(t, "the node answers", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, _, _, err := l.Append(ctx, stuck, text("u", "", "m"))
+		_, err := l.Append(ctx, stuck, text("u", "", "m"))
 		return err == nil
 	})
 }

@@ -96,7 +96,7 @@ func (l *Log) makePlaceLocked(ev *evidence) {
 }
 
 // seen returns the newest entry that this Log has seen of a room, as scripts take it:
-// if Redis does not have it any more, they begin a new epoch before anything else.
+// if Redis no longer has it, they begin a new epoch before anything else.
 func (l *Log) seen(bucket int, room string) string {
 	ev := &l.evidence[bucket]
 	ev.mu.Lock()

@@ -66,7 +66,7 @@ func TestWatchedLivesOn(t *testing.T) {
 	}
 	beat(t, l, "server", time.Minute)
 	if ms := lifeOf(t, head); ms > 600*time.Second {
-		t.Errorf("Redis is told again at once: %v", ms)
+		t.Errorf("Redis is told again immediately: %v", ms)
 	}
 	l.Age(life / 2)
 	beat(t, l, "server", time.Minute)

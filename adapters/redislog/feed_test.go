@@ -102,7 +102,7 @@ func TestFeed(t *testing.T) {
 }
 
 // The first room, the last and all between are watched while their number is large,
-// and nobody is told more of a room that is not watched any more.
+// and nobody is told more of a room that is no longer watched.
 func TestManyRooms(t *testing.T) {
 	t.Parallel()
 	prefix := newPrefix()
@@ -240,7 +240,7 @@ func TestAway(t *testing.T) {
 			var err error
 			switch n % 4 {
 			case 0:
-				_, _, _, err = l.Append(ctx, "room", text("u", fmt.Sprint(n), strings.Repeat("x", 10_000)))
+				_, err = l.Append(ctx, "room", text("u", fmt.Sprint(n), strings.Repeat("x", 10_000)))
 			case 1:
 				_, err = l.Read(ctx, "room", chatlog.Range{Limit: 10})
 			case 2:
@@ -261,7 +261,7 @@ func TestAway(t *testing.T) {
 	eventually(t, "Redis can be used again", func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, _, _, err := l.Append(ctx, "room", text("u", "", "m"))
+		_, err := l.Append(ctx, "room", text("u", "", "m"))
 		return err == nil
 	})
 }

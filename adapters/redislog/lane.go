@@ -47,7 +47,7 @@ type lane struct {
 
 const (
 	maxBatch     = 128 // calls in a pipeline
-	maxPipelines = 4   // at once
+	maxPipelines = 4   // concurrently
 )
 
 func newLane(client redis.UniversalClient, waiting int) *lane {

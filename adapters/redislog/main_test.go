@@ -106,11 +106,11 @@ func text(user, id, message string) chatlog.Event {
 // put appends an event that nobody has appended before.
 func put(t testing.TB, l chatlog.Log, room string, e chatlog.Event) (stored chatlog.Event, epoch string) {
 	t.Helper()
-	stored, epoch, dup, err := l.Append(within(t), room, e)
-	if err != nil || dup {
-		t.Fatalf("Append of %+v: dup %t, %v", e, dup, err)
+	a, err := l.Append(within(t), room, e)
+	if err != nil || a.Repeated {
+		t.Fatalf("Append of %+v: Repeated %t, %v", e, a.Repeated, err)
 	}
-	return stored, epoch
+	return a.Event, a.Epoch
 }
 
 func read(t testing.TB, l chatlog.Log, room string, r chatlog.Range) chatlog.Page {

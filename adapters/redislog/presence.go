@@ -83,10 +83,10 @@ func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) 
 }
 
 // Leave implements [chatlog.Presence].
-func (l *Log) Leave(ctx context.Context, server, room, user string) (last bool, err error) {
+func (l *Log) Leave(ctx context.Context, server, room, userID string) (last bool, err error) {
 	b := bucketOf(room)
 	before := l.servers.before(server, b)
-	c, err := l.part(ctx, b, server, room, user, false)
+	c, err := l.part(ctx, b, server, room, userID, false)
 	if err != nil {
 		return false, err
 	}
@@ -138,35 +138,34 @@ func member(user, record string) (chatlog.Member, error) {
 
 // Members implements [chatlog.Presence]. The members that are listed are in the order of
 // their names; of a large room, which ones they are is for Redis to choose.
-func (l *Log) Members(ctx context.Context, room string, limit int) ([]chatlog.Member, int, error) {
+func (l *Log) Members(ctx context.Context, room string, limit int) (list chatlog.MemberList, err error) {
 	b := bucketOf(room)
 	reply, err := l.do(ctx, membersScript, b, []string{l.key(b, keyUsers, room)}, max(limit, 0))
 	if err != nil {
-		return nil, 0, err
+		return list, err
 	}
 	r := replyOf(reply)
-	total := int(r.int(0))
-	var members []chatlog.Member
+	list.Total = int(r.int(0))
 	for i := 1; i < len(r.items); i += 2 {
 		m, err := member(r.text(i), r.text(i+1))
 		if err != nil {
-			return nil, 0, err
+			return chatlog.MemberList{}, err
 		}
-		members = append(members, m)
+		list.Members = append(list.Members, m)
 	}
 	if r.bad {
-		return nil, 0, errReply
+		return chatlog.MemberList{}, errReply
 	}
-	slices.SortFunc(members, func(a, b chatlog.Member) int {
+	slices.SortFunc(list.Members, func(a, b chatlog.Member) int {
 		return cmp.Or(cmp.Compare(a.Username, b.Username), cmp.Compare(a.UserID, b.UserID))
 	})
-	return members, total, nil
+	return list, nil
 }
 
 // Present implements [chatlog.Presence].
-func (l *Log) Present(ctx context.Context, room, user string) (m chatlog.Member, ok bool, err error) {
+func (l *Log) Present(ctx context.Context, room, userID string) (m chatlog.Member, ok bool, err error) {
 	b := bucketOf(room)
-	reply, err := l.do(ctx, presentScript, b, []string{l.key(b, keyUsers, room)}, user)
+	reply, err := l.do(ctx, presentScript, b, []string{l.key(b, keyUsers, room)}, userID)
 	if err != nil {
 		return m, false, err
 	}
@@ -177,7 +176,7 @@ func (l *Log) Present(ctx context.Context, room, user string) (m chatlog.Member,
 	if record == "" {
 		return m, false, nil
 	}
-	m, err = member(user, record)
+	m, err = member(userID, record)
 	return m, err == nil, err
 }
 

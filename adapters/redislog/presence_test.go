@@ -21,11 +21,11 @@ func enter(t testing.TB, l chatlog.Log, server, room, user string) {
 
 func beat(t testing.TB, l chatlog.Log, server string, ttl time.Duration) (held bool, gone []chatlog.Departure) {
 	t.Helper()
-	held, gone, err := l.Beat(within(t), server, ttl)
+	p, err := l.Beat(within(t), server, ttl)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return held, gone
+	return p.Held, p.Gone
 }
 
 // No server loses its users because Redis was away; one that is dead does, after it
@@ -82,8 +82,8 @@ func TestManyDepartures(t *testing.T) {
 		wg.Go(func() { enter(t, logs[0], "dead", "room", fmt.Sprint("u", n)) })
 	}
 	wg.Wait()
-	if _, total, err := logs[1].Members(within(t), "room", 10); err != nil || total != users {
-		t.Fatalf("%d members, %v", total, err)
+	if list, err := logs[1].Members(within(t), "room", 10); err != nil || list.Total != users {
+		t.Fatalf("%d members, %v", list.Total, err)
 	}
 	for i, name := range []string{"dead", "b", "c"} {
 		beat(t, logs[i], name, time.Millisecond)
@@ -104,8 +104,8 @@ func TestManyDepartures(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		_, total, err := logs[1].Members(within(t), "room", 0)
-		return err == nil && total == 0
+		list, err := logs[1].Members(within(t), "room", 0)
+		return err == nil && list.Total == 0
 	})
 	if len(named) != users {
 		t.Errorf("%d of %d users were named", len(named), users)

@@ -16,7 +16,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/fanout"
 )
 
-// A Log keeps rooms in Redis. Make one with [New], one a process and Redis; several
+// A Log keeps rooms in Redis. Make one with [New], one per process and Redis; several
 // servers of the process may share it.
 type Log struct {
 	// Immutable.

@@ -58,10 +58,7 @@ func TestEpochOfLostRoom(t *testing.T) {
 	t.Parallel()
 	prefix := newPrefix()
 	l := redislog.New(shared.client(t), prefix, redislog.Expiry(time.Hour, time.Second))
-	_, epoch, _, err := l.Append(within(t), "room", text("u", "", "m"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, epoch := put(t, l, "room", text("u", "", "m"))
 	head, log, _, _ := l.KeysOf("room")
 	time.Sleep(time.Second)
 	shared.exec(t, "DEL", head, log)

@@ -33,7 +33,7 @@ type session struct {
 var errIdle = errors.New("no room is watched")
 
 // session subscribes to all watched rooms and returns when the connection is lost or
-// not needed any more. The client's own way of subscribing again after a loss is not
+// no longer needed. The client's own way of subscribing again after a loss is not
 // used: what is subscribed to, and when, is for us to know.
 func (f *feeder) session() error {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -19,10 +19,10 @@ var (
 var errReply = errors.New("redislog: reply of a script is not as expected")
 
 // Append implements [chatlog.Store].
-func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 	text, err := encode(&e)
 	if err != nil {
-		return e, "", false, err
+		return chatlog.Appended{}, err
 	}
 	b := bucketOf(room)
 	args := []any{l.newWord(), hashID(&e), text, l.key(b, feedOfRoom, room), l.history, l.bytes, ms(l.expiry), ms(l.window), maxIDs,
@@ -35,51 +35,58 @@ func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog
 		l.key(b, keyIndex, room), l.key(b, keyUsers, room),
 	}, args...)
 	if err != nil {
-		return e, "", false, err
+		return chatlog.Appended{}, err
 	}
 	r := replyOf(reply)
-	dup, epoch, offset, time := r.int(0) == 1, r.text(1), r.text(2), r.text(3)
-	if first := r.text(4); dup && first != "" {
-		text = first // otherwise it is not kept any more
+	repeated, epoch, offset, time := r.int(0) == 1, r.text(1), r.text(2), r.text(3)
+	if first := r.text(4); repeated && first != "" {
+		text = first // otherwise it is no longer kept
 	}
 	if r.bad {
-		return e, "", dup, errReply
+		return chatlog.Appended{}, errReply
 	}
 	stored, err := decode(offset, time, text)
-	if err == nil && !dup {
+	if err != nil {
+		return chatlog.Appended{}, err
+	}
+	if !repeated {
 		l.saw(b, room, epoch, &stored)
 	}
-	return stored, epoch, dup, err
+	return chatlog.Appended{Event: stored, Epoch: epoch, Repeated: repeated}, nil
 }
 
 // Lookup implements [chatlog.Store].
-func (l *Log) Lookup(ctx context.Context, room, user, id string) (chatlog.Event, string, bool, error) {
-	e := chatlog.Event{UserID: user, ID: id}
+func (l *Log) Lookup(ctx context.Context, room, userID, id string) (chatlog.Appended, error) {
+	e := chatlog.Event{UserID: userID, ID: id}
 	if id == "" {
-		return chatlog.Event{}, "", false, nil
+		return chatlog.Appended{}, nil
 	}
 	b := bucketOf(room)
 	reply, err := l.do(ctx, lookupScript, b, []string{
 		l.key(b, keyHead, room), l.key(b, keyLog, room), l.key(b, keyIDs, room), l.key(b, keyOlder, room),
 	}, hashID(&e))
 	if err != nil {
-		return chatlog.Event{}, "", false, err
+		return chatlog.Appended{}, err
 	}
 	r := replyOf(reply)
 	if !r.bad && len(r.items) == 0 {
-		return chatlog.Event{}, "", false, nil
+		return chatlog.Appended{}, nil
 	}
 	epoch, offset, time, text := r.text(0), r.text(1), r.text(2), r.text(3)
 	if r.bad {
-		return chatlog.Event{}, "", false, errReply
+		return chatlog.Appended{}, errReply
 	}
 	if text != "" {
 		e, err = decode(offset, time, text)
-		return e, epoch, err == nil, err
+	} else { // no longer held
+		var kept chatlog.Event
+		kept, err = decode(offset, time, "{}")
+		e.Offset, e.Time = kept.Offset, kept.Time
 	}
-	kept, err := decode(offset, time, "{}")
-	e.Offset, e.Time = kept.Offset, kept.Time
-	return e, epoch, err == nil, err
+	if err != nil {
+		return chatlog.Appended{}, err
+	}
+	return chatlog.Appended{Event: e, Epoch: epoch, Repeated: true}, nil
 }
 
 // streamEntry reads an entry of a stream: its id and its fields.

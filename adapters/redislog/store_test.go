@@ -48,7 +48,7 @@ func TestTrim(t *testing.T) {
 }
 
 // An id is known for the window and not longer than twice that, also when its event
-// is not kept any more.
+// is no longer kept.
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	const window = 400 * time.Millisecond
@@ -56,11 +56,11 @@ func TestWindow(t *testing.T) {
 	again := func(e chatlog.Event) (chatlog.Event, bool) {
 		t.Helper()
 		e.Text = "other text"
-		stored, _, dup, err := l.Append(within(t), "room", e)
+		a, err := l.Append(within(t), "room", e)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return stored, dup
+		return a.Event, a.Repeated
 	}
 	type sent struct {
 		chatlog.Event
@@ -117,8 +117,8 @@ func TestEviction(t *testing.T) {
 	}
 
 	shared.exec(t, "DEL", ids, older)
-	if again, _, dup, err := l.Append(within(t), "room", text("u", "next", "m")); err != nil || dup || again.Offset != last+2 {
-		t.Errorf("without its ids: %+v, %t, %v", again, dup, err)
+	if again, err := l.Append(within(t), "room", text("u", "next", "m")); err != nil || again.Repeated || again.Event.Offset != last+2 {
+		t.Errorf("without its ids: %+v, %v", again, err)
 	}
 
 	shared.exec(t, "DEL", head)
@@ -144,8 +144,8 @@ func TestEviction(t *testing.T) {
 		"Watch":     func() error { return l.Watch(within(t), r, "room") },
 	} {
 		fill()
-		if again, _, dup, err := l.Append(within(t), "room", text("u", "next", "m")); err != nil || !dup && again.Offset < 6 {
-			t.Errorf("%+v, %t, %v", again, dup, err)
+		if again, err := l.Append(within(t), "room", text("u", "next", "m")); err != nil || !again.Repeated && again.Event.Offset < 6 {
+			t.Errorf("%+v, %v", again, err)
 		}
 		shared.exec(t, "DEL", head)
 		if err := f(); err != nil {
@@ -172,7 +172,7 @@ func TestOutOfMemory(t *testing.T) {
 	put(t, l, "room", text("u", "1", "m"))
 	before := read(t, l, "room", chatlog.Range{From: 1, Limit: 10})
 	i.exec(t, "CONFIG", "SET", "maxmemory", "1")
-	if _, _, _, err := l.Append(within(t), "room", text("u", "2", "m")); err == nil || !strings.Contains(err.Error(), "OOM") {
+	if _, err := l.Append(within(t), "room", text("u", "2", "m")); err == nil || !strings.Contains(err.Error(), "OOM") {
 		t.Errorf("appended to a full Redis: %v", err)
 	}
 	i.exec(t, "CONFIG", "SET", "maxmemory", "0")
@@ -195,7 +195,7 @@ func TestSentOnce(t *testing.T) {
 	for n := range 20 {
 		position(t, l, "room") // over a connection that the next command finds ready
 		p.cut.Store(true)
-		if _, _, _, err := l.Append(within(t), "room", text("u", "", fmt.Sprint(n))); err == nil {
+		if _, err := l.Append(within(t), "room", text("u", "", fmt.Sprint(n))); err == nil {
 			t.Errorf("%d: no error, and the answer was lost", n)
 		}
 		p.cut.Store(false)

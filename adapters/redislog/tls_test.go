@@ -86,7 +86,7 @@ func TestTLSAndACL(t *testing.T) {
 		t.Errorf("from %d to %v are left of 20", p.First, p.Position)
 	}
 	// Another prefix is forbidden.
-	if _, _, _, err := open(t, redislog.WithPrefix("other:")).Append(within(t), "room", text("u", "", "m")); err == nil || !strings.Contains(err.Error(), "NOPERM") {
+	if _, err := open(t, redislog.WithPrefix("other:")).Append(within(t), "room", text("u", "", "m")); err == nil || !strings.Contains(err.Error(), "NOPERM") {
 		t.Errorf("outside of the user's keys: %v", err)
 	}
 }

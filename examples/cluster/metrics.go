@@ -92,12 +92,12 @@ type measured struct {
 }
 
 // Append implements [chatlog.Store].
-func (m *measured) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+func (m *measured) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 	began := time.Now()
-	stored, epoch, dup, err := m.Log.Append(ctx, room, e)
+	a, err := m.Log.Append(ctx, room, e)
 	m.seconds.Observe(time.Since(began).Seconds())
 	if err != nil {
 		m.failures.Inc()
 	}
-	return stored, epoch, dup, err
+	return a, err
 }

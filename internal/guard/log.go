@@ -8,7 +8,7 @@ import (
 )
 
 // Append implements [chatlog.Store].
-func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (stored chatlog.Event, epoch string, dup bool, err error) {
+func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (a chatlog.Appended, err error) {
 	ctx, cancel := l.begin(ctx)
 	defer cancel()
 	defer l.end("Append", room, &err)
@@ -16,11 +16,11 @@ func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (stored 
 }
 
 // Lookup implements [chatlog.Store].
-func (l *Log) Lookup(ctx context.Context, room, user, id string) (e chatlog.Event, epoch string, ok bool, err error) {
+func (l *Log) Lookup(ctx context.Context, room, userID, id string) (a chatlog.Appended, err error) {
 	ctx, cancel := l.begin(ctx)
 	defer cancel()
 	defer l.end("Lookup", room, &err)
-	return l.log.Lookup(ctx, room, user, id)
+	return l.log.Lookup(ctx, room, userID, id)
 }
 
 // Read implements [chatlog.Store].
@@ -96,15 +96,15 @@ func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) 
 }
 
 // Leave implements [chatlog.Presence].
-func (l *Log) Leave(ctx context.Context, server, room, user string) (last bool, err error) {
+func (l *Log) Leave(ctx context.Context, server, room, userID string) (last bool, err error) {
 	ctx, cancel := l.begin(ctx)
 	defer cancel()
 	defer l.end("Leave", room, &err)
-	return l.log.Leave(ctx, server, room, user)
+	return l.log.Leave(ctx, server, room, userID)
 }
 
 // Members implements [chatlog.Presence].
-func (l *Log) Members(ctx context.Context, room string, limit int) (m []chatlog.Member, total int, err error) {
+func (l *Log) Members(ctx context.Context, room string, limit int) (m chatlog.MemberList, err error) {
 	ctx, cancel := l.begin(ctx)
 	defer cancel()
 	defer l.end("Members", room, &err)
@@ -112,11 +112,11 @@ func (l *Log) Members(ctx context.Context, room string, limit int) (m []chatlog.
 }
 
 // Present implements [chatlog.Presence].
-func (l *Log) Present(ctx context.Context, room, user string) (m chatlog.Member, ok bool, err error) {
+func (l *Log) Present(ctx context.Context, room, userID string) (m chatlog.Member, ok bool, err error) {
 	ctx, cancel := l.begin(ctx)
 	defer cancel()
 	defer l.end("Present", room, &err)
-	return l.log.Present(ctx, room, user)
+	return l.log.Present(ctx, room, userID)
 }
 
 // Rooms implements [chatlog.Presence].
@@ -137,7 +137,7 @@ func (l *Log) Versions(ctx context.Context, rooms []string) (v []uint64, err err
 }
 
 // Beat implements [chatlog.Presence].
-func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held bool, gone []chatlog.Departure, err error) {
+func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (p chatlog.Pulse, err error) {
 	ctx, cancel := l.begin(ctx)
 	defer cancel()
 	defer l.end("Beat", "", &err)

@@ -10,7 +10,7 @@ import (
 
 var errNotOpen = errors.New("chat: sink is not open")
 
-// Open implements [Feed].
+// Open implements [chatlog.Feed].
 func (l *Log) Open(ctx context.Context, sink chatlog.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -19,7 +19,7 @@ func (l *Log) Open(ctx context.Context, sink chatlog.Sink) error {
 	return nil
 }
 
-// Watch implements [Feed].
+// Watch implements [chatlog.Feed].
 func (l *Log) Watch(ctx context.Context, sink chatlog.Sink, room string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -37,7 +37,7 @@ func (l *Log) Watch(ctx context.Context, sink chatlog.Sink, room string) error {
 	return nil
 }
 
-// Unwatch implements [Feed].
+// Unwatch implements [chatlog.Feed].
 func (l *Log) Unwatch(sink chatlog.Sink, room string) {
 	sh := l.shard(room)
 	sh.mu.Lock()
@@ -48,7 +48,7 @@ func (l *Log) Unwatch(sink chatlog.Sink, room string) {
 	l.shrink()
 }
 
-// Signal implements [Feed].
+// Signal implements [chatlog.Feed].
 func (l *Log) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -65,7 +65,7 @@ func (l *Log) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	return nil
 }
 
-// Close implements [Feed].
+// Close implements [chatlog.Feed].
 func (l *Log) Close(sink chatlog.Sink) error {
 	l.sinks.Close(sink, l.unwatchAll)
 	return nil

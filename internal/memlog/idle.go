@@ -85,7 +85,7 @@ func (l *Log) evictLocked(sh *roomShard, r *roomState) {
 }
 
 // expiredLocked reports whether r, which is idle, may be forgotten: its time is up
-// and none of its ids has to be known any more.
+// and none of its ids still has to be known.
 func (l *Log) expiredLocked(r *roomState, now time.Duration) bool {
 	if r.ids.turn(now); r.ids.len() > 0 {
 		return false

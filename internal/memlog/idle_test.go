@@ -127,7 +127,7 @@ func TestMemoryLogBoundsIdleRooms(t *testing.T) {
 	l.Watch(bg, s, "watched")
 	text := strings.Repeat("x", 1<<19)
 	put := func(room string) {
-		if _, _, _, err := l.Append(bg, room, chatlog.Event{Type: chatlog.TypeMessage, Text: text}); err != nil {
+		if _, err := l.Append(bg, room, chatlog.Event{Type: chatlog.TypeMessage, Text: text}); err != nil {
 			t.Fatal(err)
 		}
 	}

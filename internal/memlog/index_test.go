@@ -22,7 +22,7 @@ func TestPrivateIndex(t *testing.T) {
 		if rng.IntN(400) > i%400 {
 			e.Type, e.To = chatlog.TypePrivate, []string{"", e.UserID, "u1", fmt.Sprint("made up ", i)}[rng.IntN(4)]
 		}
-		if _, _, _, err := l.Append(bg, "r", e); err != nil {
+		if _, err := l.Append(bg, "r", e); err != nil {
 			t.Fatal(err)
 		}
 		r := l.shard("r").rooms["r"]

@@ -82,17 +82,18 @@ func later(t, d time.Duration) time.Duration {
 	return t + d
 }
 
-// Beat implements [Presence]. A server that is late but was not removed yet is
+// Beat implements [chatlog.Presence]. A server that is late but was not removed yet is
 // held: nobody has seen its users leave.
-func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (held bool, gone []chatlog.Departure, err error) {
+func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (p chatlog.Pulse, err error) {
 	if err := ctx.Err(); err != nil {
-		return false, nil, err
+		return p, err
 	}
 	held, dead := l.live.beat(server, l.clock(), ttl)
 	if len(dead) > 0 {
-		gone = l.bury(dead)
+		p.Gone = l.bury(dead)
 	}
 	l.expire()
 	l.shrink()
-	return held, gone, nil
+	p.Held = held
+	return p, nil
 }

@@ -21,8 +21,8 @@ var _ chatlog.Log = (*Log)(nil)
 type Log struct {
 	// Immutable.
 	base    string // what all epochs of this log begin with
-	history int    // entries kept a room
-	bytes   int    // bytes kept a room
+	history int    // entries kept per room
+	bytes   int    // bytes kept per room
 	forget  time.Duration
 	start   time.Time
 	seed    maphash.Seed
@@ -91,64 +91,67 @@ func (l *Log) makeLocked(sh *roomShard, room string) *roomState {
 	return r
 }
 
-// Append implements [Store].
-func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+// Append implements [chatlog.Store].
+func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (a chatlog.Appended, err error) {
 	if err := ctx.Err(); err != nil {
-		return e, "", false, err
+		return a, err
 	}
 	now := time.Now()
 	sh := l.shard(room)
 	sh.mu.Lock()
 	r := l.makeLocked(sh, room)
+	a.Epoch = r.epoch
 	var id idHash
 	if e.ID != "" {
 		id = idOf(e.UserID, e.ID)
 		r.ids.turn(now.Sub(l.start))
 		if known, ok := r.ids.known(id); ok {
-			stored, epoch := r.stored(known, e), r.epoch
+			a.Event, a.Repeated = r.stored(known, e), true
 			l.usedLocked(sh, r)
 			sh.mu.Unlock()
-			return stored, epoch, true, nil
+			return a, nil
 		}
 	}
 	r.last++
 	r.ms = max(r.ms, now.UnixMilli())
-	e.Offset, e.Time = r.last, time.UnixMilli(r.ms).UTC()
+	a.Event = e
+	a.Event.Offset, a.Event.Time = r.last, time.UnixMilli(r.ms).UTC()
 	if e.ID != "" {
-		r.ids.add(id, idEntry{e.Offset, r.ms})
+		r.ids.add(id, idEntry{r.last, r.ms})
 	}
-	r.keep(e, l.history, l.bytes)
-	epoch, watchers := r.epoch, r.watchers
+	r.keep(&a.Event, l.history, l.bytes)
+	watchers := r.watchers
 	l.usedLocked(sh, r)
 	sh.mu.Unlock()
-	watchers.Push(room, epoch, &e)
+	watchers.Push(room, a.Epoch, &a.Event)
 	if len(watchers) == 0 {
 		l.shrink()
 	}
-	return e, epoch, false, nil
+	return a, nil
 }
 
-// Lookup implements [Store].
-func (l *Log) Lookup(ctx context.Context, room, user, id string) (chatlog.Event, string, bool, error) {
+// Lookup implements [chatlog.Store].
+func (l *Log) Lookup(ctx context.Context, room, userID, id string) (chatlog.Appended, error) {
 	if err := ctx.Err(); err != nil {
-		return chatlog.Event{}, "", false, err
+		return chatlog.Appended{}, err
 	}
 	sh := l.shard(room)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	r := sh.rooms[room]
 	if r == nil || id == "" {
-		return chatlog.Event{}, "", false, nil
+		return chatlog.Appended{}, nil
 	}
 	r.ids.turn(l.clock())
-	known, ok := r.ids.known(idOf(user, id))
+	known, ok := r.ids.known(idOf(userID, id))
 	if !ok {
-		return chatlog.Event{}, "", false, nil
+		return chatlog.Appended{}, nil
 	}
-	return r.stored(known, chatlog.Event{UserID: user, ID: id}), r.epoch, true, nil
+	e := r.stored(known, chatlog.Event{UserID: userID, ID: id})
+	return chatlog.Appended{Event: e, Epoch: r.epoch, Repeated: true}, nil
 }
 
-// Read implements [Store].
+// Read implements [chatlog.Store].
 func (l *Log) Read(ctx context.Context, room string, rg chatlog.Range) (chatlog.Page, error) {
 	if err := ctx.Err(); err != nil {
 		return chatlog.Page{}, err
@@ -188,7 +191,7 @@ func (l *Log) Read(ctx context.Context, room string, rg chatlog.Range) (chatlog.
 	return p, nil
 }
 
-// Positions implements [Store].
+// Positions implements [chatlog.Store].
 func (l *Log) Positions(ctx context.Context, rooms []string) ([]chatlog.Position, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -207,7 +210,7 @@ func (l *Log) Positions(ctx context.Context, rooms []string) ([]chatlog.Position
 	return at, nil
 }
 
-// Renew implements [Store].
+// Renew implements [chatlog.Store].
 func (l *Log) Renew(ctx context.Context, room, seen string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err

@@ -149,22 +149,22 @@ func (m *logModel) append(name string, r *modelRoom) {
 	for _, s := range m.sinks {
 		s.pushes = nil
 	}
-	got, epoch, dup, err := m.log.Append(bg, name, e)
+	a, err := m.log.Append(bg, name, e)
 	if err != nil {
 		m.t.Fatalf("Append: %v", err)
 	}
-	m.incarnate(name, r, epoch)
+	m.incarnate(name, r, a.Epoch)
 	id := [2]string{e.UserID, e.ID}
 	first, known := r.ids[id]
 	age := time.Since(first.Time)
 	switch {
-	case dup && (!known || age >= 2*idWindow):
+	case a.Repeated && (!known || age >= 2*idWindow):
 		m.t.Fatalf("%v is called a repetition: %t after %v", id, known, age)
-	case !dup && known && age < idWindow:
+	case !a.Repeated && known && age < idWindow:
 		m.t.Fatalf("%v was forgotten after %v", id, age)
 	}
 	want := first
-	if !dup {
+	if !a.Repeated {
 		r.last++
 		want = e
 		want.Offset, want.Time = r.last, time.Now().UTC().Truncate(time.Millisecond)
@@ -183,13 +183,13 @@ func (m *logModel) append(name string, r *modelRoom) {
 	} else if !slices.ContainsFunc(r.events, func(e chatlog.Event) bool { return e.Offset == first.Offset }) {
 		want.Type, want.To, want.Text = e.Type, e.To, e.Text // the first is gone
 	}
-	if d := cmp.Diff(want, got); d != "" {
-		m.t.Fatalf("Append (dup %t) (-want +got):\n%s", dup, d)
+	if d := cmp.Diff(want, a.Event); d != "" {
+		m.t.Fatalf("Append (Repeated %t) (-want +got):\n%s", a.Repeated, d)
 	}
 	for i, s := range m.sinks {
 		var want []modelPush
-		if r.watched[i] && !dup {
-			want = []modelPush{{name, epoch, got}}
+		if r.watched[i] && !a.Repeated {
+			want = []modelPush{{name, a.Epoch, a.Event}}
 		}
 		if d := cmp.Diff(want, s.pushes); d != "" {
 			m.t.Fatalf("pushes to sink %d (-want +got):\n%s", i, d)

@@ -20,7 +20,7 @@ type serverConns struct {
 	conns  int
 }
 
-// Enter implements [Presence].
+// Enter implements [chatlog.Presence].
 func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) (first bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
@@ -103,15 +103,15 @@ func (l *Log) partLocked(sh *roomShard, r *roomState, u *userState, server strin
 	return true
 }
 
-// Leave implements [Presence].
-func (l *Log) Leave(ctx context.Context, server, room, user string) (last bool, err error) {
+// Leave implements [chatlog.Presence].
+func (l *Log) Leave(ctx context.Context, server, room, userID string) (last bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
 	sh := l.shard(room)
 	sh.mu.Lock()
 	if r := sh.rooms[room]; r != nil {
-		if u := r.users[user]; u != nil {
+		if u := r.users[userID]; u != nil {
 			last = l.partLocked(sh, r, u, server)
 		}
 	}
@@ -122,27 +122,27 @@ func (l *Log) Leave(ctx context.Context, server, room, user string) (last bool, 
 	return last, nil
 }
 
-// Members implements [Presence]. They are in the order of their names.
-func (l *Log) Members(ctx context.Context, room string, limit int) ([]chatlog.Member, int, error) {
+// Members implements [chatlog.Presence]. They are in the order of their names.
+func (l *Log) Members(ctx context.Context, room string, limit int) (chatlog.MemberList, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, 0, err
+		return chatlog.MemberList{}, err
 	}
 	sh := l.shard(room)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	r := sh.rooms[room]
 	if r == nil {
-		return nil, 0, nil
+		return chatlog.MemberList{}, nil
 	}
 	members := make([]chatlog.Member, min(max(limit, 0), len(r.roster)))
 	for i := range members {
 		members[i] = r.roster[i].Member
 	}
-	return members, len(r.roster), nil
+	return chatlog.MemberList{Members: members, Total: len(r.roster)}, nil
 }
 
-// Present implements [Presence].
-func (l *Log) Present(ctx context.Context, room, user string) (m chatlog.Member, ok bool, err error) {
+// Present implements [chatlog.Presence].
+func (l *Log) Present(ctx context.Context, room, userID string) (m chatlog.Member, ok bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return m, false, err
 	}
@@ -150,14 +150,14 @@ func (l *Log) Present(ctx context.Context, room, user string) (m chatlog.Member,
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if r := sh.rooms[room]; r != nil {
-		if u := r.users[user]; u != nil {
+		if u := r.users[userID]; u != nil {
 			return u.Member, true, nil
 		}
 	}
 	return m, false, nil
 }
 
-// Versions implements [Presence].
+// Versions implements [chatlog.Presence].
 func (l *Log) Versions(ctx context.Context, rooms []string) ([]uint64, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -174,7 +174,7 @@ func (l *Log) Versions(ctx context.Context, rooms []string) ([]uint64, error) {
 	return versions, nil
 }
 
-// Rooms implements [Presence].
+// Rooms implements [chatlog.Presence].
 func (l *Log) Rooms(ctx context.Context) (map[string]int, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

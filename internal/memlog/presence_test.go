@@ -58,7 +58,8 @@ func (m *logModel) presence(name string, r *modelRoom) {
 
 func (m *logModel) beat() {
 	server, ttl := fmt.Sprint("s", m.next(3)), time.Duration(m.next(100))*time.Minute
-	held, gone, err := m.log.Beat(bg, server, ttl)
+	p, err := m.log.Beat(bg, server, ttl)
+	held, gone := p.Held, p.Gone
 	now := time.Now()
 	_, removed := m.removed[server]
 	if err != nil || held == removed {
@@ -138,9 +139,9 @@ func (m *logModel) check() {
 			return cmp.Or(cmp.Compare(a.Username, b.Username), cmp.Compare(a.UserID, b.UserID))
 		})
 		limit := len(want) / 2
-		got, total, err := m.log.Members(bg, name, limit)
-		if err != nil || total != len(want) || !slices.Equal(got, want[:limit]) {
-			m.t.Fatalf("%s has %+v of %d, want %+v, %v", name, got, total, want, err)
+		list, err := m.log.Members(bg, name, limit)
+		if err != nil || list.Total != len(want) || !slices.Equal(list.Members, want[:limit]) {
+			m.t.Fatalf("%s has %+v, want %+v, %v", name, list, want, err)
 		}
 		if len(want) > 0 {
 			rooms[name] = len(want)

@@ -49,7 +49,7 @@ func (r *roomState) at(offset uint64) *chatlog.Event {
 
 // keep adds the entry numbered last to the ring, and drops the oldest while there
 // are too many.
-func (r *roomState) keep(e chatlog.Event, entries, bytes int) {
+func (r *roomState) keep(e *chatlog.Event, entries, bytes int) {
 	for r.first < r.last && r.last-r.first >= uint64(entries) {
 		r.drop()
 	}
@@ -64,11 +64,11 @@ func (r *roomState) keep(e chatlog.Event, entries, bytes int) {
 			*r.at(o) = *old.at(o)
 		}
 	}
-	*r.at(e.Offset) = e
+	*r.at(e.Offset) = *e
 	if e.Type == chatlog.TypePrivate {
-		r.index.add(&e)
+		r.index.add(e)
 	}
-	for r.size += eventCost(&e); r.size > bytes; {
+	for r.size += eventCost(e); r.size > bytes; {
 		r.drop()
 	}
 }

@@ -53,15 +53,15 @@ func (s *Set) beatSoon() {
 // because another server is gone.
 func (s *Set) beat(ctx context.Context) error {
 	c, cancel := context.WithTimeout(ctx, min(beatLimit, s.cfg.Times.Log))
-	held, gone, err := s.log.Beat(c, s.id(), beatTTL)
+	pulse, err := s.log.Beat(c, s.id(), beatTTL)
 	cancel()
-	if len(gone) > 0 {
-		s.spawn(func(ctx context.Context) { s.tellGone(ctx, gone) })
+	if len(pulse.Gone) > 0 {
+		s.spawn(func(ctx context.Context) { s.tellGone(ctx, pulse.Gone) })
 	}
 	if err != nil {
 		return err
 	}
-	if !held {
+	if !pulse.Held {
 		s.reenter()
 	}
 	return nil

@@ -60,7 +60,7 @@ func (r *room) readMembers(ctx context.Context, version uint64) error {
 	reading := t.readings
 	t.reading, t.dirty, t.left = true, false, map[string]struct{}{}
 	r.mu.Unlock()
-	members, total, err := r.set.log.Members(ctx, r.name, maxRoster)
+	list, err := r.set.log.Members(ctx, r.name, maxRoster)
 
 	r.mu.Lock()
 	left := t.left
@@ -73,7 +73,7 @@ func (r *room) readMembers(ctx context.Context, version uint64) error {
 	t.version, t.readAt = version, r.set.Clock()
 	grew := false
 	var wrong []*occupant // of what this server has told the log
-	for _, m := range members {
+	for _, m := range list.Members {
 		o := r.users[m.UserID]
 		if _, ok := left[m.UserID]; ok || o != nil && o.changed > since {
 			t.dirty = true
@@ -98,8 +98,8 @@ func (r *room) readMembers(ctx context.Context, version uint64) error {
 		grew = r.joinedLocked(o, m.Username) || grew
 	}
 	lost := false
-	if t.more = 0; len(members) >= maxRoster {
-		t.more = max(0, total-len(t.list))
+	if t.more = 0; len(list.Members) >= maxRoster {
+		t.more = max(0, list.Total-len(t.list))
 	} else {
 		for _, o := range slices.Clone(t.list) {
 			_, here := o.wanted()

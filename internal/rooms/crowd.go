@@ -65,8 +65,8 @@ func (r *room) gatherLocked() {
 func (r *room) tellCrowd(ctx context.Context) {
 	total, read := 0, false
 	if !r.set.cfg.Local {
-		_, n, err := r.set.log.Members(ctx, r.name, 0)
-		total, read = n, err == nil
+		list, err := r.set.log.Members(ctx, r.name, 0)
+		total, read = list.Total, err == nil
 	}
 	r.mu.Lock()
 	c := r.crowd

@@ -23,9 +23,10 @@ func (s *Set) Publish(ctx context.Context, name string, e chatlog.Event) (stored
 	} else if r != nil {
 		before = r.position()
 	}
-	stored, epoch, dup, err := s.log.Append(ctx, name, e)
+	a, err := s.log.Append(ctx, name, e)
+	stored, epoch = a.Event, a.Epoch
 	grew := false
-	if err == nil && !dup && ordered {
+	if err == nil && !a.Repeated && ordered {
 		grew, _ = r.take(epoch, stored)
 	}
 	if ordered {
@@ -34,7 +35,7 @@ func (s *Set) Publish(ctx context.Context, name string, e chatlog.Event) (stored
 	switch {
 	case err != nil:
 		return e, "", err
-	case dup:
+	case a.Repeated:
 		return stored, epoch, nil
 	case epoch == before.Epoch && stored.Offset <= before.Offset:
 		if epoch, err = r.contradicted(ctx, before); err != nil {

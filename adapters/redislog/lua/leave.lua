@@ -1,4 +1,4 @@
--- Notes that a user is not in a room on a server any more.
+-- Notes that a user is no longer in a room on a server.
 -- KEYS: writes, places of the server, users, rooms, versions
 -- ARGV: server, room, user, '1' if the server is dead
 -- Returns whether that was the user's last, the number of the server's writes, and

@@ -156,21 +156,13 @@ func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) 
 }
 
 // Leave implements [chatlog.Presence].
-func (l *Log) Leave(ctx context.Context, server, room, user string) (bool, error) {
-	return do(l, ctx, func(ctx context.Context) (bool, error) { return l.Log.Leave(ctx, server, room, user) })
+func (l *Log) Leave(ctx context.Context, server, room, userID string) (bool, error) {
+	return do(l, ctx, func(ctx context.Context) (bool, error) { return l.Log.Leave(ctx, server, room, userID) })
 }
 
 // Members implements [chatlog.Presence].
-func (l *Log) Members(ctx context.Context, room string, limit int) ([]chatlog.Member, int, error) {
-	type answer struct {
-		m     []chatlog.Member
-		total int
-	}
-	a, err := do(l, ctx, func(ctx context.Context) (answer, error) {
-		m, total, err := l.Log.Members(ctx, room, limit)
-		return answer{m, total}, err
-	})
-	return a.m, a.total, err
+func (l *Log) Members(ctx context.Context, room string, limit int) (chatlog.MemberList, error) {
+	return do(l, ctx, func(ctx context.Context) (chatlog.MemberList, error) { return l.Log.Members(ctx, room, limit) })
 }
 
 // Versions implements [chatlog.Presence].
@@ -179,14 +171,6 @@ func (l *Log) Versions(ctx context.Context, rooms []string) ([]uint64, error) {
 }
 
 // Beat implements [chatlog.Presence].
-func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (bool, []chatlog.Departure, error) {
-	type answer struct {
-		held bool
-		gone []chatlog.Departure
-	}
-	a, err := do(l, ctx, func(ctx context.Context) (answer, error) {
-		held, gone, err := l.Log.Beat(ctx, server, ttl)
-		return answer{held, gone}, err
-	})
-	return a.held, a.gone, err
+func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (chatlog.Pulse, error) {
+	return do(l, ctx, func(ctx context.Context) (chatlog.Pulse, error) { return l.Log.Beat(ctx, server, ttl) })
 }

@@ -35,18 +35,18 @@ func TestLossFoundTwice(t *testing.T) {
 		harness.Publish(t, b.Server, "r", "1")
 		old.Until("message")
 		log.lost.Store(true)
-		after, epoch, _, err := log.Append(t.Context(), "r", chatlog.Event{Type: chatlog.TypeMessage, UserID: "u", Username: "Bob", Text: "2"})
+		after, err := log.Append(t.Context(), "r", chatlog.Event{Type: chatlog.TypeMessage, UserID: "u", Username: "Bob", Text: "2"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		since := "since=" + chat.Position{Epoch: epoch, Offset: after.Offset}.String()
+		since := "since=" + chat.Position{Epoch: after.Epoch, Offset: after.Event.Offset}.String()
 		for _, at := range []time.Duration{0, 60 * time.Millisecond} {
 			time.AfterFunc(at, func() { b.Dial("r", true, since) })
 		}
 		time.Sleep(120 * time.Millisecond)
 		p := b.Dial("r", true, "username=Carol")
-		if w := p.Until("welcome"); w.Position != epoch+":1" {
-			t.Fatalf("welcome at %s, and the epoch is %s", w.Position, epoch)
+		if w := p.Until("welcome"); w.Position != after.Epoch+":1" {
+			t.Fatalf("welcome at %s, and the epoch is %s", w.Position, after.Epoch)
 		}
 		p.Until("message")
 		time.Sleep(3 * time.Second)
@@ -109,7 +109,7 @@ type splitLog struct {
 	split atomic.Bool
 }
 
-func (l *splitLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+func (l *splitLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 	if l.split.Swap(false) {
 		r := l.get(room)
 		other := chatlog.Event{Type: chatlog.TypeMessage, Offset: uint64(len(r.events) + 1), Time: time.Now(), UserID: "u", Username: "Bob", Text: "other"}

@@ -41,7 +41,7 @@ func (l *lostLog) Open(ctx context.Context, sink chatlog.Sink) error {
 	return l.Log.Open(ctx, sink)
 }
 
-func (l *lostLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+func (l *lostLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 	return l.store().Append(ctx, room, e)
 }
 

@@ -118,7 +118,7 @@ func presenceFaults(t *testing.T, seed uint64) {
 			t.Error(s)
 		}
 		if t.Failed() {
-			m, _, err := c.log.Members(context.Background(), "r", 100)
+			m, err := c.log.Members(context.Background(), "r", 100)
 			for _, i := range alive {
 				t.Logf("server %d: %+v", i, c.servers[i].Stats())
 			}

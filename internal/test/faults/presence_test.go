@@ -225,10 +225,10 @@ func TestFalseHints(t *testing.T) {
 // slowLists is a way to a log whose lists are old when they arrive.
 type slowLists struct{ chat.Log }
 
-func (l slowLists) Members(ctx context.Context, room string, limit int) ([]chatlog.Member, int, error) {
-	m, total, err := l.Log.Members(ctx, room, limit)
+func (l slowLists) Members(ctx context.Context, room string, limit int) (chatlog.MemberList, error) {
+	list, err := l.Log.Members(ctx, room, limit)
 	time.Sleep(900 * time.Millisecond)
-	return m, total, err
+	return list, err
 }
 
 // TestOldLists has users come and go while a list is on its way that does not know yet.

@@ -20,7 +20,7 @@ type slowShortLog struct{ *shortLog }
 
 func (l slowShortLog) nap() { time.Sleep(rand.N(5 * time.Millisecond)) }
 
-func (l slowShortLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+func (l slowShortLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 	l.nap()
 	defer l.nap()
 	return l.shortLog.Append(ctx, room, e)

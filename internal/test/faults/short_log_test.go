@@ -73,7 +73,7 @@ func (l *shortLog) Open(ctx context.Context, sink chatlog.Sink) error {
 	return l.Log.Open(ctx, sink)
 }
 
-func (l *shortLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+func (l *shortLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 	l.mu.Lock()
 	r := l.roomLocked(room)
 	e.Offset, e.Time = uint64(len(r.events))+1, time.Now().UTC().Truncate(time.Millisecond)
@@ -87,7 +87,7 @@ func (l *shortLog) Append(ctx context.Context, room string, e chatlog.Event) (ch
 	for _, s := range sinks {
 		s.Push(room, r.epoch, e)
 	}
-	return e, r.epoch, false, nil
+	return chatlog.Appended{Event: e, Epoch: r.epoch}, nil
 }
 
 func (l *shortLog) Read(ctx context.Context, room string, rg chatlog.Range) (chatlog.Page, error) {

@@ -50,7 +50,7 @@ func TestSweepFindsEveryRoom(t *testing.T) {
 		synctest.Wait()
 		for i := range rooms {
 			room := fmt.Sprint("r", i)
-			if _, _, _, err := log.Append(ctx, room, chatlog.Event{Type: chatlog.TypeMessage, UserID: "u", Username: "U", Text: room}); err != nil {
+			if _, err := log.Append(ctx, room, chatlog.Event{Type: chatlog.TypeMessage, UserID: "u", Username: "U", Text: room}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -29,14 +29,14 @@ func (l *BadLog) at(method string) {
 
 // What follows is [chatlog.Log]; each method goes wrong if Set has named it.
 
-func (l *BadLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+func (l *BadLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 	l.at("Append")
 	return l.Log.Append(ctx, room, e)
 }
 
-func (l *BadLog) Lookup(ctx context.Context, room, user, id string) (chatlog.Event, string, bool, error) {
+func (l *BadLog) Lookup(ctx context.Context, room, userID, id string) (chatlog.Appended, error) {
 	l.at("Lookup")
-	return l.Log.Lookup(ctx, room, user, id)
+	return l.Log.Lookup(ctx, room, userID, id)
 }
 
 func (l *BadLog) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.Page, error) {
@@ -79,19 +79,19 @@ func (l *BadLog) Enter(ctx context.Context, server, room string, m chatlog.Membe
 	return l.Log.Enter(ctx, server, room, m)
 }
 
-func (l *BadLog) Leave(ctx context.Context, server, room, user string) (bool, error) {
+func (l *BadLog) Leave(ctx context.Context, server, room, userID string) (bool, error) {
 	l.at("Leave")
-	return l.Log.Leave(ctx, server, room, user)
+	return l.Log.Leave(ctx, server, room, userID)
 }
 
-func (l *BadLog) Members(ctx context.Context, room string, limit int) ([]chatlog.Member, int, error) {
+func (l *BadLog) Members(ctx context.Context, room string, limit int) (chatlog.MemberList, error) {
 	l.at("Members")
 	return l.Log.Members(ctx, room, limit)
 }
 
-func (l *BadLog) Present(ctx context.Context, room, user string) (chatlog.Member, bool, error) {
+func (l *BadLog) Present(ctx context.Context, room, userID string) (chatlog.Member, bool, error) {
 	l.at("Present")
-	return l.Log.Present(ctx, room, user)
+	return l.Log.Present(ctx, room, userID)
 }
 
 func (l *BadLog) Rooms(ctx context.Context) (map[string]int, error) {
@@ -109,7 +109,7 @@ func (l *BadLog) Versions(ctx context.Context, rooms []string) ([]uint64, error)
 	return v, err
 }
 
-func (l *BadLog) Beat(ctx context.Context, server string, ttl time.Duration) (bool, []chatlog.Departure, error) {
+func (l *BadLog) Beat(ctx context.Context, server string, ttl time.Duration) (chatlog.Pulse, error) {
 	l.at("Beat")
 	return l.Log.Beat(ctx, server, ttl)
 }

@@ -45,9 +45,9 @@ func (l *brokenLog) Read(ctx context.Context, room string, r chatlog.Range) (cha
 	return l.Log.Read(ctx, room, r)
 }
 
-func (l *brokenLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+func (l *brokenLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 	if l.appends.Load() {
-		return e, "", false, errBroken
+		return chatlog.Appended{}, errBroken
 	}
 	return l.Log.Append(ctx, room, e)
 }

@@ -24,11 +24,11 @@ type brittleLog struct {
 	n atomic.Int64
 }
 
-func (l *brittleLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+func (l *brittleLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 	if l.n.Add(1)%50 == 0 {
 		p, err := l.Log.Read(ctx, room, chatlog.Range{})
 		e.Offset = p.Position.Offset
-		return e, p.Position.Epoch, true, err
+		return chatlog.Appended{Event: e, Epoch: p.Position.Epoch, Repeated: true}, err
 	}
 	return l.Log.Append(ctx, room, e)
 }
@@ -65,10 +65,11 @@ func (l *forgetfulLog) Unwatch(_ chatlog.Sink, room string) { l.Log.Unwatch(l.si
 
 func (l *forgetfulLog) Close(chatlog.Sink) error { return l.Log.Close(l.sink) }
 
-func (l *forgetfulLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Event, string, bool, error) {
+func (l *forgetfulLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 	e.ID += "#" + fmt.Sprint(l.n.Add(1))
-	stored, epoch, dup, err := l.Log.Append(ctx, room, e)
-	return forget(stored), epoch, dup, err
+	a, err := l.Log.Append(ctx, room, e)
+	a.Event = forget(a.Event)
+	return a, err
 }
 
 func (l *forgetfulLog) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.Page, error) {
