@@ -13,7 +13,6 @@ import (
 	"github.com/seed-08328bfd/chat/internal/hook"
 	"github.com/seed-08328bfd/chat/internal/names"
 	"github.com/seed-08328bfd/chat/internal/proto"
-	"github.com/seed-08328bfd/chat/internal/rooms"
 )
 
 // Users' code is called in this file and by names.go for its rules, through s.hooks, which
@@ -218,7 +217,7 @@ func (s *Server) checkRoomName(name string) (string, error) {
 		return "", fmt.Errorf("%w: . and .. are no names of a room", ErrBadName)
 	}
 	n, err := s.rule("room rule", s.cfg.hooks.roomRule, name)
-	if err == nil && (n == "" || rooms.IsControl(n)) {
+	if err == nil && (n == "" || n == "..") {
 		err = fmt.Errorf("%w: the rule gives no name", ErrBadName)
 	}
 	return n, err

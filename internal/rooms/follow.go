@@ -10,17 +10,13 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// A Yield is told of an entry and its place, or of an error, and reports whether to go
-// on.
-type Yield func(e chatlog.Event, at chatlog.Position, err error) bool
-
 // FromStart is the place before all that a log holds, for Follow.
 var FromStart = chatlog.Position{Epoch: "*"} // which no log calls an epoch
 
-// Follow yields the entries of a room's log from a place on, and goes on as it grows,
-// until yield says no, ctx ends or the set closes. The zero Position begins with the next
+// Follow tells yield of the entries of a room's log from a place on, each with its place,
+// and goes on as it grows, until yield says no, ctx ends or the set closes. The zero Position begins with the next
 // event. After ErrGap and ErrUnavailable it goes on; any other error is the last.
-func (s *Set) Follow(ctx context.Context, name string, since chatlog.Position, yield Yield) {
+func (s *Set) Follow(ctx context.Context, name string, since chatlog.Position, yield func(e chatlog.Event, at chatlog.Position, err error) bool) {
 	fail := func(err error) bool { return yield(chatlog.Event{}, chatlog.Position{}, err) }
 	r, err := s.acquire(ctx, name)
 	for errors.Is(err, guard.ErrUnavailable) && ctx.Err() == nil {
@@ -67,7 +63,7 @@ func (s *Set) Follow(ctx context.Context, name string, since chatlog.Position, y
 }
 
 // follow yields one page after at; start says that it is the first one of a log.
-func (s *Set) follow(ctx context.Context, name string, at chatlog.Position, start bool, yield Yield) (next chatlog.Position, more, ok bool) {
+func (s *Set) follow(ctx context.Context, name string, at chatlog.Position, start bool, yield func(chatlog.Event, chatlog.Position, error) bool) (next chatlog.Position, more, ok bool) {
 	fail := func(err error) bool { return yield(chatlog.Event{}, chatlog.Position{}, err) }
 	// With the entry at the place, to compare.
 	page, err := s.log.Read(ctx, name, chatlog.Range{From: max(at.Offset, 1), Limit: proto.MaxPage + 1})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/limit"
 )
 
 // occupant is one user of a room as this server sees the user: what is so here,
@@ -88,8 +89,8 @@ func (r *room) joined(o *occupant) {
 func (r *room) occupy(user, name string) (*occupant, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if limit := r.set.cfg.Limits.Members; limit > 0 && r.conns >= limit {
-		return nil, fmt.Errorf("%w: members of the room", ErrTooMany)
+	if most := r.set.cfg.Limits.Members; most > 0 && r.conns >= most {
+		return nil, fmt.Errorf("%w: members of the room", limit.ErrReached)
 	}
 	r.conns++
 	o := r.users[user]

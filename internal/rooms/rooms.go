@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/seed-08328bfd/chat/internal/guard"
+	"github.com/seed-08328bfd/chat/internal/limit"
 	"github.com/seed-08328bfd/chat/internal/stream"
 )
 
@@ -24,7 +25,7 @@ func (s *Set) acquire(ctx context.Context, name string) (*room, error) {
 	if first {
 		if s.roomCount >= s.cfg.Limits.Rooms {
 			s.mu.Unlock()
-			return nil, fmt.Errorf("%w: rooms", ErrTooMany)
+			return nil, fmt.Errorf("%w: rooms", limit.ErrReached)
 		}
 		r = &room{set: s, name: name, stream: stream.New(0, s.cfg.Limits.Lag), opened: make(chan struct{}), users: map[string]*occupant{}}
 		s.rooms.Store(name, r)

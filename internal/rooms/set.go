@@ -12,22 +12,17 @@ import (
 
 	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/guard"
-	"github.com/seed-08328bfd/chat/internal/limit"
 	"github.com/seed-08328bfd/chat/internal/logging"
 )
 
 // The errors of this package, beside those of the guard and of contexts.
 var (
-	ErrClosed  = errors.New("chat: server closed")
-	ErrGap     = errors.New("chat: gap in the log")
-	ErrTooMany = limit.ErrReached
+	ErrClosed = errors.New("chat: server closed")
+	ErrGap    = errors.New("chat: gap in the log")
 )
 
 // controlRoom carries what servers tell each other. No room can have this name.
 const controlRoom = ".."
-
-// IsControl reports whether name is one that no room can have.
-func IsControl(name string) bool { return name == controlRoom }
 
 // A Config says how a Set works. All of it is immutable.
 type Config struct {
@@ -201,9 +196,6 @@ func (s *Set) Count() (rooms, users int) {
 
 // Closing reports whether BeginClosing was called.
 func (s *Set) Closing() bool { return s.life.closing.Load() }
-
-// Done is closed when closing begins.
-func (s *Set) Done() <-chan struct{} { return s.life.done }
 
 // BeginClosing has nobody join from now on.
 func (s *Set) BeginClosing() {
