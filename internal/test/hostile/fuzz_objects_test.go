@@ -29,6 +29,11 @@ func FuzzObjects(f *testing.F) {
 			return
 		}
 		g.t = t
+		// Whatever becomes of the text: each that ends its connection is followed by a
+		// leave and a join, and with hundreds unread the member would be too slow.
+		if g.inputs++; g.inputs%10 == 1 {
+			g.check(t)
+		}
 		c.ready(g)
 		// A pong may overtake messages, so that those of the last text come now.
 		before, err := g.srv.History(context.Background(), "r", chat.Query{Limit: 1})
@@ -64,9 +69,6 @@ func FuzzObjects(f *testing.F) {
 			}
 		}
 		judge(t, text, answers)
-		if c.uses%10 == 1 {
-			g.check(t)
-		}
 	})
 }
 

@@ -29,6 +29,7 @@ type target struct {
 	addr    string
 	panics  chan string
 	healthy line
+	inputs  int
 }
 
 // line is a connection that is used again for a while.
