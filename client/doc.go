@@ -11,7 +11,7 @@
 //			return err
 //		}
 //		if e.Type == chat.TypeMessage {
-//			fmt.Printf("%s: %s\n", e.Username, e.Message)
+//			fmt.Printf("%s: %s\n", e.Username, e.Text)
 //		}
 //	}
 //

@@ -8,7 +8,16 @@ import (
 	"testing"
 
 	"github.com/seed-08328bfd/chat/adapters/jwtauth"
+	"github.com/seed-08328bfd/chat/internal/test/snippets"
 )
+
+// TestSnippets compiles what the README and the package's documentation show.
+func TestSnippets(t *testing.T) {
+	imports := map[string]string{"jwtauth": "github.com/seed-08328bfd/chat/adapters/jwtauth"}
+	for _, file := range []string{"README.md", "jwtauth.go"} {
+		snippets.Vet(t, file, snippets.Blocks(t, file, "chat."), imports)
+	}
+}
 
 // TestREADME runs the README's program for a token, and puts that to an
 // authenticator such as the program's.

@@ -3,11 +3,11 @@
 //
 //	pool, err := pgxpool.New(ctx, os.Getenv("DATABASE_URL"))
 //	...
-//	log := pglog.New(pool)
-//	if err := log.Migrate(ctx); err != nil {
+//	rooms := pglog.New(pool)
+//	if err := rooms.Migrate(ctx); err != nil {
 //		...
 //	}
-//	srv := chat.New(chat.WithLog(log))
+//	srv := chat.New(chat.WithLog(rooms))
 //
 // # What it promises
 //

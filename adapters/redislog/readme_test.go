@@ -1,30 +1,19 @@
 package redislog_test
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
+
+	"github.com/seed-08328bfd/chat/internal/test/snippets"
 )
 
-// The README's program compiles.
+// TestREADME compiles what the README and the package's documentation show.
 func TestREADME(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
+	imports := map[string]string{
+		"redis":    "github.com/redis/go-redis/v9",
+		"redislog": "github.com/seed-08328bfd/chat/adapters/redislog",
 	}
-	_, program, _ := strings.Cut(string(readme), "```go\n")
-	program, _, ok := strings.Cut(program, "```")
-	if !ok {
-		t.Fatal("no program in README.md")
-	}
-	file := filepath.Join(t.TempDir(), "main.go")
-	if err := os.WriteFile(file, []byte(program), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.CommandContext(t.Context(), "go", "vet", file).CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
+	for _, file := range []string{"README.md", "doc.go"} {
+		snippets.Vet(t, file, snippets.Blocks(t, file, "chat."), imports)
 	}
 }

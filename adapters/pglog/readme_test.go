@@ -1,0 +1,19 @@
+package pglog_test
+
+import (
+	"testing"
+
+	"github.com/seed-08328bfd/chat/internal/test/snippets"
+)
+
+// TestREADME compiles what the README and the package's documentation show.
+func TestREADME(t *testing.T) {
+	t.Parallel()
+	imports := map[string]string{
+		"pgxpool": "github.com/jackc/pgx/v5/pgxpool",
+		"pglog":   "github.com/seed-08328bfd/chat/adapters/pglog",
+	}
+	for _, file := range []string{"README.md", "doc.go"} {
+		snippets.Vet(t, file, snippets.Blocks(t, file, "chat."), imports)
+	}
+}
