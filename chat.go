@@ -22,11 +22,12 @@ import (
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
 
-// A Server is a chat server: an [http.Handler] for the paths of docs/protocol.md
-// below wherever it is mounted, and the rooms of a Go program. Make one with
-// [New]; the zero Server does not work. Its methods may be called at once from
-// many goroutines. They return the context's error if it was canceled, and
-// ErrUnavailable if it ended for being late.
+// A Server is a chat server: an [http.Handler] for the paths of the [protocol], below
+// wherever it is mounted, and the rooms of a Go program. Make one with [New]; the zero
+// Server does not work. Its methods may be called concurrently. They return the context's
+// error if it was canceled, and ErrUnavailable if it ended because its time was over.
+//
+// [protocol]: https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md
 type Server struct {
 	// Immutable. Locks are taken in the order wsconn.Conn, rooms, Server.mu, and nothing is
 	// held across a blocking write, a use of the log or a call of a hook.
@@ -252,7 +253,7 @@ var (
 	// is in the error's.
 	ErrRejected = errors.New("chat: rejected")
 	// ErrGap is yielded by Follow when events between the last one yielded and
-	// the next are not to be had any more.
+	// the next are no longer available.
 	ErrGap = rooms.ErrGap
 	// ErrBadCode is returned for a close code that an application may not send.
 	ErrBadCode = errors.New("chat: bad close code")

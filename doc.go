@@ -1,5 +1,5 @@
 // Package chat is a multi-room chat server over WebSockets, to be mounted in a Go
-// service: clients connect, join a room and get its messages at once.
+// service: clients connect, join a room and get its messages immediately.
 //
 // # A room is a log
 //
@@ -12,11 +12,10 @@
 //	                              `-------flush-------'   one write
 //
 // A member who is up to date reads from the last offset, one who joins from some
-// messages back, one who lost the connection from the place it had reached. A
-// slow member's cursor falls off the part of the log still held, and costs nobody
-// anything before. A bot in Go is one more cursor ([Server.Follow]). With the log
-// in Redis or PostgreSQL ([WithLog]), several servers act as one. A wake-up
-// carries nothing; the log carries everything.
+// messages back, and one who lost the connection from the last place that was reached. A
+// slow member's cursor falls off the part of the log that is still held, and until then
+// it costs nobody anything. A bot in Go is one more cursor ([Server.Follow]). With the
+// log in Redis or PostgreSQL ([WithLog]), several servers act as one.
 //
 // # A tour
 //
@@ -27,45 +26,87 @@
 //	GET /rooms/{room}/messages  a room's history, in pages
 //	GET /rooms/{room}/members   who is there
 //
-// below wherever it is mounted with [http.StripPrefix]. Clients speak one of two
-// dialects: without a subprotocol every text they send is a message, which is all
-// that a simple page needs; with the subprotocol chat.v1 they send and get JSON
-// objects, and have acknowledgements, resuming, private messages and typing
-// notices. docs/protocol.md in the repository describes both; package client
-// speaks chat.v1 for Go programs.
+// below wherever it is mounted:
 //
-// [WithAuthenticator] says who a request is from before the connection is
-// upgraded, [WithAuthorizer] what a user may do, [WithFilter] sees every message
-// before it is kept, and [WithRateLimit] bounds what one user sends. From Go,
-// [Server.Publish] sends into a room, [Server.History] and [Server.Members] read
-// it, [Server.Follow] keeps reading, [Server.Disconnect] removes a user, and
-// [Server.Shutdown] sees everybody out. A server keeps no global state. [Log] and
-// the types it is made of are for who writes a log.
+//	srv := chat.New(chat.WithHistory(100), chat.WithRateLimit(5, 20))
+//	mux.Handle("/chat/", http.StripPrefix("/chat", srv))
+//
+// Clients speak one of two dialects. Without a subprotocol every text that they send is a
+// message, which is all that a simple page needs. With the subprotocol chat.v1 they send
+// and get JSON objects, and have acknowledgements, resuming, private messages and typing
+// notices. The [protocol] describes both; package client speaks chat.v1 for Go programs.
+//
+// Hooks are your functions. [WithAuthenticator] says who a request is from, before the
+// connection is upgraded; [WithTokenRefresh] takes fresh credentials on a live
+// connection. [WithAuthorizer] says what a user may do, and [WithFilter] sees every
+// [Message] before it is kept. [WithPresenceHook] is told who has come to a room or left
+// it. A hook that says no returns [Refuse] with a text for the client. Any other error
+// means that the hook could not decide: it is logged, and the client is told to try
+// again.
+//
+// From Go, [Server.Publish] sends a Message into a room and returns its [Event].
+// [Server.History] reads what a [Query] asks for, and [Server.Members] and [Server.Rooms]
+// say who is there:
+//
+//	e, err := srv.Publish(ctx, "ops", chat.Message{Username: "Deployer", Text: "v2 is live", ID: "deploy-v2"})
+//	page, err := srv.History(ctx, "ops", chat.Query{Before: e.Offset, Limit: 50})
+//
+// [Server.Follow] keeps reading, from [FromStart] or from the Position of the last event
+// that was read:
+//
+//	for e, err := range srv.Follow(ctx, "ops", chat.FromStart) {
+//		if err != nil {
+//			return err
+//		}
+//		fmt.Println(e.Position, e.Text)
+//	}
+//
+// When a user's rights have changed, [Server.Reauthorize] asks the authorizer again on
+// every server, and [Server.Disconnect] ends connections without asking. [Server.Shutdown]
+// tells all members to come back later and ends the server.
+//
+// [WithRateLimit] bounds what one user sends; more limits are named below. The rooms are
+// in memory unless WithLog says otherwise; [NewMemoryLog] with [MemoryOptions] keeps more
+// of them. Package chatlog is for who writes a log, chattest for who tests one. A server
+// keeps no global state.
 //
 // # Guarantees
 //
-//  1. There is one order a room: every member, on every server, sees the room's
-//     messages in the order of their offsets. If one Publish returns before
-//     another begins, its message has the smaller offset.
+//  1. There is one order per room: every member, on every server, sees the room's
+//     messages in the order of their offsets. If one Publish returns before another
+//     begins, its message has the smaller offset.
 //  2. On one connection nothing comes twice and there is no hole: a hole is always
 //     told, by gap in the welcome (to a plain client by a system object) or by the close
 //     of the connection. What a member gets on joining and what comes live after it
 //     fit together exactly.
-//  3. With resuming and ids of its own, a client's messages count once, and it
-//     gets each message once, as long as the log reaches back far enough. When a
-//     message is acknowledged, or Publish has returned without an error, it is in
-//     the log, with the durability of where that log is kept and no more.
+//  3. With resuming and ids of its own, a client's messages count once, and it gets
+//     each message once: effectively once, within the log's window. When a message is
+//     acknowledged, or Publish has returned without an error, it is in the log: memory's,
+//     Redis's or PostgreSQL's, with that store's durability and no more.
 //  4. Typing, join and leave notices come at most once.
-//  5. Not promised are an order between rooms, delivery to those who never come
-//     back, and secrecy from the server's owner.
+//  5. Not promised are an order between rooms, delivery to users who never come back, and
+//     secrecy from the server's owner.
 //
 // # Hostile clients
 //
-// Memory is bounded by [WithHistory], [WithMaxLag], [WithMessageSize] and the
-// limits on connections, rooms and members. Members that do not read are closed
-// with 1013, silent ones are pinged ([WithPing]) and dropped, and what is against
-// RFC 6455 or not UTF-8 ends its connection and no other. Browsers may connect
-// only from pages of the server's own origin and of [WithOriginPatterns].
+// Memory is bounded by [WithHistory], [WithMaxLag], [WithMessageSize] and the limits on
+// connections, rooms and members ([WithMaxConnections], [WithMaxConnectionsPerAddress],
+// [WithMaxConnectionsPerUser], [WithMaxRooms], [WithMaxMembers]). Members that do not read
+// are closed with 1013. Silent ones are pinged ([WithPing]), and dropped if they do not
+// answer. What is against RFC 6455 or not UTF-8 ends its connection and no other.
+// Browsers may connect only from pages of the server's own origin and of
+// [WithOriginPatterns].
 //
-// docs/design.md in the repository tells how it works, and where in the code.
+// # More
+//
+//   - How to mount it under a router or framework: [mounting]
+//   - Bots, moderation, archives, tests: [cookbook]
+//   - Proxies, limits, sizing, metrics, restarts: [operations]
+//   - How it works, and where in the code: [design]
+//
+// [protocol]: https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md
+// [mounting]: https://github.com/seed-08328bfd/chat/blob/main/docs/mounting.md
+// [cookbook]: https://github.com/seed-08328bfd/chat/blob/main/docs/cookbook.md
+// [operations]: https://github.com/seed-08328bfd/chat/blob/main/docs/operations.md
+// [design]: https://github.com/seed-08328bfd/chat/blob/main/docs/design.md
 package chat

@@ -20,8 +20,10 @@ const (
 	TypeTyping  = chatlog.TypeTyping  // somebody is typing
 )
 
-// An Event is one thing that happened in a room. Its JSON form is the object
-// that clients see (docs/protocol.md).
+// An Event is one thing that happened in a room. Its JSON form is the object of the
+// [protocol] that clients see.
+//
+// [protocol]: https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md
 type Event struct {
 	// Type is one of the Type constants.
 	Type string `json:"type"`

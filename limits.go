@@ -143,7 +143,9 @@ func WithWriteTimeout(d time.Duration) Option {
 // write for each member. The first message after a quiet spell is not held up. The
 // default is 2 ms, and up to 5 ms while the rounds themselves take more than a
 // third of that time. Zero is no pause: the lowest delay while the load is small, and
-// twice the work when it is not. docs/operations.md has figures.
+// twice the work when it is not: see the [figures].
+//
+// [figures]: https://github.com/seed-08328bfd/chat/blob/main/docs/operations.md#delay-against-work
 func WithFlushInterval(d time.Duration) Option {
 	return func(c *config) {
 		c.times.flush = checked("WithFlushInterval", d, 0)
@@ -221,10 +223,10 @@ func CleanUsername(name string) (string, error) {
 	return strings.Trim(n, " "), nil
 }
 
-// CleanRoom is the default room rule. It returns name as CheckUsername does, so that
+// CleanRoom is the default room rule. It returns name as [CleanUsername] does, so that
 // names that look the same are the same room; upper and lower case
 // differ. It refuses the empty name, ".", ".." and names with a slash or backslash,
-// with white space around them, or with anything that CheckUsername refuses.
+// with white space around them, or with anything that CleanUsername refuses.
 func CleanRoom(name string) (string, error) {
 	n, err := names.Check("room's name", name)
 	switch {

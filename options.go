@@ -92,10 +92,12 @@ func checked[T int | time.Duration](option string, v, least T) T {
 	return v
 }
 
-// WithLog keeps the rooms in l, which other servers may share. Servers over one
-// log act as one: see docs/operations.md. The default is a memory log of the server's
-// own, which holds as many messages of a room as a joiner gets; for one that holds more,
-// see [NewMemoryLog].
+// WithLog keeps the rooms in l, which other servers may share. Servers over one log act
+// as one: see [operations]. The default is a memory log of the server's own, which holds
+// as many messages of a room as a joiner gets; for one that holds more, see
+// [NewMemoryLog].
+//
+// [operations]: https://github.com/seed-08328bfd/chat/blob/main/docs/operations.md#restarts-and-upgrades
 func WithLog(l Log) Option {
 	return func(c *config) { c.log = l }
 }

@@ -10,7 +10,7 @@ import (
 
 // Shutdown ends the server in good order: new connections are refused with 503,
 // every chat.v1 member gets a goodbye object that says after what time to come
-// back, spread so that not all come at once, and every member is closed with
+// back, spread so that not all come in one moment, and every member is closed with
 // 1001. It returns when all connections are gone, at the latest when ctx ends:
 // what is left is cut off then, and the context's error returned. The log stays
 // open if it was given by [WithLog]; users stay present there for the leave

@@ -1,5 +1,5 @@
 // Package client is a chat.v1 client for Go programs: bots, services that talk to
-// people, and tests. docs/protocol.md in the repository describes what it speaks.
+// people, and tests. What it speaks is described in the [protocol].
 //
 //	c, err := client.Dial(ctx, "https://example.com/chat", "general", client.WithUsername("Bot"))
 //	if err != nil {
@@ -41,7 +41,7 @@
 // credentials ran out) and there is no [WithTokenSource]; when it refuses the
 // handshake with a status of 400 to 499 other than 429; and when it
 // does not speak chat.v1. A refusal counts if its body is the JSON that a chat server
-// sends (docs/protocol.md): whatever else a proxy says in its place, the Conn comes
+// sends, as in the [protocol]: whatever else a proxy says in its place, the Conn comes
 // back. It is redirected on the host of its URL only.
 //
 // # In a browser
@@ -60,4 +60,6 @@
 // server's log reaches back to that place, and a gap is told if it does not. While
 // Send or another call waits for its answer the Conn reads on, lets the events go,
 // and fetches them again later; so Send may be called in the loop over Events.
+//
+// [protocol]: https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md
 package client

@@ -20,7 +20,9 @@ var (
 	ErrProtocol = errors.New("client: not a chat.v1 server")
 )
 
-// The codes that a program acts on, of those in docs/protocol.md.
+// The codes that a program acts on. The [protocol] has all of them.
+//
+// [protocol]: https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md
 const (
 	CodeRateLimited  = "rate_limited"  // too many messages; see [WithoutRateRetry]
 	CodeUnavailable  = "unavailable"   // the server's log cannot be reached
@@ -37,8 +39,10 @@ const (
 // An Error is the server's no: to one request (Status and Close are zero), to a
 // connection before it is one (Status is set), or to a connection that there was
 // (Close is set). Find it with [errors.As].
+//
+// [protocol]: https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md
 type Error struct {
-	// Code is one of the codes of docs/protocol.md. It is empty if there is a Close,
+	// Code is one of the codes of the [protocol]. It is empty if there is a Close,
 	// and if it was not the chat server that answered with Status.
 	Code string
 	// Message says why, for people.

@@ -130,7 +130,7 @@ func refusal(resp *http.Response, err error) error {
 }
 
 // refusals are the codes with which a server refuses a handshake for good, each
-// with its status: docs/protocol.md.
+// with its status: https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md
 var refusals = map[string]int{
 	CodeBadRequest: 400, "bad_room": 400, "bad_name": 400,
 	"unauthorized": 401,

@@ -9,7 +9,8 @@ import (
 	"github.com/seed-08328bfd/chat"
 )
 
-// subprotocol is the dialect that the Conn speaks: docs/protocol.md.
+// subprotocol is the dialect that the Conn speaks:
+// https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md
 const subprotocol = "chat.v1"
 
 // types are the types of objects that mean something to the Conn. Others may have

@@ -1,6 +1,7 @@
 // Command login is a small service with users, passwords and a session cookie,
 // and a chat behind that login. The users are alice and bob, and their passwords
-// are the same words. docs/login.md explains it.
+// are the same words. It is explained in
+// https://github.com/seed-08328bfd/chat/blob/main/docs/login.md
 package main
 
 import (

@@ -37,16 +37,22 @@ func Blocks(t testing.TB, file string, names ...string) (blocks []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	keep := func(code string) {
+		if slices.ContainsFunc(names, func(name string) bool { return strings.Contains(code, name) }) {
+			blocks = append(blocks, code)
+		}
+	}
 	for _, group := range parsed.Comments {
 		var code string
 		for _, c := range group.List {
 			if line, ok := strings.CutPrefix(c.Text, "//\t"); ok {
 				code += line + "\n"
+			} else if c.Text != "//" {
+				keep(code)
+				code = ""
 			}
 		}
-		if slices.ContainsFunc(names, func(name string) bool { return strings.Contains(code, name) }) {
-			blocks = append(blocks, code)
-		}
+		keep(code)
 	}
 	return blocks
 }
