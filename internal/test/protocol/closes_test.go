@@ -30,7 +30,7 @@ func TestProtocolCloses(t *testing.T) {
 	runProtocol(t, []sentence{
 		{"1008 for who is removed", removed(chat.CloseRemoved, 1008)},
 		{"4003 for who is forbidden from now on", removed(chat.CloseForbidden, 4003)},
-		{"1008 in place of a code that no application may send", removed(1006, 1008)},
+		{"1008 where no code is given", removed(0, 1008)},
 		{"1011 for an internal error", func(t *testing.T) {
 			_, base := harness.Serve(t, harness.Quiet, chat.WithAuthorizer(func(_ context.Context, _ chat.User, _ string, a chat.Action) error {
 				if a == chat.ActionSend {
