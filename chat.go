@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/guard"
 	"github.com/seed-08328bfd/chat/internal/hook"
 	"github.com/seed-08328bfd/chat/internal/limit"
+	"github.com/seed-08328bfd/chat/internal/lock"
 	"github.com/seed-08328bfd/chat/internal/logging"
 	"github.com/seed-08328bfd/chat/internal/origin"
 	"github.com/seed-08328bfd/chat/internal/proto"
@@ -29,8 +29,7 @@ import (
 //
 // [protocol]: https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md
 type Server struct {
-	// Immutable. Locks are taken in the order wsconn.Conn, rooms, Server.mu, and nothing is
-	// held across a blocking write, a use of the log or a call of a hook.
+	// Immutable. The order of all locks is in package internal/lock.
 	cfg    config
 	local  bool // the log is this server's alone
 	rooms  *rooms.Set
@@ -42,7 +41,7 @@ type Server struct {
 	hooks    hook.Caller
 	refusals origin.Refusals
 
-	mu       sync.Mutex
+	mu       lock.Server
 	sessions map[*session]struct{}
 	joining  map[*session]struct{} // whose handshakes are under way
 	empty    chan struct{}         // closed when the last session is gone; nil if nobody waits

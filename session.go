@@ -9,11 +9,11 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/limit"
+	"github.com/seed-08328bfd/chat/internal/lock"
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/rooms"
 	"github.com/seed-08328bfd/chat/internal/wsconn"
@@ -51,7 +51,7 @@ type pauses struct{ told, ends time.Time }
 
 // expiry warns and closes when the credentials run out.
 type expiry struct {
-	mu    sync.Mutex
+	mu    lock.Leaf
 	timer *time.Timer
 	over  bool // the connection has ended
 }

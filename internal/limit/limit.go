@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/seed-08328bfd/chat/internal/lock"
 )
 
 // maxIdleAccounts is how many users who are not connected have their rate limit
@@ -32,7 +33,7 @@ type Config struct {
 type Limits struct {
 	cfg Config // immutable
 
-	mu    sync.Mutex
+	mu    lock.Leaf
 	conns int
 	addrs map[Place]int
 	users map[string]*Account

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/seed-08328bfd/chat/internal/lock"
 )
 
 // maxLines is how many lines wait for the logger at most. More are dropped, and
@@ -29,7 +31,7 @@ type Logger struct {
 	once  sync.Map     // keys of Once
 
 	// The lines that wait, in order, and who passes them on.
-	mu      sync.Mutex
+	mu      lock.Leaf
 	lines   []line
 	dropped int
 	writing bool

@@ -2,8 +2,9 @@ package memlog
 
 import (
 	"container/list"
-	"sync"
 	"time"
+
+	"github.com/seed-08328bfd/chat/internal/lock"
 )
 
 // What the memory log holds of rooms that nobody uses is bounded here. There is
@@ -16,7 +17,7 @@ const maxIdle = 64 << 20
 // idleRooms is the rooms that no server watches and no user is in, the longest
 // unused first.
 type idleRooms struct {
-	mu    sync.Mutex
+	mu    lock.Idle
 	rooms list.List // of *roomState
 	bytes int
 }

@@ -3,16 +3,16 @@ package memlog
 import (
 	"context"
 	"math"
-	"sync"
 	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/lock"
 )
 
 // liveness is the servers that have users here. Only its methods touch it, under its
 // lock, which they may take beside that of a shard.
 type liveness struct {
-	mu      sync.RWMutex
+	mu      lock.Alive
 	servers map[string]time.Duration // server to the end of its promise
 	removed map[string]time.Duration // server to when it was removed
 	beaten  time.Duration            // when any server last called Beat

@@ -6,12 +6,12 @@ import (
 	"hash/maphash"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/fanout"
+	"github.com/seed-08328bfd/chat/internal/lock"
 )
 
 var _ chatlog.Log = (*Log)(nil)
@@ -43,7 +43,7 @@ type Log struct {
 
 // roomShard holds the rooms whose names hash to it.
 type roomShard struct {
-	mu    sync.Mutex
+	mu    lock.Shard
 	rooms map[string]*roomState
 }
 

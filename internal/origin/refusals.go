@@ -1,8 +1,9 @@
 package origin
 
 import (
-	"sync"
 	"time"
+
+	"github.com/seed-08328bfd/chat/internal/lock"
 )
 
 // What is remembered of origins that were refused.
@@ -13,7 +14,7 @@ const (
 
 // Refusals says when the refusal of an origin was logged.
 type Refusals struct {
-	mu     sync.Mutex
+	mu     lock.Leaf
 	logged map[string]time.Duration // by the server's clock
 	others int                      // requests refused since the last line about them
 	told   time.Duration            // when that was; 0 for never

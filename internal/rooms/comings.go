@@ -2,10 +2,9 @@ package rooms
 
 import (
 	"context"
-	"log/slog"
-	"sync"
 
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/lock"
 )
 
 // maxComings is how many comings and goings wait for Config.Present at most. More are
@@ -15,7 +14,7 @@ const maxComings = 1 << 16
 // comings are the comings and goings that Config.Present is still to be told of, in order.
 // It is users' code, which may hang: presence itself does not wait for it.
 type comings struct {
-	mu      sync.Mutex
+	mu      lock.Leaf
 	waiting []coming
 	telling bool // a goroutine does
 	dropped int
@@ -36,28 +35,31 @@ func (s *Set) came(room string, m chatlog.Member, present bool) {
 	if !present {
 		m.Connections = 0
 	}
-	q := &s.comings
+	if s.comings.add(coming{room, m, present}) {
+		s.spawn(func(context.Context) { s.tellComings() }) // ends when nothing waits
+	}
+}
+
+// add has c wait, and reports whether somebody must begin to tell.
+func (q *comings) add(c coming) (begin bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.waiting) >= maxComings {
 		q.dropped++
-		return
+		return false
 	}
-	q.waiting = append(q.waiting, coming{room, m, present})
-	if !q.telling {
-		q.telling = true
-		s.spawn(func(context.Context) { s.tellComings() }) // ends when nothing waits
-	}
+	q.waiting = append(q.waiting, c)
+	begin = !q.telling
+	q.telling = true
+	return begin
 }
 
 func (s *Set) tellComings() {
 	q := &s.comings
 	for {
 		q.mu.Lock()
-		if n := q.dropped; n > 0 {
-			q.dropped = 0
-			s.cfg.Logger.Later(slog.LevelWarn, "chat: the presence hook is slow: calls were dropped", "calls", n)
-		}
+		dropped := q.dropped
+		q.dropped = 0
 		if len(q.waiting) == 0 {
 			q.waiting, q.telling = nil, false
 			q.mu.Unlock()
@@ -66,6 +68,9 @@ func (s *Set) tellComings() {
 		next := q.waiting[0]
 		q.waiting = q.waiting[1:]
 		q.mu.Unlock()
+		if dropped > 0 {
+			s.cfg.Logger.Warn("chat: the presence hook is slow: calls were dropped", "calls", dropped)
+		}
 		s.cfg.Present(next.room, next.member, next.present)
 	}
 }

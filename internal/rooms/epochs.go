@@ -3,9 +3,9 @@ package rooms
 import (
 	"context"
 	"hash/maphash"
-	"sync"
 
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/lock"
 )
 
 // An epoch that a room has left must not come back: a log restored from an older
@@ -17,7 +17,7 @@ const maxRetired = 4096
 
 // retired is the epochs that rooms have left, the latest maxRetired of them.
 type retired struct {
-	mu   sync.Mutex
+	mu   lock.Leaf
 	seed maphash.Seed
 	set  map[uint64]struct{}
 	ring []uint64

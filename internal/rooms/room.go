@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/lock"
 	"github.com/seed-08328bfd/chat/internal/stream"
 )
 
@@ -23,7 +24,7 @@ type room struct {
 	refs int // guarded by Server.mu
 
 	// Whoever publishes appends under mu, and wakes after unlocking.
-	mu      sync.Mutex
+	mu      lock.Room
 	ready   bool // open has loaded the room
 	epoch   string
 	last    chatlog.Event      // the newest entry in the stream; its Offset is the room's
@@ -43,7 +44,7 @@ type room struct {
 
 	// order holds whoever appends to a log of this server alone until the entry is
 	// in the stream, so that entries come in order. It is taken before mu.
-	order sync.Mutex
+	order lock.Order
 
 	next  atomic.Uint64 // the stream's end, for drain
 	state atomic.Int32  // of delivery: idle, running or again

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/guard"
+	"github.com/seed-08328bfd/chat/internal/lock"
 	"github.com/seed-08328bfd/chat/internal/logging"
 )
 
@@ -62,8 +63,7 @@ type Times struct {
 
 // A Set is the rooms in use on one server. Make one with New.
 //
-// Locks are taken in the order wsconn.Conn, room, Set, and nothing is held across a
-// blocking write, a use of the log or a call of the Config's functions.
+// The order of its locks is in package internal/lock.
 type Set struct {
 	// Immutable.
 	cfg   Config
@@ -80,7 +80,7 @@ type Set struct {
 	comings  comings
 	counters Counters
 
-	mu        sync.Mutex
+	mu        lock.Set
 	roomCount int
 }
 

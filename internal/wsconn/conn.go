@@ -5,10 +5,10 @@ import (
 	"errors"
 	"net"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 
+	"github.com/seed-08328bfd/chat/internal/lock"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
@@ -52,7 +52,7 @@ type Conn struct {
 	conn    net.Conn
 	raw     syscall.RawConn // nil if only blocking writes are possible
 
-	mu      sync.Mutex
+	mu      lock.Conn
 	out     outState
 	closing closeState
 
