@@ -50,7 +50,8 @@ type Pulse struct {
 type Presence interface {
 	// Enter says that m.UserID is in room with m.Connections connections to
 	// server, 1 or more, under the name m.Username; if the user is there already, the
-	// name and the number are set, not added. first reports that the user was on no
+	// name and the number are set, not added. A user on several servers has the name of
+	// the last Enter of one that the user is still on. first reports that the user was on no
 	// server before. A server that has not called Beat yet counts as one that has
 	// promised to, within a time that the log chooses, 15 seconds or more. Of a server
 	// that Beat has removed Enter does nothing, for an hour at least: such a call comes

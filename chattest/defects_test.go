@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -183,6 +184,16 @@ var defects = append(readerDefects, []defect{
 		return func() chatlog.Log { return l }
 	}},
 	{"is always first", "Enter", wrap(&broken{enter: func(_ *chatlog.Member, first *bool) { *first = true }})},
+	{"keeps the name of a server that was left", "EnterNames", func() func() chatlog.Log {
+		var last atomic.Pointer[string]
+		l := &broken{Log: chat.NewMemoryLog(chat.MemoryOptions{}), enter: func(m *chatlog.Member, _ *bool) { last.Store(&m.Username) },
+			members: func(list *chatlog.MemberList) {
+				for i := range list.Members {
+					list.Members[i].Username = *last.Load()
+				}
+			}}
+		return func() chatlog.Log { return l }
+	}},
 	{"is never first", "EnterAtOnce", wrap(&broken{enter: func(_ *chatlog.Member, first *bool) { *first = false }})},
 	{"takes servers for one", "Enter", wrap(&broken{server: func(string) string { return "one" }})},
 	{"counts servers, not connections", "Members", wrap(&broken{members: func(l *chatlog.MemberList) {

@@ -76,6 +76,7 @@ func TestLog(t *testing.T, open func(t *testing.T) chatlog.Log) {
 		{"Unwatch", testUnwatch},
 		{"Close", testClose},
 		{"Enter", testEnter},
+		{"EnterNames", testEnterNames},
 		{"EnterAtOnce", testEnterAtOnce},
 		{"Members", testMembers},
 		{"Repeats", testRepeats},

@@ -217,7 +217,7 @@ SELECT room, count(DISTINCT user_id) FROM {schema}.presence GROUP BY room`),
 		// 0 is for nobody; what differs in any way gives another sum.
 		versions: in(`
 SELECT coalesce((SELECT nullif(bit_xor(hashtextextended(
-		concat_ws(chr(26), p.user_id, p.server, p.username, p.connections::text), 0)), 0)
+		concat_ws(chr(26), p.user_id, p.server, p.username, p.connections::text, extract(epoch FROM p.at)::text), 0)), 0)
 	FROM {schema}.presence p WHERE p.room = u.name), 0)
 FROM unnest({$1}) WITH ORDINALITY AS u (name, n)
 ORDER BY u.n`),

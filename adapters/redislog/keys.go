@@ -45,7 +45,7 @@ const (
 	keyIndex    = "private:" // sorted set, by room: see lua/private.lua
 	keyIDs      = "ids:"     // hash, by room: hash of user and id to offset and time
 	keyOlder    = "older:"   // hash, by room: the ids of the time before
-	keyUsers    = "users:"   // hash, by room: user to name, servers and connections
+	keyUsers    = "users:"   // hash, by room: user to servers, connections and names
 	feedOfRoom  = "feed:"    // shard channel, by room
 )
 

@@ -121,15 +121,15 @@ func parted(c *call) (last bool, writes int64, name string, err error) {
 	return last, writes, name, err
 }
 
-// member reads a user's record: [name, server, connections, ...].
+// member reads a user's record: [server, connections, name, ...].
 func member(user, record string) (chatlog.Member, error) {
 	var v []any
-	if err := json.Unmarshal([]byte(record), &v); err != nil || len(v) == 0 {
+	if err := json.Unmarshal([]byte(record), &v); err != nil || len(v) == 0 || len(v)%3 != 0 {
 		return chatlog.Member{}, errReply
 	}
 	m := chatlog.Member{UserID: user}
-	m.Username, _ = v[0].(string)
-	for i := 2; i < len(v); i += 2 {
+	m.Username, _ = v[len(v)-1].(string)
+	for i := 1; i < len(v); i += 3 {
 		n, _ := v[i].(float64)
 		m.Connections += int(n)
 	}

@@ -23,6 +23,7 @@ type logModel struct {
 	servers map[string]time.Time
 	removed map[string]time.Time
 	beaten  time.Time
+	entered int // calls of Enter so far
 }
 
 type modelRoom struct {
@@ -32,7 +33,7 @@ type modelRoom struct {
 	ids     map[[2]string]chatlog.Event
 	used    time.Time
 	watched [2]bool
-	users   map[string]map[string]chatlog.Member // user to server
+	users   map[string]map[string]modelEntered // user to server
 }
 
 // modelSink gathers pushes.
@@ -62,7 +63,7 @@ func newLogModel(t *testing.T, b []byte) *logModel {
 		m.log.Open(bg, m.sinks[i])
 	}
 	for i := range 4 {
-		m.rooms[fmt.Sprint("r", i)] = &modelRoom{ids: map[[2]string]chatlog.Event{}, users: map[string]map[string]chatlog.Member{}}
+		m.rooms[fmt.Sprint("r", i)] = &modelRoom{ids: map[[2]string]chatlog.Event{}, users: map[string]map[string]modelEntered{}}
 	}
 	return m
 }

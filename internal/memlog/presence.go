@@ -11,12 +11,13 @@ import (
 // userState is a user of a room, over all servers.
 type userState struct {
 	chatlog.Member
-	on []serverConns
+	on []entered // the last one at the end: it is by that name that the user is known
 }
 
-// serverConns is a server that a user is connected to.
-type serverConns struct {
+// entered is what the last Enter of a server has said of a user.
+type entered struct {
 	server string
+	name   string
 	conns  int
 }
 
@@ -43,20 +44,15 @@ func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) 
 		if len(r.users) == 1 {
 			l.occupied.Add(1)
 		}
-	} else if u.Username != m.Username {
-		r.unlist(u)
-		u.Username = m.Username
-		r.list(u)
-		r.version = l.versions.Add(1)
 	}
-	i := u.place(server)
-	if i < 0 {
-		i = len(u.on)
-		u.on = append(u.on, serverConns{server: server})
+	d := m.Connections
+	if i := u.place(server); i >= 0 {
+		d -= u.on[i].conns
+		u.on = slices.Delete(u.on, i, i+1)
 	}
-	if d := m.Connections - u.on[i].conns; first || d != 0 {
-		u.Connections += d
-		u.on[i].conns = m.Connections
+	u.on = append(u.on, entered{server, m.Username, m.Connections})
+	renamed := r.rename(u)
+	if u.Connections += d; first || d != 0 || renamed {
 		r.version = l.versions.Add(1)
 	}
 	l.usedLocked(sh, r)
@@ -64,7 +60,7 @@ func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) 
 }
 
 func (u *userState) place(server string) int {
-	return slices.IndexFunc(u.on, func(p serverConns) bool { return p.server == server })
+	return slices.IndexFunc(u.on, func(p entered) bool { return p.server == server })
 }
 
 func byName(a, b *userState) int {
@@ -82,6 +78,17 @@ func (r *roomState) unlist(u *userState) {
 	}
 }
 
+// rename gives u the name of the last Enter of a server that the user is on.
+func (r *roomState) rename(u *userState) (renamed bool) {
+	name := u.on[len(u.on)-1].name
+	if renamed = name != u.Username; renamed {
+		r.unlist(u)
+		u.Username = name
+		r.list(u)
+	}
+	return renamed
+}
+
 // partLocked takes u off server, and reports whether u has left the room by that.
 func (l *Log) partLocked(sh *roomShard, r *roomState, u *userState, server string) bool {
 	i := u.place(server)
@@ -91,6 +98,7 @@ func (l *Log) partLocked(sh *roomShard, r *roomState, u *userState, server strin
 	u.Connections -= u.on[i].conns
 	r.version = l.versions.Add(1)
 	if u.on = slices.Delete(u.on, i, i+1); len(u.on) > 0 {
+		r.rename(u)
 		return false
 	}
 	delete(r.users, u.UserID)
@@ -200,8 +208,8 @@ func (l *Log) bury(dead []string) (gone []chatlog.Departure) {
 		sh.mu.Lock()
 		for name, r := range sh.rooms {
 			for _, u := range slices.Clone(r.roster) {
-				for _, server := range dead {
-					if l.partLocked(sh, r, u, server) {
+				for _, e := range slices.Clone(u.on) { // the name stays that of the last one
+					if slices.Contains(dead, e.server) && l.partLocked(sh, r, u, e.server) {
 						gone = append(gone, chatlog.Departure{Room: name, Member: u.Member})
 					}
 				}

@@ -43,17 +43,32 @@ func (m *logModel) presence(name string, r *modelRoom) {
 	at, _ := m.log.Positions(bg, []string{name})
 	m.incarnate(name, r, at[0].Epoch)
 	if first {
-		r.users[user] = map[string]chatlog.Member{}
+		r.users[user] = map[string]modelEntered{}
 	}
-	r.users[user][server] = e
-	for s, old := range r.users[user] {
-		old.Username = e.Username
-		r.users[user][s] = old
-	}
+	m.entered++
+	r.users[user][server] = modelEntered{e, m.entered}
 	if _, ok := m.servers[server]; !ok {
 		m.servers[server] = time.Now().Add(firstTTL)
 	}
 	m.settle(r)
+}
+
+// modelEntered is the last Enter of a server for a user, the nth of all.
+type modelEntered struct {
+	chatlog.Member
+	n int
+}
+
+// modelMember is a user over the servers that it is on.
+func modelMember(user string, on map[string]modelEntered) chatlog.Member {
+	sum, n := chatlog.Member{UserID: user}, 0
+	for _, e := range on {
+		if e.n > n {
+			n, sum.Username = e.n, e.Username
+		}
+		sum.Connections += e.Connections
+	}
+	return sum
 }
 
 func (m *logModel) beat() {
@@ -75,20 +90,25 @@ func (m *logModel) beat() {
 		m.servers[server] = now.Add(ttl)
 	}
 	var want []chatlog.Departure
+	var dead []string
 	for s, end := range m.servers {
 		if end.After(now) || held && s == server {
 			continue
 		}
 		delete(m.servers, s)
 		m.removed[s] = now
-		for name, r := range m.rooms {
-			for user, on := range r.users {
-				last, here := on[s]
-				if delete(on, s); here && len(on) == 0 {
-					delete(r.users, user)
-					want = append(want, chatlog.Departure{Room: name, Member: chatlog.Member{UserID: user, Username: last.Username}})
-					m.settle(r)
-				}
+		dead = append(dead, s)
+	}
+	for name, r := range m.rooms {
+		for user, on := range r.users {
+			last := modelMember(user, on)
+			for _, s := range dead {
+				delete(on, s)
+			}
+			if len(on) == 0 {
+				delete(r.users, user)
+				want = append(want, chatlog.Departure{Room: name, Member: chatlog.Member{UserID: user, Username: last.Username}})
+				m.settle(r)
 			}
 		}
 	}
@@ -125,11 +145,7 @@ func (m *logModel) check() {
 	for name, r := range m.rooms {
 		var want []chatlog.Member
 		for user, on := range r.users {
-			sum := chatlog.Member{UserID: user}
-			for _, e := range on {
-				sum.Username = e.Username
-				sum.Connections += e.Connections
-			}
+			sum := modelMember(user, on)
 			want = append(want, sum)
 			if got, ok, err := m.log.Present(bg, name, user); err != nil || !ok || got != sum {
 				m.t.Fatalf("%+v is present as %+v, %t, %v", sum, got, ok, err)

@@ -89,7 +89,7 @@ func (r *room) readMembers(ctx context.Context, version uint64) error {
 		o.seen, o.elsewhere = reading, m.Connections
 		if o.held == holds && o.heldBy == r.set.id() {
 			o.elsewhere = max(0, m.Connections-o.heldAs.Connections)
-			// Of two names, that of a server that the user has left does not stay.
+			// The log is told again what an earlier call, which came late, has undone.
 			if o.elsewhere == 0 && m != o.heldAs {
 				o.held = mayHold
 				wrong = append(wrong, o)

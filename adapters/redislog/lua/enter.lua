@@ -9,15 +9,20 @@ local writes = redis.call('HINCRBY', KEYS[2], ARGV[1], 1)
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
   redis.call('ZADD', KEYS[1], int(clock() + ARGV[6]), ARGV[1])
 end
--- A user is kept as [name, server, connections, server, connections, ...].
+-- A user is kept as [server, connections, name, server, connections, name, ...], in
+-- the order in which the servers have last told of it. The last name is the user's.
 local s = redis.call('HGET', KEYS[4], ARGV[3])
 local u = s and cjson.decode(s) or {}
-u[1] = ARGV[4]
-local i = 2
+local i = 1
 while u[i] and u[i] ~= ARGV[1] do
-  i = i + 2
+  i = i + 3
 end
-u[i], u[i + 1] = ARGV[1], tonumber(ARGV[5])
+for _ = 1, 3 do
+  table.remove(u, i)
+end
+for _, v in ipairs({ARGV[1], tonumber(ARGV[5]), ARGV[4]}) do
+  table.insert(u, v)
+end
 local t = cjson.encode(u)
 if t ~= s then
   redis.call('HSET', KEYS[4], ARGV[3], t)

@@ -13,17 +13,19 @@ if not s then
   return {0, writes, ''}
 end
 local u = cjson.decode(s)
-local i = 2
+local i = 1
 while u[i] and u[i] ~= ARGV[1] do
-  i = i + 2
+  i = i + 3
 end
 if not u[i] then
   return {0, writes, ''}
 end
-table.remove(u, i)
-table.remove(u, i)
+local name = u[i + 2]
+for _ = 1, 3 do
+  table.remove(u, i)
+end
 changed(KEYS[5], ARGV[2])
-if u[2] then
+if u[1] then
   redis.call('HSET', KEYS[3], ARGV[3], cjson.encode(u))
   return {0, writes, ''}
 end
@@ -35,4 +37,4 @@ else
   redis.call('HDEL', KEYS[4], ARGV[2])
   redis.call('HDEL', KEYS[5], ARGV[2])
 end
-return {1, writes, u[1]}
+return {1, writes, name}

@@ -213,6 +213,11 @@ func (c *Cluster) Leave(user string) {
 // Cut cuts every connection of a user.
 func (c *Cluster) Cut(user string) { c.end(func(k *conn) bool { return k.user == user }, (*conn).cut) }
 
+// LeaveServer closes every connection to a server in good order.
+func (c *Cluster) LeaveServer(server int) {
+	c.end(func(k *conn) bool { return k.server == server }, (*conn).leave)
+}
+
 // Lose cuts every connection to a server.
 func (c *Cluster) Lose(server int) {
 	c.end(func(k *conn) bool { return k.server == server }, (*conn).cut)
