@@ -75,11 +75,15 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 	default:
 		// Who has canceled is the client, which is gone, or the server that ends, whose
 		// clients are there: without an answer, net/http would give them 200.
-		if !errors.Is(err, context.Canceled) {
+		text := "the log cannot be reached"
+		var u *undecided
+		if errors.As(err, &u) { // which was logged
+			text = "nobody can say now whether you may"
+		} else if !errors.Is(err, context.Canceled) {
 			s.logger.Warn("chat: unavailable", "err", err)
 		}
 		w.Header().Set("Retry-After", strconv.Itoa(seconds(time.Second+jitter(4*time.Second))))
-		httpError(w, http.StatusServiceUnavailable, proto.CodeUnavailable, "the log cannot be reached")
+		httpError(w, http.StatusServiceUnavailable, proto.CodeUnavailable, text)
 	}
 }
 
