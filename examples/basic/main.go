@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -20,90 +21,49 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
-	"github.com/seed-08328bfd/chat/examples/basic/static"
+	"github.com/seed-08328bfd/chat/chatpage"
 )
 
-func main() {
-	ctx := untilSignal()
-	switch err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); {
-	case errors.Is(err, flag.ErrHelp):
-	case errors.Is(err, errUsage):
-		os.Exit(2)
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "basic:", err)
-		os.Exit(1)
-	}
-}
+// shutdownTime is how long members have to take leave.
+const shutdownTime = 4 * time.Second
 
-// untilSignal returns a context that ends at the first signal to end. Signals are
-// let go before it does, so that whoever sees it end knows that the next one ends
-// the process at once; [signal.NotifyContext] has the two in no order.
-func untilSignal() context.Context {
+func main() {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		<-signals
-		signal.Stop(signals)
+		signal.Stop(signals) // before ctx ends: then the next signal ends the process
 		cancel()
 	}()
-	return ctx
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		log.Fatal("basic: ", err)
+	}
 }
 
-// errUsage stands for wrong flags, of which the user was told.
-var errUsage = errors.New("usage")
-
-// shutdownTime is how long members have to take leave.
-const shutdownTime = 4 * time.Second
-
-// kept is the least number of a room's messages that are in memory.
-const kept = 1000
-
 // run serves until ctx ends.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("basic", flag.ContinueOnError)
-	flags.SetOutput(stderr)
+func run(ctx context.Context, args []string, stdout io.Writer) error {
+	flags := flag.NewFlagSet("basic", flag.ExitOnError)
 	addr := flags.String("addr", "localhost:8080", "the `address` to listen on")
 	history := flags.Int("history", 50, "the number of `messages` that whoever joins a room gets first")
 	rate := flags.Float64("rate", 50, "the `messages` per second that a user may send; 0 is no limit")
-	burst := flags.Int("burst", 500, "the `messages` that a user may send at once")
-	var pages chat.Option
-	flags.Func("origins", "the `origins` of pages elsewhere that may connect, with commas between them, such as https://app.example.com,http://localhost:3000", func(s string) (err error) {
-		pages, err = withOrigins(s)
-		return err
-	})
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return err
-		}
-		return errUsage
-	}
+	burst := flags.Int("burst", 500, "the `messages` that a user may send in one go")
+	origins := flags.String("origins", "", "the `origins` of pages elsewhere that may connect, with commas between them, such as https://app.example.com,http://localhost:3000")
+	flags.Parse(args)
 	if flags.NArg() > 0 {
-		fmt.Fprintln(stderr, "basic takes no arguments, only flags; see -help")
-		return errUsage
+		return errors.New("only flags are taken; see -help")
 	}
-
-	if *history < 0 || *rate < 0 || *burst < 1 {
-		fmt.Fprintln(stderr, "basic: -history and -rate must be 0 or more, -burst 1 or more; see -help")
-		return errUsage
+	rooms, err := newServer(*history, *rate, *burst, *origins)
+	if err != nil {
+		return err
 	}
-
-	options := []chat.Option{chat.WithHistory(*history), chat.WithRateLimit(*rate, *burst)}
-	if *history > 0 {
-		// More than whoever joins gets, for scrolling back.
-		options = append(options, chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: max(*history, kept)})))
-	}
-	if pages != nil {
-		options = append(options, pages)
-	}
-	rooms := chat.New(options...)
-
+	defer rooms.Close()
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
 		return err
 	}
 	server := &http.Server{
-		Handler:           static.Beside(rooms, static.Handler()),
+		Handler:           chatpage.Handler(rooms),
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
@@ -111,7 +71,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	fmt.Fprintf(stdout, "chat: open %s in a browser; Ctrl-C ends the server\n", link(*addr, listener.Addr()))
-
 	select {
 	case err := <-failed:
 		return err
@@ -120,10 +79,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fmt.Fprintln(stdout, "chat: shutting down")
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 	defer cancel()
-	// Upgraded connections are not http.Server's any more: they are closed first,
-	// with 1001, while whoever comes anew is refused with 503.
+	// Members first: server does not know upgraded connections.
 	if err := rooms.Shutdown(ctx); err != nil {
-		fmt.Fprintln(stderr, "chat: some connections had to be cut off:", err)
+		log.Print("chat: some connections had to be cut off: ", err)
 	}
 	if server.Shutdown(ctx) != nil {
 		server.Close() // what is left is idle or half a request
@@ -131,27 +89,30 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// withOrigins is the option for a list of origins, with commas between them.
-func withOrigins(list string) (opt chat.Option, err error) {
+// newServer returns as an error what options panic with: it says what is wrong with
+// a flag.
+func newServer(history int, rate float64, burst int, origins string) (rooms *chat.Server, err error) {
 	defer func() {
-		if p := recover(); p != nil { // the option says what is wrong with a pattern
+		if p := recover(); p != nil {
 			err = fmt.Errorf("%v", p)
 		}
 	}()
-	var patterns []string
-	for p := range strings.SplitSeq(list, ",") {
-		if p = strings.TrimSpace(p); p != "" {
-			patterns = append(patterns, p)
-		}
+	options := []chat.Option{
+		chat.WithHistory(history),
+		chat.WithRateLimit(rate, burst),
+		chat.WithOriginPatterns(strings.FieldsFunc(origins, func(r rune) bool { return r == ',' || r == ' ' })...),
 	}
-	return chat.WithOriginPatterns(patterns...), nil
+	if history > 0 { // more than whoever joins gets, for scrolling back
+		options = append(options, chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: max(history, 1000)})))
+	}
+	return chat.New(options...), nil
 }
 
-// link returns what to open in a browser: the host that was asked for, if it is
-// one that a browser can reach, and the port that is listened on.
+// link returns what to open in a browser, for an address asked for and the one that
+// is listened on.
 func link(asked string, bound net.Addr) string {
 	host, _, _ := net.SplitHostPort(asked)
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+	if host == "" || net.ParseIP(host).IsUnspecified() {
 		host = "localhost"
 	}
 	_, port, _ := net.SplitHostPort(bound.String())

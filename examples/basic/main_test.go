@@ -2,19 +2,14 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"flag"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -32,7 +27,7 @@ func serve(t *testing.T, args ...string) string {
 	out, stdout := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), stdout, t.Output())
+		err := run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), stdout)
 		stdout.CloseWithError(err)
 		done <- err
 	}()
@@ -143,106 +138,6 @@ func TestMounted(t *testing.T) {
 		if resp, body := do(t, "GET", url+path, nil); resp.StatusCode != http.StatusOK || !strings.Contains(body, has) {
 			t.Errorf("%s: %d %s", path, resp.StatusCode, body)
 		}
-	}
-}
-
-func TestFlags(t *testing.T) {
-	var out, errs bytes.Buffer
-	if err := run(t.Context(), []string{"-help"}, &out, &errs); !errors.Is(err, flag.ErrHelp) {
-		t.Errorf("-help: %v", err)
-	}
-	for _, part := range []string{"-addr", `"localhost:8080"`, "-history", "(default 50)", "-rate", "-burst", "(default 500)", "-origins"} {
-		if !strings.Contains(errs.String(), part) {
-			t.Errorf("-help does not say %s:\n%s", part, errs.String())
-		}
-	}
-	for _, args := range [][]string{{"-nothing"}, {"-history", "many"}, {"-origins", "https://a.example,b.example"}, {"here"}} {
-		if err := run(t.Context(), args, &out, io.Discard); !errors.Is(err, errUsage) {
-			t.Errorf("%v: %v", args, err)
-		}
-	}
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer taken.Close()
-	if err := run(t.Context(), []string{"-addr", taken.Addr().String()}, &out, io.Discard); !errors.Is(err, syscall.EADDRINUSE) {
-		t.Errorf("an address that is taken: %v", err)
-	}
-	if out.Len() > 0 {
-		t.Errorf("said %q without serving", out.String())
-	}
-}
-
-func TestHistoryFlag(t *testing.T) {
-	for _, n := range []int{0, 3} {
-		url := serve(t, "-history", fmt.Sprint(n))
-		alice := dial(t, url+"/ws/general?username=Alice")
-		for i := range 5 {
-			write(t, alice, fmt.Sprint(i))
-			if _, err := read(t, alice); err != nil {
-				t.Fatal(err)
-			}
-		}
-		bob := dial(t, url+"/ws/general?username=Bob")
-		write(t, bob, "mine")
-		var got []string
-		for len(got) == 0 || got[len(got)-1] != "mine" {
-			e, err := read(t, bob)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got = append(got, e.Message)
-		}
-		want := []string{"2", "3", "4", "mine"}[3-n:]
-		if d := cmp.Diff(want, got); d != "" {
-			t.Errorf("-history %d: %s", n, d)
-		}
-	}
-}
-
-func TestRateFlag(t *testing.T) {
-	url := serve(t, "-rate", "0.001", "-burst", "2")
-	c := dial(t, url+"/ws/general?username=Alice")
-	var got []event
-	for range 3 {
-		write(t, c, "hello")
-		e, err := read(t, c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got = append(got, e)
-	}
-	if got[1].Type != "message" || got[2].Type != "system" || got[2].Code != "rate_limited" {
-		t.Errorf("with -burst 2: %v", got)
-	}
-	off := dial(t, serve(t, "-rate", "0", "-burst", "1")+"/ws/general")
-	for range 50 {
-		write(t, off, "hello")
-		if e, err := read(t, off); err != nil || e.Type != "message" {
-			t.Fatalf("with -rate 0: %v %v", e, err)
-		}
-	}
-}
-
-func TestOriginsFlag(t *testing.T) {
-	const page = "http://localhost:3000"
-	for _, tc := range []struct {
-		args []string
-		want int
-	}{
-		{nil, http.StatusForbidden},
-		{[]string{"-origins", "https://app.example.com, " + page + ","}, http.StatusOK},
-	} {
-		resp, body := do(t, "GET", serve(t, tc.args...)+"/rooms", http.Header{"Origin": {page}})
-		if resp.StatusCode != tc.want {
-			t.Errorf("%v: %d %s", tc.args, resp.StatusCode, body)
-		}
-	}
-	var errs bytes.Buffer
-	run(t.Context(), []string{"-origins", "app.example.com"}, io.Discard, &errs)
-	if !strings.Contains(errs.String(), `"https://app.example.com"`) {
-		t.Errorf("does not say what to write:\n%s", errs.String())
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -16,19 +15,15 @@ import (
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
-// TestSignal ends the built program by a signal, with members who take leave and
+// TestSignal ends the program by a signal, with members who take leave and
 // one who does not listen.
 func TestSignal(t *testing.T) {
-	bin := filepath.Join(t.TempDir(), "basic")
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
 	for _, sig := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
-		t.Run(sig.String(), func(t *testing.T) { endBy(t, bin, sig) })
+		t.Run(sig.String(), func(t *testing.T) { endBy(t, sig) })
 	}
 	t.Run("twice", func(t *testing.T) {
 		for range 5 {
-			if endByTwo(t, bin) {
+			if endByTwo(t) {
 				return
 			}
 		}
@@ -36,11 +31,12 @@ func TestSignal(t *testing.T) {
 	})
 }
 
-// start runs the built program and returns the address that it says and the rest
+// start runs the program, and returns the address that it says and the rest
 // of what it says.
-func start(t *testing.T, bin string) (*exec.Cmd, string, *bufio.Scanner) {
+func start(t *testing.T) (*exec.Cmd, string, *bufio.Scanner) {
 	t.Helper()
-	cmd := exec.Command(bin, "-addr", "127.0.0.1:0")
+	cmd := exec.Command(os.Args[0], "-addr", "127.0.0.1:0")
+	cmd.Env = append(os.Environ(), mainRuns+"=1")
 	cmd.Stderr = t.Output()
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -61,8 +57,8 @@ func start(t *testing.T, bin string) (*exec.Cmd, string, *bufio.Scanner) {
 	return cmd, m[1], lines
 }
 
-func endBy(t *testing.T, bin string, sig os.Signal) {
-	cmd, url, lines := start(t, bin)
+func endBy(t *testing.T, sig os.Signal) {
+	cmd, url, lines := start(t)
 	const members = 20
 	ended := make(chan error, members)
 	for i := range members {
@@ -117,8 +113,8 @@ func enter(t *testing.T, url string, protocols ...string) *ws.Conn {
 
 // endByTwo interrupts the program while a member who does not listen holds it up
 // for two seconds, until it ends at once. It reports false if it was too late.
-func endByTwo(t *testing.T, bin string) bool {
-	cmd, url, _ := start(t, bin)
+func endByTwo(t *testing.T) bool {
+	cmd, url, _ := start(t)
 	enter(t, url+"/ws/general?username=Silent")
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()

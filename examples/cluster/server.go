@@ -14,7 +14,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/jwtauth"
-	"github.com/seed-08328bfd/chat/examples/basic/static"
+	"github.com/seed-08328bfd/chat/chatpage"
 )
 
 // server is a chat server with what a deployment wants around it.
@@ -133,7 +133,7 @@ func (s *server) run(ctx context.Context) error {
 	failed := make(chan error, 2)
 	mux := http.NewServeMux()
 	if !s.cfg.tokens() { // the page has none
-		mux.Handle("/", static.Handler())
+		mux.Handle("/", chatpage.Files())
 	}
 	if s.cfg.metricsAddr == "" {
 		s.inside(mux)
@@ -146,7 +146,7 @@ func (s *server) run(ctx context.Context) error {
 		}
 		defer others.Close()
 	}
-	clients, err := s.listen("clients", s.cfg.addr, static.Beside(s.chat, mux), failed)
+	clients, err := s.listen("clients", s.cfg.addr, chatpage.Beside(s.chat, mux), failed)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-// A small page on chat.js, in the look of examples/basic. Who one is says the cookie,
+// A small page on chat.js, in the look of package chatpage. Who one is says the cookie,
 // which the browser sends by itself.
 
 import {connect} from '/static/chat.js';

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
-	"github.com/seed-08328bfd/chat/examples/basic/static"
+	"github.com/seed-08328bfd/chat/chatpage"
 )
 
 //go:embed login.html chat.html chat-page.js
@@ -78,7 +78,7 @@ func (s *service) handler() http.Handler {
 	mux.HandleFunc("GET /chat-page.js", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFileFS(w, r, pages, "chat-page.js")
 	})
-	mux.Handle("GET /static/", http.StripPrefix("/static", static.Handler()))
+	mux.Handle("GET /static/", http.StripPrefix("/static", chatpage.Files()))
 	mux.HandleFunc("POST /login", s.login)
 	mux.HandleFunc("POST /logout", s.logout)
 	return http.NewCrossOriginProtection().Handler(mux)

@@ -20,6 +20,7 @@ import (
 	"github.com/urfave/negroni/v3"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatpage"
 )
 
 func mountServeMux(srv *chat.Server) http.Handler {
@@ -38,6 +39,24 @@ func mountChi(srv *chat.Server) http.Handler {
 }
 
 func TestChi(t *testing.T) { works(t, mountChi) }
+
+func mountPage(srv *chat.Server) http.Handler {
+	r := chi.NewRouter()
+	r.Mount("/chat", http.StripPrefix("/chat", chatpage.Handler(srv)))
+	return r
+}
+
+// TestPageMounted has the page come at the prefix with a slash and without, the chat
+// below it.
+func TestPageMounted(t *testing.T) {
+	works(t, mountPage)
+	base := started(t, mountPage)
+	for _, path := range []string{"", "/", "?a=1", "/chat.js"} {
+		if status, body := get(t, base+path); status != http.StatusOK || !strings.Contains(body, "app.js") && !strings.Contains(body, "export") {
+			t.Errorf("%q: %d %s", path, status, body)
+		}
+	}
+}
 
 func mountGin(srv *chat.Server) http.Handler {
 	r := gin.New()

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {connected, join, person, say, scripted, serve, shows, until, watch} from './harness.js';
+import {below, connected, join, person, say, scripted, serve, shows, until, watch} from './harness.js';
 
 const focused = (page) => page.evaluate(() => document.activeElement.id || document.activeElement.tagName);
 
@@ -145,4 +145,21 @@ test('Today is Yesterday after midnight', async () => {
     await alice.clock.runFor(100);
     return String(await days()) === 'Yesterday,Today';
   });
+});
+
+test('below a prefix, the page finds its files and its server', async () => {
+  const {url, port} = await serve();
+  const prefixed = await below('/some/where', port);
+  const bob = await join(await person(), url, 'Bob', 'den');
+  const page = await (await person()).newPage();
+  watch(page);
+  await page.goto(prefixed);
+  await page.locator('#open button', {hasText: 'den'}).click(); // the rooms are listed
+  await page.fill('#name', 'Alice');
+  await page.click('#enter');
+  await connected(page);
+  await say(page, 'from below');
+  await shows(bob, 'from below');
+  assert.equal(await page.evaluate(() => location.pathname), '/some/where/');
+  assert.deepEqual(page.complaints, []);
 });

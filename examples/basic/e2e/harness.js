@@ -3,6 +3,7 @@
 import {spawn, spawnSync} from 'node:child_process';
 import {once} from 'node:events';
 import {existsSync, mkdtempSync, rmSync} from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
@@ -88,6 +89,33 @@ export async function cable(port) {
     deafen() { deaf = true; },
     mend() { cut = deaf = false; },
   };
+}
+
+/** A proxy that has the server's paths below a prefix. */
+export async function below(prefix, port) {
+  const there = (req) => ({host: '127.0.0.1', port, method: req.method, path: req.url.slice(prefix.length), headers: req.headers});
+  const server = http.createServer((req, res) => {
+    if (!req.url.startsWith(`${prefix}/`)) return res.writeHead(404).end();
+    req.pipe(http.request(there(req), (from) => from.pipe(res.writeHead(from.statusCode, from.headers))));
+  });
+  const sockets = new Set();
+  server.on('upgrade', (req, socket) => {
+    http.request(there(req)).on('upgrade', (from, other, head) => {
+      const lines = Object.entries(from.headers).map(([name, value]) => `${name}: ${value}\r\n`).join('');
+      socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines}\r\n`);
+      socket.write(head);
+      for (const [a, b] of [[socket, other], [other, socket]]) a.on('error', () => {}).on('close', () => b.destroy()).pipe(b);
+      sockets.add(socket);
+    }).end();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  leftovers.push(async () => {
+    for (const s of sockets) s.destroy();
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${server.address().port}${prefix}/`;
 }
 
 async function launch() {

@@ -28,7 +28,7 @@ chat.on('message', (m) => m.text);
 test('types', (t) => {
   const dir = mkdtempSync(path.join(tmpdir(), 'chat-types-'));
   t.after(() => rmSync(dir, {recursive: true, force: true}));
-  cpSync(path.resolve(import.meta.dirname, '../static'), dir, {recursive: true});
+  cpSync(path.resolve(import.meta.dirname, '../../../chatpage/static'), dir, {recursive: true});
   writeFileSync(path.join(dir, 'use.js'), use);
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
   for (const options of [['--strict', 'use.js'], ['app.js']]) {

@@ -15,6 +15,7 @@ import (
 // imports are the packages of the root module that snippets use.
 var imports = map[string]string{
 	"chatlog":  "github.com/seed-08328bfd/chat/chatlog",
+	"chatpage": "github.com/seed-08328bfd/chat/chatpage",
 	"client":   "github.com/seed-08328bfd/chat/client",
 	"chattest": "github.com/seed-08328bfd/chat/chattest",
 }

@@ -20,7 +20,7 @@ import (
 var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
 
 // Blocks returns the code in a file: the Go blocks of a Markdown page, or of a Go file the
-// indented code in its doc comments that uses one of the names, such as "chat.".
+// indented code in its doc comments that uses one of the names, such as "chat.", and is no HTML.
 func Blocks(t testing.TB, file string, names ...string) (blocks []string) {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -38,7 +38,7 @@ func Blocks(t testing.TB, file string, names ...string) (blocks []string) {
 		t.Fatal(err)
 	}
 	keep := func(code string) {
-		if slices.ContainsFunc(names, func(name string) bool { return strings.Contains(code, name) }) {
+		if !strings.HasPrefix(code, "<") && slices.ContainsFunc(names, func(name string) bool { return strings.Contains(code, name) }) {
 			blocks = append(blocks, code)
 		}
 	}

@@ -1,0 +1,142 @@
+package chatpage
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+)
+
+//go:embed static
+var static embed.FS
+
+// The page's files have a content type each here, because what the system says
+// about extensions differs between machines.
+var contentTypes = map[string]string{
+	".html": "text/html; charset=utf-8",
+	".css":  "text/css; charset=utf-8",
+	".js":   "text/javascript; charset=utf-8",
+	".svg":  "image/svg+xml",
+}
+
+// policy lets the page use its own files and its own server, and nothing else
+// (Content Security Policy Level 3). Trusted Types make a slip such as innerHTML
+// an error in place of a hole.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+	"require-trusted-types-for 'script'; trusted-types 'none'"
+
+// Handler serves a chat with its page: srv, which is a [chat.Server] or one with
+// middleware around it, at the server's own paths, and [Files] at all others. Below a
+// prefix it needs [http.StripPrefix], as the server does.
+//
+// Handler does not end srv. Call [chat.Server.Shutdown] before that of the
+// [http.Server], which does not know upgraded connections.
+//
+// [chat.Server]: https://pkg.go.dev/github.com/seed-08328bfd/chat#Server
+// [chat.Server.Shutdown]: https://pkg.go.dev/github.com/seed-08328bfd/chat#Server.Shutdown
+func Handler(srv http.Handler) http.Handler { return Beside(srv, Files()) }
+
+// Files serves the page alone: index.html at /, and the style, the icon and the
+// scripts by their names, among them chat.js, the client for other pages. It is for
+// mounts that [Handler] does not fit, and for pages of your own.
+//
+// Browsers keep the files, and ask each time whether they are still the same
+// (Cache-Control: no-cache, with an ETag). Every answer has the
+// Content-Security-Policy that the package's documentation tells of, and middleware
+// around the handler cannot set another one before it. What is no file gets 404, and
+// methods other than GET and HEAD get 405.
+func Files() http.Handler {
+	mux := http.NewServeMux()
+	names, err := static.ReadDir("static")
+	if err != nil {
+		panic(err) // the files are in the binary
+	}
+	for _, f := range names {
+		data, err := static.ReadFile("static/" + f.Name())
+		if err != nil {
+			panic(err)
+		}
+		pattern := "GET /" + f.Name()
+		if f.Name() == "index.html" {
+			pattern = "GET /{$}"
+		}
+		mux.Handle(pattern, file(f.Name(), data))
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		if !strings.HasPrefix(r.URL.Path, "/") {
+			toSlash(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// Beside serves srv's paths with srv and all others with rest. It is for a server at
+// the root, beside other handlers:
+//
+//	http.ListenAndServe(addr, chatpage.Beside(srv, mux))
+//
+// Use it in place of mounting srv at / of an [http.ServeMux], which redirects paths
+// that have steps such as .. in them, and with them the session or token that they
+// carry. The server refuses such paths.
+//
+// Every path with the step ws or rooms in it goes to srv: the server says what is
+// wrong with a path of its own that has something before it, such as a prefix that a
+// proxy should have cut. So rest must have no such paths.
+func Beside(srv, rest http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for step := range strings.SplitSeq(r.URL.Path, "/") {
+			if step == "ws" || step == "rooms" {
+				srv.ServeHTTP(w, r)
+				return
+			}
+		}
+		rest.ServeHTTP(w, r)
+	})
+}
+
+// toSlash answers what has no slash after its prefix. A prefix alone is redirected
+// to the same with a slash at the end, from where the page's relative addresses lead
+// to its files. [http.ServeMux] would redirect to the site's root. The new address is
+// relative, because what was stripped, here or by a proxy, is not known; and it
+// begins with ./ so that no prefix can make it another site's.
+func toSlash(w http.ResponseWriter, r *http.Request) {
+	asked, err := url.ParseRequestURI(r.RequestURI)
+	if r.URL.Path != "" || err != nil || strings.HasSuffix(asked.Path, "/") {
+		http.Error(w, "the path does not begin with /: http.StripPrefix wants a prefix without a slash at its end", http.StatusNotFound)
+		return
+	}
+	to := "./" + path.Base(asked.EscapedPath()) + "/"
+	if asked.RawQuery != "" {
+		to += "?" + asked.RawQuery
+	}
+	w.Header().Set("Location", to)
+	w.WriteHeader(http.StatusTemporaryRedirect)
+}
+
+// file serves one file.
+func file(name string, data []byte) http.Handler {
+	typ := contentTypes[path.Ext(name)]
+	if typ == "" {
+		panic("no content type for " + name)
+	}
+	tag := fmt.Sprintf(`"%x"`, sha256.Sum256(data))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Type", typ)
+		h.Set("Cache-Control", "no-cache")
+		h.Set("ETag", tag)
+		http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(data))
+	})
+}
