@@ -16,14 +16,22 @@ import (
 // Everything is guarded by room.mu.
 type occupant struct {
 	user string
+	occupantHere
+	occupantHeld
+	occupantShown
+}
 
-	// What is so here: what the log is to hold.
+// occupantHere is what is so here: what the log is to hold.
+type occupantHere struct {
 	name   string
 	conns  int
 	grace  *time.Timer // runs while the user may still come back unnoticed
 	typing time.Time   // when the user last was shown to be typing
+}
 
-	// What the log was last known to hold, for this server under the name heldBy.
+// occupantHeld is what the log was last known to hold, for this server under the name
+// heldBy.
+type occupantHeld struct {
 	held    holding
 	heldAs  chatlog.Member
 	heldBy  string
@@ -33,8 +41,10 @@ type occupant struct {
 	say     bool          // it is time to tell them
 	doubts  int           // how often the log is still to be told again
 	again   *time.Timer   // until the next time
+}
 
-	// What members were told (roster.go).
+// occupantShown is what members were told (roster.go).
+type occupantShown struct {
 	told      bool
 	shown     string // the name in lists
 	elsewhere int    // connections to other servers, when the log was last read

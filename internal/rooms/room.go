@@ -21,49 +21,59 @@ type room struct {
 	opened chan struct{} // closed once open has returned
 	err    error         // of open; read after opened
 
-	refs int // guarded by Server.mu
+	refs int // guarded by Set.mu
 
-	// Whoever publishes appends under mu, and wakes after unlocking.
-	mu      lock.Room
+	// order holds whoever appends to a log of this server alone until the entry is
+	// in the stream, so that entries come in order. It is taken before mu.
+	order lock.Order
+
+	// Whoever publishes appends under mu, and wakes after unlocking. The first three
+	// groups are guarded by it, too.
+	mu     lock.Room
+	stream stream.Stream
+	roomLog
+	roomReaders
+	roomPeople
+
+	next  atomic.Uint64 // the stream's end, for drain
+	state atomic.Int32  // of delivery: idle, running or again
+	roomRounds
+}
+
+// roomLog is where the stream stands in the log. It is guarded by room.mu.
+type roomLog struct {
 	ready   bool // open has loaded the room
 	epoch   string
 	last    chatlog.Event      // the newest entry in the stream; its Offset is the room's
 	stash   map[uint64]stashed // entries that came before their turn, at most stashSize
 	missed  bool               // something was pushed that the stash does not hold
 	healing bool               // a goroutine is reading what is missing
-	stream  stream.Stream
-	low     uint64 // the lowest place of a member when the last round ended
+}
+
+// roomReaders is who reads the stream. It is guarded by room.mu.
+type roomReaders struct {
 	members []*Member
-	conns   int                  // members, and those about to be
-	joins   uint64               // members there ever were
-	shared  bool                 // a round is reading members: copy before changing what it sees
-	grown   chan struct{}        // closed when the stream grows; nil if nobody waits
-	users   map[string]*occupant // of this server, and those whom members were told of
-	roster  roster
-	crowd   *crowd // what is gathered for the next presence object; nil if nothing is
+	shared  bool          // a round is reading members: copy before changing what it sees
+	low     uint64        // the lowest place of a member when the last round ended
+	grown   chan struct{} // closed when the stream grows; nil if nobody waits
+}
 
-	// order holds whoever appends to a log of this server alone until the entry is
-	// in the stream, so that entries come in order. It is taken before mu.
-	order lock.Order
+// roomPeople is who is here, on this server and on others. It is guarded by room.mu.
+type roomPeople struct {
+	conns  int                  // members, and those about to be
+	joins  uint64               // members there ever were
+	users  map[string]*occupant // of this server, and those whom members were told of
+	roster roster
+	crowd  *crowd // what is gathered for the next presence object; nil if nothing is
+}
 
-	next  atomic.Uint64 // the stream's end, for drain
-	state atomic.Int32  // of delivery: idle, running or again
-
-	// Owned by the goroutine that runs rounds.
+// roomRounds is of the rounds of delivery. The goroutine that runs them owns it.
+type roomRounds struct {
 	lastRound time.Time     // when it began
 	roundTook time.Duration // as long as that
 	delivered uint64
 	sharing   *sharing
 }
-
-// stashed is an entry that waits for an earlier one.
-type stashed struct {
-	epoch string
-	chatlog.Event
-}
-
-// stashSize bounds the entries that wait for an earlier one.
-const stashSize = 64
 
 // open loads the newest messages from the log. Watching comes first: what is
 // appended meanwhile is pushed and waits in the stash.
@@ -197,42 +207,6 @@ func (r *room) differsLocked(e *chatlog.Event) bool {
 func (r *room) appendLocked(e *chatlog.Event) {
 	r.last = *e
 	r.putLocked(e, audienceOf(e))
-}
-
-func (r *room) stashLocked(epoch string, e chatlog.Event) {
-	old, taken := r.stash[e.Offset]
-	if e.Type == "" || len(r.stash) >= stashSize || taken && old.epoch != epoch {
-		r.missed = true // reading the log brings it
-		return
-	}
-	if r.stash == nil {
-		r.stash = map[uint64]stashed{}
-	}
-	r.stash[e.Offset] = stashed{epoch, e}
-}
-
-// unstashLocked appends what has its turn now. What is of another epoch is let go:
-// reading the log tells which of the two it is in.
-func (r *room) unstashLocked() {
-	for o, e := range r.stash {
-		if e.epoch != r.epoch {
-			delete(r.stash, o)
-			r.missed = true
-		}
-	}
-	for len(r.stash) > 0 {
-		e, ok := r.stash[r.last.Offset+1]
-		if !ok {
-			break
-		}
-		delete(r.stash, e.Offset)
-		r.appendLocked(&e.Event)
-	}
-	for o := range r.stash {
-		if o <= r.last.Offset {
-			delete(r.stash, o)
-		}
-	}
 }
 
 // notify adds an event that no log keeps.

@@ -156,7 +156,7 @@ func (r *room) hintLocked(e *chatlog.Event) (grew bool) {
 		return r.leftLocked(o)
 	}
 	if o == nil {
-		o = &occupant{user: e.UserID, elsewhere: 1}
+		o = &occupant{user: e.UserID, occupantShown: occupantShown{elsewhere: 1}}
 		r.users[e.UserID] = o
 	}
 	return r.joinedLocked(o, e.Username)
