@@ -217,7 +217,7 @@ func (m *Member) AwaitRoom() int {
 	c.Lock()
 	defer c.Unlock()
 	for c.WaitingLocked() > 0 && m.replay == 0 && !c.OverLocked() {
-		c.WaitLocked(0)
+		c.WaitLocked()
 	}
 	if m.replay != 0 {
 		return wsconn.OutLimit / 4

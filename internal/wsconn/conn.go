@@ -67,6 +67,7 @@ type Conn struct {
 type outState struct {
 	b        []byte // what comes next: the rest of a frame, then whole ones
 	writing  int    // bytes that drain took from b and has not written yet
+	taken    bool   // drain writes something, from b or the source
 	draining bool
 	begun    bool          // drain has called Source.Begin
 	dead     bool          // nothing can be written from now on
@@ -78,8 +79,10 @@ type outState struct {
 type closeState struct {
 	begun  bool      // it is in out or last, or was sent: nothing may follow
 	code   int       // in it
-	last   []byte    // the frame, while what the source owes comes before it
+	last   []byte    // the frame, while something comes before it
 	by     time.Time // when it waits for the source no longer
+	until  time.Time // when all that comes before last must be written
+	least  time.Time // when killer comes at the soonest
 	killer *time.Timer
 }
 
@@ -129,8 +132,11 @@ func (c *Conn) deadline() time.Time {
 }
 
 // Close sends a close frame after what is in out already and what the source owes, and
-// gives the peer CloseTimeout to take it and answer. The source has half of that: who
-// needs longer is told of the close, and can resume. Only the first call counts.
+// gives the peer CloseTimeout from then on to take it and answer. The source has half of
+// that: who needs longer is told of the close, and can resume. Each piece that comes
+// before the frame has CloseTimeout too, and all of them the write timeout. So a peer that
+// does not read is soon cut off, and a slow one after both times. Only the first call
+// counts.
 func (c *Conn) Close(code int, reason string) {
 	c.mu.Lock()
 	c.closeLocked(code, reason, c.source.Owes())
@@ -138,15 +144,14 @@ func (c *Conn) Close(code int, reason string) {
 }
 
 // CloseLocked is Close for a caller that holds the lock, and without what the source
-// owes. The peer has as long for the frames that are on their way as for a piece.
+// owes. The peer has as long for the frames that are on their way as for a piece, also
+// if the socket has taken all of them.
 func (c *Conn) CloseLocked(code int, reason string) {
 	if c.closing.begun || c.out.dead {
 		return
 	}
+	c.closing.least = time.Now().Add(c.cfg.WriteTimeout)
 	c.closeLocked(code, reason, false)
-	if c.cfg.WriteTimeout > 0 {
-		c.closing.killer.Reset(c.cfg.WriteTimeout)
-	}
 }
 
 func (c *Conn) closeLocked(code int, reason string, owes bool) {
@@ -157,16 +162,41 @@ func (c *Conn) closeLocked(code int, reason string, owes bool) {
 		return
 	}
 	c.closing.code = code
-	c.closing.killer = time.AfterFunc(CloseTimeout, c.Kill)
+	c.closing.begun = true
 	frame := appendClose(nil, code, reason)
 	if owes {
-		c.closing.last, c.closing.by = frame, time.Now().Add(CloseTimeout/2)
-		c.DrainLocked(nil)
-	} else {
-		c.putLocked(frame)
+		c.closing.by = time.Now().Add(CloseTimeout / 2)
 	}
-	c.closing.begun = true
+	if !owes && !c.out.draining {
+		c.closing.killer = time.AfterFunc(CloseTimeout, c.Kill)
+		c.extendLocked()
+		c.putLocked(frame)
+	} else {
+		wait := max(c.cfg.WriteTimeout, CloseTimeout)
+		c.closing.last, c.closing.until = frame, time.Now().Add(wait)
+		c.closing.killer = time.AfterFunc(wait, c.Kill)
+		if c.out.taken {
+			c.extendLocked()
+		}
+		c.DrainLocked(nil)
+	}
 	c.signalLocked()
+}
+
+// extendLocked gives the peer of a connection that is closing the time for what is
+// written next.
+func (c *Conn) extendLocked() {
+	if !c.closing.begun {
+		return
+	}
+	end := time.Now().Add(CloseTimeout)
+	if c.closing.last != nil && end.After(c.closing.until) {
+		end = c.closing.until
+	}
+	if c.closing.least.After(end) {
+		end = c.closing.least
+	}
+	c.closing.killer.Reset(time.Until(end))
 }
 
 // Closing returns whether a close frame was sent or is to be, and its code.

@@ -71,8 +71,8 @@ const FrameCost = frameCost
 // and closes the connection.
 func (c *Conn) Finish() {
 	c.mu.Lock()
-	deadline := time.Now().Add(CloseTimeout)
-	for c.closing.begun && c.out.draining && !c.out.dead && c.WaitLocked(time.Until(deadline)) {
+	for c.closing.begun && c.out.draining && !c.out.dead { // until killer ends it
+		c.WaitLocked()
 	}
 	orderly := c.closing.begun && !c.out.dead && !c.out.draining
 	linger := c.closing.begun && !c.out.dead && !c.in.peerClosed

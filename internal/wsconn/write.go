@@ -115,7 +115,7 @@ func (c *Conn) Queue(frames []byte) {
 func (c *Conn) reply(frame []byte) {
 	c.mu.Lock()
 	for n := c.WaitingLocked(); n > 0 && n+len(frame) > OutLimit && !c.closing.begun && !c.out.dead; n = c.WaitingLocked() {
-		c.WaitLocked(0)
+		c.WaitLocked()
 	}
 	if !c.closing.begun && !c.out.dead {
 		c.putLocked(frame)
@@ -159,7 +159,13 @@ func (c *Conn) drain() {
 // next returns what drain writes next, or that it ends.
 func (c *Conn) next() (b []byte, done bool) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.out.taken = false
+	defer func() {
+		if c.out.taken = len(b) > 0; c.out.taken {
+			c.extendLocked()
+		}
+		c.mu.Unlock()
+	}()
 	if !c.out.begun {
 		c.out.begun = true
 		c.mu.Unlock()
@@ -223,32 +229,25 @@ func (c *Conn) write(b []byte) error {
 		if _, err := c.conn.Write(piece); err != nil {
 			return err
 		}
-		b = b[len(piece):]
+		if b = b[len(piece):]; len(b) > 0 {
+			c.mu.Lock()
+			c.extendLocked()
+			c.mu.Unlock()
+		}
 	}
 	return c.conn.SetWriteDeadline(time.Time{})
 }
 
-// WaitLocked waits until what waits was written, the connection has died or, unless it
-// is zero, d has passed; it reports false then. The lock is released meanwhile.
-func (c *Conn) WaitLocked(d time.Duration) bool {
+// WaitLocked waits until what waits was written or the connection has died. The lock is
+// released meanwhile.
+func (c *Conn) WaitLocked() {
 	if c.out.space == nil {
 		c.out.space = make(chan struct{})
 	}
 	space := c.out.space
-	var late <-chan time.Time
-	if d > 0 {
-		t := time.NewTimer(d)
-		defer t.Stop()
-		late = t.C
-	}
 	c.mu.Unlock()
-	defer c.mu.Lock()
-	select {
-	case <-space:
-		return true
-	case <-late:
-		return false
-	}
+	<-space
+	c.mu.Lock()
 }
 
 func (c *Conn) signalLocked() {
