@@ -20,18 +20,24 @@ const (
 	TypeTyping  = chatlog.TypeTyping  // somebody is typing
 )
 
+// The kinds of a TypeSystem.
+const (
+	KindJoin  = chatlog.KindJoin  // a user has come
+	KindLeave = chatlog.KindLeave // a user has gone
+)
+
 // An Event is one thing that happened in a room. Its JSON form is the object of the
 // [protocol] that clients see.
 //
 // [protocol]: https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md
 type Event struct {
 	// Type is one of the Type constants.
-	Type string `json:"type"`
+	Type chatlog.Type `json:"type"`
 	// Offset is the event's place in its room's log, from 1; 0 for an event
 	// that the log does not keep.
 	Offset uint64 `json:"offset,omitempty"`
-	// Kind is "join" or "leave" for TypeSystem, otherwise empty.
-	Kind string `json:"event,omitempty"`
+	// Kind is KindJoin or KindLeave for TypeSystem, otherwise empty.
+	Kind chatlog.Kind `json:"event,omitempty"`
 	// Time is set by the log's clock, in UTC with milliseconds. It never runs
 	// backwards within a room.
 	Time time.Time `json:"time"`

@@ -99,7 +99,7 @@ func (c *session) object(o *proto.Object, id string) *proto.Error {
 	if e != nil {
 		return e
 	}
-	switch string(typ) {
+	switch chatlog.Type(typ) {
 	case TypeMessage:
 		return c.onMessage(o, TypeMessage, id)
 	case TypePrivate:
@@ -132,7 +132,7 @@ func (c *session) epoch() string {
 }
 
 // onMessage publishes, and acknowledges what has an id.
-func (c *session) onMessage(o *proto.Object, typ, id string) *proto.Error {
+func (c *session) onMessage(o *proto.Object, typ chatlog.Type, id string) *proto.Error {
 	text, e := o.Message.Text("message")
 	if e != nil {
 		return e

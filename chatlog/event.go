@@ -7,13 +7,25 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
+// A Type is what an [Event] is.
+type Type string
+
 // The types of an [Event]. Only TypeMessage and TypePrivate are entries of the
 // log; the others are seen live or not at all.
 const (
-	TypeMessage = "message" // to everyone in the room
-	TypePrivate = "private" // to its sender and its receiver
-	TypeSystem  = "system"  // a user joined or left
-	TypeTyping  = "typing"  // a user is typing
+	TypeMessage Type = "message" // to everyone in the room
+	TypePrivate Type = "private" // to the members of two users
+	TypeSystem  Type = "system"  // somebody joined or left
+	TypeTyping  Type = "typing"  // somebody is typing
+)
+
+// A Kind is what a TypeSystem tells.
+type Kind string
+
+// The kinds of a TypeSystem.
+const (
+	KindJoin  Kind = "join"  // a user has come
+	KindLeave Kind = "leave" // a user has gone
 )
 
 // An Event is one thing that happened in a room. Its JSON form is the object of the
@@ -22,13 +34,13 @@ const (
 // [protocol]: https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md
 type Event struct {
 	// Type is one of the Type constants.
-	Type string `json:"type"`
+	Type Type `json:"type"`
 	// Offset is the event's place in its room's log, from 1; 0 for an event
 	// that the log does not keep.
 	Offset uint64 `json:"offset,omitempty"`
 	// Kind is "join" or "leave" for TypeSystem, otherwise empty. Servers signal other
 	// kinds to each other.
-	Kind string `json:"event,omitempty"`
+	Kind Kind `json:"event,omitempty"`
 	// Time is set by the log's clock, in UTC with milliseconds. It never runs
 	// backwards within a room.
 	Time time.Time `json:"time"`
@@ -63,12 +75,12 @@ func between(userID, a, b string) bool {
 // slice. What is not UTF-8 is replaced by U+FFFD. It leaves e as it is.
 func AppendJSON(b []byte, e *Event) []byte {
 	b = append(b, `{"type":`...)
-	b = proto.AppendQuoted(b, e.Type)
+	b = proto.AppendQuoted(b, string(e.Type))
 	if e.Offset != 0 {
 		b = strconv.AppendUint(append(b, `,"offset":`...), e.Offset, 10)
 	}
 	if e.Kind != "" {
-		b = proto.AppendQuoted(append(b, `,"event":`...), e.Kind)
+		b = proto.AppendQuoted(append(b, `,"event":`...), string(e.Kind))
 	}
 	if e.Type != TypeTyping {
 		b = proto.AppendTime(append(b, `,"time":"`...), e.Time)

@@ -173,9 +173,9 @@ func (c *Conn) SendPrivate(ctx context.Context, to, text string) (offset uint64,
 // ErrUncertain beside those (use [errors.Is]), or alone after four and a half
 // minutes, when the message may have been kept all the same.
 func (c *Conn) Publish(ctx context.Context, m chat.Message) (offset uint64, err error) {
-	o := sentObject{Type: chat.TypeMessage, ID: m.ID, To: m.To, Message: m.Text}
+	o := sentObject{Type: string(chat.TypeMessage), ID: m.ID, To: m.To, Message: m.Text}
 	if m.To != "" {
-		o.Type = chat.TypePrivate
+		o.Type = string(chat.TypePrivate)
 	}
 	if o.ID == "" {
 		o.ID = rand.Text()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/client"
 	"github.com/seed-08328bfd/chat/internal/test/front"
 )
@@ -81,7 +82,7 @@ func (u *user) next() client.Event {
 }
 
 // until returns the next event of a type, passing over others.
-func (u *user) until(typ string) client.Event {
+func (u *user) until(typ chatlog.Type) client.Event {
 	u.t.Helper()
 	for {
 		if e := u.any(); e.Type == typ {

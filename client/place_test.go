@@ -32,7 +32,7 @@ func seen(u *user) (list []string) {
 			replay = e.Welcome.Position.Offset
 			list = append(list, "welcome "+e.Welcome.Position.String())
 		case e.Offset == 0:
-			list = append(list, e.Type)
+			list = append(list, string(e.Type))
 		case e.Live != (e.Offset > replay):
 			list = append(list, fmt.Sprint(e.Offset, " live ", e.Live))
 		default:

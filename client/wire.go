@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // subprotocol is the dialect that the Conn speaks:
@@ -15,7 +16,7 @@ const subprotocol = "chat.v1"
 
 // types are the types of objects that mean something to the Conn. Others may have
 // any keys.
-var types = map[string]bool{
+var types = map[chatlog.Type]bool{
 	chat.TypeMessage: true, chat.TypePrivate: true, chat.TypeSystem: true, chat.TypeTyping: true, TypePresence: true,
 	"position": true, "ack": true, "history": true, "pong": true, "error": true, "goodbye": true,
 }

@@ -205,7 +205,7 @@ func (l *Log) insert(ctx context.Context, c link, room string, batch []*entry) e
 	}
 	for i, n := range batch {
 		e := &n.event
-		for j, s := range []string{e.Type, e.UserID, e.Username, e.To, e.ToUsername, e.Text, e.ID} {
+		for j, s := range []string{string(e.Type), e.UserID, e.Username, e.To, e.ToUsername, e.Text, e.ID} {
 			columns[j][i] = escape(s)
 		}
 	}

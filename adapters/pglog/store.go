@@ -251,7 +251,7 @@ func (r *row) columns() []any {
 
 func (r *row) event() chatlog.Event {
 	return chatlog.Event{
-		Type:       *r.kind,
+		Type:       chatlog.Type(*r.kind),
 		Offset:     uint64(*r.offset),
 		Time:       r.at.UTC(),
 		UserID:     unescape(*r.user),

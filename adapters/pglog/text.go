@@ -42,7 +42,7 @@ func checkEvent(room string, e *chatlog.Event) error {
 	if err := checkNames(e.To); err != nil {
 		return err
 	}
-	for _, s := range []string{e.Type, e.Username, e.To, e.ToUsername, e.Text} {
+	for _, s := range []string{string(e.Type), e.Username, e.To, e.ToUsername, e.Text} {
 		if !utf8.ValidString(s) {
 			return errors.New("pglog: an event that is not UTF-8")
 		}

@@ -29,7 +29,7 @@ func encode(e *chatlog.Event) (string, error) {
 	var b bytes.Buffer
 	j := json.NewEncoder(&b)
 	j.SetEscapeHTML(false)
-	if err := j.Encode(entry{e.Type, e.Kind, e.UserID, e.Username, e.To, e.ToUsername, e.Text, e.ID}); err != nil {
+	if err := j.Encode(entry{string(e.Type), string(e.Kind), e.UserID, e.Username, e.To, e.ToUsername, e.Text, e.ID}); err != nil {
 		return "", err
 	}
 	return strings.TrimSuffix(b.String(), "\n"), nil
@@ -50,7 +50,7 @@ func decode(offset, ms, text string) (chatlog.Event, error) {
 		return chatlog.Event{}, fmt.Errorf("redislog: event in Redis: %w", err)
 	}
 	return chatlog.Event{
-		Type: e.Type, Offset: o, Kind: e.Event, Time: time.UnixMilli(t).UTC(), UserID: e.User, Username: e.Username,
+		Type: chatlog.Type(e.Type), Offset: o, Kind: chatlog.Kind(e.Event), Time: time.UnixMilli(t).UTC(), UserID: e.User, Username: e.Username,
 		To: e.To, ToUsername: e.ToUsername, Text: e.Message, ID: e.ID,
 	}, nil
 }

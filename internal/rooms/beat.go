@@ -73,7 +73,7 @@ func (s *Set) tellGone(ctx context.Context, gone []chatlog.Departure) {
 	var err error
 	for _, d := range gone {
 		s.came(d.Room, d.Member, false)
-		e := notice("leave", d.Member)
+		e := notice(chatlog.KindLeave, d.Member)
 		if r := s.room(d.Room); r != nil {
 			r.notify(e)
 		}

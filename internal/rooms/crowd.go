@@ -38,7 +38,7 @@ func (r *room) crowdLocked(e *chatlog.Event) bool {
 	}
 	r.gatherLocked()
 	to, from := r.crowd.joined, r.crowd.left
-	if e.Kind == "leave" {
+	if e.Kind == chatlog.KindLeave {
 		to, from = from, to
 	}
 	if _, ok := from[e.UserID]; ok {

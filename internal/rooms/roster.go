@@ -98,7 +98,7 @@ func (r *room) joinedLocked(o *occupant, name string) (grew bool) {
 	o.told, o.shown = true, name
 	r.roster.insert(o)
 	r.roster.touch(o)
-	return r.tellLocked("join", o)
+	return r.tellLocked(chatlog.KindJoin, o)
 }
 
 // leftLocked has the members told that o is gone, if they were told of o.
@@ -112,14 +112,14 @@ func (r *room) leftLocked(o *occupant) (grew bool) {
 	if r.roster.reading {
 		r.roster.left[o.user] = struct{}{}
 	}
-	grew = r.tellLocked("leave", o)
+	grew = r.tellLocked(chatlog.KindLeave, o)
 	r.dropLocked(o)
 	return grew
 }
 
 // tellLocked adds a notice to the stream, or to what is gathered for a presence
 // object, if there is a member to see it.
-func (r *room) tellLocked(event string, o *occupant) (grew bool) {
+func (r *room) tellLocked(event chatlog.Kind, o *occupant) (grew bool) {
 	if n := len(r.members); n == 0 || n == 1 && r.members[0].occupant == o || r.set.life.closing.Load() {
 		return false
 	}
@@ -131,9 +131,9 @@ func (r *room) tellLocked(event string, o *occupant) (grew bool) {
 	return true
 }
 
-func notice(event string, m chatlog.Member) chatlog.Event {
+func notice(event chatlog.Kind, m chatlog.Member) chatlog.Event {
 	verb := " joined the room"
-	if event == "leave" {
+	if event == chatlog.KindLeave {
 		verb = " left the room"
 	}
 	return chatlog.Event{Type: chatlog.TypeSystem, Kind: event, Time: time.Now(), UserID: m.UserID, Username: m.Username, Text: m.Username + verb}
@@ -146,7 +146,7 @@ func (r *room) hintLocked(e *chatlog.Event) (grew bool) {
 		return false
 	}
 	o := r.users[e.UserID]
-	if e.Kind == "leave" {
+	if e.Kind == chatlog.KindLeave {
 		if o == nil {
 			return false
 		}

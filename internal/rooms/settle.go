@@ -93,7 +93,7 @@ func (r *room) settleOnce(ctx context.Context, o *occupant) (done bool, err erro
 		o.say, o.news = false, false
 		m = chatlog.Member{UserID: o.user, Username: o.shown}
 		r.mu.Unlock()
-		r.set.hint(ctx, r.name, notice("join", m))
+		r.set.hint(ctx, r.name, notice(chatlog.KindJoin, m))
 		return false, nil
 	}
 	if stays || o.settled(id) {
@@ -165,7 +165,7 @@ func (r *room) settleOnce(ctx context.Context, o *occupant) (done bool, err erro
 		return false, err
 	}
 	if left && !r.set.cfg.Local {
-		r.set.hint(ctx, r.name, notice("leave", m))
+		r.set.hint(ctx, r.name, notice(chatlog.KindLeave, m))
 	}
 	return false, nil
 }

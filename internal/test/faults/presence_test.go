@@ -199,7 +199,7 @@ func TestFalseHints(t *testing.T) {
 		c.come(t, 0, "u1", "u2")
 		c.come(t, 1, "u3")
 		time.Sleep(2 * time.Second)
-		hint := func(event, user string, changes int) {
+		hint := func(event chatlog.Kind, user string, changes int) {
 			t.Helper()
 			told := c.Told()
 			e := chatlog.Event{Type: chatlog.TypeSystem, Kind: event, UserID: user, Username: user}

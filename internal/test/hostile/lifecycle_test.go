@@ -104,7 +104,7 @@ func (l *life) look(v *liver) {
 				return
 			}
 			e := l.log[o.Offset-1]
-			if e.Text != o.Message || e.UserID != o.User || e.Type != o.Type || v.user != "" && !e.VisibleTo(v.user) {
+			if e.Text != o.Message || e.UserID != o.User || string(e.Type) != o.Type || v.user != "" && !e.VisibleTo(v.user) {
 				l.t.Errorf("%s: got %+v for %+v", v.name, o, e)
 			}
 			v.last = o.Offset

@@ -40,7 +40,7 @@ func check(truth []chat.Event, clients []*tortured) (found []string) {
 				o := &seen[i]
 				e := at[o.Offset]
 				switch {
-				case e == nil || e.ID != o.ID || e.UserID != o.User || e.Text != o.Message || e.Type != o.Type:
+				case e == nil || e.ID != o.ID || e.UserID != o.User || e.Text != o.Message || string(e.Type) != o.Type:
 					bad("%s: saw %+v, where the log has %+v", c.name, o, e)
 				case o.Type == "private" && c.user != o.User && c.user != o.To:
 					bad("%s: saw a private message of others: %+v", c.name, o)
