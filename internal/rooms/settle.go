@@ -55,26 +55,48 @@ func (r *room) settle(o *occupant, many bool) {
 // settling makes the log agree with o until both do, or ctx ends. Tries after the
 // first wait for a turn, so that a log that is back is not met by all users there are.
 func (r *room) settling(ctx context.Context, o *occupant, wait bool) {
-	defer r.set.release(r)
 	turns := r.set.self.turns
+	over, turn := false, false
+	defer func() {
+		if turn {
+			<-turns
+		}
+		if over {
+			r.set.release(r)
+			return
+		}
+		// The log has ended the goroutine, and has perhaps done something before.
+		r.mu.Lock()
+		r.failedLocked(o)
+		r.mu.Unlock()
+		r.set.spawn(func(ctx context.Context) {
+			sleep(ctx, settlePause)
+			r.settling(ctx, o, true)
+		})
+	}()
 	for retry := settleRetry; ; {
 		if wait {
 			select {
 			case turns <- struct{}{}:
+				turn = true
 			case <-ctx.Done():
+				over = true
 				return
 			}
 		}
 		done, err := r.settleOnce(ctx, o)
-		if wait {
+		if turn {
 			<-turns
+			turn = false
 		}
 		switch {
 		case done:
+			over = true
 			return
 		case err == nil:
 			retry = settleRetry
 		case !sleep(ctx, retry/2+jitter(retry)):
+			over = true
 			return
 		default:
 			wait, retry = true, min(2*retry, settlePause)
@@ -123,12 +145,7 @@ func (r *room) settleOnce(ctx context.Context, o *occupant) (done bool, err erro
 	left, grew := false, false
 	switch {
 	case err != nil:
-		r.roster.dirty = true
-		o.doubts = doubts
-		if o.again != nil && o.again.Stop() {
-			r.set.release(r)
-		}
-		o.again = nil
+		r.failedLocked(o)
 	case present:
 		o.held, o.heldAs = holds, m
 		if changed {
@@ -168,6 +185,16 @@ func (r *room) settleOnce(ctx context.Context, o *occupant) (done bool, err erro
 		r.set.hint(ctx, r.name, notice(chatlog.KindLeave, m))
 	}
 	return false, nil
+}
+
+// failedLocked notes that a use of the log for o has failed, and may still be carried out.
+func (r *room) failedLocked(o *occupant) {
+	r.roster.dirty = true
+	o.doubts = doubts
+	if o.again != nil && o.again.Stop() {
+		r.set.release(r)
+	}
+	o.again = nil
 }
 
 // doubtLocked has the log told once more later, if something may have come late.
