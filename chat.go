@@ -22,16 +22,17 @@ import (
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
 
-// A Server is a chat server: an [http.Handler] for the paths of the [protocol], below
-// wherever it is mounted, and the rooms of a Go program. Make one with [New]; the zero
-// Server does not work. Its methods may be called concurrently. They return the context's
-// error if it was canceled, and ErrUnavailable if it ended because its time was over.
+// A Server is a chat server: an [http.Handler] for the paths of the [protocol], below the
+// path where it is mounted, and the rooms of a Go program. Make one with [New]; the zero
+// Server does not work. All methods may be called concurrently. A method whose context is
+// canceled returns the context's error; a method whose context has passed its deadline
+// returns ErrUnavailable.
 //
 // [protocol]: https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md
 type Server struct {
 	// Immutable. The order of all locks is in package internal/lock.
 	cfg    config
-	local  bool // the log is this server's alone
+	local  bool // no other server uses the log
 	rooms  *rooms.Set
 	limits *limit.Limits
 	logger *logging.Logger
@@ -43,13 +44,13 @@ type Server struct {
 
 	mu       lock.Server
 	sessions map[*session]struct{}
-	joining  map[*session]struct{} // whose handshakes are under way
-	empty    chan struct{}         // closed when the last session is gone; nil if nobody waits
+	joining  map[*session]struct{} // sessions in the middle of their handshakes
+	empty    chan struct{}         // closed when the last session has ended; nil if no goroutine waits
 }
 
-// New returns a Server with the given options. It starts nothing and cannot
-// fail: values out of range are settled as each option says, and a log that
-// cannot be reached shows when it is used.
+// New returns a Server with the given options. It starts no goroutine and does not use the
+// log. It panics if an option has a value that makes no sense; see [Option]. A log that
+// cannot be reached causes errors only when it is used.
 func New(opts ...Option) *Server {
 	s := &Server{
 		cfg:      defaults(),
@@ -60,7 +61,7 @@ func New(opts ...Option) *Server {
 		o(&s.cfg)
 	}
 	s.local = s.cfg.log == nil
-	s.cfg.settle()
+	s.cfg.finish()
 	l := &s.cfg.limits
 	s.limits = limit.New(limit.Config{
 		Connections: l.conns, PerAddress: l.perAddress, PerUser: l.perUser, Rate: l.rate, Burst: l.burst,
@@ -95,11 +96,11 @@ func (s *Server) roomsConfig() rooms.Config {
 	return rc
 }
 
-// ServeHTTP implements [http.Handler]. It returns as soon as a connection is
-// upgraded; Shutdown and Close end those, as net/http's own do not. Upgrading
-// needs HTTP/1.1, and a w that is an [http.Hijacker] or has an Unwrap method that
-// leads to one, as [http.ResponseController] asks of middleware; else the answer
-// is 501.
+// ServeHTTP implements [http.Handler]. It returns when the connection is upgraded (RFC
+// 6455, section 4). The connection then lives on: Shutdown and Close of the Server end it,
+// those of net/http do not. An upgrade needs HTTP/1.1. It also needs a w that is an
+// [http.Hijacker], or that has an Unwrap method which leads to one, as
+// [http.ResponseController] asks of middleware. Otherwise the answer is 501.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	returned := false
 	defer func() {
@@ -107,7 +108,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if p := recover(); p != nil {
-			panic(p) // net/http knows what to do
+			panic(p) // net/http handles it
 		}
 		// A hook has ended the goroutine: net/http closes the connection now.
 		s.refuse(w, errInternal)
@@ -142,28 +143,29 @@ func jitter(d time.Duration) time.Duration {
 	return time.Duration(rand.Int64N(max(1, int64(d))))
 }
 
-// counters are what Stats reports beside those of the rooms.
+// counters are the counts of Stats that package rooms does not keep.
 type counters struct {
 	refused, panics atomic.Uint64
 }
 
-// Stats is a look at a server's work. The uint64 fields count from New on.
+// Stats are the counters of one server. The int fields are current values; the uint64
+// fields count from New on.
 type Stats struct {
 	Connections int // open now, to this server
 	Rooms       int // in use now, by this server
-	Members     int // users in those rooms now, each counted once a room
+	Members     int // users in those rooms now; a user of two rooms counts twice
 
 	Messages   uint64 // sent or published through this server and kept by the log
 	Deliveries uint64 // events written to members
 	Rounds     uint64 // rounds of delivery; Deliveries/Rounds is their mean size
-	SlowCloses uint64 // members closed with 1013 for being behind
-	Refused    uint64 // requests refused by a limit, an origin or a hook, or as malformed
-	LogErrors  uint64 // uses of the log that failed or came too late
-	Resets     uint64 // rooms whose log lost what had been delivered
+	SlowCloses uint64 // members closed with 1013 because they were too far behind
+	Refused    uint64 // requests refused: malformed, or by a limit, the origin check or a hook
+	LogErrors  uint64 // uses of the log that failed or timed out
+	Resets     uint64 // times that a room's log lost events that were delivered
 	Panics     uint64 // calls of hooks, the logger or the log that panicked, and faults of the server itself
 }
 
-// Stats returns the server's counters. It looks at every room in use.
+// Stats returns the server's counters. Its cost grows with the number of rooms in use.
 func (s *Server) Stats() Stats {
 	c := s.rooms.Counters()
 	st := Stats{
@@ -186,7 +188,7 @@ func (s *Server) Stats() Stats {
 // seconds returns d for a Retry-After header: whole seconds, at least one.
 func seconds(d time.Duration) int { return max(1, int(math.Ceil(d.Seconds()))) }
 
-// endpoint is what a path leads to.
+// endpoint is the handler that a path belongs to.
 type endpoint int
 
 const (
@@ -212,8 +214,9 @@ func endpointOf(path []string) endpoint {
 	return noEndpoint
 }
 
-// notFound answers that a path leads nowhere. One that ends as the server's do has
-// most likely the place where it is mounted before it.
+// notFound answers 404. If the end of the path is one of the server's endpoints, the path
+// most likely still has the prefix where the server is mounted: the answer and the log say
+// so.
 func (s *Server) notFound(w http.ResponseWriter, path []string) {
 	text := "there is nothing at this path"
 	for i := 1; i < len(path); i++ {
@@ -222,7 +225,7 @@ func (s *Server) notFound(w http.ResponseWriter, path []string) {
 		}
 		before := strings.Trim(strings.Join(path[:i], "/"), "/")
 		if before == "" {
-			continue // slashes, which nothing strips
+			continue // only slashes, which no StripPrefix removes
 		}
 		s.logger.Once("mount", slog.LevelWarn, "chat: a path has something before it that is not the server's: http.StripPrefix is missing where it is mounted, or the client's URL is wrong",
 			"before", "/"+proto.CutText(before, forwarded.MaxShown))
@@ -232,15 +235,16 @@ func (s *Server) notFound(w http.ResponseWriter, path []string) {
 	httpError(w, http.StatusNotFound, "not_found", text)
 }
 
-// The errors a caller can act on, found with [errors.Is].
+// The errors that a caller can act on. Test for them with [errors.Is].
 var (
-	// ErrServerClosed is returned by Publish, Follow and Disconnect after Shutdown
-	// or Close was called.
+	// ErrServerClosed is returned by Publish, Follow, Disconnect and Reauthorize after a
+	// call of Shutdown or Close.
 	ErrServerClosed = rooms.ErrClosed
-	// ErrUnavailable is returned when the log could not be reached in time. A
-	// message may have been kept all the same: publish again with the same ID.
+	// ErrUnavailable is returned when the log failed or did not answer in time, and when a
+	// hook could not decide. After it, a published message may still have been kept:
+	// publish it again with the same ID.
 	ErrUnavailable = guard.ErrUnavailable
-	// ErrBadName is returned for a room's or user's name that the rules refuse.
+	// ErrBadName is returned for a room's name or a username that the rules refuse.
 	ErrBadName = errors.New("chat: bad name")
 	// ErrBadMessage is returned for a message that is empty, too long or not
 	// UTF-8, or has an ID over 64 bytes.
@@ -248,15 +252,15 @@ var (
 	// ErrNoSuchUser is returned for a private message to an anonymous user who
 	// is not in the room.
 	ErrNoSuchUser = errors.New("chat: no such user")
-	// ErrRejected is returned when a Filter refused a message; its text
-	// is in the error's.
+	// ErrRejected is returned when the filter refused a message. The error's text contains
+	// the filter's.
 	ErrRejected = errors.New("chat: rejected")
-	// ErrGap is yielded by Follow when events between the last one yielded and
-	// the next are no longer available.
+	// ErrGap is yielded by Follow when events between the last event yielded and the next
+	// one are no longer available.
 	ErrGap = rooms.ErrGap
-	// ErrBadCode is returned for a close code that an application may not send.
+	// ErrBadCode is returned by Disconnect for a close code that an application may not send.
 	ErrBadCode = errors.New("chat: bad close code")
-	// ErrTooMany is returned when a limit on rooms, members or connections is
-	// reached.
+	// ErrTooMany is returned when the limit on rooms is reached. HTTP clients get status
+	// 429 for every limit.
 	ErrTooMany = limit.ErrReached
 )

@@ -18,7 +18,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
 
-// handshake is what a request for a connection asks for.
+// handshake holds what a request for a connection asks for.
 type handshake struct {
 	room, name, session string
 	since               Position
@@ -26,7 +26,7 @@ type handshake struct {
 	extension           string // the answer to the offer of compression; "" without
 }
 
-// serveSocket answers GET /ws/{room}. What is cheap to check comes first.
+// serveSocket answers GET /ws/{room}. Cheap checks come first.
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request, segment string) {
 	room, ok := s.roomOf(w, segment)
 	if !ok || !s.admit(w, r, http.MethodGet) {
@@ -73,9 +73,9 @@ var (
 	errLost      = errors.New("chat: connection lost")
 )
 
-// upgrade makes the request's connection that of c, whose member joins the room. With an
-// error other than errLost, nothing was sent yet. If it comes to nothing, be it because a
-// hook has panicked or ended the goroutine, c has left no trace.
+// upgrade lets c's member join the room and hands the request's connection over to c. If it
+// returns an error other than errLost, nothing was sent yet. If it fails, also because a
+// hook has panicked or ended the goroutine, it undoes all it has done for c.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, c *session) (err error) {
 	accepted := false
 	defer func() {
@@ -86,8 +86,8 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, c
 			s.gone(c)
 		}
 	}()
-	// From here on what Disconnect asks for is heard of, from other servers too. The
-	// hooks that may refuse are asked after that.
+	// From here on c remembers commands of Disconnect and Reauthorize, from other servers
+	// too. The hooks that may refuse are asked after this, so no command is missed.
 	if err := s.rooms.Connect(r.Context()); err != nil {
 		return err
 	}
@@ -121,8 +121,8 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, c
 	}
 	deflate := h.extension != ""
 	c.conn.Init(&s.conns, &c.member, c, deflate)
-	// Who sees the answer is a member already: it misses nothing, and nobody who
-	// removes it misses it.
+	// The client is a member before it sees the answer: so it misses no event, and
+	// Disconnect finds it.
 	err = s.rooms.Join(r.Context(), c.room, &c.member, rooms.Joining{
 		Conn: &c.conn, Greeter: c, UserID: c.user.ID, Username: c.user.Name, V1: c.v1, Deflate: deflate, Since: h.since,
 	})
@@ -141,10 +141,10 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, c
 	return err
 }
 
-// accept takes the connection, answers the handshake and hands both over to c and
-// its goroutines. The answer is written to the connection itself, once it is in hand.
-// Before that nothing was sent: a writer that holds a status back, or that cannot give the
-// connection away after all, does no harm then.
+// accept takes over the connection, answers the handshake and starts c's goroutines. The
+// answer is written to the connection itself, after the takeover. Nothing is sent through
+// w: so it does no harm if w delays its status, or cannot hand over the connection after
+// all.
 func (s *Server) accept(w http.ResponseWriter, r *http.Request, h *handshake, c *session) error {
 	set := w.Header()
 	conn, early, err := wsconn.Hijack(w)
@@ -153,8 +153,8 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, h *handshake, c 
 		return errNoUpgrade
 	}
 	c.conn.Attach(conn, early)
-	// Before the answer, so that whoever has one is in the lists of those who come
-	// later.
+	// Before the answer: so a client that has its answer is in the lists of all clients
+	// that come later.
 	c.member.Announce()
 	protocol := ""
 	if h.v1 {
@@ -168,7 +168,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, h *handshake, c 
 	return nil
 }
 
-// identify finds out who sends a request.
+// identify finds out which user sends a request.
 func (s *Server) identify(r *http.Request, h *handshake) (u User, err error) {
 	if s.cfg.hooks.authenticate == nil {
 		if h.session == "" {
@@ -192,8 +192,9 @@ func (s *Server) identify(r *http.Request, h *handshake) (u User, err error) {
 	return u, nil
 }
 
-// roomOf returns the name in a path's segment, put to the rule.
-func (s *Server) roomOf(w http.ResponseWriter, segment string) (string, bool) {
+// roomOf returns the room name that the rule makes of a path's segment. If ok is false, it
+// has answered.
+func (s *Server) roomOf(w http.ResponseWriter, segment string) (room string, ok bool) {
 	name, err := url.PathUnescape(segment)
 	if err == nil && !utf8.ValidString(name) {
 		err = fmt.Errorf("%w: the room's name is not UTF-8", ErrBadName)
@@ -212,25 +213,26 @@ func (s *Server) roomOf(w http.ResponseWriter, segment string) (string, bool) {
 	return name, true
 }
 
-// A User is somebody who connects: what an authenticator returns.
+// A User is a user of the chat, as an authenticator returns it.
 type User struct {
-	// ID is the user's stable id, 1 to 128 bytes of UTF-8 without control
-	// characters. It must not begin with "anon-", which marks the users that the
-	// server makes itself: an authenticator that lets guests in too gives them ids
-	// of its own.
+	// ID is the user's stable id, 1 to 128 bytes of UTF-8 without control characters. It
+	// must not begin with "anon-", which marks the anonymous users of the server itself: an
+	// authenticator that accepts guests must make ids for them in another form.
 	ID string
-	// Name is what people see. If empty, the request's username parameter
-	// counts, or else the default username.
+	// Name is the name that people see. If it is empty, the request's username parameter
+	// counts; if that is empty too, the default username.
 	Name string
-	// Expires is when the user's credentials run out: the connection is told a
-	// minute before and closed with 4001 then. The zero time is never.
+	// Expires is the time when the user's credentials run out. The client is told one
+	// minute earlier; at this time the connection is closed with 4001. The zero time means
+	// never.
 	Expires time.Time
-	// Value is for the authenticator to set and the other hooks to see.
+	// Value is any value that the authenticator sets for the other hooks. The server does
+	// not use it.
 	Value any
 }
 
-// Anonymous reports whether the server does not know who u is: it made the ID
-// itself, or there is none, as for who reads over HTTP without an authenticator.
+// Anonymous reports whether u is not authenticated: the server has made the ID itself, or
+// the ID is empty, as for a request over HTTP without an authenticator.
 func (u User) Anonymous() bool { return u.ID == "" || isAnonymous(u.ID) }
 
 // checkUserID reports what is wrong with an id that an authenticator gave.
@@ -244,15 +246,15 @@ func checkUserID(id string) error {
 	return nil
 }
 
-// checkOrigin reports whether the request may come from where it does; cross is its
-// origin if that is not the server's own.
+// checkOrigin reports whether requests from r's origin are allowed. cross is that origin if
+// it is not the server's own.
 func (s *Server) checkOrigin(r *http.Request) (cross string, ok bool) {
 	return s.cfg.origins.Check(r.Header.Values("Origin"), s.cfg.proxies.Scheme(r, s.logger)+"://"+r.Host)
 }
 
-// shareAnswer lets the pages of origins that are allowed read the answer, whatever
-// it will be, and answers the preflight of an endpoint (Fetch standard, section
-// 3.2.2). It reports whether to go on.
+// shareAnswer lets pages of allowed origins read the answer, whatever the answer will be.
+// It answers the preflight request of an endpoint (Fetch standard, section 3.2.2) itself
+// and reports false then.
 func (s *Server) shareAnswer(w http.ResponseWriter, r *http.Request, e endpoint) bool {
 	h := w.Header()
 	if s.cfg.origins.Any() {
@@ -273,7 +275,7 @@ func (s *Server) shareAnswer(w http.ResponseWriter, r *http.Request, e endpoint)
 	return false
 }
 
-// logRefusal says which origin was refused, and what allows it.
+// logRefusal logs which origin was refused, and the option that allows it.
 func (s *Server) logRefusal(r *http.Request) {
 	from := forwarded.HeaderText(r, "Origin")
 	if strings.HasSuffix(from, "://"+r.Host) {

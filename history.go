@@ -11,19 +11,19 @@ import (
 	"github.com/seed-08328bfd/chat/internal/rooms"
 )
 
-// The types of an [Event]. Only TypeMessage and TypePrivate are entries of the
-// log; the others are seen live or not at all.
+// The types of an [Event]. The log keeps only TypeMessage and TypePrivate; events of the
+// other types are delivered live and then no longer available.
 const (
 	TypeMessage = chatlog.TypeMessage // to everyone in the room
-	TypePrivate = chatlog.TypePrivate // to the members of two users
-	TypeSystem  = chatlog.TypeSystem  // somebody joined or left
-	TypeTyping  = chatlog.TypeTyping  // somebody is typing
+	TypePrivate = chatlog.TypePrivate // to the sender and one receiver
+	TypeSystem  = chatlog.TypeSystem  // a user joined or left
+	TypeTyping  = chatlog.TypeTyping  // a user is typing
 )
 
-// The kinds of a TypeSystem.
+// The kinds of an [Event] of TypeSystem.
 const (
-	KindJoin  = chatlog.KindJoin  // a user has come
-	KindLeave = chatlog.KindLeave // a user has gone
+	KindJoin  = chatlog.KindJoin  // a user has joined the room
+	KindLeave = chatlog.KindLeave // a user has left the room
 )
 
 // An Event is one thing that happened in a room. Its JSON form is the object of the
@@ -33,31 +33,32 @@ const (
 type Event struct {
 	// Type is one of the Type constants.
 	Type chatlog.Type `json:"type"`
-	// Offset is the event's place in its room's log, from 1; 0 for an event
-	// that the log does not keep.
+	// Offset is the number of the event in its room's log, from 1; 0 for an event that the
+	// log does not keep.
 	Offset uint64 `json:"offset,omitempty"`
 	// Kind is KindJoin or KindLeave for TypeSystem, otherwise empty.
 	Kind chatlog.Kind `json:"event,omitempty"`
-	// Time is set by the log's clock, in UTC with milliseconds. It never runs
-	// backwards within a room.
+	// Time is the time of the log's clock, in UTC with milliseconds. Within a room it never
+	// goes backwards.
 	Time time.Time `json:"time"`
-	// UserID is the stable id of whom the event is from; Username what people see.
+	// UserID is the stable id of the event's sender. Username is the name that people see.
 	UserID   string `json:"user,omitempty"`
 	Username string `json:"username"`
-	// To and ToUsername are the id and name of the receiver of a TypePrivate, otherwise
-	// empty.
+	// To and ToUsername are the id and the name of a private message's receiver; empty for
+	// other types.
 	To         string `json:"to,omitempty"`
 	ToUsername string `json:"to_username,omitempty"`
-	// Text is the message, verbatim.
+	// Text is the message, as it was sent or as the filter changed it.
 	Text string `json:"message"`
 	// ID is the sender's own id of the message, at most 64 bytes, or empty.
 	ID string `json:"id,omitempty"`
-	// Position is the place right after the event, for [Server.Follow] to go on from. It is
-	// zero for what the log does not keep, and in what package client yields.
+	// Position is the place right after the event: [Server.Follow] goes on from there. It
+	// is zero for an event that the log does not keep, and in all events that package
+	// client yields.
 	Position Position `json:"-"`
 }
 
-// eventOf returns e, an entry in epoch, as users see it, unless there is an error.
+// eventOf returns the public form of e, an entry in epoch, or err if that is not nil.
 func eventOf(e chatlog.Event, epoch string, err error) (Event, error) {
 	if err != nil {
 		return Event{}, err
@@ -79,14 +80,14 @@ func (e *Event) entry() chatlog.Event {
 	}
 }
 
-// MarshalJSON implements [json.Marshaler] with the object that clients see.
+// MarshalJSON implements [json.Marshaler]. It returns the object that clients see.
 func (e Event) MarshalJSON() ([]byte, error) {
 	entry := e.entry()
 	return entry.MarshalJSON()
 }
 
-// VisibleTo reports whether a user may read e: everyone may, but for a private
-// message, which is for its two users only. The empty user is nobody.
+// VisibleTo reports whether a user may read e. Only its two users may read a private
+// message; everyone may read any other event. An empty userID stands for no user.
 func (e *Event) VisibleTo(userID string) bool {
 	entry := e.entry()
 	return entry.VisibleTo(userID)
@@ -95,53 +96,56 @@ func (e *Event) VisibleTo(userID string) bool {
 // A Position is a place in one room's log: after the event numbered Offset (0: before the
 // first) of the log's incarnation Epoch, with the Time of that event in milliseconds since
 // 1970, or 0 if it is not known. Offsets of different epochs do not compare. The zero
-// Position is no place at all. Its text form is EPOCH:OFFSET:TIME; it can be stored as
-// text or in JSON and read again with [ParsePosition].
+// Position means no place. Its text form is EPOCH:OFFSET:TIME; it can be stored as text or
+// in JSON and read again with [ParsePosition].
 type Position = chatlog.Position
 
-// ParsePosition reads the text form of a Position. The empty string is the zero Position.
+// ParsePosition reads the text form of a Position. The empty string gives the zero
+// Position; a malformed one is an error.
 func ParsePosition(s string) (Position, error) { return chatlog.ParsePosition(s) }
 
-// A Member is one user of a room, over all of the user's connections: UserID, Username,
-// and the number of Connections.
+// A Member is one user of a room, with all connections of the user together: UserID,
+// Username, and the number of Connections.
 type Member = chatlog.Member
 
-// A Log keeps the rooms' events and lets several servers share them: what [WithLog] takes.
-// Package chatlog is its contract; [NewMemoryLog] and the adapters redislog and pglog make
-// one.
+// A Log keeps the rooms' events, and several servers can share it with [WithLog]. Package
+// chatlog has its contract. [NewMemoryLog] and the adapters redislog and pglog return one.
 type Log = chatlog.Log
 
 // A Query says which part of a room's history to read. The zero Query asks for the newest
 // messages that everyone may see.
 type Query struct {
-	// Reader is the user whose private messages are read too; empty is nobody. All reads
-	// everybody's, for archives and moderators, and Reader does not count then.
+	// Reader is the id of a user whose private messages are read too; empty means no
+	// private messages. All reads the private messages of all users, for archives and
+	// moderators; Reader is then ignored.
 	Reader string
 	All    bool
-	// Before asks for the newest messages below this offset, From for the oldest from this
-	// offset on; 0 is not set. With both, Before does not count.
+	// Before asks for the newest messages below this offset. From asks for the oldest
+	// messages from this offset on. 0 means not set. If both are set, Before is ignored.
 	Before, From uint64
-	// Limit is the largest number of messages wanted; 0 is the history size of
-	// [WithHistory], or 50 if that is none. Above 100 counts as 100, below 0 as 0.
+	// Limit is the largest number of messages to read. 0 means the number of [WithHistory],
+	// or 50 if that is zero. More than 100 counts as 100. With a negative number no
+	// messages are read.
 	Limit int
 }
 
-// A Page is one consistent look at a room's history.
+// A Page is a part of a room's history, read in one step.
 type Page struct {
 	// Events are messages in the order of their offsets, oldest first.
 	Events []Event
-	// Position is the log's last place at the time of the look, without a Time: Follow from
-	// there yields what comes next.
+	// Position is the log's last place at the time of the read, without a Time. Follow from
+	// there yields the events after it.
 	Position Position
-	// First is the smallest offset that the log still holds, or the next one to
-	// be given if it holds none.
+	// First is the smallest offset that the log still holds. If it holds no entry, First is
+	// the offset that the next entry will get.
 	First uint64
 	// More reports whether there are further messages in the direction read: newer ones
 	// with Query.From, older ones otherwise.
 	More bool
 }
 
-// History reads a room's messages. Errors are ErrBadName and ErrUnavailable.
+// History reads a part of a room's messages from the log. The room need not be in use.
+// Errors are ErrBadName, ErrUnavailable and a canceled context's.
 func (s *Server) History(ctx context.Context, room string, q Query) (Page, error) {
 	room, err := s.checkRoomName(room)
 	if err != nil {
@@ -166,20 +170,19 @@ func (s *Server) History(ctx context.Context, room string, q Query) (Page, error
 	return out, nil
 }
 
-// FromStart is the place before all that a room's log holds, for Follow.
+// FromStart is the place before everything that a room's log holds, for [Server.Follow].
 var FromStart = rooms.FromStart
 
-// Follow reads a room's log from a place on, and goes on as it grows, until the
-// loop is left, ctx ends or the server closes: one more cursor, for a bot, an
-// archive or an index. It yields private messages too. The zero Position begins
-// with the next event, FromStart with the first that the log holds; with an event's
-// Position, Follow goes on after it. If the log does not reach back to that
-// place, or ends before it, or holds another event there, ErrGap comes first and
-// then all that the log holds.
+// Follow reads a room's log from a place on, and goes on as the log grows, until the loop
+// ends, ctx ends or the server closes. Use it for a bot, an archive or an index. It yields
+// private messages too. With the zero Position it begins with the next event, with
+// FromStart with the first event that the log holds, and with an event's Position after
+// that event. If the log no longer reaches back to that place, ends before it or holds
+// another event there, Follow first yields ErrGap and then everything that the log holds.
 //
-// An error is yielded in place of an event. After ErrGap (events between the last
-// and the next are lost) and ErrUnavailable (Follow tries again) the loop may go
-// on; any other, ctx's too, is the last.
+// An error comes in place of an event. After ErrGap (events between the last one and the
+// next are no longer available) and ErrUnavailable (Follow tries again) the loop can go on.
+// Any other error, also that of ctx, ends the sequence.
 func (s *Server) Follow(ctx context.Context, room string, since Position) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		name, err := s.checkRoomName(room)
@@ -214,9 +217,9 @@ func (s *Server) page(ctx context.Context, room, user string, q proto.Query) (ch
 	return page, nil
 }
 
-// boundPage leaves as many events in p as take at most so many bytes as clients see
-// them, and always one: the first ones, or the last ones for a page that was read
-// backwards. More is true if there was more.
+// boundPage removes events from p until their JSON takes at most this number of bytes; one
+// event always stays. It keeps the first events, or the last ones for a page that was read
+// backwards. It sets More if it has removed any.
 func boundPage(p *chatlog.Page, bytes int, forward bool) {
 	var object []byte
 	for n := range p.Events {
@@ -237,8 +240,8 @@ func boundPage(p *chatlog.Page, bytes int, forward bool) {
 	}
 }
 
-// appendPage appends the messages, first and more of p as members of an object, and
-// its position if that is wanted.
+// appendPage appends the messages, first and more of p as members of an object; with
+// position set, also its position.
 func appendPage(b []byte, p *chatlog.Page, position bool) []byte {
 	b = append(b, `"messages":[`...)
 	for i := range p.Events {

@@ -15,42 +15,42 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// Users' code is called in this file and by names.go for its rules, through s.hooks, which
-// recovers, counts and logs; the logger in internal/logging and a log in internal/guard.
-// Nothing is locked while it runs, nothing that was read before it is taken to be so after
-// it, and what it says is checked.
+// This file is the only one that calls hooks: functions of the library's user. It calls
+// them through s.hooks, which recovers from panics, counts them and logs. The user's logger
+// is called in internal/logging, the user's log in internal/guard. No lock is held while a
+// hook runs. State that was read before a hook is read again after it, and a hook's result
+// is checked.
 
 // An Action is what a [WithAuthorizer] hook is asked about.
 type Action string
 
 // The actions of a user in a room.
 const (
-	ActionJoin    Action = "join"    // connect, which shows its latest messages and its members
-	ActionRead    Action = "read"    // read more of its history, over HTTP or on the socket
-	ActionMembers Action = "members" // read the list of its members over HTTP
-	ActionList    Action = "list"    // see it in the list of rooms
+	ActionJoin    Action = "join"    // connect, which shows the room's latest messages and its members
+	ActionRead    Action = "read"    // read more of the room's history, over HTTP or on the connection
+	ActionMembers Action = "members" // read the list of the room's members over HTTP
+	ActionList    Action = "list"    // see the room in the list of rooms
 	ActionSend    Action = "send"    // send a message to everyone
 	ActionPrivate Action = "private" // send a private message
-	ActionTyping  Action = "typing"  // show that one is typing
+	ActionTyping  Action = "typing"  // show the others that the user is typing
 )
 
 // Refuse returns an error with which a hook refuses what it was asked about. text is shown
-// to the client, cut to 1,024 bytes; it is the only text of a hook that is. Any other error
-// means that the hook could not decide: it is logged, and the client told to try again.
+// to the client, cut to 1,024 bytes; clients see no other text of a hook. Any other error
+// means that the hook could not decide: it is logged, and the client is told to try again.
 func Refuse(text string) error { return &refusal{text} }
 
 type refusal struct{ text string }
 
 func (r *refusal) Error() string { return r.text }
 
-// errHook stands for what a hook says that panicked, or could not decide. Clients see
-// internalText.
+// errHook is the error of a hook that panicked. Clients see internalText.
 var errHook = hook.ErrPanic
 
 const internalText = "internal error"
 
-// verdict turns the error of the hook called name into a refusal, with a text that can be
-// shown, ErrUnavailable if the hook could not decide, or errHook.
+// verdict turns an error of the hook called name into one of three: a *refusal whose text
+// can be shown, an *undecided if the hook could not decide, or errHook if it panicked.
 func (s *Server) verdict(name, room string, err error) error {
 	var r *refusal
 	switch {
@@ -72,21 +72,21 @@ type undecided struct {
 func (u *undecided) Error() string   { return fmt.Sprintf("%v: %s: %v", ErrUnavailable, u.hook, u.err) }
 func (u *undecided) Unwrap() []error { return []error{ErrUnavailable, u.err} }
 
-// panicked counts and logs a panic in a hook, or in the server itself, which ends
-// one connection but not the process.
+// panicked counts and logs a panic in a hook or in the server itself. Such a panic ends one
+// connection, but not the process.
 func (s *Server) panicked(p any, stack []byte, hook, room string) {
 	s.stats.panics.Add(1)
 	s.logger.Error("chat: panic", "hook", hook, "room", room, "err", fmt.Sprint(p), "stack", string(stack))
 }
 
-// logPanicked counts and logs a panic of the log. It is logged later, since the log is
-// told under a lock that a room is not watched any longer.
+// logPanicked counts and logs a panic of the log. Another goroutine writes the line,
+// because Unwatch of the log is called under a lock.
 func (s *Server) logPanicked(method, room string, p any, stack []byte) {
 	s.stats.panics.Add(1)
 	s.logger.Later(slog.LevelError, "chat: panic", "log", method, "room", room, "err", fmt.Sprint(p), "stack", string(stack))
 }
 
-// authenticate asks the authenticator who sends r.
+// authenticate asks the authenticator which user sends r.
 func (s *Server) authenticate(r *http.Request) (u User, err error) {
 	err = s.hooks.Call("authenticator", "", func() (err error) {
 		u, err = s.cfg.hooks.authenticate(r)
@@ -133,8 +133,7 @@ func (s *Server) refresh(u User, token string) (fresh User, err error) {
 	return s.authenticate(r)
 }
 
-// authorize asks the authorizer whether u may do a in room. The errors are a *refusal,
-// ErrUnavailable and errHook.
+// authorize asks the authorizer whether u may do a in room. Errors are those of verdict.
 func (s *Server) authorize(ctx context.Context, u User, room string, a Action) error {
 	may := s.cfg.hooks.authorize
 	if may == nil {
@@ -144,7 +143,7 @@ func (s *Server) authorize(ctx context.Context, u User, room string, a Action) e
 	return s.verdict("authorizer", room, err)
 }
 
-// may is authorize for HTTP.
+// may is authorize with the errors of an HTTP answer.
 func (s *Server) may(ctx context.Context, u User, room string, a Action) error {
 	err := s.authorize(ctx, u, room, a)
 	if r, ok := err.(*refusal); ok {
@@ -153,7 +152,7 @@ func (s *Server) may(ctx context.Context, u User, room string, a Action) error {
 	return err
 }
 
-// allowed is authorize for a live connection.
+// allowed is authorize with the error objects of a live connection.
 func (c *session) allowed(a Action) *proto.Error {
 	err := c.srv.authorize(c.srv.rooms.Context(), c.cred, c.room, a)
 	switch r, ok := err.(*refusal); {
@@ -173,7 +172,8 @@ type rejection struct{ text string }
 func (r *rejection) Error() string { return fmt.Sprintf("%v: %s", ErrRejected, r.text) }
 func (r *rejection) Unwrap() error { return ErrRejected }
 
-// filter shows m, a message of u in room, to the filter.
+// filter shows m, a message of u in room, to the filter, and takes over what the filter has
+// changed.
 func (s *Server) filter(ctx context.Context, u User, room string, m *Message) error {
 	f := s.cfg.hooks.filter
 	if f == nil {
@@ -198,7 +198,7 @@ func (s *Server) filter(ctx context.Context, u User, room string, m *Message) er
 	return nil
 }
 
-// present tells the presence hook of a user who has come or gone.
+// present tells the presence hook that a user has joined a room or left it.
 func (s *Server) present(room string, m Member, here bool) {
 	s.hooks.Call("presence hook", room, func() error {
 		s.cfg.hooks.present(s.rooms.Context(), room, m, here)
@@ -206,12 +206,12 @@ func (s *Server) present(room string, m Member, here bool) {
 	})
 }
 
-// maxRuled is how many bytes a name has at most that a rule gives. What servers
-// tell each other of a user, every byte escaped, fits into one notice then.
+// maxRuled is the largest number of bytes of a name that a rule returns. With it, a notice
+// between servers about a user has space for the name even if every byte is escaped.
 const maxRuled = 512
 
-// checkRoomName puts a room's name to the rule of the server. The names of a
-// path's own steps never reach a rule.
+// checkRoomName returns the room name that the room rule makes of name. The names "." and
+// "..", which mean steps in a path, are refused without asking the rule.
 func (s *Server) checkRoomName(name string) (string, error) {
 	if name == "." || name == ".." {
 		return "", fmt.Errorf("%w: . and .. are no names of a room", ErrBadName)
@@ -223,7 +223,7 @@ func (s *Server) checkRoomName(name string) (string, error) {
 	return n, err
 }
 
-// username returns the name to use for what a client gave.
+// username returns the username to use for the name that a client gave.
 func (s *Server) username(name string) (string, error) {
 	rule := s.cfg.hooks.nameRule
 	if rule == nil {
@@ -236,9 +236,9 @@ func (s *Server) username(name string) (string, error) {
 	return n, err
 }
 
-// vouchedName returns the name to use for what the authenticator says of u. Who has
-// a login is let in: what cannot be shown is left out, and a rule of the server's own
-// may write the name another way, but not refuse it.
+// vouchedName returns the name to use for a user whom the authenticator has accepted. Such
+// a user is never refused for the name: characters that cannot be shown are removed, and
+// the username rule may change the name but not refuse it.
 func (s *Server) vouchedName(u User) (string, error) {
 	safe := names.Safe(u.Name)
 	if safe == "" || s.cfg.hooks.nameRule == nil {
@@ -248,7 +248,7 @@ func (s *Server) vouchedName(u User) (string, error) {
 	if err == errHook {
 		return "", err
 	}
-	if err != nil { // by the rule; the user is not
+	if err != nil { // the rule refuses the name; the user is accepted all the same
 		s.logger.Info("chat: authenticated user's name refused", "user", u.ID, "err", err)
 		return safe, nil
 	}
@@ -258,8 +258,8 @@ func (s *Server) vouchedName(u User) (string, error) {
 	return n, nil
 }
 
-// rule puts a name to a rule. Errors are ErrBadName, which wraps the rule's own,
-// and errHook.
+// rule returns what a rule makes of a name. Errors are ErrBadName, which wraps the rule's
+// own error, and errHook.
 func (s *Server) rule(what string, rule func(string) (string, error), name string) (n string, err error) {
 	err = s.hooks.Call(what, "", func() (err error) {
 		n, err = rule(name)

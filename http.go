@@ -16,7 +16,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// httpErr is an answer over HTTP that is not the one asked for.
+// httpErr is an error with the status, code and text of its HTTP answer.
 type httpErr struct {
 	status     int
 	code, text string
@@ -51,7 +51,7 @@ func plainText(err error) string {
 	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), ErrBadName.Error()+": "), "chat: ")
 }
 
-// refuse answers with the status that err asks for.
+// refuse answers with the status that belongs to err.
 func (s *Server) refuse(w http.ResponseWriter, err error) {
 	s.stats.refused.Add(1)
 	if err == errHook {
@@ -73,11 +73,11 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 		w.Header().Set("Retry-After", strconv.Itoa(seconds(time.Second+jitter(4*time.Second))))
 		httpError(w, http.StatusServiceUnavailable, proto.CodeUnavailable, "the server is shutting down")
 	default:
-		// Who has canceled is the client, which is gone, or the server that ends, whose
-		// clients are there: without an answer, net/http would give them 200.
+		// A context is canceled if the client is gone, or if the server shuts down. In the
+		// second case the client waits: without an answer, net/http would send 200.
 		text := "the log cannot be reached"
 		var u *undecided
-		if errors.As(err, &u) { // which was logged
+		if errors.As(err, &u) { // already logged
 			text = "nobody can say now whether you may"
 		} else if !errors.Is(err, context.Canceled) {
 			s.logger.Warn("chat: unavailable", "err", err)
@@ -87,8 +87,8 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 	}
 }
 
-// admit lets a request to an endpoint pass if its method is the right one, its
-// origin may see the answer and the server is there to give it.
+// admit reports whether to serve a request to an endpoint: its method is the right one, its
+// origin is allowed and the server is not closing. Otherwise it answers.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request, method string) bool {
 	_, ok := s.checkOrigin(r)
 	if !ok {
@@ -108,8 +108,8 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, method string) bo
 	return false
 }
 
-// caller finds out who reads over HTTP. Without an authenticator that is nobody:
-// the zero User.
+// caller returns the user of a request over HTTP. Without an authenticator it is the zero
+// User.
 func (s *Server) caller(r *http.Request) (User, error) {
 	if s.cfg.hooks.authenticate != nil {
 		return s.authenticate(r)
@@ -117,7 +117,7 @@ func (s *Server) caller(r *http.Request) (User, error) {
 	return User{}, nil
 }
 
-// reading prepares an answer about one room. It reports whether to go on.
+// reading makes the checks of a request about one room. If ok is false, it has answered.
 func (s *Server) reading(w http.ResponseWriter, r *http.Request, segment string, a Action) (room string, u User, ok bool) {
 	room, ok = s.roomOf(w, segment)
 	if !ok || !s.admit(w, r, http.MethodGet) {
@@ -170,15 +170,15 @@ func (s *Server) serveMembers(w http.ResponseWriter, r *http.Request, segment st
 	writeJSON(w, http.StatusOK, append(b, "}\n"...))
 }
 
-// listing is the part of the rooms that a client asks for: those that it names, and
-// so many of those with most users. Who asks for neither gets all.
+// listing says which rooms a client asks for: the rooms that it names, and limit of those
+// with the most users. A client that asks for neither gets all rooms.
 type listing struct {
 	all   bool
 	limit int
 	named []string
 }
 
-// parseListing reads limit and room, which may stand several times.
+// parseListing reads the parameters limit and room; there may be several of room.
 func (s *Server) parseListing(raw string) (l listing, err error) {
 	v, err := url.ParseQuery(raw)
 	if err != nil {
@@ -244,7 +244,7 @@ func (s *Server) serveRooms(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, append(b, "}\n"...))
 }
 
-// mayList reports whether u may list a room. After an error nobody knows.
+// mayList reports whether u may see a room in the list. After an error this is not known.
 func (s *Server) mayList(ctx context.Context, u User, room string) (bool, error) {
 	err := s.may(ctx, u, room, ActionList)
 	if _, refused := err.(*httpErr); refused {
@@ -269,8 +269,8 @@ func (s *Server) allRooms(ctx context.Context, u User) (map[string]int, error) {
 	return out, nil
 }
 
-// someRooms returns the rooms that l asks for. The authorizer is asked about no more
-// of them than it has to be.
+// someRooms returns the rooms that l asks for. It asks the authorizer about as few rooms as
+// possible.
 func (s *Server) someRooms(ctx context.Context, u User, l listing) (map[string]int, error) {
 	open, err := s.rooms.Open(ctx)
 	if err != nil {

@@ -12,44 +12,46 @@ import (
 	"github.com/seed-08328bfd/chat/internal/names"
 )
 
-// WithHistory sets how many messages of a room a joiner gets first, and how many the
-// server's own memory log keeps. The default is 50; zero is none.
+// WithHistory sets how many of a room's latest messages a client gets when it joins.
+// Without [WithLog] it is also the number of messages that the server's memory log keeps
+// per room. The default is 50; zero means none.
 func WithHistory(messages int) Option {
 	return func(c *config) { c.limits.history = checked("WithHistory", messages, 0) }
 }
 
-// WithResume sets how many of its latest messages a room in use holds ready for clients
-// that come back with a position, beside what the log itself keeps. The default is 256; it
-// is never less than the history. The bytes of [WithMaxLag] bound it too.
+// WithResume sets how many of a room's latest messages the server holds in memory while the
+// room is in use. Clients that come back with a position within these resume without a read
+// of the log. Raise it if many clients reconnect after longer losses. The default is 256;
+// less than the history of [WithHistory] counts as the history. The bytes of [WithMaxLag]
+// limit it too.
 func WithResume(messages int) Option {
 	return func(c *config) { c.limits.resume = checked("WithResume", messages, 0) }
 }
 
-// WithMaxLag bounds the live part of a room's log in bytes, and so how far a
-// member may be behind what is published: one that falls off is closed with 1013
-// and can come back and resume. All slow members of a room share these bytes.
-// The default is 1 MiB, and zero panics. It is at least four times the largest
-// frame. The memory that a room's live part takes is counted, not the
-// bytes on the wire, and may be an eighth more for a moment.
+// WithMaxLag limits the live part of a room's log, in bytes of memory per room. This is how
+// far a member may fall behind: a member that is further behind is closed with 1013, and
+// can come back and resume. All slow members of a room share this memory. The default is 1
+// MiB; zero panics. Less than four times the largest frame counts as that. For a moment it
+// may be exceeded by an eighth.
 func WithMaxLag(bytes int) Option {
 	return func(c *config) { c.limits.lag = checked("WithMaxLag", bytes, 1) }
 }
 
-// maxMessageSize is small enough for any sum made of a few messages to fit in an
-// int of 32 bits.
+// maxMessageSize is so small that the sizes of a few messages together fit in an int of 32
+// bits.
 const maxMessageSize = 64 << 20
 
-// WithRateLimit lets each user send perSecond messages per second on average, over
-// all connections to this server, and burst together (a token bucket, as in
-// golang.org/x/time/rate). What is over the limit is refused and the sender told
-// when to try again. An anonymous user who comes back without its session is
-// another one, so bound the connections of an address too. The default, and the meaning
-// of zero for perSecond, is no limit. The largest burst is 2,147,483,647, which every
-// client can count to; one below 1 panics, unless there is no limit.
+// WithRateLimit limits the messages of each user, over all connections to this server:
+// perSecond messages per second on average, and at most burst in one moment (a token
+// bucket, as in golang.org/x/time/rate). A message over the limit is refused, and the
+// sender is told when to try again. An anonymous user who comes back without its session
+// counts as a new user, so limit the connections per address too. The default, and the
+// meaning of zero for perSecond, is no limit. A negative perSecond, an infinite one and NaN
+// panic. With a limit, a burst below 1 panics, and one above 2,147,483,647 counts as that.
 func WithRateLimit(perSecond float64, burst int) Option {
 	return func(c *config) {
 		if !(perSecond >= 0) || math.IsInf(perSecond, 1) {
-			panic("chat: WithRateLimit: perSecond is no number from 0 on")
+			panic("chat: WithRateLimit: perSecond must be a number of 0 or more")
 		}
 		if c.limits.rate = perSecond; perSecond > 0 {
 			c.limits.burst = min(checked("WithRateLimit", burst, 1), math.MaxInt32)
@@ -57,9 +59,10 @@ func WithRateLimit(perSecond float64, burst int) Option {
 	}
 }
 
-// WithMessageSize bounds the text of a message in bytes. The default is 16 KiB; zero, like
-// more than that, is 64 MiB. A WebSocket message of more than twice as much (the room that
-// JSON's escapes need), or 4 KiB if that is more, ends the connection with 1009.
+// WithMessageSize limits the text of a message, in bytes. The default is 16 KiB. The
+// largest value is 64 MiB; zero, like anything larger, means that. A WebSocket message may
+// have twice as many bytes, because JSON escapes need space, and at least 4 KiB; a larger
+// one ends the connection with 1009.
 func WithMessageSize(bytes int) Option {
 	return func(c *config) {
 		if c.limits.messageSize = min(checked("WithMessageSize", bytes, 0), maxMessageSize); bytes == 0 {
@@ -68,13 +71,13 @@ func WithMessageSize(bytes int) Option {
 	}
 }
 
-// WithMaxConnections bounds the live connections of the server; one more is refused with
-// status 429. The default, zero, is no limit but the process's own of open files.
+// WithMaxConnections limits the live connections of the server; one more is refused with
+// status 429. The default, zero, is no limit except the process's limit of open files.
 func WithMaxConnections(n int) Option {
 	return func(c *config) { c.limits.conns = checked("WithMaxConnections", n, 0) }
 }
 
-// WithMaxConnectionsPerAddress bounds the live connections from one client
+// WithMaxConnectionsPerAddress limits the live connections from one client
 // address (an IPv6 address counts by its /64); one more is refused with status
 // 429. The default, zero, is no limit. Behind a proxy every client has the proxy's address
 // unless WithTrustedProxies names it.
@@ -82,13 +85,13 @@ func WithMaxConnectionsPerAddress(n int) Option {
 	return func(c *config) { c.limits.perAddress = checked("WithMaxConnectionsPerAddress", n, 0) }
 }
 
-// WithMaxConnectionsPerUser bounds the live connections of one user to this
+// WithMaxConnectionsPerUser limits the live connections of one user to this
 // server; one more is refused with status 429. The default, zero, is no limit.
 func WithMaxConnectionsPerUser(n int) Option {
 	return func(c *config) { c.limits.perUser = checked("WithMaxConnectionsPerUser", n, 0) }
 }
 
-// WithMaxRooms bounds the rooms in use on this server; joining one more is
+// WithMaxRooms limits the rooms in use on this server; joining one more is
 // refused with status 429. The default is 100,000; zero is no limit.
 func WithMaxRooms(n int) Option {
 	return func(c *config) {
@@ -98,16 +101,16 @@ func WithMaxRooms(n int) Option {
 	}
 }
 
-// WithMaxMembers bounds the connections to one room on this server; one more is
+// WithMaxMembers limits the connections per room on this server; one more is
 // refused with status 429. The default, zero, is no limit.
 func WithMaxMembers(n int) Option {
 	return func(c *config) { c.limits.members = checked("WithMaxMembers", n, 0) }
 }
 
-// WithPresenceSize sets the number of connections to a room on this server above
-// which joins and leaves are not told one by one: they are gathered, and chat.v1
-// members get them four times per second in one presence object. The default is 250; zero
-// is no limit: every one is told at any size.
+// WithPresenceSize sets above which number of connections per room on this server joins and
+// leaves are no longer sent one by one: they are collected, and chat.v1 members get them in
+// one presence object, four times per second. The default is 250; zero is no limit: every
+// join and leave is sent in rooms of any size.
 func WithPresenceSize(members int) Option {
 	return func(c *config) {
 		if c.limits.presenceNotice = checked("WithPresenceSize", members, 0); members == 0 {
@@ -116,15 +119,16 @@ func WithPresenceSize(members int) Option {
 	}
 }
 
-// longest is the longest time that an option means: more counts as so much, so that
-// sums of a few of them do not overflow.
+// longest is the longest duration of an option; a longer one counts as this. So sums of a
+// few of them do not overflow.
 const longest = 100 * 365 * 24 * time.Hour
 
-// WithPing sets after how long a silence a client is pinged (RFC 6455, section
-// 5.5.2), and how long it then has to answer before it is dropped. Times are
-// kept to a second or a quarter of the smaller of the two, whichever is less.
-// The defaults are 25 s and 10 s. An interval of zero sends no pings; a timeout of zero
-// drops nobody for being silent.
+// WithPing sets after how long a silence the server pings a client (RFC 6455, section
+// 5.5.2), and how long the client has to answer before its connection is dropped. The
+// server checks once per second, or more often: four times in the shorter of the two. The
+// defaults are 25 s and 10 s. Lower them to notice lost connections earlier, raise them to
+// save mobile clients' batteries. With an interval of zero the server sends no pings; with
+// a timeout of zero it drops no client for its silence.
 func WithPing(interval, timeout time.Duration) Option {
 	return func(c *config) {
 		c.times.pingInterval = checked("WithPing", interval, 0)
@@ -132,18 +136,18 @@ func WithPing(interval, timeout time.Duration) Option {
 	}
 }
 
-// WithWriteTimeout sets how long 16 KiB may take to be accepted by a client's
-// connection before it is dropped. The default is 10 s; zero is no limit.
+// WithWriteTimeout sets how long a client's connection may take to accept 16 KiB before it
+// is dropped. The default is 10 s; zero is no limit.
 func WithWriteTimeout(d time.Duration) Option {
 	return func(c *config) { c.times.write = checked("WithWriteTimeout", d, 0) }
 }
 
-// WithFlushInterval sets the least time between two rounds of delivery of a room
-// with more than a few members: what is published meanwhile goes out in one
-// write for each member. The first message after a quiet spell is not held up. The
-// default is 2 ms, and up to 5 ms while the rounds themselves take more than a
-// third of that time. Zero is no pause: the lowest delay while the load is small, and
-// twice the work when it is not: see the [figures].
+// WithFlushInterval sets the shortest time between two rounds of delivery in a room with
+// more than eight members: messages published in this time go out together, in one write
+// per member. The first message after a quiet time is not delayed. The default is 2 ms, and
+// up to 5 ms while a round takes more than a third of the interval. Zero is no
+// pause: the lowest delay under a small load, and twice the work under a large one: see the
+// [figures].
 //
 // [figures]: https://github.com/seed-08328bfd/chat/blob/main/docs/operations.md#delay-against-work
 func WithFlushInterval(d time.Duration) Option {
@@ -153,52 +157,54 @@ func WithFlushInterval(d time.Duration) Option {
 	}
 }
 
-// WithLeaveGrace sets how long the loss of a chat.v1 connection that did not
-// close cleanly is kept from the others: whoever is back within it has never
-// left. The default is 5 s; zero is none.
+// WithLeaveGrace sets how long the server waits before it tells others that a user has
+// left, after a chat.v1 connection was lost without a clean close. If the user comes back
+// in this time, the others see no leave and no join. The default is 5 s; zero means that a
+// leave is told immediately.
 func WithLeaveGrace(d time.Duration) Option {
 	return func(c *config) { c.times.grace = checked("WithLeaveGrace", d, 0) }
 }
 
-// WithLogTimeout bounds each use of the log, and so how long a sender waits to
-// be told that it is unavailable. The default is 2 s, and zero panics: a log that hangs
-// must not hang its callers.
+// WithLogTimeout limits each use of the log. It is also the longest time until a sender
+// learns that the log is unavailable. Raise it for a log that is slow or far away. The
+// default is 2 s; zero panics, because a log that hangs must not hang its callers. The
+// memory log of one server is never slow and has no timeout.
 func WithLogTimeout(d time.Duration) Option {
 	return func(c *config) { c.times.log = checked("WithLogTimeout", d, 1) }
 }
 
-// MemoryOptions say what a memory log keeps. The zero MemoryOptions are the defaults.
+// MemoryOptions say what a memory log keeps. The zero MemoryOptions mean the defaults.
 type MemoryOptions struct {
-	// Entries is how many of the latest entries of each room are kept; 0 is 256. A
-	// negative number panics.
+	// Entries is the number of latest entries kept per room; 0 means 256. A negative number
+	// panics.
 	Entries int
-	// Bytes bounds the bytes of text and names that are kept of one room, whatever their
-	// number, the index of private messages included; 0 is 1 MiB. A negative number panics.
+	// Bytes limits the bytes kept per room: texts, names, 200 bytes per entry, and the
+	// index of private messages. 0 means 1 MiB. A negative number panics.
 	Bytes int
-	// Expiry is how long a room is remembered after its last use; 0 is an hour, and a
-	// negative time forgets a room as soon as it is empty. Clients that resume later are
-	// told of the gap.
+	// Expiry is how long a room is remembered after its last use; 0 means one hour. With a
+	// negative duration a room is forgotten as soon as it is empty. Clients that resume
+	// later are told of the gap.
 	Expiry time.Duration
 }
 
-// NewMemoryLog returns a log in this process's memory, for one server that is to keep
-// more than a joiner gets, or several servers of one process to share, with [WithLog]; it
-// ends with the process. Rooms that no server has in use take at most 64 MiB together:
-// those that were not used the longest are forgotten earlier. A forgotten room begins a
-// new epoch.
+// NewMemoryLog returns a log in this process's memory, for [WithLog]. Use it for one server
+// that keeps more messages than a client gets when it joins, or for several servers in one
+// process. The log ends with the process. Rooms that no server uses take at most 64 MiB
+// together: beyond that, the room unused for the longest time is forgotten first. A
+// forgotten room begins a new epoch.
 //
-// The ids of messages are known for five to ten minutes, or for less in a room
-// where more than 262,144 of them come in five minutes.
+// The log remembers the ids of messages for five to ten minutes, or for less in a room that
+// gets more than 262,144 of them in five minutes.
 func NewMemoryLog(o MemoryOptions) Log {
 	entries := checked("NewMemoryLog: Entries", o.Entries, 0)
 	bytes := checked("NewMemoryLog: Bytes", o.Bytes, 0)
 	return memlog.New(cmp.Or(entries, 256), cmp.Or(bytes, 1<<20), cmp.Or(o.Expiry, time.Hour))
 }
 
-// CleanUsername is the default username rule. It returns name as it is shown: in
-// Unicode's normal form KC (UAX #15) but where that spoils names, each emoji in one form, without
-// white space around it and with one space for several; the result may be empty. The error says
-// what to change. Refused are
+// CleanUsername is the default username rule. It returns the name as it is shown: in
+// Unicode's normal form KC (UAX #15), except where that form damages names; each emoji in
+// one form; no white space at the ends, and one space in place of several. The result may
+// be empty. The error is ErrBadName and says what to change. It refuses
 //
 //   - what is not UTF-8, or longer than 64 characters (code points);
 //   - control, format (such as bidirectional overrides and zero-width characters),
@@ -223,10 +229,11 @@ func CleanUsername(name string) (string, error) {
 	return strings.Trim(n, " "), nil
 }
 
-// CleanRoom is the default room rule. It returns name as [CleanUsername] does, so that
-// names that look the same are the same room; upper and lower case
-// differ. It refuses the empty name, ".", ".." and names with a slash or backslash,
-// with white space around them, or with anything that CleanUsername refuses.
+// CleanRoom is the default room rule. It returns the name in the same form as
+// [CleanUsername], so names that look the same are the same room; upper and lower case
+// differ. It refuses the empty name, ".", "..", names with a slash or backslash, names with
+// white space at the ends, and everything that CleanUsername refuses. The error is
+// ErrBadName.
 func CleanRoom(name string) (string, error) {
 	n, err := names.Check("room's name", name)
 	switch {

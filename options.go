@@ -15,9 +15,9 @@ import (
 
 // An Option sets one thing of a [Server]. Options are applied in order; a later one wins.
 //
-// One rule holds for all numbers: without the option the default counts, zero is none or
-// no limit, and a value that makes no sense, such as a negative one, panics in [New] with
-// the option's name. A nil function or log is none.
+// One rule holds for all numbers: without the option, the default counts; zero means none
+// or no limit; a value that makes no sense, such as a negative one, panics in [New], and
+// the panic names the option. A nil function or log is the same as no option.
 type Option func(*config)
 
 // config is what the options set. Zero is none, or no limit.
@@ -34,7 +34,7 @@ type config struct {
 	logger      *slog.Logger
 }
 
-// hooks are the users' functions; nil is none.
+// hooks are functions of the library's user; nil means none.
 type hooks struct {
 	authenticate func(*http.Request) (User, error)
 	refresh      func(ctx context.Context, u User, token string) (User, error)
@@ -45,7 +45,7 @@ type hooks struct {
 	roomRule     func(string) (string, error)
 }
 
-// limits are the numbers that are no times.
+// limits are all numbers except the durations.
 type limits struct {
 	history, resume, lag           int
 	rate                           float64
@@ -84,7 +84,7 @@ func defaults() config {
 	}
 }
 
-// checked returns v, which is option's, or panics if it is smaller than least.
+// checked returns v, a value of the option with this name. It panics if v is less than least.
 func checked[T int | time.Duration](option string, v, least T) T {
 	if v < least {
 		panic(fmt.Sprintf("chat: %s: %v is less than %v", option, v, least))
@@ -92,69 +92,74 @@ func checked[T int | time.Duration](option string, v, least T) T {
 	return v
 }
 
-// WithLog keeps the rooms in l, which other servers may share. Servers over one log act
-// as one: see [operations]. The default is a memory log of the server's own, which holds
-// as many messages of a room as a joiner gets; for one that holds more, see
-// [NewMemoryLog].
+// WithLog keeps the rooms' events in l. Several servers may share one log; they then act as
+// one server: see [operations]. The default, and the meaning of nil, is a memory log that
+// only this server uses. It holds as many messages per room as [WithHistory] says; for a
+// memory log that holds more, see [NewMemoryLog].
 //
 // [operations]: https://github.com/seed-08328bfd/chat/blob/main/docs/operations.md#restarts-and-upgrades
 func WithLog(l Log) Option {
 	return func(c *config) { c.log = l }
 }
 
-// WithAuthenticator lets in whom auth knows. It is called before the upgrade and for the
-// HTTP endpoints, concurrently. An error of [Refuse] is shown to the client with status
-// 401; of any other the client learns only that it is not authenticated, and the text is
-// logged. Without [WithTokenRefresh], a fresh token that a client sends on a live
-// connection comes as a request with only that token, in an Authorization header of the
-// Bearer scheme (RFC 6750, section 2.1). The default is to let everybody in as an
-// anonymous user.
+// WithAuthenticator sets the function that finds out which user sends a request. The server
+// calls auth before each upgrade and for each request to an HTTP endpoint, concurrently. If
+// auth returns an error, the answer is 401. The text of an error of [Refuse] is shown to
+// the client. Any other error is logged, and the client learns only that it is not
+// authenticated. A client may send a fresh token on a live connection; without
+// [WithTokenRefresh], auth then gets a request with only that token, in an Authorization
+// header of the Bearer scheme (RFC 6750, section 2.1). The default, and the meaning of nil,
+// is to let everybody in as an anonymous user.
 func WithAuthenticator(auth func(r *http.Request) (User, error)) Option {
 	return func(c *config) { c.hooks.authenticate = auth }
 }
 
-// WithTokenRefresh asks refresh for a user's new credentials when the client sends a fresh
-// token on a live connection. u is the user with the latest credentials so far. The user
-// that it returns must have the same ID; its Name does not count. After an error the
-// client gets an error object with the code auth_failed and stays connected until the
-// credentials that it has run out. The default is to ask the authenticator.
+// WithTokenRefresh sets the function that checks a fresh token, which a client sends on a
+// live connection. u is the user as the last accepted credentials describe it. refresh
+// returns the user with the new Expires and Value; the ID must be the same, and the Name is
+// ignored. After an error the client gets an error object with the code auth_failed. It
+// stays connected until its present credentials run out. The default, and the meaning of
+// nil, is to ask the authenticator.
 func WithTokenRefresh(refresh func(ctx context.Context, u User, token string) (User, error)) Option {
 	return func(c *config) { c.hooks.refresh = refresh }
 }
 
-// WithAuthorizer asks may before a user does something in a room. An error of [Refuse]
-// refuses it and is shown to the client: with status 403 over HTTP and before the upgrade,
-// as an error object with the code forbidden on a live connection. Any other error is
-// logged, and the client gets 503 or the code unavailable: it tries again later. It is
-// called concurrently, for every message too. Over HTTP, where there is no authenticator,
-// u is the zero User. The default is to allow everything.
+// WithAuthorizer sets the function that the server asks before a user does something in a
+// room. An error of [Refuse] refuses the action and is shown to the client: with status 403
+// over HTTP and before the upgrade, as an error object with the code forbidden on a live
+// connection. Any other error is logged, and the client gets 503 or the code unavailable:
+// it tries again later. The server calls may concurrently, and for every message. Over HTTP
+// without an authenticator, u is the zero User. The default, and the meaning of nil, is to
+// allow everything.
 func WithAuthorizer(may func(ctx context.Context, u User, room string, a Action) error) Option {
 	return func(c *config) { c.hooks.authorize = may }
 }
 
-// WithFilter shows every message to f before it is kept, from clients and from
-// [Server.Publish] alike, in the sender's goroutine and concurrently. u is the sender; for
-// Publish, a User of the message's UserID and Username. f may change the message's Text and
-// Username; changes of other fields do not count. An error of [Refuse] refuses the message
-// and is shown to its sender with the code rejected. Any other is logged, and the sender
-// gets the code unavailable. The default is to pass everything.
+// WithFilter shows every message to f before the log keeps it: messages of clients and of
+// [Server.Publish]. The server calls f in the sender's goroutine, concurrently. u is the
+// sender; for Publish, u has the message's UserID and Username. f may change the message's
+// Text and Username; changes of other fields are ignored. An error of [Refuse] refuses the
+// message and is shown to its sender with the code rejected. Any other error is logged, and
+// the sender gets the code unavailable. The default, and the meaning of nil, is to pass
+// everything.
 func WithFilter(f func(ctx context.Context, u User, room string, m *Message) error) Option {
 	return func(c *config) { c.hooks.filter = f }
 }
 
-// WithPresenceHook tells f when a user has come to a room or left it, over all servers
-// that share the log: after the leave grace, also of users whose server has died, at most
-// once for each time, by the one server that knows first. It is called concurrently, with
-// no order between two calls but for the same user of one room on one server, and never
-// under a lock. m.Connections is 0 when the user has left. What a server knows when it is
-// killed is told by nobody: compare with [Server.Members] where that matters.
+// WithPresenceHook calls f when a user has joined a room or left it, counted over all
+// servers that share the log. A leave is reported after the leave grace, and also for users
+// whose server has died. Each join and each leave is reported at most once, by one of the
+// servers. The server calls f concurrently and never under a lock; calls for the same user
+// of one room on one server come in order, others in any order. m.Connections is 0 when the
+// user has left. A server that is killed does not report what it knew last: compare with
+// [Server.Members] where that matters. The default, and the meaning of nil, is none.
 func WithPresenceHook(f func(ctx context.Context, room string, m Member, present bool)) Option {
 	return func(c *config) { c.hooks.present = f }
 }
 
-// WithDefaultUsername sets the name of users who give none. The default is "Anonymous",
-// and the empty name panics. It is not put to the username rule; of more than 512 bytes,
-// the rest is cut off.
+// WithDefaultUsername sets the name of users who give none. The default is "Anonymous". The
+// empty name panics. The username rule does not apply to it; a name of more than 512 bytes
+// is cut.
 func WithDefaultUsername(name string) Option {
 	return func(c *config) {
 		if c.defaultName = proto.CutText(name, maxRuled); name == "" {
@@ -163,21 +168,22 @@ func WithDefaultUsername(name string) Option {
 	}
 }
 
-// WithUsernameRule sets what usernames are allowed and how they are written: the
-// rule gets the name as the client gave it and returns the name to use, or an
-// error, whose text the client sees with status 400. A client that gives no name
-// has the empty one, and a rule that returns it means the default username. The
-// default, and the meaning of nil, is [CleanUsername].
+// WithUsernameRule sets which usernames are allowed and how they are written. The rule gets
+// the name that the client gave and returns the name to use, or an error, whose text the
+// client sees with status 400. The name is empty if the client gave none; if the rule
+// returns an empty name, the default username is used. The default, and the meaning of nil,
+// is [CleanUsername].
 //
-// The name of an authenticator's user is never refused. It is made safe: without
-// what [CleanUsername] refuses as unseen, and cut to 64 characters, between those that
-// are shown as one; scripts may be mixed. A rule of your own gets that name and may
-// return another one; if it returns an error, which is logged, the safe name is used.
+// The name that an authenticator returns is never refused. It is made safe: characters that
+// [CleanUsername] refuses because they cannot be seen are removed, and the name is cut to
+// 64 characters, never inside of what is shown as one character. Scripts may be mixed. A
+// rule set with this option gets the safe name and may return another one; if it returns an
+// error, the error is logged and the safe name is used.
 func WithUsernameRule(rule func(name string) (string, error)) Option {
 	return func(c *config) { c.hooks.nameRule = rule }
 }
 
-// WithRoomRule sets what room names are allowed and how they are written, as
+// WithRoomRule sets which room names are allowed and how they are written, as
 // WithUsernameRule does for usernames. Two names that the rule makes equal are
 // one room. The default, and the meaning of nil, is [CleanRoom].
 func WithRoomRule(rule func(name string) (string, error)) Option {
@@ -188,25 +194,24 @@ func WithRoomRule(rule func(name string) (string, error)) Option {
 	}
 }
 
-// WithOriginPatterns allows browsers on pages of other origins than the server's
-// own (RFC 6454). A pattern is an origin such as "https://app.example.com" or
-// "http://localhost:3000", in which "*" as the first label of the host stands
-// for any one label: "https://*.example.com". Other schemes are as good, as in
-// "capacitor://localhost", "chrome-extension://ID" or "file://"; where each
-// installation has a host of its own, "*" stands for it: "moz-extension://*". The
-// pattern "null" allows pages without an origin, which any site can make. The
-// single pattern "*" allows every origin; do not use these two with cookies.
+// WithOriginPatterns allows pages of other origins than the server's own to connect (RFC
+// 6454). A pattern is an origin such as "https://app.example.com" or
+// "http://localhost:3000", in which "*" as the first label of the host stands for any one
+// label: "https://*.example.com". Other schemes work too: "capacitor://localhost",
+// "chrome-extension://ID" or "file://". Where each installation has its own host, "*"
+// stands for the host: "moz-extension://*". The pattern "null" allows pages without an
+// origin; any site can make such a page. The single pattern "*" allows every origin. Do not
+// use these two together with cookies.
 //
-// Letters may be upper or lower case, a port that the scheme implies may be
-// there or not, ws and wss count as http and https, and names in Unicode are
-// those in punycode that browsers send. A pattern that nothing can match, such as
-// one without a scheme or with a path, panics and says what to write.
+// Upper and lower case are the same. The scheme's default port may be written or left out.
+// ws and wss mean http and https. A name in Unicode means the same name in punycode, which
+// browsers send. A pattern that no origin can match, such as one without a scheme or with a
+// path, panics; the panic says what to write.
 //
-// The default is none: a page may connect to
-// the scheme, host and port that it came from, and programs that send no Origin
-// may always. The HTTP endpoints answer the origins allowed with CORS headers, for
-// requests with an Authorization header but not with cookies. What is refused is
-// logged at Info, once a minute for each origin.
+// The default is no pattern: a page may connect only to the scheme, host and port that it
+// came from. Programs that send no Origin header may always connect. The HTTP endpoints
+// answer allowed origins with CORS headers, for requests with an Authorization header but
+// not with cookies. Refused origins are logged at level Info, once per minute and origin.
 func WithOriginPatterns(patterns ...string) Option {
 	p, err := origin.ParsePolicy(patterns)
 	if err != nil {
@@ -215,15 +220,15 @@ func WithOriginPatterns(patterns ...string) Option {
 	return func(c *config) { c.origins = p }
 }
 
-// WithTrustedProxies names the addresses or networks, such as "10.0.0.0/8", of
-// reverse proxies whose headers are believed: X-Forwarded-For or Forwarded (RFC
-// 7239) for limits by address, X-Forwarded-Proto or the proto of Forwarded for the
-// server's own origin. "unix" names those that come over a Unix socket. Of several
-// addresses the last one counts that is no trusted proxy's. A client that such a
-// proxy calls "unknown" is not counted by address, and one that it gives an
-// identifier ("_abc") by that. Where the two headers disagree, or one is not
-// understood, the client counts as the proxy, and that is logged once.
-// The default is none. What is none of these panics.
+// WithTrustedProxies names reverse proxies by address or by network, such as "10.0.0.0/8";
+// "unix" stands for all that connect over a Unix socket. The server believes their headers:
+// X-Forwarded-For or Forwarded (RFC 7239) for the limits by address, X-Forwarded-Proto or
+// the proto of Forwarded for the server's own origin. If a header has several addresses,
+// the client is the last one that is not a trusted proxy. A client that the proxy calls
+// "unknown" is not counted by address; a client that the proxy gives an identifier ("_abc")
+// is counted by the identifier. If the two headers disagree, or one cannot be parsed, the
+// client is counted by the proxy's address, and this is logged once. The default is none.
+// Any other text panics.
 func WithTrustedProxies(networks ...string) Option {
 	p, err := forwarded.ParseProxies(networks)
 	if err != nil {
@@ -232,22 +237,21 @@ func WithTrustedProxies(networks ...string) Option {
 	return func(c *config) { c.proxies = p }
 }
 
-// WithCompression offers permessage-deflate without context takeover (RFC 7692)
-// to clients that ask for it. A message is compressed once for all of them, by
-// itself: one of 600 bytes of text takes a third of its bytes, one of 80 four
-// fifths, for 15 % more processor time in a room of 200.
-// The default is off: it trades processor time for bandwidth, and secrets beside
-// text of an attacker's choice can be guessed from compressed sizes. Clients that
-// ignore client_no_context_takeover, which the answer asks of them, cannot do it and
-// are closed with 1002: Tornado and Mojolicious are known for that.
+// WithCompression offers permessage-deflate without context takeover (RFC 7692) to clients
+// that ask for it. Each message is compressed alone, and once for all these clients: a text
+// of 600 bytes shrinks to a third, one of 80 bytes to four fifths, for 15 % more processor
+// time in a room of 200. The default is off: compression costs processor time, and an
+// attacker who chooses part of a text can guess a secret beside it from the compressed
+// size. The server's answer demands client_no_context_takeover. Clients that ignore this
+// are closed with 1002: Tornado and Mojolicious are known to.
 func WithCompression(on bool) Option {
 	return func(c *config) { c.compress = on }
 }
 
-// WithLogger sets where the server logs what no caller sees: failures of the
-// log, panics in hooks, members closed for being slow. Attributes are room, user,
-// code, err and a few more; never a message's text or a token. The default, and
-// the meaning of nil, is [slog.Default].
+// WithLogger sets the logger for what no caller sees: failures of the log, panics in hooks,
+// members closed because they are slow. Attributes are room, user, code, err and a few
+// more; never a message's text or a token. The default, and the meaning of nil, is
+// [slog.Default].
 func WithLogger(l *slog.Logger) Option {
 	return func(c *config) {
 		if c.logger = l; l == nil {
@@ -256,7 +260,7 @@ func WithLogger(l *slog.Logger) Option {
 	}
 }
 
-// pageSize is how many messages an answer has if the client does not say.
+// pageSize is the number of messages in an answer if the client does not give a limit.
 func (c *config) pageSize() int {
 	if c.limits.history == 0 {
 		return 50
@@ -267,14 +271,14 @@ func (c *config) pageSize() int {
 // frameLimit is the largest WebSocket message read from a client, in bytes.
 func (c *config) frameLimit() int { return max(2*c.limits.messageSize, 4<<10) }
 
-// settle makes the values fit each other after all options were applied.
-func (c *config) settle() {
+// finish adjusts values that depend on each other, after all options were applied.
+func (c *config) finish() {
 	l, t := &c.limits, &c.times
 	for _, d := range []*time.Duration{&t.pingInterval, &t.pingTimeout, &t.write, &t.flush, &t.flushMost, &t.grace, &t.log} {
 		*d = min(*d, longest)
 	}
 	l.resume = max(l.resume, l.history)
-	// A frame holds a text with every byte escaped, the names and the keys.
+	// The largest frame: a text with every byte escaped, the names and the keys.
 	l.lag = max(l.lag, 4*(6*l.messageSize+2<<10))
 	if c.log == nil {
 		c.log = memlog.New(l.history, 1<<20, time.Hour)

@@ -14,8 +14,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
 
-// handlePlain takes a text frame of the plain dialect: the text of a message,
-// whatever it looks like.
+// handlePlain handles a text frame of the plain dialect, which is always the text of a
+// message.
 func (c *session) handlePlain(text []byte) *proto.Error {
 	if !utf8.Valid(text) {
 		return &proto.Error{Code: proto.CodeBadUTF8, Fatal: true}
@@ -24,10 +24,10 @@ func (c *session) handlePlain(text []byte) *proto.Error {
 	return err
 }
 
-// publish stamps e as the client's and puts it through the rules, in the order
-// of their cost, to the log. What repeats a message that was kept is answered with
-// that one, whichever rule refuses it now; but not above the rate, where even the
-// look for it would be too much: that refusal says when to ask again. epoch is that
+// publish sets e's sender to the client's user, applies the rules in the order of their
+// cost and appends e to the log. If a rule refuses e, and e repeats a message that the log
+// holds, that message is returned instead. The rate limit is the exception: there even the
+// look-up would cost too much, and the refusal says when to ask again. epoch is the epoch
 // of the offset.
 func (c *session) publish(e chatlog.Event) (stored chatlog.Event, epoch string, refused *proto.Error) {
 	srv := c.srv
@@ -45,31 +45,31 @@ func (c *session) publish(e chatlog.Event) (stored chatlog.Event, epoch string, 
 		if err == errRefused {
 			return e, "", refused
 		}
-		return told(first, epoch, err)
+		return answerOf(first, epoch, err)
 	}
 	if wait := c.account.Take(); wait > 0 {
 		return e, "", c.pause(wait)
 	}
 	if e.Type == TypePrivate {
 		if err := srv.address(ctx, c.room, &e); err != nil {
-			return told(srv.unlessRepeated(ctx, c.room, e, err))
+			return answerOf(srv.unlessRepeated(ctx, c.room, e, err))
 		}
 	}
-	return told(srv.append(ctx, c.cred, c.room, e))
+	return answerOf(srv.append(ctx, c.cred, c.room, e))
 }
 
-// errRefused stands for a refusal that the client is told of in other words.
+// errRefused stands for a refusal for which the caller has a text of its own.
 var errRefused = errors.New("chat: refused")
 
-// told returns what publishing has come to, as the client is told.
-func told(e chatlog.Event, epoch string, err error) (chatlog.Event, string, *proto.Error) {
+// answerOf returns the result of publishing with the error as the client gets it.
+func answerOf(e chatlog.Event, epoch string, err error) (chatlog.Event, string, *proto.Error) {
 	if err != nil {
 		return e, "", wireErrorOf(err)
 	}
 	return e, epoch, nil
 }
 
-// handleV1 takes one object of a chat.v1 client.
+// handleV1 handles one object of a chat.v1 client.
 func (c *session) handleV1(text []byte) *proto.Error {
 	if !utf8.Valid(text) {
 		return &proto.Error{Code: proto.CodeBadUTF8, Fatal: true}
@@ -122,16 +122,16 @@ func (c *session) object(o *proto.Object, id string) *proto.Error {
 	return &proto.Error{Code: proto.CodeUnknownType, Text: "unknown type"}
 }
 
-// acks has buffers for acknowledgements, which are small.
+// acks has buffers for acknowledgements, which are all small.
 var acks = sync.Pool{New: func() any { return new([]byte) }}
 
-// epoch returns the one of every offset that the client is told.
+// epoch returns the epoch of every offset that the client is told.
 func (c *session) epoch() string {
 	_, epoch := c.member.Room()
 	return epoch
 }
 
-// onMessage publishes, and acknowledges what has an id.
+// onMessage publishes a message. If it has an id, it is acknowledged.
 func (c *session) onMessage(o *proto.Object, typ chatlog.Type, id string) *proto.Error {
 	text, e := o.Message.Text("message")
 	if e != nil {
@@ -151,8 +151,8 @@ func (c *session) onMessage(o *proto.Object, typ chatlog.Type, id string) *proto
 	case e != nil || id == "":
 		return e
 	case epoch != c.epoch():
-		// The client would take the offset for one of the epoch that it is in, where
-		// it may be another message's. It is about to be closed with 1013.
+		// The client would take the offset for one of its own epoch, where another message
+		// may have it. The connection will soon be closed with 1013.
 		return &proto.Error{Code: proto.CodeUnavailable, Text: "the log has lost events: come back and send again", Retry: time.Second}
 	}
 	b := acks.Get().(*[]byte)
@@ -228,12 +228,13 @@ func (c *session) onAuth(o *proto.Object) *proto.Error {
 	return nil
 }
 
-// inFlight is how long a message may be on its way that was sent before its sender
-// heard that it has to wait: who was cut off comes back with all that waited.
+// inFlight is how long a message may travel that its client sent before it read that it has
+// to wait. A client that comes back after a loss sends everything that waited.
 const inFlight = time.Second
 
-// pause tells the client to wait. Only what comes after inFlight and before the time
-// is over was sent in spite of it.
+// pause tells the client to wait. A message that arrives later than inFlight after this,
+// but before the end of the wait, was sent although the client knew; only such a message is
+// the client's fault.
 func (c *session) pause(wait time.Duration) *proto.Error {
 	now := time.Now()
 	e := &proto.Error{Code: proto.CodeRateLimited, Text: "too many messages: wait a little", Retry: wait}
@@ -257,7 +258,7 @@ func checkText(s string, size int) *proto.Error {
 	return nil
 }
 
-// wireErrorOf turns an error of publishing into what the client is told.
+// wireErrorOf returns the error object for an error of publishing.
 func wireErrorOf(err error) *proto.Error {
 	var rejected *rejection
 	switch {

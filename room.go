@@ -10,26 +10,29 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// A Message is what somebody says, before it is an [Event] of the log.
+// A Message is a message to publish. In the log it becomes an [Event].
 type Message struct {
-	// UserID is the stable id of whom the message is from; empty is nobody, who has no
-	// private messages. Username is what people see; empty is the default username.
+	// UserID is the stable id of the sender; it may be empty, and then no user counts as
+	// the sender. Username is the name that people see; empty means the default username.
 	UserID   string
 	Username string
 	// To is the id of the user who gets a private message; empty sends to everyone.
 	To string
-	// Text is shown as it stands: 1 byte to [WithMessageSize] bytes of UTF-8, not all blank.
+	// Text has 1 byte to [WithMessageSize] bytes of UTF-8, and is not all blank. It is
+	// delivered as it is, unless the filter changes it.
 	Text string
-	// ID makes publishing idempotent: for five minutes at least, the same UserID and ID in
-	// the same room are kept once. At most 64 bytes of UTF-8; empty is none.
+	// ID makes publishing idempotent: within five minutes, and possibly longer, a second
+	// message with the same UserID and ID in the same room is not kept, and Publish returns
+	// the first. At most 64 bytes of UTF-8; empty means no id.
 	ID string
 }
 
 // Publish sends a message into a room, which need not be in use. UserID and Username are
-// not checked. It returns the event as it was kept: when it returns, the message is in the
-// log and is being delivered. The filter is asked, but neither the authorizer nor the rate
-// limit. Errors are ErrBadName, ErrBadMessage, ErrRejected, ErrNoSuchUser,
-// ErrServerClosed, and ErrUnavailable, after which the message may have been kept.
+// not checked. When Publish returns, the log holds the message, and members are getting it.
+// It returns the event as the log holds it. The filter is asked; the authorizer and the
+// rate limit do not apply. Errors are ErrBadName, ErrBadMessage, ErrRejected,
+// ErrNoSuchUser, ErrServerClosed and ErrUnavailable; after the last, the log may still hold
+// the message.
 func (s *Server) Publish(ctx context.Context, room string, m Message) (Event, error) {
 	room, err := s.checkRoomName(room)
 	if err != nil {
@@ -57,8 +60,9 @@ func (s *Server) Publish(ctx context.Context, room string, m Message) (Event, er
 	return eventOf(s.append(ctx, User{ID: e.UserID, Name: e.Username}, room, e))
 }
 
-// append puts e, which is from u, through the filter into the log and the room. It returns
-// the entry as it was kept: the first one, if e repeats it, and the epoch of its offset.
+// append passes e, which is from u, through the filter and appends it to the log and the
+// room. It returns the entry that the log holds, which is the first one if e repeats it,
+// and the epoch of its offset.
 func (s *Server) append(ctx context.Context, u User, room string, e chatlog.Event) (stored chatlog.Event, epoch string, err error) {
 	if s.rooms.Closing() {
 		return e, "", ErrServerClosed
@@ -73,7 +77,7 @@ func (s *Server) append(ctx context.Context, u User, room string, e chatlog.Even
 	return s.rooms.Publish(ctx, room, e)
 }
 
-// address completes a private message with its receiver's name.
+// address adds the receiver's name to a private message.
 func (s *Server) address(ctx context.Context, room string, e *chatlog.Event) error {
 	m, ok, err := s.rooms.Log().Present(ctx, room, e.To)
 	switch {
@@ -84,15 +88,16 @@ func (s *Server) address(ctx context.Context, room string, e *chatlog.Event) err
 	case isAnonymous(e.To) || s.cfg.hooks.authenticate == nil || checkUserID(e.To) != nil:
 		return ErrNoSuchUser
 	default:
-		e.ToUsername = e.To // kept, for when the user comes
+		e.ToUsername = e.To // the user is not here now, and can read it later
 	}
 	return nil
 }
 
-// unlessRepeated returns why e is refused, or the entry that it repeats: the sender tries
-// again for an answer that was lost, and is owed that answer whatever refuses e by now.
-// Only what carries an id and is about to be refused costs this look. After an error
-// nobody knows, and a refusal might be wrong.
+// unlessRepeated is called with why, the reason to refuse e. If e repeats an entry of the
+// log, it returns that entry: the sender has lost the first answer, and gets it now
+// whatever the rules say about e today. Otherwise it returns why. Only a message with an id
+// that is about to be refused costs this look-up. If the look-up fails, its error is
+// returned, because the refusal might be wrong.
 func (s *Server) unlessRepeated(ctx context.Context, room string, e chatlog.Event, why error) (first chatlog.Event, epoch string, err error) {
 	var u *undecided
 	if errors.Is(why, ErrUnavailable) && !errors.As(why, &u) || e.ID == "" {
@@ -111,16 +116,16 @@ func (s *Server) unlessRepeated(ctx context.Context, room string, e chatlog.Even
 	return a.Event, a.Epoch, nil
 }
 
-// Rooms returns the number of users present in each room, over all servers that
-// share the log. Rooms with nobody in them are absent. An error is
-// ErrUnavailable.
+// Rooms returns the number of users present per room, over all servers that share the log.
+// Rooms without users are not in the map. Errors are ErrUnavailable and a canceled
+// context's.
 func (s *Server) Rooms(ctx context.Context) (map[string]int, error) {
 	return s.rooms.Log().Rooms(ctx)
 }
 
-// Members returns at most limit of the users present in a room, over all servers
-// that share the log, and how many there are. A limit of zero or less asks for
-// the number alone. Errors are ErrBadName and ErrUnavailable.
+// Members returns at most limit of the users present in a room, over all servers that share
+// the log, and total, the number of all of them. With a limit of zero or less it returns
+// only the number. Errors are ErrBadName, ErrUnavailable and a canceled context's.
 func (s *Server) Members(ctx context.Context, room string, limit int) (members []Member, total int, err error) {
 	if room, err = s.checkRoomName(room); err != nil {
 		return nil, 0, err
@@ -129,30 +134,31 @@ func (s *Server) Members(ctx context.Context, room string, limit int) (members [
 	return list.Members, list.Total, err
 }
 
-// The codes that Disconnect closes with.
+// Close codes for [Disconnect] (RFC 6455, section 7.4).
 const (
-	CloseRemoved   = proto.ClosePolicy    // 1008: removed by the server or its rules; the client may come back
+	CloseRemoved   = proto.ClosePolicy    // 1008: the server or its rules removed the user; the client may come back
 	CloseForbidden = proto.CloseForbidden // 4003: forbidden from now on; the client does not come back by itself
 )
 
-// A Disconnect says which of a user's connections end, and how.
+// A Disconnect says which of a user's connections [Server.Disconnect] ends, and how.
 type Disconnect struct {
 	// Room is the room whose connections end; empty means all rooms.
 	Room string
 	// Code is the close code (RFC 6455, section 7.4): CloseRemoved, CloseForbidden, 1000,
 	// 1011, 1013 or one from 3000 to 4999; 0 is CloseRemoved. Any other is an error.
 	Code int
-	// Reason goes into the close frame: at most 123 bytes of UTF-8. What is more is cut off
-	// at a character, and bytes that are no UTF-8 become U+FFFD.
+	// Reason is the text in the close frame (RFC 6455, section 5.5.1): at most 123 bytes of
+	// UTF-8. A longer text is cut between two characters, and bytes that are not UTF-8
+	// become U+FFFD.
 	Reason string
 }
 
-// Disconnect closes a user's connections on every server that shares the log. It ends
-// handshakes under way as well. It keeps nobody from coming back, which is for the
-// authenticator or the authorizer to do: refuse there first, and disconnect then. It
-// returns before the connections are gone, and a user who is not there is no error. Errors
-// are ErrBadName, ErrBadCode, ErrServerClosed and ErrUnavailable; after the last, servers
-// other than this one may not have heard.
+// Disconnect closes a user's connections on every server that shares the log, also those in
+// the middle of their handshakes. It does not stop the user from coming back: let the
+// authenticator or the authorizer refuse the user first, then call Disconnect. It returns
+// before the connections are closed. A user without connections is no error. Errors are
+// ErrBadName, ErrBadCode, ErrServerClosed and ErrUnavailable; after the last, other servers
+// may not have closed the user's connections.
 func (s *Server) Disconnect(ctx context.Context, userID string, d Disconnect) error {
 	if d.Code == 0 {
 		d.Code = CloseRemoved
@@ -160,27 +166,27 @@ func (s *Server) Disconnect(ctx context.Context, userID string, d Disconnect) er
 	if !mayCloseWith(d.Code) {
 		return fmt.Errorf("%w: %d", ErrBadCode, d.Code)
 	}
-	// Made valid before it is told: logs may refuse it, or change it each in its own way.
+	// Made valid here, because logs may refuse invalid text, or change it in different ways.
 	reason := proto.CutText(d.Reason, proto.MaxReason)
 	return s.tell(ctx, userID, d.Room, chatlog.Event{Kind: kindDisconnect, ID: fmt.Sprint(d.Code), Text: reason})
 }
 
-// Reauthorize asks the authorizer again whether a user may be in a room, or with an empty
-// room in any that the user is in, on every server that shares the log, and ends what it
-// refuses with CloseForbidden and the refusal's text. Call it after the rights of a user
-// have changed. Without an authorizer it does nothing. It returns before the connections
-// are gone. Errors are those of Disconnect but ErrBadCode.
+// Reauthorize asks the authorizer again whether a user may be in a room, on every server
+// that shares the log; with an empty room, in every room that the user is in. Connections
+// that the authorizer refuses are closed with CloseForbidden and the refusal's text. Call
+// it after a user's rights have changed. Without an authorizer it does nothing. It returns
+// before the connections are closed. Errors are those of Disconnect except ErrBadCode.
 func (s *Server) Reauthorize(ctx context.Context, room, userID string) error {
 	return s.tell(ctx, userID, room, chatlog.Event{Kind: kindReauthorize})
 }
 
-// What servers tell each other to do.
+// The commands that servers send to each other.
 const (
 	kindDisconnect  = "disconnect"
 	kindReauthorize = "reauthorize"
 )
 
-// tell has all servers do what e says to a user.
+// tell sends e, a command about a user, to all servers, including this one.
 func (s *Server) tell(ctx context.Context, userID, room string, e chatlog.Event) (err error) {
 	if room != "" {
 		if room, err = s.checkRoomName(room); err != nil {
@@ -191,7 +197,7 @@ func (s *Server) tell(ctx context.Context, userID, room string, e chatlog.Event)
 		return err
 	}
 	if len(userID) > proto.MaxUser {
-		return nil // nobody is called that, and it might not fit into a signal
+		return nil // no user has such an id, and it might be too long for a signal
 	}
 	e.Type, e.UserID, e.To = TypeSystem, userID, room
 	return s.rooms.Tell(ctx, e)
@@ -206,7 +212,7 @@ func mayCloseWith(code int) bool {
 	return 3000 <= code && code <= 4999
 }
 
-// control does what a server was told.
+// control carries out e, a command that a server has sent.
 func (s *Server) control(e chatlog.Event) {
 	if e.Kind != kindDisconnect && e.Kind != kindReauthorize {
 		return
@@ -218,14 +224,14 @@ func (s *Server) control(e chatlog.Event) {
 			meant = append(meant, c)
 		}
 	}
-	for c := range s.joining { // who it is may not be known yet
+	for c := range s.joining { // the user may not be known yet
 		if len(c.removals) <= maxRemovals {
 			c.removals = append(c.removals, e)
 		}
 	}
 	s.mu.Unlock()
 	if e.Kind == kindReauthorize && len(meant) > 0 {
-		// The hook may take its time, and the feed must go on.
+		// The hook may be slow, and the caller, the log's feed, must not wait.
 		go s.reauthorize(meant) // ends with the hook's last answer
 		return
 	}
@@ -234,7 +240,7 @@ func (s *Server) control(e chatlog.Event) {
 	}
 }
 
-// reauthorize ends those of all whom the authorizer refuses now.
+// reauthorize closes the sessions of all that the authorizer refuses now.
 func (s *Server) reauthorize(all []*session) {
 	for _, c := range all {
 		if r, ok := s.authorize(s.rooms.Context(), c.user, c.room, ActionJoin).(*refusal); ok {
@@ -243,8 +249,8 @@ func (s *Server) reauthorize(all []*session) {
 	}
 }
 
-// maxRemovals bounds what a handshake remembers. One that has taken so long that
-// there was more has to begin again.
+// maxRemovals limits the commands that a handshake remembers. A handshake during which more
+// arrive fails; the client begins again.
 const maxRemovals = 1000
 
 // meant reports whether e is about c.
@@ -256,16 +262,16 @@ func (c *session) meant(e *chatlog.Event) bool {
 func (c *session) remove(e *chatlog.Event) {
 	var code int
 	fmt.Sscan(e.ID, &code)
-	if !mayCloseWith(code) { // of another version
+	if !mayCloseWith(code) { // from a server of another version
 		code = CloseRemoved
 	}
 	c.conn.Close(code, e.Text)
 }
 
-// recheck does for c, whose member has joined now, what was asked for during its
-// handshake. Whom Disconnect meant gets the close frame when connected. Where something
-// was asked for, or over a shared log, where the handshake may have taken long and what
-// another server asked for may be lost, the authorizer is asked once more.
+// recheck carries out the commands that arrived during c's handshake. c's member has joined
+// now. A session that Disconnect meant gets its close frame when it is connected. If there
+// was a command, the authorizer is asked once more; over a shared log it always is, because
+// the handshake may have taken long, and a command of another server may have been lost.
 func (s *Server) recheck(ctx context.Context, c *session) error {
 	if !s.local || len(c.removals) > 0 {
 		if err := s.may(ctx, c.user, c.room, ActionJoin); err != nil {

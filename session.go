@@ -19,10 +19,10 @@ import (
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
 
-// maxErrors is how many errors in a row end a connection that are the client's fault.
+// maxErrors is the number of errors in a row, all the client's fault, that end a connection.
 const maxErrors = 100
 
-// session is one client: its connection, who it is, and the room that it is in.
+// session is one client: its connection, its user, and its member in a room.
 type session struct {
 	srv    *Server
 	conn   wsconn.Conn
@@ -31,7 +31,7 @@ type session struct {
 	// Immutable once the handshake is answered.
 	user    User // its ID is the user's, its Name the member's
 	room    string
-	secret  string // by which an anonymous user comes back
+	secret  string // with which an anonymous user comes back under the same id
 	v1      bool
 	account *limit.Account
 	address limit.Place
@@ -39,17 +39,17 @@ type session struct {
 
 	// Owned by the goroutine that reads.
 	cred   User // user, with the latest credentials
-	errors int  // in a row that are its fault; others in between do not count
+	errors int  // in a row that are the client's fault; other errors between them do not count
 	pauses pauses
 
-	removals []chatlog.Event // that were asked for during the handshake; guarded by Server.mu until then
+	removals []chatlog.Event // commands that came during the handshake; guarded by Server.mu until its end
 	expiry   expiry
 }
 
-// pauses is when the client was told to wait, and until when.
+// pauses says when the client was first told to wait, and until when it must.
 type pauses struct{ told, ends time.Time }
 
-// expiry warns and closes when the credentials run out.
+// expiry warns the client and closes the connection when the credentials run out.
 type expiry struct {
 	mu    lock.Leaf
 	timer *time.Timer
@@ -88,7 +88,7 @@ func (c *session) Handle(text []byte) {
 	returned = true
 }
 
-// take does what a message asks for, and tells the client what was wrong with it.
+// take carries out a message, and tells the client if there was an error.
 func (c *session) take(text []byte) {
 	var e *proto.Error
 	if c.v1 {
@@ -115,7 +115,7 @@ func (c *session) take(text []byte) {
 	c.conn.Charge(wsconn.FrameCost + len(text))
 }
 
-// fail tells the client of an error.
+// fail sends the client an error.
 func (c *session) fail(e *proto.Error) {
 	if c.v1 {
 		c.conn.Send(proto.ErrorObject(e))
@@ -185,8 +185,9 @@ func (c *session) goodbye(reason string, retry time.Duration) {
 	c.conn.Queue(wsconn.AppendText(nil, append(b, '}')))
 }
 
-// expireAt warns the client a minute before its credentials run out and closes the
-// connection when they do. The zero time stops that, and over for good.
+// expireAt sets the time when the credentials run out: the client is warned one minute
+// before, and the connection is closed at that time. The zero time means never. After a
+// call with over set, later calls do nothing.
 func (c *session) expireAt(t time.Time, over bool) {
 	x := &c.expiry
 	x.mu.Lock()
@@ -202,7 +203,7 @@ func (c *session) expireAt(t time.Time, over bool) {
 	var timer *time.Timer
 	timer = time.AfterFunc(max(warn, 0), func() {
 		x.mu.Lock()
-		if x.timer != timer { // fresh credentials have come meanwhile
+		if x.timer != timer { // fresh credentials have arrived in the meantime
 			x.mu.Unlock()
 			return
 		}
@@ -216,8 +217,9 @@ func (c *session) expireAt(t time.Time, over bool) {
 	x.timer = timer
 }
 
-// parseOffer reads the list of subprotocols. A session may ride in it, which no
-// proxy or console logs, as they do the URL; it may also be the query's.
+// parseOffer reads the list of subprotocols. The list may contain the client's session,
+// because proxies and consoles log the URL, but not this header. session is the one in the
+// query, if any.
 func (h *handshake) parseOffer(header http.Header, session string) error {
 	h.session = session
 	for _, offer := range header.Values("Sec-WebSocket-Protocol") {
@@ -244,8 +246,8 @@ const anonPrefix = "anon-"
 
 func isAnonymous(id string) bool { return strings.HasPrefix(id, anonPrefix) }
 
-// newSession returns a secret that stands for an anonymous user. The server need
-// not remember it: the user's id is made from it, and cannot be turned back.
+// newSession returns a secret that identifies an anonymous user. The server need not
+// remember it: the user's id is a hash of it, from which nobody can compute the secret.
 func newSession() string {
 	var b [24]byte
 	rand.Read(b[:])

@@ -8,30 +8,30 @@ import (
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
 
-// Shutdown ends the server in good order: new connections are refused with 503,
-// every chat.v1 member gets a goodbye object that says after what time to come
-// back, spread so that not all come in one moment, and every member is closed with
-// 1001. It returns when all connections are gone, at the latest when ctx ends:
-// what is left is cut off then, and the context's error returned. The log stays
-// open if it was given by [WithLog]; users stay present there for the leave
-// grace, so that who comes back to another server has not left.
+// Shutdown is the graceful shutdown: new connections are refused with 503, every chat.v1
+// member gets a goodbye object, and every member is closed with 1001. The goodbye says
+// after what time to come back; the times differ, so that not all clients come back in the
+// same moment. Shutdown returns when all connections have ended. If ctx ends earlier, it
+// cuts the remaining connections and returns the context's error. A log given by [WithLog]
+// stays open. Users stay present in it for the leave grace: a user who comes back to
+// another server in this time has not left.
 //
-// net/http's Shutdown does not know upgraded connections, so call both, this one
-// first (what RegisterOnShutdown calls is not waited for):
+// net/http's Shutdown does not know upgraded connections. So call both, this one first
+// (RegisterOnShutdown is no replacement: net/http does not wait for the functions
+// registered there):
 //
 //	srv.Shutdown(ctx)
 //	httpServer.Shutdown(ctx)
 //
-// A connection whose hook hangs is not waited for beyond ctx, and neither is a log
-// that does not answer; what is left then ends by itself, and may use the log until
-// it does. Called from a hook, the logger's handler or a method of the log, Shutdown
-// begins all this and returns nil without waiting for anything, since it would wait
-// for its caller. A goroutine that such a function has started is not its caller: let
-// it run, and do not wait for it. A hook that waits for it has it wait until ctx ends,
-// for good if ctx has no end. From the body of a Follow loop Shutdown may be called
-// like from anywhere else.
+// Shutdown waits no longer than ctx, even if a hook hangs or the log does not answer. What
+// still runs then ends when the hook or the log returns, and may use the log until then. If
+// a hook, the logger's handler or a method of the log calls Shutdown, it begins the
+// shutdown and returns nil without waiting, because it would wait for its own caller. Such
+// a function may also start a goroutine that calls Shutdown; it must not wait for that
+// goroutine, which would wait for it until ctx ends, and without end if ctx has none. The
+// body of a Follow loop may call Shutdown like any other code.
 //
-// Calling it again, or after Close, waits as the first call does.
+// A second call, and a call after Close, waits like the first.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.rooms.BeginClosing()
 	s.mu.Lock()
@@ -48,7 +48,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		m.conn.Close(proto.CloseGoingAway, "server is shutting down")
 	}
 	if s.hooks.Inside(s.logger, s.rooms.Log()) {
-		go func() { // ends when what Shutdown waits for has ended, or with ctx
+		go func() { // ends when all connections have ended, or with ctx
 			s.waitEmpty(ctx)
 			s.rooms.End()
 		}()
@@ -63,23 +63,23 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	select {
 	case <-over:
-	case <-time.After(settling):
+	case <-time.After(cutGrace):
 		err = ctx.Err()
 	}
 	return err
 }
 
-// Close ends the server immediately, without a word to anyone. It waits for what
-// ends by itself then, but for no more than the log timeout and two seconds, which
-// only a hook or a log that hangs takes, or a hook that waits for a goroutine of its
-// own that calls Close. Called from a hook, the logger's handler or a method of the log
-// it does not wait. It returns nil; the error is there for [io.Closer].
+// Close ends the server immediately: it cuts all connections without a close frame. It
+// waits until everything has ended, but no longer than the log timeout plus two seconds;
+// only a hook or a log that hangs takes so long, or a hook that waits for a goroutine that
+// calls Close. If a hook, the logger's handler or a method of the log calls it, it does not
+// wait. It always returns nil; it has an error result to be an [io.Closer].
 func (s *Server) Close() error {
 	s.rooms.BeginClosing()
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.times.log+wsconn.CloseTimeout-settling) // which waitEmpty adds
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.times.log+wsconn.CloseTimeout-cutGrace) // waitEmpty adds it
 	s.killAll()
 	if s.hooks.Inside(s.logger, s.rooms.Log()) {
-		go func() { // ends within the limit, too
+		go func() { // ends within the same limit
 			defer cancel()
 			s.waitEmpty(ctx)
 			s.rooms.End()
@@ -95,9 +95,9 @@ func (s *Server) Close() error {
 	return nil
 }
 
-// settling is how long what was cut off at a deadline has to be gone before Shutdown
-// returns.
-const settling = 100 * time.Millisecond
+// cutGrace is how long Shutdown waits, after it has cut connections at the deadline, for
+// their goroutines to end.
+const cutGrace = 100 * time.Millisecond
 
 func (s *Server) killAll() {
 	s.mu.Lock()
@@ -111,7 +111,8 @@ func (s *Server) killAll() {
 	}
 }
 
-// waitEmpty waits for the members to be gone; when ctx ends it sees to that.
+// waitEmpty waits until all sessions have ended. When ctx ends it cuts the remaining
+// connections and returns the context's error.
 func (s *Server) waitEmpty(ctx context.Context) error {
 	s.mu.Lock()
 	if len(s.sessions) == 0 {
@@ -130,20 +131,20 @@ func (s *Server) waitEmpty(ctx context.Context) error {
 		s.killAll()
 		select {
 		case <-empty:
-		case <-time.After(settling): // a hook hangs
+		case <-time.After(cutGrace): // a hook hangs
 		}
 		return ctx.Err()
 	}
 }
 
-// expect has m, whose handshake begins, hear of what Disconnect asks for.
+// expect lets m, whose handshake begins, get the commands of Disconnect and Reauthorize.
 func (s *Server) expect(m *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.joining[m] = struct{}{}
 }
 
-// add counts m in, unless the server is closing.
+// add makes m one of the server's sessions, unless the server is closing.
 func (s *Server) add(m *session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -155,7 +156,7 @@ func (s *Server) add(m *session) bool {
 	return true
 }
 
-// gone counts m out, of as much as it was counted in.
+// gone removes m from the sessions and from all limits that count it.
 func (s *Server) gone(m *session) {
 	if m.account != nil {
 		s.limits.Close(m.account)
