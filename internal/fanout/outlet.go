@@ -6,12 +6,12 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// An Outlet is a sink from when it is opened until it is closed.
+// An Outlet is a sink while it is open.
 type Outlet struct {
 	sink chatlog.Sink
-	// calls is the number of calls to the sink under way, plus closed once it is. A
-	// lock would not do instead: a Push may come back here, through what it makes the
-	// server do, and would wait for a Close that waits for it.
+	// calls is the number of calls to the sink in progress, plus the constant closed after
+	// close was called. A lock cannot replace it: a Push may cause another call here,
+	// through the server, which would wait for a Close that waits for the Push.
 	calls atomic.Int64
 	ended chan struct{} // gets a value when a closed sink's last call returns
 }
@@ -44,7 +44,7 @@ func (o *Outlet) resumed() {
 	}
 }
 
-// enter counts a call, and reports whether it may be made. leave ends it either way.
+// enter counts a call and reports whether it may be made. In both cases leave must follow.
 func (o *Outlet) enter() bool { return o.calls.Add(1) < closed }
 
 func (o *Outlet) leave() {

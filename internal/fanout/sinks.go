@@ -1,6 +1,6 @@
-// Package fanout carries what a log announces to the servers in its process. The
-// logs differ in how they hear of events; who is open, who watches a room, and how a
-// sink is closed while others push to it is the same, and is here.
+// Package fanout pushes a log's events to the servers in its process. The logs differ in
+// how they learn of events. They have in common which sinks are open, which sinks watch a
+// room, and how a sink is closed while events are pushed to it: this package does that.
 package fanout
 
 import (
@@ -9,13 +9,13 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// Sinks is the table of the open sinks of a log. It is ready as it is.
+// Sinks is the table of a log's open sinks. The zero value is ready to use.
 //
-// Its locks are its own: telling comes before mu, and a log may hold any of its locks
-// when it calls Get, but none that a sink needs when it calls another method.
+// The lock telling is taken before mu. A log may hold any of its own locks when it calls
+// Get. When it calls another method, it must not hold a lock that a sink needs.
 type Sinks struct {
-	telling sync.Mutex    // held while sinks are told that the feed is down or back
-	down    map[any]error // what has lost its connection, and why; guarded by telling
+	telling sync.Mutex    // held while sinks are told that the feed is interrupted or has resumed
+	down    map[any]error // connections of the log that are lost, and their errors; guarded by telling
 
 	mu   sync.RWMutex
 	open map[chatlog.Sink]*Outlet // guarded by mu
@@ -42,19 +42,19 @@ func (s *Sinks) Open(sink chatlog.Sink) {
 	}
 }
 
-// Get returns the outlet of sink, or nil if it is not open. Who means to add it to
-// the watchers of a room holds the lock that guards them: see Close.
+// Get returns the outlet of sink, or nil if it is not open. A caller that will add it to
+// the watchers of a room holds the lock that guards these watchers: see Close.
 func (s *Sinks) Get(sink chatlog.Sink) *Outlet {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.open[sink]
 }
 
-// Close removes sink and waits for the calls to it that are under way; none begins
-// after that. It must not be called from within such a call. In between it calls
-// leave, which takes the outlet from the watchers of all rooms: whoever Gets it before
-// that, under the watchers' lock, has added it by the time leave holds that lock. Close
-// reports whether the sink was the last one open.
+// Close removes sink and waits for the calls to it that are in progress; no call begins
+// after that. It must not be called from within such a call. Before it waits, it calls
+// leave, which removes the outlet from the watchers of all rooms. A caller that got the
+// outlet before that, under the watchers' lock, has added it before leave can take that
+// lock: so leave finds it. Close reports whether the sink was the last one open.
 func (s *Sinks) Close(sink chatlog.Sink, leave func(*Outlet)) (last bool) {
 	s.mu.Lock()
 	o := s.open[sink]
@@ -69,8 +69,8 @@ func (s *Sinks) Close(sink chatlog.Sink, leave func(*Outlet)) (last bool) {
 	return last
 }
 
-// Interrupted notes that pushes may be missing because of err, which happened to by,
-// one of the connections of a log. The first one that is lost interrupts the feed.
+// Interrupted notes that pushes may be missing because of err, an error of by, which is one
+// of the log's connections. The first connection that is lost interrupts the feed.
 func (s *Sinks) Interrupted(by any, err error) {
 	s.telling.Lock()
 	defer s.telling.Unlock()
@@ -87,7 +87,8 @@ func (s *Sinks) Interrupted(by any, err error) {
 	}
 }
 
-// Resumed notes that by is in order. The last one that is back resumes the feed.
+// Resumed notes that the connection by works again. When the last lost connection works
+// again, the feed resumes.
 func (s *Sinks) Resumed(by any) {
 	s.telling.Lock()
 	defer s.telling.Unlock()
@@ -101,7 +102,7 @@ func (s *Sinks) Resumed(by any) {
 	}
 }
 
-// why returns why the feed is interrupted, or nil. The caller holds telling.
+// why returns the error that interrupted the feed, or nil. The caller holds telling.
 func (s *Sinks) why() error {
 	for _, err := range s.down {
 		return err

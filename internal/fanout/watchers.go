@@ -6,12 +6,12 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// Watchers is the sinks that watch a room. A log keeps it beside what else it knows of
-// the room, and guards it with the same lock. What a copy of it holds never changes:
-// so it is copied under the lock, and pushed to without.
+// Watchers are the sinks that watch a room. A log keeps them in its state of the room,
+// under the room's lock. The elements of a copy never change: so copy it under the lock,
+// and push to the copy without the lock.
 type Watchers []*Outlet
 
-// Add has o watch the room. first says that nobody did before.
+// Add adds o to the watchers. first says that it is the only one.
 func (w *Watchers) Add(o *Outlet) (first bool) {
 	if slices.Contains(*w, o) {
 		return false
@@ -20,8 +20,7 @@ func (w *Watchers) Add(o *Outlet) (first bool) {
 	return len(*w) == 1
 }
 
-// Remove ends what Add began. last says that nobody watches the room now, and that
-// somebody did.
+// Remove removes o from the watchers. last says that o was the only one.
 func (w *Watchers) Remove(o *Outlet) (last bool) {
 	i := slices.Index(*w, o)
 	if i < 0 {
@@ -31,8 +30,8 @@ func (w *Watchers) Remove(o *Outlet) (last bool) {
 	return len(*w) == 0
 }
 
-// Push pushes e to all of them. No lock may be held that a sink needs, and a server
-// may hold one in a call of Unwatch that its Push needs: so none of the log's.
+// Push pushes e to all of them. The caller must not hold any lock of the log: a server may
+// call Unwatch under a lock that its Push needs, and Unwatch needs the log's lock.
 func (w Watchers) Push(room, epoch string, e *chatlog.Event) {
 	for _, o := range w {
 		o.Push(room, epoch, e)

@@ -66,7 +66,7 @@ func (l *Log) Watch(ctx context.Context, s chatlog.Sink, room string) (err error
 
 // Unwatch implements [chatlog.Feed].
 func (l *Log) Unwatch(s chatlog.Sink, room string) {
-	var err error // there is nobody to tell
+	var err error // Unwatch returns no error
 	l.enter()
 	defer l.end("Unwatch", room, &err)
 	l.log.Unwatch(s, room)

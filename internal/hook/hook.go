@@ -1,6 +1,6 @@
-// Package hook calls users' code. A hook may panic, hang, end its goroutine, call back
-// into the server or return nonsense: nothing is locked while it runs, and nothing that
-// was read before it is taken to be so after it.
+// Package hook calls hooks, which are functions of the library's user. A hook may panic,
+// hang, end its goroutine, call back into the server or return nonsense. So no lock is held
+// while it runs, and its callers read again after it what they had read before it.
 package hook
 
 import (
@@ -15,13 +15,13 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// ErrPanic stands for what a hook says that panicked.
+// ErrPanic is returned in place of the result of a hook that panicked.
 var ErrPanic = errors.New("chat: a hook panicked")
 
-// MaxText is how many bytes of a hook's error are shown to a client.
+// MaxText is the largest number of bytes of a hook's error that a client sees.
 const MaxText = 1024
 
-// An Error is a hook's error, with the text read while that could not do harm.
+// An Error is a hook's error. Text was read where a panic of its Error method is caught.
 type Error struct {
 	Text string
 	Err  error
@@ -32,17 +32,17 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // A Caller calls hooks.
 type Caller struct {
-	// Panicked is told of each panic: the name of the hook, and the room it was about, if
-	// about any.
+	// Panicked is called for each panic, with the name of the hook and its room, if it has
+	// one.
 	Panicked func(p any, stack []byte, hook, room string)
 
 	calls atomic.Int64 // under way
 }
 
-// Call calls f, which is the hook called name and about room, if about any. An error of
-// f is returned as an *Error. After a panic it returns ErrPanic. [runtime.Goexit] cannot
-// be stopped: it is told of like a panic, and the deferred functions of the callers clean
-// up and answer.
+// Call calls f, the hook called name; room is its room, if it has one. An error of f is
+// returned as an *Error. After a panic Call returns ErrPanic. [runtime.Goexit] cannot be
+// stopped: it is reported like a panic, and the deferred functions of the callers clean up
+// and answer.
 func (c *Caller) Call(name, room string, f func() error) (err error) {
 	returned := false
 	c.calls.Add(1)
@@ -65,11 +65,11 @@ func (c *Caller) Call(name, room string, f func() error) (err error) {
 	return err
 }
 
-// callFunc is the name that Call has in a stack.
+// callFunc is the name of Call in a stack.
 var callFunc = logging.FuncName((*Caller).Call)
 
-// Inside reports whether its caller was called by a hook, the logger's handler or the
-// log. Whoever waits there for connections to end would wait for itself.
+// Inside reports whether its caller was called by a hook, the logger's handler or the log.
+// A caller that waited there for connections to end would wait for itself.
 func (c *Caller) Inside(logger *logging.Logger, log *guard.Log) bool {
 	if c.calls.Load() == 0 && !logger.Busy() && !log.Busy() {
 		return false

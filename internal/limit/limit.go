@@ -13,11 +13,11 @@ import (
 	"github.com/seed-08328bfd/chat/internal/lock"
 )
 
-// maxIdleAccounts is how many users who are not connected have their rate limit
+// maxIdleAccounts is the largest number of users without connections whose rate limit is
 // remembered.
 const maxIdleAccounts = 1 << 16
 
-// ErrReached is returned for one connection more than there may be.
+// ErrReached is returned when a limit is reached.
 var ErrReached = errors.New("chat: limit reached")
 
 // A Config says what the limits are. Zero is no limit.
@@ -26,7 +26,7 @@ type Config struct {
 	PerAddress  int
 	PerUser     int
 	Rate        float64 // messages a second of one user
-	Burst       int     // messages of one user at a time
+	Burst       int     // messages of one user in one moment
 }
 
 // Limits counts connections and messages. Make one with New.
@@ -40,10 +40,10 @@ type Limits struct {
 	idle  int // accounts without connections
 }
 
-// New returns Limits that nothing was counted by yet.
+// New returns Limits that have counted nothing yet.
 func New(cfg Config) *Limits { return &Limits{cfg: cfg} }
 
-// Account is what one user, over all connections to this server, uses up.
+// Account counts the use of one user, over all connections to this server.
 type Account struct {
 	user    string
 	conns   int // guarded by Limits.mu
@@ -143,7 +143,8 @@ func (a *Account) full() bool {
 	return a.limiter == nil || a.limiter.Tokens() >= float64(a.limiter.Burst())
 }
 
-// Take spends one message, or says how long until there is one to spend.
+// Take counts one message and returns 0; if the user is over the rate limit it counts
+// nothing and returns how long to wait.
 func (a *Account) Take() (wait time.Duration) {
 	if a.limiter == nil {
 		return 0

@@ -7,16 +7,16 @@ import (
 	"github.com/seed-08328bfd/chat/internal/forwarded"
 )
 
-// A Place is what connections from one place have in common.
+// A Place is the source of connections that are counted together.
 type Place struct {
 	net    netip.Prefix // an IPv4 address, or the /64 that an IPv6 address is from
-	hidden uint64       // of an identifier that a proxy gives instead, its hash
+	hidden uint64       // the hash of an identifier that a proxy gives in place of an address
 	none   bool         // not known, and so not counted
 }
 
 var hiddenSeed = maphash.MakeSeed()
 
-// PlaceOf returns where the connections of n are from.
+// PlaceOf returns the place of n's connections.
 func PlaceOf(n forwarded.Node) (c Place) {
 	switch n.Kind {
 	case forwarded.Address:

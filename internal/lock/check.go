@@ -88,7 +88,7 @@ func rankOf[K kind]() int {
 	return k.rank()
 }
 
-// held has the ranks that each goroutine holds.
+// held has the ranks of the locks that each goroutine holds.
 var held = struct {
 	mu sync.Mutex
 	by map[string][]int
@@ -113,7 +113,7 @@ func leave(rank int) {
 	ranks := held.by[id]
 	i := slices.Index(ranks, rank)
 	if i < 0 {
-		panic(fmt.Sprintf("lock: %s is given back by a goroutine that does not hold it", names[rank]))
+		panic(fmt.Sprintf("lock: %s is unlocked by a goroutine that does not hold it", names[rank]))
 	}
 	if ranks = slices.Delete(ranks, i, i+1); len(ranks) == 0 {
 		delete(held.by, id)
@@ -122,7 +122,7 @@ func leave(rank int) {
 	held.by[id] = ranks
 }
 
-// goroutine returns the number of the calling goroutine, which only its stack tells.
+// goroutine returns the number of the calling goroutine. Only a stack trace contains it.
 func goroutine() string {
 	var b [64]byte
 	line := b[:runtime.Stack(b[:], false)]

@@ -1,8 +1,8 @@
-// Package logging hands lines to the logger of whoever runs the server. That is users'
-// code: its handler may call back into the server, panic or hang. Whoever holds no lock and
-// answers one request calls it directly; what happens under a lock, in a method of the
-// log's sink, in a round of delivery or in a goroutine that others depend on is logged
-// later, by a goroutine of its own.
+// Package logging passes lines to the logger of the library's user. Its handler may call
+// back into the server, panic or hang. Code that holds no lock and serves one request calls
+// it directly. Code under a lock, in a method of the log's sink, in a round of delivery or
+// in a goroutine that others depend on uses Later: a separate goroutine then writes the
+// line.
 package logging
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/lock"
 )
 
-// maxLines is how many lines wait for the logger at most. More are dropped, and
-// their number logged.
+// maxLines is the largest number of lines that wait for the logger. More lines are dropped,
+// and their number is logged.
 const maxLines = 256
 
 // A Logger passes lines on. Make one with New.
@@ -30,12 +30,12 @@ type Logger struct {
 	calls atomic.Int64 // of the handler, under way
 	once  sync.Map     // keys of Once
 
-	// The lines that wait, in order, and who passes them on.
+	// The lines that wait, in order, and the state of the goroutine that writes them.
 	mu      lock.Leaf
 	lines   []line
 	dropped int
 	writing bool
-	idle    chan struct{} // closed when no line waits; nil if nobody waits for that
+	idle    chan struct{} // closed when no line waits; nil if no goroutine waits for that
 }
 
 // New returns a Logger that hands its lines to out, and counts the panics of its handler
@@ -52,12 +52,12 @@ type line struct {
 	args  []any
 }
 
-// Error, Warn and Info log a line now: the caller holds no lock.
+// Error, Warn and Info log a line immediately. The caller must not hold a lock.
 func (l *Logger) Error(msg string, args ...any) { l.hand(newLine(slog.LevelError, msg, args)) }
 func (l *Logger) Warn(msg string, args ...any)  { l.hand(newLine(slog.LevelWarn, msg, args)) }
 func (l *Logger) Info(msg string, args ...any)  { l.hand(newLine(slog.LevelInfo, msg, args)) }
 
-// Once logs a line the first time that it is called with key.
+// Once logs a line, but only in the first call with key. The caller must not hold a lock.
 func (l *Logger) Once(key string, level slog.Level, msg string, args ...any) {
 	if _, logged := l.once.LoadOrStore(key, true); !logged {
 		l.hand(newLine(level, msg, args))
@@ -67,7 +67,7 @@ func (l *Logger) Once(key string, level slog.Level, msg string, args ...any) {
 // Busy reports whether the handler is being called.
 func (l *Logger) Busy() bool { return l.calls.Load() > 0 }
 
-// Later has a line logged soon, whatever the caller has locked.
+// Later lets another goroutine log a line. The caller may hold any lock.
 func (l *Logger) Later(level slog.Level, msg string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -82,14 +82,14 @@ func (l *Logger) Later(level slog.Level, msg string, args ...any) {
 	}
 }
 
-// newLine returns a line of whoever called the function that calls newLine.
+// newLine returns a line whose source is the caller of the function that calls newLine.
 func newLine(level slog.Level, msg string, args []any) line {
 	var pcs [1]uintptr
 	runtime.Callers(3, pcs[:])
 	return line{time.Now(), pcs[0], level, msg, args}
 }
 
-// writeLines logs what waits.
+// writeLines logs the lines that wait.
 func (l *Logger) writeLines() {
 	ended := false
 	defer func() {
@@ -122,7 +122,7 @@ func (l *Logger) writeLines() {
 	}
 }
 
-// Idle returns what is closed when no line waits.
+// Idle returns a channel that is closed when no line waits.
 func (l *Logger) Idle() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -136,8 +136,8 @@ func (l *Logger) Idle() <-chan struct{} {
 	return l.idle
 }
 
-// hand passes a line to the handler. A panic there is counted, but where would it be
-// logged?
+// hand passes a line to the handler. A panic of the handler is counted but not logged: the
+// logger itself is what failed.
 func (l *Logger) hand(line line) {
 	returned := false
 	l.calls.Add(1)
@@ -157,8 +157,8 @@ func (l *Logger) hand(line line) {
 	returned = true
 }
 
-// HandFunc is the name that the function has in a stack that calls the handler.
+// HandFunc is the name, in a stack, of the function that calls the handler.
 var HandFunc = FuncName((*Logger).hand)
 
-// FuncName returns the name that f has in a stack.
+// FuncName returns the name of f in a stack.
 func FuncName(f any) string { return runtime.FuncForPC(reflect.ValueOf(f).Pointer()).Name() }

@@ -9,8 +9,8 @@ import (
 // Subprotocol is the name of the dialect of JSON objects both ways.
 const Subprotocol = "chat.v1"
 
-// SessionPrefix marks the session of an anonymous user among the subprotocols that
-// a client offers. It is never the one that the server chooses.
+// SessionPrefix marks the session of an anonymous user in the list of subprotocols that a
+// client offers. The server never chooses such an entry.
 const SessionPrefix = "session."
 
 // The codes of an error object.
@@ -29,7 +29,7 @@ const (
 	CodeTokenExpiring = "token_expiring"
 	CodeAuthFailed    = "auth_failed"
 
-	CodeGap = "gap" // tells a plain client what the welcome tells others
+	CodeGap = "gap" // tells a plain client of a gap; a chat.v1 client learns it from the welcome
 )
 
 // The codes of a close frame that the server sends (RFC 6455, section 7.4.1, and from
@@ -50,8 +50,8 @@ const (
 type Error struct {
 	Code  string
 	Text  string
-	ID    string        // of the client's object
-	Retry time.Duration // when to try again; 0: not said
+	ID    string        // id of the client's object
+	Retry time.Duration // when to try again; 0: no time is given
 	Fatal bool          // the connection ends
 
 	Excused bool // not the client's fault, whatever the code says
@@ -101,11 +101,11 @@ func ParseOffset(s string) (uint64, error) {
 	return n, nil
 }
 
-// AtFault reports whether the client should have known better. Trouble of the
-// log is not its fault. Nor is what a hook or the state of the room decides, which a
-// client learns only by asking: a message that is rejected, a room or a receiver that
-// it may not or no longer write to, a token that is not accepted. All of them cost it
-// what an error costs, so that many are slow.
+// AtFault reports whether the error is the client's fault. A failure of the log is not.
+// Neither is a decision of a hook or of the room's state, which a client learns only by
+// asking: a message that is rejected, a room or a receiver that it may not write to (any
+// longer), a token that is not accepted. Every error is charged to the client like a frame,
+// so many errors make it slow.
 func (e *Error) AtFault() bool {
 	switch e.Code {
 	case CodeUnavailable, CodeRejected, CodeForbidden, CodeNoSuchUser, CodeAuthFailed:

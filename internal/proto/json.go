@@ -12,9 +12,9 @@ func AppendTime(b []byte, t time.Time) []byte {
 
 const hexDigits = "0123456789abcdef"
 
-// AppendQuoted appends s as a JSON string (RFC 8259, section 7). Bytes that are
-// not UTF-8 become U+FFFD, and what ends a line or a script in JavaScript is
-// escaped, so that the object may stand in a page.
+// AppendQuoted appends s as a JSON string (RFC 8259, section 7). Bytes that are not UTF-8
+// become U+FFFD. Characters that would end a line or a script in JavaScript are escaped, so
+// that the object can be part of a page.
 func AppendQuoted(b []byte, s string) []byte {
 	b = append(b, '"')
 	from := 0

@@ -7,20 +7,20 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of ids, in bytes.
+// The largest sizes of ids, in bytes.
 const (
 	MaxUser = 128
 	MaxID   = 64
 )
 
-// MaxReason is how many bytes of reason a close frame has room for (RFC 6455,
-// section 5.5).
+// MaxReason is the largest reason that fits in a close frame, in bytes (RFC 6455, section
+// 5.5).
 const MaxReason = 123
 
 // MaxPage is the largest number of messages in one answer.
 const MaxPage = 100
 
-// ParseLimit reads the size of a page. More than maxPage, however much, is maxPage.
+// ParseLimit reads the size of a page. Any number above MaxPage, however large, gives MaxPage.
 func ParseLimit(s string) (int, error) {
 	n, err := strconv.ParseUint(s, 10, 64)
 	if errors.Is(err, strconv.ErrRange) {
@@ -32,7 +32,7 @@ func ParseLimit(s string) (int, error) {
 	return int(min(n, MaxPage)), nil
 }
 
-// MaxListed is how many members a list of them holds at most.
+// MaxListed is the largest number of members, or of named rooms, in one list.
 const MaxListed = 100
 
 // CutText returns s as valid UTF-8 of at most n bytes, cut at a character's start.

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Object is what a chat.v1 client sends, as far as the server knows its keys.
-// Values lie where they were read until they are asked for.
+// Object is an object that a chat.v1 client has sent, with the keys that the server knows.
+// Values stay in the text that was read until they are used.
 type Object struct {
 	Type, Message, ID, To, Token, Request Value
 	before, after, limit                  Value
@@ -41,8 +41,8 @@ func (o *Object) field(key []byte) *Value {
 	return nil
 }
 
-// ParseObject reads one JSON object (RFC 8259). Keys that the server does not
-// know are skipped, but no key may stand twice: readers differ on which counts.
+// ParseObject reads one JSON object (RFC 8259). Keys that the server does not know are
+// skipped. No key may occur twice, because JSON readers differ on which value counts.
 func ParseObject(text []byte) (o Object, e *Error) {
 	bad := func(text string) *Error { return &Error{Code: CodeBadJSON, Text: text} }
 	if !json.Valid(text) {
@@ -157,7 +157,7 @@ func (v Value) Text(what string) (string, *Error) {
 	return string(s), e
 }
 
-// Chars is text in place where that can be.
+// Chars is Text without a copy, where the text has no escapes.
 func (v Value) Chars(what string) ([]byte, *Error) {
 	if v == nil {
 		return nil, nil
@@ -184,9 +184,8 @@ func (v Value) number(what string) (n uint64, given bool, e *Error) {
 	return n, true, nil
 }
 
-// unquote returns the string that the JSON text b stands for, a part of b if it has
-// no escapes. ok is false if it has a surrogate without its other half, which no
-// UTF-8 can hold.
+// unquote returns the string of the JSON text b; without escapes it is a part of b. ok is
+// false if it has a surrogate without its other half, which UTF-8 cannot represent.
 func unquote(b []byte) (s []byte, ok bool) {
 	b = b[1 : len(b)-1]
 	plain := 0

@@ -12,7 +12,7 @@ type Query struct {
 	Limit               int
 }
 
-// Query returns the part of the history that o asks for.
+// Query returns the part of the history that o asks for; limit is the default.
 func (o *Object) Query(limit int) (q Query, e *Error) {
 	if q.Before, q.HasBefore, e = o.before.number("before"); e != nil {
 		return q, e
@@ -32,8 +32,8 @@ func (o *Object) Query(limit int) (q Query, e *Error) {
 	return q, nil
 }
 
-// ParseQuery reads before, after and limit of a URL's query. An error's text is for the
-// client.
+// ParseQuery reads before, after and limit of a URL's query; limit is the default. The
+// client sees an error's text.
 func ParseQuery(raw string, limit int) (q Query, err error) {
 	v, err := url.ParseQuery(raw)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"context"
 	"net/http"
 
-	// The library lives on under another import path and is marked deprecated
-	// here. This path is the project's choice; .ci/lint passes over the notice.
+	// The library is maintained under another import path, and this path is marked
+	// deprecated. The project uses this path on purpose; .ci/lint ignores the notice.
 	"nhooyr.io/websocket"
 )
 
