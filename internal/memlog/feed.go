@@ -71,7 +71,7 @@ func (l *Log) Close(sink chatlog.Sink) error {
 	return nil
 }
 
-// unwatchAll takes o from all rooms.
+// unwatchAll removes o from the watchers of all rooms.
 func (l *Log) unwatchAll(o *fanout.Outlet) {
 	for i := range l.shards {
 		sh := &l.shards[i]

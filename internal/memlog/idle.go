@@ -7,31 +7,31 @@ import (
 	"github.com/seed-08328bfd/chat/internal/lock"
 )
 
-// What the memory log holds of rooms that nobody uses is bounded here. There is
-// no timer: Beat, which servers call anyway, looks for what is old enough, and
-// whoever adds to the idle rooms drops the oldest of them.
+// This file limits the memory of rooms that no server uses. There is no timer: Beat, which
+// servers call anyway, removes rooms that are old enough, and a call that adds to the idle
+// rooms removes the oldest of them.
 
-// maxIdle bounds the bytes of all idle rooms of a memory log.
+// maxIdle limits the bytes of all idle rooms of a memory log.
 const maxIdle = 64 << 20
 
-// idleRooms is the rooms that no server watches and no user is in, the longest
-// unused first.
+// idleRooms are the rooms without watchers and users. The room that is unused for the
+// longest time comes first.
 type idleRooms struct {
 	mu    lock.Idle
 	rooms list.List // of *roomState
 	bytes int
 }
 
-// idleRoom is a room's place among the idle rooms. The shard's lock guards it,
-// and for the fields after elem idleRooms.mu beside it.
+// idleRoom is a room's place among the idle rooms. The shard's lock guards it; the fields
+// after elem need idleRooms.mu too.
 type idleRoom struct {
 	elem  *list.Element // nil if the room is in use
 	used  time.Duration
 	bytes int
 }
 
-// usedLocked notes a use of r, whose shard sh the caller holds: a room in use
-// stays, any other is idle from now on or, if it was never written to, gone.
+// usedLocked notes a use of r. The caller holds the lock of r's shard sh. A room without
+// watchers and users becomes idle, or is removed if it was never written to.
 func (l *Log) usedLocked(sh *roomShard, r *roomState) {
 	switch {
 	case len(r.watchers) > 0 || len(r.users) > 0:
@@ -76,7 +76,7 @@ func (i *idleRooms) remove(r *roomState) {
 	r.idle = idleRoom{}
 }
 
-// evictLocked forgets r, so that its name begins another epoch.
+// evictLocked removes r, so that a room of this name begins a new epoch.
 func (l *Log) evictLocked(sh *roomShard, r *roomState) {
 	if r.idle.elem != nil {
 		l.idle.remove(r)
@@ -85,8 +85,8 @@ func (l *Log) evictLocked(sh *roomShard, r *roomState) {
 	delete(sh.rooms, r.name)
 }
 
-// expiredLocked reports whether r, which is idle, may be forgotten: its time is up
-// and none of its ids still has to be known.
+// expiredLocked reports whether r, which is idle, may be removed: it is unused for long
+// enough, and none of its ids must still be remembered.
 func (l *Log) expiredLocked(r *roomState, now time.Duration) bool {
 	if r.ids.turn(now); r.ids.len() > 0 {
 		return false
@@ -94,7 +94,7 @@ func (l *Log) expiredLocked(r *roomState, now time.Duration) bool {
 	return l.forget < 0 || now-r.idle.used >= l.forget
 }
 
-// expire forgets the idle rooms whose time is up.
+// expire removes the idle rooms that have expired.
 func (l *Log) expire() {
 	now := l.clock()
 	var old []*roomState
@@ -117,8 +117,8 @@ func (l *Log) expire() {
 	}
 }
 
-// shrink forgets the longest unused rooms while the idle rooms take too much. The
-// caller holds no lock.
+// shrink removes the rooms unused for the longest time while the idle rooms take too much
+// memory. The caller holds no lock.
 func (l *Log) shrink() {
 	for {
 		var oldest *roomState

@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// roomIDs is the ids by which entries of a room are known. The lock of the room's
-// shard guards it.
+// roomIDs are the ids of a room's entries, by which a repeated message is recognised. The
+// lock of the room's shard guards them.
 type roomIDs struct {
-	fresh  map[idHash]idEntry // since turned; nil if there are none
-	old    map[idHash]idEntry // in the idWindow before
+	fresh  map[idHash]idEntry // added since the time turned; nil if there are none
+	old    map[idHash]idEntry // added in the idWindow before that
 	turned time.Duration
 }
 
 const (
 	idWindow = 5 * time.Minute
-	maxIDs   = 1 << 18 // a room in one idWindow
+	maxIDs   = 1 << 18 // per room and idWindow
 	idCost   = 64      // bytes an id takes
 )
 
@@ -33,13 +33,13 @@ func idOf(user, id string) (k idHash) {
 	return k
 }
 
-// idEntry is what remains known of an entry with an id.
+// idEntry is what is remembered of an entry with an id.
 type idEntry struct {
 	offset uint64
 	ms     int64
 }
 
-// turn forgets the ids that are old enough.
+// turn removes the ids that are old enough.
 func (i *roomIDs) turn(now time.Duration) {
 	switch age := now - i.turned; {
 	case age >= 2*idWindow:

@@ -7,22 +7,22 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// privateIndex finds the entries that one user may see without a look at the
-// others: it knows the runs of consecutive private entries, and so where the public
-// ones are, and each user's private ones. It holds what the ring holds, and nothing
-// where nobody sends private messages.
+// privateIndex finds the entries that one user may see without reading the others. It has
+// the runs of consecutive private entries, which tell where the public entries are, and the
+// private entries of each user. It covers the entries in the ring, and is empty in a room
+// without private messages.
 type privateIndex struct {
-	runs  []privateRun // in order, with something public between each and the next
+	runs  []privateRun // in order, with a public entry between each run and the next
 	users map[string][]uint64
 }
 
-// privateRun is the private entries first to last.
+// privateRun stands for the private entries first to last.
 type privateRun struct{ first, last uint64 }
 
 // indexCost is about how many bytes a private entry takes in the index.
 const indexCost = 200
 
-// add notes e, the newest entry.
+// add adds e, the newest entry.
 func (x *privateIndex) add(e *chatlog.Event) {
 	if n := len(x.runs); n > 0 && x.runs[n-1].last == e.Offset-1 {
 		x.runs[n-1].last = e.Offset
@@ -40,7 +40,7 @@ func (x *privateIndex) add(e *chatlog.Event) {
 	}
 }
 
-// drop forgets e, the oldest entry.
+// drop removes e, the oldest entry.
 func (x *privateIndex) drop(e *chatlog.Event) {
 	if run := &x.runs[0]; run.first < run.last {
 		run.first++
@@ -49,7 +49,7 @@ func (x *privateIndex) drop(e *chatlog.Event) {
 	}
 	for _, user := range [2]string{e.UserID, e.To} {
 		switch o := x.users[user]; {
-		case len(o) == 0 || o[0] != e.Offset: // nobody, or the same user twice
+		case len(o) == 0 || o[0] != e.Offset: // no user, or the sender is the receiver
 		case len(o) == 1:
 			delete(x.users, user)
 		default:
@@ -116,7 +116,7 @@ func (x *privateIndex) next(user string, first, end uint64, n int) []uint64 {
 	return seen
 }
 
-// own returns the user's private entries. Nobody has none.
+// own returns the user's private entries; none for the empty user.
 func (x *privateIndex) own(user string) []uint64 {
 	if user == "" {
 		return nil

@@ -9,23 +9,23 @@ import (
 	"github.com/seed-08328bfd/chat/internal/lock"
 )
 
-// liveness is the servers that have users here. Only its methods touch it, under its
-// lock, which they may take beside that of a shard.
+// liveness is the table of the servers that have users here. Only its methods use it, under
+// its lock. They may take this lock while they hold a shard's.
 type liveness struct {
 	mu      lock.Alive
-	servers map[string]time.Duration // server to the end of its promise
+	servers map[string]time.Duration // server to the time until which it counts as alive
 	removed map[string]time.Duration // server to when it was removed
 	beaten  time.Duration            // when any server last called Beat
 }
 
 const (
-	firstTTL = 30 * time.Second // of a server that has entered a user but not called Beat
-	graveTTL = time.Hour        // how long a removed server is told so
+	firstTTL = 30 * time.Second // for a server that has entered a user but not called Beat yet
+	graveTTL = time.Hour        // how long a removed server is remembered
 )
 
-// meet makes sure that server is known, unless it was removed. It is called under the
-// lock of a shard: so a Beat that removes the server comes by later, and removes what
-// it entered.
+// meet adds server if it is new. It reports false if server was removed. It is called under
+// the lock of a shard: so a Beat that removes the server visits that shard later, and
+// removes the users that are being entered.
 func (v *liveness) meet(server string, clock func() time.Duration) bool {
 	v.mu.RLock()
 	_, ok := v.servers[server]
@@ -44,12 +44,12 @@ func (v *liveness) meet(server string, clock func() time.Duration) bool {
 	return true
 }
 
-// beat notes that server lives for another ttl, unless it was removed. It removes the
-// servers that have not kept their promise, and returns them.
+// beat notes that server is alive for another ttl, unless it was removed. It removes the
+// servers whose time is over, and returns them.
 func (v *liveness) beat(server string, now, ttl time.Duration) (held bool, dead []string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if gap := now - v.beaten; gap > ttl/2 { // nobody could beat: the process stood still
+	if gap := now - v.beaten; gap > ttl/2 { // no server has called Beat: the process was suspended
 		for name, end := range v.servers {
 			v.servers[name] = max(end, min(later(end, gap), later(now, ttl)))
 		}
@@ -74,7 +74,7 @@ func (v *liveness) beat(server string, now, ttl time.Duration) (held bool, dead 
 	return held, dead
 }
 
-// later returns t + d, or the latest time there is.
+// later returns t + d, or the largest duration if that overflows.
 func later(t, d time.Duration) time.Duration {
 	if d > 0 && t+d < t {
 		return math.MaxInt64
@@ -83,14 +83,14 @@ func later(t, d time.Duration) time.Duration {
 }
 
 // Beat implements [chatlog.Presence]. A server that is late but was not removed yet is
-// held: nobody has seen its users leave.
+// still held: its users were not removed either.
 func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (p chatlog.Pulse, err error) {
 	if err := ctx.Err(); err != nil {
 		return p, err
 	}
 	held, dead := l.live.beat(server, l.clock(), ttl)
 	if len(dead) > 0 {
-		p.Gone = l.bury(dead)
+		p.Gone = l.removeServers(dead)
 	}
 	l.expire()
 	l.shrink()

@@ -16,19 +16,19 @@ import (
 
 var _ chatlog.Log = (*Log)(nil)
 
-// Log is a [chatlog.Log] in memory. A shard's lock comes first, and beside it at most
-// one of those of sinks, live and idle. None of them is held while a sink is called.
+// Log is a [chatlog.Log] in memory. A shard's lock is taken first, and then at most one of
+// the locks of sinks, live and idle. No lock is held while a sink is called.
 type Log struct {
 	// Immutable.
-	base    string // what all epochs of this log begin with
+	base    string // the first part of all epochs of this log
 	history int    // entries kept per room
 	bytes   int    // bytes kept per room
 	forget  time.Duration
 	start   time.Time
 	seed    maphash.Seed
 
-	// epochs counts what makes epochs differ. A room's epoch has the count of the
-	// time when its state was made, and losing a state or renewing counts one.
+	// epochs makes epochs differ. A room's epoch contains the value at the time when the
+	// room's state was made. Removing a state and renewing an epoch add one.
 	epochs atomic.Uint64
 
 	occupied atomic.Int64 // rooms with users
@@ -47,9 +47,9 @@ type roomShard struct {
 	rooms map[string]*roomState
 }
 
-// New returns a log that keeps the last history entries of each room, and of these at most so
-// many bytes; a negative number is none. It forgets a room that nobody has used for the time
-// forget, and with a negative one as soon as nobody uses it.
+// New returns a log that keeps the last history entries per room, and of these at most so
+// many bytes; a negative number counts as zero. It removes a room that is unused for the
+// duration forget; with a negative duration, as soon as no server uses it.
 func New(history, bytes int, forget time.Duration) *Log {
 	l := &Log{
 		base:    strings.ToLower(rand.Text()[:16]),
@@ -66,21 +66,20 @@ func New(history, bytes int, forget time.Duration) *Log {
 	return l
 }
 
-// clock returns the time since the log was made, which runs on when the wall
-// clock is set.
+// clock returns the time since the log was made. Setting the wall clock does not change it.
 func (l *Log) clock() time.Duration { return time.Since(l.start) }
 
 func (l *Log) shard(room string) *roomShard {
 	return &l.shards[maphash.String(l.seed, room)%uint64(len(l.shards))]
 }
 
-// epoch returns the epoch of a room whose state is made now.
+// epoch returns the epoch for a room whose state is made now.
 func (l *Log) epoch() string {
 	return l.base + "-" + strconv.FormatUint(l.epochs.Load(), 36)
 }
 
-// makeLocked returns the state of a room, making it if there is none. The caller
-// holds the lock of sh and gives the room something to keep it.
+// makeLocked returns the state of a room; it makes one if there is none. The caller holds
+// the lock of sh, and then adds an entry, a watcher or a user, which keeps the room.
 func (l *Log) makeLocked(sh *roomShard, room string) *roomState {
 	r := sh.rooms[room]
 	if r == nil {
@@ -221,7 +220,7 @@ func (l *Log) Renew(ctx context.Context, room, seen string) (string, error) {
 	r := sh.rooms[room]
 	switch {
 	case r == nil && seen == l.epoch():
-		l.epochs.Add(1) // no state is needed: it would be made with the new epoch
+		l.epochs.Add(1) // no state is needed: a later state gets the new epoch
 	case r != nil && seen == r.epoch:
 		l.epochs.Add(1)
 		r.epoch = l.epoch()

@@ -8,7 +8,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// userState is a user of a room, over all servers.
+// userState is a user of a room, counted over all servers.
 type userState struct {
 	chatlog.Member
 	on []entered // the last one at the end: it is by that name that the user is known
@@ -89,7 +89,8 @@ func (r *roomState) rename(u *userState) (renamed bool) {
 	return renamed
 }
 
-// partLocked takes u off server, and reports whether u has left the room by that.
+// partLocked removes u's connections to server, and reports whether u has left the room
+// with that.
 func (l *Log) partLocked(sh *roomShard, r *roomState, u *userState, server string) bool {
 	i := u.place(server)
 	if i < 0 {
@@ -201,8 +202,9 @@ func (l *Log) Rooms(ctx context.Context) (map[string]int, error) {
 	return rooms, nil
 }
 
-// bury removes the users of dead servers, and returns those who are on no other.
-func (l *Log) bury(dead []string) (gone []chatlog.Departure) {
+// removeServers removes the users of dead servers, and returns the users that are on no
+// other server.
+func (l *Log) removeServers(dead []string) (gone []chatlog.Departure) {
 	for i := range l.shards {
 		sh := &l.shards[i]
 		sh.mu.Lock()

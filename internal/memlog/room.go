@@ -20,21 +20,21 @@ type roomState struct {
 	ms    int64 // time of the last entry
 
 	ids      roomIDs
-	watchers fanout.Watchers // copied under the lock, pushed to without
+	watchers fanout.Watchers // copied under the lock, pushed to without it
 	users    map[string]*userState
 	roster   []*userState // users by name
-	version  uint64       // of users; 0: nobody
+	version  uint64       // of the list of users; 0: no user
 
 	idle idleRoom
 }
 
 const (
-	entryCost = 200 // bytes an entry takes beside its text
-	roomCost  = 512 // bytes a room takes beside its entries
+	entryCost = 200 // bytes of an entry without its text
+	roomCost  = 512 // bytes of a room without its entries
 )
 
-// stored returns the entry m. If it is no longer held, that is otherwise with the
-// offset and time of the first.
+// stored returns the entry m. If the ring no longer holds it, stored returns otherwise with
+// the offset and time of m.
 func (r *roomState) stored(m idEntry, otherwise chatlog.Event) chatlog.Event {
 	if m.offset >= r.first {
 		return *r.at(m.offset)
@@ -47,8 +47,8 @@ func (r *roomState) at(offset uint64) *chatlog.Event {
 	return &r.ring[offset%uint64(len(r.ring))]
 }
 
-// keep adds the entry numbered last to the ring, and drops the oldest while there
-// are too many.
+// keep adds e, the entry numbered last, to the ring, and drops the oldest entries while
+// there are too many.
 func (r *roomState) keep(e *chatlog.Event, entries, bytes int) {
 	for r.first < r.last && r.last-r.first >= uint64(entries) {
 		r.drop()
@@ -73,7 +73,7 @@ func (r *roomState) keep(e *chatlog.Event, entries, bytes int) {
 	}
 }
 
-// visible fills p with what the reader may see of the entries from..end-1.
+// visible fills p with those of the entries from to end-1 that the reader may see.
 func (r *roomState) visible(p *chatlog.Page, rg chatlog.Range, from, end uint64) {
 	limit := min(max(rg.Limit, 0), len(r.ring))
 	if rg.From > 0 {

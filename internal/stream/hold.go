@@ -2,9 +2,9 @@ package stream
 
 import "github.com/seed-08328bfd/chat/internal/wsconn"
 
-// Append adds an event whose payload is the JSON text of one object, and lets go
-// of the oldest items while all of them take more than the limit, but never of the
-// newest. packed, if not nil, compresses it for those members who take it so.
+// Append adds an event whose payload is the JSON text of one object. It removes the oldest
+// items while all items take more than the limit, but never the newest. packed, if not nil,
+// compresses the payload for the members that use compression.
 func (s *Stream) Append(payload []byte, offset uint64, ms int64, who *Audience, packed func([]byte) []byte) {
 	it := Item{Offset: offset, Time: ms, Who: who}
 	it.enc[Plain] = s.put(Plain, wsconn.FinBit|wsconn.OpText, payload)
@@ -37,9 +37,9 @@ func (a *Audience) cost() int {
 	return audienceCost + len(a.Only[0]) + len(a.Only[1]) + len(a.Except)
 }
 
-// put encodes one frame at the end of the open chunk, or of a new one: chunks
-// grow fourfold up to 64 KiB or a sixteenth of the limit, so that quiet rooms stay
-// small, and what is let go of is let go of in small parts.
+// put encodes one frame at the end of the open chunk, or of a new chunk. Each new chunk is
+// four times larger, up to 64 KiB or a sixteenth of the limit: so quiet rooms stay small,
+// and memory is freed in small parts.
 func (s *Stream) put(e Enc, first byte, payload []byte) span {
 	c := s.open[e]
 	need := len(payload) + wsconn.MaxHeader
@@ -60,8 +60,8 @@ func (s *Stream) put(e Enc, first byte, payload []byte) span {
 	return span{c, start, c.used}
 }
 
-// Trim lets go of the oldest items that come before the sequence low while there
-// are more than entries entries, or many times as many notices.
+// Trim removes the oldest items before the sequence low while there are more than entries
+// entries, or more than twice as many items.
 func (s *Stream) Trim(entries int, low uint64) {
 	k := 0
 	for k < len(s.Items)-1 && s.Base+uint64(k) < low && (s.entries > entries || (len(s.Items)-k-64)/2 > entries) {
@@ -71,7 +71,7 @@ func (s *Stream) Trim(entries int, low uint64) {
 	s.cut(k)
 }
 
-// drop takes an item that is about to be cut off out of the counts.
+// drop removes an item, which is about to be cut off, from the counts.
 func (s *Stream) drop(it *Item) {
 	for e := range it.enc {
 		c := it.enc[e].chunk
@@ -95,8 +95,9 @@ func (s *Stream) drop(it *Item) {
 	}
 }
 
-// cut takes the first k items, which were dropped, off. Views may still be reading
-// them where they lie, so the others move when too much lies before them.
+// cut cuts off the first k items, which were dropped. Views may still read them in their
+// array. So when too much memory before the remaining items is unused, these move to a new
+// array.
 func (s *Stream) cut(k int) {
 	s.Items = s.Items[k:]
 	s.Base += uint64(k)
@@ -105,18 +106,18 @@ func (s *Stream) cut(k int) {
 	}
 }
 
-// itemRoom returns the length of an array for n items and those to come.
+// itemRoom returns the length of an array for n items and for items to come.
 func itemRoom(n int) int { return n + n/2 + 16 }
 
-// move copies the items to an array of their own, so that nothing refers to those
-// that were trimmed but the views that still need them.
+// move copies the items to a new array. After that only views that still need the trimmed
+// items refer to them.
 func (s *Stream) move() {
 	s.array = itemRoom(len(s.Items))
 	s.Items = append(make([]Item, 0, s.array), s.Items...)
 	s.dead = 0
 }
 
-// since returns how many bytes of frames there are from the sequence seq on.
+// since returns the number of bytes of the frames from the sequence seq on.
 func (s *Stream) since(seq uint64) (bytes int) {
 	from := uint64(0)
 	if seq > s.Base {
@@ -129,5 +130,5 @@ func (s *Stream) since(seq uint64) (bytes int) {
 	return bytes
 }
 
-// Lags reports whether more than half of what the stream may hold comes after seq.
+// Lags reports whether the frames from seq on take more than half of the limit.
 func (s *Stream) Lags(seq uint64) bool { return s.since(seq) > s.limit/2 }

@@ -1,10 +1,11 @@
-// Package stream is the live part of a room's log: each event encoded once for all who
-// get it in the same form, one after another in memory, read by cursors without a lock.
+// Package stream is the live part of a room's log. Each event is encoded once for all
+// members that get it in the same form. The encoded events stand one after another in
+// memory, and cursors read them without a lock.
 package stream
 
 import "unsafe"
 
-// Enc names an encoding in which members get the same events.
+// Enc is one of the encodings in which members get events.
 type Enc uint8
 
 const (
@@ -15,9 +16,9 @@ const (
 
 // chunk is memory in which frames of one encoding stand one after another.
 //
-// Its bytes never change once a span covers them: whoever holds a span reads it
-// without a lock, while the stream appends behind it. Spans of one chunk and
-// consecutive items are neighbours in memory, so that a run of them is one slice.
+// Its bytes never change once a span covers them: a reader that holds a span reads it
+// without a lock, while the stream appends after it. The spans of consecutive items in one
+// chunk are neighbours in memory, so that a run of them is one slice.
 type chunk struct {
 	mem []byte
 
@@ -36,21 +37,21 @@ func (s *span) bytes() []byte { return s.chunk.mem[s.start:s.end] }
 
 // An Item is one event as members get it.
 type Item struct {
-	Offset uint64 // in the log; 0 for what the log does not keep
-	Time   int64  // of the entry, in Unix milliseconds: tells it from another of its offset
+	Offset uint64 // in the log; 0 for an event that the log does not keep
+	Time   int64  // of the entry, in Unix milliseconds; tells it from another entry with the same offset
 	Who    *Audience
 	enc    [encodings]span
 }
 
-// An Audience says who gets an event that is not for everyone.
+// An Audience says which members get an event that is not for everyone.
 type Audience struct {
-	Only    [2]string // these users, if Private; an empty one is nobody
+	Only    [2]string // these users, if Private; an empty id means no user
 	Except  string    // not this user
 	Private bool      // only the users in Only
 	V1Only  bool      // only members of the chat.v1 dialect
 }
 
-// Has reports whether user, of the dialect chat.v1 or not, is meant.
+// Has reports whether user is in the audience; v1 says that the user's dialect is chat.v1.
 func (a *Audience) Has(user string, v1 bool) bool {
 	switch {
 	case a == nil:
@@ -72,7 +73,7 @@ func (a *Audience) Has(user string, v1 bool) bool {
 //	(trimmed)  | i41 | i42 | i43 | i44 | i45 | <- append
 //	                          `---- run ----'   one write
 //
-// A stream is guarded by its room's mutex; views of it are free of it.
+// A stream is guarded by its room's mutex; its views need no lock.
 //
 // A stream holds at most limit bytes, and an eighth more for a moment: the whole
 // chunks in which its items are, the array of the items, and their audiences.
@@ -80,7 +81,7 @@ type Stream struct {
 	View
 	limit   int
 	held    int // bytes of the chunks and audiences of items
-	dead    int // bytes of those that only trimmed items have, which the array still refers to
+	dead    int // bytes that only trimmed items use and that the array still refers to
 	array   int // length of the array that items is a part of
 	entries int // items that are entries of the log
 	open    [encodings]*chunk
@@ -96,19 +97,19 @@ func New(base uint64, limit int) Stream {
 	return Stream{View: View{Base: base}, limit: limit}
 }
 
-// A View is a stream at one moment. It stays valid, and may be read without a
-// lock, for ever: items are appended behind its end and trimmed by reslicing.
+// A View is a stream at one moment. It stays valid and needs no lock: new items are
+// appended after its end, and items are trimmed by reslicing.
 type View struct {
 	Items   []Item
 	Base    uint64 // sequence of items[0]
 	special uint64 // every item from here on is for everyone
-	Reset   uint64 // the first item since the log has lost events; 0: it has not
+	Reset   uint64 // the first item after the log has lost events; 0: it has lost none
 }
 
-// Next returns the sequence of the item that comes next.
+// Next returns the sequence that the next item will get.
 func (v *View) Next() uint64 { return v.Base + uint64(len(v.Items)) }
 
-// A Reader is one who reads a stream from a cursor.
+// A Reader is a place in a stream, and what decides which items are delivered from there.
 type Reader struct {
 	Cursor uint64
 	Live   uint64 // events that no log keeps are seen from this sequence on
@@ -125,9 +126,9 @@ func (r *Reader) Sees(it *Item, seq uint64) bool {
 	return (it.Offset != 0 || seq >= r.Live) && it.Who.Has(r.User, r.V1)
 }
 
-// Run returns the longest run of frames from r's cursor on that lies in one piece
-// and is all for r, and the cursor after it. With nothing more to get it returns
-// no bytes and the view's end. The cursor is not below v.Base.
+// Run returns the longest run of frames from r's cursor on that is one piece of memory and
+// is all for r, and the cursor after it. If there is nothing more, it returns no bytes and
+// the view's end. The cursor must not be below v.Base.
 func (v *View) Run(r *Reader) (b []byte, next uint64) {
 	i, n := int(r.Cursor-v.Base), len(v.Items)
 	public := r.Public(v)
@@ -150,8 +151,8 @@ func (v *View) Run(r *Reader) (b []byte, next uint64) {
 	return first.chunk.mem[first.start:v.Items[j].enc[r.Enc].end], v.Base + uint64(j) + 1
 }
 
-// Split finds the frame in which the first n bytes of a run from cursor end, and
-// returns what of that frame is not among them and the cursor after it.
+// Split finds the frame in which the first n bytes of a run from cursor end. It returns the
+// rest of that frame, and the cursor after it.
 func (v *View) Split(cursor uint64, e Enc, n int) (rest []byte, next uint64) {
 	for i := int(cursor - v.Base); ; i++ {
 		f := v.Items[i].enc[e].bytes()

@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// Piece is how many bytes must be accepted within the write timeout.
+	// Piece is the number of bytes that the peer must accept within the write timeout.
 	Piece = 16 << 10
-	// OutLimit bounds the bytes of replies that wait for a peer that does not read.
+	// OutLimit limits the bytes of replies that wait for a peer that does not read.
 	OutLimit = 64 << 10
 	// CloseTimeout is how long a peer may take to answer a close frame.
 	CloseTimeout = 2 * time.Second
@@ -28,21 +28,22 @@ type Config struct {
 	WriteTimeout time.Duration        // for a Piece; 0: no limit
 }
 
-// A Handler takes what the peer says.
+// A Handler handles the peer's messages.
 type Handler interface {
-	// Handle takes the text of a message, which is the handler's until it returns.
+	// Handle handles the text of a message. It must not keep text after it returns.
 	Handle(text []byte)
 }
 
 // A Conn is the server's side of one WebSocket. Three parties write to it, always whole
-// frames: rounds of delivery and the drain goroutine, from the Source; replies; and the
-// library, its control frames. The last two go through out, which comes before the
-// source; but a close frame comes after what the source owed when it was asked for.
+// frames: rounds of delivery and the drain goroutine, which write what the Source has;
+// replies; and the library, which writes control frames. Replies and control frames go
+// through out, and are written before the source's frames. A close frame is the exception:
+// it comes after the frames that the source owed when the close began.
 //
-// Whoever holds mu writes only what the socket takes without blocking. What it does not
-// take is left to one drain goroutine, which may block because it does not hold mu
-// meanwhile: it owns the writing side while draining is set. A new Conn is draining, so
-// that nobody writes before Open.
+// A goroutine that holds mu writes only what the socket accepts without blocking. The rest
+// is written by one drain goroutine. It may block, because it does not hold mu while it
+// writes: it owns the writing side while draining is set. A new Conn is draining, so that
+// no other goroutine writes before Open.
 type Conn struct {
 	// Immutable once it is open.
 	cfg     *Config
@@ -58,31 +59,31 @@ type Conn struct {
 
 	in input
 	// Owned by the goroutine that reads.
-	lib *ws.Conn // the library's side; nil while it was not needed
+	lib *ws.Conn // the library's side; nil until it is needed
 
-	pinged time.Duration // when the last ping went out; owned by whoever calls Check
+	pinged time.Duration // when the last ping went out; owned by the goroutine that calls Check
 }
 
-// outState is what waits to be written, guarded by Conn.mu.
+// outState has the bytes that wait to be written. It is guarded by Conn.mu.
 type outState struct {
-	b        []byte // what comes next: the rest of a frame, then whole ones
-	writing  int    // bytes that drain took from b and has not written yet
-	taken    bool   // drain writes something, from b or the source
+	b        []byte // written next: perhaps the rest of a frame, then whole frames
+	writing  int    // bytes that drain has taken from b and not written yet
+	taken    bool   // drain is writing something, from b or the source
 	draining bool
 	begun    bool          // drain has called Source.Begin
 	dead     bool          // nothing can be written from now on
 	closed   bool          // the connection was closed; dead is set too
-	space    chan struct{} // closed when b was written or the connection died; nil if nobody waits
+	space    chan struct{} // closed when b was written or the connection is dead; nil if no goroutine waits
 }
 
-// closeState is what is known of the close frame, guarded by Conn.mu.
+// closeState is the state of the close frame. It is guarded by Conn.mu.
 type closeState struct {
-	begun  bool      // it is in out or last, or was sent: nothing may follow
-	code   int       // in it
-	last   []byte    // the frame, while something comes before it
-	by     time.Time // when it waits for the source no longer
-	until  time.Time // when all that comes before last must be written
-	least  time.Time // when killer comes at the soonest
+	begun  bool      // the frame is in out or in last, or was sent: nothing may follow it
+	code   int       // in the frame
+	last   []byte    // the frame, while other frames come before it
+	by     time.Time // until this time it waits for the source
+	until  time.Time // by when everything before last must be written
+	least  time.Time // the earliest time for killer
 	killer *time.Timer
 }
 
@@ -95,8 +96,8 @@ func (c *Conn) Init(cfg *Config, s Source, h Handler, deflate bool) {
 	c.in.heard.Store(int64(cfg.Clock()))
 }
 
-// Attach gives c its connection, and the bytes that were read from it already. If c was
-// killed before, the connection is closed.
+// Attach gives c its connection, and early, the bytes that were already read from it. If c
+// was killed before, Attach closes the connection.
 func (c *Conn) Attach(conn net.Conn, early []byte) {
 	c.mu.Lock()
 	c.conn, c.raw = conn, bare(conn)
@@ -110,8 +111,8 @@ func (c *Conn) Attach(conn net.Conn, early []byte) {
 	c.in.preload(early)
 }
 
-// Open writes the answer to the handshake, and has everything else written from now on.
-// After an error the connection is closed.
+// Open writes the answer to the handshake, and starts the drain goroutine. After an error
+// the connection is closed.
 func (c *Conn) Open(answer []byte) error {
 	c.conn.SetWriteDeadline(c.deadline())
 	if _, err := c.conn.Write(answer); err != nil {
@@ -123,7 +124,8 @@ func (c *Conn) Open(answer []byte) error {
 	return nil
 }
 
-// deadline is when a piece that is written now must be accepted; zero is never.
+// deadline is the time by which the peer must accept a piece that is written now; zero
+// means no deadline.
 func (c *Conn) deadline() time.Time {
 	if c.cfg.WriteTimeout == 0 {
 		return time.Time{}
@@ -132,20 +134,20 @@ func (c *Conn) deadline() time.Time {
 }
 
 // Close sends a close frame after what is in out already and what the source owes, and
-// gives the peer CloseTimeout from then on to take it and answer. The source has half of
-// that: who needs longer is told of the close, and can resume. Each piece that comes
-// before the frame has CloseTimeout too, and all of them the write timeout. So a peer that
-// does not read is soon cut off, and a slow one after both times. Only the first call
-// counts.
+// gives the peer CloseTimeout from then on to accept it and to answer. The source has half of
+// that; what it owes then is not sent, and the peer can resume. Each piece before the frame
+// has CloseTimeout too, and all of them together have the write timeout. So the connection
+// of a peer that does not read is soon cut, and that of a slow peer after both times. Only
+// the first call counts.
 func (c *Conn) Close(code int, reason string) {
 	c.mu.Lock()
 	c.closeLocked(code, reason, c.source.Owes())
 	c.mu.Unlock()
 }
 
-// CloseLocked is Close for a caller that holds the lock, and without what the source
-// owes. The peer has as long for the frames that are on their way as for a piece, also
-// if the socket has taken all of them.
+// CloseLocked is Close for a caller that holds the lock, and without what the source owes.
+// The peer has the write timeout to accept the frames that already wait, also if the socket
+// has accepted all of them.
 func (c *Conn) CloseLocked(code int, reason string) {
 	if c.closing.begun || c.out.dead {
 		return
@@ -183,7 +185,7 @@ func (c *Conn) closeLocked(code int, reason string, owes bool) {
 	c.signalLocked()
 }
 
-// extendLocked gives the peer of a connection that is closing the time for what is
+// extendLocked gives the peer of a closing connection new time, for the bytes that are
 // written next.
 func (c *Conn) extendLocked() {
 	if !c.closing.begun {
@@ -199,29 +201,30 @@ func (c *Conn) extendLocked() {
 	c.closing.killer.Reset(time.Until(end))
 }
 
-// Closing returns whether a close frame was sent or is to be, and its code.
+// Closing reports whether a close frame was sent or waits to be sent, and its code.
 func (c *Conn) Closing() (code int, closing bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.closing.code, c.closing.begun
 }
 
-// over reports whether a close frame was asked for, or the connection is lost.
+// over reports whether a close has begun, or the connection is lost.
 func (c *Conn) over() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.closing.begun || c.out.dead
 }
 
-// Kill closes the connection immediately. Whoever reads or writes it finds out.
+// Kill closes the connection immediately. Reads and writes in progress fail.
 func (c *Conn) Kill() {
 	c.mu.Lock()
 	c.killLocked()
 	c.mu.Unlock()
 }
 
-// LostLocked notes that the peer takes nothing from now on, as err says. What it had
-// sent before, perhaps its close frame, is still to be read, unless it is only slow.
+// LostLocked notes that a write has failed with err, and that nothing can be written from
+// now on. What the peer has sent before, perhaps its close frame, is still read, unless err
+// says that the peer is only slow.
 func (c *Conn) LostLocked(err error) {
 	if errors.Is(err, os.ErrDeadlineExceeded) || c.conn.SetReadDeadline(time.Now().Add(CloseTimeout)) != nil {
 		c.killLocked()
@@ -242,7 +245,7 @@ func (c *Conn) killLocked() {
 	c.signalLocked()
 	conn := c.conn
 	if conn == nil {
-		return // before the handshake's end
+		return // the handshake has not ended yet
 	}
 	if t, ok := conn.(*tls.Conn); ok {
 		conn = t.NetConn() // closing TLS itself may block on writing an alert
@@ -250,9 +253,10 @@ func (c *Conn) killLocked() {
 	conn.Close()
 }
 
-// Check pings a peer that has been silent for the interval, and kills the connection if
-// it has stayed silent for the timeout since, or takes as long over one message; zero is
-// never. A whole frame of any kind counts as a sign of life. It is called from one goroutine.
+// Check pings a peer that has been silent for the interval. It kills the connection if the
+// peer has been silent for the timeout since the ping, or if one message has taken longer
+// than the timeout. An interval or timeout of zero means never. Every whole frame ends a
+// silence. Only one goroutine may call it.
 func (c *Conn) Check(now, interval, timeout time.Duration) {
 	heard := time.Duration(c.in.heard.Load())
 	if began := time.Duration(c.in.began.Load()); began != 0 && timeout > 0 && now-began >= timeout {

@@ -6,9 +6,8 @@ import (
 	"sync"
 )
 
-// Deflate compresses a payload as one message of permessage-deflate without
-// context takeover (RFC 7692, section 7.2.1). It returns nil if that gains
-// nothing.
+// Deflate compresses a payload as one message of permessage-deflate without context
+// takeover (RFC 7692, section 7.2.1). It returns nil if the result is not smaller.
 func Deflate(payload []byte) []byte {
 	if len(payload) < 64 {
 		return nil

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// AcceptDeflate answers the first offer of permessage-deflate that the server can
-// keep to, or "" (RFC 7692, section 7). Messages are compressed by themselves in
-// both directions, with the window that compress/flate always uses, the largest.
+// AcceptDeflate returns the answer to the first offer of permessage-deflate that the server
+// can accept, or "" (RFC 7692, section 7). Each message is compressed alone, in both
+// directions, with the largest window, which compress/flate always uses.
 func AcceptDeflate(offers []string) string {
 	for _, e := range parseExtensions(offers) {
 		if e.name != "permessage-deflate" {
@@ -24,9 +24,9 @@ func AcceptDeflate(offers []string) string {
 	return ""
 }
 
-// deflate reports whether an offer can be accepted, and whether it limits the
-// server's window, which the answer must then do too (section 7.1.2.1). What is
-// unknown, given twice or out of range declines it (section 7).
+// deflate reports whether an offer can be accepted, and whether it limits the server's
+// window, which the answer must then do too (section 7.1.2.1). It declines an offer with a
+// parameter that is unknown, given twice or out of range (section 7).
 func (e *extension) deflate() (bits, ok bool) {
 	for i, p := range e.params {
 		if slices.ContainsFunc(e.params[:i], func(q param) bool { return q.name == p.name }) {
@@ -42,7 +42,7 @@ func (e *extension) deflate() (bits, ok bool) {
 				return false, false
 			}
 			bits = true
-		case "client_max_window_bits": // whatever it is, a larger window inflates it
+		case "client_max_window_bits": // any value: our larger window can inflate it
 			if p.given && !slices.Contains(windowBits, p.value) {
 				return false, false
 			}
@@ -64,11 +64,11 @@ type extension struct {
 
 type param struct {
 	name, value string
-	given       bool // there is a value
+	given       bool // it has a value
 }
 
-// parseExtensions reads the headers (RFC 6455, section 9.1). It leaves out what is
-// malformed, and what comes after it in the same header.
+// parseExtensions reads the headers (RFC 6455, section 9.1). It leaves out a malformed
+// offer, and everything after it in the same header.
 func parseExtensions(headers []string) (all []extension) {
 	for _, rest := range headers {
 		for {
@@ -98,7 +98,7 @@ func parseExtensions(headers []string) (all []extension) {
 	return all
 }
 
-// cutToken cuts a token (RFC 9110, section 5.6.2) off s, and the blanks around it.
+// cutToken cuts a token (RFC 9110, section 5.6.2) and the blanks around it from the start of s.
 func cutToken(s string) (token, rest string, ok bool) {
 	s = strings.TrimLeft(s, " \t")
 	n := 0
@@ -108,8 +108,8 @@ func cutToken(s string) (token, rest string, ok bool) {
 	return s[:n], strings.TrimLeft(s[n:], " \t"), n > 0
 }
 
-// cutValue cuts a token or quoted-string (section 5.6.4) off s, and gives what it
-// stands for.
+// cutValue cuts a token or a quoted-string (section 5.6.4) from the start of s, and returns
+// its value.
 func cutValue(s string) (value, rest string, ok bool) {
 	s = strings.TrimLeft(s, " \t")
 	if !strings.HasPrefix(s, `"`) {

@@ -6,7 +6,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// Opcodes of RFC 6455, section 5.2, with the FIN bit where we send them.
+// Opcodes and bits of a frame's first two bytes (RFC 6455, section 5.2).
 const (
 	opContinuation = 0x0
 	OpText         = 0x1
@@ -84,8 +84,8 @@ func (h frameHeader) minimal() bool {
 	return true
 }
 
-// parseFrameHeader reads the header at the start of b; ok is false if b is too
-// short to hold it whole.
+// parseFrameHeader reads the header at the start of b; ok is false if b does not have all
+// of it.
 func parseFrameHeader(b []byte) (h frameHeader, ok bool) {
 	if len(b) < 2 {
 		return h, false
@@ -117,7 +117,7 @@ func parseFrameHeader(b []byte) (h frameHeader, ok bool) {
 	return h, true
 }
 
-// unmask undoes the masking of a whole payload in place (RFC 6455, section 5.3).
+// unmask removes the masking of a whole payload, in place (RFC 6455, section 5.3).
 func unmask(b []byte, mask uint32) {
 	wide := uint64(mask)<<32 | uint64(mask)
 	for len(b) >= 8 {

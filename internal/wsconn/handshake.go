@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// CheckHandshake returns what is wrong with an opening handshake (RFC 6455, section
-// 4.2.1), as a status and a text, and sets the headers of that answer; 0 if it is right.
+// CheckHandshake checks an opening handshake (RFC 6455, section 4.2.1). If it is wrong,
+// CheckHandshake returns the status and the text of the answer, and sets the answer's
+// headers; otherwise the status is 0.
 func CheckHandshake(w http.ResponseWriter, r *http.Request) (status int, text string) {
 	if !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket") || !r.ProtoAtLeast(1, 1) {
 		offerUpgrade(w.Header(), r)
@@ -30,9 +31,9 @@ func CheckHandshake(w http.ResponseWriter, r *http.Request) (status int, text st
 	return 0, ""
 }
 
-// offerUpgrade sets the headers of a 426 (RFC 9110, section 15.5.22). HTTP/2 has
-// none of them (RFC 9113, section 8.2.2). net/http replaces a Connection that does
-// not say close by one that says nothing else, if it closes.
+// offerUpgrade sets the headers of a 426 (RFC 9110, section 15.5.22). HTTP/2 has none of
+// them (RFC 9113, section 8.2.2). If net/http closes the connection, it would replace a
+// Connection header without "close" by one with nothing else.
 func offerUpgrade(h http.Header, r *http.Request) {
 	if r.ProtoMajor > 1 {
 		return
@@ -41,14 +42,14 @@ func offerUpgrade(h http.Header, r *http.Request) {
 	switch {
 	case r.Close:
 		connection = "Upgrade, close"
-	case !r.ProtoAtLeast(1, 1): // the client has asked for it
+	case !r.ProtoAtLeast(1, 1): // the client has asked for keep-alive
 		connection = "Upgrade, keep-alive"
 	}
 	h.Set("Connection", connection)
 	h.Set("Upgrade", "websocket")
 }
 
-// hasToken reports whether a header's list has token, in any case.
+// hasToken reports whether a header's list has token, in upper or lower case.
 func hasToken(h http.Header, key, token string) bool {
 	for _, v := range h.Values(key) {
 		for t := range strings.SplitSeq(v, ",") {

@@ -10,53 +10,54 @@ import (
 	"time"
 )
 
-// readBuffer is the size of the buffers that bytes from clients are read into.
-// Whole messages that fit are handled where they lie.
+// readBuffer is the size of the buffers for bytes from clients. A whole message that fits
+// is handled inside the buffer, without a copy.
 const readBuffer = 8 << 10
 
 var readBuffers = sync.Pool{New: func() any { return new([readBuffer]byte) }}
 
-// What frames cost that are no accepted message: a client may spend floodRate a
-// second on them, and floodBurst at once. More is not read until it is paid for.
+// The costs, in bytes, of frames that are not an accepted message. A client may spend
+// floodRate per second on them, and floodBurst in one moment. A client that spends more is
+// not read from for a while.
 const (
 	floodRate  = 32 << 10
 	floodBurst = 128 << 10
 	frameCost  = 512
 )
 
-// errViolation ends reading after the connection was closed for what it read.
+// errViolation ends reading after a frame that violates the protocol.
 var errViolation = errors.New("chat: protocol violation")
 
-// input reads a client's frames. A whole unfragmented text frame, which is
-// nearly every one, goes to the Handler straight from the buffer it was read into, and
-// a pong is a sign of life and nothing more. Everything else (other control
-// frames, fragments, what is compressed, large or wrong) is left to the library, which reads it from here as if it were alone on the
-// connection: the frames come out in order, since the library reads on only when
-// it is done with the last.
+// input reads a client's frames. A whole, unfragmented text frame, which is nearly every
+// frame, goes to the Handler directly from the read buffer. A pong only notes that the
+// client is alive. Everything else (other control frames, fragments, frames that are
+// compressed, large or wrong) is read by the library, which sees only these frames. The
+// order stays the same, because the library reads the next frame only when it has finished
+// the last.
 //
-// It is owned by the goroutine that reads, but for the atomic fields.
+// The goroutine that reads owns it, except for the atomic fields.
 type input struct {
 	c    *Conn
 	conn net.Conn
 	raw  syscall.RawConn
 	fn   func(fd uintptr) bool
 
-	buf        []byte // nil while nothing is unread
-	start, end int    // of what is unread in buf
+	buf        []byte // nil if nothing is unread
+	start, end int    // of the unread bytes in buf
 	err        error
-	pass       uint64 // bytes of the current frame that go to the library
+	pass       uint64 // bytes of the current frame that are for the library
 	fragmented bool   // the library is inside a message
-	peerClosed bool   // a close frame was passed on
-	debt       int    // for the flood meter, at time paid
+	peerClosed bool   // a close frame was passed to the library
+	debt       int    // cost not paid yet, at the time paid
 	paid       time.Duration
 
-	heard atomic.Int64 // when the last whole frame came, by now
-	began atomic.Int64 // when the message began that is still incomplete, or 0
+	heard atomic.Int64 // when the last whole frame came
+	began atomic.Int64 // when the message that is still incomplete began; 0 without one
 }
 
 func (in *input) unread() []byte { return in.buf[in.start:in.end] }
 
-// Read gives the library the next bytes that are for it.
+// Read returns the next bytes that are for the library.
 func (in *input) Read(p []byte) (int, error) {
 	if err := in.await(); err != nil {
 		return 0, err
@@ -83,8 +84,8 @@ func (in *input) await() error {
 	return nil
 }
 
-// frame deals with the frame whose header is next. done is false if more of it
-// must be read first.
+// frame handles the next frame, which has the header h. done is false if more of it must be
+// read first.
 func (in *input) frame(h frameHeader) (done bool, err error) {
 	switch {
 	case !h.masked:
@@ -100,7 +101,7 @@ func (in *input) frame(h frameHeader) (done bool, err error) {
 	case h.payload > uint64(in.c.cfg.ReadLimit):
 		return false, in.violation(1009, "message too big")
 	}
-	whole := h.size + int(h.payload) // no overflow: payload is small where it counts
+	whole := h.size + int(h.payload) // no overflow where whole is used: payload is small there
 	if h.first == FinBit|OpText && !in.fragmented && h.payload <= readBuffer-16 && !in.c.isClosing() {
 		if len(in.unread()) < whole {
 			return false, nil
@@ -136,7 +137,7 @@ func (in *input) frame(h frameHeader) (done bool, err error) {
 	return true, nil
 }
 
-// readPassed reads bytes of a frame that is the library's, and none after it.
+// readPassed reads bytes of a frame that is for the library, and none after that frame.
 func (in *input) readPassed(p []byte) (n int, err error) {
 	if uint64(len(p)) > in.pass {
 		p = p[:in.pass]
@@ -155,8 +156,8 @@ func (in *input) readPassed(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// awaitClose reads and forgets what comes, until a whole close frame was among it or
-// nothing more comes.
+// awaitClose reads and discards frames until it has read a close frame or nothing more
+// comes.
 func (in *input) awaitClose() {
 	for last := false; ; {
 		n := min(in.pass, uint64(len(in.unread())))
@@ -177,7 +178,7 @@ func (in *input) awaitClose() {
 	}
 }
 
-// fill reads more of what the client sent, waiting for it if need be.
+// fill reads more bytes from the client. It waits for them if necessary.
 func (in *input) fill() error {
 	if in.start == in.end {
 		in.start, in.end = 0, 0
@@ -229,9 +230,9 @@ func (in *input) violation(code int, text string) error {
 	return errViolation
 }
 
-// charge makes the client pay for n bytes, but not more than floodBurst, by not
-// reading from it for a while if it has spent more than it may. It is not taken
-// for silent meanwhile.
+// charge counts a cost of n bytes, at most floodBurst. If the client has spent more than it
+// may, charge waits, and so the client is not read from for a while. During the wait it
+// does not count as silent.
 func (in *input) charge(n int) {
 	now := in.c.cfg.Clock()
 	in.debt = max(0, in.debt-int(min(now-in.paid, time.Minute).Seconds()*floodRate)) + min(n, floodBurst)

@@ -9,14 +9,14 @@ import (
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
-// The WebSocket library reads what is not a plain text frame. It makes a Conn for
-// that, with a goroutine and buffers of its own, that take as much memory as all
-// else of an idle connection; so it is let make one only when a connection needs
-// it, which most never do. The handshake was answered long before then, so it is
-// replayed for the library, and nothing of that goes over the wire.
+// The WebSocket library reads frames that are not plain text frames. Its Conn has a
+// goroutine and buffers, which take as much memory as everything else of an idle
+// connection. So it is made only when a connection needs it; most never do. The handshake
+// was answered long before that: it is replayed for the library, and nothing of the replay
+// is sent to the client.
 
-// replayed is the opening handshake as the library wants to see it once more.
-var replayed = &http.Request{
+// replayedHandshake is an opening handshake for the library.
+var replayedHandshake = &http.Request{
 	Method: http.MethodGet, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	Header: http.Header{
 		"Connection":               {"Upgrade"},
@@ -27,17 +27,17 @@ var replayed = &http.Request{
 	},
 }
 
-// given gives the library the connection.
-type given struct {
+// handshakeHijacker is the http.ResponseWriter that hands the connection over to the library.
+type handshakeHijacker struct {
 	c *Conn
 	h http.Header
 }
 
-func (g *given) Header() http.Header         { return g.h }
-func (g *given) Write(b []byte) (int, error) { return len(b), nil }
-func (g *given) WriteHeader(int)             {}
+func (g *handshakeHijacker) Header() http.Header         { return g.h }
+func (g *handshakeHijacker) Write(b []byte) (int, error) { return len(b), nil }
+func (g *handshakeHijacker) WriteHeader(int)             {}
 
-func (g *given) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (g *handshakeHijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	lib := libConn{g.c.conn, g.c}
 	return lib, bufio.NewReadWriter(bufio.NewReaderSize(lib, 64), bufio.NewWriterSize(lib, 160)), nil
 }
@@ -51,7 +51,7 @@ func (c *Conn) library() (*ws.Conn, error) {
 	if c.deflate {
 		opts.CompressionMode = ws.CompressionNoContextTakeover
 	}
-	lib, err := ws.Accept(&given{c, http.Header{}}, replayed, &opts)
+	lib, err := ws.Accept(&handshakeHijacker{c, http.Header{}}, replayedHandshake, &opts)
 	if err != nil {
 		return nil, err
 	}
@@ -60,9 +60,9 @@ func (c *Conn) library() (*ws.Conn, error) {
 	return lib, nil
 }
 
-// libConn is the connection as the library sees it: frames come from input, and
-// each Write is one whole control frame. Its Close does nothing, because the Conn closes
-// the connection when the last frame is out.
+// libConn is the library's view of the connection: it reads frames from input, and each of
+// its writes is one whole control frame. Its Close does nothing, because the Conn closes
+// the connection after the last frame.
 type libConn struct {
 	net.Conn
 	c *Conn
@@ -82,7 +82,7 @@ func (l libConn) Write(p []byte) (int, error) {
 	}
 	if utf8.ValidString(reason) {
 		l.c.Close(code, reason)
-	} else { // an echo of what the peer sent
+	} else { // an echo of the peer's invalid reason
 		l.c.Close(1007, "")
 	}
 	return len(p), nil

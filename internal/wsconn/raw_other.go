@@ -8,14 +8,14 @@ import (
 	"syscall"
 )
 
-// bare returns nil: without a way to write that cannot block, every member
-// behind is served by a goroutine.
+// bare returns nil: there is no way to write without blocking here, so the drain goroutine
+// writes everything.
 func bare(net.Conn) syscall.RawConn { return nil }
 
-// A Prober writes nothing here.
+// A Prober writes nothing on this platform.
 type Prober struct{}
 
-// Probers has Probers for use again.
+// Probers is a pool of Probers.
 var Probers = sync.Pool{New: func() any { return new(Prober) }}
 
 func (*Prober) try(syscall.RawConn, []byte) (int, error) { return 0, nil }

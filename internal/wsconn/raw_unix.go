@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// bare returns the means to use conn without blocking, or nil if it is not a
-// plain socket: what wraps one (TLS, say) must see every byte itself.
+// bare returns the raw connection, for reads and writes that do not block, or nil if conn
+// is not a plain socket: a wrapper such as TLS must see every byte itself.
 func bare(conn net.Conn) syscall.RawConn {
 	switch c := conn.(type) {
 	case *net.TCPConn:
@@ -35,14 +35,14 @@ type Prober struct {
 	fn  func(fd uintptr) bool
 }
 
-// Probers has Probers for use again.
+// Probers is a pool of Probers.
 var Probers = sync.Pool{New: func() any {
 	p := new(Prober)
 	p.fn = p.write
 	return p
 }}
 
-// try writes what the socket takes of b at once.
+// try writes the part of b that the socket accepts without blocking, and returns its length.
 func (p *Prober) try(raw syscall.RawConn, b []byte) (int, error) {
 	p.b, p.n, p.err = b, 0, nil
 	err := raw.Write(p.fn)
@@ -69,8 +69,8 @@ func (p *Prober) write(fd uintptr) bool {
 	}
 }
 
-// tryRead is called when the socket may be readable. It takes a buffer only if
-// there is something to read, so that a silent connection owns none.
+// tryRead is called when the socket may be readable. It keeps a buffer only if there was
+// something to read, so a silent connection has none.
 func (in *input) tryRead(fd uintptr) bool {
 	if in.buf == nil {
 		in.buf = readBuffers.Get().(*[readBuffer]byte)[:]

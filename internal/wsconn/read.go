@@ -11,8 +11,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
-// Read reads what the peer sends until the connection ends, and hands its messages to
-// the Handler. It reports whether the connection ended in good order. Finish comes after
+// Read reads what the peer sends until the connection ends, and passes its messages to the
+// Handler. It reports whether the connection ended with a close frame. Call Finish after
 // it.
 func (c *Conn) Read() (clean bool) {
 	for {
@@ -26,7 +26,7 @@ func (c *Conn) Read() (clean bool) {
 			}
 			var nerr net.Error
 			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, net.ErrClosed) && !errors.As(err, &nerr) {
-				c.Close(1002, "protocol error") // unless the library has said more
+				c.Close(1002, "protocol error") // unless the library has already sent a more exact code
 			}
 			return c.isClosing()
 		case c.isClosing():
@@ -43,7 +43,7 @@ func (c *Conn) isClosing() bool {
 	return closing
 }
 
-// readMessage reads the next message that is not handled on the way.
+// readMessage returns the next message that await has not handled.
 func (c *Conn) readMessage() (ws.MessageType, []byte, error) {
 	if err := c.in.await(); err != nil {
 		return 0, nil, err
@@ -60,15 +60,15 @@ func (c *Conn) readMessage() (ws.MessageType, []byte, error) {
 	return typ, text, err
 }
 
-// Charge makes the peer pay for n bytes as for a frame that is no accepted message: who
-// has spent more than it may is not read from for a while. Handlers call it.
+// Charge counts a cost of n bytes, as for a frame that is not an accepted message. A peer
+// that has spent more than it may is not read from for a while. Only the Handler calls it.
 func (c *Conn) Charge(n int) { c.in.charge(n) }
 
-// FrameCost is what a frame is charged with beside its bytes.
+// FrameCost is the cost of a frame in addition to its bytes.
 const FrameCost = frameCost
 
-// Finish sees the last frames out, waits for the peer's close frame if it has not come,
-// and closes the connection.
+// Finish waits until the last frames are written and the peer's close frame has come,
+// within limits, and closes the connection.
 func (c *Conn) Finish() {
 	c.mu.Lock()
 	for c.closing.begun && c.out.draining && !c.out.dead { // until killer ends it
@@ -78,13 +78,13 @@ func (c *Conn) Finish() {
 	linger := c.closing.begun && !c.out.dead && !c.in.peerClosed
 	c.mu.Unlock()
 	if linger {
-		// Closing a connection with unread bytes resets it, and the peer may
-		// never see why it was closed.
+		// Closing a connection with unread bytes resets it, and the peer may then never see
+		// our close frame.
 		c.conn.SetReadDeadline(time.Now().Add(CloseTimeout / 3))
 		c.in.awaitClose()
 	}
 	if t, ok := c.conn.(*tls.Conn); ok && orderly {
-		t.CloseWrite() // else the end looks like an attacker's (RFC 8446, section 6.1)
+		t.CloseWrite() // without it, the peer cannot tell the end from an attack (RFC 8446, section 6.1)
 	}
 	c.Kill()
 	if c.lib != nil {

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// The answer to an opening handshake is written to the connection itself, once it
-// is in hand. Before that nothing was sent: a writer that holds a status back, or
-// that cannot give the connection away after all, does no harm then.
+// The answer to an opening handshake is written to the connection itself, after the
+// takeover. Nothing is sent through the http.ResponseWriter: so it does no harm if that
+// delays its status, or cannot hand over the connection after all.
 
-// CanHijack reports whether the innermost of what w wraps is an [http.Hijacker].
-// A wrapper may have the method in any case, and only fail when it is called; some
-// of those cannot answer properly afterwards.
+// CanHijack reports whether the innermost writer that w wraps is an [http.Hijacker]. The
+// wrappers do not count: one may have the method and fail when it is called, and some
+// cannot answer correctly after that.
 func CanHijack(w http.ResponseWriter) bool {
 	for {
 		t, ok := w.(interface{ Unwrap() http.ResponseWriter })
@@ -30,11 +30,11 @@ func CanHijack(w http.ResponseWriter) bool {
 	return ok
 }
 
-// Hijack takes the request's connection, and the bytes that were read from it
-// after the request: they belong to the first frames.
+// Hijack takes over the request's connection, and the bytes that were read from it after
+// the request: they belong to the first frames.
 func Hijack(w http.ResponseWriter) (conn net.Conn, early []byte, err error) {
 	defer func() {
-		if p := recover(); p != nil { // a wrapper asserts that what it wraps is a Hijacker
+		if p := recover(); p != nil { // a wrapper asserts that the wrapped writer is a Hijacker
 			err = fmt.Errorf("hijacking: %v", p)
 		}
 	}()
@@ -76,13 +76,13 @@ func Answer(r *http.Request, subprotocol, extension string, set http.Header) []b
 			not[key] = true
 		}
 	}
-	set.WriteSubset(&b, not) // leaves out bad names, and makes bad values harmless
+	set.WriteSubset(&b, not) // also leaves out invalid names, and makes invalid values harmless
 	b.WriteString("\r\n")
 	return b.Bytes()
 }
 
-// notInAnswer reports whether a header is about a body or the connection, of which
-// an answer with 101 has neither to tell, or is the handshake's own.
+// notInAnswer reports whether a header must not be copied to an answer with 101: it
+// describes a body or the connection, or belongs to the handshake.
 func notInAnswer(key string) bool {
 	switch key {
 	case "Connection", "Upgrade", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding",

@@ -5,21 +5,21 @@ import (
 	"time"
 )
 
-// A Source is where a connection gets what it writes beside replies: a member of a room,
-// or several. Next, Rest and Owes are called with the connection's lock, and by one
-// goroutine at a time; they must not block.
+// A Source has the frames that a connection writes in addition to replies: it is a member
+// of a room, or several. Next, Rest and Owes are called with the connection's lock held, by
+// one goroutine at a time; they must not block.
 type Source interface {
 	// Begin is called once, without the lock, before anything is written.
 	Begin()
-	// Next returns what comes next. If it returns nothing, then says what to do.
+	// Next returns the next frames. If it returns none, then says what to do.
 	Next() (b []byte, then Then)
-	// Fetch gets what Next has asked for, without the lock.
+	// Fetch is called without the lock after Next has asked for it, and may block.
 	Fetch()
-	// Owes is called when the connection is to be closed. It notes how far the source
-	// has come by now, and reports whether something of that was not written yet.
+	// Owes is called when the connection is about to be closed. It notes the source's
+	// present end, and reports whether frames before that end were not written yet.
 	Owes() bool
-	// Rest is Next up to the place that Owes has noted; nothing means that there is
-	// nothing left.
+	// Rest is Next for the frames before the end that Owes has noted. It returns none when
+	// all are written.
 	Rest() []byte
 }
 
@@ -29,10 +29,10 @@ type Then int8
 const (
 	Again Then = iota // ask once more
 	Fetch             // call Fetch, then ask once more
-	Park              // end: whoever has more for this connection starts anew
+	Park              // end: a goroutine that has more for this connection starts a new drain
 )
 
-// Lock locks what is to be written. Methods whose names end in Locked need it.
+// Lock locks the writing side. Methods whose names end in Locked need it.
 func (c *Conn) Lock() { c.mu.Lock() }
 
 // Unlock undoes Lock.
@@ -41,28 +41,28 @@ func (c *Conn) Unlock() { c.mu.Unlock() }
 // DeadLocked reports whether nothing can be written from now on.
 func (c *Conn) DeadLocked() bool { return c.out.dead }
 
-// ClosingLocked returns whether a close frame was sent or is to be, and its code.
+// ClosingLocked is Closing for a caller that holds the lock.
 func (c *Conn) ClosingLocked() (code int, closing bool) { return c.closing.code, c.closing.begun }
 
-// OverLocked reports whether a close frame was sent or is to be, or the connection is lost.
+// OverLocked reports whether a close has begun, or the connection is lost.
 func (c *Conn) OverLocked() bool { return c.closing.begun || c.out.dead }
 
-// DrainingLocked reports whether the drain goroutine writes, and nobody else may.
+// DrainingLocked reports whether the drain goroutine runs. Then no other goroutine may write.
 func (c *Conn) DrainingLocked() bool { return c.out.draining }
 
 // WaitingLocked returns how many bytes of replies wait to be written.
 func (c *Conn) WaitingLocked() int { return len(c.out.b) + c.out.writing }
 
-// QueueLocked adds frames to what the drain goroutine writes, which is running.
+// QueueLocked adds frames to those that wait. The drain goroutine must be running.
 func (c *Conn) QueueLocked(frames []byte) { c.out.b = append(c.out.b, frames...) }
 
 // QueueTextLocked is QueueLocked with payload as a text message.
 func (c *Conn) QueueTextLocked(payload []byte) { c.out.b = AppendText(c.out.b, payload) }
 
-// AheadLocked puts frames before all that waits.
+// AheadLocked puts frames before everything that waits.
 func (c *Conn) AheadLocked(frames []byte) { c.out.b = append(frames, c.out.b...) }
 
-// DrainLocked has rest, and all that comes after it, written by the drain goroutine.
+// DrainLocked queues rest, and starts the drain goroutine if it is not running.
 func (c *Conn) DrainLocked(rest []byte) {
 	c.out.b = append(c.out.b, rest...)
 	if !c.out.draining {
@@ -71,8 +71,8 @@ func (c *Conn) DrainLocked(rest []byte) {
 	}
 }
 
-// TryLocked writes what the socket takes of b without blocking: nothing, if it cannot
-// tell. The caller owns p.
+// TryLocked writes the part of b that the socket accepts without blocking, and returns its
+// length; 0 if the connection has no such writes. The caller owns p.
 func (c *Conn) TryLocked(p *Prober, b []byte) (int, error) {
 	if c.raw == nil {
 		return 0, nil
@@ -101,7 +101,8 @@ func (c *Conn) putLocked(frame []byte) {
 	}
 }
 
-// Queue sends frames without waiting for the peer, whatever waits already.
+// Queue sends frames, or adds them to those that wait, without a limit. It does not wait
+// for the peer.
 func (c *Conn) Queue(frames []byte) {
 	c.mu.Lock()
 	if !c.closing.begun && !c.out.dead {
@@ -110,8 +111,8 @@ func (c *Conn) Queue(frames []byte) {
 	c.mu.Unlock()
 }
 
-// reply sends a frame. It waits while more than OutLimit would wait to be written with
-// it, or anything if the frame alone is more.
+// reply sends a frame. First it waits until the frame and the bytes that wait are together
+// at most OutLimit, or until nothing else waits.
 func (c *Conn) reply(frame []byte) {
 	c.mu.Lock()
 	for n := c.WaitingLocked(); n > 0 && n+len(frame) > OutLimit && !c.closing.begun && !c.out.dead; n = c.WaitingLocked() {
@@ -123,7 +124,7 @@ func (c *Conn) reply(frame []byte) {
 	c.mu.Unlock()
 }
 
-// scratch has buffers for what is written to one peer and not kept.
+// scratch is a pool of buffers for frames to one peer.
 var scratch = sync.Pool{New: func() any { return new([]byte) }}
 
 // Send sends payload as a text message. It waits while too much waits to be written.
@@ -136,12 +137,12 @@ func (c *Conn) Send(payload []byte) {
 	}
 }
 
-// drain writes what waits, blocking as it must, until the source has no more. It is the
-// only one to write meanwhile.
+// drain writes what waits, and may block, until the source has no more. No other goroutine
+// writes while it runs.
 //
-// No wake-up is lost when it ends: what the source gets is there before whoever gave it
-// looks at draining, and Next compares with the source's end while drain holds mu. So
-// either the other finds draining unset and writes, or Next finds the new end.
+// No wake-up is lost when it ends. A goroutine adds to the source before it looks at
+// draining, and Next compares with the source's end while drain holds mu. So either that
+// goroutine finds draining unset and writes, or Next finds the new end.
 func (c *Conn) drain() {
 	for {
 		b, done := c.next()
@@ -156,7 +157,7 @@ func (c *Conn) drain() {
 	}
 }
 
-// next returns what drain writes next, or that it ends.
+// next returns what drain writes next, or that drain ends.
 func (c *Conn) next() (b []byte, done bool) {
 	c.mu.Lock()
 	c.out.taken = false
@@ -208,7 +209,7 @@ func (c *Conn) next() (b []byte, done bool) {
 	return b, false
 }
 
-// write writes all of b, however long it takes while the peer accepts a piece within the
+// write writes all of b. It fails if the peer does not accept a Piece within the write
 // timeout. Only drain calls it.
 func (c *Conn) write(b []byte) error {
 	if len(b) == 0 {
@@ -238,8 +239,8 @@ func (c *Conn) write(b []byte) error {
 	return c.conn.SetWriteDeadline(time.Time{})
 }
 
-// WaitLocked waits until what waits was written or the connection has died. The lock is
-// released meanwhile.
+// WaitLocked waits until the bytes that wait are written or the connection is dead. During
+// the wait the lock is released.
 func (c *Conn) WaitLocked() {
 	if c.out.space == nil {
 		c.out.space = make(chan struct{})
