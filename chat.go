@@ -232,7 +232,7 @@ func (s *Server) notFound(w http.ResponseWriter, path []string) {
 		text += ": it has something before the server's own; http.StripPrefix is missing where the server is mounted, or the URL is wrong"
 		break
 	}
-	httpError(w, http.StatusNotFound, "not_found", text)
+	httpError(w, http.StatusNotFound, proto.CodeNotFound, text)
 }
 
 // The errors that a caller can act on. Test for them with [errors.Is].

@@ -69,7 +69,7 @@ func (h *handshake) parse(s *Server, r *http.Request) (err error) {
 }
 
 var (
-	errNoUpgrade = &httpErr{http.StatusNotImplemented, "internal", "connections cannot be upgraded here: HTTP/2, or a middleware hides the connection"}
+	errNoUpgrade = &httpErr{http.StatusNotImplemented, proto.CodeInternal, "connections cannot be upgraded here: HTTP/2, or a middleware hides the connection"}
 	errLost      = errors.New("chat: connection lost")
 )
 
@@ -108,7 +108,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, c
 	switch status, text := wsconn.CheckHandshake(w, r); status {
 	case 0:
 	case http.StatusUpgradeRequired:
-		return &httpErr{status, "upgrade_required", text}
+		return &httpErr{status, proto.CodeUpgradeRequired, text}
 	default:
 		return &httpErr{status, proto.CodeBadRequest, text}
 	}
@@ -207,7 +207,7 @@ func (s *Server) roomOf(w http.ResponseWriter, segment string) (room string, ok 
 		return "", false
 	}
 	if err != nil {
-		httpError(w, http.StatusBadRequest, "bad_room", plainText(err))
+		httpError(w, http.StatusBadRequest, proto.CodeBadRoom, plainText(err))
 		return "", false
 	}
 	return name, true

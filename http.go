@@ -25,8 +25,8 @@ type httpErr struct {
 func (e *httpErr) Error() string { return e.text }
 
 var (
-	errNotAuthenticated = &httpErr{http.StatusUnauthorized, "unauthorized", "not authenticated"}
-	errInternal         = &httpErr{http.StatusInternalServerError, "internal", internalText}
+	errNotAuthenticated = &httpErr{http.StatusUnauthorized, proto.CodeUnauthorized, "not authenticated"}
+	errInternal         = &httpErr{http.StatusInternalServerError, proto.CodeInternal, internalText}
 )
 
 // httpError answers with an error object.
@@ -65,10 +65,10 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 		}
 		httpError(w, he.status, he.code, he.text)
 	case errors.Is(err, ErrBadName):
-		httpError(w, http.StatusBadRequest, "bad_name", plainText(err))
+		httpError(w, http.StatusBadRequest, proto.CodeBadName, plainText(err))
 	case errors.Is(err, ErrTooMany):
 		w.Header().Set("Retry-After", strconv.Itoa(seconds(time.Second+jitter(4*time.Second))))
-		httpError(w, http.StatusTooManyRequests, "too_many", plainText(err))
+		httpError(w, http.StatusTooManyRequests, proto.CodeTooMany, plainText(err))
 	case errors.Is(err, ErrServerClosed):
 		w.Header().Set("Retry-After", strconv.Itoa(seconds(time.Second+jitter(4*time.Second))))
 		httpError(w, http.StatusServiceUnavailable, proto.CodeUnavailable, "the server is shutting down")
@@ -97,7 +97,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, method string) bo
 	switch {
 	case r.Method != method && !(method == http.MethodGet && r.Method == http.MethodHead && !strings.HasPrefix(strings.TrimPrefix(r.URL.Path, "/"), "ws/")):
 		w.Header().Set("Allow", method)
-		httpError(w, http.StatusMethodNotAllowed, "method_not_allowed", "this path takes "+method)
+		httpError(w, http.StatusMethodNotAllowed, proto.CodeMethodNotAllowed, "this path takes "+method)
 	case s.rooms.Closing():
 		s.refuse(w, ErrServerClosed)
 	case !ok:
@@ -201,7 +201,7 @@ func (s *Server) parseListing(raw string) (l listing, err error) {
 			return l, err
 		}
 		if err != nil {
-			return l, &httpErr{http.StatusBadRequest, "bad_room", plainText(err)}
+			return l, &httpErr{http.StatusBadRequest, proto.CodeBadRoom, plainText(err)}
 		}
 		l.named = append(l.named, name)
 	}

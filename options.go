@@ -269,7 +269,7 @@ func (c *config) pageSize() int {
 }
 
 // frameLimit is the largest WebSocket message read from a client, in bytes.
-func (c *config) frameLimit() int { return max(2*c.limits.messageSize, 4<<10) }
+func (c *config) frameLimit() int { return proto.FrameLimit(c.limits.messageSize) }
 
 // finish adjusts values that depend on each other, after all options were applied.
 func (c *config) finish() {

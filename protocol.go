@@ -104,19 +104,19 @@ func (c *session) object(o *proto.Object, id string) *proto.Error {
 		return c.onMessage(o, TypeMessage, id)
 	case TypePrivate:
 		return c.onMessage(o, TypePrivate, id)
-	case "typing":
+	case TypeTyping:
 		return c.onTyping()
-	case "history":
+	case proto.TypeHistory:
 		return c.onHistory(o, id)
-	case "ping":
+	case proto.TypePing:
 		c.conn.Charge(wsconn.FrameCost)
-		b := []byte(`{"type":"pong"`)
+		b := []byte(`{"type":"` + proto.TypePong + `"`)
 		if id != "" {
 			b = proto.AppendQuoted(append(b, `,"id":`...), id)
 		}
 		c.conn.Send(append(b, '}'))
 		return nil
-	case "auth":
+	case proto.TypeAuth:
 		return c.onAuth(o)
 	}
 	return &proto.Error{Code: proto.CodeUnknownType, Text: "unknown type"}
@@ -157,7 +157,7 @@ func (c *session) onMessage(o *proto.Object, typ chatlog.Type, id string) *proto
 	}
 	b := acks.Get().(*[]byte)
 	defer acks.Put(b)
-	*b = proto.AppendQuoted(append((*b)[:0], `{"type":"ack","id":`...), id)
+	*b = proto.AppendQuoted(append((*b)[:0], `{"type":"`+proto.TypeAck+`","id":`...), id)
 	*b = append(strconv.AppendUint(append(*b, `,"offset":`...), stored.Offset, 10), '}')
 	c.conn.Send(*b)
 	return nil
@@ -198,7 +198,7 @@ func (c *session) onHistory(o *proto.Object, id string) *proto.Error {
 		return &proto.Error{Code: proto.CodeUnavailable, Text: "the history could not be read: ask again", Retry: time.Second}
 	}
 	boundPage(&page, room-512, q.HasAfter) // the rest is the answer's other keys
-	b := appendPage([]byte(`{"type":"history",`), &page, false)
+	b := appendPage([]byte(`{"type":"`+proto.TypeHistory+`",`), &page, false)
 	if request != "" {
 		b = proto.AppendQuoted(append(b, `,"request":`...), request)
 	}

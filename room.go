@@ -206,7 +206,7 @@ func (s *Server) tell(ctx context.Context, userID, room string, e chatlog.Event)
 // mayCloseWith reports whether code is one that an application may send.
 func mayCloseWith(code int) bool {
 	switch code {
-	case 1000, CloseRemoved, proto.CloseInternal, proto.CloseTryAgain:
+	case proto.CloseNormal, CloseRemoved, proto.CloseInternal, proto.CloseTryAgain:
 		return true
 	}
 	return 3000 <= code && code <= 4999

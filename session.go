@@ -138,7 +138,7 @@ func (c *session) Greet(g *rooms.Greeting) []byte {
 // welcome returns the first object that a chat.v1 client gets.
 func (c *session) welcome(g *rooms.Greeting) []byte {
 	cfg := &c.srv.cfg
-	b := append(make([]byte, 0, 512), `{"type":"welcome","protocol":"chat.v1","room":`...)
+	b := append(make([]byte, 0, 512), `{"type":"`+proto.TypeWelcome+`","protocol":"`+proto.Subprotocol+`","room":`...)
 	b = proto.AppendQuoted(b, c.room)
 	b = proto.AppendQuoted(append(b, `,"user":`...), c.user.ID)
 	b = proto.AppendQuoted(append(b, `,"username":`...), c.user.Name)
@@ -180,7 +180,7 @@ func appendMembers(b []byte, members []Member) []byte {
 
 // goodbye announces a planned close.
 func (c *session) goodbye(reason string, retry time.Duration) {
-	b := proto.AppendQuoted([]byte(`{"type":"goodbye","reason":`), reason)
+	b := proto.AppendQuoted([]byte(`{"type":"`+proto.TypeGoodbye+`","reason":`), reason)
 	b = strconv.AppendInt(append(b, `,"retry_after_ms":`...), retry.Milliseconds(), 10)
 	c.conn.Queue(wsconn.AppendText(nil, append(b, '}')))
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // testServedPast has one user send thousands of private messages to somebody made up.
@@ -158,8 +159,8 @@ func (v past) joins() {
 	if len(got) > 0 {
 		before = got[0]
 	}
-	p.send(map[string]any{"type": "history", "before": before, "limit": 100})
-	a := p.until(func(a answer) bool { return a.Type == "history" })
+	p.send(map[string]any{"type": proto.TypeHistory, "before": before, "limit": 100})
+	a := p.until(func(a answer) bool { return a.Type == proto.TypeHistory })
 	rest := v.seen[:len(v.seen)-len(want)]
 	v.equal("asked for on the socket", offsets(a.Messages), newest(rest, 100))
 	if a.More != (len(rest) > 100) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
@@ -45,14 +46,14 @@ type answer struct {
 
 func dial(t testing.TB, s *Server, room string, params url.Values) (*peer, answer) {
 	t.Helper()
-	conn, _, err := ws.Dial(within(t), s.WS+"/ws/"+url.PathEscape(room)+"?"+params.Encode(), &ws.DialOptions{Subprotocols: []string{"chat.v1"}})
+	conn, _, err := ws.Dial(within(t), s.WS+"/ws/"+url.PathEscape(room)+"?"+params.Encode(), &ws.DialOptions{Subprotocols: []string{proto.Subprotocol}})
 	if err != nil {
 		t.Fatalf("dial: %v", err)
 	}
 	t.Cleanup(func() { conn.CloseNow() })
 	conn.SetReadLimit(1 << 24)
 	p := &peer{t: t, conn: conn}
-	welcome := p.until(func(a answer) bool { return a.Type == "welcome" })
+	welcome := p.until(func(a answer) bool { return a.Type == proto.TypeWelcome })
 	p.user = welcome.User
 	return p, welcome
 }
@@ -94,13 +95,13 @@ func (p *peer) send(o map[string]any) {
 // offset of the acknowledgement or the code of the refusal.
 func (p *peer) say(to, id string) string {
 	p.t.Helper()
-	o := map[string]any{"type": "message", "message": "text of " + id, "id": id}
+	o := map[string]any{"type": chat.TypeMessage, "message": "text of " + id, "id": id}
 	if to != "" {
-		o["type"], o["to"] = "private", to
+		o["type"], o["to"] = chat.TypePrivate, to
 	}
 	p.send(o)
-	a := p.until(func(a answer) bool { return (a.Type == "ack" || a.Type == "error") && a.ID == id })
-	if a.Type == "ack" {
+	a := p.until(func(a answer) bool { return (a.Type == proto.TypeAck || a.Type == proto.TypeError) && a.ID == id })
+	if a.Type == proto.TypeAck {
 		return fmt.Sprint(a.Offset)
 	}
 	return a.Code
@@ -163,7 +164,7 @@ func testServedAgain(t *testing.T, open func() chatlog.Log) {
 	if ofAnn != "1" || toBob != "2" || toGone != "3" {
 		t.Fatalf("acknowledged with %s, %s and %s", ofAnn, toBob, toGone)
 	}
-	gone.conn.Close(1000, "")
+	gone.conn.Close(proto.CloseNormal, "")
 	eventually(t, "one to leave", func() bool {
 		_, n, err := anonymous.Members(within(t), room, 0)
 		return err == nil && n == 2
@@ -178,15 +179,15 @@ func testServedAgain(t *testing.T, open func() chatlog.Log) {
 			t.Errorf("%s, a fresh one: %s, want %s", when, got, fresh)
 		}
 	}
-	again("the receiver gone", "no_such_user", bea, gone.user, "3", "3")
+	again("the receiver gone", proto.CodeNoSuchUser, bea, gone.user, "3", "3")
 	forbidden.Store(true)
-	again("forbidden", "forbidden", ann, "", "1", "1")
-	again("forbidden", "forbidden", ann, "bob", "2", "2")
-	again("forbidden", "forbidden", bea, gone.user, "3", "3")
+	again("forbidden", proto.CodeForbidden, ann, "", "1", "1")
+	again("forbidden", proto.CodeForbidden, ann, "bob", "2", "2")
+	again("forbidden", proto.CodeForbidden, bea, gone.user, "3", "3")
 	forbidden.Store(false)
 	rejected.Store(true)
-	again("rejected", "rejected", ann, "", "1", "1")
-	again("rejected", "rejected", ann, "bob", "2", "2")
+	again("rejected", proto.CodeRejected, ann, "", "1", "1")
+	again("rejected", proto.CodeRejected, ann, "bob", "2", "2")
 	// And from Go.
 	for _, e := range []chat.Message{{UserID: "ann", ID: "1", Text: "other"}, {UserID: "ann", ID: "2", To: "bob", Text: "other"}, {UserID: bea.user, ID: "3", To: gone.user, Text: "other"}} {
 		s := named

@@ -3,179 +3,115 @@ package client
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
-// A Conn is a member of one room, over as many connections as it takes. Make one
-// with [Dial], and call Close when done with it. Its methods may be called at once
-// from many goroutines.
+// A Conn is a member of one room. It uses one connection after another and reconnects by
+// itself. Make one with [Dial], and call Close when it is no longer needed. Its methods may
+// be called concurrently.
 type Conn struct {
-	// Immutable.
-	cfg  config
+	cfg    config
+	server server
+	life   life
+	work   chan struct{} // wakes the writer
+	pace   pace
+
+	mu      sync.Mutex    // guards what follows
+	err     error         // why the Conn has ended
+	link    *link         // the present connection; nil while there is none
+	changed chan struct{} // see changedLocked; nil if nobody waits
+	self    self
+	place   place
+	queue   queue
+	out     outbox
+	typing  typing
+}
+
+// server is where the Conn connects to. Nothing changes it after Dial.
+type server struct {
 	url  url.URL // of the room, without parameters
 	room string
 	http *http.Client
-	idle func()          // closes the idle connections of http if they are the Conn's own
+	idle func() // closes the idle connections of http, unless the program owns it
+}
+
+// life is the time until the Conn ends. Nothing changes it after Dial; any goroutine may
+// use it.
+type life struct {
 	ctx  context.Context // ends with the Conn
 	stop context.CancelFunc
-	done chan struct{} // closed when nothing of the Conn runs any more
-	work chan struct{} // wakes the writer
+	done chan struct{} // closed when the Conn's last goroutine has ended
+}
 
-	// Owned by the goroutine that keeps the connection.
-	pace pace
-
-	mu      sync.Mutex
-	err     error // why the Conn has ended
-	link    *link // the present connection; nil while there is none
-	welcome Welcome
+// self is the user that the Conn is. Guarded by Conn.mu.
+type self struct {
+	welcome Welcome // of the latest connection
 	session string
 	token   string
-	place   chat.Position // after the latest event that went into the queue
-	joined  chat.Position // of the first welcome while place is zero
-	recent  recent
-	queue   queue
-	out     outbox
-	changed chan struct{} // see changedLocked; nil if nobody waits
-	typing  bool          // to be told
-	typed   time.Time     // when it was told last
 }
 
-// typingPause is the least time between two typing notices that a server passes on.
-const typingPause = 2 * time.Second
-
-// Dial joins a room. The server is named by the URL that its handler is mounted
-// at, such as "https://example.com/chat" (ws and wss do as well; parameters are
-// kept). Dial returns when the server has let the Conn in, and fails at the first
-// attempt that does not succeed, with an [Error] if the server has refused it, or
-// when ctx ends. Later, ctx has no meaning for the Conn, which keeps itself
-// connected until Close is called or the server refuses it for good.
-func Dial(ctx context.Context, server, room string, opts ...Option) (*Conn, error) {
-	cfg := defaults()
-	for _, o := range opts {
-		o(&cfg)
-	}
-	u, err := roomURL(server, room)
-	if err != nil {
-		return nil, err
-	}
-	c := &Conn{
-		cfg: cfg, url: *u, room: room,
-		done: make(chan struct{}), work: make(chan struct{}, 1),
-		session: cfg.session, token: cfg.token, place: cfg.since,
-		pace:  newPace(cfg.first, cfg.most),
-		queue: queue{maxEvents: cfg.bufEvents, maxSize: cfg.bufBytes},
-		out:   outbox{byID: map[string]*call{}, window: maxWindow},
-	}
-	c.http, c.idle = cfg.httpClient()
-	c.ctx, c.stop = context.WithCancel(context.Background())
-	l, err := c.connect(ctx)
-	for err != nil && cfg.dialRetry && !c.final(err) && c.retry(ctx, err, nil) {
-		l, err = c.connect(ctx)
-	}
-	if cause := ctx.Err(); err != nil && cause != nil && err != cause {
-		err = fmt.Errorf("%w: %w", cause, err)
-	}
-	if err != nil {
-		c.stop()
-		c.idle()
-		return nil, err
-	}
-	go c.run(l) // ends with the Conn; Close waits for it
-	return c, nil
+// place is how far the Conn has come in the room. Guarded by Conn.mu.
+type place struct {
+	at     chat.Position // after the latest event that was put into the queue
+	joined chat.Position // of the first welcome, as long as at is zero
+	recent recent
 }
 
-// roomURL returns the URL of a room's WebSocket.
-func roomURL(server, room string) (*url.URL, error) {
-	u, err := url.Parse(server)
-	if err != nil {
-		return nil, fmt.Errorf("client: %w", err)
-	}
-	switch u.Scheme {
-	case "ws", "http":
-		u.Scheme = "http"
-	case "wss", "https":
-		u.Scheme = "https"
-	default:
-		return nil, errors.New("client: the server's URL needs one of the schemes https, wss, http and ws")
-	}
-	if u.Host == "" {
-		return nil, errors.New("client: the server's URL needs a host")
-	}
-	if room == "" || room == "." || room == ".." || !utf8.ValidString(room) {
-		return nil, errors.New("client: this cannot be a room's name")
-	}
-	raw := strings.TrimSuffix(u.EscapedPath(), "/") + "/ws/" + url.PathEscape(room)
-	u.Path = strings.TrimSuffix(u.Path, "/") + "/ws/" + room
-	u.RawPath, u.Fragment, u.RawFragment = raw, "", ""
-	return u, nil
-}
-
-func (cfg *config) httpClient() (*http.Client, func()) {
-	if cfg.client != nil {
-		h := *cfg.client
-		h.CheckRedirect = stayHome(h.CheckRedirect)
-		return &h, func() {}
-	}
-	t, ok := http.DefaultTransport.(*http.Transport)
-	if ok {
-		t = t.Clone()
-	} else {
-		t = &http.Transport{Proxy: http.ProxyFromEnvironment}
-	}
-	if cfg.dialer != nil {
-		t.DialContext = cfg.dialer
-	}
-	return &http.Client{Transport: t, CheckRedirect: stayHome(nil)}, t.CloseIdleConnections
+// typing is the notice that the user is typing. Guarded by Conn.mu.
+type typing struct {
+	due  bool      // the writer is to send one
+	last time.Time // when Typing last asked for one
 }
 
 // Welcome returns what the server said first on the latest connection.
 func (c *Conn) Welcome() Welcome {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.welcome
+	return c.self.welcome
 }
 
-// Send sends a message to everyone in the room, and waits until the server has it
-// in its log. It returns the message's offset there. See [Conn.Publish].
+// Send sends a message to everyone in the room and waits until the server has stored it.
+// It returns the message's offset in the room's log. The text and the errors are those of
+// [Conn.Publish].
 func (c *Conn) Send(ctx context.Context, text string) (offset uint64, err error) {
 	return c.Publish(ctx, chat.Message{Text: text})
 }
 
-// SendPrivate sends a message to one user, by the user's id: see [Conn.Publish].
+// SendPrivate sends a message to one user, whose id is to. See [Conn.Publish].
 func (c *Conn) SendPrivate(ctx context.Context, to, text string) (offset uint64, err error) {
 	return c.Publish(ctx, chat.Message{To: to, Text: text})
 }
 
-// Publish sends a message, and waits until the server has it in its log. It
-// returns the message's offset there. Text must be set, To for a private
-// message; ID makes the sending idempotent: the server keeps one message for each
-// user and ID within five minutes. An empty ID is replaced with a random one; an ID
-// has at most 64 bytes. UserID and Username are
-// not used: the server knows who is connected.
+// Publish sends a message and waits until the server has stored it. It returns the
+// message's offset in the room's log. Text is required, of at most Limits.MessageBytes of
+// UTF-8 (see [Welcome]). To is the id of the receiver of a private message; empty means
+// everyone. ID, of at most 64 bytes of UTF-8, makes Publish idempotent: for five minutes
+// the server stores only one message per user and ID. An empty ID is replaced with a
+// random one. UserID and Username are ignored: the server knows the user.
 //
-// A lost connection does not end Publish: the message is sent again with the same
-// ID. So it is, after a pause, when the server's log is unavailable or (see
-// [WithoutRateRetry]) when there were too many messages. Messages that one
-// goroutine sends one after another are kept in that order; of those sent concurrently,
-// up to 32 are under way together.
+// Publish survives the loss of a connection: it sends the message again with the same ID.
+// It also sends it again, after a pause, when the server's log is unavailable, and when
+// the user has sent too many messages (but see [WithoutRateRetry]). The messages of one
+// goroutine keep their order. Of messages that are published concurrently, up to 32 are
+// sent before the first is acknowledged.
 //
-// Errors are an [Error], ErrClosed, why the Conn has ended, or that of ctx; and
-// ErrUncertain beside those (use [errors.Is]), or alone after four and a half
-// minutes, when the message may have been kept all the same.
+// The error is an [Error], ErrClosed, the reason why the Conn has ended, or the error of
+// ctx. If the message may have been stored nevertheless, the error also wraps
+// ErrUncertain (use [errors.Is]). It is ErrUncertain alone when the message was
+// not acknowledged for four and a half minutes.
 func (c *Conn) Publish(ctx context.Context, m chat.Message) (offset uint64, err error) {
-	o := sentObject{Type: string(chat.TypeMessage), ID: m.ID, To: m.To, Message: m.Text}
+	o := sentObject{Type: chat.TypeMessage, ID: m.ID, To: m.To, Message: m.Text}
 	if m.To != "" {
-		o.Type = string(chat.TypePrivate)
+		o.Type = chat.TypePrivate
 	}
 	if o.ID == "" {
 		o.ID = rand.Text()
@@ -185,96 +121,99 @@ func (c *Conn) Publish(ctx context.Context, m chat.Message) (offset uint64, err 
 	switch {
 	case !utf8.ValidString(m.Text):
 		return 0, &Error{Code: CodeBadUTF8, Message: "the text is not UTF-8"}
-	case len(o.ID) > maxID || !utf8.ValidString(o.ID):
-		return 0, &Error{Code: CodeBadRequest, Message: "an ID has at most 64 bytes of UTF-8"}
+	case len(o.ID) > proto.MaxID || !utf8.ValidString(o.ID):
+		return 0, &Error{Code: CodeBadRequest, Message: fmt.Sprintf("an ID has at most %d bytes of UTF-8", proto.MaxID)}
 	case !utf8.ValidString(m.To):
-		return 0, &Error{Code: CodeNoSuchUser, Message: "the receiver is not UTF-8"}
-	case limit > 0 && (len(m.Text) > limit || len(b) > max(2*limit, 4<<10)):
+		return 0, &Error{Code: CodeNoSuchUser, Message: "the receiver's id is not UTF-8"}
+	case limit > 0 && (len(m.Text) > limit || len(b) > proto.FrameLimit(limit)):
 		return 0, &Error{Code: CodeTooLong, Message: fmt.Sprintf("a message has at most %d bytes", limit)}
 	}
-	obj, err := c.do(ctx, &call{id: o.ID, kind: "ack", objects: [][]byte{b}})
+	obj, err := c.do(ctx, &call{id: o.ID, kind: proto.TypeAck, objects: [][]byte{b}})
 	if err != nil {
 		return 0, err
 	}
 	return obj.Offset, nil
 }
 
-// Typing shows the others that the user is typing, at most once in two seconds and
-// if there is a connection. It does not wait. Errors are that of ctx and why the
-// Conn has ended.
+// Typing shows the others in the room that the user is typing. It does not wait. Calls
+// within two seconds of the last notice, or while there is no connection, do nothing. The
+// error is that of ctx or the reason why the Conn has ended.
 func (c *Conn) Typing(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	c.mu.Lock()
-	if now := time.Now(); c.err == nil && c.link != nil && now.Sub(c.typed) >= typingPause {
-		c.typing, c.typed = true, now
+	if now := time.Now(); c.err == nil && c.link != nil && now.Sub(c.typing.last) >= proto.TypingPause {
+		c.typing = typing{due: true, last: now}
 	}
 	defer c.mu.Unlock()
 	c.nudge()
 	return c.err
 }
 
-// History reads the room's messages, as far as the user may see them: with q.From
-// those from that offset on, with q.Before those before it, with neither the
-// newest. q.Limit is at most 100, and zero or less is the server's choice. Reader and All
-// are not used, and the page's Position is not set. Errors are those of [Conn.Publish].
+// History returns a page of those messages of the room that the user may see, oldest
+// first: with q.From those from that offset on, with q.Before the last ones before that
+// offset, with neither the newest. Zero is neither; both together are an [Error].
+// q.Limit is how many, at most 100; zero or less means the server's default. Reader and
+// All are ignored, and the page's Position is not set. Errors are those of
+// [Conn.Publish], except ErrUncertain.
 func (c *Conn) History(ctx context.Context, q chat.Query) (chat.Page, error) {
-	o := sentObject{Type: "history", ID: rand.Text(), Before: q.Before, Limit: max(q.Limit, 0)}
+	o := sentObject{Type: proto.TypeHistory, ID: rand.Text(), Before: q.Before, Limit: max(q.Limit, 0)}
 	if q.From > 0 {
 		after := q.From - 1
 		o.After = &after
 	}
-	obj, err := c.do(ctx, &call{id: o.ID, kind: "history", objects: [][]byte{o.encode()}})
+	obj, err := c.do(ctx, &call{id: o.ID, kind: proto.TypeHistory, objects: [][]byte{o.encode()}})
 	if err != nil {
 		return chat.Page{}, err
 	}
 	return chat.Page{Events: obj.Messages, First: obj.First, More: obj.More}, nil
 }
 
-// Ping waits for a sign of life of the server, over a new connection if need be.
-// Errors are those of [Conn.Publish].
+// Ping waits until the server has answered a ping, on the next connection if this one is
+// lost. Errors are those of [Conn.Publish], except ErrUncertain.
 func (c *Conn) Ping(ctx context.Context) error {
-	o := sentObject{Type: "ping", ID: rand.Text()}
-	_, err := c.do(ctx, &call{id: o.ID, kind: "pong", objects: [][]byte{o.encode()}})
+	o := sentObject{Type: proto.TypePing, ID: rand.Text()}
+	_, err := c.do(ctx, &call{id: o.ID, kind: proto.TypePong, objects: [][]byte{o.encode()}})
 	return err
 }
 
-// Auth gives the server a fresh token of the same user, which replaces that of
-// [WithToken] when it is accepted. A [WithTokenSource] does this by itself. Errors
-// are those of [Conn.Publish]; an [Error] with CodeAuthFailed says that the old
-// token still holds.
+// Auth sends the server a fresh token of the same user. When the server has accepted it,
+// it replaces that of [WithToken]. With a [WithTokenSource] there is no need to call
+// Auth. Errors are those of [Conn.Publish], except ErrUncertain. After an [Error] with
+// [CodeAuthFailed] the old token is still valid.
 func (c *Conn) Auth(ctx context.Context, token string) error {
-	// Nothing is answered to a good token; the pong of a ping behind it says so.
+	// The server does not answer a valid token, but it answers the ping that follows.
 	id := rand.Text()
-	auth := sentObject{Type: "auth", ID: id, Token: token}
-	ping := sentObject{Type: "ping", ID: id}
-	_, err := c.do(ctx, &call{id: id, kind: "pong", objects: [][]byte{auth.encode(), ping.encode()}})
+	auth := sentObject{Type: proto.TypeAuth, ID: id, Token: token}
+	ping := sentObject{Type: proto.TypePing, ID: id}
+	_, err := c.do(ctx, &call{id: id, kind: proto.TypePong, objects: [][]byte{auth.encode(), ping.encode()}})
 	if err == nil {
 		c.mu.Lock()
-		c.token = token
+		c.self.token = token
 		c.mu.Unlock()
 	}
 	return err
 }
 
-// Close leaves the room with code 1000, so that the others hear of it at once, and
-// ends the Conn. It returns when nothing of it runs any more, at the latest after
-// about two seconds. Calls under way return ErrClosed. Its error is always nil.
+// Close leaves the room and ends the Conn. The close code is 1000, so the others see the
+// user leave immediately. Close returns when all goroutines of the Conn have ended, after
+// about two seconds at the latest. Calls in progress return ErrClosed. The error is always
+// nil. Close may be called again.
 func (c *Conn) Close() error {
 	l := c.end(ErrClosed)
 	if l != nil {
-		// Whoever reads the connection closes it when the server has answered.
+		// When the server has answered, the reader of the connection closes it.
 		late := time.AfterFunc(closeTimeout, func() { l.cancel(ErrClosed) })
 		defer late.Stop()
-		l.conn.Close(ws.StatusCode(1000), "")
+		l.conn.Close(ws.StatusCode(proto.CloseNormal), "")
 	}
-	<-c.done
+	<-c.life.done
 	return nil
 }
 
-// end makes err the reason why the Conn has ended, unless there is one already. It
-// returns the connection if there is one that nobody closes yet.
+// end ends the Conn with err, unless it has ended already. It returns the present
+// connection, which the caller must close, or nil.
 func (c *Conn) end(err error) *link {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -286,7 +225,7 @@ func (c *Conn) end(err error) *link {
 		c.out.finish(k, nil, k.fate(err))
 	}
 	c.changedLocked()
-	c.stop()
+	c.life.stop()
 	l := c.link
 	c.link = nil
 	return l

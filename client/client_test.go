@@ -193,7 +193,7 @@ func TestIDs(t *testing.T) {
 	}
 }
 
-// TestManySenders has more calls at once than the window holds.
+// TestManySenders makes more concurrent calls than the window holds.
 func TestManySenders(t *testing.T) {
 	srv, base := serve(t)
 	alice := join(t, base, "r", "Alice", client.WithoutEvents())

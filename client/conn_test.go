@@ -79,8 +79,8 @@ func TestBadURL(t *testing.T) {
 	}
 }
 
-// TestTLS goes over TLS to a server that prefers HTTP/2, with the Conn's own
-// transport and with the program's.
+// TestTLS connects over TLS to a server that prefers HTTP/2, with the transport of the
+// Conn and with one of the program.
 func TestTLS(t *testing.T) {
 	srv := chat.New(chat.WithLogger(quiet))
 	hs := httptest.NewUnstartedServer(srv)
@@ -130,7 +130,7 @@ func TestCloseBound(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 	}, func(f *fake) {
-		for _, opts := range [][]client.Option{nil, {client.WithBuffer(1, 1)}} { // the second does not read
+		for _, opts := range [][]client.Option{nil, {client.WithBuffer(1, 1)}} { // the second has a full buffer
 			u := f.join(opts...)
 			synctest.Wait()
 			start := time.Now()
@@ -157,7 +157,7 @@ func TestCloseIsClean(t *testing.T) {
 	})
 }
 
-// TestCloseWhileAway closes while the Conn waits to come back.
+// TestCloseWhileAway closes while the Conn waits to reconnect.
 func TestCloseWhileAway(t *testing.T) {
 	inBubble(t, func(p *peer, n int) {
 		p.welcome("e:0", "")

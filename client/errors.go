@@ -4,55 +4,57 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 var (
 	// ErrClosed is returned by the methods of a Conn after Close was called.
 	ErrClosed = errors.New("client: closed")
-	// ErrUncertain is returned, beside the reason for giving up, when a message
-	// was sent and its fate is not known: the server may have kept it. Who gave
-	// it an ID (see [Conn.Publish]) finds out by publishing it again within five
-	// minutes.
-	ErrUncertain = errors.New("client: the message may or may not have been kept")
-	// ErrProtocol is returned when the server does not speak chat.v1, or an
-	// object is larger than [WithMaxMessageSize] allows. The Conn does not try
-	// again.
+	// ErrUncertain is returned, wrapped together with the cause, when a message was sent
+	// and no answer has come: the server may have stored it. A program that gave the
+	// message an ID (see [Conn.Publish]) can publish it again within five minutes, and
+	// the server stores it only once.
+	ErrUncertain = errors.New("client: the message may have been stored or not")
+	// ErrProtocol is returned when the server does not speak chat.v1, or when an object
+	// is larger than [WithMaxMessageSize] allows. The Conn does not try again.
 	ErrProtocol = errors.New("client: not a chat.v1 server")
 )
 
-// The codes that a program acts on. The [protocol] has all of them.
+// The values of [Error.Code] that a program may want to handle. The [protocol] has all of
+// them.
 //
 // [protocol]: https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md
 const (
-	CodeRateLimited  = "rate_limited"  // too many messages; see [WithoutRateRetry]
-	CodeUnavailable  = "unavailable"   // the server's log cannot be reached
-	CodeForbidden    = "forbidden"     // the server's rules do not allow it
-	CodeRejected     = "rejected"      // the server's filter refused the text
-	CodeNoSuchUser   = "no_such_user"  // a private message to nobody
-	CodeEmptyMessage = "empty_message" // the text shows nothing
-	CodeTooLong      = "too_long"      // more than Limits.MessageBytes
-	CodeBadUTF8      = "bad_utf8"      // the text is not UTF-8
-	CodeBadRequest   = "bad_request"   // an ID over 64 bytes, for example
-	CodeAuthFailed   = "auth_failed"   // the fresh token was not accepted
+	CodeRateLimited  = proto.CodeRateLimited  // "rate_limited": too many messages; see [WithoutRateRetry]
+	CodeUnavailable  = proto.CodeUnavailable  // "unavailable": the server's log does not answer
+	CodeForbidden    = proto.CodeForbidden    // "forbidden": the server's rules do not allow it
+	CodeRejected     = proto.CodeRejected     // "rejected": the server's filter refused the text
+	CodeNoSuchUser   = proto.CodeNoSuchUser   // "no_such_user": the receiver of a private message is not in the room
+	CodeEmptyMessage = proto.CodeEmptyMessage // "empty_message": the text has no visible characters
+	CodeTooLong      = proto.CodeTooLong      // "too_long": the text has more than Limits.MessageBytes
+	CodeBadUTF8      = proto.CodeBadUTF8      // "bad_utf8": the text is not UTF-8
+	CodeBadRequest   = proto.CodeBadRequest   // "bad_request": for example an ID over 64 bytes
+	CodeAuthFailed   = proto.CodeAuthFailed   // "auth_failed": the server did not accept the fresh token
 )
 
-// An Error is the server's no: to one request (Status and Close are zero), to a
-// connection before it is one (Status is set), or to a connection that there was
-// (Close is set). Find it with [errors.As].
+// An Error is a refusal by the server: of one request (Status and Close are zero), of a
+// handshake (Status is set), or of an open connection (Close is set). Find it with
+// [errors.As]. Its codes are those of the [protocol].
 //
 // [protocol]: https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md
 type Error struct {
-	// Code is one of the codes of the [protocol]. It is empty if there is a Close,
-	// and if it was not the chat server that answered with Status.
+	// Code is the reason, for programs: a word such as "forbidden". It is empty if
+	// Close is set, and if the answer with Status did not come from a chat server.
 	Code string
-	// Message says why, for people.
+	// Message is the reason, for people.
 	Message string
-	// RetryAfter is when to try again; zero if the server did not say.
+	// RetryAfter is the time after which to try again; zero if the server did not say.
 	RetryAfter time.Duration
-	// Status is the HTTP status of a refused handshake, or zero.
+	// Status is the HTTP status of a refused handshake; zero if there is none.
 	Status int
-	// Close is the code of the server's close frame (RFC 6455, section 7.4), or
-	// zero.
+	// Close is the code of the server's close frame (RFC 6455, section 7.4); zero if
+	// there is none.
 	Close int
 }
 

@@ -6,64 +6,68 @@ import (
 	"iter"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// The types of an [Event] beside those of package chat: TypeMessage, TypePrivate,
+// The values of [Event.Type] beside those of package chat: TypeMessage, TypePrivate,
 // TypeSystem and TypeTyping.
 const (
-	TypePresence = "presence" // users came and went, in a large room
-	TypeWelcome  = "welcome"  // a connection stands: the first, or one after a loss
-	TypeGap      = "gap"      // messages may be missing here; a welcome comes next
+	TypePresence chatlog.Type = proto.TypePresence // "presence": users joined and left, in a large room
+	TypeWelcome  chatlog.Type = proto.TypeWelcome  // "welcome": a new connection, the first one included
+	TypeGap      chatlog.Type = "gap"              // messages may be missing here; a welcome comes next
 )
 
-// An Event is one thing that happened in the room, or to the Conn itself.
+// An Event is something that happened in the room, or to the Conn itself.
 type Event struct {
 	chat.Event
 
-	// Position is the place after the event: with [WithSince], another Conn goes
-	// on there. Events that no log keeps have the place of the message before
-	// them. It is zero as long as the Conn knows no place.
+	// Position is the position after the event: another Conn continues there with
+	// [WithSince]. An event that is not stored in the log has the position of the
+	// message before it. It is zero as long as the Conn knows no position.
 	Position chat.Position `json:"position,omitzero"`
 	// Live says that the event happened while the Conn was connected. It is false for
-	// what was sent before, which the server sends as history or replay, and for
-	// TypeGap.
+	// TypeGap, and for earlier messages, which the server sends after the welcome.
 	Live bool `json:"live,omitempty"`
-	// Joined and Left are who came and went, for TypeSystem and TypePresence. The
-	// members' Connections are not told.
+	// Joined and Left are the users who joined and left, for TypeSystem and
+	// TypePresence. Their Connections are always zero.
 	Joined []chat.Member `json:"joined,omitempty"`
 	Left   []chat.Member `json:"left,omitempty"`
-	// Count is how many users are in the room, for TypePresence.
+	// Count is the number of users in the room, for TypePresence.
 	Count int `json:"count,omitempty"`
-	// Welcome is what the server said first on a new connection, for TypeWelcome.
+	// Welcome is what the server said first on a new connection, for TypeWelcome. It is
+	// nil for other types.
 	Welcome *Welcome `json:"-"`
-	// Gap says what may be missing, for TypeGap.
+	// Gap says which messages may be missing, for TypeGap. It is nil for other types.
 	Gap *Gap `json:"gap,omitempty"`
 }
 
-// A Gap is a place where messages may be missing: those after From, and up to To
-// at most. What the server still had of them follows. If the two have different
-// epochs, the server's log is another one since, and offsets do not compare.
+// A Gap is a range of positions where messages may be missing: after From, up to and
+// including To. Those that the server still has follow as events. If the two positions
+// have different epochs, the server has a new log, and their offsets are not comparable.
 type Gap struct {
-	From chat.Position `json:"from"` // the last place reached
-	To   chat.Position `json:"to"`   // the room's last place when the Conn was back
+	From chat.Position `json:"from"` // the last position that the Conn had reached
+	To   chat.Position `json:"to"`   // the room's last position when the Conn came back
 }
 
-// Welcome is what the server says first on every connection.
+// Welcome is what the server says first on every connection:
+// https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md.
 type Welcome struct {
-	Room     string `json:"room"`
+	Room     string `json:"room"`     // the name after the server's rules
 	User     string `json:"user"`     // the stable id of this Conn's user
 	Username string `json:"username"` // what people see
-	// Session is a secret that brings an anonymous user back ([WithSession]);
-	// empty for others.
+	// Session is a secret with which another Conn becomes the same anonymous user
+	// ([WithSession]). It is empty for a user with an account.
 	Session string `json:"session"`
-	// Position is the room's last place. What follows up to there is replay.
+	// Position is the room's last position. Events up to it are replay.
 	Position chat.Position `json:"position"`
-	// Resumed says that what follows begins where the Conn was, Gap that it
-	// cannot. The first connection without WithSince is neither.
+	// Resumed says that the events that follow begin where the Conn was. Gap says that
+	// messages in between may be missing. Both are false on a first connection without
+	// [WithSince].
 	Resumed bool `json:"resumed"`
 	Gap     bool `json:"gap"`
-	// Members are at most 100 of the users present, MemberCount is how many there
-	// are.
+	// Members are the users in the room, at most 100 of them. MemberCount is the number
+	// of all.
 	Members     []chat.Member `json:"members"`
 	MemberCount int           `json:"member_count"`
 	Limits      Limits        `json:"limits"`
@@ -71,19 +75,19 @@ type Welcome struct {
 
 // Limits are what the server allows a user.
 type Limits struct {
-	MessageBytes  int     `json:"message_bytes"`   // of one message's text
-	RatePerSecond float64 `json:"rate_per_second"` // messages on average; 0: no limit
-	Burst         int     `json:"burst"`           // messages at once
+	MessageBytes  int     `json:"message_bytes"`   // of the text of one message
+	RatePerSecond float64 `json:"rate_per_second"` // messages per second on average; 0: no limit
+	Burst         int     `json:"burst"`           // messages in quick succession; 0: no limit
 }
 
-// Events yields what happens in the room, in order: each message once, over any
-// number of connections. It begins with the welcome of the first connection and
-// the server's latest messages, or what came after the place of [WithSince].
-// Whatever happens between two loops waits in the buffer for the next one; loops
-// that run at once share the events.
+// Events yields what happens in the room, in order: each message exactly once, over all
+// connections. It begins with the welcome of the first connection and the server's latest
+// messages, or with what came after the position of [WithSince]. What happens between
+// two loops waits in the buffer for the next one ([WithBuffer]). Of loops that run
+// concurrently, each gets a part of the events.
 //
-// An error comes last: that of ctx when it ends, ErrClosed after Close, or why the
-// Conn has ended: an [Error], or ErrProtocol.
+// The last pair has an error: that of ctx when it ends, ErrClosed after Close, or the
+// reason why the Conn has ended, an [Error] or ErrProtocol.
 func (c *Conn) Events(ctx context.Context) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		for {
@@ -95,6 +99,7 @@ func (c *Conn) Events(ctx context.Context) iter.Seq2[Event, error] {
 	}
 }
 
+// nextEvent waits for an event.
 func (c *Conn) nextEvent(ctx context.Context) (Event, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -108,7 +113,7 @@ func (c *Conn) nextEvent(ctx context.Context) (Event, error) {
 			ev := c.queue.pop()
 			if c.queue.drained() {
 				c.changedLocked()
-				if c.link != nil && c.link.skipping {
+				if c.link != nil && c.link.flow.skipping {
 					c.link.cancel(errResume)
 				}
 			}
@@ -118,8 +123,9 @@ func (c *Conn) nextEvent(ctx context.Context) (Event, error) {
 	}
 }
 
-// changedLocked wakes whoever waits for something to change: readers of Events for
-// an event, the goroutine that reads for space or for a call, both for the end.
+// changedLocked wakes all goroutines that wait for a change: loops over Events wait for an
+// event, the reader of the connection for room in the queue or for a call, both for the
+// end of the Conn.
 func (c *Conn) changedLocked() {
 	if c.changed != nil {
 		close(c.changed)
@@ -127,7 +133,7 @@ func (c *Conn) changedLocked() {
 	}
 }
 
-// waitLocked waits for changedLocked or the end of ctx, with mu released.
+// waitLocked waits for changedLocked or the end of ctx. It releases mu meanwhile.
 func (c *Conn) waitLocked(ctx context.Context) {
 	if c.changed == nil {
 		c.changed = make(chan struct{})
@@ -141,18 +147,18 @@ func (c *Conn) waitLocked(ctx context.Context) {
 	c.mu.Lock()
 }
 
-// queue is what waits for Events.
+// queue has the events that the program has not yet read. Guarded by Conn.mu.
 type queue struct {
-	events             []Event // the first is next
-	bytes              int
-	maxEvents, maxSize int
+	events              []Event // the first is next
+	bytes               int
+	maxEvents, maxBytes int
 }
 
-func (q *queue) full() bool { return len(q.events) >= q.maxEvents || q.bytes >= q.maxSize }
+func (q *queue) full() bool { return len(q.events) >= q.maxEvents || q.bytes >= q.maxBytes }
 
-// drained reports whether it is worth reading on.
+// drained reports whether the queue has enough room to read on.
 func (q *queue) drained() bool {
-	return len(q.events) <= q.maxEvents/2 && q.bytes <= q.maxSize/2
+	return len(q.events) <= q.maxEvents/2 && q.bytes <= q.maxBytes/2
 }
 
 func (q *queue) push(e Event) {
@@ -170,7 +176,7 @@ func (q *queue) pop() Event {
 	return e
 }
 
-// weight is roughly what e takes in memory.
+// weight returns roughly how many bytes of memory e takes.
 func weight(e *Event) int {
 	n := 384 + len(e.Text) + 64*(len(e.Joined)+len(e.Left))
 	if e.Welcome != nil {
@@ -179,12 +185,12 @@ func weight(e *Event) int {
 	return n
 }
 
-// recent remembers the latest log entries, to know them again when a log begins a
-// new epoch and still has them.
+// recent has hashes of the latest messages, to recognise them when a log begins a new
+// epoch and still has them.
 type recent struct {
 	seed maphash.Seed
 	sums [256]uint64
-	n    int
+	n    int // of all that were added, plus 1; 0 before the first sum
 }
 
 func (r *recent) sum(e *chat.Event) uint64 {
@@ -205,7 +211,7 @@ func (r *recent) add(sum uint64) {
 	r.n++
 }
 
-// all returns what is remembered.
+// all returns the hashes as a set.
 func (r *recent) all() map[uint64]struct{} {
 	m := make(map[uint64]struct{}, len(r.sums))
 	for _, s := range r.sums {

@@ -34,10 +34,10 @@ func Example() {
 			}
 			text, ok := strings.CutPrefix(e.Text, "!echo ")
 			if text = strings.TrimSpace(text); !ok || text == "" || e.Type != chat.TypeMessage || !e.Live {
-				continue // what is not Live was answered when it was
+				continue // an earlier run has answered this
 			}
-			// The ID keeps an answer from being given twice. An error is this answer's
-			// only; that of the bot's end comes from Events.
+			// With this ID the server stores each answer once. An error concerns only
+			// this answer; Events returns the one that ends the bot.
 			answer := chat.Message{Text: text, ID: fmt.Sprintf("echo-%d-%d", e.Offset, e.Time.UnixMilli())}
 			if _, err := bot.Publish(ctx, answer); err != nil {
 				log.Print(err)
@@ -101,8 +101,8 @@ func ExampleConn_Send() {
 	// no advertising, please
 }
 
-// Publish with an ID of the program's own counts once, however often it is called
-// within five minutes, and by however many connections of the same user.
+// A message with an ID is stored once, no matter how often one user publishes it within
+// five minutes, and over how many connections.
 func ExampleConn_Publish() {
 	srv := chat.New()
 	defer srv.Close()
@@ -167,8 +167,8 @@ func ExampleConn_History() {
 	// 1 message 0
 }
 
-// A program that keeps the place of the last event it has dealt with goes on
-// there when it is started again.
+// A program that saves the position of the last event that it has processed can continue
+// there after a restart.
 func ExampleWithSince() {
 	srv := chat.New()
 	defer srv.Close()

@@ -18,8 +18,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
-// Tests with a fake server run in bubbles of fake time, over pipes, so that what
-// the server does and every promise of a time are exact.
+// Tests with a fake server run in bubbles of fake time, over pipes. So what the server does
+// is exact, and the tests can check times exactly.
 
 // pipes is a listener whose connections are pipes.
 type pipes struct {
@@ -64,8 +64,8 @@ type fake struct {
 	times   []time.Time // of the requests
 }
 
-// inBubble runs test with a server of which script has the connections, each in a
-// goroutine of its own; n counts them from 0.
+// inBubble runs test with a server. script serves its connections, each in its own
+// goroutine; n counts them from 0.
 func inBubble(t *testing.T, script func(p *peer, n int), test func(f *fake)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -92,7 +92,7 @@ func inBubble(t *testing.T, script func(p *peer, n int), test func(f *fake)) {
 	})
 }
 
-// run runs test with a server of handler h.
+// run runs test with a server whose handler is h.
 func (f *fake) run(h http.Handler, test func(f *fake)) {
 	f.l = &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
 	hs := &http.Server{Handler: h}
@@ -144,7 +144,7 @@ func (p *peer) say(objects ...string) {
 	}
 }
 
-// welcome sends a welcome with the room's position, and more keys.
+// welcome sends a welcome with the room's position and the keys in more.
 func (p *peer) welcome(position, more string) {
 	p.say(fmt.Sprintf(`{"type":"welcome","protocol":"chat.v1","room":"r","user":"me","username":"Me","session":"s1","position":%q,"members":[],"member_count":1,"limits":{"message_bytes":1000,"rate_per_second":0,"burst":0}%s}`, position, more))
 }
@@ -198,8 +198,8 @@ func (p *peer) hearAll() int {
 
 func (p *peer) close(code int, reason string) { p.conn.Close(ws.StatusCode(code), reason) }
 
-// since returns the place that is asked for, as EPOCH:OFFSET. If its time is there,
-// it is that of message.
+// since returns the position that the client asks for, as EPOCH:OFFSET if its time is none
+// or that of message.
 func (p *peer) since() string {
 	since := p.r.URL.Query().Get("since")
 	at, err := chat.ParsePosition(since)

@@ -14,7 +14,7 @@ import (
 	"github.com/seed-08328bfd/chat/client"
 )
 
-// TestTooFarBack has more missed messages than the log holds.
+// TestTooFarBack misses more messages than the log holds.
 func TestTooFarBack(t *testing.T) {
 	srv, base := serve(t, chat.WithHistory(5), chat.WithResume(0))
 	var k cuts
@@ -26,7 +26,7 @@ func TestTooFarBack(t *testing.T) {
 	down.Store(true)
 	k.cut()
 	select {
-	case <-refused: // nothing is read from the old connection any more
+	case <-refused: // the Conn has stopped reading the old connection
 	case <-soon(t).Done():
 		t.Fatal("the loss goes unnoticed")
 	}
@@ -44,7 +44,7 @@ func TestTooFarBack(t *testing.T) {
 	}
 }
 
-// gate dials as k does, unless down says that the network is gone, and says so.
+// gate dials with k. While down is true it returns an error and sends to refused.
 func gate(k *cuts, down *atomic.Bool, refused chan<- struct{}) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if down.Load() {
@@ -58,7 +58,7 @@ func gate(k *cuts, down *atomic.Bool, refused chan<- struct{}) func(context.Cont
 	}
 }
 
-// TestSinceAndSession goes on with another Conn where one has stopped.
+// TestSinceAndSession continues with another Conn where the first has stopped.
 func TestSinceAndSession(t *testing.T) {
 	srv, base := serve(t)
 	alice := join(t, base, "r", "Alice")

@@ -13,10 +13,11 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
-// connect makes a connection, up to the welcome.
+// connect makes a connection and reads its welcome.
 func (c *Conn) connect(ctx context.Context) (*link, error) {
 	l, err := c.handshake(ctx)
 	if err != nil && ctx.Err() != nil {
@@ -26,7 +27,7 @@ func (c *Conn) connect(ctx context.Context) (*link, error) {
 }
 
 func (c *Conn) handshake(ctx context.Context) (*link, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.network.timeout)
 	defer cancel()
 	u, opts, err := c.request(ctx)
 	if err != nil {
@@ -36,7 +37,7 @@ func (c *Conn) handshake(ctx context.Context) (*link, error) {
 	if err != nil {
 		return nil, refusal(resp, err)
 	}
-	conn.SetReadLimit(-1) // link.read has a limit of its own
+	conn.SetReadLimit(-1) // link.read has its own limit
 	l := &link{c: c, conn: conn, began: time.Now()}
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
 	fail := func(err error) (*link, error) {
@@ -44,7 +45,7 @@ func (c *Conn) handshake(ctx context.Context) (*link, error) {
 		conn.CloseNow()
 		return nil, err
 	}
-	if conn.Subprotocol() != subprotocol {
+	if conn.Subprotocol() != proto.Subprotocol {
 		return fail(ErrProtocol)
 	}
 	b, err := l.read(ctx)
@@ -53,11 +54,11 @@ func (c *Conn) handshake(ctx context.Context) (*link, error) {
 	}
 	var w struct {
 		Type string    `json:"type"`
-		Time time.Time `json:"time"` // of the last entry
+		Time time.Time `json:"time"` // of the room's last message
 		Welcome
 	}
-	if err := json.Unmarshal(b, &w); err != nil || w.Type != TypeWelcome || w.Position.Epoch == "" {
-		return fail(fmt.Errorf("%w: it does not begin with a welcome", ErrProtocol))
+	if err := json.Unmarshal(b, &w); err != nil || w.Type != proto.TypeWelcome || w.Position.Epoch == "" {
+		return fail(fmt.Errorf("%w: the first object is not a welcome", ErrProtocol))
 	}
 	w.Position.Time = max(0, w.Time.UnixMilli())
 	if err := c.admit(l, w.Welcome); err != nil {
@@ -66,51 +67,51 @@ func (c *Conn) handshake(ctx context.Context) (*link, error) {
 	return l, nil
 }
 
-// request returns the URL of a handshake, and what else is in it. The session is
-// offered beside the subprotocol: proxies log URLs.
+// request returns the URL and the options of a handshake. The session is sent in the list
+// of subprotocols, because proxies log URLs.
 func (c *Conn) request(ctx context.Context) (string, *ws.DialOptions, error) {
 	c.mu.Lock()
-	token, session, since := c.token, c.session, c.place
+	token, session, since := c.self.token, c.self.session, c.place.at
 	c.mu.Unlock()
-	if c.cfg.source != nil {
+	if c.cfg.account.source != nil {
 		var err error
-		if token, err = c.cfg.source(ctx); err != nil {
-			return "", nil, fmt.Errorf("client: no token: %w", err)
+		if token, err = c.cfg.account.source(ctx); err != nil {
+			return "", nil, fmt.Errorf("client: the token source failed: %w", err)
 		}
 	}
-	u, q := c.url, c.url.Query()
-	offer := []string{subprotocol}
+	u, q := c.server.url, c.server.url.Query()
+	offer := []string{proto.Subprotocol}
 	if isToken(session) {
-		offer = append(offer, "session."+session)
+		offer = append(offer, proto.SessionPrefix+session)
 		session = ""
 	}
-	// A session that cannot be in the list is none of a server's: it will say so.
-	for key, value := range map[string]string{"username": c.cfg.username, "session": session, "since": since.String()} {
+	// The server refuses a session that cannot be in the list, and says why.
+	for key, value := range map[string]string{"username": c.cfg.account.username, "session": session, "since": since.String()} {
 		if value != "" {
 			q.Set(key, value)
 		}
 	}
 	u.RawQuery = q.Encode()
-	header := c.cfg.header.Clone()
+	header := c.cfg.network.header.Clone()
 	if header == nil {
 		header = http.Header{}
 	}
 	if token != "" {
 		header.Set("Authorization", "Bearer "+token)
 	}
-	return u.String(), &ws.DialOptions{HTTPClient: c.http, HTTPHeader: header, Subprotocols: offer}, nil
+	return u.String(), &ws.DialOptions{HTTPClient: c.server.http, HTTPHeader: header, Subprotocols: offer}, nil
 }
 
-// isToken reports whether s can stand in the list of subprotocols (RFC 9110,
-// section 5.6.2; the server's secrets have no other characters than these).
+// isToken reports whether s may be in the list of subprotocols (RFC 9110, section 5.6.2).
+// It allows fewer characters than the RFC, but all that a server's session can have.
 func isToken(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		return !('0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' || r == '-' || r == '_')
 	})
 }
 
-// refusal returns the error of a handshake that failed. The URL, which may have
-// secrets of the application in it, is not part of it.
+// refusal returns the error of a handshake that failed. It leaves out the URL, which may
+// contain secrets of the application.
 func refusal(resp *http.Response, err error) error {
 	var in *url.Error
 	if errors.As(err, &in) {
@@ -120,28 +121,18 @@ func refusal(resp *http.Response, err error) error {
 	case resp == nil:
 		return fmt.Errorf("client: %w", err)
 	case resp.StatusCode == http.StatusSwitchingProtocols:
-		return fmt.Errorf("client: what answers does not speak WebSocket: %w", err)
+		return fmt.Errorf("client: the server does not speak WebSocket: %w", err)
 	}
 	e := &Error{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header.Get("Retry-After"))}
 	if e.Code, e.Message = serverWord(resp); e.Code == "" {
-		e.Message = "this is no answer of a chat server: is there something before it, or the URL wrong?"
+		e.Message = "the answer is not from a chat server: check the URL and the proxies before the server"
 	}
 	return e
 }
 
-// refusals are the codes with which a server refuses a handshake for good, each
-// with its status: https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md
-var refusals = map[string]int{
-	CodeBadRequest: 400, "bad_room": 400, "bad_name": 400,
-	"unauthorized": 401,
-	CodeForbidden:  403,
-	"not_found":    404, "method_not_allowed": 405, "upgrade_required": 426,
-	"too_many": 429, "internal": 500, CodeUnavailable: 503,
-}
-
-// serverWord returns the code and message of a chat server's answer, or no code if
-// it is somebody else's: a proxy's while the server is away, a captive portal's.
-// The library keeps only the beginning of a body, so the message may be cut off.
+// serverWord returns the code and message of a chat server's answer. The code is empty if
+// the answer comes from something else, such as a proxy whose server is down or a captive
+// portal. The library keeps only the beginning of a body, so the message may be cut off.
 func serverWord(resp *http.Response) (code, message string) {
 	d := json.NewDecoder(resp.Body)
 	for _, want := range []json.Token{json.Delim('{'), "error", json.Delim('{'), "code"} {
@@ -149,7 +140,7 @@ func serverWord(resp *http.Response) (code, message string) {
 			return "", ""
 		}
 	}
-	if d.Decode(&code) != nil || refusals[code] != resp.StatusCode && !(code == "internal" && resp.StatusCode == 501) {
+	if d.Decode(&code) != nil || !proto.Refuses(code, resp.StatusCode) {
 		return "", ""
 	}
 	if t, err := d.Token(); err == nil && t == "message" {
@@ -158,7 +149,8 @@ func serverWord(resp *http.Response) (code, message string) {
 	return code, message
 }
 
-// retryAfter reads a Retry-After header (RFC 9110, section 10.2.3).
+// retryAfter reads a Retry-After header (RFC 9110, section 10.2.3). It returns 0 for a
+// malformed one.
 func retryAfter(s string) time.Duration {
 	if s != "" && strings.Trim(s, "0123456789") == "" {
 		n, err := strconv.ParseUint(s, 10, 32)
@@ -173,28 +165,11 @@ func retryAfter(s string) time.Duration {
 	return 0
 }
 
-// maxRetryAfter bounds what Retry-After may ask for, which is seldom the chat
-// server's own word when it is long.
+// maxRetryAfter bounds the time of Retry-After. A longer one hardly ever comes from the chat
+// server itself.
 const maxRetryAfter = time.Hour
 
-// stayHome lets a handshake be redirected on its host, as from http to https, but
-// nowhere else: whatever is there must not see the credentials.
-func stayHome(next func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
-	return func(r *http.Request, via []*http.Request) error {
-		from := via[len(via)-1].URL
-		safe := r.URL.Scheme == from.Scheme && r.URL.Host == from.Host ||
-			r.URL.Scheme == "https" && from.Scheme == "http" && r.URL.Hostname() == from.Hostname()
-		if !safe || len(via) >= 10 {
-			return http.ErrUseLastResponse
-		}
-		if next != nil {
-			return next(r, via)
-		}
-		return nil
-	}
-}
-
-// closed returns err as an Error if it carries the server's close code.
+// closed returns err as an Error if it has the server's close code.
 func closed(err error) error {
 	var ce ws.CloseError
 	if errors.As(err, &ce) {
@@ -203,58 +178,58 @@ func closed(err error) error {
 	return err
 }
 
-// admit makes l the present connection, and works out what w means for the place
-// that the Conn has reached.
+// admit makes l the present connection. It compares the welcome with the Conn's place, and
+// reports a gap if messages may be missing.
 func (c *Conn) admit(l *link, w Welcome) error {
 	c.mu.Lock()
 	if err := c.err; err != nil {
 		c.mu.Unlock()
 		return err
 	}
-	l.at = w.Position
-	l.skipping = c.queue.full()
+	l.replay.end = w.Position
+	l.flow.skipping = c.queue.full()
 	var gap *Gap
 	switch {
-	case c.place != (chat.Position{}):
-		if !w.Resumed || l.at.Epoch != c.place.Epoch {
-			gap = &Gap{c.place, w.Position}
+	case c.place.at != (chat.Position{}):
+		if !w.Resumed || w.Position.Epoch != c.place.at.Epoch {
+			gap = &Gap{c.place.at, w.Position}
 		}
-		// In a log that ends before the place, offsets are given again.
-		if l.at.Epoch == c.place.Epoch && c.place.Offset <= l.at.Offset {
-			l.had = c.place.Offset
+		// A log that ends before the place uses the offsets up to it again.
+		if w.Position.Epoch == c.place.at.Epoch && c.place.at.Offset <= w.Position.Offset {
+			l.replay.had = c.place.at.Offset
 		} else {
-			l.known = c.recent.all()
+			l.replay.known = c.place.recent.all()
 		}
-	case c.joined == (chat.Position{}):
-		c.joined = w.Position
-	case (c.joined.Epoch != l.at.Epoch || c.joined.Offset != l.at.Offset) && !l.skipping:
-		// The first connection was lost before it gave anything, and what it
-		// would have given is not known.
-		gap = &Gap{c.joined, w.Position}
-		c.joined = w.Position
+	case c.place.joined == (chat.Position{}):
+		c.place.joined = w.Position
+	case (c.place.joined.Epoch != w.Position.Epoch || c.place.joined.Offset != w.Position.Offset) && !l.flow.skipping:
+		// The first connection was lost before its first event, so it is not known
+		// which messages it would have brought.
+		gap = &Gap{c.place.joined, w.Position}
+		c.place.joined = w.Position
 	}
-	c.welcome, c.link = w, l
+	c.self.welcome, c.link = w, l
 	if w.Session != "" {
-		c.session = w.Session
+		c.self.session = w.Session
 	}
-	if l.at.Offset == 0 {
-		l.reachedLocked(l.at) // nothing can come before the first offset
+	if w.Position.Offset == 0 {
+		l.reachedLocked(w.Position) // the log is empty, so there is no replay
 	}
-	if !l.skipping && !c.cfg.noEvents {
+	if !l.flow.skipping && !c.cfg.buffer.noEvents {
 		if gap != nil {
-			c.queue.push(Event{Event: chat.Event{Type: TypeGap}, Position: c.place, Gap: gap})
+			c.queue.push(Event{Event: chat.Event{Type: TypeGap}, Position: c.place.at, Gap: gap})
 		}
-		c.queue.push(Event{Event: chat.Event{Type: TypeWelcome}, Position: c.place, Live: true, Welcome: &w})
+		c.queue.push(Event{Event: chat.Event{Type: TypeWelcome}, Position: c.place.at, Live: true, Welcome: &w})
 		c.changedLocked()
 	}
-	skipping := l.skipping
+	skipping := l.flow.skipping
 	c.mu.Unlock()
-	c.cfg.logger.Debug("client: connected", "room", c.room, "user", w.User)
-	if gap != nil && !skipping && c.cfg.onGap != nil {
-		c.cfg.onGap(*gap)
+	c.cfg.logger.Debug("client: connected", "room", c.server.room, "user", w.User)
+	if gap != nil && !skipping && c.cfg.callbacks.gap != nil {
+		c.cfg.callbacks.gap(*gap)
 	}
-	if c.cfg.onConnect != nil {
-		c.cfg.onConnect(w)
+	if c.cfg.callbacks.connect != nil {
+		c.cfg.callbacks.connect(w)
 	}
 	return nil
 }

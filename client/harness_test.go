@@ -15,7 +15,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/front"
 )
 
-// patience is how long tests wait for what must happen.
+// patience is how long tests wait for something that must happen.
 const patience = 2 * time.Minute
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -44,7 +44,7 @@ type user struct {
 	t testing.TB
 }
 
-// join makes a Conn that is quick to come back.
+// join makes a Conn that reconnects quickly.
 func join(t testing.TB, base, room, name string, opts ...client.Option) *user {
 	t.Helper()
 	c, err := client.Dial(soon(t), base, room, append([]client.Option{
@@ -81,7 +81,7 @@ func (u *user) next() client.Event {
 	}
 }
 
-// until returns the next event of a type, passing over others.
+// until returns the next event of a type and ignores others.
 func (u *user) until(typ chatlog.Type) client.Event {
 	u.t.Helper()
 	for {
@@ -136,7 +136,7 @@ func (k *cuts) dial(ctx context.Context, network, addr string) (net.Conn, error)
 	return c, nil
 }
 
-// cut resets all connections, as a lost network does.
+// cut resets all connections.
 func (k *cuts) cut() {
 	k.mu.Lock()
 	defer k.mu.Unlock()

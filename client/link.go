@@ -11,53 +11,71 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
 const (
 	closeTimeout = 2 * time.Second // for the server to answer a close frame
-	keepBuffer   = 64 << 10        // a larger read buffer is let go
+	keepBuffer   = 64 << 10        // bytes; a larger read buffer is not kept
 	// refreshPause is the least time between two tokens on one connection.
 	refreshPause = 15 * time.Second
 )
 
 var (
-	// errResume ends a connection whose events were let go because nobody took
-	// them, when there is room for them again.
-	errResume = errors.New("client: room for events again")
-	errDead   = errors.New("client: the server is silent")
+	// errResume ends a connection whose events were discarded because the queue was
+	// full, when the queue has room again.
+	errResume = errors.New("client: the buffer has room again")
+	errDead   = errors.New("client: the server does not answer")
 )
 
-// link is one connection. Its reader is the goroutine that keeps the Conn
-// connected; it has one goroutine that writes.
+// link is one connection. Two goroutines serve it: the reader, which is the goroutine that
+// keeps the Conn connected, and the writer.
 type link struct {
 	c      *Conn
 	conn   *ws.Conn
-	ctx    context.Context // ends with the connection, and its cause is why
+	ctx    context.Context // ends with the connection; its cause is the reason
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
 	began  time.Time
-	heard  atomic.Int64 // when something came, as time after began
+	heard  atomic.Int64 // when the server last sent something, as time after began
 
-	refreshing atomic.Bool  // a goroutine is about to ask for a token
-	refreshed  atomic.Int64 // when it was asked for the last one, as time after began
-
-	// Owned by the reader.
-	buf      []byte
-	lived    time.Duration // once it has ended
-	goodbye  time.Duration // when to come back, as announced; 0: not
-	progress bool          // an event has come
-
-	// Guarded by Conn.mu.
-	at       chat.Position       // the welcome's: events up to there are replay
-	had      uint64              // events up to there were had before
-	known    map[uint64]struct{} // sums of events of another epoch that may come again
-	stalled  bool                // the reader waits for room
-	skipping bool                // events are let go; the place stays where it is
-	pinged   time.Duration       // when a ping went out that is not answered, as time after began
+	refresh refresh
+	buf     []byte // of the reader
+	outcome outcome
+	replay  replay
+	flow    flow
 }
 
-// serve reads until the connection ends, and returns why.
+// refresh is the request for a fresh token. Any goroutine may use it.
+type refresh struct {
+	running atomic.Bool  // a goroutine asks for a token, or is about to
+	last    atomic.Int64 // when the last one was asked for, as time after link.began
+}
+
+// outcome is what the time until the next connection depends on. Only the reader uses it.
+type outcome struct {
+	lived    time.Duration // set when the connection has ended
+	goodbye  time.Duration // when to come back, as the server has said; 0 if it has not
+	progress bool          // an event has come
+}
+
+// replay is what the connection repeats of earlier events. Guarded by Conn.mu.
+type replay struct {
+	end   chat.Position       // the welcome's position: events up to it are not live
+	had   uint64              // events up to this offset were received before
+	known map[uint64]struct{} // sums of events of another epoch that may be repeated
+}
+
+// flow says whether the connection is read, and what became of its events. Guarded by
+// Conn.mu.
+type flow struct {
+	stalled  bool          // the reader waits for room in the queue
+	skipping bool          // events are discarded, and Conn.place does not change
+	pinged   time.Duration // when the last ping was sent, as time after link.began
+}
+
+// serve reads until the connection ends, and returns the reason.
 func (l *link) serve() error {
 	c := l.c
 	l.wg.Go(l.write)
@@ -72,7 +90,7 @@ func (l *link) serve() error {
 	l.cancel(err)
 	l.conn.CloseNow()
 	l.wg.Wait()
-	l.lived = time.Since(l.began)
+	l.outcome.lived = time.Since(l.began)
 	var e *Error
 	if !errors.As(err, &e) {
 		err = context.Cause(l.ctx)
@@ -82,15 +100,15 @@ func (l *link) serve() error {
 	if c.link == l {
 		c.link = nil
 	}
-	if e != nil && e.Close == 1009 {
+	if e != nil && e.Close == proto.CloseTooBig {
 		c.out.tooBig(&Error{Code: CodeTooLong, Message: e.Message})
 	}
 	c.out.lost()
-	c.typing = false
+	c.typing.due = false
 	return err
 }
 
-// read returns the next message. The bytes are valid until the next call.
+// read returns the next message. Its bytes are valid until the next call.
 func (l *link) read(ctx context.Context) ([]byte, error) {
 	typ, r, err := l.conn.Reader(ctx)
 	if err != nil {
@@ -112,8 +130,8 @@ func (l *link) read(ctx context.Context) ([]byte, error) {
 		b = b[:len(b)+n]
 		l.buf = b
 		switch {
-		case len(b) > l.c.cfg.maxSize:
-			return nil, fmt.Errorf("%w: an object of more than %d bytes", ErrProtocol, l.c.cfg.maxSize)
+		case len(b) > l.c.cfg.buffer.maxObject:
+			return nil, fmt.Errorf("%w: an object of more than %d bytes", ErrProtocol, l.c.cfg.buffer.maxObject)
 		case err == io.EOF:
 			return b, nil
 		case err != nil:
@@ -122,161 +140,157 @@ func (l *link) read(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// handle takes one object of the server.
+// handle processes one object of the server.
 func (l *link) handle(b []byte) error {
 	c := l.c
 	var o object
 	if err := json.Unmarshal(b, &o); err != nil && (o.Type == "" || types[o.Type]) {
-		return fmt.Errorf("client: the server sent something wrong: %w", err)
+		return fmt.Errorf("client: malformed object from the server: %w", err)
 	}
 	switch o.Type {
-	case chat.TypeMessage, chat.TypePrivate, chat.TypeSystem, chat.TypeTyping, TypePresence:
+	case chat.TypeMessage, chat.TypePrivate, chat.TypeSystem, chat.TypeTyping, proto.TypePresence:
 		return l.event(&o)
-	case "position":
+	case proto.TypePosition:
 		return l.reached(o.Position)
-	case "goodbye":
-		l.goodbye = o.retry()
+	case proto.TypeGoodbye:
+		l.outcome.goodbye = o.retry()
 		return nil
-	case "error":
-		if o.Code == codeExpiring && c.cfg.source != nil {
-			if !l.refreshing.Swap(true) {
-				l.wg.Go(l.refresh)
+	case proto.TypeError:
+		if o.Code == proto.CodeTokenExpiring && c.cfg.account.source != nil {
+			if !l.refresh.running.Swap(true) {
+				l.wg.Go(l.refreshToken)
 			}
 		} else if o.ID == "" {
-			c.cfg.logger.Warn("client: error from the server", "room", c.room, "code", o.Code, "err", o.Text)
+			c.cfg.logger.Warn("client: error from the server", "room", c.server.room, "code", o.Code, "err", o.Text)
 		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch o.Type {
-	case "ack":
-		c.out.accept(o.ID, "ack", &o)
-	case "history":
-		c.out.accept(o.Request, "history", &o)
-	case "pong":
-		c.out.accept(o.ID, "pong", &o)
-	case "error":
-		c.out.refuse(o.ID, o.err(), !c.cfg.noRateRetry, time.Now())
+	case proto.TypeAck, proto.TypePong:
+		c.out.accept(o.ID, o.Type, &o)
+	case proto.TypeHistory:
+		c.out.accept(o.Request, o.Type, &o)
+	case proto.TypeError:
+		c.out.refuse(o.ID, o.err(), !c.cfg.retry.noRate, time.Now())
 	}
 	c.nudge()
 	return nil
 }
 
-const codeExpiring = "token_expiring"
-
-// refresh gives the server a fresh token, but not at once after another one: a
-// server warns of tokens with a short life as soon as it gets them. If it fails
-// the server closes the connection in time, and the next handshake has a token of
-// its own.
-func (l *link) refresh() {
-	early := time.NewTimer(refreshPause - (time.Since(l.began) - time.Duration(l.refreshed.Load())))
+// refreshToken sends the server a fresh token. It waits for refreshPause after the last
+// one, because a server warns of a token with a short life as soon as it gets it. If it
+// fails the server closes the connection when the token expires, and the next handshake
+// asks for another.
+func (l *link) refreshToken() {
+	early := time.NewTimer(refreshPause - (time.Since(l.began) - time.Duration(l.refresh.last.Load())))
 	defer early.Stop()
 	select {
 	case <-early.C:
 	case <-l.ctx.Done():
 		return
 	}
-	ctx, cancel := context.WithTimeout(l.ctx, l.c.cfg.timeout)
+	ctx, cancel := context.WithTimeout(l.ctx, l.c.cfg.network.timeout)
 	defer cancel()
-	token, err := l.c.cfg.source(ctx)
-	l.refreshed.Store(int64(time.Since(l.began)))
-	l.refreshing.Store(false)
+	token, err := l.c.cfg.account.source(ctx)
+	l.refresh.last.Store(int64(time.Since(l.began)))
+	l.refresh.running.Store(false)
 	if err == nil {
 		err = l.c.Auth(ctx, token)
 	}
 	if err != nil && l.ctx.Err() == nil {
-		l.c.cfg.logger.Warn("client: token not refreshed", "room", l.c.room, "err", err)
+		l.c.cfg.logger.Warn("client: token not refreshed", "room", l.c.server.room, "err", err)
 	}
 }
 
-// event puts an event into the queue, if it is new.
+// event puts an event into the queue if it is new.
 func (l *link) event(o *object) error {
 	c, e := l.c, o.event()
-	l.progress = true
+	l.outcome.progress = true
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var sum uint64
-	shown := !c.cfg.noEvents
+	shown := !c.cfg.buffer.noEvents
 	if e.Offset == 0 {
-		l.reachedLocked(l.at) // such events are live
+		l.reachedLocked(l.replay.end) // the server sends such events after the replay
 	} else {
-		if e.Offset <= l.had {
+		if e.Offset <= l.replay.had {
 			return nil
 		}
 		c.deliveredLocked(&e.Event)
-		sum = c.recent.sum(&e.Event)
-		if _, again := l.known[sum]; again && e.Offset <= l.at.Offset {
+		sum = c.place.recent.sum(&e.Event)
+		if _, again := l.replay.known[sum]; again && e.Offset <= l.replay.end.Offset {
 			shown = false
 		}
 	}
 	if shown {
 		l.waitForRoomLocked()
 	}
-	if l.skipping || l.ctx.Err() != nil || c.err != nil {
+	if l.flow.skipping || l.ctx.Err() != nil || c.err != nil {
 		return l.ctx.Err()
 	}
 	if e.Offset != 0 {
-		c.place = chat.Position{Epoch: l.at.Epoch, Offset: e.Offset, Time: max(0, e.Time.UnixMilli())}
-		l.had = e.Offset
-		c.recent.add(sum)
+		c.place.at = chat.Position{Epoch: l.replay.end.Epoch, Offset: e.Offset, Time: max(0, e.Time.UnixMilli())}
+		l.replay.had = e.Offset
+		c.place.recent.add(sum)
 	}
 	if shown {
-		e.Position, e.Live = c.place, e.Offset == 0 || e.Offset > l.at.Offset
+		e.Position, e.Live = c.place.at, e.Offset == 0 || e.Offset > l.replay.end.Offset
 		c.queue.push(e)
 		c.changedLocked()
 	}
 	return nil
 }
 
-// deliveredLocked takes the user's own message for its ack, which may have been
-// lost with an earlier connection.
+// deliveredLocked treats the user's own message like its ack, which may have been lost
+// with an earlier connection.
 func (c *Conn) deliveredLocked(e *chat.Event) {
-	if k := c.out.byID[e.ID]; k != nil && e.UserID == c.welcome.User && !k.at.IsZero() {
-		c.out.accept(e.ID, "ack", &object{Event: *e})
+	if k := c.out.byID[e.ID]; k != nil && e.UserID == c.self.welcome.User && !k.at.IsZero() {
+		c.out.accept(e.ID, proto.TypeAck, &object{Event: *e})
 		c.nudge()
 	}
 }
 
-// waitForRoomLocked waits until the queue has room. The connection is not read
-// meanwhile, and in time the server ends it, as it does with those who are too
-// slow. But if an answer is waited for, reading goes on and events are let go
-// until there is room; then the Conn resumes at its place.
+// waitForRoomLocked waits until the queue has room. Meanwhile nothing is read, and after
+// some time the server closes the connection because the client is too slow. But while a
+// call waits for its answer, reading continues and events are discarded until there is
+// room. Then the Conn reconnects and continues at its place.
 func (l *link) waitForRoomLocked() {
 	c := l.c
-	for c.err == nil && l.ctx.Err() == nil && (l.skipping || c.queue.full()) && len(c.out.byID) == 0 {
-		l.stalled = true
+	for c.err == nil && l.ctx.Err() == nil && (l.flow.skipping || c.queue.full()) && len(c.out.byID) == 0 {
+		l.flow.stalled = true
 		c.waitLocked(l.ctx)
 	}
-	l.stalled = false
+	l.flow.stalled = false
 	if c.queue.full() {
-		l.skipping = true
+		l.flow.skipping = true
 	}
 }
 
-// reached takes a place up to which the server has sent everything.
+// reached processes a position object: the server has sent everything up to p.
 func (l *link) reached(p chat.Position) error {
 	l.c.mu.Lock()
 	defer l.c.mu.Unlock()
-	if p.Epoch == l.at.Epoch {
-		if p.Offset == l.at.Offset {
-			p = l.at // with the time
+	if p.Epoch == l.replay.end.Epoch {
+		if p.Offset == l.replay.end.Offset {
+			p = l.replay.end // which has the time
 		}
 		l.reachedLocked(p)
 	}
 	return nil
 }
 
-// reachedLocked moves the place to p, up to which everything has come. Only what
-// the server sends in the order of the room says that much. Replies say nothing,
-// however late they are: they go ahead of the replay.
+// reachedLocked moves the Conn's place to p: everything up to there has come. Only
+// objects that the server sends in the order of the room prove that. Answers do not,
+// however late they come: the server sends them before the rest of the replay.
 func (l *link) reachedLocked(p chat.Position) {
 	c := l.c
-	if l.skipping || p.Offset <= l.had && c.place.Epoch == p.Epoch && c.place.Offset <= l.had {
+	if l.flow.skipping || p.Offset <= l.replay.had && c.place.at.Epoch == p.Epoch && c.place.at.Offset <= l.replay.had {
 		return
 	}
-	l.had = max(l.had, p.Offset)
-	c.place = p
-	if l.had >= l.at.Offset {
-		l.known = nil
+	l.replay.had = max(l.replay.had, p.Offset)
+	c.place.at = p
+	if l.replay.had >= l.replay.end.Offset {
+		l.replay.known = nil
 	}
 }

@@ -27,8 +27,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// leaked returns the stacks of goroutines that are in code of this module, or of
-// its package pkg.
+// leaked returns the stacks of goroutines that run code of this module, or only of its
+// package pkg.
 func leaked(pkg string) string {
 	buf := make([]byte, 1<<24)
 	buf = buf[:runtime.Stack(buf, true)]

@@ -10,50 +10,85 @@ import (
 	"github.com/seed-08328bfd/chat"
 )
 
-// An Option sets one thing of a [Conn]. Options are applied in order; a later one
-// wins.
+// An Option sets one property of a [Conn]. Options are applied in order; a later one
+// overrides an earlier one. The documentation of the protocol, for which the options
+// name keys and codes, is
+// https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md.
 type Option func(*config)
 
+// config is what the options set. Nothing changes it after Dial has read the options.
 type config struct {
-	username string
-	session  string
-	since    chat.Position
-	token    string
-	source   func(context.Context) (string, error)
-
-	header http.Header
-	client *http.Client
-	dialer func(ctx context.Context, network, addr string) (net.Conn, error)
-
-	onConnect    func(Welcome)
-	onDisconnect func(err error, wait time.Duration)
-	onGap        func(Gap)
-	logger       *slog.Logger
-
-	bufEvents, bufBytes int
-	noEvents            bool
-	maxSize             int
-
-	first, most  time.Duration
-	dialRetry    bool
-	noRateRetry  bool
-	timeout      time.Duration
-	pingInterval time.Duration
-	pingTimeout  time.Duration
+	account   account
+	network   network
+	callbacks callbacks
+	buffer    buffer
+	retry     retry
+	ping      ping
+	logger    *slog.Logger
 }
 
-// The defaults of the options, all in one place.
+// account is the user that the Conn is, and where it begins.
+type account struct {
+	username string
+	session  string
+	token    string
+	source   func(context.Context) (string, error)
+	since    chat.Position
+}
+
+// network is how connections are made.
+type network struct {
+	header  http.Header
+	client  *http.Client
+	dialer  func(ctx context.Context, network, addr string) (net.Conn, error)
+	timeout time.Duration // of a handshake, and of one write
+}
+
+// callbacks are the program's functions; nil is none.
+type callbacks struct {
+	connect    func(Welcome)
+	disconnect func(err error, wait time.Duration)
+	gap        func(Gap)
+}
+
+// buffer bounds what the Conn holds in memory.
+type buffer struct {
+	events, bytes int
+	noEvents      bool
+	maxObject     int // bytes of one object from the server
+}
+
+// retry is what is tried again, and after how long.
+type retry struct {
+	first, most time.Duration
+	dial        bool
+	noRate      bool
+}
+
+// ping is how a server that says nothing is found to be dead.
+type ping struct {
+	interval, timeout time.Duration
+}
+
+// The defaults of the options.
+const (
+	defaultEvents       = 1024
+	defaultBytes        = 1 << 20
+	defaultMaxObject    = 16 << 20
+	defaultFirst        = time.Second
+	defaultMost         = 30 * time.Second
+	defaultTimeout      = 10 * time.Second
+	defaultPingInterval = 20 * time.Second
+	defaultPingTimeout  = 10 * time.Second
+)
+
 func defaults() config {
 	return config{
-		logger:       slog.Default(),
-		bufEvents:    1024,
-		bufBytes:     1 << 20,
-		maxSize:      16 << 20,
-		first:        time.Second,
-		most:         30 * time.Second,
-		timeout:      10 * time.Second,
-		pingInterval: 20 * time.Second,
-		pingTimeout:  10 * time.Second,
+		network: network{timeout: defaultTimeout},
+		buffer:  buffer{events: defaultEvents, bytes: defaultBytes, maxObject: defaultMaxObject},
+		retry:   retry{first: defaultFirst, most: defaultMost},
+		ping:    ping{interval: defaultPingInterval, timeout: defaultPingTimeout},
+		logger:  slog.Default(),
 	}
 }
 
@@ -65,88 +100,89 @@ func orDefault[T int | time.Duration](v, def T) T {
 	return v
 }
 
-// WithUsername sets the name that people see. The default, and the meaning of "",
-// is the server's choice.
+// WithUsername sets the name that people see. By default, and with "", the server
+// chooses it.
 func WithUsername(name string) Option {
-	return func(c *config) { c.username = name }
+	return func(c *config) { c.account.username = name }
 }
 
-// WithToken sends token as a Bearer credential (RFC 6750, section 2.1) with every
-// handshake. When it runs out the Conn ends, unless [Conn.Auth] has replaced it;
-// see [WithTokenSource]. The default, and the meaning of "", is none.
+// WithToken sends token as a Bearer credential (RFC 6750, section 2.1) in every
+// handshake. When the token expires the Conn ends, unless [Conn.Auth] has replaced it;
+// see [WithTokenSource]. The default, and the meaning of "", is no token.
 func WithToken(token string) Option {
-	return func(c *config) { c.token, c.source = token, nil }
+	return func(c *config) { c.account.token, c.account.source = token, nil }
 }
 
-// WithTokenSource asks source for a token before every handshake, and when the
-// server says that the current one is about to run out. The context of a call
-// ends with the Conn, or after the time of [WithTimeout]. A source that fails is
-// asked again as a lost connection is tried again. The default, and the meaning
-// of nil, is what [WithToken] says.
+// WithTokenSource asks source for a token before every handshake, and when the server
+// warns that the current one is about to expire. The context of a call ends with the
+// Conn, or after the time of [WithTimeout]. When source returns an error, the attempt to
+// connect has failed and is repeated like any other. The default, and the meaning of
+// nil, is the token of [WithToken].
 func WithTokenSource(source func(context.Context) (string, error)) Option {
-	return func(c *config) { c.source = source }
+	return func(c *config) { c.account.source = source }
 }
 
-// WithSession brings back the anonymous user of an earlier Conn, by its
-// [Welcome.Session]. The default, and the meaning of "", is a new user. A Conn
-// keeps its user over reconnects by itself.
+// WithSession makes the Conn the anonymous user of an earlier Conn, whose
+// [Welcome.Session] is secret. The default, and the meaning of "", is a new user. A Conn
+// always keeps its own user when it reconnects.
 func WithSession(secret string) Option {
-	return func(c *config) { c.session = secret }
+	return func(c *config) { c.account.session = secret }
 }
 
-// WithSince begins after p, a place that an earlier Conn has reached (see
-// [Event]), instead of with the server's latest messages. If the server does not
-// reach back that far, a gap is told first. The default is the zero Position: no
-// place.
+// WithSince begins after p, the [Event.Position] of an event of an earlier Conn, instead
+// of with the server's latest messages. If the server no longer has all messages after
+// p, the first event is a gap. The default is the zero Position: none.
 func WithSince(p chat.Position) Option {
-	return func(c *config) { c.since = p }
+	return func(c *config) { c.account.since = p }
 }
 
-// WithHeader adds headers to the handshake, such as Origin or Cookie. The default
-// is none.
+// WithHeader adds headers to every handshake, such as Origin or Cookie. The default, and
+// the meaning of nil, is none.
 func WithHeader(h http.Header) Option {
-	return func(c *config) { c.header = h }
+	return func(c *config) { c.network.header = h }
 }
 
-// WithHTTPClient does the handshakes with h, with its proxy, TLS settings,
-// cookies, timeout and rule for redirects, but is redirected to no other host. The default, and the meaning of nil, is a client of the
-// Conn's own with the settings of [http.DefaultTransport].
+// WithHTTPClient uses h for the handshakes, with its proxy, TLS settings, cookies,
+// timeout and rule for redirects. Redirects to another host are never followed. The
+// default, and the meaning of nil, is a client that only this Conn uses, with the
+// settings of [http.DefaultTransport].
 func WithHTTPClient(h *http.Client) Option {
-	return func(c *config) { c.client = h }
+	return func(c *config) { c.network.client = h }
 }
 
-// WithDialer makes the network connections with dial, in place of a [net.Dialer].
-// It is not used beside [WithHTTPClient]. The default is nil.
+// WithDialer opens network connections with dial instead of a [net.Dialer]. It has no
+// effect together with [WithHTTPClient]. The default, and the meaning of nil, is a
+// net.Dialer.
 func WithDialer(dial func(ctx context.Context, network, addr string) (net.Conn, error)) Option {
-	return func(c *config) { c.dialer = dial }
+	return func(c *config) { c.network.dialer = dial }
 }
 
-// OnConnect calls f for every connection that stands, the first one too, before
-// its events. Like all callbacks it is called by the goroutine that keeps the
-// connection (in Dial, by Dial's), so it must return soon, and must not call
-// Close or wait for an answer of the server.
+// OnConnect calls f for every new connection, the first one included, before its events.
+// Like all callbacks, f runs in the goroutine that keeps the connection (during Dial, in
+// Dial's caller). So it must return soon, and must not call Close or wait for an answer
+// of the server. The default, and the meaning of nil, is no call.
 func OnConnect(f func(Welcome)) Option {
-	return func(c *config) { c.onConnect = f }
+	return func(c *config) { c.callbacks.connect = f }
 }
 
-// OnDisconnect calls f when a connection was lost or an attempt to make one has
-// failed, and will be made again after wait (or when it is of use: see
-// [WithBuffer]). It is not called for what ends the Conn. See OnConnect for what f
-// may do.
+// OnDisconnect calls f when a connection was lost, or an attempt to connect has failed,
+// and the Conn tries again after wait (or later, if its buffer is full: see
+// [WithBuffer]). It is not called for the error that ends the Conn. [OnConnect] says what
+// f may do. The default, and the meaning of nil, is no call.
 func OnDisconnect(f func(err error, wait time.Duration)) Option {
-	return func(c *config) { c.onDisconnect = f }
+	return func(c *config) { c.callbacks.disconnect = f }
 }
 
-// OnGap calls f when messages may be missing (see [Gap]), at the time it is
-// known; the event of TypeGap says the same at its place among the others. See
-// OnConnect for what f may do.
+// OnGap calls f when messages may be missing (see [Gap]), as soon as this is known. The
+// event of [TypeGap] says the same at its position in the order of events. [OnConnect]
+// says what f may do. The default, and the meaning of nil, is no call.
 func OnGap(f func(Gap)) Option {
-	return func(c *config) { c.onGap = f }
+	return func(c *config) { c.callbacks.gap = f }
 }
 
-// WithLogger sets where lost connections and other things that no caller sees are
-// logged. Attributes are room, user, code, wait and err; never a text or a token.
-// The default, and the meaning of nil, is [slog.Default].
+// WithLogger sets where the Conn logs lost connections and other errors that no caller
+// gets. Attributes are room, user, code, wait and err; never a text or a token. The
+// default, and the meaning of nil, is [slog.Default].
 func WithLogger(l *slog.Logger) Option {
 	return func(c *config) {
 		if c.logger = l; l == nil {
@@ -155,71 +191,70 @@ func WithLogger(l *slog.Logger) Option {
 	}
 }
 
-// WithBuffer bounds what waits for [Conn.Events]: so many events, and so many
-// bytes of them (one event more when it is large). When it is full the Conn reads
-// no more, and resumes at the place it has reached when there is room again. The
-// defaults are 1024 and 1 MiB; zero or less restores each.
+// WithBuffer bounds the events that wait for [Conn.Events]: their number, and their size
+// in bytes (exceeded by at most one event). When the buffer is full the Conn stops
+// reading. It continues, without a loss if the server still has the messages, when half
+// of the buffer is free. The defaults are 1024 and 1 MiB, also for values of zero or
+// less.
 func WithBuffer(events, bytes int) Option {
 	return func(c *config) {
-		c.bufEvents = orDefault(events, 1024)
-		c.bufBytes = orDefault(bytes, 1<<20)
+		c.buffer.events = orDefault(events, defaultEvents)
+		c.buffer.bytes = orDefault(bytes, defaultBytes)
 	}
 }
 
-// WithoutEvents is for a program that only sends: events are let go as they come,
-// and [Conn.Events] yields none. Without it, such a program's buffer fills up, and
-// the Conn keeps a connection only while something is being sent.
+// WithoutEvents is for a program that only sends. The Conn discards all events, and
+// [Conn.Events] yields none. Without this option the buffer of such a program fills up,
+// and then the Conn is connected only while it sends.
 func WithoutEvents() Option {
-	return func(c *config) { c.noEvents = true }
+	return func(c *config) { c.buffer.noEvents = true }
 }
 
-// WithMaxMessageSize bounds one object from the server, in bytes. A larger one
-// ends the Conn with [ErrProtocol]. The default is 16 MiB, enough for a full page
-// of history under a server's default limits; zero or less restores it.
+// WithMaxMessageSize bounds one object from the server, in bytes. A larger one ends the
+// Conn with [ErrProtocol]. The default is 16 MiB, also for values of zero or less. That
+// is enough for a full page of history under a server's default limits.
 func WithMaxMessageSize(bytes int) Option {
-	return func(c *config) { c.maxSize = orDefault(bytes, 16<<20) }
+	return func(c *config) { c.buffer.maxObject = orDefault(bytes, defaultMaxObject) }
 }
 
-// WithBackoff sets how long the Conn waits before it makes a connection again: a
-// random time from zero to first, then to twice that, and so on up to most ("full
-// jitter"). It begins anew once a connection has stood for longer than most. The
-// defaults are 1 s and 30 s; zero or less restores each, and most is at least
-// first. A server that says when to come back is obeyed instead: after goodbye
-// that is the time, and a Retry-After header comes before the random time, with at
-// most an hour.
+// WithBackoff sets how long the Conn waits before it tries to connect again: a random
+// time from zero to first, then to twice that, and so on up to most ("full jitter"). The
+// first time applies again after a connection has lasted longer than most. If the server
+// has said when to come back, that counts: the time of a goodbye replaces the random
+// time, and that of a Retry-After header, of at most an hour, is added to it. The
+// defaults are 1 s and 30 s, also for values of zero or less; most is at least first.
 func WithBackoff(first, most time.Duration) Option {
 	return func(c *config) {
-		c.first = orDefault(first, time.Second)
-		c.most = max(orDefault(most, 30*time.Second), c.first)
+		c.retry.first = orDefault(first, defaultFirst)
+		c.retry.most = max(orDefault(most, defaultMost), c.retry.first)
 	}
 }
 
-// WithDialRetry lets [Dial] go on trying, as later reconnects do, until its
-// context ends or the server refuses for good. By default the first failure is
-// Dial's.
+// WithDialRetry makes [Dial] try again, as later reconnects do, until its context ends or
+// the server refuses for good. By default Dial returns the error of its first attempt.
 func WithDialRetry() Option {
-	return func(c *config) { c.dialRetry = true }
+	return func(c *config) { c.retry.dial = true }
 }
 
-// WithoutRateRetry returns an [Error] with CodeRateLimited from Send to its
-// caller. By default the Conn waits as long as the server says and sends the
-// message again, until the context of Send ends.
+// WithoutRateRetry makes [Conn.Send] return an [Error] with [CodeRateLimited] to its
+// caller. By default the Conn waits as long as the server says and sends the message
+// again, until the context of Send ends.
 func WithoutRateRetry() Option {
-	return func(c *config) { c.noRateRetry = true }
+	return func(c *config) { c.retry.noRate = true }
 }
 
-// WithTimeout bounds a handshake up to the welcome, and the writing of one object.
-// The default is 10 s; zero or less restores it.
+// WithTimeout bounds the time of a handshake, including the welcome, and of writing one
+// object. The default is 10 s, also for values of zero or less.
 func WithTimeout(d time.Duration) Option {
-	return func(c *config) { c.timeout = orDefault(d, 10*time.Second) }
+	return func(c *config) { c.network.timeout = orDefault(d, defaultTimeout) }
 }
 
-// WithPing sets after how long a silence of the server the Conn sends it a ping,
-// and how long the server then has to say anything before the connection is taken
-// for lost. The defaults are 20 s and 10 s; zero or less restores each.
+// WithPing sends the server a ping when it has sent nothing for interval. The connection
+// counts as lost if the server then sends nothing for timeout. The defaults are 20 s and
+// 10 s, also for values of zero or less.
 func WithPing(interval, timeout time.Duration) Option {
 	return func(c *config) {
-		c.pingInterval = orDefault(interval, 20*time.Second)
-		c.pingTimeout = orDefault(timeout, 10*time.Second)
+		c.ping.interval = orDefault(interval, defaultPingInterval)
+		c.ping.timeout = orDefault(timeout, defaultPingTimeout)
 	}
 }

@@ -64,7 +64,7 @@ func TestOrderAfterRefusal(t *testing.T) {
 	}
 }
 
-// TestWindow counts how many messages are under way without an ack.
+// TestWindow counts how many messages are sent before the first ack.
 func TestWindow(t *testing.T) {
 	inBubble(t, func(p *peer, n int) {
 		p.welcome("e:0", "")
@@ -75,7 +75,7 @@ func TestWindow(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			if len(waiting) != 32 {
-				t.Errorf("%d under way", len(waiting))
+				t.Errorf("%d sent", len(waiting))
 			}
 			first = false
 			for i, o := range waiting {
@@ -115,8 +115,8 @@ func TestWindow(t *testing.T) {
 	})
 }
 
-// TestMessageTooBigForTheServer is closed with 1009: the message that did it is
-// not sent for ever.
+// TestMessageTooBigForTheServer is closed with 1009. The message that caused it must not be
+// sent again and again.
 func TestMessageTooBigForTheServer(t *testing.T) {
 	inBubble(t, func(p *peer, n int) {
 		p.welcome("e:0", resumed)
@@ -194,7 +194,7 @@ func TestTypingIsRare(t *testing.T) {
 	}
 }
 
-func TestSameIDAtOnce(t *testing.T) {
+func TestConcurrentSameID(t *testing.T) {
 	inBubble(t, func(p *peer, n int) {
 		p.welcome("e:0", "")
 		o := p.hear()

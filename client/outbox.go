@@ -6,29 +6,31 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 const (
-	maxWindow = 32          // messages sent and not yet acknowledged
-	maxID     = 64          // bytes of an id
-	defPause  = time.Second // before a refused message is sent again, if the server does not say
-	// The server knows an id again for five minutes at least. A message that it
-	// may have kept is not sent again when those are nearly over.
-	dedupe = 4*time.Minute + 30*time.Second
+	maxWindow    = 32          // messages sent and not yet acknowledged
+	refusedPause = time.Second // before a refused message is sent again, if the server does not say
+	// A message that the server may have stored is not sent again when the server is
+	// about to forget its id.
+	dedupe = proto.IDWindow - 30*time.Second
 )
 
-// call is one request that waits for its answer, over any number of connections.
+// call is a request that waits for its answer, over any number of connections.
 type call struct {
 	id      string
-	kind    string   // the type of the answer
-	objects [][]byte // what to send
+	kind    chatlog.Type // of the answer
+	objects [][]byte     // to send
 	answer  chan answer
 
 	// Guarded by Conn.mu.
 	sent    bool      // on the present connection
-	at      time.Time // when it was sent last
-	doubt   time.Time // when it was first sent with an outcome that is not known
-	refused *Error    // the latest refusal, after which it is sent again
+	at      time.Time // when it was last sent
+	doubt   time.Time // when it was first sent without learning the outcome
+	refused *Error    // the latest refusal after which it is sent again
 }
 
 type answer struct {
@@ -36,9 +38,10 @@ type answer struct {
 	err error
 }
 
-func (k *call) message() bool { return k.kind == "ack" }
+// message reports whether the call sends a message.
+func (k *call) message() bool { return k.kind == proto.TypeAck }
 
-// fate is the error of a call that is given up because of err.
+// fate returns the error of a call that ends unanswered because of err.
 func (k *call) fate(err error) error {
 	switch {
 	case k.message() && (k.sent || !k.doubt.IsZero()):
@@ -49,18 +52,17 @@ func (k *call) fate(err error) error {
 	return err
 }
 
-// outbox holds the calls, in the order in which they were made. It is guarded by
-// Conn.mu.
+// outbox has the calls in the order in which they were made. Guarded by Conn.mu.
 type outbox struct {
-	messages []*call // those sent on this connection come first
+	messages []*call // those sent on the present connection come first
 	others   []*call
 	byID     map[string]*call
 	flying   int       // messages sent and not answered
-	window   int       // of those at most so many; 1 after a refusal, one more with each ack
-	hold     time.Time // messages wait until then
+	window   int       // the limit of flying: 1 after a refusal, one more after each ack
+	hold     time.Time // no message is sent before then
 }
 
-// add reports false if another call has the same id.
+// add adds k, or returns false if another call has the same id.
 func (o *outbox) add(k *call) bool {
 	if o.byID[k.id] != nil {
 		return false
@@ -90,14 +92,14 @@ func (o *outbox) remove(k *call) {
 	*list = slices.Delete(*list, i, i+1)
 }
 
-// finish answers k.
+// finish removes k and gives its caller the answer.
 func (o *outbox) finish(k *call, obj *object, err error) {
 	o.remove(k)
 	k.answer <- answer{obj, err}
 }
 
-// next returns the call to send now and marks it as sent, or else nil and when to
-// look again (zero: when something has changed).
+// next returns the call to send now and marks it as sent. If there is none it returns nil
+// and when to ask again; the zero time is after the next change.
 func (o *outbox) next(now time.Time) (*call, time.Time) {
 	for _, k := range o.others {
 		if !k.sent {
@@ -123,8 +125,8 @@ func (o *outbox) next(now time.Time) (*call, time.Time) {
 	return nil, time.Time{}
 }
 
-// accept takes an answer of the given type.
-func (o *outbox) accept(id, kind string, obj *object) {
+// accept finishes the call that an answer of this type is for.
+func (o *outbox) accept(id string, kind chatlog.Type, obj *object) {
 	k := o.byID[id]
 	if k == nil || k.kind != kind {
 		return
@@ -135,8 +137,8 @@ func (o *outbox) accept(id, kind string, obj *object) {
 	o.finish(k, obj, nil)
 }
 
-// refuse takes an error object. What may succeed later goes back to its place in
-// the queue, and everything behind it waits too.
+// refuse processes an error object. A message that may succeed later goes back to its
+// place in the queue, and all messages after it wait too.
 func (o *outbox) refuse(id string, e *Error, rateRetry bool, now time.Time) {
 	k := o.byID[id]
 	if k == nil {
@@ -148,17 +150,17 @@ func (o *outbox) refuse(id string, e *Error, rateRetry bool, now time.Time) {
 		return
 	}
 	if !k.sent {
-		return // answered for an earlier sending
+		return // the answer to an earlier attempt
 	}
-	pause := e.RetryAfter
-	if pause <= 0 {
-		pause = defPause
+	wait := e.RetryAfter
+	if wait <= 0 {
+		wait = refusedPause
 	}
 	if away {
 		k.doubtful()
-		pause += rand.N(pause)
+		wait += rand.N(wait)
 	}
-	if until := now.Add(pause); until.After(o.hold) {
+	if until := now.Add(wait); until.After(o.hold) {
 		o.hold = until
 	}
 	k.sent, k.refused = false, e
@@ -166,14 +168,14 @@ func (o *outbox) refuse(id string, e *Error, rateRetry bool, now time.Time) {
 	o.window = 1
 }
 
-// doubtful notes that the last sending may have succeeded.
+// doubtful records that the last attempt may have succeeded.
 func (k *call) doubtful() {
 	if k.doubt.IsZero() {
 		k.doubt = k.at
 	}
 }
 
-// lost puts everything back that was sent on a connection that is no more.
+// lost marks all calls as not sent, after the loss of a connection.
 func (o *outbox) lost() {
 	for _, k := range o.messages {
 		if k.sent {
@@ -187,7 +189,7 @@ func (o *outbox) lost() {
 	o.flying = 0
 }
 
-// tooBig gives up the largest message under way, after the server has closed the
+// tooBig finishes the largest message that was sent, after the server has closed the
 // connection because one was too big.
 func (o *outbox) tooBig(err error) {
 	var big *call
@@ -214,10 +216,10 @@ func (c *Conn) do(ctx context.Context, k *call) (*object, error) {
 	}
 	if !c.out.add(k) {
 		c.mu.Unlock()
-		return nil, &Error{Code: CodeBadRequest, Message: "a message with this ID is under way"}
+		return nil, &Error{Code: CodeBadRequest, Message: "another message with this ID is being sent"}
 	}
 	if k.message() {
-		c.typing = false
+		c.typing.due = false // the message shows it
 	}
 	c.changedLocked()
 	c.mu.Unlock()
@@ -235,11 +237,11 @@ func (c *Conn) do(ctx context.Context, k *call) (*object, error) {
 	default:
 	}
 	c.out.remove(k)
-	c.nudge() // there is room in the window
+	c.nudge() // the window may have room
 	return nil, k.fate(ctx.Err())
 }
 
-// nudge has the writer look for work.
+// nudge makes the writer look for work.
 func (c *Conn) nudge() {
 	select {
 	case c.work <- struct{}{}:

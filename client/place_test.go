@@ -15,7 +15,7 @@ import (
 	"github.com/seed-08328bfd/chat/client"
 )
 
-// seen returns what is in u's buffer, in a short form.
+// seen returns the events in u's buffer, in a short form.
 func seen(u *user) (list []string) {
 	synctest.Wait()
 	var replay uint64 // events up to there are not live
@@ -42,11 +42,11 @@ func seen(u *user) (list []string) {
 	return list
 }
 
-// TestPlaces has servers that say something and go: what the Conn asks for next,
-// and what its user sees.
+// TestPlaces has servers that send something and close. It checks from where the Conn
+// continues on the next connection, and which events the program gets.
 func TestPlaces(t *testing.T) {
 	type step struct {
-		since    string // what the connection is to ask for
+		since    string // what the connection must ask for
 		position string
 		how      string // resumed, gap or neither
 		say      []string
@@ -172,7 +172,7 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// TestWithSince begins at a place that the server does not know any more.
+// TestWithSince begins at a position that the server no longer knows.
 func TestWithSince(t *testing.T) {
 	inBubble(t, func(p *peer, n int) {
 		if p.since() != "e:5" {
@@ -194,7 +194,7 @@ func TestWithSince(t *testing.T) {
 	})
 }
 
-// TestPresence brings notices of one and of many into one form.
+// TestPresence has notices about one user and about many, which become the same events.
 func TestPresence(t *testing.T) {
 	inBubble(t, func(p *peer, n int) {
 		p.welcome("e:0", "")
@@ -213,7 +213,7 @@ func TestPresence(t *testing.T) {
 		time.Sleep(time.Minute)
 		u.Close()
 		if n := len(f.gaps()); n != 0 {
-			t.Errorf("%d connections lost over objects of no meaning", n)
+			t.Errorf("%d connections lost because of unknown objects", n)
 		}
 		a, b, c := chat.Member{UserID: "u1", Username: "A"}, chat.Member{UserID: "u2", Username: "B"}, chat.Member{UserID: "u3", Username: "C"}
 		at := chat.Position{Epoch: "e"}

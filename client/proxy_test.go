@@ -19,8 +19,8 @@ import (
 	"github.com/seed-08328bfd/chat/client"
 )
 
-// proxied runs a server behind an HTTP proxy, which answers for itself while answer
-// is set.
+// proxied runs a server behind an HTTP proxy. While answer is set, the proxy answers
+// requests with it.
 func proxied(t *testing.T) (srv *chat.Server, base string, answer *atomic.Pointer[http.HandlerFunc], asked *atomic.Int64) {
 	srv, backend := serve(t)
 	to, err := url.Parse(backend)
@@ -41,7 +41,7 @@ func proxied(t *testing.T) (srv *chat.Server, base string, answer *atomic.Pointe
 	return srv, proxy.URL, answer, asked
 }
 
-// elsewhere is a host that no handshake may be redirected to.
+// elsewhere returns the URL of a host to which no handshake may be redirected.
 func elsewhere(t *testing.T) string {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t.Errorf("another host was asked for %s with %v", r.URL, r.Header)
@@ -50,8 +50,8 @@ func elsewhere(t *testing.T) string {
 	return s.URL
 }
 
-// TestProxyAnswers has something between the client and the server answer in its
-// place. Whatever it says, the client comes back.
+// TestProxyAnswers has a proxy answer instead of the server. Whatever the answer is, the
+// client tries again.
 func TestProxyAnswers(t *testing.T) {
 	page := func(status int) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
@@ -128,7 +128,7 @@ func TestProxyAnswers(t *testing.T) {
 	}
 }
 
-// hijack answers with these bytes and closes the connection.
+// hijack writes answer to the connection and closes it.
 func hijack(answer string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -139,8 +139,8 @@ func hijack(answer string) http.HandlerFunc {
 	}
 }
 
-// TestServerRefusals has a real server refuse, behind a proxy, in every way that it
-// has: that is its word.
+// TestServerRefusals has a real server refuse in every way that it can. The client must not
+// try again.
 func TestServerRefusals(t *testing.T) {
 	srv, base := serve(t, chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
 		if r.Header.Get("Authorization") != "Bearer good" {
@@ -170,7 +170,7 @@ func TestServerRefusals(t *testing.T) {
 		"bad path":       {"/chat", "r", 404, "not_found", []client.Option{good}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			// It returns, although it may try again: the refusal is for good.
+			// Dial returns in spite of WithDialRetry.
 			_, err := client.Dial(soon(t), base+tc.path, tc.room, append(tc.opts, client.WithDialRetry(), client.WithLogger(quiet))...)
 			var refused *client.Error
 			if !errors.As(err, &refused) || refused.Status != tc.status || refused.Code != tc.code {
@@ -180,8 +180,8 @@ func TestServerRefusals(t *testing.T) {
 	}
 }
 
-// TestRedirects follows redirects on the same host, and no others, with a client of
-// the program's own too.
+// TestRedirects has redirects on the same host, which are followed, and to another host,
+// which are not, also with an HTTP client of the program.
 func TestRedirects(t *testing.T) {
 	_, base, answer, asked := proxied(t)
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -202,7 +202,7 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// TestForwardProxy goes through a proxy that wants a password first.
+// TestForwardProxy connects through a proxy that requires a password.
 func TestForwardProxy(t *testing.T) {
 	_, base := serve(t)
 	var asked atomic.Int64

@@ -7,20 +7,21 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// pace decides after what time a connection is made again.
+// pace decides how long to wait before the next connection. Only the goroutine that keeps
+// the connection may use it.
 type pace struct {
 	first, most time.Duration
-	random      func(time.Duration) time.Duration // from zero to below its argument
-	fails       int                               // since a connection that held
+	random      func(time.Duration) time.Duration // from zero to less than its argument
+	fails       int                               // since a connection that has lasted
 }
 
-// slowPause bounds the random time after a close with 1013, or with errResume.
+// slowPause bounds the random time after a close with 1013 or errResume.
 const slowPause = 100 * time.Millisecond
 
-// longestPause is short enough for what a server asks for to be added.
+// longestPause leaves room for adding the time that a server asks for.
 const longestPause = 100 * 365 * 24 * time.Hour
 
 func newPace(first, most time.Duration) pace {
@@ -28,10 +29,10 @@ func newPace(first, most time.Duration) pace {
 	return pace{first: first, most: most, random: rand.N[time.Duration]}
 }
 
-// next returns the time to wait after err, which was of l, or of an attempt to
-// connect if l is nil.
-func (p *pace) next(err error, l *link) time.Duration {
-	if l != nil && l.lived > p.most {
+// next returns how long to wait after err, which has ended a connection with this outcome,
+// or an attempt to connect if o is nil.
+func (p *pace) next(err error, o *outcome) time.Duration {
+	if o != nil && o.lived > p.most {
 		p.fails = 0
 	}
 	var e *Error
@@ -39,8 +40,8 @@ func (p *pace) next(err error, l *link) time.Duration {
 	switch {
 	case err == errResume:
 		return p.random(slowPause)
-	case e != nil && e.Close == 1013 && l != nil && (l.progress || p.fails == 0):
-		if !l.progress {
+	case e != nil && e.Close == proto.CloseTryAgain && o != nil && (o.progress || p.fails == 0):
+		if !o.progress {
 			p.fails++
 		}
 		return p.random(slowPause)
@@ -48,15 +49,15 @@ func (p *pace) next(err error, l *link) time.Duration {
 	wait := p.random(p.bound())
 	p.fails++
 	switch {
-	case l != nil && l.goodbye > 0:
-		return l.goodbye // jittered by the server
+	case o != nil && o.goodbye > 0:
+		return o.goodbye // the server has chosen it at random
 	case e != nil && e.Status != 0:
 		return e.RetryAfter + wait
 	}
 	return wait
 }
 
-// bound returns the present limit of the random time.
+// bound returns the present upper bound of the random time.
 func (p *pace) bound() time.Duration {
 	if p.fails < 30 && p.first < p.most>>p.fails {
 		return p.first << p.fails
@@ -74,48 +75,47 @@ func (c *Conn) final(err error) bool {
 		return false
 	}
 	switch {
-	case e.Close == chat.CloseForbidden:
+	case e.Close == proto.CloseForbidden:
 		return true
-	case e.Close == closeExpired:
-		return c.cfg.source == nil
+	case e.Close == proto.CloseExpired:
+		return c.cfg.account.source == nil
 	case e.Code == "" || e.Status == http.StatusTooManyRequests:
-		return false // not the server's word, or not its last
+		return false // from something before the server, or not for good
 	}
 	return e.Status >= 400 && e.Status < 500
 }
 
-// closeExpired is the close code for credentials that ran out.
-const closeExpired = 4001
-
 // run keeps the Conn connected, beginning with l, until it ends.
 func (c *Conn) run(l *link) {
-	defer close(c.done)
-	defer c.idle()
+	defer close(c.life.done)
+	defer c.server.idle()
 	for {
 		err := l.serve()
+		o := &l.outcome
 		for {
 			if c.final(err) {
-				c.cfg.logger.Warn("client: ended", "room", c.room, "err", err)
+				c.cfg.logger.Warn("client: ended", "room", c.server.room, "err", err)
 				c.end(err)
 				return
 			}
-			if c.ctx.Err() != nil || !c.retry(c.ctx, err, l) {
+			if c.life.ctx.Err() != nil || !c.retry(c.life.ctx, err, o) {
 				return
 			}
-			c.lacksRoom()
-			if l, err = c.connect(c.ctx); err == nil {
+			c.awaitUse()
+			if l, err = c.connect(c.life.ctx); err == nil {
 				break
 			}
+			o = nil
 		}
 	}
 }
 
-// retry waits for as long as err asks for, and reports false if ctx ended first.
-func (c *Conn) retry(ctx context.Context, err error, l *link) bool {
-	wait := c.pace.next(err, l)
-	c.cfg.logger.Info("client: not connected", "room", c.room, "wait", wait, "err", err)
-	if c.cfg.onDisconnect != nil {
-		c.cfg.onDisconnect(err, wait)
+// retry waits before the next attempt to connect. It returns false if ctx ends first.
+func (c *Conn) retry(ctx context.Context, err error, o *outcome) bool {
+	wait := c.pace.next(err, o)
+	c.cfg.logger.Info("client: not connected", "room", c.server.room, "wait", wait, "err", err)
+	if c.cfg.callbacks.disconnect != nil {
+		c.cfg.callbacks.disconnect(err, wait)
 	}
 	t := time.NewTimer(wait)
 	defer t.Stop()
@@ -127,12 +127,12 @@ func (c *Conn) retry(ctx context.Context, err error, l *link) bool {
 	}
 }
 
-// lacksRoom waits while a connection would be of no use: nothing more can be
-// taken from it and nothing is to be sent.
-func (c *Conn) lacksRoom() {
+// awaitUse waits while a connection would have no use, because the queue is full and there
+// is nothing to send.
+func (c *Conn) awaitUse() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for c.err == nil && c.queue.full() && len(c.out.byID) == 0 {
-		c.waitLocked(c.ctx)
+		c.waitLocked(c.life.ctx)
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
-// TestRefusedHandshake has every status both in Dial and on coming back.
+// TestRefusedHandshake has every status both in Dial and when reconnecting.
 func TestRefusedHandshake(t *testing.T) {
 	for _, tc := range []struct {
 		status int
@@ -90,7 +90,7 @@ func TestCloseCodes(t *testing.T) {
 					if !errors.As(err, &closed) || closed.Close != tc.code || closed.Message != "because" || closed.Status != 0 || !errors.Is(err, client.ErrUncertain) {
 						t.Errorf("Send: %v", err)
 					}
-				case tc.code == 1009: // the message was to blame
+				case tc.code == 1009: // the message was the cause
 					if !errors.As(err, &closed) || closed.Code != client.CodeTooLong {
 						t.Errorf("Send: %v", err)
 					}
@@ -155,8 +155,8 @@ func TestNotAChatServer(t *testing.T) {
 	})
 }
 
-// TestSomethingWrong has objects that cannot be what they say.
-func TestSomethingWrong(t *testing.T) {
+// TestMalformedObjects has objects with keys of the wrong type, and no objects.
+func TestMalformedObjects(t *testing.T) {
 	for _, o := range []string{`{"type":"message","offset":"?"}`, `nonsense`, `[]`, `{"type":"message","offset":-1}`, `{"type":"ack","id":5}`} {
 		inBubble(t, func(p *peer, n int) {
 			p.welcome("e:0", "")
@@ -181,8 +181,8 @@ func TestSomethingWrong(t *testing.T) {
 	}
 }
 
-// TestSecretsStayIn looks for the session and the token in errors.
-func TestSecretsStayIn(t *testing.T) {
+// TestNoSecretsInErrors looks for the session and the token in errors.
+func TestNoSecretsInErrors(t *testing.T) {
 	for _, server := range []string{"http://127.0.0.1:1", "http://no.such.host.invalid"} {
 		_, err := client.Dial(soon(t), server, "r", client.WithSession("secret-1"), client.WithToken("secret-2"))
 		if err == nil || strings.Contains(err.Error(), "secret") {
@@ -191,7 +191,7 @@ func TestSecretsStayIn(t *testing.T) {
 	}
 }
 
-// TestRemoved is removed from a real server, once for good.
+// TestRemoved is removed from a real server, the second time for good.
 func TestRemoved(t *testing.T) {
 	srv, base := serve(t)
 	alice := join(t, base, "r", "Alice")

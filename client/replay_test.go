@@ -15,10 +15,10 @@ import (
 	"github.com/seed-08328bfd/chat/client"
 )
 
-// A replay over a slow network takes minutes. Whatever the server says meanwhile
-// that is not of the room, at whatever time, must not be taken for its end.
+// A replay over a slow network takes minutes. Meanwhile the server sends answers, which the
+// client must not mistake for the end of the replay.
 
-// slowPipe is a connection that brings so many bytes a second.
+// slowPipe is a connection from which rate bytes per second can be read.
 type slowPipe struct {
 	net.Conn
 	rate int
@@ -30,8 +30,8 @@ func (c slowPipe) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// TestRepliesDuringReplay has every request answered ahead of the replay, at times
-// of every size, and the connection cut afterwards.
+// TestRepliesDuringReplay has requests answered before the rest of the replay, early and
+// late, and then the connection cut.
 func TestRepliesDuringReplay(t *testing.T) {
 	for name, ask := range map[string]func(c *client.Conn) error{
 		"ping": func(c *client.Conn) error { return c.Ping(context.Background()) },
@@ -62,7 +62,7 @@ func TestRepliesDuringReplay(t *testing.T) {
 							p.say(ack(o, 10))
 						}
 						if n == 0 && o["id"] != nil && o["type"] != "auth" {
-							return // cut; the answer may be lost with that
+							return // cut, which may lose the answer
 						}
 					}
 				}, func(f *fake) {
@@ -143,9 +143,9 @@ func TestSlowReplay(t *testing.T) {
 	})
 }
 
-// The place that a Conn comes back to names the time of its entry, from the entry
-// or, if the Conn could not see it, from the welcome. So a server notices that its
-// log has other entries there since.
+// TestPlaceHasTime checks that the position of a reconnecting Conn has the time of its
+// message, from the message or, if the Conn may not see it, from the welcome. So a server
+// notices that its log has another message there.
 func TestPlaceHasTime(t *testing.T) {
 	inBubble(t, func(p *peer, n int) {
 		since := p.r.URL.Query().Get("since")

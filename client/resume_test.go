@@ -16,7 +16,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/front"
 )
 
-// site is an address at which one server follows another.
+// site is an address at which one server replaces another.
 type site struct {
 	*httptest.Server
 	now atomic.Pointer[chat.Server]
@@ -35,12 +35,12 @@ func newSite(t testing.TB, opts ...chat.Option) *site {
 	return s
 }
 
-// start makes a new server take over, and returns the one before.
+// start replaces the server and returns the old one.
 func (s *site) start(opts ...chat.Option) *chat.Server {
 	return s.now.Swap(chat.New(append([]chat.Option{chat.WithLogger(quiet)}, opts...)...))
 }
 
-// watch collects the texts that u sees until one is last.
+// watch collects the texts that u sees before the text last.
 func (u *user) watch(last string) (texts []string, gaps int) {
 	u.t.Helper()
 	var at chat.Position
@@ -81,7 +81,7 @@ func once(t testing.TB, who string, got []string, want map[string]bool) {
 	}
 }
 
-// TestCutUnderLoad resets every connection many times while messages go through. The log
+// TestCutUnderLoad resets every connection many times while messages are sent. The log
 // keeps all of them, and the room may go out of use: on a busy machine all users may be
 // away for longer than the leave grace.
 func TestCutUnderLoad(t *testing.T) {
@@ -171,8 +171,7 @@ func TestCutUnderLoad(t *testing.T) {
 	t.Logf("%d connections for %d users", k.total, users)
 }
 
-// TestServerRestart has servers over one log follow each other while messages go
-// through.
+// TestServerRestart has servers over one log replace each other while messages are sent.
 func TestServerRestart(t *testing.T) {
 	log := chat.NewMemoryLog(chat.MemoryOptions{Entries: 1 << 14})
 	opts := []chat.Option{chat.WithLog(log), chat.WithHistory(50), chat.WithLeaveGrace(time.Second)}
@@ -223,7 +222,7 @@ func TestServerRestart(t *testing.T) {
 	}
 }
 
-// TestAnotherEpoch has a server with a log of its own follow another.
+// TestAnotherEpoch replaces a server with one that has another log.
 func TestAnotherEpoch(t *testing.T) {
 	s := newSite(t)
 	told := make(chan client.Gap, 10)

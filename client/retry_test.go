@@ -47,7 +47,7 @@ func TestRetryAfter(t *testing.T) {
 	})
 }
 
-// TestRateLimited sends faster than a real server lets it, in fake time.
+// TestRateLimited sends faster than a real server allows, in fake time.
 func TestRateLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := chat.New(chat.WithRateLimit(2, 4), chat.WithLogger(quiet))
@@ -66,7 +66,7 @@ func TestRateLimited(t *testing.T) {
 			if d := time.Since(start); d < 10*time.Second || d > 10*time.Second+100*time.Millisecond {
 				t.Errorf("24 messages took %v", d)
 			}
-			// Many at once keep to it as well, without being thrown out.
+			// Concurrent calls observe the limit, too, and the connection is kept.
 			time.Sleep(10 * time.Second)
 			start = time.Now()
 			errs := make(chan error)

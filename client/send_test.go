@@ -42,7 +42,7 @@ func TestAckLost(t *testing.T) {
 	})
 }
 
-// TestOwnMessageIsAnAck has a server that repeats a message but not its ack.
+// TestOwnMessageIsAnAck has a server that sends a message again but not its ack.
 func TestOwnMessageIsAnAck(t *testing.T) {
 	inBubble(t, func(p *peer, n int) {
 		if n == 0 {
@@ -101,7 +101,7 @@ func TestUnavailable(t *testing.T) {
 		if _, err := u.Send(ctx, "x"); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, client.ErrUncertain) {
 			t.Errorf("Send: %v", err)
 		}
-		// The server forgets ids after five minutes: no message is sent twice.
+		// After five minutes the server forgets ids, so the message must not be sent again.
 		start = time.Now()
 		if _, err := u.Send(context.Background(), "x"); err != client.ErrUncertain || time.Since(start) > 5*time.Minute {
 			t.Errorf("Send: %v after %v", err, time.Since(start))
@@ -110,7 +110,7 @@ func TestUnavailable(t *testing.T) {
 	})
 }
 
-// TestUncertain has a message on its way when the network goes for long.
+// TestUncertain loses the network for minutes after a message was sent.
 func TestUncertain(t *testing.T) {
 	inBubble(t, func(p *peer, n int) {
 		p.welcome("e:0", resumed)

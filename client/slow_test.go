@@ -16,8 +16,8 @@ import (
 	"github.com/seed-08328bfd/chat/client"
 )
 
-// TestSlowReader does not take events while much more comes than all buffers on
-// the way hold.
+// TestSlowReader reads no events while the server has more of them than all buffers in
+// between hold.
 func TestSlowReader(t *testing.T) {
 	const n = 5000
 	srv, base := serve(t, chat.WithHistory(n+10), chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: n + 10, Bytes: 1 << 30})))
@@ -48,7 +48,7 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
-// TestEcho sends in the loop over events, with hardly any buffer, while much comes.
+// TestEcho sends in the loop over many events, with a small buffer.
 func TestEcho(t *testing.T) {
 	const n = 60
 	srv, base := serve(t, chat.WithHistory(2*n+10))
@@ -88,10 +88,10 @@ func TestEcho(t *testing.T) {
 	}
 }
 
-// TestNobodyReads has a full buffer and nothing to send: the Conn neither spins nor
-// comes back for nothing, but it sends, and has all events when they are wanted.
+// TestNobodyReads has a full buffer and nothing to send. The Conn must not reconnect until
+// there is something to send, and it must deliver all events when they are read.
 func TestNobodyReads(t *testing.T) {
-	testNobodyReads(t, 3) // as many as there is room for
+	testNobodyReads(t, 3) // as many as the buffer holds
 	testNobodyReads(t, 5)
 }
 
@@ -145,8 +145,8 @@ func testNobodyReads(t *testing.T, first int) {
 	})
 }
 
-// TestPatientServer has a Conn that does not read for longer than a server may be
-// silent: that is no reason to give up the connection.
+// TestPatientServer has a Conn that does not read for longer than a server may be silent.
+// It must keep the connection.
 func TestPatientServer(t *testing.T) {
 	inBubble(t, func(p *peer, n int) {
 		p.welcome("e:0", "")
@@ -170,7 +170,7 @@ func TestPatientServer(t *testing.T) {
 	})
 }
 
-// TestWithoutEvents lets everything go and sends.
+// TestWithoutEvents only sends while many events come.
 func TestWithoutEvents(t *testing.T) {
 	srv, base := serve(t, chat.WithLeaveGrace(0))
 	var lost atomic.Int64
@@ -183,8 +183,8 @@ func TestWithoutEvents(t *testing.T) {
 			continue
 		}
 		u.send("x")
-		// An answer may overtake messages, and a member that the server has not yet
-		// given them is slow without any fault of its own.
+		// Answers are sent before messages. Without this wait the server may be so far
+		// behind with the messages that it takes the member for slow.
 		for want := uint64(i + 1); srv.Stats().Deliveries < want && lost.Load() == 0; {
 			time.Sleep(time.Millisecond)
 		}

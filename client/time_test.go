@@ -15,7 +15,7 @@ func TestBackoff(t *testing.T) {
 	inBubble(t, func(p *peer, n int) {
 		p.welcome("e:0", "")
 		if n == 0 || n == 40 {
-			time.AfterFunc(31*time.Second, func() { p.conn.CloseNow() }) // long enough to begin anew
+			time.AfterFunc(31*time.Second, func() { p.conn.CloseNow() }) // long enough to reset the backoff
 			p.hearAll()
 		}
 	}, func(f *fake) {
@@ -38,7 +38,7 @@ func TestBackoff(t *testing.T) {
 			}
 			most = max(most, wait)
 		}
-		// One in 10^15 runs has no wait above 10 s among those 35.
+		// Only one in 10^15 runs has no wait above 10 s.
 		if most < 10*time.Second {
 			t.Errorf("the longest wait is %v", most)
 		}
@@ -49,7 +49,7 @@ func TestBackoff(t *testing.T) {
 	})
 }
 
-// TestNoNetwork has dialing itself fail, and Send wait for better times.
+// TestNoNetwork has dialing fail for a while. Send waits meanwhile.
 func TestNoNetwork(t *testing.T) {
 	inBubble(t, func(p *peer, n int) {
 		p.welcome("e:0", resumed)
@@ -103,7 +103,7 @@ func TestGoodbye(t *testing.T) {
 	})
 }
 
-func TestTooSlowComesBackAtOnce(t *testing.T) {
+func TestTooSlowReconnectsImmediately(t *testing.T) {
 	inBubble(t, func(p *peer, n int) {
 		p.welcome("e:0", "")
 		if n == 9 {
@@ -127,8 +127,8 @@ func TestTooSlowComesBackAtOnce(t *testing.T) {
 	})
 }
 
-// TestTooSlowForEver has a server that gives nothing but 1013.
-func TestTooSlowForEver(t *testing.T) {
+// TestAlwaysTooSlow has a server that closes every connection with 1013.
+func TestAlwaysTooSlow(t *testing.T) {
 	inBubble(t, func(p *peer, n int) {
 		p.welcome("e:0", "")
 		p.close(1013, "too slow")

@@ -8,22 +8,20 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// subprotocol is the dialect that the Conn speaks:
-// https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md
-const subprotocol = "chat.v1"
-
-// types are the types of objects that mean something to the Conn. Others may have
-// any keys.
+// types are the types of objects that the Conn uses. It ignores all others, whose keys
+// may have any values.
 var types = map[chatlog.Type]bool{
-	chat.TypeMessage: true, chat.TypePrivate: true, chat.TypeSystem: true, chat.TypeTyping: true, TypePresence: true,
-	"position": true, "ack": true, "history": true, "pong": true, "error": true, "goodbye": true,
+	chat.TypeMessage: true, chat.TypePrivate: true, chat.TypeSystem: true, chat.TypeTyping: true,
+	proto.TypePresence: true, proto.TypePosition: true, proto.TypeAck: true, proto.TypeHistory: true,
+	proto.TypePong: true, proto.TypeError: true, proto.TypeGoodbye: true,
 }
 
-// object is any object that a server sends but the welcome.
+// object is any object that a server sends, except the welcome.
 type object struct {
-	chat.Event // Message is an error's text too, ID also that of what is answered
+	chat.Event // Text is also the text of an error, ID also that of the object answered
 
 	Joined []chat.Member `json:"joined"`
 	Left   []chat.Member `json:"left"`
@@ -41,7 +39,7 @@ type object struct {
 	Position chat.Position `json:"position"`
 }
 
-// retry returns what retry_after_ms says, within reason.
+// retry returns the time of retry_after_ms, at most a day.
 func (o *object) retry() time.Duration {
 	const day = 24 * time.Hour
 	if ms := o.RetryAfter; ms > 0 {
@@ -55,17 +53,17 @@ func (o *object) err() *Error {
 	return &Error{Code: o.Code, Message: o.Text, RetryAfter: o.retry()}
 }
 
-// event returns what Events yields for o. The members who came and went are in
-// the same place for a notice of one and of many.
+// event returns what Events yields for o. Joined and Left have the members of every
+// notice, whether it tells of one or of many.
 func (o *object) event() Event {
 	e := Event{Event: o.Event, Joined: o.Joined, Left: o.Left, Count: o.Count}
 	if o.Type == chat.TypeSystem {
-		who := []chat.Member{{UserID: o.UserID, Username: o.Username}}
+		one := []chat.Member{{UserID: o.UserID, Username: o.Username}}
 		switch o.Event.Kind {
-		case "join":
-			e.Joined = who
-		case "leave":
-			e.Left = who
+		case chat.KindJoin:
+			e.Joined = one
+		case chat.KindLeave:
+			e.Left = one
 		}
 	}
 	return e
@@ -73,26 +71,26 @@ func (o *object) event() Event {
 
 // sentObject is any object that a client sends.
 type sentObject struct {
-	Type    string  `json:"type"`
-	ID      string  `json:"id,omitempty"`
-	To      string  `json:"to,omitempty"`
-	Message string  `json:"message,omitempty"`
-	Before  uint64  `json:"before,omitempty"`
-	After   *uint64 `json:"after,omitempty"`
-	Limit   int     `json:"limit,omitempty"`
-	Token   string  `json:"token,omitempty"`
+	Type    chatlog.Type `json:"type"`
+	ID      string       `json:"id,omitempty"`
+	To      string       `json:"to,omitempty"`
+	Message string       `json:"message,omitempty"`
+	Before  uint64       `json:"before,omitempty"`
+	After   *uint64      `json:"after,omitempty"`
+	Limit   int          `json:"limit,omitempty"`
+	Token   string       `json:"token,omitempty"`
 }
 
 func (o *sentObject) encode() []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // it makes one byte six
+	e.SetEscapeHTML(false) // which would make six bytes of one
 	e.Encode(o)            // cannot fail: these are strings and numbers
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// What never differs, encoded once.
+// Objects that are always the same are encoded once.
 var (
-	typingObject = (&sentObject{Type: "typing"}).encode()
-	pingObject   = (&sentObject{Type: "ping"}).encode()
+	typingObject = (&sentObject{Type: chat.TypeTyping}).encode()
+	pingObject   = (&sentObject{Type: proto.TypePing}).encode()
 )

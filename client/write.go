@@ -7,8 +7,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
-// write writes what is to be sent, and sees that the server is alive, until the
-// connection ends.
+// write sends what is due, and pings a silent server, until the connection ends.
 func (l *link) write() {
 	c := l.c
 	timer := time.NewTimer(0)
@@ -36,8 +35,8 @@ func (l *link) write() {
 	}
 }
 
-// failed ends the connection after a write has failed, unless the reader finds the
-// server's own reason first.
+// failed ends the connection after a failed write. First it gives the reader time to find
+// the server's own reason.
 func (l *link) failed(err error) {
 	t := time.NewTimer(closeTimeout)
 	defer t.Stop()
@@ -49,23 +48,23 @@ func (l *link) failed(err error) {
 }
 
 func (l *link) send(b []byte) error {
-	ctx, cancel := context.WithTimeout(l.ctx, l.c.cfg.timeout)
+	ctx, cancel := context.WithTimeout(l.ctx, l.c.cfg.network.timeout)
 	defer cancel()
 	return l.conn.Write(ctx, ws.MessageText, b)
 }
 
-// workLocked returns what to write now, or else how long there is nothing to do.
+// workLocked returns what to send now, or nil and when to ask again.
 func (l *link) workLocked(now time.Time) (objects [][]byte, wait time.Duration) {
 	c := l.c
-	if c.err != nil { // the close frame is the last
-		return nil, c.cfg.timeout
+	if c.err != nil { // nothing may follow the close frame
+		return nil, c.cfg.network.timeout
 	}
 	k, until := c.out.next(now)
 	if k != nil {
 		return k.objects, 0
 	}
-	if c.typing {
-		c.typing = false
+	if c.typing.due {
+		c.typing.due = false
 		return [][]byte{typingObject}, 0
 	}
 	wait, ping := l.silence(now.Sub(l.began))
@@ -78,25 +77,25 @@ func (l *link) workLocked(now time.Time) (objects [][]byte, wait time.Duration) 
 	return nil, wait
 }
 
-// silence returns how long the server may go on saying nothing, and whether to
-// ask for a sign of life now. It ends the connection of a server that was asked
-// and gave none.
+// silence returns how much longer the server may be silent, and whether to send a ping
+// now. It ends the connection if the server did not answer the last ping. The caller
+// holds Conn.mu.
 func (l *link) silence(now time.Duration) (wait time.Duration, ping bool) {
-	cfg := &l.c.cfg
+	cfg := &l.c.cfg.ping
 	heard := time.Duration(l.heard.Load())
 	switch {
-	case l.stalled: // nobody listens
-		return cfg.pingInterval, false
-	case heard >= l.pinged:
-		if wait = heard + cfg.pingInterval - now; wait > 0 {
+	case l.flow.stalled: // the server may well have spoken: nothing is read
+		return cfg.interval, false
+	case heard >= l.flow.pinged:
+		if wait = heard + cfg.interval - now; wait > 0 {
 			return wait, false
 		}
-		l.pinged = now
+		l.flow.pinged = now
 		return 0, true
 	}
-	if wait = l.pinged + cfg.pingTimeout - now; wait <= 0 {
+	if wait = l.flow.pinged + cfg.timeout - now; wait <= 0 {
 		l.cancel(errDead)
-		wait = cfg.pingTimeout
+		wait = cfg.timeout
 	}
 	return wait, false
 }

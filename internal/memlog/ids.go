@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"strconv"
 	"time"
+
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // roomIDs are the ids of a room's entries, by which a repeated message is recognised. The
@@ -15,7 +17,7 @@ type roomIDs struct {
 }
 
 const (
-	idWindow = 5 * time.Minute
+	idWindow = proto.IDWindow
 	maxIDs   = 1 << 18 // per room and idWindow
 	idCost   = 64      // bytes an id takes
 )

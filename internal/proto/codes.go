@@ -2,6 +2,7 @@ package proto
 
 import (
 	"fmt"
+	"net/http"
 	"strconv"
 	"time"
 )
@@ -32,10 +33,51 @@ const (
 	CodeGap = "gap" // tells a plain client of a gap; a chat.v1 client learns it from the welcome
 )
 
-// The codes of a close frame that the server sends (RFC 6455, section 7.4.1, and from
-// 4000 on its own).
+// The codes of a refused HTTP request that no error object has. A refusal may also have
+// CodeBadRequest, CodeForbidden or CodeUnavailable.
 const (
+	CodeBadRoom          = "bad_room"
+	CodeBadName          = "bad_name"
+	CodeUnauthorized     = "unauthorized"
+	CodeNotFound         = "not_found"
+	CodeMethodNotAllowed = "method_not_allowed"
+	CodeUpgradeRequired  = "upgrade_required"
+	CodeTooMany          = "too_many"
+	CodeInternal         = "internal"
+)
+
+// Refuses reports whether a server refuses a request with this code and HTTP status. A
+// pair that it never sends comes from something else, such as a proxy.
+func Refuses(code string, status int) bool {
+	switch status {
+	case http.StatusBadRequest:
+		return code == CodeBadRequest || code == CodeBadRoom || code == CodeBadName
+	case http.StatusUnauthorized:
+		return code == CodeUnauthorized
+	case http.StatusForbidden:
+		return code == CodeForbidden
+	case http.StatusNotFound:
+		return code == CodeNotFound
+	case http.StatusMethodNotAllowed:
+		return code == CodeMethodNotAllowed
+	case http.StatusUpgradeRequired:
+		return code == CodeUpgradeRequired
+	case http.StatusTooManyRequests:
+		return code == CodeTooMany
+	case http.StatusInternalServerError, http.StatusNotImplemented:
+		return code == CodeInternal
+	case http.StatusServiceUnavailable:
+		return code == CodeUnavailable
+	}
+	return false
+}
+
+// The codes of a close frame (RFC 6455, section 7.4.1, and from 4000 on the protocol's
+// own).
+const (
+	CloseNormal      = 1000 // the sender leaves on purpose
 	CloseGoingAway   = 1001 // shutdown
+	CloseProtocol    = 1002 // frames that break RFC 6455
 	CloseUnsupported = 1003 // a binary frame
 	CloseInvalid     = 1007 // text that is not UTF-8
 	ClosePolicy      = 1008 // removed by the server or its rules
@@ -65,7 +107,7 @@ func BadRequest(format string, args ...any) *Error {
 
 // ErrorObject encodes e for a chat.v1 member.
 func ErrorObject(e *Error) []byte {
-	b := AppendQuoted([]byte(`{"type":"error","code":`), e.Code)
+	b := AppendQuoted([]byte(`{"type":"`+TypeError+`","code":`), e.Code)
 	b = AppendQuoted(append(b, `,"message":`...), e.Text)
 	return append(e.appendRest(b), '}')
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -31,6 +32,17 @@ func ParseLimit(s string) (int, error) {
 	}
 	return int(min(n, MaxPage)), nil
 }
+
+// FrameLimit returns the size in bytes of the largest WebSocket message that a client may
+// send, for texts of at most messageSize bytes. The rest is room for JSON's escapes.
+func FrameLimit(messageSize int) int { return max(2*messageSize, 4<<10) }
+
+// TypingPause is the least time between two typing notices of one user that a server
+// passes on.
+const TypingPause = 2 * time.Second
+
+// IDWindow is the least time for which a log recognises the id of a message.
+const IDWindow = 5 * time.Minute
 
 // MaxListed is the largest number of members, or of named rooms, in one list.
 const MaxListed = 100

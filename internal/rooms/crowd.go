@@ -78,7 +78,7 @@ func (r *room) tellCrowd(ctx context.Context) {
 		t.dirty = true
 	}
 	r.roster.counted = total
-	b := append([]byte(nil), `{"type":"presence","joined":`...)
+	b := append([]byte(nil), `{"type":"`+proto.TypePresence+`","joined":`...)
 	most := max(crowdNames, crowdTotal/max(1, len(r.members)))
 	b = appendNames(b, c.joined, most)
 	b = appendNames(append(b, `,"left":`...), c.left, most)

@@ -225,15 +225,12 @@ func (m *Member) AwaitRoom() int {
 	return wsconn.OutLimit
 }
 
-// typingPause is the least time between two typing notices of one user.
-const typingPause = 2 * time.Second
-
 // Typing shows the others that m's user is typing, unless they were told a moment ago or
 // the room has more to do.
 func (m *Member) Typing() {
 	r, now := m.room, time.Now()
 	r.mu.Lock()
-	early := now.Sub(m.occupant.typing) < typingPause
+	early := now.Sub(m.occupant.typing) < proto.TypingPause
 	if !early {
 		m.occupant.typing = now
 	}

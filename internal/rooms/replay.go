@@ -21,7 +21,7 @@ func (m *Member) endsAt(v *stream.View, st *start) bool {
 
 // replayed appends the object that ends a replay which does not show its end.
 func (m *Member) replayed(b []byte) []byte {
-	object := proto.AppendQuoted([]byte(`{"type":"position","position":`), m.untold.Place())
+	object := proto.AppendQuoted([]byte(`{"type":"`+proto.TypePosition+`","position":`), m.untold.Place())
 	m.untold = chatlog.Position{}
 	return wsconn.AppendText(b, append(object, '}'))
 }

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // readBuffer is the size of the buffers for bytes from clients. A whole message that fits
@@ -89,17 +91,17 @@ func (in *input) await() error {
 func (in *input) frame(h frameHeader) (done bool, err error) {
 	switch {
 	case !h.masked:
-		return false, in.violation(1002, "client frames must be masked")
+		return false, in.violation(proto.CloseProtocol, "client frames must be masked")
 	case h.payload>>63 != 0:
-		return false, in.violation(1002, "a length of 64 bits begins with 0")
+		return false, in.violation(proto.CloseProtocol, "a length of 64 bits begins with 0")
 	case !h.minimal():
-		return false, in.violation(1002, "a length has the shortest form")
+		return false, in.violation(proto.CloseProtocol, "a length has the shortest form")
 	case h.control():
 		if h.payload > maxControl || !h.fin() {
-			return false, in.violation(1002, "control frame too long or in fragments")
+			return false, in.violation(proto.CloseProtocol, "control frame too long or in fragments")
 		}
 	case h.payload > uint64(in.c.cfg.ReadLimit):
-		return false, in.violation(1009, "message too big")
+		return false, in.violation(proto.CloseTooBig, "message too big")
 	}
 	whole := h.size + int(h.payload) // no overflow where whole is used: payload is small there
 	if h.first == FinBit|OpText && !in.fragmented && h.payload <= readBuffer-16 && !in.c.isClosing() {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"unicode/utf8"
 
+	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
@@ -83,7 +84,7 @@ func (l libConn) Write(p []byte) (int, error) {
 	if utf8.ValidString(reason) {
 		l.c.Close(code, reason)
 	} else { // an echo of the peer's invalid reason
-		l.c.Close(1007, "")
+		l.c.Close(proto.CloseInvalid, "")
 	}
 	return len(p), nil
 }

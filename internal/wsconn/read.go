@@ -8,6 +8,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
@@ -26,12 +27,12 @@ func (c *Conn) Read() (clean bool) {
 			}
 			var nerr net.Error
 			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, net.ErrClosed) && !errors.As(err, &nerr) {
-				c.Close(1002, "protocol error") // unless the library has already sent a more exact code
+				c.Close(proto.CloseProtocol, "protocol error") // unless the library has already sent a more exact code
 			}
 			return c.isClosing()
 		case c.isClosing():
 		case typ != ws.MessageText:
-			c.Close(1003, "only text frames")
+			c.Close(proto.CloseUnsupported, "only text frames")
 		default:
 			c.handler.Handle(text)
 		}
