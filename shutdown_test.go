@@ -179,10 +179,7 @@ func TestClosingBesideHook(t *testing.T) {
 
 // TestShutdownOfMany has cooperative, silent and stuck connections.
 func TestShutdownOfMany(t *testing.T) {
-	members := 2000
-	if testing.Short() { // all answer within closeTimeout, on machines that are busy too
-		members = 500
-	}
+	const members = 500                                                                                        // all answer within wsconn.CloseTimeout, on machines that are busy too
 	srv, base := harness.Serve(t, chat.WithPing(harness.Patience, harness.Patience), chat.WithPresenceSize(1)) // or notices are most of the work
 	var peers []*harness.Peer
 	for i := range members {
