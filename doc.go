@@ -31,6 +31,9 @@
 //	srv := chat.New(chat.WithHistory(100), chat.WithRateLimit(5, 20))
 //	mux.Handle("/chat/", http.StripPrefix("/chat", srv))
 //
+// Package chatpage has a web page for it: with chatpage.Handler(srv) in place of srv, one
+// line mounts a whole chat with its page.
+//
 // Clients speak one of two dialects. Without a subprotocol every text that they send is a
 // message, which is all that a simple page needs. With the subprotocol chat.v1 they send
 // and get JSON objects, and have acknowledgements, resuming, private messages and typing
@@ -67,8 +70,8 @@
 //
 // [WithRateLimit] bounds what one user sends; more limits are named below. The rooms are
 // in memory unless WithLog says otherwise; [NewMemoryLog] with [MemoryOptions] keeps more
-// of them. Package chatlog is for who writes a log, chattest for who tests one. A server
-// keeps no global state.
+// of them. Package chatlog is for those who write a log, chattest for those who test one.
+// A server keeps no global state.
 //
 // # Guarantees
 //

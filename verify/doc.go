@@ -1,6 +1,6 @@
 // Package verify has no code but tests: they check that the logs of package chat
 // are linearizable (Herlihy and Wing, 1990). Several clients append to and read
-// from a log at once, through two logs on one engine where there is one; what each
+// from a log concurrently, through two logs on one engine where there is one; what each
 // was answered, and when, is recorded, and porcupine looks for one order of all
 // calls, each at a moment between its beginning and its end, in which a plain list
 // would have given the same answers. In some of them the engine is killed and

@@ -58,7 +58,7 @@ type authenticator struct {
 // then every now and then until ctx ends. An error says which option does not
 // make sense, or that the JWKS cannot be had.
 //
-// The authenticator may be called at once from many goroutines. The user that it
+// The authenticator may be called concurrently. The user that it
 // returns has the token's sub for its ID, the name claim for its Name, exp plus
 // the leeway for Expires, and the [Claims] for its Value; [WithUser] changes that.
 // Its errors are [ErrNoToken] and others without type.

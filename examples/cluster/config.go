@@ -70,7 +70,7 @@ func (c *config) flags() *flag.FlagSet {
 	f.DurationVar(&c.keepFor, "keep-for", 0, "how long PostgreSQL keeps a message, or Redis a room that nobody writes to (default: the engine's own)")
 
 	f.Float64Var(&c.rate, "rate", 10, "the `messages` a second that a user may send; 0 is no limit")
-	f.IntVar(&c.burst, "burst", 50, "the `messages` that a user may send at once")
+	f.IntVar(&c.burst, "burst", 50, "the `messages` that a user may send in one moment")
 	f.IntVar(&c.messageSize, "message-size", 16<<10, "the largest text of a message, in `bytes`")
 	f.IntVar(&c.maxConns, "max-connections", 0, "the most `connections` at a time; 0 is no limit")
 	f.IntVar(&c.maxConnsPerAddr, "max-connections-per-address", 0, "the most `connections` from one address; 0 is no limit")

@@ -34,7 +34,7 @@ func main() {
 
 // untilSignal returns a context that ends at the first signal to end. Signals are
 // let go before it does, so that whoever sees it end knows that the next one ends
-// the process at once; [signal.NotifyContext] has the two in no order.
+// the process immediately; [signal.NotifyContext] has the two in no order.
 func untilSignal() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
