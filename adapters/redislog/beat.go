@@ -13,13 +13,14 @@ var (
 	placesScript = newScript("places")
 )
 
-// Beat implements [chatlog.Presence]. It also keeps the rooms that are watched from
-// expiring, and looks whether Redis has lost what this Log has seen in it.
+// Beat implements [chatlog.Presence]: it extends the lease of server by ttl. It also
+// keeps the rooms that are watched from expiring, and checks whether Redis has lost
+// events that this Log has seen.
 //
-// When no server has called Beat for more than half of ttl, as when Redis was away, no
-// server loses its users for that: the time is added to what each has promised.
+// If no server has called Beat for more than half of ttl, for example because Redis was
+// down, no server loses its users for that: all leases are extended by the missing time.
 func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (p chatlog.Pulse, err error) {
-	known := l.servers.counts(server)
+	known := l.servers.writeCounts(server)
 	var calls [buckets]*call
 	for b := range calls {
 		calls[b], err = l.start(ctx, beatScript, b, []string{
@@ -44,35 +45,36 @@ func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (p cha
 			continue
 		}
 		if holds == 1 {
-			l.servers.after(server, b, writes-1, writes)
+			l.servers.noteWrite(server, b, writes-1, writes)
 		} else {
 			p.Held = false
 		}
 		for i := range dead.items {
-			g, e := l.bury(ctx, b, dead.text(i))
+			g, e := l.removeDeadServer(ctx, b, dead.text(i))
 			if p.Gone = append(p.Gone, g...); e != nil {
 				err = e
 			}
 		}
 	}
 	if err == nil {
-		l.touchAll(ctx)
-		l.checkAll(ctx, 0, 1)
+		l.keepAllAlive(ctx)
+		l.checkLosses(ctx, 0, 1)
 	}
 	if !p.Held {
-		l.servers.lose(server)
+		l.servers.markLost(server)
 		return p, nil
 	}
 	if len(p.Gone) > 0 {
-		err = nil // they will not be named again; what failed is done by the next Beat
+		err = nil // no later Beat names them again; the next Beat does what failed
 	}
 	p.Held = err == nil
 	return p, err
 }
 
-// bury removes the users of a dead server from the rooms of a bucket, and returns
-// those who were on no other. Of the servers that do so concurrently, one names each.
-func (l *Log) bury(ctx context.Context, b int, server string) (gone []chatlog.Departure, err error) {
+// removeDeadServer removes the users of a dead server from the rooms of a bucket. It
+// returns the users that no other server has. Several servers may do so concurrently;
+// then only one of them gets each user.
+func (l *Log) removeDeadServer(ctx context.Context, b int, server string) (gone []chatlog.Departure, err error) {
 	const most = 500 // places in one call
 	for {
 		reply, err := l.do(ctx, placesScript, b, []string{l.key(b, keyDead, ""), l.key(b, keyPlaces, server)}, server, most)
@@ -94,13 +96,13 @@ func (l *Log) bury(ctx context.Context, b int, server string) (gone []chatlog.De
 				break
 			}
 			var c *call
-			if c, err = l.part(ctx, b, server, p[0], p[1], true); err != nil {
+			if c, err = l.startLeave(ctx, b, server, p[0], p[1], true); err != nil {
 				break
 			}
 			calls, places = append(calls, c), append(places, p)
 		}
 		for i, c := range calls {
-			last, _, name, e := parted(c)
+			last, _, name, e := leaveReply(c)
 			if e != nil {
 				err = e
 			}
@@ -114,9 +116,10 @@ func (l *Log) bury(ctx context.Context, b int, server string) (gone []chatlog.De
 	}
 }
 
-// counts returns the numbers of a server's writes, or numbers that no server reaches
-// if Redis has lost some of them. It forgets servers that are out of use.
-func (s *servers) counts(name string) (writes [buckets]int64) {
+// writeCounts returns how many writes a server has made in each bucket. If Redis has lost
+// some of them, the numbers are larger than any server reaches, so that Redis no longer
+// holds the server. Servers that were not in use for an hour are deleted.
+func (s *servers) writeCounts(name string) (writes [buckets]int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := s.useLocked(name)
@@ -134,8 +137,8 @@ func (s *servers) counts(name string) (writes [buckets]int64) {
 	return writes
 }
 
-// lose notes that Redis no longer holds the server.
-func (s *servers) lose(name string) {
+// markLost notes that Redis no longer holds the server.
+func (s *servers) markLost(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.useLocked(name).lost = true

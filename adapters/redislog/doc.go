@@ -7,20 +7,25 @@
 // # What it promises
 //
 // A room is a stream whose entries are numbered from 1 without holes. One script
-// appends an event, remembers its id, trims the stream and announces the event, so
-// no other client sees half of it. An append is idempotent by user and ID for five
-// minutes at least.
+// appends an event, stores its id, trims the stream and publishes the event. The
+// script is atomic: no other client sees a part of it. An append is idempotent by user
+// and ID for at least five minutes.
 //
-// An appended event is as durable as Redis is configured to be. With an append-only
-// file it outlives a crash of the process; a crash of the machine may lose the last
-// second, and a failover what the replica had not got yet. What Redis cannot know it
-// has lost, the servers notice by what they have seen: members and clients that come
-// back are told of a gap, never shown other events in the place of theirs.
+// An appended event is as durable as the configuration of Redis. With an append-only
+// file it survives a crash of the process. A crash of the machine may lose the last
+// second. A failover may lose what the replica had not received. Redis does not report
+// such a loss, so the servers compare Redis with the events that they have seen.
+// Members, and clients that reconnect, then get a gap. They never get other events in
+// place of the lost ones.
 //
-// The epoch of a room changes when its state is gone (FLUSHALL, eviction, expiry, a
-// restart without persistence), when a server finds that the log contradicts what it
-// has delivered, and, for a room that nobody was in, when something of its part of
-// Redis was lost and the room's own last entries may have been among it.
+// The epoch of a room changes in three cases:
+//   - The room's state is gone: FLUSHALL, eviction, expiry, a restart without
+//     persistence.
+//   - A server finds that the log contradicts what it has delivered.
+//   - The room was not in use, and Redis lost writes of the room's bucket. The room's
+//     own last entries may be among them.
 //
-// Redis 7 is needed: single, with Sentinel or as a Cluster.
+// Redis 7 or newer is required: a single server, Sentinel or Redis Cluster.
+// Configuration, sizing and operation:
+// https://github.com/seed-08328bfd/chat/blob/main/adapters/redislog/README.md
 package redislog

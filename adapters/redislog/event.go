@@ -12,8 +12,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// An entry is an event as Redis holds it: JSON with the names of the protocol,
-// without what the log gives it, which stands beside it.
+// An entry is an event as Redis stores it: JSON with the names of the protocol. Offset
+// and time are stored beside it.
 type entry struct {
 	Type       string `json:"type"`
 	Event      string `json:"event,omitempty"`
@@ -35,7 +35,8 @@ func encode(e *chatlog.Event) (string, error) {
 	return strings.TrimSuffix(b.String(), "\n"), nil
 }
 
-// decode returns the event that stands at offset and time, both in decimal.
+// decode returns the event with that JSON text. offset and ms, its time in Unix
+// milliseconds, are decimal numbers.
 func decode(offset, ms, text string) (chatlog.Event, error) {
 	o, err := strconv.ParseUint(offset, 10, 53)
 	if err != nil {
@@ -55,13 +56,14 @@ func decode(offset, ms, text string) (chatlog.Event, error) {
 	}, nil
 }
 
-// notice returns what is published of an event that is not kept. Scripts publish the
-// others in the same form: epoch, offset, time and event.
+// notice returns what is published for an event that is not stored. Scripts publish
+// stored events in the same form: epoch, offset, time and event.
 func notice(e *chatlog.Event) (string, error) {
 	text, err := encode(e)
 	return "- 0 " + strconv.FormatInt(e.Time.UnixMilli(), 10) + " " + text, err
 }
 
+// parseNotice parses what was published. The epoch of an event that is not stored is "".
 func parseNotice(s string) (epoch string, e chatlog.Event, err error) {
 	w := strings.SplitN(s, " ", 4)
 	if len(w) != 4 {
@@ -73,7 +75,8 @@ func parseNotice(s string) (epoch string, e chatlog.Event, err error) {
 	return w[0], e, err
 }
 
-// hashUser stands for a user in the index of private entries; "" is nobody.
+// hashUser returns the key of a user in the index of private entries, 16 bytes long. For
+// an empty user it returns "".
 func hashUser(user string) string {
 	if user == "" {
 		return ""
@@ -82,7 +85,7 @@ func hashUser(user string) string {
 	return string(sum[:16])
 }
 
-// hashID stands for a user's id of a message.
+// hashID returns the key of a message's user and id, 16 bytes long, or "" without an id.
 func hashID(e *chatlog.Event) string {
 	if e.ID == "" {
 		return ""

@@ -6,7 +6,9 @@ import (
 )
 
 // Key returns a key of a room, for its slot.
-func Key(room string) string { return (&Log{prefix: defaultPrefix}).key(bucketOf(room), keyHead, room) }
+func Key(room string) string {
+	return (&Log{settings: settings{prefix: defaultPrefix}}).key(bucketOf(room), keyHead, room)
+}
 
 // KeysOf returns the head, log, ids and older ids of a room.
 func (l *Log) KeysOf(room string) (head, log, ids, older string) {
@@ -56,6 +58,6 @@ func (l *Log) Age(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, w := range l.rooms {
-		w.touched = w.touched.Add(-d)
+		w.keptAliveAt = w.keptAliveAt.Add(-d)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/seed-08328bfd/chat/adapters/redislog"
 )
 
-// on returns what crowd needs to use i.
+// on returns what newMembers needs to use i.
 func on(i *instance) func(testing.TB) redis.UniversalClient {
 	return func(t testing.TB) redis.UniversalClient { return i.client(t) }
 }
@@ -24,15 +24,15 @@ func on(i *instance) func(testing.TB) redis.UniversalClient {
 func TestServersAgree(t *testing.T) {
 	t.Parallel()
 	i := freshInstance(t)
-	_, members := crowd(t, 3, on(i))
-	chatter(t, members, 100, 0)
-	agree(t, redislog.New(i.client(t)), members, 0)
+	_, members := newMembers(t, 3, on(i))
+	sayAll(t, members, 100, 0)
+	checkAgreement(t, redislog.New(i.client(t)), members, 0)
 }
 
 func TestServersAgreeOnCluster(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3)
-	_, members := crowd(t, 2, func(t testing.TB) redis.UniversalClient { return c.client(t) })
+	_, members := newMembers(t, 2, func(t testing.TB) redis.UniversalClient { return c.client(t) })
 	rng := seed(t)
 	during(t, members, func() {
 		for range 4 {
@@ -40,7 +40,7 @@ func TestServersAgreeOnCluster(t *testing.T) {
 			time.Sleep(time.Duration(50+rng.IntN(150)) * time.Millisecond)
 		}
 	})
-	agree(t, c.log(t), members, 0)
+	checkAgreement(t, c.log(t), members, 0)
 }
 
 // The subscriptions are cut again and again.
@@ -48,14 +48,14 @@ func TestSubscriptionsCut(t *testing.T) {
 	t.Parallel()
 	rng := seed(t)
 	i := freshInstance(t)
-	_, members := crowd(t, 2, on(i))
+	_, members := newMembers(t, 2, on(i))
 	during(t, members, func() {
 		for range 12 {
 			i.exec(t, "CLIENT", "KILL", "TYPE", "pubsub")
 			time.Sleep(time.Duration(50+rng.IntN(200)) * time.Millisecond)
 		}
 	})
-	agree(t, redislog.New(i.client(t)), members, 0)
+	checkAgreement(t, redislog.New(i.client(t)), members, 0)
 }
 
 // All connections are cut, again and again.
@@ -63,7 +63,7 @@ func TestConnectionsCut(t *testing.T) {
 	t.Parallel()
 	rng := seed(t)
 	i := freshInstance(t)
-	_, members := crowd(t, 2, on(i))
+	_, members := newMembers(t, 2, on(i))
 	during(t, members, func() {
 		for range 12 {
 			i.exec(t, "CLIENT", "KILL", "TYPE", "pubsub")
@@ -71,7 +71,7 @@ func TestConnectionsCut(t *testing.T) {
 			time.Sleep(time.Duration(50+rng.IntN(200)) * time.Millisecond)
 		}
 	})
-	agree(t, redislog.New(i.client(t)), members, 0)
+	checkAgreement(t, redislog.New(i.client(t)), members, 0)
 }
 
 // Redis is killed and comes back with its append-only file.
@@ -79,7 +79,7 @@ func TestKilled(t *testing.T) {
 	t.Parallel()
 	rng := seed(t)
 	i := freshInstance(t, "--appendonly", "yes", "--appendfsync", "no") // everysec holds writes back while it syncs
-	_, members := crowd(t, 2, on(i))
+	_, members := newMembers(t, 2, on(i))
 	during(t, members, func() {
 		for range 3 {
 			i.stop(syscall.SIGKILL)
@@ -90,7 +90,7 @@ func TestKilled(t *testing.T) {
 			time.Sleep(time.Duration(rng.IntN(700)) * time.Millisecond)
 		}
 	})
-	agree(t, redislog.New(i.client(t)), members, 0)
+	checkAgreement(t, redislog.New(i.client(t)), members, 0)
 }
 
 // Redis stands still for ten seconds: members stay connected, who publishes is told
@@ -98,8 +98,8 @@ func TestKilled(t *testing.T) {
 func TestPaused(t *testing.T) {
 	t.Parallel()
 	i := freshInstance(t)
-	servers, members := crowd(t, 2, on(i))
-	chatter(t, members, 5, 0)
+	servers, members := newMembers(t, 2, on(i))
+	sayAll(t, members, 5, 0)
 	during(t, members, func() {
 		i.signal(stopSignal)
 		end := time.Now().Add(10 * time.Second)
@@ -113,7 +113,7 @@ func TestPaused(t *testing.T) {
 		}
 		i.signal(contSignal)
 	})
-	agree(t, redislog.New(i.client(t)), members, 0)
+	checkAgreement(t, redislog.New(i.client(t)), members, 0)
 	for _, m := range members {
 		m.mu.Lock()
 		if m.welcome != 1 {

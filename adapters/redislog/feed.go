@@ -12,16 +12,16 @@ import (
 	"github.com/seed-08328bfd/chat/internal/fanout"
 )
 
-// A watch is a room that sinks watch. Its fields are guarded by Log.mu, but for what
-// the feeder owns.
+// A watch is a room that sinks watch. watchers, keptAliveAt and isReady are guarded by
+// Log.mu. The other fields never change.
 type watch struct {
-	room     string
-	bucket   int
-	channel  string
-	watchers fanout.Watchers
-	touched  time.Time // when Redis was told last that the room is watched
-	ready    chan struct{}
-	isReady  bool // ready is closed: the subscription was confirmed once
+	room        string
+	bucket      int
+	channel     string
+	watchers    fanout.Watchers
+	keptAliveAt time.Time     // when Redis was told last that the room is watched
+	ready       chan struct{} // closed when Redis has confirmed the subscription once
+	isReady     bool          // ready is closed
 }
 
 var (
@@ -34,7 +34,8 @@ var (
 	errVersion = errors.New("redislog: Redis 7 or newer is needed")
 )
 
-// Open implements [chatlog.Feed]. It fails if Redis cannot be reached or is too old.
+// Open implements [chatlog.Feed]. It returns an error if Redis cannot be reached or is
+// older than version 7.
 func (l *Log) Open(ctx context.Context, sink chatlog.Sink) error {
 	reply, err := l.do(ctx, versionScript, 0, []string{l.key(0, keyAge, "")})
 	if err != nil {
@@ -50,7 +51,8 @@ func (l *Log) Open(ctx context.Context, sink chatlog.Sink) error {
 // versionScript returns the version of Redis, 0xMMmmpp.
 var versionScript = newScript("version")
 
-// Close implements [chatlog.Feed]. With the last sink the Log ends its subscriptions.
+// Close implements [chatlog.Feed]. The Log ends its subscriptions with the last sink. It
+// always returns nil.
 func (l *Log) Close(sink chatlog.Sink) error {
 	l.sinks.Close(sink, func(o *fanout.Outlet) {
 		l.mu.Lock()
@@ -62,7 +64,8 @@ func (l *Log) Close(sink chatlog.Sink) error {
 	return nil
 }
 
-// Watch implements [chatlog.Feed]. It returns once Redis has confirmed the subscription.
+// Watch implements [chatlog.Feed]. It returns after Redis has confirmed the subscription,
+// or with an error if sink is not open, Redis cannot be reached or ctx ends.
 func (l *Log) Watch(ctx context.Context, sink chatlog.Sink, room string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -80,12 +83,12 @@ func (l *Log) Watch(ctx context.Context, sink chatlog.Sink, room string) error {
 		l.rooms[room] = w
 	}
 	first := w.watchers.Add(o)
-	f := l.feederLocked(w.bucket)
+	f := l.subscriberLocked(w.bucket)
 	if first {
 		f.addLocked(w)
 	}
 	l.mu.Unlock()
-	err := l.touch(ctx, w, first)
+	err := l.keepAlive(ctx, w, first)
 	if err == nil {
 		select {
 		case <-w.ready:
@@ -100,8 +103,9 @@ func (l *Log) Watch(ctx context.Context, sink chatlog.Sink, room string) error {
 	return err
 }
 
-// touch has Redis keep the room of w. first says that this Log had no part in it.
-func (l *Log) touch(ctx context.Context, w *watch, first bool) error {
+// keepAlive tells Redis to keep the room of w. first is true if this Log has not watched
+// the room before.
+func (l *Log) keepAlive(ctx context.Context, w *watch, first bool) error {
 	now, known := time.Now(), "1"
 	if first {
 		known = "0"
@@ -109,7 +113,7 @@ func (l *Log) touch(ctx context.Context, w *watch, first bool) error {
 	b := w.bucket
 	reply, err := l.do(ctx, watchScript, b, []string{
 		l.key(b, keyAge, ""), l.key(b, keyHead, w.room), l.key(b, keyLog, w.room), l.key(b, keyUsers, w.room), l.key(b, keyIndex, w.room),
-	}, l.newWord(), ms(l.expiry), known, ms(l.unwritten), l.seen(b, w.room))
+	}, l.uniqueWord(), ms(l.expiry), known, ms(l.unwritten), l.newestSeen(b, w.room))
 	if err != nil {
 		return err
 	}
@@ -117,21 +121,21 @@ func (l *Log) touch(ctx context.Context, w *watch, first bool) error {
 	if !ok {
 		return errReply
 	}
-	l.evidence[b].begin(age)
+	l.lastSeen[b].noteAge(age)
 	l.mu.Lock()
-	w.touched = now
+	w.keptAliveAt = now
 	l.mu.Unlock()
 	return nil
 }
 
-// touchAll has Redis keep the rooms that were not spoken of for long.
-func (l *Log) touchAll(ctx context.Context) {
+// keepAllAlive calls keepAlive for watched rooms for which that is due.
+func (l *Log) keepAllAlive(ctx context.Context) {
 	const most = 1000
 	now := time.Now()
 	var due []*watch
 	l.mu.RLock()
 	for _, w := range l.rooms {
-		if len(due) < most && now.Sub(w.touched) > l.expiry/4 {
+		if len(due) < most && now.Sub(w.keptAliveAt) > l.expiry/4 {
 			due = append(due, w)
 		}
 	}
@@ -140,7 +144,7 @@ func (l *Log) touchAll(ctx context.Context) {
 	for part := range slices.Chunk(due, 1+most/16) {
 		wg.Go(func() {
 			for _, w := range part {
-				if l.touch(ctx, w, false) != nil {
+				if l.keepAlive(ctx, w, false) != nil {
 					return // the next Beat tries again
 				}
 			}
@@ -158,16 +162,15 @@ func (l *Log) Unwatch(sink chatlog.Sink, room string) {
 	}
 }
 
-// removeLocked takes o from the watchers of w, and the room from the watched ones if
-// it was the last.
+// removeLocked removes o from the watchers of w. With the last watcher it removes w.
 func (l *Log) removeLocked(w *watch, o *fanout.Outlet) {
 	if w.watchers.Remove(o) {
 		delete(l.rooms, w.room)
-		l.feederLocked(w.bucket).dropLocked(w)
+		l.subscriberLocked(w.bucket).removeLocked(w)
 	}
 }
 
-// Signal implements [chatlog.Feed].
+// Signal implements [chatlog.Feed]: it publishes e, which Redis does not store.
 func (l *Log) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	e.Offset = 0
 	text, err := notice(&e)

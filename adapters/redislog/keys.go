@@ -5,14 +5,15 @@ import (
 	"strings"
 )
 
-// Rooms are spread over a fixed number of buckets. All keys of a bucket have the
-// same hash tag, so that a script finds a room's log, its users and the list of
-// rooms in one slot of a cluster.
+// buckets is how many buckets there are. Each room belongs to one. All keys of a bucket
+// have the same hash tag, so a room's log, its users and the list of rooms are in one
+// slot of a cluster, and one script can use all of them.
 const buckets = 64
 
-// tags are the buckets' hash tags: bucket i has slots 256*i to 256*i+255, and tag i
-// is the least number whose slot (CRC16 modulo 16384) is about the middle of them.
-// Any number of masters with even shares of the slots has even shares of the buckets.
+// tags are the buckets' hash tags. Bucket i stands for slots 256*i to 256*i+255, and tag
+// i is the smallest number whose slot (CRC16 modulo 16384) is near the middle of them. If
+// the masters of a cluster have equal shares of the slots, they therefore have equal
+// shares of the buckets.
 var tags = [buckets]int{
 	14, 281, 117, 1189, 29, 21, 1091, 122, 184, 761, 87, 212, 679, 671, 227, 302,
 	109, 101, 297, 472, 134, 1087, 37, 562, 99, 91, 777, 192, 239, 231, 667, 742,
@@ -32,10 +33,10 @@ func bucketOf(room string) int {
 // The kinds of keys.
 const (
 	keyAge      = "age"      // string: changes when writes of the bucket were lost
-	keyLeases   = "leases"   // sorted set: server to the end of its promise
+	keyLeases   = "leases"   // sorted set: server to the end of its lease
 	keyWrites   = "writes"   // hash: server to how many users it has entered or removed
 	keyDead     = "dead"     // set: servers whose users are being removed
-	keyRemoved  = "removed"  // sorted set: servers whose promise ran out, to when
+	keyRemoved  = "removed"  // sorted set: server to the time when its lease ended
 	keyBeat     = "beat"     // string: when any server last called Beat
 	keyRooms    = "rooms"    // hash: room to number of users
 	keyVersions = "versions" // hash: room to a number that changes with its users
@@ -44,7 +45,7 @@ const (
 	keyLog      = "log:"     // stream, by room
 	keyIndex    = "private:" // sorted set, by room: see lua/private.lua
 	keyIDs      = "ids:"     // hash, by room: hash of user and id to offset and time
-	keyOlder    = "older:"   // hash, by room: the ids of the time before
+	keyOlder    = "older:"   // hash, by room: the same for the previous window
 	keyUsers    = "users:"   // hash, by room: user to servers, connections and names
 	feedOfRoom  = "feed:"    // shard channel, by room
 )

@@ -19,13 +19,13 @@ import (
 // lose has members on two servers talk while Redis loses something, and talk on.
 func lose(t *testing.T, i *instance, loss func()) {
 	t.Helper()
-	_, members := crowd(t, 2, on(i))
-	chatter(t, members, 10, 0)
+	_, members := newMembers(t, 2, on(i))
+	sayAll(t, members, 10, 0)
 	loss()
-	told(t, members)
-	forgive(members)
-	chatter(t, members, 10, 0)
-	agree(t, redislog.New(i.client(t)), members, 1)
+	waitForGap(t, members)
+	forgetAcknowledged(members)
+	sayAll(t, members, 10, 0)
+	checkAgreement(t, redislog.New(i.client(t)), members, 1)
 }
 
 func TestFlushed(t *testing.T) {
@@ -37,16 +37,16 @@ func TestFlushed(t *testing.T) {
 func TestFlushedWhileTalking(t *testing.T) {
 	t.Parallel()
 	i := freshInstance(t)
-	_, members := crowd(t, 2, on(i))
+	_, members := newMembers(t, 2, on(i))
 	during(t, members, func() {
 		time.Sleep(200 * time.Millisecond)
 		i.exec(t, "FLUSHALL")
 		time.Sleep(200 * time.Millisecond)
 	})
-	told(t, members)
-	forgive(members)
-	chatter(t, members, 10, 0)
-	agree(t, redislog.New(i.client(t)), members, 1)
+	waitForGap(t, members)
+	forgetAcknowledged(members)
+	sayAll(t, members, 10, 0)
+	checkAgreement(t, redislog.New(i.client(t)), members, 1)
 }
 
 func TestRestartWithoutPersistence(t *testing.T) {
@@ -147,20 +147,20 @@ func TestOlderSnapshot(t *testing.T) {
 	for _, strangers := range []int{0, 10, 100} {
 		t.Run(fmt.Sprint("strangers=", strangers), func(t *testing.T) {
 			i := freshInstance(t)
-			_, members := crowd(t, 2, on(i))
-			chatter(t, members, 10, 0)
+			_, members := newMembers(t, 2, on(i))
+			sayAll(t, members, 10, 0)
 			restore := i.snapshot(t)
-			chatter(t, members, 10, 0)
-			agree(t, redislog.New(i.client(t)), members, 0)
+			sayAll(t, members, 10, 0)
+			checkAgreement(t, redislog.New(i.client(t)), members, 0)
 			var more []chatlog.Event
 			for n := range strangers {
 				more = append(more, text("stranger", fmt.Sprint("s", n), "m"))
 			}
 			restore(more...)
-			told(t, members)
-			forgive(members)
-			chatter(t, members, 10, 0)
-			agree(t, redislog.New(i.client(t)), members, 1)
+			waitForGap(t, members)
+			forgetAcknowledged(members)
+			sayAll(t, members, 10, 0)
+			checkAgreement(t, redislog.New(i.client(t)), members, 1)
 		})
 	}
 }
@@ -225,7 +225,7 @@ func TestLossInUnusedRoom(t *testing.T) {
 func TestPresenceLost(t *testing.T) {
 	t.Parallel()
 	i := freshInstance(t)
-	servers, _ := crowd(t, 2, on(i))
+	servers, _ := newMembers(t, 2, on(i))
 	restore := i.snapshot(t)
 	late := join(t, servers[0], "late")
 	count := func() int {

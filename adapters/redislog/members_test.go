@@ -115,9 +115,9 @@ func (m *member) say(ctx context.Context) error {
 	return err
 }
 
-// chatter has every member send n messages at about the given pace, all acknowledged
-// when it returns.
-func chatter(t testing.TB, members []*member, n int, pace time.Duration) {
+// sayAll makes every member send n messages, with a pause of pace between them. It returns
+// when all are acknowledged.
+func sayAll(t testing.TB, members []*member, n int, pace time.Duration) {
 	t.Helper()
 	ctx := within(t)
 	var wg sync.WaitGroup
@@ -137,7 +137,7 @@ func chatter(t testing.TB, members []*member, n int, pace time.Duration) {
 	wg.Wait()
 }
 
-// during runs a fault while the members talk, and until it is over.
+// during runs fault. The members send messages until it returns.
 func during(t testing.TB, members []*member, fault func()) {
 	t.Helper()
 	over := make(chan struct{})
@@ -148,12 +148,12 @@ func during(t testing.TB, members []*member, fault func()) {
 			talking = false
 		default:
 		}
-		chatter(t, members, 10, 5*time.Millisecond)
+		sayAll(t, members, 10, 5*time.Millisecond)
 	}
 }
 
-// crowd is two members on each of n servers.
-func crowd(t testing.TB, n int, c func(testing.TB) redis.UniversalClient) (servers []*chattest.Server, members []*member) {
+// newMembers returns two members on each of n servers.
+func newMembers(t testing.TB, n int, c func(testing.TB) redis.UniversalClient) (servers []*chattest.Server, members []*member) {
 	t.Helper()
 	for range n {
 		s := serve(t, c(t), redislog.WithHistory(1<<20), redislog.WithHistoryBytes(1<<30))
@@ -165,8 +165,8 @@ func crowd(t testing.TB, n int, c func(testing.TB) redis.UniversalClient) (serve
 	return servers, members
 }
 
-// forgive forgets what was acknowledged to the members: Redis has lost it.
-func forgive(members []*member) {
+// forgetAcknowledged forgets what was acknowledged to the members: Redis has lost it.
+func forgetAcknowledged(members []*member) {
 	for _, m := range members {
 		m.mu.Lock()
 		clear(m.acked)
@@ -174,8 +174,8 @@ func forgive(members []*member) {
 	}
 }
 
-// told waits until every member has been told of a gap.
-func told(t testing.TB, members []*member) {
+// waitForGap waits until every member has been told of a gap.
+func waitForGap(t testing.TB, members []*member) {
 	t.Helper()
 	for _, m := range members {
 		eventually(t, m.name+" is told of the gap", func() bool {
@@ -186,10 +186,10 @@ func told(t testing.TB, members []*member) {
 	}
 }
 
-// agree waits until all members have seen the log to its end. It fails the test
-// unless everything acknowledged is in it, once, all have seen the same, and each was
-// told of so many gaps.
-func agree(t testing.TB, l chatlog.Log, members []*member, gaps int) {
+// checkAgreement waits until all members have seen the log to its end. It fails the test
+// unless every acknowledged message is in the log once, all members have seen the same
+// events, and each member was told of that many gaps.
+func checkAgreement(t testing.TB, l chatlog.Log, members []*member, gaps int) {
 	t.Helper()
 	page := read(t, l, room, chatlog.Range{From: 1, Limit: 1 << 30})
 	offsets := map[string]uint64{}

@@ -16,20 +16,20 @@ import (
 	"github.com/seed-08328bfd/chat/adapters/redislog"
 )
 
-// A grudge is a Redis of one node that answers scripts with an error, or "" to end the
-// connection in place of an answer, and counts them.
-type grudge struct {
+// A failingRedis is a Redis of one node that answers every script with an error, and counts
+// the scripts.
+type failingRedis struct {
 	net.Listener
-	answer  string
+	answer  string // the error; "" ends the connection instead of an answer
 	scripts atomic.Int64
 }
 
-func newGrudge(t *testing.T, answer string) *grudge {
+func newFailingRedis(t *testing.T, answer string) *failingRedis {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &grudge{Listener: l, answer: answer}
+	g := &failingRedis{Listener: l, answer: answer}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -47,7 +47,7 @@ func newGrudge(t *testing.T, answer string) *grudge {
 	return g
 }
 
-func (g *grudge) serve(c net.Conn) {
+func (g *failingRedis) serve(c net.Conn) {
 	r := bufio.NewReader(c)
 	for {
 		args, err := readCommand(r)
@@ -111,7 +111,7 @@ func TestNothingIsSentTwice(t *testing.T) {
 		for _, cluster := range []bool{false, true} {
 			t.Run(fmt.Sprint(strings.Fields(answer + " cut")[0], cluster), func(t *testing.T) {
 				t.Parallel()
-				g := newGrudge(t, answer)
+				g := newFailingRedis(t, answer)
 				var c redis.UniversalClient = redis.NewClient(&redis.Options{Addr: g.Addr().String()})
 				if cluster {
 					c = redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{g.Addr().String()}})

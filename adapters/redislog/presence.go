@@ -21,30 +21,31 @@ var (
 	versionsScript = newScript("versions")
 )
 
-// servers are those that this Log speaks for.
+// servers are the servers of this process, by name.
 type servers struct {
 	mu    sync.Mutex
 	known map[string]*server
 }
 
-// A server counts its writes in each bucket, as Redis does. If Redis knows of fewer,
-// it has removed the server or lost writes, and what it says of the server's users is
-// not to be relied on.
+// A server counts its writes in each bucket, and Redis does too. If the number in Redis
+// is smaller, Redis has removed the server or lost writes. Then its users in Redis may be
+// wrong, and the server has to enter them again. The fields are guarded by servers.mu.
 type server struct {
 	writes [buckets]int64
 	lost   bool
 	used   time.Time
 }
 
-// before returns the number of writes to the bucket so far.
-func (s *servers) before(name string, bucket int) int64 {
+// writeCount returns the number of writes to the bucket so far.
+func (s *servers) writeCount(name string, bucket int) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.useLocked(name).writes[bucket]
 }
 
-// after notes the number that a write begun after before has got.
-func (s *servers) after(name string, bucket int, before, writes int64) {
+// noteWrite notes that a write to the bucket got the number writes. before is the result
+// of writeCount from before the write began.
+func (s *servers) noteWrite(name string, bucket int, before, writes int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := s.useLocked(name)
@@ -65,7 +66,7 @@ func (s *servers) useLocked(name string) *server {
 // Enter implements [chatlog.Presence].
 func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) (first bool, err error) {
 	b := bucketOf(room)
-	before := l.servers.before(server, b)
+	before := l.servers.writeCount(server, b)
 	reply, err := l.do(ctx, enterScript, b, []string{
 		l.key(b, keyLeases, ""), l.key(b, keyWrites, ""), l.key(b, keyPlaces, server), l.key(b, keyUsers, room), l.key(b, keyRooms, ""),
 		l.key(b, keyVersions, ""), l.key(b, keyRemoved, ""),
@@ -78,26 +79,26 @@ func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) 
 	if r.bad {
 		return false, errReply
 	}
-	l.servers.after(server, b, before, writes)
+	l.servers.noteWrite(server, b, before, writes)
 	return came == 1, nil
 }
 
 // Leave implements [chatlog.Presence].
 func (l *Log) Leave(ctx context.Context, server, room, userID string) (last bool, err error) {
 	b := bucketOf(room)
-	before := l.servers.before(server, b)
-	c, err := l.part(ctx, b, server, room, userID, false)
+	before := l.servers.writeCount(server, b)
+	c, err := l.startLeave(ctx, b, server, room, userID, false)
 	if err != nil {
 		return false, err
 	}
-	last, writes, _, err := parted(c)
+	last, writes, _, err := leaveReply(c)
 	if err == nil && writes > 0 {
-		l.servers.after(server, b, before, writes)
+		l.servers.noteWrite(server, b, before, writes)
 	}
 	return last, err
 }
 
-func (l *Log) part(ctx context.Context, b int, server, room, user string, dead bool) (*call, error) {
+func (l *Log) startLeave(ctx context.Context, b int, server, room, user string, dead bool) (*call, error) {
 	mode := "0"
 	if dead {
 		mode = "1"
@@ -108,7 +109,7 @@ func (l *Log) part(ctx context.Context, b int, server, room, user string, dead b
 	}, server, room, user, mode)
 }
 
-func parted(c *call) (last bool, writes int64, name string, err error) {
+func leaveReply(c *call) (last bool, writes int64, name string, err error) {
 	reply, err := c.wait()
 	if err != nil {
 		return false, 0, "", err
@@ -121,7 +122,7 @@ func parted(c *call) (last bool, writes int64, name string, err error) {
 	return last, writes, name, err
 }
 
-// member reads a user's record: [server, connections, name, ...].
+// member parses a user's record: [server, connections, name, server, connections, name, ...].
 func member(user, record string) (chatlog.Member, error) {
 	var v []any
 	if err := json.Unmarshal([]byte(record), &v); err != nil || len(v) == 0 || len(v)%3 != 0 {
@@ -136,8 +137,9 @@ func member(user, record string) (chatlog.Member, error) {
 	return m, nil
 }
 
-// Members implements [chatlog.Presence]. The members that are listed are in the order of
-// their names; of a large room, which ones they are is for Redis to choose.
+// Members implements [chatlog.Presence]. The list is sorted by name. If a room has more
+// members than limit, Redis chooses which members are in the list. Zero or a negative
+// limit returns the total alone.
 func (l *Log) Members(ctx context.Context, room string, limit int) (list chatlog.MemberList, err error) {
 	b := bucketOf(room)
 	reply, err := l.do(ctx, membersScript, b, []string{l.key(b, keyUsers, room)}, max(limit, 0))

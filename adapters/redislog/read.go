@@ -8,9 +8,9 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// maxLook is how many private entries of others one run of the script passes over
-// where the index does not tell of them: those from before there was one.
-const maxLook = 1000
+// maxScan is how many private entries of other users one run of the script reads at most
+// where there is no index: entries that are older than the index.
+const maxScan = 1000
 
 // Read implements [chatlog.Store].
 func (l *Log) Read(ctx context.Context, room string, rg chatlog.Range) (chatlog.Page, error) {
@@ -37,9 +37,9 @@ func (l *Log) Read(ctx context.Context, room string, rg chatlog.Range) (chatlog.
 	return p, nil
 }
 
-// readVisible reads one event more than is wanted, to know whether there is more. In a
-// room with entries from before there was an index, it may take several runs of the
-// script, each of them bounded, until Redis has trimmed them.
+// readVisible reads one event more than the limit, to know whether there are more. In a
+// room with entries that are older than the index, it may need several runs of the
+// script. Each run is bounded.
 func (l *Log) readVisible(ctx context.Context, room string, rg chatlog.Range) (chatlog.Page, error) {
 	limit := min(max(rg.Limit, 0), 1<<30)
 	var p chatlog.Page
@@ -74,13 +74,13 @@ func (l *Log) readVisible(ctx context.Context, room string, rg chatlog.Range) (c
 	return p, nil
 }
 
-// readOnce runs the script. The events are in the order of reading; goOn is the From
-// or Before to go on with if the script ended early, otherwise 0.
+// readOnce runs the script. The events are in the order of reading. If the script stopped
+// early, goOn is the From or Before to continue with; otherwise it is 0.
 func (l *Log) readOnce(ctx context.Context, room string, rg chatlog.Range, limit int64) (p chatlog.Page, goOn uint64, err error) {
 	b := bucketOf(room)
-	args := []any{l.newWord(), strconv.FormatUint(rg.From, 10), strconv.FormatUint(rg.Before, 10), limit, ms(l.unwritten), l.seen(b, room), l.watched(room)}
+	args := []any{l.uniqueWord(), strconv.FormatUint(rg.From, 10), strconv.FormatUint(rg.Before, 10), limit, ms(l.unwritten), l.newestSeen(b, room), l.watchedFlag(room)}
 	if rg.Visible {
-		args = append(args, rg.Reader, hashUser(rg.Reader), maxLook)
+		args = append(args, rg.Reader, hashUser(rg.Reader), maxScan)
 	}
 	reply, err := l.do(ctx, readScript, b, []string{
 		l.key(b, keyAge, ""), l.key(b, keyHead, room), l.key(b, keyLog, room), l.key(b, keyIndex, room), l.key(b, keyUsers, room),
@@ -96,7 +96,7 @@ func (l *Log) readOnce(ctx context.Context, room string, rg chatlog.Range, limit
 		if err != nil {
 			return p, 0, err
 		}
-		if !rg.Visible || e.VisibleTo(rg.Reader) { // of the script's answer, it is
+		if !rg.Visible || e.VisibleTo(rg.Reader) { // the script has checked; this is a second guard
 			p.Events = append(p.Events, e)
 		}
 	}
@@ -108,7 +108,7 @@ func (l *Log) readOnce(ctx context.Context, room string, rg chatlog.Range, limit
 	}
 	for i := range p.Events {
 		if e := &p.Events[i]; e.Offset == p.Position.Offset {
-			l.saw(b, room, p.Position.Epoch, e)
+			l.noteSeen(b, room, p.Position.Epoch, e)
 		}
 	}
 	return p, goOn, nil

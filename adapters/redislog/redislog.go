@@ -16,40 +16,50 @@ import (
 	"github.com/seed-08328bfd/chat/internal/fanout"
 )
 
-// A Log keeps rooms in Redis. Make one with [New], one per process and Redis; several
-// servers of the process may share it.
+// A Log keeps rooms in Redis. Make it with [New]: one Log per process and Redis. Several
+// servers of one process may share a Log. All methods may be called concurrently. The
+// zero Log cannot be used.
 type Log struct {
-	// Immutable.
-	client    redis.UniversalClient
-	cluster   *redis.ClusterClient // client, if it is that
-	prefix    string
-	history   int
-	bytes     int
-	expiry    time.Duration
-	window    time.Duration // in which ids are known
-	unwritten time.Duration // life of a room that was only asked for
-	lease     time.Duration // of a server that has entered a user but not called Beat
-	tag       string        // what this Log's fresh epochs begin with
-	lanes     []*lane       // one, or with a cluster one a bucket
+	// The connections to Redis. They never change after New.
+	client     redis.UniversalClient
+	cluster    *redis.ClusterClient // the same client if it is for a cluster, otherwise nil
+	pipeliners []*pipeliner         // one; in a cluster one per bucket
 
-	fresh    atomic.Uint64
-	evidence [buckets]evidence
+	settings
+	words    words
+	lastSeen [buckets]lastSeen
+	servers  servers
+	sinks    fanout.Sinks // interrupted by subscribers
 
-	sinks fanout.Sinks // interrupted by feeders
+	mu          sync.RWMutex      // guards what follows
+	rooms       map[string]*watch // by name: the rooms that are watched
+	subscribers []*subscriber     // indexed like pipeliners; nil where no room is watched
+}
 
-	mu      sync.RWMutex
-	rooms   map[string]*watch // by name
-	feeders []*feeder         // like lanes; nil where no room is watched
+// settings are what the options set. They never change after New, so anybody may read
+// them.
+type settings struct {
+	prefix    string        // of all keys and channels
+	history   int           // events that a room keeps
+	bytes     int           // bytes of events that a room keeps
+	expiry    time.Duration // how long a room is kept after its last use
+	window    time.Duration // how long ids are known at least
+	unwritten time.Duration // how long a room without events is kept
+	lease     time.Duration // of a server that has entered a user but has not called Beat
+}
 
-	servers servers
+// words makes words that are unique among all Logs. Anybody may use it concurrently.
+type words struct {
+	tag   string // what the words of this Log begin with; never changes after New
+	count atomic.Uint64
 }
 
 var _ chatlog.Log = (*Log)(nil)
 
-// An Option sets one thing of a [Log].
+// An Option sets one thing of a [Log]. Options are arguments of [New].
 type Option func(*Log)
 
-// The defaults of the options, and what has none.
+// The defaults of the options, and bounds that no option changes.
 const (
 	defaultPrefix  = "chat:"
 	defaultHistory = 1000
@@ -61,38 +71,42 @@ const (
 )
 
 // New returns a Log over client: a [redis.Client], one with Sentinel
-// ([redis.NewFailoverClient]) or a [redis.ClusterClient]. The client stays the
-// caller's to close, after the servers, and its options decide on addresses, TLS,
-// users and timeouts. New connects to nothing yet.
+// ([redis.NewFailoverClient]) or a [redis.ClusterClient]. The caller closes the client,
+// after the servers. The client's options set addresses, TLS, users and timeouts. New
+// does not connect to Redis.
 //
-// A client with ContextTimeoutEnabled recovers soonest from a Redis that does not
-// answer. Whatever MaxRetries it has, the Log sends no command twice.
+// Set ContextTimeoutEnabled in the client's options: then the Log recovers fastest from
+// a Redis that does not answer. The Log never sends a command twice, whatever MaxRetries
+// the client has.
 //
-// A [redis.Ring] panics: it moves rooms to another Redis when one is away.
+// New panics if client is a [redis.Ring]: when a Redis is down, a Ring continues its rooms
+// in another Redis, without their events.
 func New(client redis.UniversalClient, opts ...Option) *Log {
 	if _, ok := client.(*redis.Ring); ok {
 		panic("redislog: a Ring cannot keep a log; use a Cluster")
 	}
 	l := &Log{
-		client:    client,
-		prefix:    defaultPrefix,
-		history:   defaultHistory,
-		bytes:     defaultBytes,
-		expiry:    defaultExpiry,
-		window:    idWindow,
-		unwritten: time.Minute,
-		lease:     15 * time.Second,
-		tag:       strings.ToLower(rand.Text()[:12]),
-		rooms:     map[string]*watch{},
+		client: client,
+		settings: settings{
+			prefix:    defaultPrefix,
+			history:   defaultHistory,
+			bytes:     defaultBytes,
+			expiry:    defaultExpiry,
+			window:    idWindow,
+			unwritten: time.Minute,
+			lease:     15 * time.Second,
+		},
+		words: words{tag: strings.ToLower(rand.Text()[:12])},
+		rooms: map[string]*watch{},
 	}
 	n, waiting := 1, 1024
 	if l.cluster, _ = client.(*redis.ClusterClient); l.cluster != nil {
 		n, waiting = buckets, 128
 	}
 	for range n {
-		l.lanes = append(l.lanes, newLane(client, waiting))
+		l.pipeliners = append(l.pipeliners, newPipeliner(client, waiting))
 	}
-	l.feeders = make([]*feeder, n)
+	l.subscribers = make([]*subscriber, n)
 	l.servers.known = map[string]*server{}
 	for _, o := range opts {
 		o(l)
@@ -100,9 +114,10 @@ func New(client redis.UniversalClient, opts ...Option) *Log {
 	return l
 }
 
-// WithPrefix sets what the names of all keys and channels begin with, and so which
-// Logs of a Redis share their rooms. The default, and the meaning of "", is "chat:".
-// A prefix with a brace panics: braces say which keys of a cluster stay together.
+// WithPrefix sets the prefix of all keys and channels. Logs with the same prefix in the
+// same Redis share their rooms. The default is "chat:", and "" means the default.
+// WithPrefix panics if prefix contains "{" or "}": braces choose the slot of a key in a
+// cluster.
 func WithPrefix(prefix string) Option {
 	if strings.ContainsAny(prefix, "{}") {
 		panic(fmt.Sprintf("redislog: %q cannot be a prefix", prefix))
@@ -114,9 +129,9 @@ func WithPrefix(prefix string) Option {
 	}
 }
 
-// WithHistory sets how many events Redis keeps of each room; there may be some more,
-// because it trims by whole blocks of about 100. The default is 1,000; zero or less
-// restores it.
+// WithHistory sets how many events Redis keeps per room. Redis trims in blocks of about
+// 100 events, so a room may have up to about 100 more. The default is 1,000. Zero or a
+// negative number means the default.
 func WithHistory(events int) Option {
 	return func(l *Log) {
 		if l.history = events; events <= 0 {
@@ -125,9 +140,9 @@ func WithHistory(events int) Option {
 	}
 }
 
-// WithHistoryBytes bounds the bytes that Redis keeps of each room's events, whatever
-// their number: it keeps between half of them and all. The default is 4 MiB; zero or
-// less restores it.
+// WithHistoryBytes sets how many bytes of events Redis keeps per room at most, whatever
+// their number. After trimming, a room has at least half of that. The default is 4 MiB.
+// Zero or a negative number means the default.
 func WithHistoryBytes(bytes int) Option {
 	return func(l *Log) {
 		if l.bytes = bytes; bytes <= 0 {
@@ -136,10 +151,10 @@ func WithHistoryBytes(bytes int) Option {
 	}
 }
 
-// WithRoomExpiry sets how long Redis remembers a room after the last event, or after
-// the last server has ceased to watch it. Clients that resume later are told of the
-// gap. The default is 7 days; zero or less restores it, and it is at least ten
-// minutes.
+// WithRoomExpiry sets how long Redis keeps a room after its last event, or after the
+// last server stopped watching it. Clients that resume later get a gap. The default is
+// 7 days. Zero or a negative duration means the default, and a duration below ten
+// minutes means ten minutes.
 func WithRoomExpiry(d time.Duration) Option {
 	return func(l *Log) {
 		if d <= 0 {
@@ -149,9 +164,9 @@ func WithRoomExpiry(d time.Duration) Option {
 	}
 }
 
-// newWord returns a word that no epoch or age was before.
-func (l *Log) newWord() string {
-	return l.tag + "-" + strconv.FormatUint(l.fresh.Add(1), 36)
+// uniqueWord returns a new word for an epoch or an age. No other Log makes the same one.
+func (l *Log) uniqueWord() string {
+	return l.words.tag + "-" + strconv.FormatUint(l.words.count.Add(1), 36)
 }
 
 // do runs a script in a bucket and returns its reply.
@@ -163,12 +178,12 @@ func (l *Log) do(ctx context.Context, s *script, bucket int, keys []string, args
 	return c.wait()
 }
 
-// start has a script run, and returns before it has.
+// start queues a run of a script. call.wait returns its reply.
 func (l *Log) start(ctx context.Context, s *script, bucket int, keys []string, args ...any) (*call, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return l.lanes[bucket%len(l.lanes)].start(ctx, s, keys, args)
+	return l.pipeliners[bucket%len(l.pipeliners)].start(ctx, s, keys, args)
 }
 
 // ms returns d in milliseconds, as scripts take it.

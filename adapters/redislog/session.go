@@ -13,38 +13,38 @@ import (
 )
 
 const (
-	silence   = 2 * time.Second // after which a connection is pinged
-	patience  = 2 * silence     // after which it is taken for dead
-	subscribe = 500             // channels in one command
+	pingAfter   = 2 * time.Second // after which a connection is pinged
+	deadAfter   = 2 * pingAfter   // after which it is taken for dead
+	maxChannels = 500             // channels in one command
 )
 
-// A session is one connection of a feeder.
+// A session is one connection of a subscriber.
 type session struct {
-	*feeder
-	pubsub *redis.PubSub
-	heard  atomic.Int64        // when something came, in Unix nanoseconds
-	sent   map[string]struct{} // channels that are subscribed to; write's own
+	*subscriber
+	pubsub       *redis.PubSub
+	lastReceived atomic.Int64        // when the last reply came, in Unix nanoseconds
+	sent         map[string]struct{} // channels that are subscribed to; only write uses it
 
-	mu   sync.Mutex
-	left map[string]int // commands to leave a channel that are not confirmed
-	err  error          // why the session ends
+	mu                sync.Mutex
+	unconfirmedLeaves map[string]int // by channel: unsubscribe commands without a reply yet
+	err               error          // why the session ends
 }
 
 var errIdle = errors.New("no room is watched")
 
-// session subscribes to all watched rooms and returns when the connection is lost or
-// no longer needed. The client's own way of subscribing again after a loss is not
-// used: what is subscribed to, and when, is for us to know.
-func (f *feeder) session() error {
+// session subscribes to all watched rooms and returns when the connection is lost or no
+// longer needed. It does not use the client's own resubscribing after a loss, because
+// then the Log would not know which rooms are subscribed to.
+func (f *subscriber) session() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var helpers sync.WaitGroup
 	defer helpers.Wait()
 	defer cancel()
-	s := &session{feeder: f, sent: map[string]struct{}{}, left: map[string]int{}}
+	s := &session{subscriber: f, sent: map[string]struct{}{}, unconfirmedLeaves: map[string]int{}}
 	s.pubsub = f.log.client.SSubscribe(ctx)
 	defer s.pubsub.Close()
 
-	// The first command chooses the node, so it comes before anything is read.
+	// The first command chooses the node, so it is sent before anything is read.
 	missing := map[string]struct{}{} // channels without which the session is not complete
 	f.log.mu.RLock()
 	for channel := range f.watches {
@@ -57,17 +57,17 @@ func (f *feeder) session() error {
 	if err := s.enter(ctx, missing); err != nil {
 		return err
 	}
-	s.heard.Store(time.Now().UnixNano())
+	s.lastReceived.Store(time.Now().UnixNano())
 	helpers.Go(func() { s.end(s.write(ctx)) })
 	for {
 		m, err := s.pubsub.ReceiveTimeout(ctx, 0)
 		if err != nil {
 			return s.end(fmt.Errorf("redislog: subscription: %w", err))
 		}
-		s.heard.Store(time.Now().UnixNano())
+		s.lastReceived.Store(time.Now().UnixNano())
 		switch m := m.(type) {
 		case *redis.Message:
-			s.take(m)
+			s.deliver(m)
 		case *redis.Subscription:
 			if err := s.confirm(m); err != nil {
 				return s.end(err)
@@ -83,7 +83,7 @@ func (f *feeder) session() error {
 	}
 }
 
-// end ends the session with the first error that it is called with, and returns that.
+// end ends the session. It returns the error of its first call.
 func (s *session) end(err error) error {
 	s.mu.Lock()
 	if s.err == nil {
@@ -98,18 +98,18 @@ func (s *session) end(err error) error {
 	return err
 }
 
-// complete is called when all rooms are subscribed to.
+// complete runs when Redis has confirmed all rooms.
 func (s *session) complete(ctx context.Context) {
-	c, cancel := context.WithTimeout(ctx, silence)
+	c, cancel := context.WithTimeout(ctx, pingAfter)
 	defer cancel()
-	s.log.checkAll(c, s.first, len(s.log.feeders))
+	s.log.checkLosses(c, s.first, len(s.log.subscribers))
 	if ctx.Err() == nil {
-		s.log.sinks.Resumed(s.feeder)
+		s.log.sinks.Resumed(s.subscriber)
 	}
 }
 
-// take pushes what was published.
-func (s *session) take(m *redis.Message) {
+// deliver pushes a published event to the sinks.
+func (s *session) deliver(m *redis.Message) {
 	s.log.mu.RLock()
 	w := s.watches[m.Channel]
 	s.log.mu.RUnlock()
@@ -118,56 +118,56 @@ func (s *session) take(m *redis.Message) {
 	}
 	epoch, e, err := parseNotice(m.Payload)
 	if err != nil {
-		return // reading the log brings it, or says what is wrong
+		return // the servers read the event from the log, or get an error there
 	}
 	if e.Offset > 0 {
-		s.log.saw(w.bucket, w.room, epoch, &e)
+		s.log.noteSeen(w.bucket, w.room, epoch, &e)
 	}
 	s.log.push(w.room, epoch, e)
 }
 
-// confirm notes that a command was obeyed.
+// confirm notes that Redis has executed a subscribe or unsubscribe command.
 func (s *session) confirm(m *redis.Subscription) error {
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if m.Kind == "ssubscribe" {
-		// A command to leave that is under way ends what this one confirms.
-		if w := s.watches[m.Channel]; w != nil && !w.isReady && s.left[m.Channel] == 0 {
+		// If an unsubscribe command is on its way, it ends this subscription again.
+		if w := s.watches[m.Channel]; w != nil && !w.isReady && s.unconfirmedLeaves[m.Channel] == 0 {
 			w.isReady = true
 			close(w.ready)
 		}
 		return nil
 	}
-	if s.left[m.Channel]--; s.left[m.Channel] >= 0 {
-		if s.left[m.Channel] == 0 {
-			delete(s.left, m.Channel)
+	if s.unconfirmedLeaves[m.Channel]--; s.unconfirmedLeaves[m.Channel] >= 0 {
+		if s.unconfirmedLeaves[m.Channel] == 0 {
+			delete(s.unconfirmedLeaves, m.Channel)
 		}
 		return nil
 	}
 	return errors.New("redislog: subscription: the room has moved to another node")
 }
 
-// write brings the subscription in line with what is watched, and looks whether the
-// connection is alive, until ctx ends.
+// write keeps the subscription equal to the watched rooms, and pings the connection when
+// it is quiet, until ctx ends.
 func (s *session) write(ctx context.Context) error {
-	tick := time.NewTicker(silence / 2)
+	tick := time.NewTicker(pingAfter / 2)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-s.kick:
-			if err := s.follow(ctx); err != nil {
+		case <-s.wake:
+			if err := s.applyChanges(ctx); err != nil {
 				return err
 			}
 		case <-tick.C:
-			quiet := time.Since(time.Unix(0, s.heard.Load()))
-			if quiet >= patience {
+			quiet := time.Since(time.Unix(0, s.lastReceived.Load()))
+			if quiet >= deadAfter {
 				return errors.New("redislog: subscription: no answer")
 			}
-			if quiet >= silence {
+			if quiet >= pingAfter {
 				if err := s.pubsub.Ping(ctx); err != nil {
 					return fmt.Errorf("redislog: subscription: %w", err)
 				}
@@ -176,19 +176,20 @@ func (s *session) write(ctx context.Context) error {
 	}
 }
 
-// follow subscribes to the dirty channels that are watched, and leaves the others.
-func (s *session) follow(ctx context.Context) error {
+// applyChanges subscribes to the changed channels that are watched, and unsubscribes from
+// the others.
+func (s *session) applyChanges(ctx context.Context) error {
 	enter := map[string]struct{}{}
 	var leave []string
 	s.log.mu.Lock()
-	for channel := range s.dirty {
+	for channel := range s.changed {
 		if _, ok := s.sent[channel]; s.watches[channel] != nil {
 			enter[channel] = struct{}{}
 		} else if ok {
 			leave = append(leave, channel)
 		}
 	}
-	clear(s.dirty)
+	clear(s.changed)
 	idle := len(s.watches) == 0
 	s.log.mu.Unlock()
 	if idle {
@@ -197,10 +198,10 @@ func (s *session) follow(ctx context.Context) error {
 	s.mu.Lock()
 	for _, channel := range leave {
 		delete(s.sent, channel)
-		s.left[channel]++
+		s.unconfirmedLeaves[channel]++
 	}
 	s.mu.Unlock()
-	for part := range slices.Chunk(leave, subscribe) {
+	for part := range slices.Chunk(leave, maxChannels) {
 		if err := s.pubsub.SUnsubscribe(ctx, part...); err != nil {
 			return fmt.Errorf("redislog: subscription: %w", err)
 		}
@@ -215,7 +216,7 @@ func (s *session) enter(ctx context.Context, channels map[string]struct{}) error
 		list = append(list, channel)
 		s.sent[channel] = struct{}{}
 	}
-	for part := range slices.Chunk(list, subscribe) {
+	for part := range slices.Chunk(list, maxChannels) {
 		if err := s.pubsub.SSubscribe(ctx, part...); err != nil {
 			return fmt.Errorf("redislog: subscription: %w", err)
 		}

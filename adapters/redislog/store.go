@@ -18,15 +18,16 @@ var (
 
 var errReply = errors.New("redislog: reply of a script is not as expected")
 
-// Append implements [chatlog.Store].
+// Append implements [chatlog.Store]. After an error, for example because ctx has ended,
+// the event may still be stored: append it again with the same ID.
 func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 	text, err := encode(&e)
 	if err != nil {
 		return chatlog.Appended{}, err
 	}
 	b := bucketOf(room)
-	args := []any{l.newWord(), hashID(&e), text, l.key(b, feedOfRoom, room), l.history, l.bytes, ms(l.expiry), ms(l.window), maxIDs,
-		l.seen(b, room), l.watched(room), ms(l.unwritten)}
+	args := []any{l.uniqueWord(), hashID(&e), text, l.key(b, feedOfRoom, room), l.history, l.bytes, ms(l.expiry), ms(l.window), maxIDs,
+		l.newestSeen(b, room), l.watchedFlag(room), ms(l.unwritten)}
 	if e.Type == chatlog.TypePrivate {
 		args = append(args, hashUser(e.UserID), hashUser(e.To))
 	}
@@ -50,7 +51,7 @@ func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog
 		return chatlog.Appended{}, err
 	}
 	if !repeated {
-		l.saw(b, room, epoch, &stored)
+		l.noteSeen(b, room, epoch, &stored)
 	}
 	return chatlog.Appended{Event: stored, Epoch: epoch, Repeated: repeated}, nil
 }
@@ -89,7 +90,7 @@ func (l *Log) Lookup(ctx context.Context, room, userID, id string) (chatlog.Appe
 	return chatlog.Appended{Event: e, Epoch: epoch, Repeated: true}, nil
 }
 
-// streamEntry reads an entry of a stream: its id and its fields.
+// streamEntry parses an entry of a stream: its id and its fields.
 func streamEntry(item any) (chatlog.Event, error) {
 	r := replyOf(item)
 	id, fields := r.text(0), r.list(1)
@@ -133,9 +134,9 @@ func (l *Log) Positions(ctx context.Context, rooms []string) ([]chatlog.Position
 	for b := range parts {
 		for _, p := range parts[b] {
 			var err error
-			args := []any{l.newWord(), ms(l.unwritten), string(p.watched)}
+			args := []any{l.uniqueWord(), ms(l.unwritten), string(p.watched)}
 			for _, i := range p.at {
-				args = append(args, l.seen(b, rooms[i]))
+				args = append(args, l.newestSeen(b, rooms[i]))
 			}
 			p.call, err = l.start(ctx, positionsScript, b, p.keys, args...)
 			if err != nil {
@@ -165,8 +166,8 @@ func (l *Log) Positions(ctx context.Context, rooms []string) ([]chatlog.Position
 // Renew implements [chatlog.Store].
 func (l *Log) Renew(ctx context.Context, room, seen string) (string, error) {
 	b := bucketOf(room)
-	l.check(ctx, b) // the reason may concern other rooms too
-	reply, err := l.do(ctx, renewScript, b, []string{l.key(b, keyAge, ""), l.key(b, keyHead, room)}, l.newWord(), seen)
+	l.checkLoss(ctx, b) // other rooms of the bucket may have lost events too
+	reply, err := l.do(ctx, renewScript, b, []string{l.key(b, keyAge, ""), l.key(b, keyHead, room)}, l.uniqueWord(), seen)
 	if err != nil {
 		return "", err
 	}
@@ -177,8 +178,8 @@ func (l *Log) Renew(ctx context.Context, room, seen string) (string, error) {
 	return epoch, nil
 }
 
-// values is an array that a script has returned. What is not there, or of another
-// type, makes it bad.
+// values is an array that a script has returned. A get of a missing item, or of an item
+// of another type, sets bad.
 type values struct {
 	items []any
 	bad   bool
@@ -202,7 +203,7 @@ func (v *values) int(i int) int64 {
 	return n
 }
 
-// text is "" for what is not there.
+// text returns "" for a missing item.
 func (v *values) text(i int) string {
 	x := v.get(i)
 	s, ok := x.(string)

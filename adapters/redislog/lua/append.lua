@@ -1,15 +1,16 @@
 -- Appends an event and announces it.
 -- KEYS: age, head, log, ids, older ids, index, users
--- ARGV: fresh epoch, id or '', event, feed, entries and bytes to keep, life, window
---       of the ids, most ids, newest entry seen or '', '1' if the room is watched, for
---       how long an epoch stays that of rooms without a head, the two users of a
---       private event
--- Returns 0, epoch, offset, time; or 1, epoch, offset, time, event of the first.
+-- ARGV: fresh epoch, id or '', event, feed, entries to keep, bytes to keep, life of the
+--       room, window of the ids, maximum number of ids, newest entry seen or '', '1' if
+--       the room is watched, how long the epoch of rooms without a head may be used
+--       after its first write; for a private event also its two users
+-- Returns 0, epoch, offset, time; or for a repeated id 1 and epoch, offset, time and
+-- event of the first append.
 local now = clock()
 local b, h = open(KEYS[1], KEYS[2], KEYS[3], KEYS[7], ARGV[1], ARGV[10], ARGV[11])
 h = h or begin(b, ARGV[1], tonumber(ARGV[12]))
 if h.offset == 0 then
-  redis.call('DEL', KEYS[3], KEYS[4], KEYS[5], KEYS[6]) -- of a room whose head was lost
+  redis.call('DEL', KEYS[3], KEYS[4], KEYS[5], KEYS[6]) -- left over from a room whose head was lost
   if h.epoch == b.epoch and b.used == 0 then
     b.used = now
     keep(b)

@@ -1,7 +1,7 @@
--- Looks for an entry that was there.
+-- Returns what stands at the offset of an entry that a server has seen.
 -- KEYS: age, head, log
 -- ARGV: fresh, offset
--- Returns age, epoch or '', last offset, time and event of the entry or ''.
+-- Returns age, epoch or '', last offset, and time and event of the entry, each or ''.
 local a = bucket(KEYS[1], ARGV[1]).age
 local h = load(KEYS[2])
 if not h then

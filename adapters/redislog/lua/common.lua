@@ -1,12 +1,12 @@
--- What the other scripts begin with. Every script sees the keys of one bucket only,
--- so it runs whole in one slot of a cluster. Times are milliseconds of Redis' clock.
+-- The common beginning of all scripts. A script uses the keys of one bucket only, so all
+-- of its keys are in one slot of a cluster. Times are milliseconds of Redis' clock.
 
 local function clock()
   local t = redis.call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
--- int writes a number that is an integer below 2^53.
+-- int formats an integer below 2^53.
 local function int(n)
   return string.format('%.0f', n)
 end
@@ -15,11 +15,11 @@ end
 --   epoch   of the room
 --   offset  of the last entry
 --   time    of the last entry
---   turned  when the present set of ids was begun
---   due     when the time to live is to be set again
+--   turned  when the current set of ids was begun
+--   due     when the time to live must be set again
 --   size    bytes appended since mark
 --   mark    first offset of the younger half of the bytes kept
---   age     of the bucket, when it was last known that the room had lost nothing
+--   age     of the bucket at the last check that the room had lost nothing
 local words = '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+)$'
 
 local function parse(s)
@@ -35,7 +35,7 @@ local function load(key)
   return s and parse(s)
 end
 
--- save stores a head, to live for ttl, or as long as before without one.
+-- save stores a head with a time to live of ttl. Without ttl the old time to live stays.
 local function save(key, h, ttl)
   local s = table.concat({
     h.epoch, int(h.offset), int(h.time), int(h.turned), int(h.due), int(h.size), int(h.mark), h.age,
@@ -47,10 +47,10 @@ local function save(key, h, ttl)
   end
 end
 
--- A bucket is what its rooms have in common, as one string of words in this order:
---   age     changes when Redis is known to have lost some of its last writes
---   epoch   of the rooms without a head, which were never written to
---   used    when that epoch was first written in, or 0
+-- A bucket is what its rooms share, as one string of words in this order:
+--   age     changes when a server finds that Redis has lost some of its last writes
+--   epoch   of the rooms without a head: no event was written to them
+--   used    when the first event was written in that epoch, or 0
 local function bucket(key, fresh)
   local s = redis.call('GET', key)
   local age, epoch, used = string.match(s or '', '^(%S+) (%S+) (%d+)$')
@@ -65,15 +65,15 @@ local function keep(b)
   redis.call('SET', b.key, table.concat({b.age, b.epoch, int(b.used)}, ' '))
 end
 
--- turn gives the rooms without a head another epoch.
+-- turn gives a new epoch to the rooms without a head.
 local function turn(b, fresh)
   b.epoch, b.used = fresh .. '.0', 0
   keep(b)
 end
 
--- begin returns the head of a room that has none: nothing of it is left. The epoch of
--- such rooms is another one some time after it was first written in, so that it does
--- not come back in a room that was written to, and lost or expired, since.
+-- begin returns a new head for a room without one. Such rooms share an epoch. It is
+-- replaced some time after the first write in it, so that a room that was written to, and
+-- then lost or expired, does not get the same epoch again.
 local function begin(b, fresh, within)
   if b.used > 0 and clock() - b.used >= within then
     turn(b, fresh)
@@ -83,8 +83,9 @@ local function begin(b, fresh, within)
   }
 end
 
--- changed gives a room another version. The versions of a bucket are counted in a
--- field that no room's name is, from the time on, because a count may be lost.
+-- changed gives a room a new version. The counter of a bucket's versions is in the field
+-- '\255', which is not the name of any room. The counter starts at the current time,
+-- because a counter may be lost and must not repeat.
 local function changed(key, room)
   local n = redis.call('HINCRBY', key, '\255', 1)
   if n == 1 then
@@ -94,9 +95,9 @@ local function changed(key, room)
   redis.call('HSET', key, room, int(n))
 end
 
--- lost reports whether a room does not have an entry that a server has seen in it.
--- seen is epoch, offset and time of that one, or ''; without the log's key only the
--- room's last entry is compared.
+-- lost reports whether a room lacks an entry that a server has seen in it. seen is epoch,
+-- offset and time of that entry, or ''. Without the log's key, only the room's last entry
+-- is compared.
 local function lost(b, h, seen, log)
   local epoch, offset, time = string.match(seen, '^(%S+) (%d+) (%d+)$')
   if not h then
@@ -113,8 +114,8 @@ local function lost(b, h, seen, log)
   return e and tonumber(e[2][2]) ~= time
 end
 
--- renewed begins a new epoch of a room that has lost an entry. Others of the bucket
--- have perhaps lost theirs.
+-- renewed begins a new epoch of a room that has lost an entry. Other rooms of the bucket
+-- may have lost entries too, so the bucket gets a new age.
 local function renewed(b, h, head, fresh)
   if h then
     b.age, h.age, h.epoch = fresh, fresh, fresh
@@ -123,15 +124,16 @@ local function renewed(b, h, head, fresh)
   turn(b, fresh)
 end
 
--- open returns the bucket and the head of a room, or nil if it has none, once what the
--- caller has seen is compared. watched is '1' if the caller watches the room.
+-- open returns the bucket and the head of a room (nil if it has none). Before that it
+-- compares the room with what the caller has seen, and begins a new epoch if entries are
+-- lost. watched is '1' if the caller watches the room.
 local function open(agekey, head, log, users, fresh, seen, watched)
   local b, h = bucket(agekey, fresh), load(head)
   if lost(b, h, seen, log) then
     renewed(b, h, head, fresh)
   elseif h and h.age ~= b.age then
-    -- Something was lost since. A room in use is compared by the servers that use it.
-    -- Of any other, nobody can say whether its end was among what was lost.
+    -- The bucket has lost writes since the last check. The servers that use a room
+    -- compare it themselves. A room that is not in use may have lost its last entries.
     if watched ~= '1' and redis.call('EXISTS', users) == 0 then
       h.epoch = fresh
     end

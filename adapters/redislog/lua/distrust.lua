@@ -1,4 +1,4 @@
--- Begins a new age of the bucket if it is in the one that was seen.
+-- Begins a new age of the bucket if its age is still the one that the caller has seen.
 -- KEYS: age; ARGV: fresh age, age seen
 -- Returns the age.
 local b = bucket(KEYS[1], ARGV[1])

@@ -1,9 +1,10 @@
 -- Notes that a user is in a room on a server.
 -- KEYS: leases, writes, places of the server, users, rooms, versions, removed servers
--- ARGV: server, room, user, name, connections, lease of a server without one
--- Returns whether the user was on no server, and the number of the server's writes.
+-- ARGV: server, room, user, name, connections, length of a lease for a server without one
+-- Returns 1 if the user was on no server before, otherwise 0; and the number of the
+-- server's writes.
 if redis.call('ZSCORE', KEYS[7], ARGV[1]) then
-  return {0, 0} -- it comes late, and fewer writes than it knows tell the server
+  return {0, 0} -- the server was removed; the small number of writes tells it so
 end
 local writes = redis.call('HINCRBY', KEYS[2], ARGV[1], 1)
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then

@@ -1,8 +1,8 @@
 -- Notes that a user is no longer in a room on a server.
 -- KEYS: writes, places of the server, users, rooms, versions
 -- ARGV: server, room, user, '1' if the server is dead
--- Returns whether that was the user's last, the number of the server's writes, and
--- the user's name.
+-- Returns 1 if the user is now on no server, otherwise 0; the number of the server's
+-- writes; and the user's name if the first is 1.
 local writes = 0
 if ARGV[4] ~= '1' and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then
   writes = redis.call('HINCRBY', KEYS[1], ARGV[1], 1)

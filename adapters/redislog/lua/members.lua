@@ -1,6 +1,6 @@
 -- Lists users of a room.
 -- KEYS: users; ARGV: limit
--- Returns how many there are, then user and record of each that is listed.
+-- Returns how many users there are, then user and record of each listed one.
 local list = {redis.call('HLEN', KEYS[1])}
 local limit = tonumber(ARGV[1])
 if limit <= 0 then

@@ -1,4 +1,4 @@
--- Gives the positions of rooms.
+-- Returns the positions of rooms.
 -- KEYS: age, head of each
 -- ARGV: fresh epoch, life of the head of a room without entries, '1' for each room that
 --       is watched and '0' for the others, newest entry seen of each or ''
@@ -11,7 +11,7 @@ for i = 2, #KEYS do
   if lost(b, h, ARGV[i + 2], nil) then
     renewed(b, h, KEYS[i], ARGV[1])
   end
-  -- A room that is watched has a head, so that its epoch stays.
+  -- A watched room gets a head, so that it keeps its epoch.
   local watched = string.sub(ARGV[3], i - 1, i - 1) == '1'
   if watched and (not h or h.offset == 0 and now >= h.due) then
     h = h or begin(b, ARGV[1], life / 2)

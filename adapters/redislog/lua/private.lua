@@ -1,19 +1,20 @@
--- What finds the entries that one user may see without a look at the others.
+-- An index of private entries: with it, a script finds the entries that one user may see
+-- without reading the private entries of others.
 --
--- The index of a room is a sorted set, all of whose scores are 0, so that its members
--- stand in the order of their bytes. Only rooms with private entries have one. In it are
+-- The index of a room is a sorted set. All its scores are 0, so its members are sorted
+-- by their bytes. Only rooms with private entries have an index. Its members are
 --   'u' USER OFFSET   for each of the two users of a private entry (USER of 16 bytes)
 --   'b' OFFSET 'p'    a run of private entries begins here
---   'b' OFFSET 'o'    a run of other ones begins here
--- with offsets of 16 digits. Below its first run, which is private, an index says
--- nothing: there are the entries from before it was made.
+--   'b' OFFSET 'o'    a run of other entries begins here
+-- with offsets of 16 digits. The first run is private. The entries before it are older
+-- than the index, and the index does not contain them.
 
 local function pad(n)
   return string.format('%016.0f', n)
 end
 
--- run returns where the run begins that the entry at offset is in, and 'p' or 'o' for
--- what it is; or nothing for an entry from before the index.
+-- run returns where the run begins that contains offset, and 'p' or 'o' for its kind. It
+-- returns nothing for an entry that is older than the index.
 local function run(index, offset)
   local b = redis.call('ZREVRANGEBYLEX', index, '[b' .. pad(offset) .. 'p', '[b', 'LIMIT', 0, 1)[1]
   if b then
@@ -27,22 +28,22 @@ local function nextrun(index, offset)
   return b and tonumber(string.sub(b, 2, 17))
 end
 
--- foreign reports whether a server of an older version has appended the last entry.
--- It knows no index; where a private run goes on, its entry lacks the mark of one.
+-- foreign reports whether a server of an older version has appended the last entry. Such
+-- a server does not maintain the index, and its private entries lack the field 'p'.
 local function foreign(log)
   local e = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
   return e and e[2][5] ~= 'p'
 end
 
--- trusted reports whether there is an index that tells of every entry up to last.
+-- trusted reports whether the index contains every entry up to last.
 local function trusted(index, log, last)
   local _, kind = run(index, last)
   return kind == 'o' or kind == 'p' and not foreign(log)
 end
 
--- note puts the entry at offset, which is about to be appended, into the index: a public
--- one, or a private one with its users, '' for nobody. It reports whether the index was
--- changed, which public entries after public ones do not do.
+-- note adds the entry at offset to the index, before the entry is appended. users are the
+-- two users of a private entry ('' for none), or nil for a public entry. It reports
+-- whether the index has changed; a public entry after a public one does not change it.
 local function note(index, log, offset, users)
   local _, kind = run(index, offset - 1)
   if kind == 'p' and foreign(log) then
@@ -66,9 +67,9 @@ local function note(index, log, offset, users)
   return true
 end
 
--- prune takes out of the index what is below first: all runs but the one that first is
--- in, and some of the users' entries by chance. That takes out more of them than note
--- puts in once half of them are old, so the index stays as small as the log.
+-- prune removes from the index what is below first: all runs before the run of first,
+-- and some of the users' entries at random. When half of the users' entries are old,
+-- prune removes more of them than note adds, so the index stays as small as the log.
 local function prune(index, first)
   local begun = run(index, first)
   if begun then

@@ -1,13 +1,14 @@
 -- Reads a range of a room's entries.
 -- KEYS: age, head, log, index, users
 -- ARGV: fresh epoch, from or 0, before or 0, limit, life of the epoch of rooms without
---       a head, newest entry seen or '', '1' if the room is watched; and for what one
---       reader may see: the reader, its name in the index or '' for nobody, most
---       entries to look at that the index does not tell of
--- Returns epoch, last offset, first offset, entries, the newest first without from; and
--- from or before to go on with, if it looked at the most.
+--       a head, newest entry seen or '', '1' if the room is watched. To read only what
+--       one reader may see, also: the reader, the reader's key in the index or '',
+--       maximum number of entries to read where there is no index
+-- Returns epoch, last offset, first offset and the entries: oldest first if there is a
+-- from, otherwise newest first. If it stopped at the maximum, also the from or before to
+-- continue with.
 local b, h = open(KEYS[1], KEYS[2], KEYS[3], KEYS[5], ARGV[1], ARGV[6], ARGV[7])
-h = h or begin(b, ARGV[1], ARGV[5] / 2) -- which is not stored: the next who asks gets the same
+h = h or begin(b, ARGV[1], ARGV[5] / 2) -- not stored; the next reader gets the same epoch
 if h.offset == 0 then
   return {h.epoch, '0', '1', {}}
 end
@@ -62,8 +63,9 @@ if known and name ~= '' then
   end
 end
 
--- Each turn takes one run from at on, or the reader's own entries of a private one. Between
--- two private runs there is an entry to return, so there are no more than 2 * limit turns.
+-- Each turn of the loop handles one run from at on. In a private run it takes only the
+-- reader's own entries. Between two private runs there is an entry to return, so there
+-- are at most 2 * limit turns.
 local i, looked = 1, 0
 while #entries < limit and at >= oldest and at <= newest do
   local begun, kind, ended

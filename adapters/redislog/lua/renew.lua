@@ -1,4 +1,4 @@
--- Begins a new epoch if the room is in the one that was seen.
+-- Begins a new epoch if the room's epoch is still the one that the caller has seen.
 -- KEYS: age, head
 -- ARGV: fresh epoch, epoch seen
 -- Returns the epoch.

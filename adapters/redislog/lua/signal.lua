@@ -1,3 +1,3 @@
--- Pushes an event that is not kept.
+-- Publishes an event that is not stored.
 -- KEYS: age (for its slot); ARGV: feed, event
 return redis.call('SPUBLISH', ARGV[1], ARGV[2])

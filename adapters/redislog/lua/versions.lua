@@ -1,4 +1,4 @@
--- Returns the versions of who is in rooms, each a number that is another one after
--- every change, or false for a room with nobody in it.
+-- Returns the versions of rooms: numbers that change whenever the users of the room
+-- change, or false for a room without users.
 -- KEYS: versions; ARGV: rooms
 return redis.call('HMGET', KEYS[1], unpack(ARGV))

@@ -1,4 +1,4 @@
--- Sees to it that a room that is watched lives on.
+-- Extends the life of a watched room.
 -- KEYS: age, head, log, users, index
 -- ARGV: fresh epoch, life, '1' if the server watches the room already, life of the head
 --       of a room without entries, newest entry seen or ''

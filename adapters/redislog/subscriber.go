@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// A feeder subscribes to rooms: to all of them, or in a cluster to those of a bucket.
-// It has goroutines and a connection while there are any.
-type feeder struct {
+// A subscriber subscribes to the watched rooms: to all of them, or in a cluster to those
+// of one bucket. It has goroutines and a connection only while it has rooms.
+type subscriber struct {
 	log   *Log
-	first int // bucket; the others are at steps of the number of feeders
+	first int // its first bucket; the next ones follow in steps of len(Log.subscribers)
 
 	// Guarded by Log.mu.
 	watches map[string]*watch   // by channel
-	dirty   map[string]struct{} // channels that came or went since the session looked
+	changed map[string]struct{} // channels that were added or removed since applyChanges
 	running bool
 	err     error // of the last session
 
-	kick chan struct{} // has a value when there are dirty channels
+	wake chan struct{} // has a value while changed has channels
 }
 
 const (
@@ -27,15 +27,15 @@ const (
 	retryMost  = time.Second
 )
 
-func (l *Log) feederLocked(bucket int) *feeder {
-	i := bucket % len(l.feeders)
-	if l.feeders[i] == nil {
-		l.feeders[i] = &feeder{log: l, first: i, watches: map[string]*watch{}, dirty: map[string]struct{}{}, kick: make(chan struct{}, 1)}
+func (l *Log) subscriberLocked(bucket int) *subscriber {
+	i := bucket % len(l.subscribers)
+	if l.subscribers[i] == nil {
+		l.subscribers[i] = &subscriber{log: l, first: i, watches: map[string]*watch{}, changed: map[string]struct{}{}, wake: make(chan struct{}, 1)}
 	}
-	return l.feeders[i]
+	return l.subscribers[i]
 }
 
-func (f *feeder) addLocked(w *watch) {
+func (f *subscriber) addLocked(w *watch) {
 	f.watches[w.channel] = w
 	f.changeLocked(w.channel)
 	if !f.running {
@@ -44,21 +44,21 @@ func (f *feeder) addLocked(w *watch) {
 	}
 }
 
-func (f *feeder) dropLocked(w *watch) {
+func (f *subscriber) removeLocked(w *watch) {
 	delete(f.watches, w.channel)
 	f.changeLocked(w.channel)
 }
 
-func (f *feeder) changeLocked(channel string) {
-	f.dirty[channel] = struct{}{}
+func (f *subscriber) changeLocked(channel string) {
+	f.changed[channel] = struct{}{}
 	select {
-	case f.kick <- struct{}{}:
+	case f.wake <- struct{}{}:
 	default:
 	}
 }
 
-// run has one session after another until no room is watched.
-func (f *feeder) run() {
+// run starts one session after another until no room is watched.
+func (f *subscriber) run() {
 	retry := retryLeast
 	for {
 		began := time.Now()
@@ -70,7 +70,7 @@ func (f *feeder) run() {
 		switch {
 		case idle:
 			f.log.sinks.Resumed(f)
-			if f.rest() {
+			if f.stopIfIdle() {
 				return
 			}
 		case err != nil:
@@ -86,15 +86,15 @@ func (f *feeder) run() {
 	}
 }
 
-// rest reports whether there is still nothing to do, and run is to end.
-func (f *feeder) rest() bool {
+// stopIfIdle reports whether no room is watched, and notes that run ends in that case.
+func (f *subscriber) stopIfIdle() bool {
 	f.log.mu.Lock()
 	defer f.log.mu.Unlock()
 	f.running = len(f.watches) > 0
 	return !f.running
 }
 
-func (f *feeder) lastError() error {
+func (f *subscriber) lastError() error {
 	f.log.mu.RLock()
 	defer f.log.mu.RUnlock()
 	if f.err == nil {

@@ -15,11 +15,11 @@ import (
 //go:embed lua
 var sources embed.FS
 
-// A script is a Lua script, which Redis knows by its hash once it has seen it.
+// A script is a Lua script. Redis knows it by its hash after its first run.
 type script struct{ source, hash string }
 
-// newScript returns the script in the file of that name, after what it uses: the
-// common functions and those in the files named.
+// newScript returns the script in the file of that name. The common functions and those
+// of the files in uses are put in front of it.
 func newScript(name string, uses ...string) *script {
 	var b strings.Builder
 	for _, file := range append(append([]string{"common"}, uses...), name) {
@@ -33,12 +33,12 @@ func newScript(name string, uses ...string) *script {
 	return &script{b.String(), s.Hash()}
 }
 
-// A lane takes calls to Redis and sends those that wait together in one pipeline.
-// It has no goroutine while there are none. In a cluster every bucket has a lane, so
-// that a node that does not answer holds up no other.
-type lane struct {
+// A pipeliner queues calls to Redis and sends the waiting ones in one pipeline. It has
+// goroutines only while there are calls. In a cluster each bucket has its own pipeliner,
+// so a node that does not answer delays only its own rooms.
+type pipeliner struct {
 	client redis.UniversalClient
-	places chan struct{} // a value for each call that is waiting or under way
+	slots  chan struct{} // a value for each call that is waiting or under way
 
 	mu      sync.Mutex
 	queue   []*call
@@ -50,8 +50,8 @@ const (
 	maxPipelines = 4   // concurrently
 )
 
-func newLane(client redis.UniversalClient, waiting int) *lane {
-	return &lane{client: client, places: make(chan struct{}, waiting)}
+func newPipeliner(client redis.UniversalClient, waiting int) *pipeliner {
+	return &pipeliner{client: client, slots: make(chan struct{}, waiting)}
 }
 
 // A call is one run of a script.
@@ -65,33 +65,34 @@ type call struct {
 	err    error
 }
 
-// start queues a call as soon as there is a place for it, unless ctx ends before.
-func (ln *lane) start(ctx context.Context, s *script, keys []string, args []any) (*call, error) {
+// start queues a call as soon as there is a slot for it. It returns an error if ctx ends
+// first.
+func (pl *pipeliner) start(ctx context.Context, s *script, keys []string, args []any) (*call, error) {
 	select {
-	case ln.places <- struct{}{}:
+	case pl.slots <- struct{}{}:
 	default:
 		select {
-		case ln.places <- struct{}{}:
+		case pl.slots <- struct{}{}:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
 	c := &call{ctx: ctx, script: s, keys: keys, args: args, done: make(chan struct{})}
-	ln.mu.Lock()
-	ln.queue = append(ln.queue, c)
-	begin := ln.running < maxPipelines
+	pl.mu.Lock()
+	pl.queue = append(pl.queue, c)
+	begin := pl.running < maxPipelines
 	if begin {
-		ln.running++
+		pl.running++
 	}
-	ln.mu.Unlock()
+	pl.mu.Unlock()
 	if begin {
-		go ln.run()
+		go pl.run()
 	}
 	return c, nil
 }
 
-// wait returns the reply, or an error once the call's context has ended. What has
-// been sent by then may still be done.
+// wait returns the reply, or an error when the call's context ends. Redis may still run
+// the script after that.
 func (c *call) wait() (any, error) {
 	select {
 	case <-c.done:
@@ -104,42 +105,42 @@ func (c *call) wait() (any, error) {
 	return c.reply, nil
 }
 
-// run sends pipelines until nothing waits.
-func (ln *lane) run() {
+// run sends pipelines until the queue is empty.
+func (pl *pipeliner) run() {
 	for {
-		ln.mu.Lock()
-		n := min(len(ln.queue), maxBatch)
+		pl.mu.Lock()
+		n := min(len(pl.queue), maxBatch)
 		if n == 0 {
-			ln.running--
-			ln.queue = nil
-			ln.mu.Unlock()
+			pl.running--
+			pl.queue = nil
+			pl.mu.Unlock()
 			return
 		}
-		batch := ln.queue[:n:n]
-		ln.queue = ln.queue[n:]
-		ln.mu.Unlock()
-		ln.send(batch)
+		batch := pl.queue[:n:n]
+		pl.queue = pl.queue[n:]
+		pl.mu.Unlock()
+		pl.send(batch)
 		for _, c := range batch {
 			close(c.done)
-			<-ln.places
+			<-pl.slots
 		}
 	}
 }
 
-// send runs the calls of a batch. A script that Redis does not know yet is sent
-// whole in a second pipeline.
-func (ln *lane) send(batch []*call) {
+// send runs the calls of a batch. If Redis does not know a script yet, a second pipeline
+// sends the script's source.
+func (pl *pipeliner) send(batch []*call) {
 	ctx, cancel := batchContext(batch)
 	defer cancel()
-	unknown := ln.pipeline(ctx, "evalsha", batch)
+	unknown := pl.exec(ctx, "evalsha", batch)
 	if len(unknown) > 0 {
-		ln.pipeline(ctx, "eval", unknown)
+		pl.exec(ctx, "eval", unknown)
 	}
 }
 
-func (ln *lane) pipeline(ctx context.Context, command string, batch []*call) (unknown []*call) {
-	p := ln.client.Pipeline()
-	cmds := make([]*once, len(batch))
+func (pl *pipeliner) exec(ctx context.Context, command string, batch []*call) (unknown []*call) {
+	p := pl.client.Pipeline()
+	cmds := make([]*unretriedCmd, len(batch))
 	for i, c := range batch {
 		if c.err = c.ctx.Err(); c.err != nil {
 			continue
@@ -153,7 +154,7 @@ func (ln *lane) pipeline(ctx context.Context, command string, batch []*call) (un
 		for _, k := range c.keys {
 			args = append(args, k)
 		}
-		cmds[i] = &once{redis.NewCmd(ctx, append(args, c.args...)...)}
+		cmds[i] = &unretriedCmd{redis.NewCmd(ctx, append(args, c.args...)...)}
 		cmds[i].SetFirstKeyPos(3)
 		p.Process(ctx, cmds[i])
 	}
@@ -176,14 +177,14 @@ func (ln *lane) pipeline(ctx context.Context, command string, batch []*call) (un
 	return unknown
 }
 
-// once is a command that the client does not send again by itself: it may have been
-// executed although its answer was lost.
-type once struct{ *redis.Cmd }
+// An unretriedCmd is a command that the client does not send again by itself: Redis may
+// have executed it although its answer was lost.
+type unretriedCmd struct{ *redis.Cmd }
 
 // NoRetry implements [redis.Cmder].
-func (*once) NoRetry() bool { return true }
+func (*unretriedCmd) NoRetry() bool { return true }
 
-// batchContext returns a context that lasts as long as any of the batch.
+// batchContext returns a context that ends at the latest deadline in the batch.
 func batchContext(batch []*call) (context.Context, context.CancelFunc) {
 	var last time.Time
 	for _, c := range batch {
