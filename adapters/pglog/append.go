@@ -17,38 +17,40 @@ const (
 	batchBytes   = 1 << 20          // of text in one statement, roughly
 	maxWaiting   = 4096             // calls of Append under way
 	batchTimeout = 10 * time.Second // for callers without a deadline
-	retryFor     = time.Second      // then the caller is told
+	retryFor     = time.Second      // after that the caller gets the error
 )
 
 var errBusy = errors.New("pglog: too many events wait for the database")
 
-// batches are the calls of Append under way. A room with any has one goroutine,
-// which writes what has gathered while it was writing in one statement: a commit
-// for each would let a room take no more events per second than the disk syncs.
+// batches are the running calls of Append. Each room with such calls has one goroutine. It
+// writes in one statement all events that have arrived during its last write: with one
+// commit per event, a room could take no more events per second than the disk can sync.
+// The fields are guarded by mu.
 type batches struct {
 	mu      sync.Mutex
-	rooms   map[string][]*entry // waiting; a key without any: being written
+	rooms   map[string][]*appendCall // the waiting calls; a room is a key while it has a goroutine
 	waiting int
 	single  bool // one event per statement, for comparison
 }
 
-// An entry is one call of Append.
-type entry struct {
+// An appendCall is one call of Append. The room's goroutine sets out and err.
+type appendCall struct {
 	ctx   context.Context
 	event chatlog.Event
-	done  chan struct{} // closed when what follows is set
-	// The outcome.
-	out chatlog.Appended
-	err error
+	done  chan struct{} // closed when out and err are set
+	out   chatlog.Appended
+	err   error
 
 	tried bool // an attempt to store it may have succeeded
 }
 
-func (b *batches) init() { b.rooms = map[string][]*entry{} }
+func (b *batches) init() { b.rooms = map[string][]*appendCall{} }
 
-// Append implements [chatlog.Store]. Calls for one room that come while another is
-// being written share one transaction. At most 4,096 calls wait at a time; more
-// fail immediately.
+// Append implements [chatlog.Store]. Calls for one room that arrive while another one is
+// written share one transaction. At most 4,096 calls wait concurrently; further calls fail
+// immediately. Append refuses text that is not UTF-8, and names of more than 2,000 bytes
+// together. After another error, for example because ctx has ended, the event may still
+// be stored: append it again with the same ID.
 func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 	if err := checkEvent(room, &e); err != nil {
 		return chatlog.Appended{}, err
@@ -56,7 +58,7 @@ func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog
 	if err := ctx.Err(); err != nil {
 		return chatlog.Appended{}, err
 	}
-	n := &entry{ctx: ctx, event: e, done: make(chan struct{})}
+	n := &appendCall{ctx: ctx, event: e, done: make(chan struct{})}
 	b := &l.batches
 	b.mu.Lock()
 	if b.waiting >= maxWaiting {
@@ -78,9 +80,9 @@ func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog
 	}
 }
 
-// take returns the next batch of room, or none when its writer is to end. What
-// nobody waits for is left out.
-func (b *batches) take(room string) (batch []*entry) {
+// next returns the next batch of room. It is empty if no call waits; then the room's
+// goroutine ends. Calls whose contexts have ended are left out.
+func (b *batches) next(room string) (batch []*appendCall) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	queue := b.rooms[room]
@@ -93,7 +95,7 @@ func (b *batches) take(room string) (batch []*entry) {
 			size += len(n.event.Text)
 			full := len(batch) >= batchSize || size > batchBytes || b.single
 			if len(batch) > 0 && (full || n.event.ID != "" && ids[id]) {
-				break // of two with one id, the second is a repetition of the first
+				break // a batch never has an id twice: the second is a repetition of the first
 			}
 			ids[id] = true
 			batch = append(batch, n)
@@ -111,10 +113,10 @@ func (b *batches) take(room string) (batch []*entry) {
 	return batch
 }
 
-// write stores what waits for room.
+// write stores the waiting events of room until none are left.
 func (l *Log) write(room string) {
 	for {
-		batch := l.batches.take(room)
+		batch := l.batches.next(room)
 		if len(batch) == 0 {
 			return
 		}
@@ -129,8 +131,8 @@ func (l *Log) write(room string) {
 	}
 }
 
-// writeBatch stores batch, as long as anybody waits for it.
-func (l *Log) writeBatch(room string, batch []*entry) {
+// writeBatch stores batch. It stops when the contexts of all its calls have ended.
+func (l *Log) writeBatch(room string, batch []*appendCall) {
 	ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
 	defer cancel()
 	var mu sync.Mutex
@@ -148,11 +150,11 @@ func (l *Log) writeBatch(room string, batch []*entry) {
 	left := batch
 	began, pause := time.Now(), 10*time.Millisecond
 	for tries := 1; len(left) > 0; tries++ {
-		err := l.with(ctx, func(c link) error { return l.insert(ctx, c, room, left) })
+		err := l.with(ctx, func(c dbConn) error { return l.insert(ctx, c, room, left) })
 		if err == nil {
 			return
 		}
-		var again []*entry
+		var again []*appendCall
 		for _, n := range left {
 			n.err = err
 			if repeatable(err, n, tries) {
@@ -168,10 +170,10 @@ func (l *Log) writeBatch(room string, batch []*entry) {
 	}
 }
 
-// repeatable reports whether it is safe and of use to try n again after err: the
-// database refused it for what another transaction did, or was not reached, or
-// knows n by its id.
-func repeatable(err error, n *entry, tries int) bool {
+// repeatable reports whether it is safe and useful to try n again after err: another
+// transaction was in the way, or the database was not reached, or the database finds n by
+// its id if it is already stored.
+func repeatable(err error, n *appendCall, tries int) bool {
 	if errors.Is(err, errNoRoom) {
 		return tries < 5
 	}
@@ -183,8 +185,8 @@ func repeatable(err error, n *entry, tries int) bool {
 	}
 	switch {
 	case errors.As(err, &connect):
-		// Too many connections, starting up, or no answer at all; but not a wrong
-		// password.
+		// Too many connections, or the database is starting, or it does not answer. A
+		// wrong password is not repeated.
 		return code == "" || code[:2] == "53" || code[:2] == "57"
 	case code == codeUniqueViolation, code == codeSerializationFailure, code == codeDeadlock:
 		return tries < 10
@@ -197,8 +199,8 @@ func repeatable(err error, n *entry, tries int) bool {
 
 var errNoRoom = errors.New("the room was deleted")
 
-// insert stores batch in one statement and notes the outcome.
-func (l *Log) insert(ctx context.Context, c link, room string, batch []*entry) error {
+// insert stores batch in one statement and sets the results of its calls.
+func (l *Log) insert(ctx context.Context, c dbConn, room string, batch []*appendCall) error {
 	columns := make([][]string, 7)
 	for i := range columns {
 		columns[i] = make([]string, len(batch))
@@ -213,7 +215,7 @@ func (l *Log) insert(ctx context.Context, c link, room string, batch []*entry) e
 	for _, col := range columns {
 		args = append(args, col)
 	}
-	known, _ := l.known(room)
+	known, _ := l.newestSeen(room)
 	args = append(append(args, known[:]...), newEpoch())
 	for range 3 {
 		stored := 0
@@ -245,7 +247,7 @@ func (l *Log) insert(ctx context.Context, c link, room string, batch []*entry) e
 			return err
 		}
 		if newest.Offset > 0 {
-			l.saw(room, now, origin, &newest)
+			l.noteSeen(room, now, origin, &newest)
 		}
 		if stored == len(batch) {
 			return nil
@@ -261,9 +263,9 @@ func (l *Log) insert(ctx context.Context, c link, room string, batch []*entry) e
 	return errNoRoom
 }
 
-// announce tells this process's servers of what was stored, and the others where
-// it is.
-func (l *Log) announce(room string, batch []*entry) {
+// announce pushes the stored events to the servers of this process, and sends their offsets
+// to the other processes.
+func (l *Log) announce(room string, batch []*appendCall) {
 	var first, last uint64
 	for _, n := range batch {
 		if n.err != nil || n.out.Repeated && !n.tried {
@@ -277,11 +279,11 @@ func (l *Log) announce(room string, batch []*entry) {
 		}
 	}
 	if first > 0 {
-		l.tell(key(room), span{first, last})
+		l.announceSpan(key(room), span{first, last})
 	}
 }
 
-// sleep waits for d, and reports false if ctx ended first.
+// sleep waits for d. It reports false if ctx ends first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -33,14 +33,14 @@ func sqlState(err error) string {
 	return ""
 }
 
-// A link is a connection with the statements for it.
-type link struct {
+// A dbConn is a connection, and the statements that it can execute.
+type dbConn struct {
 	*pgx.Conn
 	sql *statements
 }
 
-// with calls f with a connection of the pool.
-func (l *Log) with(ctx context.Context, f func(link) error) error {
+// with calls f with a connection of the pool, and explains its error.
+func (l *Log) with(ctx context.Context, f func(dbConn) error) error {
 	c, err := l.pool.Acquire(ctx)
 	if err != nil {
 		return l.explain(err)
@@ -49,9 +49,9 @@ func (l *Log) with(ctx context.Context, f func(link) error) error {
 	return l.explain(l.use(ctx, c.Conn(), f))
 }
 
-// withAny is with for what may be done twice. After the database was restarted
-// the pool is full of connections that fail when they are used.
-func (l *Log) withAny(ctx context.Context, f func(link) error) (err error) {
+// withRetry is with for a function that may run twice. After a restart of the database, the
+// pool's connections fail when they are used, so withRetry tries up to five of them.
+func (l *Log) withRetry(ctx context.Context, f func(dbConn) error) (err error) {
 	for range 5 {
 		var refused *pgconn.PgError
 		err = l.with(ctx, f)
@@ -62,14 +62,14 @@ func (l *Log) withAny(ctx context.Context, f func(link) error) (err error) {
 	return err
 }
 
-// databaseName names the database cluster and its timeline, which is another one
-// after a backup was restored or a standby promoted. It is part of every statement
-// that returns an epoch, because behind a pooler the database may change any time.
-// On a standby it is an error.
+// databaseName is an expression for the name of the database cluster and its timeline.
+// The timeline changes when a backup is restored or a standby is promoted. Every statement
+// that returns an epoch contains it, because behind a pooler the database may change at
+// any time. On a standby the expression is an error.
 const databaseName = `(SELECT system_identifier::text || '/' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) FROM pg_control_system())`
 
-// use calls f with c. The first time it finds out whether databaseName is to be had.
-func (l *Log) use(ctx context.Context, c *pgx.Conn, f func(link) error) error {
+// use calls f with c. The first call finds out whether the user may execute databaseName.
+func (l *Log) use(ctx context.Context, c *pgx.Conn, f func(dbConn) error) error {
 	sql := l.sql.Load()
 	if sql == nil {
 		database := databaseName
@@ -84,18 +84,18 @@ func (l *Log) use(ctx context.Context, c *pgx.Conn, f func(link) error) error {
 		sql = newStatements(l.schema, database)
 		l.sql.Store(sql)
 	}
-	return f(link{c, sql})
+	return f(dbConn{c, sql})
 }
 
-// epochOf returns the epoch that servers see: the stored one, which Renew changes,
-// and the database and table that hold it.
+// epochOf returns the epoch that servers see. It is made of the stored epoch, which Renew
+// changes, and of its origin: the names of the database and the table.
 func epochOf(stored, origin string) string {
 	h := fnv.New32a()
 	h.Write([]byte(origin))
 	return fmt.Sprintf("%s-%08x", stored, h.Sum32())
 }
 
-// explain adds what to do to errors that have a usual reason.
+// explain adds the package's name to err, and what to do if the tables are missing.
 func (l *Log) explain(err error) error {
 	switch {
 	case err == nil:

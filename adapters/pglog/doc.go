@@ -11,22 +11,23 @@
 //
 // # What it promises
 //
-// An appended event is committed: it is as durable as the database's own settings
-// make a commit. Offsets are given under the lock of the room's row by the
-// statement that inserts the events, so that a room's events become readable in
-// the order of their offsets and without holes, whoever writes them from where.
+// An appended event is committed: it is as durable as a commit in the database. The
+// statement that inserts events takes their offsets while it holds the lock of the room's
+// row. So a room's events become readable in the order of their offsets and without
+// holes, whichever servers write them.
 //
-// An append is idempotent by user and ID for as long as the event is kept, and
-// for ten minutes at least, whatever the retention.
+// An append is idempotent by user and ID for as long as the event is kept, and for at
+// least ten minutes with any retention.
 //
-// LISTEN and NOTIFY say that there is more, and where; they carry no message.
-// What they lose, the servers find out by comparing positions every second.
+// NOTIFY tells servers which offsets are new; it carries no messages. If notifications
+// are lost, servers find the new events by comparing positions every second.
 //
-// The epoch of a room changes when the database is another one than before, a
-// restored backup, or a standby that was promoted: such a database may lack the
-// last events, and clients that come back with a position are told of the gap. A
-// restart or a crash changes nothing. What the database cannot know, the restore
-// of a copy of its files, the servers notice by what they have delivered.
+// The epoch of a room changes when a backup was restored or a standby was promoted: such
+// a database may lack the last events, and clients that reconnect with a position get a
+// gap. A restart or a crash does not change the epoch. The database does not know when
+// a copy of its files was restored; servers notice that by comparing it with what they
+// have delivered.
 //
-// PostgreSQL 14 or newer is needed, with the encoding UTF8.
+// PostgreSQL 14 or newer is required, with the encoding UTF8. Tables, rights, retention
+// and sizing: https://github.com/seed-08328bfd/chat/blob/main/adapters/pglog/README.md
 package pglog

@@ -9,19 +9,19 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// SingleAppends has every Append make a transaction of its own.
+// SingleAppends makes every Append use a transaction of its own.
 func SingleAppends(l *Log) { l.batches.single = true }
 
 // AppendIn appends events in the transaction of c, to be committed by the caller.
 func AppendIn(ctx context.Context, l *Log, c *pgx.Conn, room string, events ...chatlog.Event) error {
-	var batch []*entry
+	var batch []*appendCall
 	for _, e := range events {
-		batch = append(batch, &entry{ctx: ctx, event: e})
+		batch = append(batch, &appendCall{ctx: ctx, event: e})
 	}
-	return l.use(ctx, c, func(c link) error { return l.insert(ctx, c, room, batch) })
+	return l.use(ctx, c, func(c dbConn) error { return l.insert(ctx, c, room, batch) })
 }
 
-// MigrateTo takes the steps up to a version.
+// MigrateTo runs the steps up to a version.
 func MigrateTo(ctx context.Context, l *Log, version int) error { return l.migrateTo(ctx, version) }
 
 // PruneStep runs one step of retention.
@@ -30,10 +30,10 @@ func PruneStep(ctx context.Context, l *Log) error {
 		runtime.Gosched()
 	}
 	defer l.pruner.busy.Store(false)
-	return l.with(ctx, func(c link) error { return l.pruneStep(ctx, c) })
+	return l.with(ctx, func(c dbConn) error { return l.pruneStep(ctx, c) })
 }
 
-// Waiting returns the number of calls of Append under way, and of rooms with any.
+// Waiting returns the number of running calls of Append, and of the rooms that they are for.
 func Waiting(l *Log) (calls, rooms int) {
 	l.batches.mu.Lock()
 	defer l.batches.mu.Unlock()

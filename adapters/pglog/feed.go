@@ -7,26 +7,27 @@ import (
 	"github.com/seed-08328bfd/chat/internal/fanout"
 )
 
-// A watch is a room that sinks watch.
+// A watch is a room that sinks watch. watchers are guarded by Log.mu; the other fields never
+// change.
 type watch struct {
 	room     string
 	key      string
 	watchers fanout.Watchers
 }
 
-// Open implements [chatlog.Feed]. The first sink has the Log connect and listen;
-// that fails if Migrate has not been called.
+// Open implements [chatlog.Feed]. With the first sink, the Log connects and listens. Open
+// returns an error if the database cannot be reached or Migrate has not been called.
 func (l *Log) Open(ctx context.Context, sink chatlog.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	select {
-	case l.opening <- struct{}{}:
-		defer func() { <-l.opening }()
+	case l.feed.token <- struct{}{}:
+		defer func() { <-l.feed.token }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if !l.opened {
+	if !l.feed.open {
 		if err := l.ready(ctx); err != nil {
 			return err
 		}
@@ -37,19 +38,20 @@ func (l *Log) Open(ctx context.Context, sink chatlog.Sink) error {
 		l.sinks.Resumed(l)
 		run, stop := context.WithCancel(context.Background())
 		l.mu.Lock()
-		l.run, l.stop = run, stop
-		l.running.Go(func() { l.follow(run, c) })
+		l.runContext, l.feed.stop = run, stop
+		l.feed.running.Go(func() { l.keepListening(run, c) })
 		l.mu.Unlock()
-		l.opened = true
+		l.feed.open = true
 	}
 	l.sinks.Open(sink)
 	return nil
 }
 
-// Close implements [chatlog.Feed]. With the last sink the Log stops listening.
+// Close implements [chatlog.Feed]. With the last sink, the Log stops listening. Close always
+// returns nil.
 func (l *Log) Close(sink chatlog.Sink) error {
-	l.opening <- struct{}{}
-	defer func() { <-l.opening }()
+	l.feed.token <- struct{}{}
+	defer func() { <-l.feed.token }()
 	last := l.sinks.Close(sink, func(o *fanout.Outlet) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -58,17 +60,18 @@ func (l *Log) Close(sink chatlog.Sink) error {
 		}
 	})
 	if last {
-		l.opened = false
+		l.feed.open = false
 		l.mu.Lock()
-		l.run = nil
+		l.runContext = nil
 		l.mu.Unlock()
-		l.stop()
-		l.running.Wait()
+		l.feed.stop()
+		l.feed.running.Wait()
 	}
 	return nil
 }
 
-// Watch implements [chatlog.Feed]. The Log hears of every room anyway.
+// Watch implements [chatlog.Feed]. It sends nothing to the database except a check for lost
+// events, because the Log gets the notices of all rooms.
 func (l *Log) Watch(ctx context.Context, sink chatlog.Sink, room string) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -13,64 +13,65 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// Older files put back, by a snapshot of a disk for example, take a database's last
-// events from it, and nothing in it shows that: it gives their offsets to others, in the
-// same epoch. Rooms in use are compared by their servers with what was delivered. But a
-// room that only gets messages here, or that nobody is in just now, is in nobody's use. So
-// each Log remembers the newest event that it has seen of a room. The statement that
-// appends begins a new epoch if that event is gone, and so does Watch.
+// When older files of a database are restored, for example from a snapshot of a disk, the
+// last events are lost, and nothing in the database shows it: it gives their offsets to
+// other events, in the same epoch. Servers compare the rooms in use with what they have
+// delivered. That does not help for a room without members on a server. So each Log
+// remembers the newest event that it has seen per room. If that event is lost, the
+// statement that appends begins a new epoch, and so does Watch.
 
-// maxSeen bounds the rooms of which the newest event is known.
-const maxSeen = 4096
+// maxSeenRooms is how many rooms lastSeen holds at most.
+const maxSeenRooms = 4096
 
-// A mark is an event that was there.
-type mark struct {
+// A seenEvent is an event that this Log has seen.
+type seenEvent struct {
 	epoch, origin string // as stored
 	offset        uint64
 	at            time.Time
 }
 
-// seen is the newest event of each room that this Log has seen.
-type seen struct {
+// lastSeen is the newest event per room that this Log has seen. mu guards rooms.
+type lastSeen struct {
 	mu    sync.Mutex
-	rooms map[string]mark
+	rooms map[string]seenEvent
 }
 
-// saw notes that e is in the log.
-func (l *Log) saw(room, epoch, origin string, e *chatlog.Event) {
-	l.seen.mu.Lock()
-	defer l.seen.mu.Unlock()
-	old, ok := l.seen.rooms[room]
+// noteSeen notes that e is in the log. epoch and origin are as stored.
+func (l *Log) noteSeen(room, epoch, origin string, e *chatlog.Event) {
+	l.lastSeen.mu.Lock()
+	defer l.lastSeen.mu.Unlock()
+	old, ok := l.lastSeen.rooms[room]
 	if ok && old.epoch == epoch && old.origin == origin && old.offset >= e.Offset {
 		return
 	}
-	if !ok && len(l.seen.rooms) >= maxSeen {
-		for other := range l.seen.rooms {
-			delete(l.seen.rooms, other)
+	if !ok && len(l.lastSeen.rooms) >= maxSeenRooms {
+		for other := range l.lastSeen.rooms {
+			delete(l.lastSeen.rooms, other)
 			break
 		}
 	}
-	if l.seen.rooms == nil {
-		l.seen.rooms = map[string]mark{}
+	if l.lastSeen.rooms == nil {
+		l.lastSeen.rooms = map[string]seenEvent{}
 	}
-	l.seen.rooms[room] = mark{epoch, origin, e.Offset, e.Time}
+	l.lastSeen.rooms[room] = seenEvent{epoch, origin, e.Offset, e.Time}
 }
 
-// known returns what was noted of room, as statements take it; NULL for nothing.
-func (l *Log) known(room string) (args [4]any, ok bool) {
-	l.seen.mu.Lock()
-	defer l.seen.mu.Unlock()
-	m, ok := l.seen.rooms[room]
+// newestSeen returns the newest event that this Log has seen in room, as arguments of a
+// statement: epoch, origin, offset and time. They are NULL if there is none.
+func (l *Log) newestSeen(room string) (args [4]any, ok bool) {
+	l.lastSeen.mu.Lock()
+	defer l.lastSeen.mu.Unlock()
+	m, ok := l.lastSeen.rooms[room]
 	if ok {
 		args = [4]any{m.epoch, m.origin, int64(m.offset), m.at}
 	}
 	return args, ok
 }
 
-// lostAt is an expression that says of the room r whether an event that was seen in its
-// epoch is not there: its epoch, origin, offset and time are the parameters from n on. A
-// row that is missing is no proof: somebody may have deleted it. The newest event has the
-// time of the room.
+// lostAt returns an expression: whether the room r has lost an event that was seen in its
+// epoch. The parameters from n on are that event's epoch, origin, offset and time. A
+// missing row proves nothing, because somebody may have deleted it. The time of a room is
+// the time of its newest event.
 func lostAt(n int) string {
 	sql := `(r.epoch = {1}::text AND CASE
 		WHEN r.last <= {3}::bigint THEN r.last < {3}::bigint OR r.last_at <> {4}::timestamptz
@@ -83,19 +84,19 @@ func lostAt(n int) string {
 	return sql
 }
 
-// compareSeen begins a new epoch of room if the newest event that was seen of it is gone.
+// compareSeen begins a new epoch of room if it has lost the newest event that was seen.
 func (l *Log) compareSeen(ctx context.Context, room string) error {
-	known, ok := l.known(room)
+	known, ok := l.newestSeen(room)
 	if !ok {
 		return nil
 	}
 	var gone bool
 	var epoch, origin string
-	err := l.withAny(ctx, func(c link) error {
+	err := l.withRetry(ctx, func(c dbConn) error {
 		gone = false
 		err := c.QueryRow(ctx, c.sql.compareSeen, append([]any{escape(room)}, known[:]...)...).Scan(&gone, &epoch, &origin)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return nil // the room's row was deleted, which makes a new epoch
+			return nil // the room's row was deleted, and a trigger has begun a new epoch
 		}
 		return err
 	})

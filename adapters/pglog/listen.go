@@ -14,18 +14,18 @@ import (
 )
 
 const (
-	idle       = 2 * time.Second // between signs of life of the listening connection
-	aliveness  = time.Second     // for a sign of life to be answered
-	fetchRooms = 64              // read together
-	fetchSpan  = 64              // events per room read together
+	pingInterval = 2 * time.Second // how long the listening connection may be silent before a ping
+	pingTimeout  = time.Second     // for the answer to a ping
+	fetchRooms   = 64              // rooms in one fetch, about
+	fetchSpan    = 64              // events per room in one fetch
 )
 
-// listen connects, and returns the connection once it hears notices.
+// listen returns a new connection that receives notices.
 func (l *Log) listen(ctx context.Context) (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	pool := l.pool.Config()
-	cfg := l.direct
+	cfg := l.listenConfig
 	if cfg == nil {
 		cfg = pool.ConnConfig
 		if pool.BeforeConnect != nil {
@@ -35,7 +35,7 @@ func (l *Log) listen(ctx context.Context) (*pgx.Conn, error) {
 		}
 	}
 	cfg = cfg.Copy()
-	cfg.OnNotification = nil // the pool's would take our notices
+	cfg.OnNotification = nil // the pool's handler would take our notices
 	if cfg.RuntimeParams["application_name"] == "" {
 		cfg.RuntimeParams["application_name"] = "pglog listener"
 	}
@@ -44,23 +44,24 @@ func (l *Log) listen(ctx context.Context) (*pgx.Conn, error) {
 		return nil, l.explain(err)
 	}
 	if _, err = c.Exec(ctx, "LISTEN "+pgx.Identifier{l.channel}.Sanitize()); err != nil {
-		hangUp(c)
+		closeConn(c)
 		return nil, l.explain(err)
 	}
 	return c, nil
 }
 
-func hangUp(c *pgx.Conn) {
+func closeConn(c *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	c.Close(ctx)
 }
 
-// follow hears notices on c, and on its successors, until ctx ends.
-func (l *Log) follow(ctx context.Context, c *pgx.Conn) {
+// keepListening receives notices on c, and on a new connection whenever one is lost, until
+// ctx ends.
+func (l *Log) keepListening(ctx context.Context, c *pgx.Conn) {
 	for {
-		err := l.hear(ctx, c)
-		hangUp(c)
+		err := l.receiveNotices(ctx, c)
+		closeConn(c)
 		if ctx.Err() != nil {
 			return
 		}
@@ -77,14 +78,14 @@ func (l *Log) follow(ctx context.Context, c *pgx.Conn) {
 	}
 }
 
-// hear pushes what notices tell of until c fails or ctx ends. A connection can be
-// dead without an error, or bring no notices because a pooler is in between, so
-// silence is ended by a notice of our own, which has to come back.
-func (l *Log) hear(ctx context.Context, c *pgx.Conn) error {
+// receiveNotices receives notices and pushes the new events, until c fails or ctx ends. A
+// connection can be dead without an error, or a pooler can suppress notices. So after some
+// silence the Log sends a notice to itself, and expects to receive it.
+func (l *Log) receiveNotices(ctx context.Context, c *pgx.Conn) error {
 	l.notices.unheard.Store(0)
-	late := false // a notice of ours was unheard at the last sign of life
+	late := false // at the last ping, a notice of ours had not come back
 	for {
-		n, err := wait(ctx, c, idle)
+		n, err := wait(ctx, c, pingInterval)
 		switch {
 		case err == nil:
 		case ctx.Err() != nil:
@@ -95,7 +96,7 @@ func (l *Log) hear(ctx context.Context, c *pgx.Conn) error {
 				return errors.New("pglog: no notices come; does the listening connection lead to a pooler of transactions?")
 			}
 			late = unheard
-			l.callOut()
+			l.sendEcho()
 			if err := ping(ctx, c); err != nil {
 				return fmt.Errorf("pglog: the listening connection is dead: %w", err)
 			}
@@ -105,14 +106,14 @@ func (l *Log) hear(ctx context.Context, c *pgx.Conn) error {
 		}
 		todo := map[string]span{}
 		for n != nil {
-			if n.Channel == l.channel && l.take(n.Payload, todo) {
+			if n.Channel == l.channel && l.handlePayload(n.Payload, todo) {
 				l.notices.unheard.Store(0)
 				late = false
 			}
 			if len(todo) >= fetchRooms {
 				break
 			}
-			n, _ = wait(ctx, c, 0) // what has come together with it
+			n, _ = wait(ctx, c, 0) // another one that has already arrived
 		}
 		if len(todo) > 0 {
 			if err := l.fetch(ctx, c, todo); err != nil {
@@ -131,17 +132,17 @@ func wait(ctx context.Context, c *pgx.Conn, timeout time.Duration) (*pgconn.Noti
 }
 
 func ping(ctx context.Context, c *pgx.Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, aliveness)
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	return c.Ping(ctx)
 }
 
-// take pushes the signals of a payload, and adds to todo what is to be read. It
-// reports whether the payload is our own.
-func (l *Log) take(payload string, todo map[string]span) (own bool) {
+// handlePayload pushes the signals of a payload, and adds the new offsets to todo, by room.
+// It reports whether this Log has sent the payload.
+func (l *Log) handlePayload(payload string, todo map[string]span) (own bool) {
 	tag, lines := parseNotices(payload)
 	if tag == l.tag {
-		return true // pushed when it was sent
+		return true // its events were pushed when they were stored
 	}
 	for _, n := range lines {
 		room, ok := l.watched(n.key)
@@ -159,10 +160,10 @@ func (l *Log) take(payload string, todo map[string]span) (own bool) {
 	return false
 }
 
-// fetch reads and pushes what is new. Of a room with more than fits, the server
-// reads the rest itself.
+// fetch reads and pushes the new events. If a room has more than fetchSpan, fetch pushes the
+// last offset without an event, and the servers read the rest themselves.
 func (l *Log) fetch(ctx context.Context, conn *pgx.Conn, todo map[string]span) error {
-	ctx, cancel := context.WithTimeout(ctx, idle)
+	ctx, cancel := context.WithTimeout(ctx, pingInterval)
 	defer cancel()
 	var rooms, names []string
 	var first, last []int64
@@ -172,7 +173,7 @@ func (l *Log) fetch(ctx context.Context, conn *pgx.Conn, todo map[string]span) e
 		first = append(first, int64(s.first))
 		last = append(last, int64(min(s.last, s.first+fetchSpan-1)))
 	}
-	return l.use(ctx, conn, func(c link) error {
+	return l.use(ctx, conn, func(c dbConn) error {
 		rows, err := c.Query(ctx, c.sql.fetch, names, first, last, fetchSpan)
 		if err != nil {
 			return err
@@ -182,7 +183,7 @@ func (l *Log) fetch(ctx context.Context, conn *pgx.Conn, todo map[string]span) e
 		var r row
 		_, err = pgx.ForEachRow(rows, append([]any{&n, &epoch, &origin}, r.columns()...), func() error {
 			room, e := rooms[n-1], r.event()
-			l.saw(room, epoch, origin, &e)
+			l.noteSeen(room, epoch, origin, &e)
 			l.push(room, epochOf(epoch, origin), e)
 			if s := todo[room]; e.Offset == uint64(last[n-1]) && s.last > e.Offset {
 				l.push(room, epochOf(epoch, origin), chatlog.Event{Offset: s.last})

@@ -12,24 +12,29 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// schemaVersion is the number of the newest file of migrations, onlineVersion of the
-// first that is taken beside servers that write, and filledVersion of the one before
-// which the rows that are there are filled in.
+// Numbers of files in migrations: schemaVersion is the newest one. onlineVersion is the
+// first one that runs while servers write. Before filledVersion, fillRows fills the
+// existing rows.
 const (
 	schemaVersion = 4
 	onlineVersion = 2
 	filledVersion = 4
 )
 
-// Migrate creates the schema and its tables, or brings those of an older version
-// of this package up to date. It does nothing if they are, and may be called by
-// many servers concurrently. It needs the right to create the schema, or to create in
-// it, and to bring them up to date their owner's; everything else a Log does needs
-// USAGE on the schema, SELECT, INSERT, UPDATE and DELETE on its tables.
+// Migrate creates the schema and its tables, or updates those of an older version of this
+// package. It does nothing if they are up to date. Many servers may call it concurrently,
+// and every start of a server may call it. To create the tables, the user needs the right
+// to create the schema, or to create tables in it. To update them, the user must be their
+// owner. All other methods need USAGE on the schema, and SELECT, INSERT, UPDATE and DELETE
+// on its tables.
 //
-// Servers of the version before run on beside it. What needs a lock that has them wait
-// is tried for a moment at a time, and indexes of tables in use are made without one.
-// That takes a session of the database: not a pooler that gives out transactions.
+// Servers of the previous version continue to work meanwhile. Migrate creates indexes of
+// existing tables concurrently. Where it needs a lock that blocks servers, it waits for
+// the lock only for a moment, and tries again. Both need a session of the database, so the
+// pool must not use a transaction pooler.
+//
+// If Migrate returns an error, for example because ctx has ended, call it again: it
+// continues with the first missing step.
 func (l *Log) Migrate(ctx context.Context) error { return l.migrateTo(ctx, schemaVersion) }
 
 func (l *Log) migrateTo(ctx context.Context, version int) error {
@@ -37,7 +42,7 @@ func (l *Log) migrateTo(ctx context.Context, version int) error {
 	if err == nil && v >= version {
 		return nil
 	}
-	err = l.with(ctx, func(c link) error {
+	err = l.with(ctx, func(c dbConn) error {
 		return pgx.BeginFunc(ctx, c.Conn, func(tx pgx.Tx) error { v, err = l.migrate(ctx, tx, c.sql, version); return err })
 	})
 	for v++; err == nil && v <= version; v++ {
@@ -46,13 +51,13 @@ func (l *Log) migrateTo(ctx context.Context, version int) error {
 	return err
 }
 
-// migrate takes the steps up to version, and returns how far it came: those that have
-// to be taken beside servers that write are left, unless the tables are new.
+// migrate runs the steps up to version in one transaction, and returns the version that it
+// has reached. It leaves the steps from onlineVersion on, unless the tables are new.
 func (l *Log) migrate(ctx context.Context, tx pgx.Tx, sql *statements, version int) (v int, err error) {
 	if err := checkEncoding(ctx, tx); err != nil {
 		return 0, err
 	}
-	// Everything else waits here, so "if not exists" is true until the end.
+	// All other migrations wait here, so what "if not exists" has found stays true.
 	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 3))`, l.channel); err != nil {
 		return 0, err
 	}
@@ -106,7 +111,7 @@ func checkEncoding(ctx context.Context, tx pgx.Tx) error {
 
 // version returns the version of the schema's tables.
 func (l *Log) version(ctx context.Context) (v int, err error) {
-	err = l.withAny(ctx, func(c link) error {
+	err = l.withRetry(ctx, func(c dbConn) error {
 		return c.QueryRow(ctx, c.sql.version).Scan(&v)
 	})
 	return v, err

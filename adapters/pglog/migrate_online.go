@@ -13,12 +13,12 @@ import (
 
 var errMigrating = errors.New("another server is migrating")
 
-// migrateOnline takes a step beside servers that write. One server does so at a time;
-// the others ask again, because whoever waits for a lock in a statement holds up the
-// making of an index.
+// migrateOnline runs a step while servers write. One server does so; the others try again
+// later. They must not wait for the lock in a statement, because CREATE INDEX CONCURRENTLY
+// waits for such statements.
 func (l *Log) migrateOnline(ctx context.Context, v int) error {
 	for {
-		err := l.with(ctx, func(c link) error {
+		err := l.with(ctx, func(c dbConn) error {
 			var got bool
 			if err := c.QueryRow(ctx, `SELECT pg_try_advisory_lock(hashtextextended($1, 4))`, l.channel).Scan(&got); err != nil {
 				return err
@@ -27,7 +27,7 @@ func (l *Log) migrateOnline(ctx context.Context, v int) error {
 				return errMigrating
 			}
 			defer unlockMigration(c, l.channel)
-			return l.takeStep(ctx, c, v)
+			return l.applyStep(ctx, c, v)
 		})
 		if !errors.Is(err, errMigrating) {
 			return err
@@ -38,8 +38,8 @@ func (l *Log) migrateOnline(ctx context.Context, v int) error {
 	}
 }
 
-// takeStep takes a step unless that was done meanwhile.
-func (l *Log) takeStep(ctx context.Context, c link, v int) error {
+// applyStep runs a step, unless another server has done that meanwhile.
+func (l *Log) applyStep(ctx context.Context, c dbConn, v int) error {
 	var now int
 	if err := c.QueryRow(ctx, c.sql.version).Scan(&now); err != nil || now >= v {
 		return err
@@ -65,10 +65,11 @@ func (l *Log) takeStep(ctx context.Context, c link, v int) error {
 	return err
 }
 
-// alter takes a step that needs a table for itself. While it waits for whoever uses the
-// table, all others wait for it: so it gives up soon, and tries again. An autovacuum
-// makes way only after a second, which the servers' log timeout allows for.
-func alter(ctx context.Context, c link, step string) error {
+// alter runs a step that needs an exclusive lock of a table. While it waits for that lock,
+// all other users of the table wait too. So it gives up after 50 ms, and tries again. An
+// autovacuum releases its lock only after a second, so every 20th try waits for 1.5 s,
+// which is shorter than the servers' log timeout.
+func alter(ctx context.Context, c dbConn, step string) error {
 	for tries := 1; ; tries++ {
 		timeout := "50ms"
 		if tries%20 == 0 {
@@ -88,7 +89,7 @@ func alter(ctx context.Context, c link, step string) error {
 }
 
 // fillRows sets prev_public where it is missing.
-func fillRows(ctx context.Context, c link) error {
+func fillRows(ctx context.Context, c dbConn) error {
 	const lot = 5000
 	for room, next := int64(0), int64(0); ; {
 		if next == 0 {
@@ -102,7 +103,7 @@ func fillRows(ctx context.Context, c link) error {
 		}
 		var last *int64
 		err := c.QueryRow(ctx, c.sql.fill, room, next, lot).Scan(&last)
-		if sqlState(err) == codeDeadlock { // with whoever deletes rows
+		if sqlState(err) == codeDeadlock { // with a transaction that deletes rows
 			continue
 		}
 		if err != nil {
@@ -114,8 +115,8 @@ func fillRows(ctx context.Context, c link) error {
 	}
 }
 
-// unlockMigration gives the lock back, if need be with the connection.
-func unlockMigration(c link, channel string) {
+// unlockMigration releases the lock. If that fails, it closes the connection.
+func unlockMigration(c dbConn, channel string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if _, err := c.Exec(ctx, `SELECT pg_advisory_unlock(hashtextextended($1, 4))`, channel); err != nil {
@@ -125,9 +126,10 @@ func unlockMigration(c link, channel string) {
 
 var indexName = regexp.MustCompile(`(CREATE|DROP) INDEX CONCURRENTLY (?:IF EXISTS )?(\S+)`)
 
-// makeIndexes makes those that are missing, or were left unfinished by somebody whose
-// connection was lost, and drops what is to go.
-func (l *Log) makeIndexes(ctx context.Context, c link, step string) error {
+// makeIndexes runs the statements of step that create or drop indexes. It skips indexes
+// that exist, and creates an index again if it is invalid, because the connection that
+// created it was lost.
+func (l *Log) makeIndexes(ctx context.Context, c dbConn, step string) error {
 	for _, sql := range strings.SplitAfter(step, ";\n") {
 		name := indexName.FindStringSubmatch(sql)
 		if name == nil {

@@ -16,11 +16,11 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// A NOTIFY takes a lock of the whole database until its transaction is committed,
-// so none is sent by the transactions that append: while they wait for the disk,
-// nobody else could commit. They are gathered and sent by themselves, by one
-// goroutine. A payload is lines: the sender's tag, then for each room its key and
-// the first and last offset that are new, or its key and a signal as JSON.
+// A NOTIFY holds a lock of the whole database until its transaction is committed.
+// Transactions that append therefore send none: no other transaction could commit while
+// they wait for the disk. One goroutine collects the notices and sends them in
+// transactions of their own. A payload consists of lines: first the sender's tag, then for
+// each room its key and the first and last new offset, or its key and a signal as JSON.
 
 const (
 	maxPayload  = 7900 // bytes; PostgreSQL's limit is less than 8,000
@@ -42,22 +42,23 @@ func (s span) with(t span) span {
 	return span{min(s.first, t.first), max(s.last, t.last)}
 }
 
-// key stands for a room in notices, which every server gets. Two rooms with one
-// key cannot be found.
+// key returns the key of a room in notices: the first 128 bits of a hash of its name.
+// Nobody can find two rooms with the same key.
 func key(room string) string {
 	sum := sha256.Sum256([]byte(room))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
-// notices wait to be sent. While any do, one goroutine sends them.
+// notices are those that wait to be sent. While there are any, one goroutine sends them. The
+// fields are guarded by mu, except unheard.
 type notices struct {
 	mu      sync.Mutex
 	spans   map[string]span // by the room's key
 	signals []signal
-	echo    bool // an empty payload is wanted
+	echo    bool // send a payload even if it is empty
 	sending bool
 
-	unheard atomic.Int64 // times that something was sent since it was last heard
+	unheard atomic.Int64 // how many times the Log has sent since it last received its own notice
 }
 
 type signal struct {
@@ -67,30 +68,30 @@ type signal struct {
 
 func (n *notices) init() { n.spans = map[string]span{} }
 
-// tell has servers told that the events of s are new.
-func (l *Log) tell(key string, s span) {
+// announceSpan sends a notice that the events of s are new in the room with that key.
+func (l *Log) announceSpan(key string, s span) {
 	n := &l.notices
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if old, ok := n.spans[key]; ok {
 		s = s.with(old)
 	} else if len(n.spans) >= maxNotices {
-		return // the others compare positions
+		return // the other servers find the events by comparing positions
 	}
 	n.spans[key] = s
 	l.notifyLocked()
 }
 
-// callOut has something sent, if only to hear it.
-func (l *Log) callOut() {
+// sendEcho sends a payload, even an empty one, that the Log expects to receive itself.
+func (l *Log) sendEcho() {
 	l.notices.mu.Lock()
 	defer l.notices.mu.Unlock()
 	l.notices.echo = true
 	l.notifyLocked()
 }
 
-// Signal implements [chatlog.Feed]. An event of more than 7,800 bytes as JSON is
-// refused.
+// Signal implements [chatlog.Feed]: it sends e with NOTIFY and does not store it. It returns
+// an error if e has more than about 7,800 bytes as JSON, or if 1,024 signals already wait.
 func (l *Log) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -125,11 +126,11 @@ func (l *Log) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	}
 }
 
-// signalled has all fields of an event in its JSON, not those alone that clients
-// of its type see.
+// signalled is an event whose JSON has all fields. The JSON of a chatlog.Event has only
+// those that clients get.
 type signalled chatlog.Event
 
-// notifyLocked starts to send what waits.
+// notifyLocked starts the goroutine that sends notices, unless it runs already.
 func (l *Log) notifyLocked() {
 	if !l.notices.sending {
 		l.notices.sending = true
@@ -137,12 +138,12 @@ func (l *Log) notifyLocked() {
 	}
 }
 
-// notify sends what waits. What cannot be sent is lost: others see by the rooms'
-// positions what is in the log.
+// notify sends the waiting notices. Notices that cannot be sent are lost: other servers
+// compare positions.
 func (l *Log) notify() {
 	n := &l.notices
 	for {
-		payloads, signals := n.take(l.tag)
+		payloads, signals := n.nextPayloads(l.tag)
 		if len(payloads) == 0 {
 			return
 		}
@@ -159,15 +160,15 @@ func (l *Log) notify() {
 func (l *Log) send(payloads []string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	return l.with(ctx, func(c link) error {
+	return l.with(ctx, func(c dbConn) error {
 		_, err := c.Exec(ctx, `SELECT pg_notify($1, p) FROM unnest($2::text[]) p`, l.channel, payloads)
 		return err
 	})
 }
 
-// take returns the next payloads and the signals in them. If there are none, the
-// caller stops sending.
-func (n *notices) take(tag string) (payloads []string, signals []signal) {
+// nextPayloads returns the next payloads and the signals in them. If there are no payloads,
+// the caller stops sending.
+func (n *notices) nextPayloads(tag string) (payloads []string, signals []signal) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var b strings.Builder
@@ -213,7 +214,7 @@ type notice struct {
 	signal *signalled
 }
 
-// parseNotices reads a payload. Lines that it does not know are left out.
+// parseNotices parses a payload. It skips lines that it does not understand.
 func parseNotices(payload string) (tag string, lines []notice) {
 	tag, rest, _ := strings.Cut(payload, "\n")
 	for line := range strings.Lines(rest) {

@@ -16,57 +16,69 @@ import (
 	"github.com/seed-08328bfd/chat/internal/fanout"
 )
 
-// A Log keeps rooms in a PostgreSQL database. Make one with [New], one per
-// process and database; several servers of the process may share it.
+// A Log keeps rooms in a PostgreSQL database. Make it with [New]: one Log per process and
+// database. Several servers of one process may share a Log. All methods may be called
+// concurrently. The zero Log cannot be used.
 type Log struct {
-	// Immutable.
-	pool    *pgxpool.Pool
-	schema  string
-	channel string // of NOTIFY
-	tag     string // marks this Log's own notices
-	keep    int
-	keepFor time.Duration
-	direct  *pgx.ConnConfig
-
+	pool *pgxpool.Pool
+	settings
 	sql atomic.Pointer[statements] // nil before the first use
 
-	opening chan struct{} // holds one token: who opens or closes the feed
-	opened  bool          // the feed is; guarded by opening
-	stop    context.CancelFunc
-	running sync.WaitGroup // what Open started, and Beat since; added to under mu
-
+	feed  feed
 	sinks fanout.Sinks // interrupted by the Log itself
 
-	mu      sync.RWMutex
-	rooms   map[string]*watch // by name
-	keys    map[string]*watch // by the name's key
-	servers map[string]bool   // that the database knows
-	run     context.Context   // of what Open started; nil if it has not
+	mu         sync.RWMutex      // guards what follows, down to runContext
+	rooms      map[string]*watch // by name: the rooms that are watched
+	keys       map[string]*watch // the same by the name's key
+	servers    map[string]bool   // servers that the database knows
+	runContext context.Context   // ends with the feed; nil if it is not open
 
-	seen    seen
-	batches batches
-	notices notices
-	pruner  pruner
+	lastSeen lastSeen
+	batches  batches
+	notices  notices
+	pruner   pruner
+}
+
+// settings are what New and the options set. They never change after New, so anybody may
+// read them.
+type settings struct {
+	schema       string
+	channel      string // of NOTIFY
+	tag          string // marks the notices that this Log sends
+	keep         int
+	keepFor      time.Duration
+	listenConfig *pgx.ConnConfig
+}
+
+// feed is the state of the Log's listening. Only Open and Close use it, while they hold
+// the token; running is also used while mu is held.
+type feed struct {
+	token   chan struct{} // has room for one value: whoever puts it in holds the token
+	open    bool
+	stop    context.CancelFunc
+	running sync.WaitGroup // goroutines of Open and Beat; they are added while mu is held
 }
 
 var _ chatlog.Log = (*Log)(nil)
 
-// An Option sets one thing of a [Log].
+// An Option sets one thing of a [Log]. Options are arguments of [New].
 type Option func(*Log)
 
-// New returns a Log over pool, which stays the caller's to close, after the
-// servers. It connects to nothing yet. Beside the pool's connections, a Log in
-// use has one of its own to listen on, made with the pool's configuration.
+// New returns a Log over pool. The caller closes the pool, after the servers. New does not
+// connect to the database. A Log in use has one connection of its own for LISTEN, beside
+// the pool's connections; it has the pool's configuration unless [WithListenConfig] sets
+// another one. Call [Log.Migrate] before the first use.
 //
-// A pool whose connections have a connect timeout of a few seconds
-// (connect_timeout in the connection string) recovers soonest from a database
-// that was out of reach.
+// Give the pool a connect timeout of a few seconds (connect_timeout in the connection
+// string): then the Log recovers fastest after the database was not reachable.
 func New(pool *pgxpool.Pool, opts ...Option) *Log {
 	l := &Log{
-		pool:    pool,
-		schema:  "chat",
-		tag:     strings.ToLower(rand.Text()[:12]),
-		opening: make(chan struct{}, 1),
+		pool: pool,
+		settings: settings{
+			schema: "chat",
+			tag:    strings.ToLower(rand.Text()[:12]),
+		},
+		feed:    feed{token: make(chan struct{}, 1)},
 		rooms:   map[string]*watch{},
 		keys:    map[string]*watch{},
 		servers: map[string]bool{},
@@ -80,9 +92,9 @@ func New(pool *pgxpool.Pool, opts ...Option) *Log {
 	return l
 }
 
-// WithSchema sets the PostgreSQL schema that holds the tables, and so which Logs
-// of a database share their rooms. The default, and the meaning of "", is "chat".
-// A name over 50 bytes, or with a NUL byte, panics.
+// WithSchema sets the PostgreSQL schema of the tables. Logs with the same schema in the
+// same database share their rooms. The default is "chat", and "" means the default.
+// WithSchema panics if name is longer than 50 bytes or contains a NUL byte.
 func WithSchema(name string) Option {
 	if len(name) > 50 || strings.ContainsRune(name, 0) {
 		panic(fmt.Sprintf("pglog: %q cannot be a schema's name", name))
@@ -94,24 +106,24 @@ func WithSchema(name string) Option {
 	}
 }
 
-// WithKeep sets how many of its newest events each room keeps. The default, and
-// the meaning of zero or less, is all. Older events are hidden and then deleted
-// step by step, as servers call Beat.
+// WithKeep sets how many of the newest events are kept per room. By default all are kept;
+// zero or a negative number means the default. Each call of [Log.Beat] hides some of the
+// older events, and deletes some that are at least ten minutes old.
 func WithKeep(events int) Option {
 	return func(l *Log) { l.keep = max(events, 0) }
 }
 
-// WithKeepFor sets how long events are kept. The default, and the meaning of zero
-// or less, is for ever. Older events are hidden and then deleted step by step, as
-// servers call Beat.
+// WithKeepFor sets how long events are kept. By default they are kept forever; zero or a
+// negative duration means the default. Each call of [Log.Beat] hides some of the older
+// events, and deletes some that are at least ten minutes old.
 func WithKeepFor(age time.Duration) Option {
 	return func(l *Log) { l.keepFor = max(age, 0) }
 }
 
-// WithListenConfig sets how to connect for LISTEN, for a pool that reaches the
-// database through a pooler of transactions such as PgBouncer, which cannot pass
-// on notifications: it must lead to the same database directly. The default, and
-// the meaning of nil, is the pool's own configuration.
+// WithListenConfig sets the configuration of the connection for LISTEN. It is needed if
+// the pool uses a transaction pooler such as PgBouncer, which does not pass on
+// notifications: c must connect to the same database directly. The default is the pool's
+// own configuration, and nil means the default.
 func WithListenConfig(c *pgx.ConnConfig) Option {
-	return func(l *Log) { l.direct = c }
+	return func(l *Log) { l.listenConfig = c }
 }

@@ -10,32 +10,32 @@ import (
 )
 
 const (
-	enterTTL = 15 * time.Second // of a server that has entered a user but not called Beat
-	graveTTL = time.Hour        // how long a removed server is told so
+	enterTTL   = 15 * time.Second // of a server that has entered a user but not called Beat
+	removedTTL = time.Hour        // how long a removed server is told so
 )
 
-// The statements that change presence are sent together and are one transaction,
-// which begins with locks: a shared one against the removal of dead servers, and
-// one for the user in the room, so that of two servers that the user comes to, or
-// leaves, at one time, one is first or last. Nobody holds the locks while waiting
-// for a client.
-func (l *Log) locked(room, user string) *pgx.Batch {
+// lockedBatch begins a batch of statements that change presence. A batch is one
+// transaction. It begins with two locks: a shared one against the removal of dead servers,
+// and one for the user in the room. So if a user enters or leaves on two servers
+// concurrently, exactly one of them is the first or the last. A transaction never waits
+// for a client while it holds the locks.
+func (l *Log) lockedBatch(room, user string) *pgx.Batch {
 	b := &pgx.Batch{}
 	b.Queue(`SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))`, l.channel)
 	b.Queue(`SELECT pg_advisory_xact_lock(hashtextextended($1, 1))`, l.channel+"\x1a"+room+"\x1a"+user)
 	return b
 }
 
-// Enter implements [chatlog.Presence]. A server that has not called Beat before is
-// believed for 15 seconds.
+// Enter implements [chatlog.Presence]. A server that has not called Beat yet gets a lease
+// of 15 seconds.
 func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) (first bool, err error) {
 	if err := checkNames(server, room, m.UserID, m.Username); err != nil {
 		return false, err
 	}
-	err = l.withAny(ctx, func(c link) error {
-		b := l.locked(escape(room), escape(m.UserID))
-		if !l.knows(server) {
-			b.Queue(c.sql.meet, escape(server), enterTTL)
+	err = l.withRetry(ctx, func(c dbConn) error {
+		b := l.lockedBatch(escape(room), escape(m.UserID))
+		if !l.isKnown(server) {
+			b.Queue(c.sql.addServer, escape(server), enterTTL)
 		}
 		b.Queue(c.sql.enter, escape(server), escape(room), escape(m.UserID), escape(m.Username), m.Connections).
 			QueryRow(func(r pgx.Row) error { return r.Scan(&first) })
@@ -44,7 +44,7 @@ func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) 
 	if err != nil {
 		return false, err
 	}
-	l.learn(server, true)
+	l.setKnown(server, true)
 	return first, nil
 }
 
@@ -53,8 +53,8 @@ func (l *Log) Leave(ctx context.Context, server, room, userID string) (last bool
 	if err := checkNames(server, room, userID); err != nil {
 		return false, err
 	}
-	err = l.withAny(ctx, func(c link) error {
-		b := l.locked(escape(room), escape(userID))
+	err = l.withRetry(ctx, func(c dbConn) error {
+		b := l.lockedBatch(escape(room), escape(userID))
 		b.Queue(c.sql.leave, escape(server), escape(room), escape(userID)).
 			QueryRow(func(r pgx.Row) error { return r.Scan(&last) })
 		return c.SendBatch(ctx, b).Close()
@@ -62,12 +62,13 @@ func (l *Log) Leave(ctx context.Context, server, room, userID string) (last bool
 	return last && err == nil, err
 }
 
-// Members implements [chatlog.Presence], in the order of the users' ids.
+// Members implements [chatlog.Presence]. The list is sorted by the users' ids. Zero or a
+// negative limit returns the total alone.
 func (l *Log) Members(ctx context.Context, room string, limit int) (list chatlog.MemberList, err error) {
 	if err := checkNames(room); err != nil {
 		return list, err
 	}
-	err = l.withAny(ctx, func(c link) error {
+	err = l.withRetry(ctx, func(c dbConn) error {
 		b := &pgx.Batch{}
 		b.Queue(c.sql.count, escape(room)).QueryRow(func(r pgx.Row) error { return r.Scan(&list.Total) })
 		if limit > 0 {
@@ -75,7 +76,7 @@ func (l *Log) Members(ctx context.Context, room string, limit int) (list chatlog
 				var m chatlog.Member
 				list.Members = nil
 				_, err := pgx.ForEachRow(rows, []any{&m.UserID, &m.Username, &m.Connections}, func() error {
-					list.Members = append(list.Members, plain(m))
+					list.Members = append(list.Members, unescapeMember(m))
 					return nil
 				})
 				return err
@@ -91,7 +92,7 @@ func (l *Log) Present(ctx context.Context, room, userID string) (m chatlog.Membe
 	if err := checkNames(room, userID); err != nil {
 		return m, false, err
 	}
-	err = l.withAny(ctx, func(c link) error {
+	err = l.withRetry(ctx, func(c dbConn) error {
 		err := c.QueryRow(ctx, c.sql.present, escape(room), escape(userID)).Scan(&m.UserID, &m.Username, &m.Connections)
 		if err == pgx.ErrNoRows {
 			return nil
@@ -99,10 +100,10 @@ func (l *Log) Present(ctx context.Context, room, userID string) (m chatlog.Membe
 		ok = err == nil
 		return err
 	})
-	return plain(m), ok, err
+	return unescapeMember(m), ok, err
 }
 
-func plain(m chatlog.Member) chatlog.Member {
+func unescapeMember(m chatlog.Member) chatlog.Member {
 	m.UserID, m.Username = unescape(m.UserID), unescape(m.Username)
 	return m
 }
@@ -114,7 +115,7 @@ func (l *Log) Versions(ctx context.Context, rooms []string) ([]uint64, error) {
 		names[i] = escape(room)
 	}
 	var versions []uint64
-	err := l.withAny(ctx, func(c link) error {
+	err := l.withRetry(ctx, func(c dbConn) error {
 		versions = make([]uint64, 0, len(rooms))
 		rows, err := c.Query(ctx, c.sql.versions, names)
 		if err != nil {
@@ -133,7 +134,7 @@ func (l *Log) Versions(ctx context.Context, rooms []string) ([]uint64, error) {
 // Rooms implements [chatlog.Presence].
 func (l *Log) Rooms(ctx context.Context) (map[string]int, error) {
 	var rooms map[string]int
-	err := l.withAny(ctx, func(c link) error {
+	err := l.withRetry(ctx, func(c dbConn) error {
 		rooms = map[string]int{}
 		rows, err := c.Query(ctx, c.sql.rooms)
 		if err != nil {
@@ -150,23 +151,25 @@ func (l *Log) Rooms(ctx context.Context) (map[string]int, error) {
 	return rooms, err
 }
 
-// Beat implements [chatlog.Presence], and begins a step of retention. Nobody is
-// found to have broken a promise for time in which nobody could call Beat.
+// Beat implements [chatlog.Presence]: it extends the lease of server by ttl. It also starts
+// a step of retention. If no server has called Beat for more than half of ttl, all leases
+// are extended by the missing time.
 func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (p chatlog.Pulse, err error) {
 	if err := checkNames(server); err != nil {
 		return p, err
 	}
-	known := l.knows(server)
-	err = l.withAny(ctx, func(c link) error {
+	known := l.isKnown(server)
+	err = l.withRetry(ctx, func(c dbConn) error {
 		b := &pgx.Batch{}
-		b.Queue(c.sql.turn)
-		b.Queue(c.sql.takeTurn)
-		b.Queue(c.sql.gap, ttl)
-		b.Queue(c.sql.turned)
+		b.Queue(c.sql.addBeatRow)
+		b.Queue(c.sql.lockBeatRow)
+		b.Queue(c.sql.extendLeases, ttl)
+		b.Queue(c.sql.noteBeat)
 		b.Queue(c.sql.beat, escape(server), ttl).Query(func(rows pgx.Rows) error {
 			var fresh bool
 			_, err := pgx.ForEachRow(rows, []any{&fresh}, func() error {
-				// If somebody has emptied the table, the users are gone too.
+				// If the server's row is new although it had one, somebody has
+				// emptied the tables, and its users are lost.
 				p.Held = !(fresh && known)
 				return nil
 			})
@@ -180,26 +183,27 @@ func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (p cha
 		if !overdue {
 			return nil
 		}
-		p.Gone, err = l.reap(ctx, c)
+		p.Gone, err = l.removeDeadServers(ctx, c)
 		return err
 	})
 	if err != nil {
 		return chatlog.Pulse{}, err
 	}
-	l.learn(server, p.Held)
+	l.setKnown(server, p.Held)
 	l.prune()
 	return p, nil
 }
 
-// reap removes the servers that are overdue, and names who is gone with them.
-func (l *Log) reap(ctx context.Context, c link) (gone []chatlog.Departure, err error) {
+// removeDeadServers removes the servers whose leases have ended. It returns the users that
+// no other server has.
+func (l *Log) removeDeadServers(ctx context.Context, c dbConn) (gone []chatlog.Departure, err error) {
 	b := &pgx.Batch{}
 	b.Queue(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, l.channel)
-	b.Queue(c.sql.reap, graveTTL).Query(func(rows pgx.Rows) error {
+	b.Queue(c.sql.removeDead, removedTTL).Query(func(rows pgx.Rows) error {
 		var room string
 		var m chatlog.Member
 		_, err := pgx.ForEachRow(rows, []any{&room, &m.UserID, &m.Username}, func() error {
-			gone = append(gone, chatlog.Departure{Room: unescape(room), Member: plain(m)})
+			gone = append(gone, chatlog.Departure{Room: unescape(room), Member: unescapeMember(m)})
 			return nil
 		})
 		return err
@@ -208,14 +212,14 @@ func (l *Log) reap(ctx context.Context, c link) (gone []chatlog.Departure, err e
 	return gone, err
 }
 
-// knows reports whether server is in the database as far as this Log knows.
-func (l *Log) knows(server string) bool {
+// isKnown reports whether this Log has stored server in the database.
+func (l *Log) isKnown(server string) bool {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.servers[server]
 }
 
-func (l *Log) learn(server string, alive bool) {
+func (l *Log) setKnown(server string, alive bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if alive {

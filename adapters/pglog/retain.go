@@ -7,43 +7,43 @@ import (
 )
 
 const (
-	pruneRooms  = 500              // looked at in one statement
-	pruneEvents = 5000             // of a room hidden, or in all deleted, in one statement
-	pruneFor    = time.Second      // of work in one step
-	idWindow    = 10 * time.Minute // for which a hidden event's row is kept for its id
+	pruneRooms  = 500              // rooms in one statement
+	pruneEvents = 5000             // events that one statement hides per room, or deletes in total
+	pruneFor    = time.Second      // how long one step works
+	idWindow    = 10 * time.Minute // how long the row of a hidden event is kept for its id
 )
 
-// pruner holds the state of retention, of which at most one step runs.
+// pruner holds the state of retention. At most one step runs at any time.
 type pruner struct {
 	busy  atomic.Bool
-	after int64 // the id of the room that the last step ended with; owned by who is busy
+	after int64 // the id of the room where the last step ended; only the running step uses it
 }
 
-// prune begins a step of retention, if there is any and none runs. Close waits
-// for it.
+// prune starts a step of retention, if an option asks for retention and no step runs. Close
+// waits for the step.
 func (l *Log) prune() {
 	if l.keep == 0 && l.keepFor == 0 || l.pruner.busy.Swap(true) {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	run := l.run
+	run := l.runContext
 	if run == nil {
 		run = context.Background() // only Store and Presence are used
 	}
-	l.running.Go(func() {
+	l.feed.running.Go(func() {
 		defer l.pruner.busy.Store(false)
 		ctx, cancel := context.WithTimeout(run, 10*time.Second)
 		defer cancel()
-		// What fails is tried again by the next step.
-		_ = l.with(ctx, func(c link) error { return l.pruneStep(ctx, c) })
+		// After an error, the next step tries again.
+		_ = l.with(ctx, func(c dbConn) error { return l.pruneStep(ctx, c) })
 	})
 }
 
-// pruneStep goes through the rooms in the order of their ids from where the last
-// step ended, until it is through or its time is up. Events are hidden immediately
-// and deleted when their ids no longer need to be known.
-func (l *Log) pruneStep(ctx context.Context, c link) error {
+// pruneStep goes through the rooms in the order of their ids, beginning where the last step
+// ended. It stops after the last room, or when pruneFor is over. It hides old events
+// immediately, and deletes them when they are older than idWindow.
+func (l *Log) pruneStep(ctx context.Context, c dbConn) error {
 	var keep, age any
 	if l.keep > 0 {
 		keep = int64(l.keep)

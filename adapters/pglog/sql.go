@@ -7,36 +7,38 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// statements are what the Log executes, with the schema's name filled in.
+// statements are the SQL texts that the Log executes, with the schema's name filled in.
+// They never change after newStatements. The struct has many fields because it has one per
+// statement.
 type statements struct {
-	append, newRoom, generation  string
-	lookup, compareSeen          string
-	forward, backward            string
-	visibleForward               string
-	visibleBackward              string
-	positions, renew, renewNew   string
-	fetch                        string
-	beat, meet, overdue, reap    string
-	turn, takeTurn, gap, turned  string
-	enter, leave, members, count string
-	present, rooms, versions     string
-	retain, clean                string
-	prepare, version, stamp      string
-	unfilled, fill               string
+	append, newRoom, generation                     string
+	lookup, compareSeen                             string
+	forward, backward                               string
+	visibleForward                                  string
+	visibleBackward                                 string
+	positions, renew, renewNew                      string
+	fetch                                           string
+	beat, addServer, overdue, removeDead            string
+	addBeatRow, lockBeatRow, extendLeases, noteBeat string
+	enter, leave, members, count                    string
+	present, rooms, versions                        string
+	retain, clean                                   string
+	prepare, version, stamp                         string
+	unfilled, fill                                  string
 }
 
-// eventColumns are what scanEvent reads.
+// eventColumns are the columns of a row, in the order of row.columns.
 const eventColumns = `e."offset", e.at, e.type, e.user_id, e.username, e.to_id, e.to_username, e.message, e.client_id`
 
 var arrays = regexp.MustCompile(`\{(\$\d)\}`)
 
-// newStatements returns the statements. A plan may be made while the tables are
-// empty and kept when they are not: LATERAL with LIMIT has events looked up by
-// the index that fits, whatever is known of the tables.
+// newStatements returns the statements. PostgreSQL may make a plan while the tables are
+// empty, and keep it when they are full. LATERAL with LIMIT makes it use the right index
+// with any statistics of the tables.
 //
-// {$1} is the array $1, with its length hidden from the planner: if it knew that, a plan
-// for one room or event would seem cheaper than the one for any number, and it would plan
-// anew each time, which takes longer than all the rest.
+// {$1} is the array $1 with its length hidden from the planner. If the planner knew the
+// length, a plan for one room or event would seem cheaper than the general one. It would
+// then make a new plan for each execution, which takes longer than all the rest.
 //
 // database is an expression that names the database (see databaseName).
 func newStatements(schema, database string) *statements {
@@ -47,9 +49,9 @@ func newStatements(schema, database string) *statements {
 		return strings.ReplaceAll(sql, "{schema}", pgx.Identifier{schema}.Sanitize())
 	}
 	return &statements{
-		// The look at what is stored already misses what another transaction is
-		// just committing; then the unique index refuses the whole statement,
-		// which is tried again and finds it.
+		// "had" does not see an event that another transaction commits concurrently.
+		// Then the unique index refuses the whole statement, and the next try finds
+		// the event.
 		append: in(`
 WITH input AS (
 	SELECT * FROM unnest({$2}, {$3}, {$4}, {$5}, {$6}, {$7}, {$8})
@@ -141,38 +143,39 @@ CROSS JOIN LATERAL (
 	WHERE e.room = r.id AND e."offset" BETWEEN u.first AND u.last
 	ORDER BY e."offset" LIMIT $4) e
 ORDER BY u.n, e."offset"`),
-		// The row says whether it was made by this statement, none that the server
-		// was removed.
+		// The result says whether this statement has created the row. There is no
+		// result if the server was removed.
 		beat: in(`
 INSERT INTO {schema}.server AS s (id, ttl, deadline) VALUES ($1, $2, clock_timestamp() + $2)
 ON CONFLICT (id) DO UPDATE SET ttl = $2, deadline = clock_timestamp() + $2 WHERE s.removed_at IS NULL
 RETURNING xmax = 0`),
-		meet: in(`
+		addServer: in(`
 INSERT INTO {schema}.server (id, ttl, deadline) VALUES ($1, $2, clock_timestamp() + $2)
 ON CONFLICT DO NOTHING`),
-		// The row of no server, which counts as removed, has the time of the last beat
-		// of any, and its lock orders them. Time in which nobody beat counts against
-		// nobody: servers do so three times in a ttl, so if one lives, less than half
-		// of it goes by without. A promise is not made longer than from now on. If the
-		// clock was set back, all of them move with it.
-		turn: in(`
+		// One row belongs to no server, and counts as removed. It has the time of the
+		// last beat of any server, and its lock puts beats in an order. No lease runs
+		// while no server could beat: servers beat three times per ttl, so while one
+		// lives, the time between two beats is below half of ttl. A longer gap extends
+		// all leases, at most to ttl from now. If the clock was set back, all leases
+		// move with it.
+		addBeatRow: in(`
 INSERT INTO {schema}.server (id, ttl, deadline, removed_at) VALUES (chr(26), '0', clock_timestamp(), 'infinity')
 ON CONFLICT DO NOTHING`),
-		takeTurn: in(`
+		lockBeatRow: in(`
 SELECT FROM {schema}.server WHERE id = chr(26) FOR UPDATE`),
-		gap: in(`
+		extendLeases: in(`
 UPDATE {schema}.server s
 SET deadline = CASE WHEN b.gap < '0' THEN s.deadline + b.gap
 	ELSE greatest(s.deadline, least(s.deadline + b.gap, clock_timestamp() + $1::interval)) END
 FROM (SELECT clock_timestamp() - deadline AS gap FROM {schema}.server WHERE id = chr(26)) b
 WHERE s.removed_at IS NULL AND (b.gap < '0' OR b.gap > $1::interval / 2)`),
-		turned: in(`
+		noteBeat: in(`
 UPDATE {schema}.server SET deadline = clock_timestamp() WHERE id = chr(26)`),
-		// While the database was away nobody could keep a promise.
+		// While the database was down, no server could extend its lease.
 		overdue: in(`
 SELECT EXISTS (SELECT FROM {schema}.server
 	WHERE removed_at IS NULL AND greatest(deadline, pg_postmaster_start_time() + ttl) < clock_timestamp())`),
-		reap: in(`
+		removeDead: in(`
 WITH dead AS (
 	UPDATE {schema}.server SET removed_at = clock_timestamp()
 	WHERE removed_at IS NULL AND greatest(deadline, pg_postmaster_start_time() + ttl) < clock_timestamp()
@@ -214,15 +217,15 @@ SELECT user_id, (array_agg(username ORDER BY at DESC))[1], sum(connections)
 FROM {schema}.presence WHERE room = $1 AND user_id = $2 GROUP BY user_id`),
 		rooms: in(`
 SELECT room, count(DISTINCT user_id) FROM {schema}.presence GROUP BY room`),
-		// 0 is for nobody; what differs in any way gives another sum.
+		// 0 is for a room without users. Any difference changes the sum.
 		versions: in(`
 SELECT coalesce((SELECT nullif(bit_xor(hashtextextended(
 		concat_ws(chr(26), p.user_id, p.server, p.username, p.connections::text, extract(epoch FROM p.at)::text), 0)), 0)
 	FROM {schema}.presence p WHERE p.room = u.name), 0)
 FROM unnest({$1}) WITH ORDINALITY AS u (name, n)
 ORDER BY u.n`),
-		// Events of a room grow older with their offsets downwards, so those too
-		// old are the first ones. NULL stands for no limit.
+		// The times of a room's events rise with their offsets, so the events that are
+		// too old are the first ones. NULL means no limit.
 		retain: in(`
 WITH lock AS MATERIALIZED (
 	SELECT pg_try_advisory_xact_lock(hashtextextended($1, 2)) AS got

@@ -15,13 +15,14 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// maxPage bounds one Read, whatever its limit.
+// maxPage is how many events one Read returns at most, whatever its limit.
 const maxPage = 10_000
 
 // Read implements [chatlog.Store]. It returns at most 10,000 events.
 //
-// Where an operator has deleted a row, it returns a private message between
-// nobody and nobody in its place, which no user may see; with Visible, nothing.
+// In place of an event whose row an operator has deleted, Read returns a private message
+// without sender and receiver, which no user may see. With Visible it returns nothing in
+// its place.
 func (l *Log) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.Page, error) {
 	if err := checkNames(room); err != nil {
 		return chatlog.Page{}, err
@@ -44,18 +45,19 @@ func (l *Log) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.P
 	if r.From > 0 {
 		from := max(r.From, page.First)
 		end := min(from+uint64(limit), last+1)
-		page.Events = fill(page.Events, from, end)
+		page.Events = fillMissing(page.Events, from, end)
 		page.More = max(end, from) <= last
 	} else {
 		end := min(bound, last+1)
 		from := max(page.First, end-min(uint64(limit), end))
-		page.Events = fill(page.Events, from, end)
+		page.Events = fillMissing(page.Events, from, end)
 		page.More = min(from, end) > page.First
 	}
 	return page, nil
 }
 
-// boundOf returns the offset that r begins at or ends before, as the database takes it.
+// boundOf returns the offset at which r begins, or before which it ends, as an argument of a
+// statement.
 func boundOf(r chatlog.Range) uint64 {
 	bound := r.Before
 	if r.From > 0 {
@@ -66,10 +68,10 @@ func boundOf(r chatlog.Range) uint64 {
 	return min(bound, math.MaxInt64/2)
 }
 
-// readVisible reads one event more than is wanted, to know whether there is more.
+// readVisible reads one event more than the limit, to know whether there are more.
 func (l *Log) readVisible(ctx context.Context, room string, r chatlog.Range, limit int) (chatlog.Page, error) {
 	if !utf8.ValidString(r.Reader) {
-		r.Reader = "" // nobody is called that
+		r.Reader = "" // no user has such an id
 	}
 	page, err := l.query(ctx, room, func(s *statements) string {
 		if r.From > 0 {
@@ -89,9 +91,9 @@ func (l *Log) readVisible(ctx context.Context, room string, r chatlog.Range, lim
 	return page, nil
 }
 
-// query executes one of the statements that read a range of a room.
+// query executes one of the statements that read a range of a room's events.
 func (l *Log) query(ctx context.Context, room string, sql func(*statements) string, args ...any) (page chatlog.Page, err error) {
-	err = l.withGeneration(ctx, func(c link) (found bool, err error) {
+	err = l.withGeneration(ctx, func(c dbConn) (found bool, err error) {
 		page = chatlog.Page{}
 		rows, err := c.Query(ctx, sql(c.sql), args...)
 		if err != nil {
@@ -115,15 +117,15 @@ func (l *Log) query(ctx context.Context, room string, sql func(*statements) stri
 			}
 		}
 		if newest.Offset > 0 {
-			l.saw(room, epoch, origin, &newest)
+			l.noteSeen(room, epoch, origin, &newest)
 		}
 		return found, rows.Err()
 	})
 	return page, err
 }
 
-// fill puts something in place of the events from..end-1 that are missing.
-func fill(events []chatlog.Event, from, end uint64) []chatlog.Event {
+// fillMissing adds a private message of nobody for each missing event of from..end-1.
+func fillMissing(events []chatlog.Event, from, end uint64) []chatlog.Event {
 	if from >= end {
 		return nil
 	}
@@ -152,7 +154,7 @@ func (l *Log) Lookup(ctx context.Context, room, userID, id string) (a chatlog.Ap
 	if err := checkNames(room, userID, id); err != nil {
 		return a, err
 	}
-	err = l.withAny(ctx, func(c link) error {
+	err = l.withRetry(ctx, func(c dbConn) error {
 		var epoch, origin string
 		var r row
 		err := c.QueryRow(ctx, c.sql.lookup, escape(room), escape(userID), escape(id)).Scan(append([]any{&epoch, &origin}, r.columns()...)...)
@@ -177,7 +179,7 @@ func (l *Log) Positions(ctx context.Context, rooms []string) ([]chatlog.Position
 		names[i] = escape(r)
 	}
 	at := make([]chatlog.Position, 0, len(rooms))
-	err := l.withGeneration(ctx, func(c link) (bool, error) {
+	err := l.withGeneration(ctx, func(c dbConn) (bool, error) {
 		at = at[:0]
 		rows, err := c.Query(ctx, c.sql.positions, names)
 		if err != nil {
@@ -205,7 +207,7 @@ func (l *Log) Renew(ctx context.Context, room, seen string) (string, error) {
 		if err != nil || page.Position.Epoch != seen {
 			return page.Position.Epoch, err
 		}
-		err = l.withAny(ctx, func(c link) error {
+		err = l.withRetry(ctx, func(c dbConn) error {
 			fresh := newEpoch()
 			tag, err := c.Exec(ctx, c.sql.renew, escape(room), stored, fresh)
 			if err == nil && tag.RowsAffected() == 0 {
@@ -222,10 +224,10 @@ func (l *Log) Renew(ctx context.Context, room, seen string) (string, error) {
 // newEpoch returns the part of an epoch that is stored.
 func newEpoch() string { return strings.ToLower(rand.Text()) }
 
-// withGeneration calls f, and once more if it found nothing: then somebody has
-// emptied the table of rooms, and those never written to need a new epoch.
-func (l *Log) withGeneration(ctx context.Context, f func(link) (found bool, err error)) error {
-	return l.withAny(ctx, func(c link) error {
+// withGeneration calls f. If f finds nothing, somebody has emptied the table of rooms. Then
+// withGeneration stores a new epoch for rooms without events, and calls f again.
+func (l *Log) withGeneration(ctx context.Context, f func(dbConn) (found bool, err error)) error {
+	return l.withRetry(ctx, func(c dbConn) error {
 		found, err := f(c)
 		if err != nil || found {
 			return err
@@ -238,7 +240,7 @@ func (l *Log) withGeneration(ctx context.Context, f func(link) (found bool, err 
 	})
 }
 
-// row is an event as it comes from the database, NULL if there is none.
+// row is an event as the database returns it. Its fields are nil if there is no event.
 type row struct {
 	offset                                        *int64
 	at                                            *time.Time

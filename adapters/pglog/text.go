@@ -9,8 +9,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// PostgreSQL's text holds every character but U+0000, which messages and names
-// may have. U+001A begins an escape for it, and for itself.
+// Messages and names may contain U+0000, but PostgreSQL's text cannot. It is stored as
+// U+001A and "0", and U+001A is stored as two of them.
 var (
 	escaper   = strings.NewReplacer("\x00", "\x1a0", "\x1a", "\x1a\x1a")
 	unescaper = strings.NewReplacer("\x1a0", "\x00", "\x1a\x1a", "\x1a")
@@ -30,11 +30,12 @@ func unescape(s string) string {
 	return unescaper.Replace(s)
 }
 
-// maxKey bounds the names that are parts of an index, in bytes as stored. An
-// entry of a PostgreSQL index holds about 2,700.
+// maxKey is how many bytes the names in one index entry may have together, as stored. An
+// entry of a PostgreSQL index holds about 2,700 bytes.
 const maxKey = 2000
 
-// checkEvent refuses what would make the database refuse the batch that e is in.
+// checkEvent returns an error for an event that the database would refuse, with its whole
+// batch.
 func checkEvent(room string, e *chatlog.Event) error {
 	if err := checkNames(room, e.UserID, e.ID); err != nil {
 		return err
@@ -44,7 +45,7 @@ func checkEvent(room string, e *chatlog.Event) error {
 	}
 	for _, s := range []string{string(e.Type), e.Username, e.To, e.ToUsername, e.Text} {
 		if !utf8.ValidString(s) {
-			return errors.New("pglog: an event that is not UTF-8")
+			return errors.New("pglog: the event is not UTF-8")
 		}
 	}
 	return nil
@@ -54,12 +55,12 @@ func checkNames(names ...string) error {
 	n := 0
 	for _, s := range names {
 		if !utf8.ValidString(s) {
-			return errors.New("pglog: a name that is not UTF-8")
+			return errors.New("pglog: a name is not UTF-8")
 		}
 		n += len(escape(s))
 	}
 	if n > maxKey {
-		return fmt.Errorf("pglog: names of %d bytes; the database can index %d", n, maxKey)
+		return fmt.Errorf("pglog: the names have %d bytes together; the maximum is %d", n, maxKey)
 	}
 	return nil
 }

@@ -1,15 +1,15 @@
 package pglog
 
-// A room's public events lie in stretches between runs of private ones. These say where
-// the stretches are, from where a page begins: the offsets low to high have public events,
-// n of them up to here and at most the limit counted, and next is where the search goes
-// on. What one costs does not hang on how long a run is: its first and last event are
-// looked up by prev_public (migrations/0003.sql). Each stretch but the first has a public
-// event, unless somebody has deleted it, so there are no more of them than the limit, and
-// two.
+// A room's public events lie in stretches between runs of private events. These
+// expressions find the stretches, from the beginning of the page on. Of each stretch they
+// return: low and high, its first and last offset; n, how many public events were found so
+// far, counted up to the limit; and next, where the search continues. The cost does not
+// depend on the length of a run: prev_public (migrations/0003.sql) leads to its first and
+// last event. Each stretch except the first has a public event, unless somebody has
+// deleted it. So there are at most two stretches more than the limit.
 //
-// That no private event is in a stretch does not follow: one without a prev_public is in
-// no run. It is left out all the same, and costs the look at it.
+// A stretch may contain private events: those without a prev_public belong to no run. They
+// are read, and then left out.
 const (
 	stretchesBackward = `
 		SELECT 0::bigint AS low, 0::bigint AS high, least($2::bigint, r.last + 1) - 1 AS next, 0::bigint AS n
@@ -54,8 +54,9 @@ const (
 		WHERE s.n < $3::bigint AND s.next <= r.last`
 )
 
-// visible is forward or backward for what the user $4 may see. It merges the public
-// events and what two indexes have in order (migrations/0002.sql), each to the limit.
+// visible returns the statement forward or backward for the events that the user $4 may
+// see. It merges the public events with the events from two indexes (migrations/0002.sql),
+// each up to the limit.
 func visible(stretches, first, last, order string) string {
 	private := func(which string) string {
 		return `
@@ -83,9 +84,9 @@ WHERE g.name = chr(26)
 ORDER BY e."offset" ` + order
 }
 
-// Rows of before version 3 of the schema get their prev_public room by room: unfilled
-// finds the next room that has any, and fillLot takes a lot of its rows, which say where the
-// private ones among them begin. What is hidden already will be deleted.
+// Rows from before version 3 of the schema get their prev_public room by room: unfilled
+// finds the next room with such rows, and fillLot fills a number of its rows. Hidden rows
+// are not filled, because they will be deleted.
 const (
 	unfilled = `
 SELECT r.id, r.first FROM {schema}.room r
