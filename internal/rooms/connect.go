@@ -1,6 +1,10 @@
 package rooms
 
-import "context"
+import (
+	"context"
+
+	"github.com/seed-08328bfd/chat/internal/guard"
+)
 
 // opening is an attempt to open the log, for all who wait for it.
 type opening struct {
@@ -46,8 +50,14 @@ func (s *Set) Connect(ctx context.Context) error {
 // open makes the attempt o, and starts the server's timer if it succeeds. Who waits
 // does not end it: a log that answers late is open for those who come then.
 func (s *Set) open(o *opening) {
+	err := guard.ErrUnavailable // unless openFeed returns: a log may end the goroutine
+	defer func() { s.attempted(o, err) }()
+	err = s.openFeed()
+}
+
+// attempted ends the attempt o, which has come to err.
+func (s *Set) attempted(o *opening, err error) {
 	defer close(o.done)
-	err := s.openFeed()
 	s.mu.Lock()
 	s.feed.opening = nil
 	late := err == nil && s.life.closing.Load()

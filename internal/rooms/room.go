@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/guard"
 	"github.com/seed-08328bfd/chat/internal/lock"
 	"github.com/seed-08328bfd/chat/internal/stream"
 )
@@ -87,7 +88,11 @@ func (r *room) open(ctx context.Context) error {
 	if r.set.cfg.Local {
 		people <- nil // there is nobody
 	} else {
-		go func() { people <- r.readMembers(ctx, 0) }() // ends with the log's time
+		go func() { // ends with the log's time
+			err := guard.ErrUnavailable // unless a log that ends the goroutine was asked
+			defer func() { people <- err }()
+			err = r.readMembers(ctx, 0)
+		}()
 	}
 	page, err := r.newest(ctx)
 	if e := <-people; e != nil {

@@ -144,9 +144,16 @@ func (c *Conn) Send(payload []byte) {
 // draining, and Next compares with the source's end while drain holds mu. So either that
 // goroutine finds draining unset and writes, or Next finds the new end.
 func (c *Conn) drain() {
+	through := false
+	defer func() {
+		if !through { // the source has ended the goroutine, as a log may
+			c.Kill()
+		}
+	}()
 	for {
 		b, done := c.next()
 		if done {
+			through = true
 			return
 		}
 		if err := c.write(b); err != nil {
@@ -169,9 +176,7 @@ func (c *Conn) next() (b []byte, done bool) {
 	}()
 	if !c.out.begun {
 		c.out.begun = true
-		c.mu.Unlock()
-		c.source.Begin()
-		c.mu.Lock()
+		c.unlocked(c.source.Begin)
 	}
 	if c.out.writing > 0 {
 		c.out.writing = 0
@@ -199,14 +204,20 @@ func (c *Conn) next() (b []byte, done bool) {
 	switch {
 	case b != nil:
 	case then == Fetch:
-		c.mu.Unlock()
-		c.source.Fetch()
-		c.mu.Lock()
+		c.unlocked(c.source.Fetch)
 	case then == Park:
 		c.out.draining = false
 		return nil, true
 	}
 	return b, false
+}
+
+// unlocked calls f without the lock, and has it again afterwards even if f ends the
+// goroutine.
+func (c *Conn) unlocked(f func()) {
+	c.mu.Unlock()
+	defer c.mu.Lock()
+	f()
 }
 
 // write writes all of b. It fails if the peer does not accept a Piece within the write
