@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -187,6 +188,12 @@ func (s *Server) Stats() Stats {
 
 // seconds returns d for a Retry-After header: whole seconds, at least one.
 func seconds(d time.Duration) int { return max(1, int(math.Ceil(d.Seconds()))) }
+
+// tryLater is httpError for what may pass. Not all come back in one moment.
+func tryLater(w http.ResponseWriter, status int, code, text string) {
+	w.Header().Set("Retry-After", strconv.Itoa(seconds(time.Second+jitter(4*time.Second))))
+	httpError(w, status, code, text)
+}
 
 // endpoint is the handler that a path belongs to.
 type endpoint int

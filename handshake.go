@@ -95,7 +95,8 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, c
 	if c.user, err = s.identify(r, h); err != nil {
 		return err
 	}
-	c.cred, c.v1 = c.user, h.v1
+	c.v1 = h.v1
+	c.cred.Store(&c.user)
 	if c.user.Anonymous() {
 		c.secret = h.session
 	}

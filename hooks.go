@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -154,7 +155,7 @@ func (s *Server) may(ctx context.Context, u User, room string, a Action) error {
 
 // allowed is authorize with the error objects of a live connection.
 func (c *session) allowed(a Action) *proto.Error {
-	err := c.srv.authorize(c.srv.rooms.Context(), c.cred, c.room, a)
+	err := c.srv.authorize(c.srv.rooms.Context(), *c.cred.Load(), c.room, a)
 	switch r, ok := err.(*refusal); {
 	case err == nil:
 		return nil
@@ -191,8 +192,8 @@ func (s *Server) filter(ctx context.Context, u User, room string, m *Message) er
 		}
 		return err
 	}
-	m.Text, m.Username = asked.Text, asked.Username
-	if bad := checkText(m.Text, 4*s.cfg.limits.messageSize); bad != nil || !utf8.ValidString(m.Text) {
+	m.Text, m.Username = asked.Text, cmp.Or(asked.Username, s.cfg.defaultName)
+	if bad := checkText(m.Text, 4*s.cfg.limits.messageSize); bad != nil || !valid(m.Text, m.Username) {
 		return &rejection{"nothing is left of the message"}
 	}
 	return nil

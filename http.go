@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/seed-08328bfd/chat/internal/proto"
@@ -58,7 +57,10 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 		err = errInternal
 	}
 	var he *httpErr
+	var u *undecided
 	switch {
+	case errors.As(err, &u): // it wraps whatever the hook has met, and was logged
+		tryLater(w, http.StatusServiceUnavailable, proto.CodeUnavailable, "nobody can say now whether you may")
 	case errors.As(err, &he):
 		if he.status == http.StatusUnauthorized {
 			w.Header().Set("WWW-Authenticate", "Bearer")
@@ -67,23 +69,16 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 	case errors.Is(err, ErrBadName):
 		httpError(w, http.StatusBadRequest, proto.CodeBadName, plainText(err))
 	case errors.Is(err, ErrTooMany):
-		w.Header().Set("Retry-After", strconv.Itoa(seconds(time.Second+jitter(4*time.Second))))
-		httpError(w, http.StatusTooManyRequests, proto.CodeTooMany, plainText(err))
+		tryLater(w, http.StatusTooManyRequests, proto.CodeTooMany, plainText(err))
 	case errors.Is(err, ErrServerClosed):
-		w.Header().Set("Retry-After", strconv.Itoa(seconds(time.Second+jitter(4*time.Second))))
-		httpError(w, http.StatusServiceUnavailable, proto.CodeUnavailable, "the server is shutting down")
+		tryLater(w, http.StatusServiceUnavailable, proto.CodeUnavailable, "the server is shutting down")
 	default:
 		// A context is canceled if the client is gone, or if the server shuts down. In the
 		// second case the client waits: without an answer, net/http would send 200.
-		text := "the log cannot be reached"
-		var u *undecided
-		if errors.As(err, &u) { // already logged
-			text = "nobody can say now whether you may"
-		} else if !errors.Is(err, context.Canceled) {
+		if !errors.Is(err, context.Canceled) {
 			s.logger.Warn("chat: unavailable", "err", err)
 		}
-		w.Header().Set("Retry-After", strconv.Itoa(seconds(time.Second+jitter(4*time.Second))))
-		httpError(w, http.StatusServiceUnavailable, proto.CodeUnavailable, text)
+		tryLater(w, http.StatusServiceUnavailable, proto.CodeUnavailable, "the log cannot be reached")
 	}
 }
 

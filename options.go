@@ -138,7 +138,8 @@ func WithAuthorizer(may func(ctx context.Context, u User, room string, a Action)
 // WithFilter shows every message to f before the log keeps it: messages of clients and of
 // [Server.Publish]. The server calls f in the sender's goroutine, concurrently. u is the
 // sender; for Publish, u has the message's UserID and Username. f may change the message's
-// Text and Username; changes of other fields are ignored. An error of [Refuse] refuses the
+// Text and Username (empty means the default username); changes of other fields are
+// ignored. An error of [Refuse] refuses the
 // message and is shown to its sender with the code rejected. Any other error is logged, and
 // the sender gets the code unavailable. The default, and the meaning of nil, is to pass
 // everything.

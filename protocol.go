@@ -3,6 +3,7 @@ package chat
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -55,7 +56,7 @@ func (c *session) publish(e chatlog.Event) (stored chatlog.Event, epoch string, 
 			return answerOf(srv.unlessRepeated(ctx, c.room, e, err))
 		}
 	}
-	return answerOf(srv.append(ctx, c.cred, c.room, e))
+	return answerOf(srv.append(ctx, *c.cred.Load(), c.room, e))
 }
 
 // errRefused stands for a refusal for which the caller has a text of its own.
@@ -218,12 +219,12 @@ func (c *session) onAuth(o *proto.Object) *proto.Error {
 		return failed
 	}
 	c.conn.Charge(wsconn.FrameCost + len(token))
-	u, err := c.srv.refresh(c.cred, token)
+	u, err := c.srv.refresh(*c.cred.Load(), token)
 	if err != nil || u.ID != c.user.ID {
 		return failed
 	}
 	u.Name = c.user.Name
-	c.cred = u
+	c.cred.Store(&u)
 	c.expireAt(u.Expires, false)
 	return nil
 }
@@ -258,17 +259,23 @@ func checkText(s string, size int) *proto.Error {
 	return nil
 }
 
+// valid reports whether all texts are UTF-8.
+func valid(texts ...string) bool {
+	return !slices.ContainsFunc(texts, func(s string) bool { return !utf8.ValidString(s) })
+}
+
 // wireErrorOf returns the error object for an error of publishing.
 func wireErrorOf(err error) *proto.Error {
 	var rejected *rejection
+	var u *undecided
 	switch {
+	case errors.As(err, &u): // it wraps whatever the filter has met
 	case errors.As(err, &rejected):
 		return &proto.Error{Code: proto.CodeRejected, Text: rejected.text}
 	case errors.Is(err, ErrNoSuchUser):
 		return &proto.Error{Code: proto.CodeNoSuchUser, Text: "there is no such user here"}
 	case errors.Is(err, ErrServerClosed):
 		return &proto.Error{Code: proto.CodeUnavailable, Text: "the server is going away: come back and send again", Retry: time.Second}
-	default:
-		return &proto.Error{Code: proto.CodeUnavailable, Text: "the message could not be kept: send it again", Retry: time.Second}
 	}
+	return &proto.Error{Code: proto.CodeUnavailable, Text: "the message could not be kept: send it again", Retry: time.Second}
 }

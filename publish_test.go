@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -210,4 +211,34 @@ func TestRatePauses(t *testing.T) {
 			}
 		}
 	}, opts...)
+}
+
+// TestTextsAreUTF8: what logs and clients would not take as it is, or take for another
+// user's, is refused to Publish and to the filter.
+func TestTextsAreUTF8(t *testing.T) {
+	t.Parallel()
+	srv, _ := harness.Serve(t, harness.Quiet, chat.WithFilter(func(_ context.Context, _ chat.User, _ string, m *chat.Message) error {
+		switch m.Text {
+		case "bad name":
+			m.Username = "\xff"
+		case "no name":
+			m.Username = ""
+		}
+		return nil
+	}))
+	ctx := context.Background()
+	for _, m := range []chat.Message{
+		{Text: "x", UserID: "\xff"}, {Text: "x", Username: "\xff"}, {Text: "x", To: "\xff"}, {Text: "\xff"}, {Text: "x", ID: "\xff"},
+		{Text: "x", UserID: "\xc3", Username: "\xa9"}, {Text: "x", UserID: strings.Repeat("u", 129)},
+	} {
+		if e, err := srv.Publish(ctx, "r", m); !errors.Is(err, chat.ErrBadMessage) {
+			t.Errorf("%+q: %+v, %v", m, e, err)
+		}
+	}
+	if e, err := srv.Publish(ctx, "r", chat.Message{Text: "bad name", Username: "Ann"}); !errors.Is(err, chat.ErrRejected) {
+		t.Errorf("%+q, %v", e.Username, err)
+	}
+	if e, err := srv.Publish(ctx, "r", chat.Message{Text: "no name", Username: "Ann"}); err != nil || e.Username != "Anonymous" {
+		t.Errorf("%+q, %v", e.Username, err)
+	}
 }

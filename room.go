@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"unicode/utf8"
 
 	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/proto"
@@ -12,8 +11,9 @@ import (
 
 // A Message is a message to publish. In the log it becomes an [Event].
 type Message struct {
-	// UserID is the stable id of the sender; it may be empty, and then no user counts as
-	// the sender. Username is the name that people see; empty means the default username.
+	// UserID is the stable id of the sender, at most 128 bytes; it may be empty, and then no
+	// user counts as the sender. Username is the name that people see; empty means the
+	// default username. All fields are UTF-8.
 	UserID   string
 	Username string
 	// To is the id of the user who gets a private message; empty sends to everyone.
@@ -28,7 +28,7 @@ type Message struct {
 }
 
 // Publish sends a message into a room, which need not be in use. UserID and Username are
-// not checked. When Publish returns, the log holds the message, and members are getting it.
+// put to no rule. When Publish returns, the log holds the message, and members are getting it.
 // It returns the event as the log holds it. The filter is asked; the authorizer and the
 // rate limit do not apply. Errors are ErrBadName, ErrBadMessage, ErrRejected,
 // ErrNoSuchUser, ErrServerClosed and ErrUnavailable; after the last, the log may still hold
@@ -41,8 +41,8 @@ func (s *Server) Publish(ctx context.Context, room string, m Message) (Event, er
 	if bad := checkText(m.Text, s.cfg.limits.messageSize); bad != nil {
 		return Event{}, fmt.Errorf("%w: %s", ErrBadMessage, bad.Text)
 	}
-	if len(m.ID) > proto.MaxID || !utf8.ValidString(m.Text) || !utf8.ValidString(m.ID) {
-		return Event{}, fmt.Errorf("%w: not UTF-8, or an ID over %d bytes", ErrBadMessage, proto.MaxID)
+	if len(m.ID) > proto.MaxID || len(m.UserID) > proto.MaxUser || !valid(m.UserID, m.Username, m.To, m.Text, m.ID) {
+		return Event{}, fmt.Errorf("%w: not UTF-8, an ID over %d bytes or a UserID over %d", ErrBadMessage, proto.MaxID, proto.MaxUser)
 	}
 	e := chatlog.Event{Type: TypeMessage, UserID: m.UserID, Username: m.Username, To: m.To, Text: m.Text, ID: m.ID}
 	if e.Username == "" {
@@ -240,10 +240,18 @@ func (s *Server) control(e chatlog.Event) {
 	}
 }
 
-// reauthorize closes the sessions of all that the authorizer refuses now.
+// reauthorize closes the sessions of all that the authorizer refuses now. It asks with the
+// latest credentials of each.
 func (s *Server) reauthorize(all []*session) {
-	for _, c := range all {
-		if r, ok := s.authorize(s.rooms.Context(), c.user, c.room, ActionJoin).(*refusal); ok {
+	defer func() {
+		if len(all) > 0 { // the hook has ended the goroutine: the others are asked about, too
+			go s.reauthorize(all)
+		}
+	}()
+	for len(all) > 0 {
+		c := all[0]
+		all = all[1:]
+		if r, ok := s.authorize(s.rooms.Context(), *c.cred.Load(), c.room, ActionJoin).(*refusal); ok {
 			c.conn.Close(CloseForbidden, r.text)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
@@ -37,9 +38,11 @@ type session struct {
 	address limit.Place
 	joined  bool // the member is in its room
 
+	// cred is user with the latest credentials, as the goroutine that reads has stored it.
+	cred atomic.Pointer[User]
+
 	// Owned by the goroutine that reads.
-	cred   User // user, with the latest credentials
-	errors int  // in a row that are the client's fault; other errors between them do not count
+	errors int // in a row that are the client's fault; other errors between them do not count
 	pauses pauses
 
 	removals []chatlog.Event // commands that came during the handshake; guarded by Server.mu until its end

@@ -136,6 +136,8 @@ func (c *config) check(args int) error {
 		return errors.New("-redis and -postgres exclude each other")
 	case c.engine() == "memory" && (c.keep != 0 || c.keepFor != 0):
 		return errors.New("-keep and -keep-for need -redis or -postgres")
+	case c.keep < 0 || c.keepFor < 0 || c.drain < 0 || c.drainDelay < 0:
+		return errors.New("-keep, -keep-for, -drain and -drain-delay are not negative")
 	case !c.tokens() && (c.jwtKeyID != "" || c.jwtIssuer != "" || len(c.jwtAudience) > 0 || c.jwtRooms != ""):
 		return errors.New("what tokens must have needs -jwt-secret-file or -jwks")
 	}

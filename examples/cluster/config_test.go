@@ -55,6 +55,10 @@ func TestBadConfig(t *testing.T) {
 		{args: "-redis redis://a -postgres postgres://b", says: "exclude"},
 		{args: "-keep 5", says: "-keep"},
 		{args: "-jwt-issuer me", says: "-jwks"},
+		{args: "-redis redis://a -keep -5", says: "not negative"},
+		{args: "-postgres postgres://a -keep-for -5s", says: "not negative"},
+		{args: "-drain -1s", says: "not negative"},
+		{args: "-drain-delay -1s", says: "not negative"},
 	} {
 		var out bytes.Buffer
 		lookup := func(key string) (string, bool) { v, ok := c.env[key]; return v, ok }

@@ -60,6 +60,8 @@ func (c *Caller) Call(name, room string, f func() error) (err error) {
 	}()
 	if e := f(); e != nil {
 		err = &Error{proto.CutText(e.Error(), MaxText), e}
+		// Its Unwrap and Is are users' code, too. What they do is done here.
+		errors.Is(err, ErrPanic)
 	}
 	returned = true
 	return err

@@ -56,6 +56,12 @@ func (q *comings) add(c coming) (begin bool) {
 
 func (s *Set) tellComings() {
 	q := &s.comings
+	through := false
+	defer func() {
+		if !through { // the hook has ended the goroutine: the others are still owed
+			s.spawn(func(context.Context) { s.tellComings() }) // ends when nothing waits
+		}
+	}()
 	for {
 		q.mu.Lock()
 		dropped := q.dropped
@@ -63,6 +69,7 @@ func (s *Set) tellComings() {
 		if len(q.waiting) == 0 {
 			q.waiting, q.telling = nil, false
 			q.mu.Unlock()
+			through = true
 			return
 		}
 		next := q.waiting[0]
