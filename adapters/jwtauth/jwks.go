@@ -24,7 +24,7 @@ const (
 // jwks is a key set that is fetched from a URL.
 type jwks struct {
 	algorithms []string
-	ctx        context.Context // of the fetches, which no request's end may stop
+	ctx        context.Context // of the fetches: the end of a request must not stop one
 	known      jwkset.Storage  // what was fetched
 	fetching   jwkset.Storage  // the same, but fetches when it misses a key
 
@@ -39,7 +39,7 @@ func newJWKS(ctx context.Context, c *config) (*jwks, error) {
 	}
 	for _, a := range j.algorithms {
 		if a != "RS256" && a != "ES256" && a != "EdDSA" {
-			return nil, fmt.Errorf("jwtauth: the algorithm %q is none that a JWKS is for", a)
+			return nil, fmt.Errorf("jwtauth: a JWKS cannot have the algorithm %q", a)
 		}
 	}
 	u, err := url.Parse(c.jwks)
@@ -67,8 +67,8 @@ func newJWKS(ctx context.Context, c *config) (*jwks, error) {
 	if err != nil {
 		return nil, fmt.Errorf("jwtauth: fetching the JWKS: %w", err)
 	}
-	// The limiter limits nothing: find does, because a limiter would also turn
-	// away those who come while somebody fetches.
+	// This limiter limits nothing. find limits the fetches, because a limiter would
+	// also refuse requests that arrive while another one fetches.
 	j.fetching, err = jwkset.NewHTTPClient(jwkset.HTTPClientOptions{
 		HTTPURLs:          map[string]jwkset.Storage{c.jwks: fetched},
 		RateLimitWaitMax:  fetchTimeout,
@@ -80,7 +80,8 @@ func newJWKS(ctx context.Context, c *config) (*jwks, error) {
 	return j, nil
 }
 
-// find returns the key with that id, or the only one there is if none is named.
+// find returns the key with that id. For an empty id it returns the only key, if there is
+// only one.
 func (j *jwks) find(kid string, named bool, algorithm string) (any, error) {
 	if !slices.Contains(j.algorithms, algorithm) {
 		return nil, errAlgorithm

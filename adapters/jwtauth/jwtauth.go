@@ -9,23 +9,24 @@
 //	...
 //	srv := chat.New(chat.WithAuthenticator(auth))
 //
-// # Where a token is looked for
+// # Where an authenticator looks for a token
 //
 //   - the header "Authorization: Bearer TOKEN" (RFC 6750, section 2.1);
-//   - the WebSocket subprotocols, where it stands as "bearer.TOKEN" beside
-//     "chat.v1": the one place that a browser's WebSocket can put it;
+//   - the WebSocket subprotocols, as "bearer.TOKEN" beside "chat.v1": the only place where
+//     a browser's WebSocket can put it;
 //   - a cookie, with [WithCookie];
 //   - the query parameter "token", with [WithQueryToken].
 //
 // # What is refused
 //
-// Everything that RFC 8725 warns of, and whatever could be read in two ways:
-// algorithms that are not the key's own, "none", tokens over 8 KiB, more than one
-// token, duplicate names and deep nesting in the JSON, a "crit" header, an unknown
-// key id, a missing exp, an aud that nobody here answers to. The headers jku,
-// x5u, x5c and jwk are ignored: keys come from the options alone.
+// An authenticator refuses everything that RFC 8725 warns of, and everything ambiguous:
+// an algorithm that is not the key's, "none", tokens over 8 KiB, more than one token,
+// duplicate names and deep nesting in the JSON, a "crit" header, an unknown key id, a
+// missing exp, an aud that is not one of [WithAudience]. It ignores the headers jku, x5u,
+// x5c and jwk: keys come from the options only.
 //
-// Errors say what was wrong in fixed words and never hold any part of a token.
+// Errors are fixed texts and never contain any part of a token. More about keys and
+// rules: https://github.com/seed-08328bfd/chat/blob/main/adapters/jwtauth/README.md
 package jwtauth
 
 import (
@@ -38,30 +39,29 @@ import (
 	"github.com/seed-08328bfd/chat"
 )
 
-// ErrNoToken is returned by an authenticator for a request in which there is no
-// token in any of the places looked at. A service that lets guests in too tells
-// them by it.
+// ErrNoToken is the error of an authenticator for a request without any token. A service
+// that also accepts guests can recognize them by it.
 var ErrNoToken = errors.New("jwtauth: no token")
 
 // maxToken is the longest token parsed, in bytes.
 const maxToken = 8 << 10
 
-// authenticator verifies tokens. It does not change once made.
+// authenticator verifies tokens. It never changes after New.
 type authenticator struct {
 	config
 	keys   *keySet
 	parser *jwt.Parser
 }
 
-// New returns an authenticator with the keys and rules of the options, of which
-// [WithKey] or [WithJWKS] must be one. With a JWKS its keys are fetched first and
-// then every now and then until ctx ends. An error says which option does not
-// make sense, or that the JWKS cannot be had.
+// New returns an authenticator with the keys and rules of the options. [WithKey] or
+// [WithJWKS] is required. With [WithJWKS], New fetches the keys before it returns, and
+// fetches them again at intervals until ctx ends. New returns an error if an option is
+// invalid or the keys cannot be fetched.
 //
 // The authenticator may be called concurrently. The user that it
 // returns has the token's sub for its ID, the name claim for its Name, exp plus
 // the leeway for Expires, and the [Claims] for its Value; [WithUser] changes that.
-// Its errors are [ErrNoToken] and others without type.
+// Its errors are [ErrNoToken] and others that have no exported name.
 func New(ctx context.Context, opts ...Option) (func(*http.Request) (chat.User, error), error) {
 	a := &authenticator{config: defaults()}
 	for _, o := range opts {
@@ -108,7 +108,7 @@ func (a *authenticator) authenticate(r *http.Request) (chat.User, error) {
 	return a.user(claims)
 }
 
-// user makes a user of verified claims.
+// user returns the user of verified claims.
 func (a *authenticator) user(claims Claims) (chat.User, error) {
 	id, err := claims.text("sub")
 	if err != nil {
@@ -120,7 +120,7 @@ func (a *authenticator) user(claims Claims) (chat.User, error) {
 	}
 	exp, err := jwt.MapClaims(claims).GetExpirationTime()
 	if err != nil || exp == nil {
-		return chat.User{}, errTime // verify has seen to it
+		return chat.User{}, errTime // verify has checked this already
 	}
 	u := chat.User{ID: id, Name: name, Expires: exp.Add(a.leeway), Value: claims}
 	if a.hook != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-var errKey = errors.New("jwtauth: the token names no key that is known")
+var errKey = errors.New("jwtauth: the token's key is not known")
 
 type staticKey struct {
 	id, algorithm string
@@ -24,7 +24,7 @@ type staticKey struct {
 // keySet finds keys for tokens.
 type keySet struct {
 	static     []staticKey
-	jwks       *jwks // nil if there is none
+	jwks       *jwks // nil without WithJWKS
 	algorithms []string
 }
 
@@ -51,8 +51,8 @@ func newKeySet(ctx context.Context, c *config) (*keySet, error) {
 	return k, nil
 }
 
-// find returns the key for t. The header's kid is compared with the ids of keys
-// and used for nothing else.
+// find returns the key for t. It compares the header's kid with the ids of the keys, and
+// uses it for nothing else.
 func (k *keySet) find(t *jwt.Token) (any, error) {
 	algorithm := t.Method.Alg()
 	header, named := t.Header["kid"]
@@ -78,7 +78,7 @@ func (s *staticKey) forAlgorithm(algorithm string) (any, error) {
 	return s.key, nil
 }
 
-// fits reports why key is none of the algorithm's.
+// fits returns an error if key is not a key of the algorithm.
 func fits(algorithm string, key any) error {
 	switch algorithm {
 	case "HS256":
@@ -98,7 +98,7 @@ func fits(algorithm string, key any) error {
 			return errors.New("EdDSA needs an ed25519.PublicKey")
 		}
 	default:
-		return errors.New("the algorithm " + strconv.Quote(algorithm) + " is none of HS256, RS256, ES256, EdDSA")
+		return errors.New("the algorithm " + strconv.Quote(algorithm) + " is not HS256, RS256, ES256 or EdDSA")
 	}
 	return nil
 }

@@ -7,15 +7,15 @@ import (
 	"github.com/seed-08328bfd/chat"
 )
 
-// Claims are the claims of a token that was found good, as encoding/json gives
-// them, with numbers as [encoding/json.Number]. An authenticator leaves them in
-// [chat.User.Value], for the authorizer to see. They must not be changed.
+// Claims are the claims of a valid token, as encoding/json decodes them, with numbers as
+// [encoding/json.Number]. An authenticator puts them in [chat.User.Value], where the
+// authorizer finds them. They must not be changed.
 type Claims map[string]any
 
 // text returns a claim that is a string, or "" if there is none.
 func (c Claims) text(name string) (string, error) {
 	v := c[name]
-	if v == nil { // absent, or null as some logins write what they do not know
+	if v == nil { // absent, or null: some logins write that for an unknown value
 		return "", nil
 	}
 	s, ok := v.(string)
@@ -27,9 +27,9 @@ func (c Claims) text(name string) (string, error) {
 
 var errRoom = chat.Refuse("your token does not allow that in this room")
 
-// AllowRooms returns an authorizer for [chat.WithAuthorizer] that goes by a claim
-// of the token, such as "rooms". The claim is either a list of the rooms in which
-// the user may do everything,
+// AllowRooms returns an authorizer for [chat.WithAuthorizer] that uses a claim of the
+// token, such as "rooms". The claim is either a list of rooms in which the user may do
+// everything,
 //
 //	"rooms": ["general", "team-7"]
 //
@@ -37,8 +37,8 @@ var errRoom = chat.Refuse("your token does not allow that in this room")
 //
 //	"rooms": {"general": ["*"], "news": ["join", "read", "list"]}
 //
-// In both, "*" stands for every room or action. Rooms are named as the server's
-// room rule writes them. Whoever has no such claim, or no token, may do nothing.
+// In both, "*" means every room or action. Rooms are written as the server's room rule
+// writes them. A user without the claim, or without a token, may do nothing.
 func AllowRooms(claim string) func(_ context.Context, u chat.User, room string, a chat.Action) error {
 	return func(_ context.Context, u chat.User, room string, a chat.Action) error {
 		claims, _ := u.Value.(Claims)

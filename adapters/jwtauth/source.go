@@ -72,7 +72,8 @@ func (a *authenticator) ownPage(h http.Header) bool {
 	case h.Get("Upgrade") != "":
 		return false
 	}
-	// Fetch Metadata: "none" is the user's own doing, such as the address bar.
+	// Fetch Metadata: "none" means that the user has caused the request, for example in
+	// the address bar.
 	switch site := h.Get("Sec-Fetch-Site"); site {
 	case "", "same-origin", "none":
 		return true

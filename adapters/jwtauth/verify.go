@@ -13,8 +13,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// The errors of tokens. They are all that is told: what the libraries say may
-// quote the token.
+// The errors of tokens. The errors of the libraries are not used, because they may quote
+// the token.
 var (
 	errLong      = errors.New("jwtauth: the token is too long")
 	errForm      = errors.New("jwtauth: the token is malformed")
@@ -33,11 +33,10 @@ var (
 // maxDepth bounds the nesting of the JSON in a token.
 const maxDepth = 16
 
-// maxTime is the end of the year 9999 in seconds of Unix: no token is of use
-// later.
+// maxTime is the end of the year 9999 in Unix seconds. A later time in a token is an error.
 const maxTime = 253402300799
 
-// verify returns the claims of a token that is good.
+// verify returns the claims of a valid token.
 func (a *authenticator) verify(token string) (Claims, error) {
 	if err := checkForm(token); err != nil {
 		return nil, err
@@ -45,7 +44,7 @@ func (a *authenticator) verify(token string) (Claims, error) {
 	claims := jwt.MapClaims{}
 	_, err := a.parser.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) {
 		if _, ok := t.Header["crit"]; ok {
-			return nil, errCritical // RFC 7515, section 4.1.11: no extension is understood
+			return nil, errCritical // RFC 7515, section 4.1.11: we support no extension
 		}
 		if err := checkTimes(claims); err != nil {
 			return nil, err
@@ -61,7 +60,7 @@ func (a *authenticator) verify(token string) (Claims, error) {
 	return Claims(claims), nil
 }
 
-// reason returns what to say of a parser's error.
+// reason returns the error of this package for a parser's error.
 func reason(err error) error {
 	for _, own := range []error{errCritical, errTime, errKey, errAlgorithm} {
 		if errors.Is(err, own) {
@@ -85,9 +84,9 @@ func reason(err error) error {
 	return errClaim
 }
 
-// checkForm refuses what no issuer writes, before anything is allocated for it:
-// a token is three parts of the base64url alphabet (RFC 7515, section 7.1), and
-// the first two are JSON objects that can be read in one way only.
+// checkForm refuses malformed tokens before it allocates anything for them: a token has
+// three parts in the base64url alphabet (RFC 7515, section 7.1), and the first two are
+// unambiguous JSON objects.
 func checkForm(token string) error {
 	if len(token) > maxToken {
 		return errLong
@@ -118,9 +117,8 @@ func checkForm(token string) error {
 	return nil
 }
 
-// unambiguous reports whether b is one JSON object, not nested deeply, in which
-// no object names anything twice (RFC 7519, section 4). encoding/json would take
-// the last.
+// unambiguous reports whether b is one JSON object that is not nested deeply and has no
+// duplicate names (RFC 7519, section 4). encoding/json would use the last duplicate.
 func unambiguous(b []byte) bool {
 	if len(b) == 0 || b[0] != '{' || !json.Valid(b) {
 		return false
@@ -161,8 +159,8 @@ func unambiguous(b []byte) bool {
 	}
 }
 
-// checkTimes refuses times that are no numbers or in no calendar, so that no
-// conversion overflows.
+// checkTimes refuses times that are not numbers, or are out of range, so that no conversion
+// overflows.
 func checkTimes(claims jwt.MapClaims) error {
 	for _, name := range []string{"exp", "nbf", "iat"} {
 		v, ok := claims[name]
@@ -180,8 +178,8 @@ func checkTimes(claims jwt.MapClaims) error {
 	return nil
 }
 
-// checkID reports whether id can be a user's: what the server demands, and
-// nothing that does not show.
+// checkID reports whether id can be a user's id: the server must accept it, and it must not
+// contain invisible characters.
 func checkID(id string) error {
 	if id == "" || len(id) > 128 || strings.HasPrefix(id, "anon-") || strings.ContainsFunc(id, func(r rune) bool {
 		return r == utf8.RuneError || !unicode.IsGraphic(r)
