@@ -9,19 +9,19 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// testBeat has a server break its promise.
+// testBeat tests a server that does not extend its lease in time.
 func testBeat(t *testing.T, open func() chatlog.Log) {
 	a, b, c := newHost(t, open()), newHost(t, open()), newHost(t, open())
 	d := &departures{prefix: newName("beat")}
 	beat := func(h *host) {
 		t.Helper()
-		held, gone := h.beat(long)
+		held, gone := h.beat(longTTL)
 		if d.add(gone); !held {
 			t.Errorf("a server that beats in time is not held")
 		}
 	}
 	room := func(s string) string { return d.prefix + s }
-	// Whoever has entered users lives before its first Beat.
+	// A server that has entered users has a lease before its first Beat.
 	a.enter(room("1"), "u1", "Alice", 2)
 	beat(b)
 	if got := b.members(room("1")); got != "u1/Alice/2" || d.String() != "" {
@@ -65,13 +65,13 @@ func testBeat(t *testing.T, open func() chatlog.Log) {
 	if !b.leave(room("1"), "u2") {
 		t.Errorf("a user whose other server is dead did not leave last")
 	}
-	if held, _ := a.beat(long); held {
+	if held, _ := a.beat(longTTL); held {
 		t.Errorf("a server that was removed is held")
 	}
 }
 
-// testBeatAtOnce has several servers find several others dead concurrently.
-func testBeatAtOnce(t *testing.T, open func() chatlog.Log) {
+// testBeatConcurrently has several servers find several others dead concurrently.
+func testBeatConcurrently(t *testing.T, open func() chatlog.Log) {
 	const users = 40
 	var alive, dead []*host
 	for range 3 {
@@ -85,7 +85,7 @@ func testBeatAtOnce(t *testing.T, open func() chatlog.Log) {
 	}
 	alive[0].enter(d.prefix, "u0", "Alice", 1)
 	for _, h := range alive {
-		_, gone := h.beat(long)
+		_, gone := h.beat(longTTL)
 		d.add(gone)
 	}
 	for _, h := range dead {
@@ -100,13 +100,13 @@ func testBeatAtOnce(t *testing.T, open func() chatlog.Log) {
 	}
 	for range 20 {
 		time.Sleep(2 * time.Millisecond)
-		atOnce(3*len(alive), func(i int) {
-			_, gone := alive[i%len(alive)].beat(long)
+		runConcurrently(3*len(alive), func(i int) {
+			_, gone := alive[i%len(alive)].beat(longTTL)
 			d.add(gone)
 		})
 	}
 	eventually(t, "everybody to leave", func() bool {
-		_, gone := alive[0].beat(long)
+		_, gone := alive[0].beat(longTTL)
 		d.add(gone)
 		return alive[0].members(d.prefix) == ""
 	})
@@ -125,8 +125,8 @@ func testBeatAtOnce(t *testing.T, open func() chatlog.Log) {
 	}
 }
 
-// testReturn has a server come back that was taken for dead: under a new name,
-// while the old one's users are cleaned up.
+// testReturn tests a server that returns after it was removed. It has a new name, while the
+// users of the old name are removed.
 func testReturn(t *testing.T, open func() chatlog.Log) {
 	a, b := newHost(t, open()), newHost(t, open())
 	d := &departures{prefix: newName("return")}
@@ -135,17 +135,17 @@ func testReturn(t *testing.T, open func() chatlog.Log) {
 	a.beat(time.Millisecond)
 	eventually(t, "the users of a dead server to leave", func() bool {
 		time.Sleep(5 * time.Millisecond)
-		_, gone := b.beat(long)
+		_, gone := b.beat(longTTL)
 		d.add(gone)
 		return b.members(d.prefix) == ""
 	})
 	if want := " u1/Alice,  u2/Bob"; d.String() != want {
 		t.Errorf("departures %q, want %q", d, want)
 	}
-	if held, _ := a.beat(long); held {
+	if held, _ := a.beat(longTTL); held {
 		t.Fatal("a server that was removed is held")
 	}
-	// What it said before comes late, and changes nothing.
+	// Its earlier calls arrive late, and change nothing.
 	if a.enter(d.prefix, "u3", "Carol", 1) || b.members(d.prefix) != "" {
 		t.Errorf("a server that was removed has entered %q", b.members(d.prefix))
 	}
@@ -153,14 +153,14 @@ func testReturn(t *testing.T, open func() chatlog.Log) {
 	if !again.enter(d.prefix, "u1", "Alice", 1) {
 		t.Error("a user who was gone did not come first")
 	}
-	if held, gone := again.beat(long); !held {
+	if held, gone := again.beat(longTTL); !held {
 		t.Errorf("a new name is not held, gone %v", gone)
 	}
 	if again.enter(d.prefix, "u1", "Alice", 2) {
 		t.Error("a user came first twice")
 	}
 	for range 3 {
-		_, gone := b.beat(long)
+		_, gone := b.beat(longTTL)
 		d.add(gone)
 	}
 	if got := b.members(d.prefix); got != "u1/Alice/2" {
@@ -236,7 +236,7 @@ func testContext(t *testing.T, open func() chatlog.Log) {
 			return err
 		}},
 		{"Beat", func(ctx context.Context) error {
-			_, err := l.Beat(ctx, h.name, long)
+			_, err := l.Beat(ctx, h.name, longTTL)
 			return err
 		}},
 	} {

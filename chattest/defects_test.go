@@ -56,7 +56,7 @@ var defects = append(readerDefects, []defect{
 		}}
 		return func() chatlog.Log { return l }
 	}},
-	{"compares ids and appends apart", "RepeatedAtOnce", func() func() chatlog.Log {
+	{"compares ids and appends apart", "RepeatedConcurrently", func() func() chatlog.Log {
 		var mu sync.Mutex
 		ids := map[string]chatlog.Appended{}
 		l := &broken{Log: chat.NewMemoryLog(chat.MemoryOptions{}), append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
@@ -157,7 +157,7 @@ var defects = append(readerDefects, []defect{
 	{"ignores spaces", "Names", wrap(&broken{room: strings.TrimSpace})},
 	{"ignores case", "PresenceNames", wrap(&broken{room: strings.ToLower})},
 	{"renews always", "Renew", wrap(&broken{renew: func(_, now string) string { return now }})},
-	{"renews always", "RenewAtOnce", wrap(&broken{renew: func(_, now string) string { return now }})},
+	{"renews always", "RenewConcurrently", wrap(&broken{renew: func(_, now string) string { return now }})},
 	{"renews never", "Renew", wrap(&broken{renew: func(seen, _ string) string { return "x" + seen }})},
 	{"announces nothing", "Announce", wrap(&broken{watch: func(chatlog.Sink) chatlog.Sink { return nil }})},
 	{"announces to one server", "Announce", func() func() chatlog.Log {
@@ -194,7 +194,7 @@ var defects = append(readerDefects, []defect{
 			}}
 		return func() chatlog.Log { return l }
 	}},
-	{"is never first", "EnterAtOnce", wrap(&broken{enter: func(_ *chatlog.Member, first *bool) { *first = false }})},
+	{"is never first", "EnterConcurrently", wrap(&broken{enter: func(_ *chatlog.Member, first *bool) { *first = false }})},
 	{"takes servers for one", "Enter", wrap(&broken{server: func(string) string { return "one" }})},
 	{"counts servers, not connections", "Members", wrap(&broken{members: func(l *chatlog.MemberList) {
 		for i := range l.Members {
@@ -234,7 +234,7 @@ var defects = append(readerDefects, []defect{
 	{"never buries", "Beat", wrap(&broken{beat: func(p *chatlog.Pulse) { p.Gone = nil }})},
 	{"holds for ever", "Beat", wrap(&broken{beat: func(p *chatlog.Pulse) { p.Held = true }})},
 	{"holds nobody", "Return", wrap(&broken{beat: func(p *chatlog.Pulse) { p.Held = false }})},
-	{"names the departed twice", "BeatAtOnce", wrap(&broken{beat: func(p *chatlog.Pulse) { p.Gone = append(p.Gone, p.Gone...) }})},
+	{"names the departed twice", "BeatConcurrently", wrap(&broken{beat: func(p *chatlog.Pulse) { p.Gone = append(p.Gone, p.Gone...) }})},
 	{"ignores contexts", "Context", wrap(&broken{ctx: context.WithoutCancel})},
 }...)
 

@@ -9,13 +9,13 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// announced appends to room until all sinks learn of that: an announcement may be
-// lost, but not every one.
+// announced appends to room until all sinks are told: an announcement may be lost, but not
+// all of them.
 func announced(t *testing.T, l chatlog.Log, room string, sinks []*sink) {
 	t.Helper()
 	for range 10 {
 		e, _ := put(t, l, room, message("in "+room))
-		if everyTold(sinks, room, e.Offset) {
+		if allTold(sinks, room, e.Offset) {
 			return
 		}
 	}
@@ -52,7 +52,7 @@ func testAnnounce(t *testing.T, open func() chatlog.Log) {
 		})
 	}
 
-	// A repetition is no news, and what is written to the next room is.
+	// A repetition is not announced. An entry of the next room is.
 	next := newName("announce")
 	for _, s := range sinks {
 		s.watch(t, next)
@@ -65,10 +65,10 @@ func testAnnounceNames(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	unique := newName("")
 	s := connect(t, b)
-	for _, name := range hostile {
+	for _, name := range confusingNames {
 		s.watch(t, name+unique)
 	}
-	for _, name := range hostile {
+	for _, name := range confusingNames {
 		announced(t, a, name+unique, []*sink{s})
 	}
 	s.find(func(p push) bool {
@@ -87,7 +87,7 @@ func signalled(t *testing.T, l chatlog.Log, room string, e chatlog.Event, sinks 
 		if err := l.Signal(within(t), room, e); err != nil {
 			t.Fatalf("Signal to %q: %v", room, err)
 		}
-		if soon(patience/10, func() bool {
+		if pollFor(patience/10, func() bool {
 			for _, s := range sinks {
 				if _, ok := s.signal(room, e.ID); !ok {
 					return false
@@ -129,7 +129,7 @@ func testSignal(t *testing.T, open func() chatlog.Log) {
 	if err := a.Signal(within(t), newName("signal"), chatlog.Event{Type: chatlog.TypeTyping}); err != nil {
 		t.Errorf("Signal to an unwatched room: %v", err)
 	}
-	for _, name := range hostile {
+	for _, name := range confusingNames {
 		name += newName("")
 		for _, s := range sinks {
 			s.watch(t, name)
@@ -193,10 +193,10 @@ func testClose(t *testing.T, open func() chatlog.Log) {
 			})
 		}
 		from := positionOf(t, a, room).Offset
-		everyTold([]*sink{leaver}, room, from+5)
+		allTold([]*sink{leaver}, room, from+5)
 		leaver.close(t)
 		from = positionOf(t, a, room).Offset
-		if !soon(patience, func() bool { return stayer.told(room, from+20) }) {
+		if !pollFor(patience, func() bool { return stayer.told(room, from+20) }) {
 			t.Errorf("another sink is told of nothing after Close")
 		}
 		close(stop)

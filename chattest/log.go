@@ -1,6 +1,7 @@
-// Package chattest helps to test what is built with package chat: [TestLog] holds
-// an implementation of [chat.Log] to its contract, and [NewServer] runs a server
-// behind a real socket for the time of a test.
+// Package chattest helps to test programs that use package chat. [TestLog] tests whether an
+// implementation of [chat.Log] keeps its contract, and [NewServer] runs a server behind a
+// real socket for a test. How to write a log:
+// https://github.com/seed-08328bfd/chat/blob/main/CONTRIBUTING.md
 package chattest
 
 import (
@@ -14,15 +15,15 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// patience is how long the suite waits for what must happen, and for a method to
-// return after its context has ended.
+// patience is how long the suite waits for an expected event, and for a method to return
+// after its context has ended.
 var patience = 30 * time.Second
 
-// kept is how many entries per room a log under test keeps at least.
+// kept is the smallest number of entries per room that a log under test must keep.
 const kept = 200
 
-// TestLog tests that logs behave as [chat.Log] says, by what can be seen through
-// the interface, in subtests of t:
+// TestLog tests through the interface, in subtests of t, that a log behaves as [chat.Log]
+// says:
 //
 //	func TestLog(t *testing.T) {
 //		chattest.TestLog(t, func(t *testing.T) chat.Log {
@@ -35,17 +36,16 @@ const kept = 200
 //		})
 //	}
 //
-// open returns a handle, as one server has it, and closes it with the Cleanup of
-// the t that it is given. It is called several times in a subtest, and its handles
-// share one store, as the servers of a cluster do; a log in memory is its own
-// handle, the same each time. The store may hold other rooms and be used again,
-// but while TestLog runs nothing else calls Beat on it. It keeps at least the last
-// 200 entries of each room with texts of 1 MiB together, and forgets no room within
-// minutes.
+// open returns a handle of the log, as one server uses it, and closes it in the Cleanup of
+// the t that it gets. A subtest calls open several times. All handles share one store,
+// like the servers of a cluster; a log in memory returns the same handle each time. The
+// store may contain other rooms and may be reused, but while TestLog runs, nothing else
+// may call Beat on it. The store must keep at least the last 200 entries per room, with
+// texts of 1 MiB together, and must keep every room for some minutes.
 //
-// What a feed may lose is sent again before a test fails. What takes longer than
-// seconds is not tested: that ids are known for five minutes, and that what is old
-// is forgotten.
+// If a feed may lose something, the suite sends it again before a test fails. The suite
+// does not test what takes longer than seconds: that ids are known for five minutes, and
+// that old entries are deleted.
 func TestLog(t *testing.T, open func(t *testing.T) chatlog.Log) {
 	for _, test := range []struct {
 		name string
@@ -64,12 +64,12 @@ func TestLog(t *testing.T, open func(t *testing.T) chatlog.Log) {
 		{"Large", testLarge},
 		{"Positions", testPositions},
 		{"Repeated", testRepeated},
-		{"RepeatedAtOnce", testRepeatedAtOnce},
+		{"RepeatedConcurrently", testRepeatedConcurrently},
 		{"RepeatedNot", testRepeatedNot},
 		{"Lookup", testLookup},
 		{"LookupNot", testLookupNot},
 		{"Renew", testRenew},
-		{"RenewAtOnce", testRenewAtOnce},
+		{"RenewConcurrently", testRenewConcurrently},
 		{"Announce", testAnnounce},
 		{"AnnounceNames", testAnnounceNames},
 		{"Signal", testSignal},
@@ -77,19 +77,19 @@ func TestLog(t *testing.T, open func(t *testing.T) chatlog.Log) {
 		{"Close", testClose},
 		{"Enter", testEnter},
 		{"EnterNames", testEnterNames},
-		{"EnterAtOnce", testEnterAtOnce},
+		{"EnterConcurrently", testEnterConcurrently},
 		{"Members", testMembers},
 		{"Repeats", testRepeats},
 		{"Versions", testVersions},
 		{"Rooms", testRooms},
 		{"PresenceNames", testPresenceNames},
 		{"Beat", testBeat},
-		{"BeatAtOnce", testBeatAtOnce},
-		{"NobodyBeats", testNobodyBeats},
+		{"BeatConcurrently", testBeatConcurrently},
+		{"AllServersSilent", testAllServersSilent},
 		{"Return", testReturn},
 		{"Context", testContext},
-		{"ServedAgain", testServedAgain},
-		{"ServedPast", testServedPast},
+		{"RepeatedOverSocket", testRepeatedOverSocket},
+		{"PrivateHistory", testPrivateHistory},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.run(t, func() chatlog.Log { return open(t) })
@@ -112,13 +112,13 @@ func within(t testing.TB) context.Context {
 // eventually polls until ok, and fails the test if that takes too long.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	if !soon(patience, ok) {
+	if !pollFor(patience, ok) {
 		t.Fatalf("waited in vain for %s", what)
 	}
 }
 
-// soon polls until ok, and reports false if that takes longer than d.
-func soon(d time.Duration, ok func() bool) bool {
+// pollFor polls until ok reports true. It returns false if that takes longer than d.
+func pollFor(d time.Duration, ok func() bool) bool {
 	for end := time.Now().Add(d); ; time.Sleep(2 * time.Millisecond) {
 		if ok() {
 			return true
@@ -134,7 +134,7 @@ func message(text string) chatlog.Event {
 	return chatlog.Event{Type: chatlog.TypeMessage, UserID: "u1", Username: "Alice", Text: text}
 }
 
-// put appends e, which nobody has appended before.
+// put appends e, which was not appended before.
 func put(t testing.TB, l chatlog.Log, room string, e chatlog.Event) (stored chatlog.Event, epoch string) {
 	t.Helper()
 	a, err := l.Append(within(t), room, e)
@@ -174,8 +174,8 @@ func same(a, b chatlog.Event) bool {
 	return a == b
 }
 
-// atOnce runs f n times concurrently and waits.
-func atOnce(n int, f func(i int)) {
+// runConcurrently runs f n times concurrently and waits.
+func runConcurrently(n int, f func(i int)) {
 	var wg sync.WaitGroup
 	begin := make(chan struct{})
 	for i := range n {
@@ -197,9 +197,9 @@ func handles(n int, open func() chatlog.Log) []chatlog.Log {
 	return l
 }
 
-// hostile are names, ids and texts that an implementation may mistake for
+// confusingNames are names, ids and texts that an implementation may mistake for
 // something else, or for each other.
-var hostile = []string{
+var confusingNames = []string{
 	"a", "A", "a ", " a", "á", "a\u0301", "a:b", "a/b", "a|b", "a.b", "a,b", "a\x00b", "a\x1ab", "\x00", "\x1a",
 	"{x}", "{", "}", "}{", "{}", "{}x", "*", "?", "[a]", "[^a]", "%", "%s", "%d%n", "_", "\\", "\\0", "\\x00", "\\u0000",
 	"'", "''", `"`, "`", "'; drop table room; --", "$1", "$$", "a\nb", "a\r\nb", "a\tb", "\n", "#", "..", "null", "NULL", "0", "-1", "__proto__",

@@ -100,7 +100,7 @@ func testLookupNot(t *testing.T, open func() chatlog.Log) {
 	}
 	not(room+"2", "u1", "x")
 	not("", "u1", "x")
-	for _, s := range hostile {
+	for _, s := range confusingNames {
 		not(room, s, "x")
 		not(room, "u1", s)
 	}

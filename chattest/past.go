@@ -13,10 +13,10 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// testServedPast has one user send thousands of private messages to somebody made up.
+// testPrivateHistory has one user send thousands of private messages to somebody made up.
 // Everybody else gets the last messages that are theirs to see, and pages on from
 // there, as far as the log still holds them.
-func testServedPast(t *testing.T, open func() chatlog.Log) {
+func testPrivateHistory(t *testing.T, open func() chatlog.Log) {
 	const flood = 2100
 	opts := []chat.Option{byQuery, chat.WithHistory(50), chat.WithRateLimit(0, 0)}
 	a := NewServer(t, append(opts, chat.WithLog(open()))...)
@@ -64,7 +64,7 @@ func testServedPast(t *testing.T, open func() chatlog.Log) {
 	}
 }
 
-// past is what one reader is to see of a room.
+// past is what one reader must see of a room.
 type past struct {
 	t      *testing.T
 	s      *Server

@@ -12,8 +12,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// long is a time that no server breaks its promise in.
-const long = 10 * time.Minute
+// longTTL is longer than any test, so no lease ends in it.
+const longTTL = 10 * time.Minute
 
 // host is a server that users are on.
 type host struct {
@@ -53,7 +53,7 @@ func (h *host) beat(ttl time.Duration) (held bool, gone []chatlog.Departure) {
 	return p.Held, p.Gone
 }
 
-// members returns who is in room, as user/name/connections in order.
+// members returns the members of room, each as user/name/connections, in order.
 func (h *host) members(room string) string {
 	h.t.Helper()
 	list, err := h.log.Members(within(h.t), room, 1000)
@@ -117,8 +117,8 @@ func testEnter(t *testing.T, open func() chatlog.Log) {
 	a.leave(room+"2", "u1")
 }
 
-// testEnterAtOnce has users come to all servers concurrently, and leave them so.
-func testEnterAtOnce(t *testing.T, open func() chatlog.Log) {
+// testEnterConcurrently has users come to all servers concurrently, and leave them so.
+func testEnterConcurrently(t *testing.T, open func() chatlog.Log) {
 	const servers, users = 4, 10
 	var hosts []*host
 	for range servers {
@@ -128,7 +128,7 @@ func testEnterAtOnce(t *testing.T, open func() chatlog.Log) {
 	var changed atomic.Int32
 	for round := range 3 {
 		changed.Store(0)
-		atOnce(servers*users, func(i int) {
+		runConcurrently(servers*users, func(i int) {
 			if hosts[i%servers].enter(room, fmt.Sprint("u", i/servers), "Alice", 1) {
 				changed.Add(1)
 			}
@@ -140,7 +140,7 @@ func testEnterAtOnce(t *testing.T, open func() chatlog.Log) {
 			t.Errorf("round %d: %d users, %v", round, list.Total, err)
 		}
 		changed.Store(0)
-		atOnce(servers*users, func(i int) {
+		runConcurrently(servers*users, func(i int) {
 			if hosts[i%servers].leave(room, fmt.Sprint("u", i/servers)) {
 				changed.Add(1)
 			}
@@ -246,16 +246,16 @@ func testPresenceNames(t *testing.T, open func() chatlog.Log) {
 	a, b := newHost(t, open()), newHost(t, open())
 	unique := newName("")
 	common := newName("presence-names")
-	for _, s := range hostile {
+	for _, s := range confusingNames {
 		if !a.enter(s+unique, s, s, 1) || !a.enter(common, s, s, 1) {
 			t.Errorf("%q is taken for somebody else", s)
 		}
 	}
 	rooms, err := b.log.Rooms(within(t))
-	if err != nil || rooms[common] != len(hostile) {
-		t.Errorf("Rooms: %d users, %v, want %d", rooms[common], err, len(hostile))
+	if err != nil || rooms[common] != len(confusingNames) {
+		t.Errorf("Rooms: %d users, %v, want %d", rooms[common], err, len(confusingNames))
 	}
-	for _, s := range hostile {
+	for _, s := range confusingNames {
 		want := chatlog.Member{UserID: s, Username: s, Connections: 1}
 		if list, err := b.log.Members(within(t), s+unique, 10); err != nil || list.Total != 1 || len(list.Members) != 1 || list.Members[0] != want {
 			t.Errorf("%q has the members %+q, %v", s+unique, list, err)
@@ -267,7 +267,7 @@ func testPresenceNames(t *testing.T, open func() chatlog.Log) {
 			t.Errorf("%q has %d users", s+unique, n)
 		}
 	}
-	for _, s := range hostile {
+	for _, s := range confusingNames {
 		if b.leave(common, s) || !a.leave(common, s) || !a.leave(s+unique, s) {
 			t.Errorf("%q is taken for somebody else", s)
 		}

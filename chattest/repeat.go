@@ -40,15 +40,15 @@ func testRepeated(t *testing.T, open func() chatlog.Log) {
 	}
 }
 
-// testRepeatedAtOnce appends the same ids from several servers concurrently.
-func testRepeatedAtOnce(t *testing.T, open func() chatlog.Log) {
+// testRepeatedConcurrently appends the same ids from several servers concurrently.
+func testRepeatedConcurrently(t *testing.T, open func() chatlog.Log) {
 	const ids, times = 10, 8
 	logs := handles(3, open)
 	room := newName("at-once")
 	var mu sync.Mutex
 	got := map[string][]chatlog.Event{}
 	var news atomic.Int32
-	atOnce(times, func(i int) {
+	runConcurrently(times, func(i int) {
 		for n := range ids {
 			e := message(fmt.Sprint(n))
 			e.ID = fmt.Sprint("id", n)
@@ -91,7 +91,7 @@ func testRepeatedNot(t *testing.T, open func() chatlog.Log) {
 		{UserID: "a\x00b", ID: "c"}, {UserID: "a", ID: "b\x00c"}, {UserID: "a|b", ID: "c"}, {UserID: "a", ID: "b|c"}, {UserID: "a/b", ID: "c"}, {UserID: "a", ID: "b/c"},
 		{UserID: "u1"}, {UserID: "u1"}, {}, {},
 	}
-	for _, s := range hostile {
+	for _, s := range confusingNames {
 		events = append(events, chatlog.Event{UserID: "user" + s, ID: "y"})
 		if len(s) <= 64 {
 			events = append(events, chatlog.Event{UserID: "u3", ID: s}, chatlog.Event{UserID: s, ID: "z"})
@@ -171,14 +171,14 @@ func testRenew(t *testing.T, open func() chatlog.Log) {
 	}
 }
 
-// testRenewAtOnce has several servers see the same trouble.
-func testRenewAtOnce(t *testing.T, open func() chatlog.Log) {
+// testRenewConcurrently has several servers see the same trouble.
+func testRenewConcurrently(t *testing.T, open func() chatlog.Log) {
 	logs := handles(3, open)
 	room := newName("renew-at-once")
 	_, seen := put(t, logs[0], room, message("x"))
 	for range 5 {
 		epochs := make([]string, 9)
-		atOnce(len(epochs), func(i int) {
+		runConcurrently(len(epochs), func(i int) {
 			var err error
 			if epochs[i], err = logs[i%len(logs)].Renew(within(t), room, seen); err != nil {
 				t.Errorf("Renew: %v", err)

@@ -16,8 +16,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
-// The tests in this file look at a log through servers and sockets: what their
-// clients see hangs on the log as much as on the core.
+// The tests in this file use a log through servers and sockets: what clients see depends on
+// the log and on the core.
 
 // byQuery takes the parameter as for the user.
 var byQuery = chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
@@ -112,7 +112,7 @@ func (p *peer) say(to, id string) string {
 func fill(t testing.TB, s *Server, room string, n int, m chat.Message) (last uint64) {
 	t.Helper()
 	var newest atomic.Uint64
-	atOnce(16, func(i int) {
+	runConcurrently(16, func(i int) {
 		for range n/16 + min(1, max(0, n%16-i)) {
 			stored, err := s.Publish(within(t), room, m)
 			if err != nil {
@@ -130,9 +130,9 @@ func fill(t testing.TB, s *Server, room string, n int, m chat.Message) (last uin
 	return newest.Load()
 }
 
-// testServedAgain has clients send again what was kept, when the server would
+// testRepeatedOverSocket has clients send again what was kept, when the server would
 // refuse it by now: they get the first answer.
-func testServedAgain(t *testing.T, open func() chatlog.Log) {
+func testRepeatedOverSocket(t *testing.T, open func() chatlog.Log) {
 	var forbidden, rejected atomic.Bool
 	no := chat.Refuse("not now")
 	refusing := []chat.Option{

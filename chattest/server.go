@@ -17,8 +17,9 @@ type Server struct {
 	WS  string // the same place with the scheme ws
 }
 
-// NewServer runs a server with the given options until the test ends, when it is
-// shut down: its members have a second then to close in good order.
+// NewServer runs a server with the given options until the test ends. Then the server shuts
+// down gracefully, with one second for its members to close. NewServer fails the test if
+// it cannot listen.
 //
 //	srv := chattest.NewServer(t, chat.WithHistory(10))
 //	c, err := client.Dial(t.Context(), srv.URL, "general")

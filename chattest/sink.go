@@ -90,9 +90,9 @@ func (s *sink) told(room string, offset uint64) bool {
 	return ok
 }
 
-// everyTold reports whether all sinks are told soon that room is at offset.
-func everyTold(sinks []*sink, room string, offset uint64) bool {
-	return soon(patience/10, func() bool {
+// allTold reports whether all sinks are told within a short time that room is at offset.
+func allTold(sinks []*sink, room string, offset uint64) bool {
+	return pollFor(patience/10, func() bool {
 		for _, s := range sinks {
 			if !s.told(room, offset) {
 				return false

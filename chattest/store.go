@@ -37,7 +37,7 @@ func testDense(t *testing.T, open func() chatlog.Log) {
 	room := newName("dense")
 	stored := make([][]chatlog.Event, servers*senders)
 	epochs := make([]string, servers*senders)
-	atOnce(servers*senders, func(i int) {
+	runConcurrently(servers*senders, func(i int) {
 		for n := range each {
 			e := message(fmt.Sprintf("%d of %d", n, i))
 			e.ID = e.Text
@@ -92,7 +92,7 @@ func testReadable(t *testing.T, open func() chatlog.Log) {
 	room := newName("readable")
 	var left atomic.Int32
 	left.Store(senders)
-	atOnce(senders+2, func(i int) {
+	runConcurrently(senders+2, func(i int) {
 		l := logs[i%len(logs)]
 		if i < senders {
 			defer left.Add(-1)
@@ -152,7 +152,7 @@ func testFields(t *testing.T, open func() chatlog.Log) {
 		{Type: chatlog.TypeMessage, UserID: "u1", Username: "Alice", Text: `{"type":"message","offset":9}`},
 		{Type: chatlog.TypeMessage, UserID: "u1", Username: "Alice", Text: strings.Repeat("🦀é\x00\u2028\"\\", 16<<10/13)},
 	}
-	for _, s := range hostile {
+	for _, s := range confusingNames {
 		id := s
 		if len(id) > 64 {
 			id = ""
@@ -204,8 +204,8 @@ func testTime(t *testing.T, open func() chatlog.Log) {
 func testNames(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	unique := newName("")
-	names := make([]string, 0, 2*len(hostile))
-	for _, s := range hostile {
+	names := make([]string, 0, 2*len(confusingNames))
+	for _, s := range confusingNames {
 		names = append(names, s+unique, unique+s)
 	}
 	for _, name := range names {

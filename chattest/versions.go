@@ -32,7 +32,7 @@ func testRepeats(t *testing.T, open func() chatlog.Log) {
 			if got := step.do(); got != (step.changed && n == 0) {
 				t.Errorf("step %d, call %d: %t, want %t", i, n, got, step.changed && n == 0)
 			}
-			// By which of two names a user goes who has left one server is open.
+			// If a user has two names and has left one server, either name is right.
 			if got := b.members(room); got != step.members && (step.members != "u1/*/1" || got != "u1/Al/1" && got != "u1/Alice/1") {
 				t.Fatalf("step %d, call %d: %q, want %q", i, n, got, step.members)
 			}
@@ -95,9 +95,9 @@ func testVersions(t *testing.T, open func() chatlog.Log) {
 	a.leave(other, "u0")
 }
 
-// testNobodyBeats has all servers fall silent for longer than their promise, as when
+// testAllServersSilent has all servers fall silent for longer than their promise, as when
 // the log is away: none of them is dead for that. One that stays silent then is.
-func testNobodyBeats(t *testing.T, open func() chatlog.Log) {
+func testAllServersSilent(t *testing.T, open func() chatlog.Log) {
 	const ttl = time.Second
 	var hosts []*host
 	d := &departures{prefix: newName("nobody-beats")}

@@ -108,7 +108,7 @@ func TestRedisKilled(t *testing.T) {
 	withCrashes(t, e, r, syscall.SIGKILL)
 }
 
-// PostgreSQL ends at once, as in a crash, and recovers from its log.
+// PostgreSQL is killed, as in a crash, and recovers from its log.
 func TestPostgresKilled(t *testing.T) {
 	e := startPostgres(t)
 	r := newRecorder(t, 400, e.logs[:]...)

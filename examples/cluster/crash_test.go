@@ -101,7 +101,7 @@ func testCrash(t *testing.T, env map[string]string) {
 		counts(t, s, ghosts)
 	}
 
-	// All clients of the server speak at once, and it is killed when some of them
+	// All clients of the server speak concurrently, and it is killed when some of them
 	// have an answer. It has had time for a first sign of life to the engine, which
 	// would believe in it for longer otherwise.
 	at := max(crashBefore-time.Since(began), crashSign-time.Since(started))

@@ -75,7 +75,7 @@ func testRestart(t *testing.T, p *proxy) {
 			}
 		})
 	}
-	for { // nobody is turned away meanwhile, but whoever joins just then may be sent off at once
+	for { // no client is refused meanwhile, but one that joins now may get a goodbye immediately
 		m, err := join(t, proxy, "general", "Carol", own)
 		if err == nil {
 			m.CloseNow()

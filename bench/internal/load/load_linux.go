@@ -223,7 +223,7 @@ func (l *Load) Exchange(n, window int, limit time.Duration) (int64, error) {
 	return l.stats.Deliveries, err
 }
 
-// Close ends all connections at once.
+// Close closes all connections, without a close handshake.
 func (l *Load) Close() {
 	for i := range l.conns {
 		if c := &l.conns[i]; c.fd >= 0 {

@@ -131,7 +131,7 @@ test('ten thousand messages', async (t) => {
   assert.ok(await work('while they come') < 5000, 'many messages make one layout');
   assert.ok(await alice.locator('.entry').count() <= 300, 'the document is bounded');
 
-  // Typing is answered at once, in a room this long.
+  // Typing is answered immediately, in a room this long.
   await alice.locator('#text').pressSequentially('still quick');
   assert.equal(await alice.inputValue('#text'), 'still quick');
   await work('eleven keys');
