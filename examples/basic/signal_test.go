@@ -112,7 +112,7 @@ func enter(t *testing.T, url string, protocols ...string) *ws.Conn {
 }
 
 // endByTwo interrupts the program while a member who does not listen holds it up
-// for two seconds, until it ends at once. It reports false if it was too late.
+// for two seconds, until it ends immediately. It reports false if it was too late.
 func endByTwo(t *testing.T) bool {
 	cmd, url, _ := start(t)
 	enter(t, url+"/ws/general?username=Silent")

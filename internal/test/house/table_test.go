@@ -46,4 +46,6 @@ var longFiles = map[string]allowance{}
 
 // largeTypes may have more fields. Structs in tests, and what is tested with, are not
 // counted.
-var largeTypes = map[string]allowance{}
+var largeTypes = map[string]allowance{
+	"adapters/pglog.statements": {35, "a field per SQL statement, all set by one function and never changed"},
+}
