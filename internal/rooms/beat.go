@@ -8,22 +8,21 @@ import (
 )
 
 const (
-	beatTTL   = 15 * time.Second // how long the log takes a server to live after each sign of life
+	beatTTL   = 15 * time.Second // how long a server counts as alive after each Beat
 	beatEvery = beatTTL / 3
-	beatLimit = 3 * time.Second        // for one try, if the log's time is longer
+	beatLimit = 3 * time.Second        // for one attempt, if the log timeout is longer
 	beatRetry = 100 * time.Millisecond // doubled up to a second
 )
 
-// keepBeating promises a shared log that this server lives, until ctx ends. A promise
-// that fails is made again soon, not at the next turn: the log's patience holds three
-// turns only.
+// keepBeating tells a shared log regularly that this server is alive, until ctx ends. After
+// a failure it tries again soon, because the log waits for only three intervals.
 func (s *Set) keepBeating(ctx context.Context) {
 	retry := beatRetry
 	for pause := beatEvery; ; {
 		t := time.NewTimer(pause)
 		select {
 		case <-t.C:
-		case <-s.self.early:
+		case <-s.identity.beatNow:
 		case <-ctx.Done():
 			t.Stop()
 			return
@@ -41,44 +40,44 @@ func (s *Set) keepBeating(ctx context.Context) {
 	}
 }
 
-// beatSoon has the log asked soon whether it still knows this server.
-func (s *Set) beatSoon() {
+// requestBeat makes keepBeating ask the log soon whether it still knows this server.
+func (s *Set) requestBeat() {
 	select {
-	case s.self.early <- struct{}{}:
+	case s.identity.beatNow <- struct{}{}:
 	default:
 	}
 }
 
-// beat keeps this server's users known to the log, and tells of those who left
-// because another server is gone.
+// beat tells the log that this server is alive, and reports users that have left because
+// their server is gone.
 func (s *Set) beat(ctx context.Context) error {
 	c, cancel := context.WithTimeout(ctx, min(beatLimit, s.cfg.Times.Log))
 	pulse, err := s.log.Beat(c, s.id(), beatTTL)
 	cancel()
 	if len(pulse.Gone) > 0 {
-		s.spawn(func(ctx context.Context) { s.tellGone(ctx, pulse.Gone) })
+		s.spawn(func(ctx context.Context) { s.reportGone(ctx, pulse.Gone) })
 	}
 	if err != nil {
 		return err
 	}
 	if !pulse.Held {
-		s.reenter()
+		s.reenterUsers()
 	}
 	return nil
 }
 
-// tellGone tells everybody of users who left with their server. This server is the
-// only one that knows by now; the others find out in time if a hint is lost.
-func (s *Set) tellGone(ctx context.Context, gone []chatlog.Departure) {
+// reportGone tells members and other servers of users that have left with their server.
+// Only this server knows of them; if a hint is lost, the others find out when they compare.
+func (s *Set) reportGone(ctx context.Context, gone []chatlog.Departure) {
 	var err error
 	for _, d := range gone {
-		s.came(d.Room, d.Member, false)
+		s.reportPresence(d.Room, d.Member, false)
 		e := notice(chatlog.KindLeave, d.Member)
 		if r := s.room(d.Room); r != nil {
 			r.notify(e)
 		}
 		if err == nil {
-			err = s.hint(ctx, d.Room, e)
+			err = s.sendHint(ctx, d.Room, e)
 		}
 	}
 }

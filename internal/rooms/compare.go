@@ -8,24 +8,24 @@ import (
 )
 
 const (
-	maxRoster  = 10_000          // users of a room that are compared one by one
-	bigRoster  = 1_000           // users of a room that is not read every second
-	bigPause   = 4 * time.Second // but so often
-	compareAll = 5 * time.Minute // after which a list is read although its version is the same
-	readers    = 8               // concurrent readings of lists
+	maxRoster        = 10_000          // the most users of a room that are compared one by one
+	largeRoster      = 1_000           // a room with more users is not read every second
+	largeRosterPause = 4 * time.Second // but this often
+	compareAllAfter  = 5 * time.Minute // after this, a list is read although its version is the same
+	maxReaders       = 8               // lists that are read concurrently
 )
 
-// compare reads the lists of the rooms that may differ from what the log holds.
-func (s *Set) compare(ctx context.Context) error {
+// comparePresence reads the log's lists of users for all rooms that may differ from them.
+func (s *Set) comparePresence(ctx context.Context) error {
 	if s.feed.comparing.Swap(true) {
 		return nil
 	}
 	defer s.feed.comparing.Store(false)
-	turn := make(chan struct{}, readers)
+	turn := make(chan struct{}, maxReaders)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	return askOfRooms(ctx, s, s.log.Versions, func(r *room, version uint64) {
-		if !r.roster.due(r, version) {
+	return askPerRoom(ctx, s, s.log.Versions, func(r *room, version uint64) {
+		if !r.roster.mustRead(r, version) {
 			return
 		}
 		turn <- struct{}{}
@@ -36,97 +36,97 @@ func (s *Set) compare(ctx context.Context) error {
 	})
 }
 
-// due reports whether r's list is to be read, when the log's has the given version.
-func (t *roster) due(r *room, version uint64) bool {
+// mustRead reports whether r's list must be read, if the log's list has the given version.
+func (t *roster) mustRead(r *room, version uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	since := r.set.Clock() - t.readAt
 	switch {
 	case !r.ready || t.reading:
 		return false
-	case since >= compareAll:
+	case since >= compareAllAfter:
 		return true
 	}
-	return (t.dirty || t.version != version) && (since >= bigPause || len(t.list)+t.more <= bigRoster)
+	return (t.mayDiffer || t.version != version) && (since >= largeRosterPause || len(t.list)+t.unlisted <= largeRoster)
 }
 
-// readMembers reads who is in the room, and tells the members of what they have not
-// been told of. What has changed while it was reading waits for the next time.
+// readMembers reads the log's list of the room's users, and tells the members what they
+// were not told. Users that changed during the read are compared the next time.
 func (r *room) readMembers(ctx context.Context, version uint64) error {
 	r.mu.Lock()
 	t := &r.roster
 	since := t.changes
 	t.readings++
 	reading := t.readings
-	t.reading, t.dirty, t.left = true, false, map[string]struct{}{}
+	t.reading, t.mayDiffer, t.leftWhileReading = true, false, map[string]struct{}{}
 	r.mu.Unlock()
 	list, err := r.set.log.Members(ctx, r.name, maxRoster)
 
 	r.mu.Lock()
-	left := t.left
-	t.reading, t.left = false, nil
+	left := t.leftWhileReading
+	t.reading, t.leftWhileReading = false, nil
 	if err != nil {
-		t.dirty = true
+		t.mayDiffer = true
 		r.mu.Unlock()
 		return err
 	}
 	t.version, t.readAt = version, r.set.Clock()
 	grew := false
-	var wrong []*occupant // of what this server has told the log
+	var wrong []*localUser // users for which the log does not hold what this server has told it
 	for _, m := range list.Members {
 		o := r.users[m.UserID]
-		if _, ok := left[m.UserID]; ok || o != nil && o.changed > since {
-			t.dirty = true
+		if _, ok := left[m.UserID]; ok || o != nil && o.changedAt > since {
+			t.mayDiffer = true
 			if o != nil {
-				o.seen = reading
+				o.lastReading = reading
 			}
 			continue
 		}
 		if o == nil {
-			o = &occupant{user: m.UserID}
+			o = &localUser{user: m.UserID}
 			r.users[m.UserID] = o
 		}
-		o.seen, o.elsewhere = reading, m.Connections
-		if o.held == holds && o.heldBy == r.set.id() {
-			o.elsewhere = max(0, m.Connections-o.heldAs.Connections)
-			// The log is told again what an earlier call, which came late, has undone.
-			if o.elsewhere == 0 && m != o.heldAs {
-				o.held = mayHold
+		o.lastReading, o.connsElsewhere = reading, m.Connections
+		if o.inLog == isInLog && o.loggedBy == r.set.id() {
+			o.connsElsewhere = max(0, m.Connections-o.loggedAs.Connections)
+			// A late earlier call has undone what the log was told: tell it again.
+			if o.connsElsewhere == 0 && m != o.loggedAs {
+				o.inLog = maybeInLog
 				wrong = append(wrong, o)
 			}
 		}
-		grew = r.joinedLocked(o, m.Username) || grew
+		grew = r.tellJoinLocked(o, m.Username) || grew
 	}
 	lost := false
-	if t.more = 0; len(list.Members) >= maxRoster {
-		t.more = max(0, list.Total-len(t.list))
+	if t.unlisted = 0; len(list.Members) >= maxRoster {
+		t.unlisted = max(0, list.Total-len(t.list))
 	} else {
 		for _, o := range slices.Clone(t.list) {
-			_, here := o.wanted()
+			_, here := o.wantedInLog()
 			switch {
-			case o.seen == reading:
-			case o.changed > since:
-				t.dirty = true
+			case o.lastReading == reading:
+			case o.changedAt > since:
+				t.mayDiffer = true
 			case !here:
-				grew = r.leftLocked(o) || grew
-			case o.held == holds && o.heldBy == r.set.id():
-				o.held = mayHold
+				grew = r.tellLeaveLocked(o) || grew
+			case o.inLog == isInLog && o.loggedBy == r.set.id():
+				o.inLog = maybeInLog
 				wrong, lost = append(wrong, o), true
 			}
 		}
 	}
-	if r.crowded() && t.counted != len(t.list)+t.more {
-		r.gatherLocked()
+	if r.batchesPresence() && t.countTold != len(t.list)+t.unlisted {
+		r.startBatchLocked()
 	}
 	r.mu.Unlock()
 	if grew {
 		r.wake()
 	}
 	for _, o := range wrong {
-		r.settle(o, true)
+		r.updateLog(o, true)
 	}
-	if lost { // perhaps with all of this server
-		r.set.beatSoon()
+	if lost { // perhaps the log has lost all users of this server
+		r.set.requestBeat()
 	}
 	return nil
 }

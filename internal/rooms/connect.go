@@ -6,15 +6,15 @@ import (
 	"github.com/seed-08328bfd/chat/internal/guard"
 )
 
-// opening is an attempt to open the log, for all who wait for it.
+// opening is an attempt to open the log, shared by all callers that wait for it.
 type opening struct {
 	done chan struct{} // closed when it has ended
 	err  error         // why it has failed; read after done
 }
 
-// Connect returns once the server is connected to the log's feed. All who need the
-// log for the first time share one attempt, and each waits for it no longer than one
-// use of the log may take, so that nobody waits for those who came before.
+// Connect returns once the server is connected to the log's feed. All callers that need the
+// log before it is open share one attempt. Each waits no longer than one use of the log may
+// take.
 func (s *Set) Connect(ctx context.Context) error {
 	if s.feed.opened.Load() {
 		return nil
@@ -47,15 +47,15 @@ func (s *Set) Connect(ctx context.Context) error {
 	}
 }
 
-// open makes the attempt o, and starts the server's timer if it succeeds. Who waits
-// does not end it: a log that answers late is open for those who come then.
+// open makes the attempt o, and starts the server's timer if it succeeds. It does not end
+// with its callers: a log that answers late is open for later callers.
 func (s *Set) open(o *opening) {
-	err := guard.ErrUnavailable // unless openFeed returns: a log may end the goroutine
+	err := guard.ErrUnavailable // if openFeed does not return: a log may end the goroutine
 	defer func() { s.attempted(o, err) }()
 	err = s.openFeed()
 }
 
-// attempted ends the attempt o, which has come to err.
+// attempted ends the attempt o with err.
 func (s *Set) attempted(o *opening, err error) {
 	defer close(o.done)
 	s.mu.Lock()

@@ -11,42 +11,43 @@ import (
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
 
-// A room delivers in rounds: a round offers every member what it has not had
-// yet, without blocking for any of them.
+// A room delivers in rounds: a round writes to every member what it has not got yet,
+// without blocking for any of them.
 
 // The states of a room's delivery.
 const (
-	idle    int32 = iota // nobody runs rounds
-	running              // somebody does
-	again                // somebody does, and the stream has grown since
+	deliveryIdle    int32 = iota // no goroutine runs rounds
+	deliveryRunning              // a goroutine runs rounds
+	deliveryAgain                // a goroutine runs rounds, and the stream has grown since
 )
 
 const (
-	smallRoom  = 8   // up to so many members the publisher runs the round itself
-	shareRound = 512 // from so many members on a round is shared by the processors
-	roundBatch = 128 // so many members at a time
-	roundShare = 3   // rounds take one part in so many of a room's time, if pauses can do it
+	smallRoomSize   = 8   // up to this many members, the publisher runs the round itself
+	sharedRoundSize = 512 // from this many members on, all processors share a round
+	roundBatch      = 128 // members that one processor takes at a time
+	pauseFactor     = 3   // a pause is this many times as long as the last round, within its limits
 )
 
-// workers is how many processors share a round.
+// workers is the number of processors that share a round.
 var workers = runtime.GOMAXPROCS(0)
 
-// wake says that the stream has grown. It carries nothing: rounds read the
-// stream. In a small room the caller runs the rounds, which spares a hand-over;
-// in a large one that would keep it from reading what its client sends next.
+// wake says that the stream has grown. It carries nothing: rounds read the stream. In a
+// small room the caller runs the rounds, which saves a switch to another goroutine. In a
+// large room that would stop the caller from reading its client's next message for too
+// long.
 //
-// No wake-up is lost: the stream grew before wake, and whoever runs rounds
-// leaves only by the step from running to idle. So either wake comes before that
-// step, makes it fail and has another round run, or it finds the room idle.
+// No wake-up is lost: the stream has grown before wake, and a goroutine that runs rounds
+// ends only with the step from running to idle. Either wake comes before that step, which
+// then fails, and another round runs; or wake finds the room idle.
 func (r *room) wake() {
 	for {
-		switch r.state.Load() {
-		case idle:
-			if !r.state.CompareAndSwap(idle, running) {
+		switch r.deliveryState.Load() {
+		case deliveryIdle:
+			if !r.deliveryState.CompareAndSwap(deliveryIdle, deliveryRunning) {
 				continue
 			}
 			r.mu.Lock()
-			small := len(r.members) <= smallRoom
+			small := len(r.members) <= smallRoomSize
 			r.mu.Unlock()
 			if small {
 				r.rounds(nil)
@@ -54,47 +55,46 @@ func (r *room) wake() {
 				go r.rounds(&r.set.cfg.Times) // ends when the stream grows no more
 			}
 			return
-		case running:
-			if r.state.CompareAndSwap(running, again) {
+		case deliveryRunning:
+			if r.deliveryState.CompareAndSwap(deliveryRunning, deliveryAgain) {
 				return
 			}
-		case again:
+		case deliveryAgain:
 			return
 		}
 	}
 }
 
-// rounds runs rounds until the stream has not grown during one, with a pause
-// between them unless cfg is nil. Rounds that take long have a longer pause, so
-// that the next one has more to write at once: nearly all their time goes into
-// writing, and a write costs about the same for one frame as for ten.
+// rounds runs rounds until the stream has not grown during one, with a pause between them
+// unless cfg is nil. After a long round the pause is longer, so that the next round has
+// more frames for each write: nearly all of a round's time goes into writes, and a write
+// costs about the same for one frame as for ten.
 func (r *room) rounds(cfg *Times) {
 	for {
 		if cfg != nil {
-			pause := min(max(cfg.Flush, roundShare*r.roundTook), cfg.FlushMost)
+			pause := min(max(cfg.Flush, pauseFactor*r.lastRoundTook), cfg.FlushMost)
 			if early := pause - time.Since(r.lastRound); early > 0 {
 				time.Sleep(early)
 			}
 			r.lastRound = time.Now()
 		}
-		r.state.Store(running)
+		r.deliveryState.Store(deliveryRunning)
 		r.round()
 		if cfg != nil {
-			r.roundTook = time.Since(r.lastRound)
+			r.lastRoundTook = time.Since(r.lastRound)
 		}
-		if r.state.CompareAndSwap(running, idle) {
+		if r.deliveryState.CompareAndSwap(deliveryRunning, deliveryIdle) {
 			return
 		}
 	}
 }
 
-// round visits every member once. What every member has had by then is let go of
-// beyond what is held for resuming. A member that takes its time, or whose
-// connection cannot tell what it takes, needs only what comes after its cursor.
+// round visits every member once. Then it trims items that every member has got, beyond
+// those held for resuming. A slow member needs only the items after its cursor.
 func (r *room) round() {
 	r.mu.Lock()
-	v, members, joins := r.stream.View, r.members, r.joins
-	r.shared = true
+	v, members, joins := r.stream.View, r.members, r.joinCount
+	r.membersShared = true
 	r.mu.Unlock()
 	if v.Next() == r.delivered {
 		return
@@ -102,37 +102,37 @@ func (r *room) round() {
 	r.delivered = v.Next()
 	r.set.counters.Rounds.Add(1)
 	var low uint64
-	if len(members) < shareRound || workers == 1 {
+	if len(members) < sharedRoundSize || workers == 1 {
 		low = visit(members, &v)
 	} else {
 		low = r.visitShared(members, &v)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.low = low
-	if r.joins == joins { // who has come meanwhile may need what is held
+	r.lowestCursor = low
+	if r.joinCount == joins { // a member that has joined in the meantime may need these items
 		r.stream.Trim(r.set.cfg.Limits.Resume, low)
 	}
 }
 
-// busy reports whether a member lacks more than half of what the stream may hold.
+// busy reports whether a member is behind by more than half of what the stream may hold.
 func (r *room) busy() bool {
 	r.mu.Lock()
-	if !r.stream.Lags(r.low) {
+	if !r.stream.Lags(r.lowestCursor) {
 		r.mu.Unlock()
 		return false
 	}
 	// The last round found it so. Members may have caught up since.
 	members := r.members
-	r.shared = true
+	r.membersShared = true
 	r.mu.Unlock()
 	low := uint64(math.MaxUint64)
 	for _, m := range members {
-		low = min(low, m.place())
+		low = min(low, m.neededFrom())
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.low = low
+	r.lowestCursor = low
 	return r.stream.Lags(low)
 }
 
@@ -141,7 +141,7 @@ func (r *room) busy() bool {
 func visit(members []*Member, v *stream.View) (low uint64) {
 	p := wsconn.Probers.Get().(*wsconn.Prober)
 	low = v.Next()
-	var o memo
+	var o lastRun
 	for _, m := range members {
 		low = min(low, m.flush(v, &o, p))
 	}
@@ -152,31 +152,31 @@ func visit(members []*Member, v *stream.View) (low uint64) {
 	return low
 }
 
-// sharing is a round that all processors take part in. A room has one and uses it
-// again, so that a round allocates nothing.
-type sharing struct {
-	members []*Member
-	view    stream.View
-	taken   atomic.Int64
-	low     atomic.Uint64
-	wg      sync.WaitGroup
-	help    func()
+// sharedRound is a round that all processors share. A room has one and uses it again, so
+// that a round allocates nothing.
+type sharedRound struct {
+	members      []*Member
+	view         stream.View
+	nextMember   atomic.Int64
+	lowestCursor atomic.Uint64
+	wg           sync.WaitGroup
+	help         func()
 }
 
-// visitShared does the same on all processors.
+// visitShared is visit on all processors.
 func (r *room) visitShared(members []*Member, v *stream.View) (low uint64) {
-	s := r.sharing
+	s := r.sharedRound
 	if s == nil {
-		s = new(sharing)
+		s = new(sharedRound)
 		s.help = func() {
 			defer s.wg.Done()
 			s.work()
 		}
-		r.sharing = s
+		r.sharedRound = s
 	}
 	s.members, s.view = members, *v
-	s.taken.Store(0)
-	s.low.Store(v.Next())
+	s.nextMember.Store(0)
+	s.lowestCursor.Store(v.Next())
 	s.wg.Add(workers - 1)
 	for range workers - 1 {
 		go s.help() // ends with the round, which waits for it
@@ -184,37 +184,37 @@ func (r *room) visitShared(members []*Member, v *stream.View) (low uint64) {
 	s.work()
 	s.wg.Wait()
 	s.members, s.view = nil, stream.View{}
-	return s.low.Load()
+	return s.lowestCursor.Load()
 }
 
-func (s *sharing) work() {
+func (s *sharedRound) work() {
 	for {
-		from := int(s.taken.Add(roundBatch)) - roundBatch
+		from := int(s.nextMember.Add(roundBatch)) - roundBatch
 		if from >= len(s.members) {
 			return
 		}
 		low := visit(s.members[from:min(from+roundBatch, len(s.members))], &s.view)
-		for old := s.low.Load(); low < old && !s.low.CompareAndSwap(old, low); old = s.low.Load() {
+		for old := s.lowestCursor.Load(); low < old && !s.lowestCursor.CompareAndSwap(old, low); old = s.lowestCursor.Load() {
 		}
 	}
 }
 
-// addLocked makes m a member for later rounds. Appending is safe while a round
+// addMemberLocked makes m a member for later rounds. Appending is safe while a round
 // reads members: it does not look past the length it took.
-func (r *room) addLocked(m *Member) {
+func (r *room) addMemberLocked(m *Member) {
 	r.members = append(r.members, m)
-	r.joins++
+	r.joinCount++
 }
 
-// removeLocked takes m out of later rounds; a round under way may still visit it.
-func (r *room) removeLocked(m *Member) {
+// removeMemberLocked removes m from later rounds; a round in progress may still visit it.
+func (r *room) removeMemberLocked(m *Member) {
 	for i, o := range r.members {
 		if o != m {
 			continue
 		}
-		if r.shared {
+		if r.membersShared {
 			r.members = append(make([]*Member, 0, len(r.members)+len(r.members)/4), r.members...)
-			r.shared = false
+			r.membersShared = false
 		}
 		last := len(r.members) - 1
 		r.members[i] = r.members[last]

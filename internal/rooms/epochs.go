@@ -12,11 +12,11 @@ import (
 // copy would give clients of before the restoration other entries at the offsets
 // they know. Each server remembers the epochs that it has seen replaced.
 
-// maxRetired bounds the epochs remembered, by all rooms together.
+// maxRetired limits the epochs remembered, for all rooms together.
 const maxRetired = 4096
 
-// retired is the epochs that rooms have left, the latest maxRetired of them.
-type retired struct {
+// retiredEpochs is the epochs that rooms have left, the latest maxRetired of them.
+type retiredEpochs struct {
 	mu   lock.Leaf
 	seed maphash.Seed
 	set  map[uint64]struct{}
@@ -24,12 +24,12 @@ type retired struct {
 	next int
 }
 
-func (t *retired) sum(room, epoch string) uint64 {
+func (t *retiredEpochs) sum(room, epoch string) uint64 {
 	return maphash.Comparable(t.seed, [2]string{room, epoch})
 }
 
 // add notes that room is in epoch no longer.
-func (t *retired) add(room, epoch string) {
+func (t *retiredEpochs) add(room, epoch string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.set == nil {
@@ -49,7 +49,7 @@ func (t *retired) add(room, epoch string) {
 	t.next = (t.next + 1) % maxRetired
 }
 
-func (t *retired) has(room, epoch string) bool {
+func (t *retiredEpochs) has(room, epoch string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.set == nil {
@@ -59,14 +59,15 @@ func (t *retired) has(room, epoch string) bool {
 	return ok
 }
 
-// renew gives the room another epoch if it is still in seen.
+// renew gives the room a new epoch if its epoch is still seen.
 func (s *Set) renew(ctx context.Context, room, seen string) (epoch string, err error) {
 	s.retired.add(room, seen)
 	return s.log.Renew(ctx, room, seen)
 }
 
-// newest reads what a room is opened with: the newest messages, and always the
-// last one, because it tells later whether the log still has what was delivered.
+// newest reads the messages with which a room is opened: the newest ones, and always at
+// least the last, because a later comparison with it shows whether the log still has what
+// was delivered.
 func (r *room) newest(ctx context.Context) (chatlog.Page, error) {
 	for {
 		page, err := r.set.log.Read(ctx, r.name, chatlog.Range{Limit: max(r.set.cfg.Limits.History, 1)})
@@ -79,23 +80,23 @@ func (r *room) newest(ctx context.Context) (chatlog.Page, error) {
 	}
 }
 
-// contradicted is called when the log has given a new entry an offset at or below
-// at, which the room had reached before. Nothing more is acknowledged in that epoch;
-// the entry's is the one that it returns.
+// contradicted is called when the log has given a new entry an offset at or below at, which
+// the room had reached before. The room gets a new epoch, so nothing more is acknowledged
+// in the old one. It returns the entry's epoch.
 func (r *room) contradicted(ctx context.Context, at chatlog.Position) (epoch string, err error) {
 	if epoch, err = r.set.renew(ctx, r.name, at.Epoch); err != nil {
 		return "", err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.healLocked(0)
+	r.startCatchUpLocked(0)
 	return epoch, nil
 }
 
-// continues reports whether page, read from since.Offset on, goes on after the
-// very entry that since names. Whoever reads on from a place asks here. Without a
-// Time the place is the entry's offset alone. With one, an entry that is held no
-// longer cannot be compared: only a log that loses nothing is believed then.
+// continues reports whether page, read from since.Offset on, continues after exactly the
+// entry that since names. All code that reads on from a place calls it. Without a Time,
+// since names the entry by its offset alone. With a Time, an entry that is no longer held
+// cannot be compared; then the answer is true only for the memory log, which loses nothing.
 func (s *Set) continues(page *chatlog.Page, since chatlog.Position) bool {
 	switch {
 	case page.Position.Epoch != since.Epoch, page.Position.Offset < since.Offset, page.First > since.Offset+1:

@@ -11,11 +11,12 @@ import (
 )
 
 // FromStart is the place before all that a log holds, for Follow.
-var FromStart = chatlog.Position{Epoch: "*"} // which no log calls an epoch
+var FromStart = chatlog.Position{Epoch: "*"} // no log has such an epoch
 
-// Follow tells yield of the entries of a room's log from a place on, each with its place,
-// and goes on as it grows, until yield says no, ctx ends or the set closes. The zero Position begins with the next
-// event. After ErrGap and ErrUnavailable it goes on; any other error is the last.
+// Follow calls yield for the entries of a room's log from a place on, each with its place,
+// and goes on as the log grows, until yield returns false, ctx ends or the set closes. The
+// zero Position begins with the next event. After ErrGap and ErrUnavailable it goes on; any
+// other error is the last.
 func (s *Set) Follow(ctx context.Context, name string, since chatlog.Position, yield func(e chatlog.Event, at chatlog.Position, err error) bool) {
 	fail := func(err error) bool { return yield(chatlog.Event{}, chatlog.Position{}, err) }
 	r, err := s.acquire(ctx, name)
@@ -23,7 +24,7 @@ func (s *Set) Follow(ctx context.Context, name string, since chatlog.Position, y
 		if !fail(err) {
 			return
 		}
-		s.pause(ctx, healRetry+jitter(sweepEvery))
+		s.pause(ctx, catchUpRetry+jitter(sweepEvery))
 		r, err = s.acquire(ctx, name)
 	}
 	if err != nil {
@@ -46,7 +47,7 @@ func (s *Set) Follow(ctx context.Context, name string, since chatlog.Position, y
 			fail(ErrClosed)
 			return
 		}
-		grown := r.mark()
+		grown := r.end()
 		next, more, ok := s.follow(ctx, name, at, start, yield)
 		if !ok {
 			return
@@ -65,7 +66,7 @@ func (s *Set) Follow(ctx context.Context, name string, since chatlog.Position, y
 // follow yields one page after at; start says that it is the first one of a log.
 func (s *Set) follow(ctx context.Context, name string, at chatlog.Position, start bool, yield func(chatlog.Event, chatlog.Position, error) bool) (next chatlog.Position, more, ok bool) {
 	fail := func(err error) bool { return yield(chatlog.Event{}, chatlog.Position{}, err) }
-	// With the entry at the place, to compare.
+	// The page begins with the entry at the place, to compare it.
 	page, err := s.log.Read(ctx, name, chatlog.Range{From: max(at.Offset, 1), Limit: proto.MaxPage + 1})
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -78,7 +79,7 @@ func (s *Set) follow(ctx context.Context, name string, at chatlog.Position, star
 		if !fail(err) {
 			return at, false, false
 		}
-		s.pause(ctx, healRetry+jitter(sweepEvery))
+		s.pause(ctx, catchUpRetry+jitter(sweepEvery))
 		return at, true, true
 	case !s.continues(&page, at):
 		first := chatlog.Position{Epoch: page.Position.Epoch, Offset: page.First - 1}

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
 
-// A Joining says who joins a room, over which connection, and from where on.
+// A Joining says which user joins a room, over which connection, and from which place on.
 type Joining struct {
 	Conn     *wsconn.Conn
 	Greeter  Greeter
@@ -34,14 +34,14 @@ type Greeting struct {
 	Count   int              // how many users those are
 }
 
-// start is what joining still has to do for a member.
-type start struct {
+// pendingJoin is what joining still has to do for a member.
+type pendingJoin struct {
 	since    chatlog.Position
 	greeting Greeting
 }
 
-// Join makes m a member of the room called name. Who was not announced yet is in no list
-// but its own. After an error m has left no trace; else Leave undoes all of this.
+// Join makes m a member of the room called name. Until Announce, m's user is in no list but
+// its own. If Join fails, it undoes everything; otherwise Leave must follow.
 func (s *Set) Join(ctx context.Context, name string, m *Member, j Joining) (err error) {
 	m.conn, m.greeter, m.name = j.Conn, j.Greeter, j.Username
 	m.User, m.V1 = j.UserID, j.V1
@@ -57,66 +57,66 @@ func (s *Set) Join(ctx context.Context, name string, m *Member, j Joining) (err 
 		if joined {
 			return
 		}
-		if m.occupant != nil {
-			r.vacate(m.occupant, m.name, 0)
+		if m.user != nil {
+			r.removeConnection(m.user, m.name, 0)
 		}
 		s.release(r)
 		m.room = nil
 	}()
 	m.room = r
-	if m.occupant, err = r.occupy(j.UserID, j.Username); err != nil {
+	if m.user, err = r.addConnection(j.UserID, j.Username); err != nil {
 		return err
 	}
-	if err := r.enter(ctx, m.occupant); err != nil {
+	if err := r.awaitEntered(ctx, m.user); err != nil {
 		return s.log.Unavailable(err)
 	}
-	r.catchUp(ctx, j.Since)
-	m.start = &start{since: j.Since}
-	r.enlist(m)
+	r.catchUpTo(ctx, j.Since)
+	m.pending = &pendingJoin{since: j.Since}
+	r.addMember(m)
 	joined = true
 	return nil
 }
 
-// enlist makes m a member of the room. What comes into the room from now on is live
-// for it; what came before is Begin's to give, which its connection calls before anything
-// else.
-func (r *room) enlist(m *Member) {
+// addMember makes m a member of the room. Everything that is added to the stream from now
+// on is live for m. Begin, which its connection calls first, decides what m gets of the
+// earlier events.
+func (r *room) addMember(m *Member) {
 	r.mu.Lock()
 	m.Cursor = r.stream.Next()
 	m.Live = m.Cursor
-	g := &m.start.greeting
+	g := &m.pending.greeting
 	g.At = r.placeLocked()
 	m.epoch = r.epoch
 	if m.V1 {
-		g.Members, g.Count = r.roster.members(m.occupant, proto.MaxListed)
+		g.Members, g.Count = r.roster.members(m.user, proto.MaxListed)
 	}
-	m.occupant.name = m.name // though others may have come since occupy
-	r.addLocked(m)
+	m.user.name = m.name // another connection may have set its own since addConnection
+	r.addMemberLocked(m)
 	r.mu.Unlock()
 }
 
-// Announce has everybody told that m's user has come: now that the connection is in
-// hand. A room hears nothing of one that never is.
-func (m *Member) Announce() { m.room.joined(m.occupant) }
+// Announce tells members and other servers that m's user has joined. Call it after the
+// connection is taken over.
+func (m *Member) Announce() { m.room.announceUser(m.user) }
 
-// Leave takes m out of its room. clean says that the client meant to go; else, in
-// chat.v1, it may come back unnoticed for a while.
+// Leave removes m from its room. clean says that the client closed the connection.
+// Otherwise a chat.v1 client may come back within the grace, and the others see no leave.
 func (m *Member) Leave(clean bool) {
 	r := m.room
 	r.mu.Lock()
-	r.removeLocked(m)
+	r.removeMemberLocked(m)
 	r.mu.Unlock()
 	grace := r.set.cfg.Times.Grace
 	if clean || !m.V1 || r.set.life.closing.Load() {
 		grace = 0
 	}
-	r.vacate(m.occupant, m.name, grace)
+	r.removeConnection(m.user, m.name, grace)
 	r.set.release(r)
 }
 
-// catchUp reads the log if since is beyond what this server has of the room, or in
-// another epoch: who comes from another server may be ahead of this one.
-func (r *room) catchUp(ctx context.Context, since chatlog.Position) {
+// catchUpTo reads the log if since is beyond this server's place in the room, or in another
+// epoch: a client that comes from another server may be ahead of this one.
+func (r *room) catchUpTo(ctx context.Context, since chatlog.Position) {
 	for first := true; ; first = false {
 		at := r.position()
 		if since == (chatlog.Position{}) || since.Epoch == at.Epoch && since.Offset <= at.Offset {
@@ -125,7 +125,7 @@ func (r *room) catchUp(ctx context.Context, since chatlog.Position) {
 		if since.Epoch != at.Epoch && (r.set.cfg.Local || !first) {
 			return
 		}
-		if done, err := r.healOnce(ctx); done || err != nil {
+		if done, err := r.catchUpOnce(ctx); done || err != nil {
 			return
 		}
 	}
@@ -134,7 +134,7 @@ func (r *room) catchUp(ctx context.Context, since chatlog.Position) {
 // Begin implements [wsconn.Source]: it sets the cursor of a new member. Joining,
 // replaying and resuming differ only in the place it starts from.
 func (m *Member) Begin() {
-	st := m.start
+	st := m.pending
 	v := m.room.view()
 	var cursor, replay uint64
 	g := &st.greeting
@@ -149,25 +149,25 @@ func (m *Member) Begin() {
 	c := m.conn
 	c.Lock()
 	defer c.Unlock()
-	m.start = nil
+	m.pending = nil
 	if code, closing := c.ClosingLocked(); closing && code != proto.CloseGoingAway {
-		return // who was removed while joining reads nothing
+		return // a member that was removed while joining gets nothing
 	}
-	m.Cursor, m.replay, m.replayN = cursor, replay, proto.MaxPage
-	if m.V1 && !m.endsAt(&v, st) {
-		m.untold = g.At
+	m.Cursor, m.replayFrom, m.replayLimit = cursor, replay, proto.MaxPage
+	if m.V1 && !m.knowsReplayEnd(&v, st) {
+		m.unsentPosition = g.At
 	}
 	switch {
 	case replay != 0:
-	case m.untold != (chatlog.Position{}) && cursor >= m.Live:
-		first = m.replayed(first)
+	case m.unsentPosition != (chatlog.Position{}) && cursor >= m.Live:
+		first = m.appendReplayEnd(first)
 	case v.Base <= cursor && cursor < v.Next():
-		// In one write with the greeting, and before any reply. Who was overtaken
-		// while joining is Next's to close.
-		first = append(first, m.piece(&v)...)
+		// In one write with the greeting, and before any reply. Next closes a member that
+		// has fallen behind while it joined.
+		first = append(first, m.nextPiece(&v)...)
 	}
-	// Replies cannot have come before: whoever replies waits for the lock, and finds
-	// nothing waiting or replies to objects sent ahead of the greeting.
+	// No reply can be lost before this: a reply waits for the lock, and what already waits
+	// are replies to objects that the client sent before the greeting.
 	c.AheadLocked(first)
 }
 
@@ -175,7 +175,7 @@ func (m *Member) Begin() {
 // does not hold everything from there on, or another entry at that place. Then
 // nobody but the client is told: its word alone changes nothing for others.
 func (m *Member) resume(v *stream.View) (cursor, replay uint64, ok bool) {
-	st := m.start
+	st := m.pending
 	if st.since.Epoch != st.greeting.At.Epoch || st.since.Offset > st.greeting.At.Offset {
 		return 0, 0, false
 	}
@@ -200,11 +200,11 @@ func (m *Member) resume(v *stream.View) (cursor, replay uint64, ok bool) {
 	return m.Live, st.since.Offset + 1, true
 }
 
-// newest finds the place before the newest messages that m may see.
+// newest finds the place before the newest messages that m may see, as many as a joiner gets.
 func (m *Member) newest(v *stream.View) (cursor, replay uint64) {
 	want := m.room.set.cfg.Limits.History
 	cursor = m.Live
-	first := m.start.greeting.At.Offset + 1 // the oldest entry looked at
+	first := m.pending.greeting.At.Offset + 1 // the oldest entry looked at
 	for i := int(m.Live-v.Base) - 1; i >= 0 && want > 0; i-- {
 		it := &v.Items[i]
 		if it.Offset == 0 {
@@ -220,7 +220,7 @@ func (m *Member) newest(v *stream.View) (cursor, replay uint64) {
 		return cursor, 0
 	}
 	page, err := m.room.set.log.Read(m.room.set.life.ctx, m.room.name, chatlog.Range{Before: first, Limit: want, Visible: true, Reader: m.User})
-	if err != nil || page.Position.Epoch != m.start.greeting.At.Epoch || len(page.Events) == 0 {
+	if err != nil || page.Position.Epoch != m.pending.greeting.At.Epoch || len(page.Events) == 0 {
 		return cursor, 0
 	}
 	return cursor, page.Events[0].Offset
@@ -236,21 +236,21 @@ func (m *Member) replayPage() {
 	r.mu.Unlock()
 	// What the stream holds since a reset is nothing that m could go on with, whose
 	// place of becoming live lies before it.
-	lost := at.Epoch != m.epoch || m.replay > at.Offset+1 || m.Live < v.Reset
-	if cursor, ok := v.After(m.replay-1, at.Offset); ok && !lost {
+	lost := at.Epoch != m.epoch || m.replayFrom > at.Offset+1 || m.Live < v.Reset
+	if cursor, ok := v.After(m.replayFrom-1, at.Offset); ok && !lost {
 		m.conn.Lock()
-		m.Cursor, m.replay = cursor, 0
+		m.Cursor, m.replayFrom = cursor, 0
 		m.conn.Unlock()
 		return
 	}
 	var page chatlog.Page
 	var err error
 	if !lost {
-		page, err = r.set.log.Read(r.set.life.ctx, r.name, chatlog.Range{From: m.replay, Limit: max(m.replayN, 1), Visible: true, Reader: m.User})
+		page, err = r.set.log.Read(r.set.life.ctx, r.name, chatlog.Range{From: m.replayFrom, Limit: max(m.replayLimit, 1), Visible: true, Reader: m.User})
 	}
 	m.conn.Lock()
 	defer m.conn.Unlock()
-	if lost || err != nil || page.Position.Epoch != at.Epoch || page.First > m.replay || page.Position.Offset < at.Offset {
+	if lost || err != nil || page.Position.Epoch != at.Epoch || page.First > m.replayFrom || page.Position.Offset < at.Offset {
 		m.conn.CloseLocked(proto.CloseTryAgain, "history unavailable: come back and resume")
 		return
 	}
@@ -264,21 +264,21 @@ func (m *Member) replayPage() {
 	for i := range page.Events {
 		e := &page.Events[i]
 		if m.conn.WaitingLocked() > wsconn.OutLimit/2 {
-			m.replayN = i
+			m.replayLimit = i
 			return
 		}
 		if e.Offset >= live {
-			m.replay = live
+			m.replayFrom = live
 			return
 		}
-		if m.replay = e.Offset + 1; e.Offset >= m.untold.Offset {
-			m.untold = chatlog.Position{} // this shows it
+		if m.replayFrom = e.Offset + 1; e.Offset >= m.unsentPosition.Offset {
+			m.unsentPosition = chatlog.Position{} // this shows it
 		}
 		object = chatlog.AppendJSON(object[:0], e)
 		m.conn.QueueTextLocked(object)
 	}
 	if !page.More {
-		m.replay = live // what lies between is not for m
+		m.replayFrom = live // what lies between is not for m
 	}
-	m.replayN = min(2*max(m.replayN, 1), proto.MaxPage)
+	m.replayLimit = min(2*max(m.replayLimit, 1), proto.MaxPage)
 }

@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// listingAge is how old an answer about some of the rooms may be. Every page in a
-// browser asks for it, again and again, and it takes a look at all rooms.
+// listingAge is the largest age of an answer about some of the rooms. Every browser page
+// asks for it regularly, and it needs a look at all rooms.
 const listingAge = time.Second
 
 // A Listing is the rooms with users in them, at one time.
 type Listing struct {
 	at      time.Duration  // by the server's clock
-	Users   map[string]int // how many, by room
+	Users   map[string]int // number of users per room
 	Largest []string       // the room with most users first
 }
 
-// Open returns the rooms with users in them, over all servers that share the log, as they
-// were a second ago at most.
+// Open returns the rooms with users in them, over all servers that share the log. The
+// answer is at most a second old.
 func (s *Set) Open(ctx context.Context) (*Listing, error) {
 	now := s.Clock()
 	if o := s.listing.Load(); o != nil && now-o.at < listingAge {

@@ -11,53 +11,53 @@ import (
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
 
-// A Member is one connection's place in one room: a cursor in the room's stream. It is
-// the Source of its connection. The zero Member is ready for Set.Join, once.
+// A Member is one connection's place in one room: a cursor in the room's stream. It is the
+// Source of its connection. A zero Member can join once.
 type Member struct {
 	// Immutable once it has joined.
-	conn     *wsconn.Conn
-	room     *room
-	occupant *occupant
-	greeter  Greeter
-	name     string // what people see
-	epoch    string // in which it takes every offset that it is told
+	conn    *wsconn.Conn
+	room    *room
+	user    *localUser
+	greeter Greeter
+	name    string // what people see
+	epoch   string // the epoch of every offset that the client is told
 
 	// Guarded by the connection's lock.
 	stream.Reader
-	end     uint64           // the place that Owes has noted
-	replay  uint64           // the next offset to take from the log before the cursor counts; 0: none
-	replayN int              // how many entries to read for the replay next
-	untold  chatlog.Position // the welcome's, if the replay's end must be told; zero once done
-	start   *start           // what joining still has to do; nil once done
+	owedEnd        uint64           // the place that Owes has noted
+	replayFrom     uint64           // the next offset to take from the log before the cursor counts; 0: none
+	replayLimit    int              // how many entries to read for the replay next
+	unsentPosition chatlog.Position // the welcome's, if the replay's end must be told; zero once done
+	pending        *pendingJoin     // what joining still has to do; nil once done
 }
 
 // Room returns the name of the room that m has joined, and the epoch of every offset
 // that m is told.
 func (m *Member) Room() (name, epoch string) { return m.room.name, m.epoch }
 
-// flush is a round's visit: it writes what the socket takes without blocking of what m
-// has not had yet. It returns the first place of the stream that m still needs, or
-// the view's end if that is lower.
-func (m *Member) flush(v *stream.View, memo *memo, p *wsconn.Prober) (low uint64) {
+// flush is a round's visit: it writes the items that m has not got yet, as far as the
+// socket accepts them without blocking. It returns the first place of the stream that m
+// still needs, or the view's end if that is lower.
+func (m *Member) flush(v *stream.View, memo *lastRun, p *wsconn.Prober) (low uint64) {
 	c := m.conn
 	c.Lock()
 	defer c.Unlock()
 	_, closing := c.ClosingLocked()
 	switch {
-	case c.DeadLocked() || closing && m.Cursor >= m.end:
+	case c.DeadLocked() || closing && m.Cursor >= m.owedEnd:
 		return v.Next()
-	case m.start != nil || m.replay != 0:
-		return 0 // it may need all there is
+	case m.pending != nil || m.replayFrom != 0:
+		return 0 // it may need every item
 	case c.DrainingLocked():
 		if m.Cursor < v.Base {
-			m.behindLocked(v)
+			m.closeBehindLocked(v)
 			return v.Next()
 		}
 		return min(m.Cursor, v.Next())
 	}
 	for m.Cursor < v.Next() {
 		if m.Cursor < v.Base {
-			m.behindLocked(v)
+			m.closeBehindLocked(v)
 			return v.Next()
 		}
 		b, next := memo.run(v, &m.Reader)
@@ -71,7 +71,7 @@ func (m *Member) flush(v *stream.View, memo *memo, p *wsconn.Prober) (low uint64
 		}
 		from := m.Cursor
 		if n < len(b) {
-			rest := m.leaveOff(v, n)
+			rest := m.advancePartly(v, n)
 			memo.delivered += m.Cursor - from
 			c.DrainLocked(rest)
 			return min(m.Cursor, v.Next())
@@ -84,34 +84,34 @@ func (m *Member) flush(v *stream.View, memo *memo, p *wsconn.Prober) (low uint64
 	return v.Next()
 }
 
-// place returns the first place of the stream that m needs. Members that the
-// stream does not serve, or not yet, need nothing.
-func (m *Member) place() uint64 {
+// neededFrom returns the first place of the stream that m needs. A member that does not
+// read the stream now needs nothing.
+func (m *Member) neededFrom() uint64 {
 	m.conn.Lock()
 	defer m.conn.Unlock()
-	if _, closing := m.conn.ClosingLocked(); closing || m.conn.DeadLocked() || m.start != nil || m.replay != 0 {
+	if _, closing := m.conn.ClosingLocked(); closing || m.conn.DeadLocked() || m.pending != nil || m.replayFrom != 0 {
 		return math.MaxUint64
 	}
 	return m.Cursor
 }
 
-// leaveOff notes that n bytes of the run from the cursor were written, and returns what
+// advancePartly notes that n bytes of the run from the cursor were written, and returns what
 // is left of the frame in which they end.
-func (m *Member) leaveOff(v *stream.View, n int) (rest []byte) {
-	m.skip(v)
+func (m *Member) advancePartly(v *stream.View, n int) (rest []byte) {
+	m.skipUnseen(v)
 	rest, m.Cursor = v.Split(m.Cursor, m.Enc, n)
 	return rest
 }
 
-// memo remembers the last run, because most members of a round get the same one.
-type memo struct {
+// lastRun caches a run, because most members of a round get the same one.
+type lastRun struct {
 	cursor, next uint64
 	enc          stream.Enc
 	b            []byte
 	delivered    uint64 // events, to all members so far
 }
 
-func (o *memo) run(v *stream.View, r *stream.Reader) ([]byte, uint64) {
+func (o *lastRun) run(v *stream.View, r *stream.Reader) ([]byte, uint64) {
 	if !r.Public(v) {
 		return v.Run(r)
 	}
@@ -122,8 +122,8 @@ func (o *memo) run(v *stream.View, r *stream.Reader) ([]byte, uint64) {
 	return o.b, o.next
 }
 
-// behindLocked closes a member whose place the stream does not reach back to.
-func (m *Member) behindLocked(v *stream.View) {
+// closeBehindLocked closes a member whose cursor is before the stream's first item.
+func (m *Member) closeBehindLocked(v *stream.View) {
 	if _, closing := m.conn.ClosingLocked(); closing || m.conn.DeadLocked() {
 		return
 	}
@@ -139,18 +139,18 @@ func (m *Member) behindLocked(v *stream.View) {
 
 // Next implements [wsconn.Source].
 func (m *Member) Next() (b []byte, then wsconn.Then) {
-	if m.replay != 0 {
+	if m.replayFrom != 0 {
 		return nil, wsconn.Fetch
 	}
 	v := m.room.view()
 	switch {
 	case m.Cursor < v.Base:
-		m.behindLocked(&v)
-	case m.untold != (chatlog.Position{}) && m.Cursor >= m.Live:
-		b = m.replayed(nil)
+		m.closeBehindLocked(&v)
+	case m.unsentPosition != (chatlog.Position{}) && m.Cursor >= m.Live:
+		b = m.appendReplayEnd(nil)
 	case m.Cursor < v.Next():
-		b = m.piece(&v)
-	case m.Cursor == m.room.next.Load():
+		b = m.nextPiece(&v)
+	case m.Cursor == m.room.streamEnd.Load():
 		then = wsconn.Park
 	}
 	return b, then
@@ -159,40 +159,40 @@ func (m *Member) Next() (b []byte, then wsconn.Then) {
 // Fetch implements [wsconn.Source].
 func (m *Member) Fetch() { m.replayPage() }
 
-// Owes implements [wsconn.Source]. A replay is not finished for a close: the client
-// knows where it stopped.
+// Owes implements [wsconn.Source]. A replay is not completed before a close: the client
+// knows where it has stopped.
 func (m *Member) Owes() bool {
-	if m.room == nil || m.start != nil || m.replay != 0 {
+	if m.room == nil || m.pending != nil || m.replayFrom != 0 {
 		return false
 	}
-	end := m.room.next.Load()
+	end := m.room.streamEnd.Load()
 	if m.Cursor >= end {
 		return false
 	}
-	m.end = end
+	m.owedEnd = end
 	return true
 }
 
 // Rest implements [wsconn.Source].
 func (m *Member) Rest() []byte {
 	v := m.room.view()
-	if m.Cursor >= m.end || m.Cursor < v.Base {
+	if m.Cursor >= m.owedEnd || m.Cursor < v.Base {
 		return nil
 	}
-	v.Items = v.Items[:min(int(m.end-v.Base), len(v.Items))] // what has come since is not for m
-	if b := m.piece(&v); len(b) > 0 {
+	v.Items = v.Items[:min(int(m.owedEnd-v.Base), len(v.Items))] // later items are not for m
+	if b := m.nextPiece(&v); len(b) > 0 {
 		return b
 	}
 	return nil
 }
 
-// piece takes the next frames to write, not many more than a wsconn.Piece, so that
-// a close frame need not wait for all of them, and counts them as delivered.
-func (m *Member) piece(v *stream.View) []byte {
+// nextPiece returns the next frames to write and counts them as delivered. It returns not
+// much more than a wsconn.Piece, so that a close frame need not wait for everything.
+func (m *Member) nextPiece(v *stream.View) []byte {
 	from := m.Cursor
 	b, next := v.Run(&m.Reader)
 	if len(b) > 2*wsconn.Piece {
-		m.skip(v)
+		m.skipUnseen(v)
 		var rest []byte
 		rest, next = v.Split(m.Cursor, m.Enc, wsconn.Piece)
 		b = b[:wsconn.Piece+len(rest)]
@@ -202,37 +202,37 @@ func (m *Member) piece(v *stream.View) []byte {
 	return b
 }
 
-// skip moves the cursor to the next item that m sees.
-func (m *Member) skip(v *stream.View) {
+// skipUnseen moves the cursor to the next item that m sees.
+func (m *Member) skipUnseen(v *stream.View) {
 	for m.Cursor < v.Next() && !m.Sees(&v.Items[m.Cursor-v.Base], m.Cursor) {
 		m.Cursor++
 	}
 }
 
-// AwaitRoom waits until an answer may be made, and returns how many bytes it may have:
-// all that may wait, when nothing does. A replay refills what waits without end, and has
-// answers come between.
+// AwaitRoom waits until an answer may be queued, and returns its largest size in bytes.
+// Without a replay it waits until nothing is queued. During a replay something is always
+// queued, so it does not wait, and the answer must be smaller.
 func (m *Member) AwaitRoom() int {
 	c := m.conn
 	c.Lock()
 	defer c.Unlock()
-	for c.WaitingLocked() > 0 && m.replay == 0 && !c.OverLocked() {
+	for c.WaitingLocked() > 0 && m.replayFrom == 0 && !c.OverLocked() {
 		c.WaitLocked()
 	}
-	if m.replay != 0 {
+	if m.replayFrom != 0 {
 		return wsconn.OutLimit / 4
 	}
 	return wsconn.OutLimit
 }
 
-// Typing shows the others that m's user is typing, unless they were told a moment ago or
-// the room has more to do.
+// Typing tells the others that m's user is typing, unless they were told within typingPause
+// or a member is far behind.
 func (m *Member) Typing() {
 	r, now := m.room, time.Now()
 	r.mu.Lock()
-	early := now.Sub(m.occupant.typing) < proto.TypingPause
+	early := now.Sub(m.user.lastTyping) < proto.TypingPause
 	if !early {
-		m.occupant.typing = now
+		m.user.lastTyping = now
 	}
 	r.mu.Unlock()
 	if early || r.busy() {

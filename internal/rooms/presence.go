@@ -10,93 +10,94 @@ import (
 	"github.com/seed-08328bfd/chat/internal/limit"
 )
 
-// occupant is one user of a room as this server sees the user: what is so here,
-// what the log holds of it for this server, and whether members were told. The
-// three differ while calls of the log are under way, fail, or lose their answers.
-// Everything is guarded by room.mu.
-type occupant struct {
+// localUser is this server's view of one user of a room: the user's connections here, what
+// the log holds for this server, and what members were told. The three differ while calls
+// of the log are in progress, fail, or lose their answers. Everything is guarded by
+// room.mu.
+type localUser struct {
 	user string
-	occupantHere
-	occupantHeld
-	occupantShown
+	presenceHere
+	presenceInLog
+	presenceShown
 }
 
-// occupantHere is what is so here: what the log is to hold.
-type occupantHere struct {
-	name   string
-	conns  int
-	grace  *time.Timer // runs while the user may still come back unnoticed
-	typing time.Time   // when the user last was shown to be typing
+// presenceHere is the user's presence on this server, which the log should hold.
+type presenceHere struct {
+	name       string
+	conns      int
+	graceTimer *time.Timer // runs while a user that has lost the last connection counts as present
+	lastTyping time.Time   // when the user last was shown to be typing
 }
 
-// occupantHeld is what the log was last known to hold, for this server under the name
-// heldBy.
-type occupantHeld struct {
-	held    holding
-	heldAs  chatlog.Member
-	heldBy  string
-	working bool          // somebody makes the log agree, and keeps the room
-	tried   chan struct{} // closed when something is known anew; nil if nobody waits
-	news    bool          // others do not know yet that the user has come
-	say     bool          // it is time to tell them
-	doubts  int           // how often the log is still to be told again
-	again   *time.Timer   // until the next time
+// presenceInLog is what the log was last known to hold for this server, under the server's
+// name loggedBy.
+type presenceInLog struct {
+	inLog       logState
+	loggedAs    chatlog.Member
+	loggedBy    string
+	updating    bool          // a goroutine makes the log agree, and keeps the room in use
+	attempted   chan struct{} // closed after the next attempt; nil if no goroutine waits
+	joinUntold  bool          // other servers were not told of the join yet
+	tellJoin    bool          // it is time to tell them of the join
+	repeatsLeft int           // how often the log is told again after a failed call
+	repeatTimer *time.Timer   // runs until the log is told again
 }
 
-// occupantShown is what members were told (roster.go).
-type occupantShown struct {
-	told      bool
-	shown     string // the name in lists
-	elsewhere int    // connections to other servers, when the log was last read
-	changed   uint64 // roster.changes at the last change of told or held
-	seen      uint64 // the number of the last reading that had the user
+// presenceShown is what members were told (roster.go).
+type presenceShown struct {
+	told           bool
+	shownName      string // the name in lists
+	connsElsewhere int    // connections to other servers, when the log was last read
+	changedAt      uint64 // roster.changes at the last change of told or inLog
+	lastReading    uint64 // the number of the last reading that had the user
 }
 
-// holding is what a log holds of an occupant, as far as this server knows.
-type holding int8
+// logState says whether the log holds a user for this server, as far as this server knows.
+type logState int8
 
 const (
-	holdsNot holding = iota
-	holds
-	mayHold // a call has failed, its answer was lost, or it is under way
+	notInLog logState = iota
+	isInLog
+	maybeInLog // a call has failed, has lost its answer, or is in progress
 )
 
-// wanted returns what the log is to hold of o.
-func (o *occupant) wanted() (m chatlog.Member, present bool) {
+// wantedInLog returns what the log should hold of o.
+func (o *localUser) wantedInLog() (m chatlog.Member, present bool) {
 	switch {
 	case o.conns > 0:
 		return chatlog.Member{UserID: o.user, Username: o.name, Connections: o.conns}, true
-	case o.grace != nil: // as it was
-		return chatlog.Member{UserID: o.user, Username: o.name, Connections: max(1, o.heldAs.Connections)}, true
+	case o.graceTimer != nil: // as it was
+		return chatlog.Member{UserID: o.user, Username: o.name, Connections: max(1, o.loggedAs.Connections)}, true
 	}
 	return chatlog.Member{}, false
 }
 
-// settled reports whether the log holds what it is to hold, under the server's name id.
-func (o *occupant) settled(id string) bool {
-	m, present := o.wanted()
+// agreesWithLog reports whether the log holds what it should, under the server's name id.
+func (o *localUser) agreesWithLog(id string) bool {
+	m, present := o.wantedInLog()
 	if !present {
-		// What was held under an earlier name, the log lets go of by itself.
-		return o.held == holdsNot || o.heldBy != id
+		// The log removes by itself what it holds under an earlier name.
+		return o.inLog == notInLog || o.loggedBy != id
 	}
-	return o.held == holds && o.heldAs == m && o.heldBy == id
+	return o.inLog == isInLog && o.loggedAs == m && o.loggedBy == id
 }
 
-// joined has everybody told that o, which the log holds, has come: now that the
-// connection is in hand. A room hears nothing of one that never is.
-func (r *room) joined(o *occupant) {
+// announceUser tells members and other servers that o, which the log holds, has joined. It
+// is called after the connection is taken over: nobody is told of a connection that fails
+// before that.
+func (r *room) announceUser(o *localUser) {
 	r.mu.Lock()
-	grew := r.joinedLocked(o, o.name)
-	o.say = o.news
+	grew := r.tellJoinLocked(o, o.name)
+	o.tellJoin = o.joinUntold
 	r.mu.Unlock()
 	if grew {
 		r.wake()
 	}
-	r.settle(o, false)
+	r.updateLog(o, false)
 }
 
-// occupy counts one more connection of a user, before anybody is told.
-func (r *room) occupy(user, name string) (*occupant, error) {
+// addConnection counts one more connection of a user. It tells nobody yet.
+func (r *room) addConnection(user, name string) (*localUser, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if most := r.set.cfg.Limits.Members; most > 0 && r.conns >= most {
@@ -105,37 +106,37 @@ func (r *room) occupy(user, name string) (*occupant, error) {
 	r.conns++
 	o := r.users[user]
 	if o == nil {
-		o = &occupant{user: user}
+		o = &localUser{user: user}
 		r.users[user] = o
 	}
 	o.name = name
 	o.conns++
-	if o.grace != nil && o.grace.Stop() {
+	if o.graceTimer != nil && o.graceTimer.Stop() {
 		// The room was kept for the absent user.
 		r.set.release(r)
 	}
-	o.grace = nil
+	o.graceTimer = nil
 	return o, nil
 }
 
-// enter waits until the log has taken o in, or ctx or the log's time ends.
-func (r *room) enter(ctx context.Context, o *occupant) error {
+// awaitEntered waits until the log holds o, but no longer than ctx and the log timeout.
+func (r *room) awaitEntered(ctx context.Context, o *localUser) error {
 	ctx, cancel := r.set.log.Bound(ctx)
 	defer cancel()
 	for tries := 0; ; tries++ {
-		r.settle(o, false)
+		r.updateLog(o, false)
 		r.mu.Lock()
 		id := r.set.id()
-		// The second try has begun after this, and users may come faster than a log
-		// takes in how many times.
-		if o.settled(id) || tries > 1 && o.held == holds && o.heldBy == id {
+		// The second attempt has begun after this call. Its answer is enough, even if the
+		// number of connections has changed since.
+		if o.agreesWithLog(id) || tries > 1 && o.inLog == isInLog && o.loggedBy == id {
 			r.mu.Unlock()
 			return nil
 		}
-		if o.tried == nil {
-			o.tried = make(chan struct{})
+		if o.attempted == nil {
+			o.attempted = make(chan struct{})
 		}
-		tried := o.tried
+		tried := o.attempted
 		r.mu.Unlock()
 		select {
 		case <-tried:
@@ -147,22 +148,21 @@ func (r *room) enter(ctx context.Context, o *occupant) error {
 	}
 }
 
-// vacate counts one connection less, which went by name. If it was the user's last
-// and the loss may be a short one, the log and the others are told only after the
-// grace.
-func (r *room) vacate(o *occupant, name string, grace time.Duration) {
+// removeConnection counts one connection less, which used name. If it was the user's last
+// connection and grace is above zero, the log and the others are told only after grace.
+func (r *room) removeConnection(o *localUser, name string, grace time.Duration) {
 	r.mu.Lock()
 	o.conns--
 	r.conns--
 	if o.conns > 0 && o.name == name {
-		// The name is that of a connection there is.
-		if i := slices.IndexFunc(r.members, func(m *Member) bool { return m.occupant == o }); i >= 0 {
+		// The user's name must be that of a remaining connection.
+		if i := slices.IndexFunc(r.members, func(m *Member) bool { return m.user == o }); i >= 0 {
 			o.name = r.members[i].name
 		}
 	}
 	if r.set.life.closing.Load() && !r.set.cfg.Local {
-		// Whoever comes back to another server in time has not left: the log
-		// lets go of this server's users after the grace.
+		// A user that comes back to another server in time has not left: the log removes
+		// this server's users after the grace.
 		r.mu.Unlock()
 		return
 	}
@@ -170,18 +170,18 @@ func (r *room) vacate(o *occupant, name string, grace time.Duration) {
 		var timer *time.Timer
 		timer = time.AfterFunc(grace, func() {
 			r.mu.Lock()
-			over := o.grace == timer
+			over := o.graceTimer == timer
 			if over {
-				o.grace = nil
+				o.graceTimer = nil
 			}
 			r.mu.Unlock()
 			if over && !r.set.life.closing.Load() {
-				r.settle(o, false)
+				r.updateLog(o, false)
 			}
 			r.set.release(r)
 		})
-		o.grace = timer
+		o.graceTimer = timer
 	}
 	r.mu.Unlock()
-	r.settle(o, false)
+	r.updateLog(o, false)
 }

@@ -7,8 +7,8 @@ import (
 )
 
 // Publish appends e to the log of the room called name and, if it is in use here, to the
-// room, in the order of the offsets. It returns the entry as it was kept: the first one,
-// if e repeats it, and the epoch of its offset.
+// room, in the order of the offsets. It returns the entry that the log holds, which is the
+// first one if e repeats it, and the epoch of its offset.
 func (s *Set) Publish(ctx context.Context, name string, e chatlog.Event) (stored chatlog.Event, epoch string, err error) {
 	if s.life.closing.Load() {
 		return e, "", ErrClosed
@@ -17,7 +17,7 @@ func (s *Set) Publish(ctx context.Context, name string, e chatlog.Event) (stored
 	defer cancel()
 	r := s.room(name)
 	ordered := s.cfg.Local && r != nil
-	var before chatlog.Position // what was delivered when the log was asked
+	var before chatlog.Position // the room's place before the append
 	if ordered {
 		r.order.Lock()
 	} else if r != nil {
@@ -27,7 +27,7 @@ func (s *Set) Publish(ctx context.Context, name string, e chatlog.Event) (stored
 	stored, epoch = a.Event, a.Epoch
 	grew := false
 	if err == nil && !a.Repeated && ordered {
-		grew, _ = r.take(epoch, stored)
+		grew, _ = r.insert(epoch, stored)
 	}
 	if ordered {
 		r.order.Unlock()

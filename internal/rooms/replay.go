@@ -7,21 +7,21 @@ import (
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
 
-// endsAt reports whether the client knows where its replay ends without being told:
-// it was there before, or the last entry of the replay is that of the welcome's
-// position. cursor and replay are set.
-func (m *Member) endsAt(v *stream.View, st *start) bool {
+// knowsReplayEnd reports whether the client can see where its replay ends: it was at that
+// place before, or the replay's last entry is the one of the welcome's position. cursor and
+// replay are set.
+func (m *Member) knowsReplayEnd(v *stream.View, st *pendingJoin) bool {
 	g := &st.greeting
 	if g.At.Offset == 0 || g.Resumed && st.since.Offset == g.At.Offset {
 		return true
 	}
 	seq, ok := v.At(g.At.Offset)
-	return ok && (m.replay != 0 || m.Cursor <= seq) && m.Sees(&v.Items[seq-v.Base], seq)
+	return ok && (m.replayFrom != 0 || m.Cursor <= seq) && m.Sees(&v.Items[seq-v.Base], seq)
 }
 
-// replayed appends the object that ends a replay which does not show its end.
-func (m *Member) replayed(b []byte) []byte {
-	object := proto.AppendQuoted([]byte(`{"type":"`+proto.TypePosition+`","position":`), m.untold.Place())
-	m.untold = chatlog.Position{}
+// appendReplayEnd appends a position object, which ends a replay whose end the client cannot see.
+func (m *Member) appendReplayEnd(b []byte) []byte {
+	object := proto.AppendQuoted([]byte(`{"type":"`+proto.TypePosition+`","position":`), m.unsentPosition.Place())
+	m.unsentPosition = chatlog.Position{}
 	return wsconn.AppendText(b, append(object, '}'))
 }

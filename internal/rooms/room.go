@@ -12,9 +12,9 @@ import (
 	"github.com/seed-08328bfd/chat/internal/stream"
 )
 
-// room is a room in use on this server: the live part of its log, and who reads
-// it. The log has the truth; a room is opened from it by whoever comes first and
-// dropped when nobody is left.
+// room is a room in use on this server: the live part of its log, and the members that read
+// it. The log has the truth: the first user of a room opens it from the log, and it is
+// dropped when its last user is gone.
 type room struct {
 	// Immutable.
 	set    *Set
@@ -24,60 +24,60 @@ type room struct {
 
 	refs int // guarded by Set.mu
 
-	// order holds whoever appends to a log of this server alone until the entry is
-	// in the stream, so that entries come in order. It is taken before mu.
+	// order is held while an entry is appended to a log that only this server uses, until
+	// the entry is in the stream. So entries come in order. It is taken before mu.
 	order lock.Order
 
-	// Whoever publishes appends under mu, and wakes after unlocking. The first three
-	// groups are guarded by it, too.
+	// A publisher appends to the stream under mu, and calls wake after unlocking. mu also
+	// guards the first three groups.
 	mu     lock.Room
 	stream stream.Stream
-	roomLog
+	placeInLog
 	roomReaders
-	roomPeople
+	roomUsers
 
-	next  atomic.Uint64 // the stream's end, for drain
-	state atomic.Int32  // of delivery: idle, running or again
-	roomRounds
+	streamEnd     atomic.Uint64 // the stream's end, for drain
+	deliveryState atomic.Int32  // of delivery: idle, running or again
+	roundState
 }
 
-// roomLog is where the stream stands in the log. It is guarded by room.mu.
-type roomLog struct {
-	ready   bool // open has loaded the room
-	epoch   string
-	last    chatlog.Event      // the newest entry in the stream; its Offset is the room's
-	stash   map[uint64]stashed // entries that came before their turn, at most stashSize
-	missed  bool               // something was pushed that the stash does not hold
-	healing bool               // a goroutine is reading what is missing
+// placeInLog is where the stream stands in the log. It is guarded by room.mu.
+type placeInLog struct {
+	ready      bool // open has loaded the room
+	epoch      string
+	last       chatlog.Event         // the newest entry in the stream; its Offset is the room's
+	outOfOrder map[uint64]earlyEntry // entries that came before their turn, at most maxOutOfOrder
+	missedPush bool                  // an entry was pushed that outOfOrder does not hold
+	catchingUp bool                  // a goroutine is reading the missing entries from the log
 }
 
-// roomReaders is who reads the stream. It is guarded by room.mu.
+// roomReaders are the members that read the stream. It is guarded by room.mu.
 type roomReaders struct {
-	members []*Member
-	shared  bool          // a round is reading members: copy before changing what it sees
-	low     uint64        // the lowest place of a member when the last round ended
-	grown   chan struct{} // closed when the stream grows; nil if nobody waits
+	members       []*Member
+	membersShared bool          // a round is reading members: copy before changing elements
+	lowestCursor  uint64        // the lowest place of a member when the last round ended
+	grown         chan struct{} // closed when the stream grows; nil if no goroutine waits
 }
 
-// roomPeople is who is here, on this server and on others. It is guarded by room.mu.
-type roomPeople struct {
-	conns  int                  // members, and those about to be
-	joins  uint64               // members there ever were
-	users  map[string]*occupant // of this server, and those whom members were told of
-	roster roster
-	crowd  *crowd // what is gathered for the next presence object; nil if nothing is
+// roomUsers are the users in the room, on this server and on others. It is guarded by room.mu.
+type roomUsers struct {
+	conns     int                   // members, and connections that are joining
+	joinCount uint64                // the number of joins so far
+	users     map[string]*localUser // users of this server, and others that members were told of
+	roster    roster
+	batch     *presenceBatch // changes for the next presence object; nil if there are none
 }
 
-// roomRounds is of the rounds of delivery. The goroutine that runs them owns it.
-type roomRounds struct {
-	lastRound time.Time     // when it began
-	roundTook time.Duration // as long as that
-	delivered uint64
-	sharing   *sharing
+// roundState is the state of the rounds of delivery. Only the goroutine that runs rounds uses it.
+type roundState struct {
+	lastRound     time.Time     // when it began
+	lastRoundTook time.Duration // how long it took
+	delivered     uint64
+	sharedRound   *sharedRound
 }
 
-// open loads the newest messages from the log. Watching comes first: what is
-// appended meanwhile is pushed and waits in the stash.
+// open loads the newest messages from the log. It watches the room first: entries appended
+// after that are pushed, and wait in outOfOrder.
 func (r *room) open(ctx context.Context) error {
 	ctx, cancel := r.set.log.Bound(ctx)
 	defer cancel()
@@ -86,10 +86,10 @@ func (r *room) open(ctx context.Context) error {
 	}
 	people := make(chan error, 1)
 	if r.set.cfg.Local {
-		people <- nil // there is nobody
+		people <- nil // no user can be on another server
 	} else {
 		go func() { // ends with the log's time
-			err := guard.ErrUnavailable // unless a log that ends the goroutine was asked
+			err := guard.ErrUnavailable // if the log ends the goroutine
 			defer func() { people <- err }()
 			err = r.readMembers(ctx, 0)
 		}()
@@ -105,9 +105,9 @@ func (r *room) open(ctx context.Context) error {
 	defer r.mu.Unlock()
 	r.loadLocked(page)
 	r.ready = true
-	r.unstashLocked()
-	if r.missed || len(r.stash) > 0 {
-		r.healLocked(0)
+	r.appendInOrderLocked()
+	if r.missedPush || len(r.outOfOrder) > 0 {
+		r.startCatchUpLocked(0)
 	}
 	return nil
 }
@@ -122,7 +122,7 @@ func (r *room) loadLocked(page chatlog.Page) {
 	}
 }
 
-// audienceOf returns who may see e.
+// audienceOf returns the members that may see e; nil stands for everyone.
 func audienceOf(e *chatlog.Event) *stream.Audience {
 	switch e.Type {
 	case chatlog.TypePrivate:
@@ -135,7 +135,7 @@ func audienceOf(e *chatlog.Event) *stream.Audience {
 	return nil
 }
 
-// putLocked adds e to the stream.
+// putLocked encodes e and adds it to the stream.
 func (r *room) putLocked(e *chatlog.Event, who *stream.Audience) {
 	b := encoded.Get().(*[]byte)
 	*b = chatlog.AppendJSON((*b)[:0], e)
@@ -147,57 +147,57 @@ func (r *room) putLocked(e *chatlog.Event, who *stream.Audience) {
 	encoded.Put(b)
 }
 
-// encoded has buffers in which events are encoded, of any size: a room that kept
-// one would hold it for as long as the room is in use.
+// encoded is a pool of buffers for encoding events. A buffer can grow large; a room that
+// kept its own would hold that memory as long as it is in use.
 var encoded = sync.Pool{New: func() any { return new([]byte) }}
 
 // putObjectLocked adds an encoded object to the stream.
 func (r *room) putObjectLocked(object []byte, offset uint64, ms int64, who *stream.Audience) {
 	r.stream.Append(object, offset, ms, who, r.set.cfg.Pack)
-	r.next.Store(r.stream.Next())
+	r.streamEnd.Store(r.stream.Next())
 	if r.grown != nil {
 		close(r.grown)
 		r.grown = nil
 	}
 }
 
-// apply takes an entry of the log, from wherever it comes, and appends it if it
-// is next in line. Entries come in any order and more than once. It reports whether
-// e is known not to be what the stream has at its offset.
+// apply appends an entry of the log to the stream if it is the next one. Entries come from
+// the feed and from publishers, in any order and more than once. It reports whether the
+// stream is known to have another entry at e's offset.
 func (r *room) apply(epoch string, e chatlog.Event) (differs bool) {
-	grew, differs := r.take(epoch, e)
+	grew, differs := r.insert(epoch, e)
 	if grew {
 		r.wake()
 	}
 	return differs
 }
 
-// take is apply without waking; it reports whether the stream has grown, too.
-func (r *room) take(epoch string, e chatlog.Event) (grew, differs bool) {
+// insert is apply without wake. It also reports whether the stream has grown.
+func (r *room) insert(epoch string, e chatlog.Event) (grew, differs bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case !r.ready:
-		r.stashLocked(epoch, e)
+		r.keepOutOfOrderLocked(epoch, e)
 	case epoch != r.epoch:
-		r.healLocked(0)
+		r.startCatchUpLocked(0)
 	case e.Offset <= r.last.Offset:
 		if differs = r.differsLocked(&e); differs {
-			r.healLocked(0)
+			r.startCatchUpLocked(0)
 		}
 	case e.Offset == r.last.Offset+1 && e.Type != "":
 		r.appendLocked(&e)
-		r.unstashLocked()
+		r.appendInOrderLocked()
 		grew = true
 	default:
-		r.stashLocked(epoch, e)
-		r.healLocked(healDelay)
+		r.keepOutOfOrderLocked(epoch, e)
+		r.startCatchUpLocked(catchUpDelay)
 	}
 	return grew, differs
 }
 
-// differsLocked reports whether e, which is not beyond the room's last entry, is
-// known to be another event than the stream has at its offset.
+// differsLocked reports whether the stream is known to have another event at e's offset,
+// which is not beyond the room's last entry.
 func (r *room) differsLocked(e *chatlog.Event) bool {
 	if e.Type == "" {
 		return false
@@ -214,13 +214,13 @@ func (r *room) appendLocked(e *chatlog.Event) {
 	r.putLocked(e, audienceOf(e))
 }
 
-// notify adds an event that no log keeps.
+// notify adds an event that the log does not keep.
 func (r *room) notify(e chatlog.Event) {
 	r.mu.Lock()
 	grew := false
 	switch {
 	case e.Type == chatlog.TypeSystem:
-		grew = r.hintLocked(&e)
+		grew = r.takeHintLocked(&e)
 	case r.ready:
 		r.putLocked(&e, audienceOf(&e))
 		grew = true
@@ -231,8 +231,8 @@ func (r *room) notify(e chatlog.Event) {
 	}
 }
 
-// mark returns the stream's end, for wait.
-func (r *room) mark() uint64 { return r.next.Load() }
+// end returns the stream's end, for wait.
+func (r *room) end() uint64 { return r.streamEnd.Load() }
 
 // view returns what the stream holds now.
 func (r *room) view() stream.View {

@@ -27,14 +27,14 @@ func (s *Set) acquire(ctx context.Context, name string) (*room, error) {
 			s.mu.Unlock()
 			return nil, fmt.Errorf("%w: rooms", limit.ErrReached)
 		}
-		r = &room{set: s, name: name, stream: stream.New(0, s.cfg.Limits.Lag), opened: make(chan struct{}), roomPeople: roomPeople{users: map[string]*occupant{}}}
+		r = &room{set: s, name: name, stream: stream.New(0, s.cfg.Limits.Lag), opened: make(chan struct{}), roomUsers: roomUsers{users: map[string]*localUser{}}}
 		s.rooms.Store(name, r)
 		s.roomCount++
 	}
 	r.refs++
 	s.mu.Unlock()
 	if first {
-		// Others wait for this one, so it does not end with its caller.
+		// Other callers wait for this opening, so it does not end with the first caller.
 		s.openRoom(context.WithoutCancel(ctx), r)
 	}
 	select {
@@ -50,8 +50,8 @@ func (s *Set) acquire(ctx context.Context, name string) (*room, error) {
 	return r, nil
 }
 
-// openRoom opens r for all who wait for it. They are told of an error even if what is
-// called ends the goroutine.
+// openRoom opens r for all callers that wait for it. They get an error even if the log ends
+// the goroutine.
 func (s *Set) openRoom(ctx context.Context, r *room) {
 	returned := false
 	r.err = guard.ErrUnavailable
@@ -83,8 +83,8 @@ func (s *Set) room(name string) *room {
 	return nil
 }
 
-// retain keeps the room in use beyond its members; release undoes it. It reports
-// false when the server is closing.
+// retain keeps the room in use without a member; release undoes it. It reports false, and
+// does nothing, when the server is closing.
 func (s *Set) retain(r *room) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,9 +95,9 @@ func (s *Set) retain(r *room) bool {
 	return true
 }
 
-// askOfRooms asks the log for something of each room in use, 1,000 rooms at a time, and
-// hands each room its answer.
-func askOfRooms[T any](ctx context.Context, s *Set, ask func(context.Context, []string) ([]T, error), take func(*room, T)) error {
+// askPerRoom calls ask for all rooms in use, 1,000 rooms at a time, and take with each
+// room's answer.
+func askPerRoom[T any](ctx context.Context, s *Set, ask func(context.Context, []string) ([]T, error), take func(*room, T)) error {
 	var rooms []*room
 	var names []string
 	s.rooms.Range(func(k, v any) bool {

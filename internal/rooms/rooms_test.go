@@ -14,7 +14,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
 
-// Who a private message is from may be nobody: a program, or a row that was deleted.
+// A private message may have no sender: a program has sent it, or its row was deleted.
 func TestPrivateFromNobody(t *testing.T) {
 	for _, e := range []chatlog.Event{{Type: chatlog.TypePrivate, To: "a"}, {Type: chatlog.TypePrivate}} {
 		who := audienceOf(&e)
@@ -94,7 +94,7 @@ func BenchmarkBroadcast(b *testing.B) {
 				if _, _, err := set.Publish(set.Context(), "r", e); err != nil {
 					b.Fatal(err)
 				}
-				for r.state.Load() != idle {
+				for r.deliveryState.Load() != deliveryIdle {
 					time.Sleep(10 * time.Microsecond)
 				}
 			}

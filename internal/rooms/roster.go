@@ -8,62 +8,62 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// roster is whom the members of a room have been told of: what a list holds that
-// began as a welcome and has followed the notices since, at every place of the
-// stream. A notice goes out only with a change of it, so nobody is told twice of one
-// coming or going, nor of the leave of a user who was never named.
+// roster has the users that the members of a room were told of. At every place of the
+// stream it equals the list of a client that began with its welcome and has applied all
+// notices since. A notice is sent only with a change of the roster: so no client is told
+// twice of one join or leave, or of the leave of a user that it does not know.
 //
-// What the log signals is a hint, and may be lost, late or out of order. What the
-// log holds is the truth: a timer compares versions with it, and the lists of rooms
-// whose versions differ, or that hints have changed since. Nothing is compared with
-// the memory log of this server alone: what that holds, the server has told it.
+// A signal of the log is a hint, which may be lost, late or out of order. The log's list is
+// the truth: a timer compares versions, and reads the lists of rooms whose versions differ
+// or that hints have changed. Nothing is compared with the memory log of this server alone,
+// because all it holds came from this server.
 //
 // It is guarded by room.mu.
 type roster struct {
-	list    []*occupant // in the order of their names
-	more    int         // users beyond list, if there were too many to read
-	counted int         // users in the last presence object
-	changes uint64
+	list      []*localUser // in the order of their names
+	unlisted  int          // number of users beyond list, if there were too many to read
+	countTold int          // users in the last presence object
+	changes   uint64
 
-	dirty    bool   // may differ from what the log held when it was last read
-	version  uint64 // of the log's list that was read
-	readAt   time.Duration
-	readings uint64
-	reading  bool
-	left     map[string]struct{} // who left since the reading began
+	mayDiffer        bool   // may differ from the log's list when it was last read
+	version          uint64 // of the log's list that was read
+	readAt           time.Duration
+	readings         uint64
+	reading          bool
+	leftWhileReading map[string]struct{} // users that have left since the reading began
 }
 
-func byShown(a, b *occupant) int {
-	return cmp.Or(cmp.Compare(a.shown, b.shown), cmp.Compare(a.user, b.user))
+func byShownName(a, b *localUser) int {
+	return cmp.Or(cmp.Compare(a.shownName, b.shownName), cmp.Compare(a.user, b.user))
 }
 
-func (t *roster) insert(o *occupant) {
-	i, _ := slices.BinarySearchFunc(t.list, o, byShown)
+func (t *roster) insert(o *localUser) {
+	i, _ := slices.BinarySearchFunc(t.list, o, byShownName)
 	t.list = slices.Insert(t.list, i, o)
 }
 
-func (t *roster) remove(o *occupant) {
-	if i, ok := slices.BinarySearchFunc(t.list, o, byShown); ok {
+func (t *roster) remove(o *localUser) {
+	if i, ok := slices.BinarySearchFunc(t.list, o, byShownName); ok {
 		t.list = slices.Delete(t.list, i, i+1)
 	}
 }
 
-// touch notes that something about o has changed, so that a list that is being read
-// does not count for it.
-func (t *roster) touch(o *occupant) {
+// noteChange notes that o has changed, so that a list that is being read now is ignored for
+// o.
+func (t *roster) noteChange(o *localUser) {
 	t.changes++
-	o.changed = t.changes
+	o.changedAt = t.changes
 }
 
-// members returns the first users of the roster, and how many there are. The user
-// that asks is one of them, told or not.
-func (t *roster) members(asks *occupant, limit int) (list []chatlog.Member, count int) {
-	count = len(t.list) + t.more
+// members returns the first users of the roster, and how many there are. asks is one of
+// them, also if nobody was told of it yet.
+func (t *roster) members(asks *localUser, limit int) (list []chatlog.Member, count int) {
+	count = len(t.list) + t.unlisted
 	at := -1 // where asks is missing
 	if !asks.told {
 		count++
-		asks.shown = asks.name
-		at, _ = slices.BinarySearchFunc(t.list, asks, byShown)
+		asks.shownName = asks.name
+		at, _ = slices.BinarySearchFunc(t.list, asks, byShownName)
 	}
 	list = make([]chatlog.Member, 0, min(limit, count))
 	for i := 0; len(list) < cap(list); i++ {
@@ -74,57 +74,57 @@ func (t *roster) members(asks *occupant, limit int) (list []chatlog.Member, coun
 			list = append(list, t.list[i].member())
 		}
 		if i > len(t.list) {
-			break // of those beyond the list, no names are known
+			break // the names of users beyond list are not known
 		}
 	}
 	return list, count
 }
 
-func (o *occupant) member() chatlog.Member {
-	return chatlog.Member{UserID: o.user, Username: o.shown, Connections: max(1, o.conns+o.elsewhere)}
+func (o *localUser) member() chatlog.Member {
+	return chatlog.Member{UserID: o.user, Username: o.shownName, Connections: max(1, o.conns+o.connsElsewhere)}
 }
 
-// joinedLocked has the members told that o is there, under name, unless they were.
-// It reports whether the stream has grown.
-func (r *room) joinedLocked(o *occupant, name string) (grew bool) {
+// tellJoinLocked tells the members that o has joined under name, unless they were told
+// before. It reports whether the stream has grown.
+func (r *room) tellJoinLocked(o *localUser, name string) (grew bool) {
 	if o.told {
-		if o.shown != name {
+		if o.shownName != name {
 			r.roster.remove(o)
-			o.shown = name
+			o.shownName = name
 			r.roster.insert(o)
 		}
 		return false
 	}
-	o.told, o.shown = true, name
+	o.told, o.shownName = true, name
 	r.roster.insert(o)
-	r.roster.touch(o)
-	return r.tellLocked(chatlog.KindJoin, o)
+	r.roster.noteChange(o)
+	return r.addNoticeLocked(chatlog.KindJoin, o)
 }
 
-// leftLocked has the members told that o is gone, if they were told of o.
-func (r *room) leftLocked(o *occupant) (grew bool) {
+// tellLeaveLocked tells the members that o has left, if they were told of o.
+func (r *room) tellLeaveLocked(o *localUser) (grew bool) {
 	if !o.told {
 		return false
 	}
 	r.roster.remove(o)
-	o.told, o.elsewhere = false, 0
-	r.roster.touch(o)
+	o.told, o.connsElsewhere = false, 0
+	r.roster.noteChange(o)
 	if r.roster.reading {
-		r.roster.left[o.user] = struct{}{}
+		r.roster.leftWhileReading[o.user] = struct{}{}
 	}
-	grew = r.tellLocked(chatlog.KindLeave, o)
-	r.dropLocked(o)
+	grew = r.addNoticeLocked(chatlog.KindLeave, o)
+	r.forgetUserLocked(o)
 	return grew
 }
 
-// tellLocked adds a notice to the stream, or to what is gathered for a presence
-// object, if there is a member to see it.
-func (r *room) tellLocked(event chatlog.Kind, o *occupant) (grew bool) {
-	if n := len(r.members); n == 0 || n == 1 && r.members[0].occupant == o || r.set.life.closing.Load() {
+// addNoticeLocked adds a notice to the stream or to the batch, if there is a member that
+// can see it.
+func (r *room) addNoticeLocked(event chatlog.Kind, o *localUser) (grew bool) {
+	if n := len(r.members); n == 0 || n == 1 && r.members[0].user == o || r.set.life.closing.Load() {
 		return false
 	}
-	e := notice(event, chatlog.Member{UserID: o.user, Username: o.shown})
-	if r.crowdLocked(&e) {
+	e := notice(event, chatlog.Member{UserID: o.user, Username: o.shownName})
+	if r.addToBatchLocked(&e) {
 		return false
 	}
 	r.putLocked(&e, audienceOf(&e))
@@ -139,9 +139,9 @@ func notice(event chatlog.Kind, m chatlog.Member) chatlog.Event {
 	return chatlog.Event{Type: chatlog.TypeSystem, Kind: event, Time: time.Now(), UserID: m.UserID, Username: m.Username, Text: m.Username + verb}
 }
 
-// hintLocked takes what another server says of a user.
-func (r *room) hintLocked(e *chatlog.Event) (grew bool) {
-	r.roster.dirty = !r.set.cfg.Local
+// takeHintLocked applies another server's notice of a user.
+func (r *room) takeHintLocked(e *chatlog.Event) (grew bool) {
+	r.roster.mayDiffer = !r.set.cfg.Local
 	if !r.ready {
 		return false
 	}
@@ -150,14 +150,14 @@ func (r *room) hintLocked(e *chatlog.Event) (grew bool) {
 		if o == nil {
 			return false
 		}
-		if _, here := o.wanted(); here {
+		if _, here := o.wantedInLog(); here {
 			return false // not from here
 		}
-		return r.leftLocked(o)
+		return r.tellLeaveLocked(o)
 	}
 	if o == nil {
-		o = &occupant{user: e.UserID, occupantShown: occupantShown{elsewhere: 1}}
+		o = &localUser{user: e.UserID, presenceShown: presenceShown{connsElsewhere: 1}}
 		r.users[e.UserID] = o
 	}
-	return r.joinedLocked(o, e.Username)
+	return r.tellJoinLocked(o, e.Username)
 }

@@ -16,38 +16,38 @@ import (
 	"github.com/seed-08328bfd/chat/internal/logging"
 )
 
-// The errors of this package, beside those of the guard and of contexts.
+// The errors of this package. Methods also return those of package guard and of contexts.
 var (
 	ErrClosed = errors.New("chat: server closed")
 	ErrGap    = errors.New("chat: gap in the log")
 )
 
-// controlRoom carries what servers tell each other. No room can have this name.
+// controlRoom carries the commands that servers send each other. No room can have this name.
 const controlRoom = ".."
 
-// A Config says how a Set works. All of it is immutable.
+// A Config says how a Set works. It never changes.
 type Config struct {
 	Log    chatlog.Log
-	Local  bool // the log is in memory, and this server's alone
+	Local  bool // the log is in memory, and no other server uses it
 	Limits Limits
 	Times  Times
 
 	Pack    func([]byte) []byte // compresses a payload; nil without compression
 	Logger  *logging.Logger
-	Control func(e chatlog.Event) // does what a server says to all of them
+	Control func(e chatlog.Event) // carries out a command that a server has sent to all
 	Sweep   func()                // called every few seconds
-	// Present is told of users who have come to a room or left it, by one call after
-	// another; nil if nobody wants to know.
+	// Present is called for each user that has joined a room or left it, one call after
+	// another; nil without such a hook.
 	Present func(room string, m chatlog.Member, present bool)
-	// Panicked is told of a panic of the log, perhaps under a lock.
+	// Panicked is called after a panic of the log, perhaps under a lock.
 	Panicked func(method, room string, p any, stack []byte)
 }
 
 // Limits are the numbers of a Config; zero is none, unless it says otherwise.
 type Limits struct {
 	History  int // messages that a joiner gets
-	Resume   int // entries held for who comes back
-	Lag      int // bytes held of a room
+	Resume   int // entries held for clients that come back
+	Lag      int // bytes held per room
 	Rooms    int // in use
 	Members  int // connections to a room; 0: any number
 	Presence int // connections to a room above which notices are gathered; below 0: never
@@ -56,7 +56,7 @@ type Limits struct {
 // Times are the times of a Config.
 type Times struct {
 	Flush, FlushMost          time.Duration // least and most between two rounds of a large room
-	Grace                     time.Duration // how long a loss is kept from the others
+	Grace                     time.Duration // how long a user counts as present after a loss
 	Log                       time.Duration // for one use of the log
 	PingInterval, PingTimeout time.Duration
 }
@@ -70,45 +70,45 @@ type Set struct {
 	log   *guard.Log
 	epoch time.Time // of the set's own clock
 
-	life  life
-	feed  feed
-	self  self
-	rooms sync.Map // name to *room; written under mu
+	life     lifecycle
+	feed     feed
+	identity identity
+	rooms    sync.Map // name to *room; written under mu
 
-	retired  retired
-	listing  atomic.Pointer[Listing]
-	comings  comings
-	counters Counters
+	retired       retiredEpochs
+	listing       atomic.Pointer[Listing]
+	presenceQueue presenceQueue
+	counters      Counters
 
 	mu        lock.Set
 	roomCount int
 }
 
-// life is whether the set works, and what runs beside the members.
-type life struct {
+// lifecycle is the state of the set, and its goroutines that serve no single member.
+type lifecycle struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	done    chan struct{}  // closed when closing begins
 	closing atomic.Bool    // written under Set.mu
 	ended   bool           // no more tasks; guarded by Set.mu
 	tasks   sync.WaitGroup // goroutines of spawn
-	over    chan struct{}  // closed when End is through; made by the first to end, guarded by Set.mu
+	stopped chan struct{}  // closed when End is through; made by the first to end, guarded by Set.mu
 }
 
-// feed is how the set hears of what other servers do.
+// feed is the set's connection to the log's feed.
 type feed struct {
-	opening     *opening    // the log is being opened; nil if nobody does. Guarded by Set.mu
+	opening     *opening    // the attempt to open the log; nil if there is none. Guarded by Set.mu
 	opened      atomic.Bool // written under Set.mu
 	interrupted atomic.Bool
 	comparing   atomic.Bool
-	nudged      chan struct{} // asks the ticker to compare with the log now
+	sweepNow    chan struct{} // asks the ticker to compare with the log now
 }
 
-// self is what the log knows this server by.
-type self struct {
-	name  atomic.Pointer[string] // in Presence
-	early chan struct{}          // asks keepBeating not to wait
-	turns chan struct{}          // a value for each try again at telling the log of a user
+// identity is what the log knows this server by.
+type identity struct {
+	serverID   atomic.Pointer[string] // in Presence
+	beatNow    chan struct{}          // asks keepBeating not to wait
+	retryTurns chan struct{}          // a value for each try again at telling the log of a user
 }
 
 // Counters count what happens in the rooms.
@@ -117,14 +117,14 @@ type Counters struct {
 	LogErrors                                  atomic.Uint64
 }
 
-// New returns a Set that uses nothing yet.
+// New returns a Set. It does not use the log yet.
 func New(cfg Config) *Set {
 	s := &Set{cfg: cfg, epoch: time.Now()}
 	s.life.ctx, s.life.cancel = context.WithCancel(context.Background())
 	s.life.done = make(chan struct{})
-	s.feed.nudged = make(chan struct{}, 1)
-	s.self.early = make(chan struct{}, 1)
-	s.self.turns = make(chan struct{}, 64)
+	s.feed.sweepNow = make(chan struct{}, 1)
+	s.identity.beatNow = make(chan struct{}, 1)
+	s.identity.retryTurns = make(chan struct{}, 64)
 	s.newID()
 	g := guard.Config{Server: s.life.ctx, Failed: &s.counters.LogErrors, Panicked: cfg.Panicked}
 	if !cfg.Local {
@@ -134,10 +134,10 @@ func New(cfg Config) *Set {
 	return s
 }
 
-// Log returns the log, each use of which is bounded. Uses with Context cost the least.
+// Log returns the log; each use of it has a time limit. Uses with Context cost the least.
 func (s *Set) Log() *guard.Log { return s.log }
 
-// Context ends with the set.
+// Context returns a context that ends with the set.
 func (s *Set) Context() context.Context { return s.life.ctx }
 
 // Counters returns what was counted so far.
@@ -146,11 +146,11 @@ func (s *Set) Counters() *Counters { return &s.counters }
 // Clock returns the time since the set was made.
 func (s *Set) Clock() time.Duration { return time.Since(s.epoch) }
 
-func (s *Set) id() string { return *s.self.name.Load() }
+func (s *Set) id() string { return *s.identity.serverID.Load() }
 
 func (s *Set) newID() {
 	id := "s-" + strings.ToLower(rand.Text()[:16])
-	s.self.name.Store(&id)
+	s.identity.serverID.Store(&id)
 }
 
 // jitter returns a random time from 0 to d.
@@ -175,7 +175,7 @@ func (s *Set) spawn(f func(ctx context.Context)) {
 	}()
 }
 
-// Count returns the rooms in use and the users in them, each counted once a room.
+// Count returns the number of rooms in use, and of the users in them, each counted once per room.
 func (s *Set) Count() (rooms, users int) {
 	s.mu.Lock()
 	rooms = s.roomCount
@@ -184,7 +184,7 @@ func (s *Set) Count() (rooms, users int) {
 		r := v.(*room)
 		r.mu.Lock()
 		for _, o := range r.users {
-			if _, here := o.wanted(); here {
+			if _, here := o.wantedInLog(); here {
 				users++
 			}
 		}
@@ -197,7 +197,7 @@ func (s *Set) Count() (rooms, users int) {
 // Closing reports whether BeginClosing was called.
 func (s *Set) Closing() bool { return s.life.closing.Load() }
 
-// BeginClosing has nobody join from now on.
+// BeginClosing refuses all joins from now on.
 func (s *Set) BeginClosing() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -206,21 +206,22 @@ func (s *Set) BeginClosing() {
 	}
 }
 
-// End stops, once, what runs beside the members, and returns what is closed when it has
-// stopped. Closing has begun and the members are gone.
+// End stops the set's goroutines and closes the log's feed. It returns a channel that is
+// closed when that is done; a second call returns the same channel. Call it after
+// BeginClosing, when the members are gone.
 func (s *Set) End() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.life.over == nil {
-		s.life.over = make(chan struct{})
+	if s.life.stopped == nil {
+		s.life.stopped = make(chan struct{})
 		s.life.ended = true
 		go s.stop() // ends when the log lets it
 	}
-	return s.life.over
+	return s.life.stopped
 }
 
 func (s *Set) stop() {
-	defer close(s.life.over)
+	defer close(s.life.stopped)
 	if s.feed.opened.Load() && !s.cfg.Local {
 		s.log.Beat(context.Background(), s.id(), max(s.cfg.Times.Grace, time.Second)) // the last sign of life
 	}
@@ -241,7 +242,7 @@ func (s *Set) stop() {
 	<-s.cfg.Logger.Idle()
 }
 
-// Tell has every server that shares the log, this one too, do what e says.
+// Tell sends the command e to every server that shares the log, and carries it out on this one.
 func (s *Set) Tell(ctx context.Context, e chatlog.Event) error {
 	s.cfg.Control(e)
 	return s.log.Signal(ctx, controlRoom, e)

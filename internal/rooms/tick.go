@@ -8,8 +8,8 @@ import (
 
 const sweepEvery = time.Second // comparing positions and presence with a shared log
 
-// tick is the one timer: it pings silent members, drops those who do
-// not answer, and keeps in touch with a shared log. It ends with ctx.
+// tick is the set's only timer: it pings silent members, drops members that do not answer,
+// and compares with a shared log. It ends with ctx.
 func (s *Set) tick(ctx context.Context) {
 	every := time.Second
 	for _, d := range []time.Duration{s.cfg.Times.PingInterval, s.cfg.Times.PingTimeout} {
@@ -24,7 +24,7 @@ func (s *Set) tick(ctx context.Context) {
 	for {
 		select {
 		case <-t.C:
-		case <-s.feed.nudged:
+		case <-s.feed.sweepNow:
 			swept = -sweepEvery
 		case <-ctx.Done():
 			return
@@ -34,7 +34,7 @@ func (s *Set) tick(ctx context.Context) {
 		if !s.cfg.Local && now-swept >= sweepEvery {
 			swept = now
 			s.background(ctx, s.sweep)
-			s.background(ctx, s.compare)
+			s.background(ctx, s.comparePresence)
 		}
 		if now-beaten >= beatEvery {
 			beaten = now
@@ -46,9 +46,9 @@ func (s *Set) tick(ctx context.Context) {
 	}
 }
 
-// background does one thing with the log, and logs if it fails. It runs in the
-// timer's goroutine for the memory log, which never blocks, and beside it for
-// others, so that a log that hangs holds up no ping.
+// background calls f, which uses the log, and logs its error. With the memory log, which
+// never blocks, it runs in the timer's goroutine; with others in a separate one, so that a
+// log that hangs does not delay pings.
 func (s *Set) background(ctx context.Context, f func(context.Context) error) {
 	run := func(ctx context.Context) {
 		if err := f(ctx); err != nil && ctx.Err() == nil {
@@ -62,21 +62,21 @@ func (s *Set) background(ctx context.Context, f func(context.Context) error) {
 	}
 }
 
-// nudge has the positions compared soon.
-func (s *Set) nudge() {
+// requestSweep makes tick compare positions soon.
+func (s *Set) requestSweep() {
 	select {
-	case s.feed.nudged <- struct{}{}:
+	case s.feed.sweepNow <- struct{}{}:
 	default:
 	}
 }
 
-// pingAll visits every member.
+// pingAll checks every member's connection.
 func (s *Set) pingAll(now time.Duration) {
 	var members []*Member
 	s.rooms.Range(func(_, v any) bool {
 		r := v.(*room)
 		r.mu.Lock()
-		members, r.shared = r.members, true
+		members, r.membersShared = r.members, true
 		r.mu.Unlock()
 		for _, m := range members {
 			m.conn.Check(now, s.cfg.Times.PingInterval, s.cfg.Times.PingTimeout)

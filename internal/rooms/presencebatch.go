@@ -10,34 +10,35 @@ import (
 	"github.com/seed-08328bfd/chat/internal/stream"
 )
 
-// A crowd gathers who came and went in a room too large to tell of each.
-type crowd struct {
+// A presenceBatch collects the users that joined and left a room that is too large to tell
+// of each one.
+type presenceBatch struct {
 	joined, left map[string]string // user to name
 }
 
 const (
-	crowdPause = 250 * time.Millisecond
+	batchPause = 250 * time.Millisecond
 
-	// Each list has at most crowdNames names, and more as long as all members
-	// together get no more than crowdTotal: naming 250 newcomers to 10,000 members
-	// four times a second would fill a network. The count is always right.
-	crowdNames = 32
-	crowdTotal = 256_000
+	// Each list has at most batchNames names, or more if all members together get no more
+	// than batchTotal names: to name 250 new users to 10,000 members four times per second
+	// would fill a network. The count is always right.
+	batchNames = 32
+	batchTotal = 256_000
 )
 
-// crowded reports whether the room is too large to tell of each user.
-func (r *room) crowded() bool {
+// batchesPresence reports whether the room is too large to tell of each user by itself.
+func (r *room) batchesPresence() bool {
 	size := r.set.cfg.Limits.Presence
 	return size >= 0 && len(r.members) > size
 }
 
-// crowdLocked gathers e if the room is a crowd.
-func (r *room) crowdLocked(e *chatlog.Event) bool {
-	if !r.crowded() {
+// addToBatchLocked adds e to the batch if the room is too large. It reports whether it has.
+func (r *room) addToBatchLocked(e *chatlog.Event) bool {
+	if !r.batchesPresence() {
 		return false
 	}
-	r.gatherLocked()
-	to, from := r.crowd.joined, r.crowd.left
+	r.startBatchLocked()
+	to, from := r.batch.joined, r.batch.left
 	if e.Kind == chatlog.KindLeave {
 		to, from = from, to
 	}
@@ -49,37 +50,38 @@ func (r *room) crowdLocked(e *chatlog.Event) bool {
 	return true
 }
 
-// gatherLocked has a presence object follow soon.
-func (r *room) gatherLocked() {
-	if r.crowd != nil {
+// startBatchLocked begins a batch, and starts a goroutine that sends it soon, unless there
+// is one.
+func (r *room) startBatchLocked() {
+	if r.batch != nil {
 		return
 	}
-	r.crowd = &crowd{joined: map[string]string{}, left: map[string]string{}}
+	r.batch = &presenceBatch{joined: map[string]string{}, left: map[string]string{}}
 	r.set.spawn(func(ctx context.Context) {
-		sleep(ctx, crowdPause)
-		r.tellCrowd(ctx)
+		sleep(ctx, batchPause)
+		r.sendBatch(ctx)
 	})
 }
 
-// tellCrowd adds what was gathered to the stream.
-func (r *room) tellCrowd(ctx context.Context) {
+// sendBatch ends the batch and adds its presence object to the stream.
+func (r *room) sendBatch(ctx context.Context) {
 	total, read := 0, false
 	if !r.set.cfg.Local {
 		list, err := r.set.log.Members(ctx, r.name, 0)
 		total, read = list.Total, err == nil
 	}
 	r.mu.Lock()
-	c := r.crowd
-	r.crowd = nil
+	c := r.batch
+	r.batch = nil
 	if t := &r.roster; !read {
-		total = len(t.list) + t.more
-		t.dirty = !r.set.cfg.Local
-	} else if total != len(t.list)+t.more {
-		t.dirty = true
+		total = len(t.list) + t.unlisted
+		t.mayDiffer = !r.set.cfg.Local
+	} else if total != len(t.list)+t.unlisted {
+		t.mayDiffer = true
 	}
-	r.roster.counted = total
+	r.roster.countTold = total
 	b := append([]byte(nil), `{"type":"`+proto.TypePresence+`","joined":`...)
-	most := max(crowdNames, crowdTotal/max(1, len(r.members)))
+	most := max(batchNames, batchTotal/max(1, len(r.members)))
 	b = appendNames(b, c.joined, most)
 	b = appendNames(append(b, `,"left":`...), c.left, most)
 	b = strconv.AppendInt(append(b, `,"count":`...), int64(total), 10)

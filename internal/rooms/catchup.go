@@ -9,16 +9,16 @@ import (
 	"github.com/seed-08328bfd/chat/internal/stream"
 )
 
-// The core does once what every log would otherwise repeat: it takes what is
-// pushed as a hint, notices what is missing, reads it, and keeps the order.
+// This package does once what every log would otherwise have to do: it treats a pushed
+// entry as a hint, notices missing entries, reads them from the log, and keeps the order.
 
 const (
-	healDelay = 10 * time.Millisecond // for an entry that is probably on its way
-	healPage  = 200
-	healRetry = 25 * time.Millisecond // doubled up to a second
+	catchUpDelay = 10 * time.Millisecond // wait for an entry that will probably be pushed
+	catchUpPage  = 200
+	catchUpRetry = 25 * time.Millisecond // doubled up to a second
 )
 
-// sink is a Server as the log's feed sees it.
+// sink is the Set as a sink of the log's feed.
 type sink struct{ *Set }
 
 func (s sink) Push(name, epoch string, e chatlog.Event) {
@@ -31,37 +31,37 @@ func (s sink) Push(name, epoch string, e chatlog.Event) {
 	case r == nil:
 	case e.Offset == 0:
 		r.notify(e)
-	case !s.cfg.Local: // what this server alone appends, it has applied
+	case !s.cfg.Local: // entries of a log that only this server uses are applied by Publish
 		r.apply(epoch, e)
 	}
 }
 
-// healLocked has what the log holds beyond the room's last entry read after d,
-// unless that is under way.
-func (r *room) healLocked(d time.Duration) {
-	if r.healing {
+// startCatchUpLocked starts a goroutine that reads, after d, the entries beyond the room's
+// last one from the log; unless such a goroutine already runs.
+func (r *room) startCatchUpLocked(d time.Duration) {
+	if r.catchingUp {
 		return
 	}
-	r.healing = true
+	r.catchingUp = true
 	last := r.last.Offset
 	r.set.spawn(func(ctx context.Context) {
-		r.heal(ctx, d, last)
+		r.catchUpFromLog(ctx, d, last)
 	})
 }
 
-// heal reads until the room is where the log is. If the entry that was waited
-// for has come meanwhile, there is nothing to do.
-func (r *room) heal(ctx context.Context, d time.Duration, last uint64) {
-	retry := healRetry
+// catchUpFromLog reads until the room has everything that the log holds. If the missing
+// entry was pushed in the meantime, there is nothing to read.
+func (r *room) catchUpFromLog(ctx context.Context, d time.Duration, last uint64) {
+	retry := catchUpRetry
 	for sleep(ctx, d) {
 		r.mu.Lock()
-		if d == healDelay && r.last.Offset > last && len(r.stash) == 0 {
-			r.healing = false
+		if d == catchUpDelay && r.last.Offset > last && len(r.outOfOrder) == 0 {
+			r.catchingUp = false
 			r.mu.Unlock()
 			return
 		}
 		r.mu.Unlock()
-		done, err := r.healOnce(ctx)
+		done, err := r.catchUpOnce(ctx)
 		switch {
 		case err != nil:
 			d = retry + jitter(retry)
@@ -73,20 +73,20 @@ func (r *room) heal(ctx context.Context, d time.Duration, last uint64) {
 		}
 	}
 	r.mu.Lock()
-	r.healing = false
+	r.catchingUp = false
 	r.mu.Unlock()
 }
 
-// healOnce reads one page. It starts at the last entry that was delivered and
-// compares that: a log that has lost only its end gives the same offsets to other
-// events, within the same epoch.
-func (r *room) healOnce(ctx context.Context) (done bool, err error) {
+// catchUpOnce reads one page. The page begins with the last delivered entry, and
+// catchUpOnce compares that: a log that has lost only its end gives the same offsets to
+// other events in the same epoch.
+func (r *room) catchUpOnce(ctx context.Context) (done bool, err error) {
 	ctx, cancel := r.set.log.Bound(ctx)
 	defer cancel()
 	r.mu.Lock()
 	last, epoch := r.last, r.epoch
 	r.mu.Unlock()
-	page, err := r.set.log.Read(ctx, r.name, chatlog.Range{From: max(last.Offset, 1), Limit: healPage})
+	page, err := r.set.log.Read(ctx, r.name, chatlog.Range{From: max(last.Offset, 1), Limit: catchUpPage})
 	if err != nil {
 		return false, err
 	}
@@ -100,13 +100,13 @@ func (r *room) healOnce(ctx context.Context) (done bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		// While Redis is failed over, two logs answer for a moment. A reading that the
-		// next one does not confirm says nothing of a loss.
+		// While Redis is failed over, two logs answer for a moment. If a second read does
+		// not confirm the first, this is not a loss.
 		if newest.Position.Epoch != page.Position.Epoch {
 			return false, nil
 		}
 		if !r.reset(newest, epoch, last.Offset) {
-			return false, nil // somebody else has done so meanwhile
+			return false, nil // another goroutine has already done so
 		}
 	}
 	r.mu.Lock()
@@ -115,18 +115,17 @@ func (r *room) healOnce(ctx context.Context) (done bool, err error) {
 			r.appendLocked(e)
 		}
 	}
-	r.unstashLocked()
-	r.missed = false
+	r.appendInOrderLocked()
+	r.missedPush = false
 	if done = r.last.Offset >= page.Position.Offset; done {
-		r.healing = false
+		r.catchingUp = false
 	}
 	r.mu.Unlock()
 	r.wake()
 	return done, nil
 }
 
-// contradicts reports whether page, read from last on, shows that the log does
-// not hold last any more although it should.
+// contradicts reports whether page, read from last on, shows that the log has lost last.
 func contradicts(page *chatlog.Page, last *chatlog.Event) bool {
 	if page.Position.Offset < last.Offset {
 		return true
@@ -134,11 +133,11 @@ func contradicts(page *chatlog.Page, last *chatlog.Event) bool {
 	return last.Type != "" && len(page.Events) > 0 && page.Events[0].Offset == last.Offset && !sameEvent(&page.Events[0], last)
 }
 
-// reset starts the stream anew after the log has lost what members had or were
-// to have. Every member is now behind the stream's first item, so the next round
-// closes them with 1013: they come back, resume, and are told of the gap. It does
-// nothing if the room is no longer at the place for which this was found out: of two
-// that find out, the second would close those who have come since.
+// reset begins a new stream after the log has lost entries. Every member is then behind the
+// stream's first item, so the next round closes it with 1013: the client comes back,
+// resumes, and is told of the gap. reset does nothing if the room is no longer at the place
+// where the loss was found: two goroutines may find it, and the second must not close
+// members that have come after the first.
 func (r *room) reset(page chatlog.Page, epoch string, last uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -153,9 +152,9 @@ func (r *room) reset(page chatlog.Page, epoch string, last uint64) bool {
 	base := r.stream.Next() + 1
 	r.stream = stream.New(base, r.set.cfg.Limits.Lag)
 	r.stream.Reset = base
-	r.stash = nil
+	r.outOfOrder = nil
 	r.loadLocked(page)
-	r.next.Store(r.stream.Next())
+	r.streamEnd.Store(r.stream.Next())
 	if r.grown != nil {
 		close(r.grown)
 		r.grown = nil
@@ -167,24 +166,24 @@ func (s sink) Interrupted(err error) {
 	if !s.feed.interrupted.Swap(true) {
 		s.cfg.Logger.Later(slog.LevelWarn, "chat: feed interrupted", "err", err)
 	}
-	s.nudge()
+	s.requestSweep()
 }
 
 func (s sink) Resumed() {
 	if s.feed.interrupted.Swap(false) {
 		s.cfg.Logger.Later(slog.LevelInfo, "chat: feed resumed")
 	}
-	s.nudge()
+	s.requestSweep()
 }
 
-// sweep compares the rooms' positions with the log's, because a feed can fall
-// silent without an error.
+// sweep compares the rooms' positions with the log's, because a feed can stop without an
+// error.
 func (s *Set) sweep(ctx context.Context) error {
-	return askOfRooms(ctx, s, s.log.Positions, func(r *room, at chatlog.Position) {
+	return askPerRoom(ctx, s, s.log.Positions, func(r *room, at chatlog.Position) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if r.ready && (at.Epoch != r.epoch || at.Offset != r.last.Offset) {
-			r.healLocked(healDelay)
+			r.startCatchUpLocked(catchUpDelay)
 		}
 	})
 }
