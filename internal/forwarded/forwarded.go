@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// A Hop is what one proxy says of the connection that it got.
+// A Hop is what one proxy says about the connection that it accepted.
 type Hop struct {
 	Said  bool   // whether it names the other end
 	For   Node   // the other end
@@ -13,9 +13,9 @@ type Hop struct {
 	Text  string // as it came
 }
 
-// Lists are read from their end, one element at a time: a proxy adds to the end,
-// and nothing that stands before what it has added, such as a quote that a client
-// has opened and not closed, changes how that is read.
+// Lists are read from their end, one element at a time. A proxy adds to the end, and no
+// text before its element, such as a quote that a client has opened and not closed, may
+// change how that element is read.
 
 // XForwardedFor yields the hops of the header's lines, the last one first.
 func XForwardedFor(lines []string) iter.Seq[Hop] {
@@ -124,16 +124,16 @@ func unquote(s string) (string, bool) {
 	return "", false
 }
 
-// A Path is what a header tells.
+// A Path is the result of reading a header.
 type Path struct {
-	Said    bool   // whether it tells of anybody
-	Client  Node   // the last one that no trusted proxy is, or the last proxy before what was not understood
-	Proto   string // by which Client talks to the first trusted proxy, or ""
-	Garbled string // what was not understood, or ""
+	Said    bool   // whether it names a client
+	Client  Node   // the last node that is not a trusted proxy, or the last proxy before an element that cannot be parsed
+	Proto   string // the scheme that Client uses to the first trusted proxy, or ""
+	Garbled string // the element that cannot be parsed, or ""
 }
 
-// Follow goes from peer, a trusted proxy, towards the client, for as long as proxies
-// are trusted: what stands before is only said by the client.
+// Follow goes from peer, a trusted proxy, towards the client, as long as the proxies are
+// trusted. Everything before that may be the client's invention.
 func Follow(hops iter.Seq[Hop], peer Node, trusted func(Node) bool) Path {
 	p := Path{Client: peer}
 	for h := range hops {

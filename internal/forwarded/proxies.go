@@ -16,10 +16,10 @@ import (
 // unixProxy is the name of proxies that come over a Unix socket.
 const unixProxy = "unix"
 
-// MaxShown is how many bytes of what came with a request a line of the log has.
+// MaxShown is the largest number of bytes of a request's text in one log line.
 const MaxShown = 200
 
-// Proxies are those whose word about clients counts.
+// Proxies are the trusted proxies.
 type Proxies struct {
 	nets []netip.Prefix
 	unix bool
@@ -60,7 +60,7 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	return p.Masked(), nil
 }
 
-// trusts reports whether n is a proxy whose word counts.
+// trusts reports whether n is a trusted proxy.
 func (p *Proxies) trusts(n Node) bool {
 	if n.Kind == Unix {
 		return p.unix
@@ -85,9 +85,9 @@ func remote(r *http.Request) Node {
 	return Node{}
 }
 
-// Client returns the client that r is from: of X-Forwarded-For or Forwarded, the last node
-// counts that no trusted proxy is. What is not understood is logged once, and the client
-// is the proxy then.
+// Client returns the client of r: the last node in X-Forwarded-For or Forwarded that is not
+// a trusted proxy. If a header cannot be parsed, that is logged once, and the client is the
+// proxy.
 func (p *Proxies) Client(r *http.Request, log *logging.Logger) Node {
 	peer := remote(r)
 	if !p.trusts(peer) {
@@ -103,14 +103,14 @@ func (p *Proxies) Client(r *http.Request, log *logging.Logger) Node {
 	case samePlace(c, f.Client):
 		return c
 	}
-	// A proxy sets one of the two and passes on the other, as the client has sent
-	// it. Nobody says which.
+	// A proxy sets one of the two headers, and passes on the other as the client has sent
+	// it. Which one is not known.
 	log.Once("disagree", slog.LevelWarn, "chat: X-Forwarded-For and Forwarded disagree, and the client is counted as the proxy: have the proxy remove the one that it does not set",
 		"proxy", r.RemoteAddr, "x-forwarded-for", HeaderText(r, "X-Forwarded-For"), "forwarded", HeaderText(r, "Forwarded"))
 	return peer
 }
 
-// path follows what a header says, and logs once that it is not understood.
+// path follows a header, and logs once if it cannot be parsed.
 func (p *Proxies) path(r *http.Request, log *logging.Logger, peer Node, header string, hops iter.Seq[Hop]) Path {
 	path := Follow(hops, peer, p.trusts)
 	if path.Garbled != "" {
@@ -120,7 +120,7 @@ func (p *Proxies) path(r *http.Request, log *logging.Logger, peer Node, header s
 	return path
 }
 
-// HeaderText is a header as a line of the log shows it.
+// HeaderText returns a header for a log line.
 func HeaderText(r *http.Request, key string) string {
 	return strings.ToValidUTF8(proto.CutText(strings.Join(r.Header.Values(key), ", "), MaxShown), "\uFFFD")
 }

@@ -1,7 +1,7 @@
-// Package names says how the names of people and rooms are written, and which are
-// refused: what cannot be seen, and what is taken for something else. It follows
-// Unicode's UTS #39 (moderately restrictive, word by word), UAX #31 (joiners), UTS #51
-// (emoji) and UAX #29 (where text may be cut).
+// Package names brings the names of users and rooms into one form, and refuses some: names
+// that cannot be seen, and names that look like other names. It follows Unicode's UTS #39
+// (moderately restrictive, word by word), UAX #31 (joiners), UTS #51 (emoji) and UAX #29
+// (where text may be cut).
 package names
 
 import (
@@ -24,7 +24,7 @@ const (
 	maxSettling = 16       // rounds
 )
 
-// Check returns name as it is written: what looks the same is the same. The error
+// Check returns name in its one form, so that names that look the same are the same. The error
 // says what to change; what is the thing, such as "username".
 func Check(what, name string) (string, error) {
 	if !utf8.ValidString(name) {
@@ -62,9 +62,9 @@ func tooLong(what string) error {
 	return fmt.Errorf("the %s is longer than %d characters: shorten it", what, Max)
 }
 
-// Safe returns a name that somebody vouches for as it can be shown: without what
-// cannot be seen or reorders text, and cut before the character that no longer fits.
-// Any scripts may be mixed. It returns "" if there is nothing left to see.
+// Safe returns a name, which is not refused, in a form that can be shown: without
+// characters that cannot be seen or that reorder text, and cut before the character that no
+// longer fits. Any scripts may be mixed. It returns "" if there is nothing left to see.
 func Safe(name string) string {
 	if len(name) > maxVouched {
 		name = name[:maxVouched]
@@ -90,7 +90,7 @@ func Safe(name string) string {
 	return ""
 }
 
-// strip leaves out what cannot be shown.
+// strip removes characters that cannot be shown.
 func strip(rs []rune) []rune {
 	var out []rune
 	for i := 0; i < len(rs); {

@@ -1,5 +1,5 @@
-// Package origin reads the Origin that browsers send (RFC 6454), and patterns of
-// those that are allowed.
+// Package origin reads the Origin header that browsers send (RFC 6454), and patterns of
+// allowed origins.
 package origin
 
 import (
@@ -81,7 +81,7 @@ func isScheme(s string) bool {
 	return s != ""
 }
 
-// Pattern is which origins are allowed.
+// Pattern says which origins are allowed.
 type Pattern struct {
 	Any bool // "*"
 	Origin

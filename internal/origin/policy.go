@@ -2,7 +2,7 @@ package origin
 
 import "fmt"
 
-// A Policy is which pages may connect beside the server's own.
+// A Policy says which pages may connect, in addition to pages of the server's own origin.
 type Policy struct{ patterns []Pattern }
 
 // ParsePolicy reads patterns. A pattern that no origin can match is an error.
@@ -17,13 +17,13 @@ func ParsePolicy(patterns []string) (p Policy, err error) {
 	return p, nil
 }
 
-// Any reports whether there is a pattern.
+// Any reports whether the policy has a pattern.
 func (p *Policy) Any() bool { return len(p.patterns) > 0 }
 
-// Check reports whether a request may come from where it does: origins are its Origin
-// headers, own is the server's origin as the client knows it. A browser sends exactly one
-// Origin with every WebSocket handshake (RFC 6455, section 10.2); what is no browser need
-// not send any. cross is the origin if it is not the server's own.
+// Check reports whether a request's origin is allowed: origins are its Origin headers, own
+// is the server's origin as the client knows it. A browser sends exactly one Origin with
+// every WebSocket handshake (RFC 6455, section 10.2); other clients need not send one.
+// cross is the origin if it is not the server's own.
 func (p *Policy) Check(origins []string, own string) (cross string, ok bool) {
 	if len(origins) == 0 {
 		return "", true

@@ -6,13 +6,13 @@ import (
 	"github.com/seed-08328bfd/chat/internal/lock"
 )
 
-// What is remembered of origins that were refused.
+// Limits for the memory of refused origins.
 const (
-	refusalPause = time.Minute // between two lines about one of them
+	refusalPause = time.Minute // between two log lines about one origin
 	maxRefusals  = 64          // at a time; of more, their number is logged
 )
 
-// Refusals says when the refusal of an origin was logged.
+// Refusals remembers when the refusal of each origin was logged last.
 type Refusals struct {
 	mu     lock.Leaf
 	logged map[string]time.Duration // by the server's clock
@@ -20,8 +20,8 @@ type Refusals struct {
 	told   time.Duration            // when that was; 0 for never
 }
 
-// Note reports whether to log that an origin is refused. If it is one of too many,
-// others is how many requests of such to log, or 0 for no line.
+// Note reports whether to log the refusal of an origin. If too many origins are remembered,
+// others is the number of such requests to log together, or 0 for no line.
 func (f *Refusals) Note(from string, now time.Duration) (log bool, others int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -172,8 +172,8 @@ func (m *Member) Begin() {
 }
 
 // resume finds the place after what the client has seen. ok is false if the log
-// does not hold everything from there on, or another entry at that place. Then
-// nobody but the client is told: its word alone changes nothing for others.
+// does not hold everything from there on, or holds another entry at that place. Only the
+// client is told then: a claim of one client changes nothing for others.
 func (m *Member) resume(v *stream.View) (cursor, replay uint64, ok bool) {
 	st := m.pending
 	if st.since.Epoch != st.greeting.At.Epoch || st.since.Offset > st.greeting.At.Offset {

@@ -10,7 +10,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
-// Request returns a request of HTTP/1.1 with headers of its own.
+// Request returns an HTTP/1.1 request with these headers.
 func Request(method, path string, header ...string) string {
 	return method + " " + path + " HTTP/1.1\r\nHost: h\r\n" + strings.Join(append(header, ""), "\r\n") + "\r\n"
 }

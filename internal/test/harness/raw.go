@@ -47,7 +47,7 @@ func Settle(t testing.TB, c *wsconf.Conn) {
 }
 
 // RawWrite sends b, in pieces of the given size if that is above 0. What the
-// server does not want to read any more may fail to be written.
+// server no longer reads may fail to be written.
 func RawWrite(c *wsconf.Conn, b []byte, piece int) {
 	for piece > 0 && len(b) > piece {
 		if _, err := c.Write(b[:piece]); err != nil {

@@ -20,7 +20,7 @@ const Patience = 2 * time.Minute
 // Quiet keeps what a test provokes out of its output.
 var Quiet = chat.WithLogger(slog.New(slog.DiscardHandler))
 
-// Serve runs a server of its own behind a real socket until the test ends.
+// Serve runs a server behind a real socket until the test ends.
 func Serve(t testing.TB, opts ...chat.Option) (*chat.Server, string) {
 	t.Helper()
 	srv := chat.New(opts...)
