@@ -15,8 +15,13 @@ func TestLast(t *testing.T) {
 	for range 2 {
 		s.Open(a)
 		s.Open(b)
-		if s.Close(a, leave) || s.Close(a, leave) || !s.Close(b, leave) || s.Close(b, leave) {
-			t.Error("the last is not the last")
+		for i, x := range []struct {
+			sink *server
+			last bool
+		}{{a, false}, {a, false}, {b, true}, {b, false}} {
+			if last := s.Close(x.sink, leave); last != x.last {
+				t.Errorf("close %d was the last: %v, want %v", i, last, x.last)
+			}
 		}
 	}
 	if left != 4 {
