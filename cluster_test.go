@@ -214,3 +214,38 @@ func TestDisconnectReasons(t *testing.T) {
 		t.Errorf("a user whom nobody can be: %v", err)
 	}
 }
+
+// lateSignals is a log whose signals wait until they are let through.
+type lateSignals struct {
+	chat.Log
+	waiting, through chan struct{}
+}
+
+func (l *lateSignals) Signal(ctx context.Context, room string, e chatlog.Event) error {
+	if room == ".." {
+		close(l.waiting)
+		<-l.through
+	}
+	return l.Log.Signal(ctx, room, e)
+}
+
+// A user who is back before the feed brings the command to the server that has sent it is
+// not removed again.
+func TestRemovedOnce(t *testing.T) {
+	l := &lateSignals{chat.NewMemoryLog(chat.MemoryOptions{}), make(chan struct{}), make(chan struct{})}
+	srv, base := harness.Serve(t, harness.Quiet, harness.UserByHeader, chat.WithLog(l))
+	first := harness.Dial(t, base, "r", true, "as", "u")
+	first.Until("welcome")
+	done := make(chan error)
+	go func() { done <- srv.Disconnect(context.Background(), "u", chat.Disconnect{}) }()
+	<-l.waiting
+	harness.Expect(t, "close code", first.Closed(), chat.CloseRemoved)
+	again := harness.Dial(t, base, "r", true, "as", "u")
+	again.Until("welcome")
+	close(l.through)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	again.Send(`{"type":"ping"}`)
+	again.Until("pong")
+}

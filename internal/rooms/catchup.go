@@ -23,7 +23,9 @@ type sink struct{ *Set }
 
 func (s sink) Push(name, epoch string, e chatlog.Event) {
 	if name == controlRoom {
-		s.cfg.Control(e)
+		if e.Username != s.identity.sender {
+			s.cfg.Control(e)
+		}
 		return
 	}
 	r := s.room(name)

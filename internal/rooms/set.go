@@ -107,6 +107,7 @@ type feed struct {
 // identity is what the log knows this server by.
 type identity struct {
 	serverID   atomic.Pointer[string] // in Presence
+	sender     string                 // marks the commands of this server; immutable
 	beatNow    chan struct{}          // asks keepBeating not to wait
 	retryTurns chan struct{}          // a value for each try again at telling the log of a user
 }
@@ -126,6 +127,7 @@ func New(cfg Config) *Set {
 	s.identity.beatNow = make(chan struct{}, 1)
 	s.identity.retryTurns = make(chan struct{}, 64)
 	s.newID()
+	s.identity.sender = *s.identity.serverID.Load()
 	g := guard.Config{Server: s.life.ctx, Failed: &s.counters.LogErrors, Panicked: cfg.Panicked}
 	if !cfg.Local {
 		g.Timeout = cfg.Times.Log
@@ -242,8 +244,11 @@ func (s *Set) stop() {
 	<-s.cfg.Logger.Idle()
 }
 
-// Tell sends the command e to every server that shares the log, and carries it out on this one.
+// Tell sends the command e to every server that shares the log, and carries it out on this
+// one. The feed brings the command back to this server, perhaps much later. It is marked, so
+// that it is carried out once. The command must not use Username.
 func (s *Set) Tell(ctx context.Context, e chatlog.Event) error {
 	s.cfg.Control(e)
+	e.Username = s.identity.sender
 	return s.log.Signal(ctx, controlRoom, e)
 }
