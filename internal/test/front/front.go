@@ -72,6 +72,9 @@ func (l *listener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	f := &front{client: client.(*net.TCPConn), server: server.(*net.TCPConn), gone: make(chan struct{})}
+	// Clients that do not read are to be met by the server: the front holds little for them.
+	f.client.SetWriteBuffer(64 << 10)
+	f.server.SetReadBuffer(64 << 10)
 	f.tls = tls.Client(server, &tls.Config{InsecureSkipVerify: true})
 	go f.run() // ends with the connection
 	behind := &behind{Conn: conn, from: client.RemoteAddr(), close: sync.OnceFunc(func() { close(f.gone) })}
