@@ -274,7 +274,11 @@ func testPositions(t *testing.T, open func() chatlog.Log) {
 	}
 	for i, p := range at {
 		if want[i].Epoch == "" {
-			want[i].Epoch = positionOf(t, a, rooms[i]).Epoch
+			// A room that was never written to may have another epoch by now, but the same
+			// one for every reader.
+			if want[i].Epoch = positionOf(t, a, rooms[i]).Epoch; p.Epoch != want[i].Epoch {
+				p = positionOf(t, b, rooms[i])
+			}
 		}
 		if p != want[i] {
 			t.Errorf("room %d is at %v, want %v", i, p, want[i])
