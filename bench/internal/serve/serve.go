@@ -17,7 +17,7 @@ import (
 
 // Options are what the cases vary. They concern our own server alone.
 type Options struct {
-	Flush    time.Duration // as chat.WithFlushInterval
+	Flush    time.Duration // of chat.WithFlushInterval; 0: the default, below 0: no pause
 	Compress bool          // as chat.WithCompression
 }
 
@@ -41,7 +41,11 @@ func Handler(kind string, o Options) (http.Handler, error) {
 	case "nhooyr":
 		return newNhooyr(), nil
 	case "chat":
-		return chat.New(chat.WithFlushInterval(o.Flush), chat.WithCompression(o.Compress)), nil
+		opts := []chat.Option{chat.WithCompression(o.Compress)}
+		if o.Flush != 0 {
+			opts = append(opts, chat.WithFlushInterval(max(o.Flush, 0)))
+		}
+		return chat.New(opts...), nil
 	}
 	return nil, ErrKind
 }
