@@ -20,10 +20,10 @@ import (
 
 // handshake holds what a request for a connection asks for.
 type handshake struct {
-	room, name, session string
-	since               Position
-	v1                  bool
-	extension           string // the answer to the offer of compression; "" without
+	name, session string
+	since         Position
+	v1            bool
+	extension     string // the answer to the offer of compression; "" without
 }
 
 // serveSocket answers GET /ws/{room}. Cheap checks come first.
@@ -32,7 +32,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request, segment str
 	if !ok || !s.admit(w, r, http.MethodGet) {
 		return
 	}
-	h := handshake{room: room}
+	var h handshake
 	if err := h.parse(s, r); err != nil {
 		s.refuse(w, err)
 		return
@@ -197,11 +197,8 @@ func (s *Server) identify(r *http.Request, h *handshake) (u User, err error) {
 // has answered.
 func (s *Server) roomOf(w http.ResponseWriter, segment string) (room string, ok bool) {
 	name, err := url.PathUnescape(segment)
-	if err == nil && !utf8.ValidString(name) {
-		err = fmt.Errorf("%w: the room's name is not UTF-8", ErrBadName)
-	}
 	if err == nil {
-		name, err = s.checkRoomName(name)
+		name, err = s.checkRoomText(name)
 	}
 	if err == errHook {
 		s.refuse(w, err)
@@ -212,6 +209,14 @@ func (s *Server) roomOf(w http.ResponseWriter, segment string) (room string, ok 
 		return "", false
 	}
 	return name, true
+}
+
+// checkRoomText is checkRoomName for a text that a client has sent, which need not be UTF-8.
+func (s *Server) checkRoomText(text string) (string, error) {
+	if !utf8.ValidString(text) {
+		return "", fmt.Errorf("%w: the room's name is not UTF-8", ErrBadName)
+	}
+	return s.checkRoomName(text)
 }
 
 // A User is a user of the chat, as an authenticator returns it.

@@ -173,15 +173,11 @@ type rejection struct{ text string }
 func (r *rejection) Error() string { return fmt.Sprintf("%v: %s", ErrRejected, r.text) }
 func (r *rejection) Unwrap() error { return ErrRejected }
 
-// filter shows m, a message of u in room, to the filter, and takes over what the filter has
-// changed.
+// filter shows m, a message of u in room, to the filter, which there is, and takes over what
+// the filter has changed.
 func (s *Server) filter(ctx context.Context, u User, room string, m *Message) error {
-	f := s.cfg.hooks.filter
-	if f == nil {
-		return nil
-	}
 	asked := *m
-	err := s.hooks.Call("filter", room, func() error { return f(ctx, u, room, &asked) })
+	err := s.hooks.Call("filter", room, func() error { return s.cfg.hooks.filter(ctx, u, room, &asked) })
 	switch err := s.verdict("filter", room, err).(type) {
 	case nil:
 	case *refusal:

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
@@ -188,10 +187,7 @@ func (s *Server) parseListing(raw string) (l listing, err error) {
 		return l, &httpErr{http.StatusBadRequest, proto.CodeBadRequest, fmt.Sprintf("room may stand %d times", proto.MaxListed)}
 	}
 	for _, name := range v["room"] {
-		err := fmt.Errorf("%w: the room's name is not UTF-8", ErrBadName)
-		if utf8.ValidString(name) {
-			name, err = s.checkRoomName(name)
-		}
+		name, err := s.checkRoomText(name)
 		if err == errHook {
 			return l, err
 		}

@@ -126,12 +126,6 @@ func (c *session) object(o *proto.Object, id string) *proto.Error {
 // acks has buffers for acknowledgements, which are all small.
 var acks = sync.Pool{New: func() any { return new([]byte) }}
 
-// epoch returns the epoch of every offset that the client is told.
-func (c *session) epoch() string {
-	_, epoch := c.member.Room()
-	return epoch
-}
-
 // onMessage publishes a message. If it has an id, it is acknowledged.
 func (c *session) onMessage(o *proto.Object, typ chatlog.Type, id string) *proto.Error {
 	text, e := o.Message.Text("message")
@@ -151,7 +145,7 @@ func (c *session) onMessage(o *proto.Object, typ chatlog.Type, id string) *proto
 	switch {
 	case e != nil || id == "":
 		return e
-	case epoch != c.epoch():
+	case epoch != c.member.Epoch():
 		// The client would take the offset for one of its own epoch, where another message
 		// may have it. The connection will soon be closed with 1013.
 		return &proto.Error{Code: proto.CodeUnavailable, Text: "the log has lost events: come back and send again", Retry: time.Second}

@@ -2,6 +2,8 @@ package chat
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/seed-08328bfd/chat/internal/proto"
@@ -34,12 +36,7 @@ import (
 // A second call, and a call after Close, waits like the first.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.rooms.BeginClosing()
-	s.mu.Lock()
-	open := make([]*session, 0, len(s.sessions))
-	for m := range s.sessions {
-		open = append(open, m)
-	}
-	s.mu.Unlock()
+	open := s.openSessions()
 	window := min(30*time.Second, time.Second+time.Duration(len(open))*time.Millisecond/2)
 	for _, m := range open {
 		if m.v1 {
@@ -99,14 +96,15 @@ func (s *Server) Close() error {
 // their goroutines to end.
 const cutGrace = 100 * time.Millisecond
 
-func (s *Server) killAll() {
+// openSessions returns the sessions of this moment.
+func (s *Server) openSessions() []*session {
 	s.mu.Lock()
-	open := make([]*session, 0, len(s.sessions))
-	for m := range s.sessions {
-		open = append(open, m)
-	}
-	s.mu.Unlock()
-	for _, m := range open {
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.sessions))
+}
+
+func (s *Server) killAll() {
+	for _, m := range s.openSessions() {
 		m.conn.Kill()
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/client"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
 func TestClose(t *testing.T) {
@@ -33,7 +34,7 @@ func TestClose(t *testing.T) {
 	if err := <-ended; err != client.ErrClosed {
 		t.Errorf("Events ended with %v", err)
 	}
-	if stacks := leaked("/client.("); stacks != "" {
+	if stacks := harness.Leaked("/client.("); stacks != "" {
 		t.Errorf("goroutines after Close:\n%s", stacks)
 	}
 	if err := alice.Close(); err != nil {

@@ -1,45 +1,9 @@
 package client_test
 
 import (
-	"fmt"
-	"net/http"
-	"os"
-	"runtime"
-	"strings"
 	"testing"
-	"time"
+
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
-// TestMain fails the package if goroutines of a Conn or a server outlive the tests.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	http.DefaultClient.CloseIdleConnections()
-	var stacks string
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if stacks = leaked(""); stacks == "" {
-			break
-		}
-	}
-	if stacks != "" && code == 0 {
-		fmt.Fprintf(os.Stderr, "goroutines left:\n%s\n", stacks)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// leaked returns the stacks of goroutines that run code of this module, or only of its
-// package pkg.
-func leaked(pkg string) string {
-	buf := make([]byte, 1<<24)
-	buf = buf[:runtime.Stack(buf, true)]
-	var left []string
-	for _, g := range strings.Split(string(buf), "\n\n") {
-		if strings.Contains(g, "TestMain") {
-			continue
-		}
-		if strings.Contains(g, "seed-08328bfd/chat"+pkg) || pkg == "" && strings.Contains(g, "nhooyr.io/websocket") {
-			left = append(left, g)
-		}
-	}
-	return strings.Join(left, "\n\n")
-}
+func TestMain(m *testing.M) { harness.Main(m) }

@@ -31,9 +31,8 @@ type Member struct {
 	pending        *pendingJoin     // what joining still has to do; nil once done
 }
 
-// Room returns the name of the room that m has joined, and the epoch of every offset
-// that m is told.
-func (m *Member) Room() (name, epoch string) { return m.room.name, m.epoch }
+// Epoch returns the epoch of every offset that m is told.
+func (m *Member) Epoch() string { return m.epoch }
 
 // flush is a round's visit: it writes the items that m has not got yet, as far as the
 // socket accepts them without blocking. It returns the first place of the stream that m

@@ -127,7 +127,7 @@ func New(cfg Config) *Set {
 	s.identity.beatNow = make(chan struct{}, 1)
 	s.identity.retryTurns = make(chan struct{}, 64)
 	s.newID()
-	s.identity.sender = *s.identity.serverID.Load()
+	s.identity.sender = s.id()
 	g := guard.Config{Server: s.life.ctx, Failed: &s.counters.LogErrors, Panicked: cfg.Panicked}
 	if !cfg.Local {
 		g.Timeout = cfg.Times.Log

@@ -19,7 +19,7 @@ func Main(m *testing.M) {
 	http.DefaultClient.CloseIdleConnections()
 	var stacks string
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if stacks = leaked(); stacks == "" {
+		if stacks = Leaked(""); stacks == "" {
 			break
 		}
 	}
@@ -30,8 +30,9 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// leaked returns the stacks of goroutines that are this module's.
-func leaked() string {
+// Leaked returns the stacks of goroutines that run code of this module, or only of its
+// package pkg, such as "/client.(".
+func Leaked(pkg string) string {
 	buf := make([]byte, 1<<24)
 	buf = buf[:runtime.Stack(buf, true)]
 	var left []string
@@ -39,7 +40,7 @@ func leaked() string {
 		if strings.Contains(g, "TestMain") {
 			continue
 		}
-		if strings.Contains(g, "seed-08328bfd/chat") || strings.Contains(g, "nhooyr.io/websocket") {
+		if strings.Contains(g, "seed-08328bfd/chat"+pkg) || pkg == "" && strings.Contains(g, "nhooyr.io/websocket") {
 			left = append(left, g)
 		}
 	}

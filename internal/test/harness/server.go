@@ -58,23 +58,19 @@ func Publish(t testing.TB, srv *chat.Server, room, text string) chat.Event {
 // Get returns the status and body of a GET.
 func Get(t testing.TB, url string) (int, string) {
 	t.Helper()
-	resp, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, strings.TrimSpace(string(b))
+	return GetAs(t, url, "")
 }
 
-// GetAs is Get by a user that [UserByHeader] knows.
+// GetAs is Get by a user that [UserByHeader] knows; the empty user is nobody.
 func GetAs(t testing.TB, url, user string) (int, string) {
 	t.Helper()
-	r, _ := http.NewRequest("GET", url, nil)
-	r.Header.Set("Authorization", "Bearer "+user)
+	r, err := http.NewRequest("GET", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if user != "" {
+		r.Header.Set("Authorization", "Bearer "+user)
+	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
