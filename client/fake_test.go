@@ -145,8 +145,10 @@ func (p *peer) say(objects ...string) {
 }
 
 // welcome sends a welcome with the room's position and the keys in more.
-func (p *peer) welcome(position, more string) {
-	p.say(fmt.Sprintf(`{"type":"welcome","protocol":"chat.v1","room":"r","user":"me","username":"Me","session":"s1","position":%q,"members":[],"member_count":1,"limits":{"message_bytes":1000,"rate_per_second":0,"burst":0}%s}`, position, more))
+func (p *peer) welcome(position, more string) { p.say(welcomeTo(position, more)) }
+
+func welcomeTo(position, more string) string {
+	return fmt.Sprintf(`{"type":"welcome","protocol":"chat.v1","room":"r","user":"me","username":"Me","session":"s1","position":%q,"members":[],"member_count":1,"limits":{"message_bytes":1000,"rate_per_second":0,"burst":0}%s}`, position, more)
 }
 
 const (

@@ -14,10 +14,10 @@ import (
 // from sending.
 const maxUnread = 32 << 20
 
-var (
-	errUnread = errors.New("websocket: too much was not read")
-	errLost   = errors.New("websocket: the connection was lost")
-)
+var errUnread = errors.New("websocket: too much was not read")
+
+// ErrLost is that of whole.go.
+var ErrLost = errors.New("websocket: the connection was lost")
 
 // Conn is a WebSocket of the browser.
 type Conn struct {
@@ -80,7 +80,7 @@ func (c *Conn) ended(code StatusCode, reason string) {
 	switch {
 	case c.err != nil:
 	case code == 1006: // no close frame has come
-		c.err = errLost
+		c.err = ErrLost
 	default:
 		c.err = CloseError{code, reason}
 	}

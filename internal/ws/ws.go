@@ -35,14 +35,29 @@ const (
 	CompressionNoContextTakeover = websocket.CompressionNoContextTakeover
 )
 
-// Accept answers a client's opening handshake (RFC 6455, section 4.2.2).
+// Accept answers a client's opening handshake (RFC 6455, section 4.2.2). Reads return
+// [ErrLost] if the connection ends without a close frame.
 func Accept(w http.ResponseWriter, r *http.Request, opts *AcceptOptions) (*Conn, error) {
+	if h, ok := w.(http.Hijacker); ok {
+		w = accepting{w, h}
+	}
 	return websocket.Accept(w, r, opts)
 }
 
-// Dial opens a connection to url (RFC 6455, section 4.1). The caller closes it.
+// Dial opens a connection to url (RFC 6455, section 4.1). The caller closes it. Reads
+// return [ErrLost] if the connection ends without a close frame.
 func Dial(ctx context.Context, url string, opts *DialOptions) (*Conn, *http.Response, error) {
-	return websocket.Dial(ctx, url, opts)
+	var o DialOptions
+	if opts != nil {
+		o = *opts
+	}
+	if o.HTTPClient == nil {
+		o.HTTPClient = http.DefaultClient
+	}
+	h := *o.HTTPClient
+	h.Transport = dialing{h.Transport}
+	o.HTTPClient = &h
+	return websocket.Dial(ctx, url, &o)
 }
 
 // CloseStatus returns the close code carried by err, or -1 if it has none.

@@ -25,8 +25,7 @@ func (c *Conn) Read() (clean bool) {
 			if c.in.peerClosed || ws.CloseStatus(err) != -1 {
 				return true
 			}
-			var nerr net.Error
-			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, net.ErrClosed) && !errors.As(err, &nerr) {
+			if !lost(err) {
 				c.Close(proto.CloseProtocol, "protocol error") // unless the library has already sent a more exact code
 			}
 			return c.isClosing()
@@ -37,6 +36,18 @@ func (c *Conn) Read() (clean bool) {
 			c.handler.Handle(text)
 		}
 	}
+}
+
+// lost reports whether err says that the connection has ended, and not what the peer has
+// done wrong. The library's reads have ws.ErrLost, and await io.EOF.
+func lost(err error) bool {
+	for _, end := range []error{ws.ErrLost, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed} {
+		if errors.Is(err, end) {
+			return true
+		}
+	}
+	var wire net.Error
+	return errors.As(err, &wire)
 }
 
 func (c *Conn) isClosing() bool {
