@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
 	"strconv"
 	"time"
@@ -11,13 +12,18 @@ import (
 	"github.com/seed-08328bfd/chat/internal/rooms"
 )
 
-// The types of an [Event]. The log keeps only TypeMessage and TypePrivate; events of the
+// The types of an [Event]. The log keeps messages, and what amends one; events of the
 // other types are delivered live and then no longer available.
 const (
-	TypeMessage = chatlog.TypeMessage // to everyone in the room
-	TypePrivate = chatlog.TypePrivate // to the sender and one receiver
-	TypeSystem  = chatlog.TypeSystem  // a user joined or left
-	TypeTyping  = chatlog.TypeTyping  // a user is typing
+	TypeMessage  = chatlog.TypeMessage  // to everyone in the room
+	TypePrivate  = chatlog.TypePrivate  // to the sender and one receiver
+	TypeEdit     = chatlog.TypeEdit     // a message has another text
+	TypeDelete   = chatlog.TypeDelete   // a message is no longer there
+	TypeReaction = chatlog.TypeReaction // a user has added a reaction to a message, or removed one
+	TypeSystem   = chatlog.TypeSystem   // a user joined or left
+	TypeTyping   = chatlog.TypeTyping   // a user is typing
+	TypeSignal   = chatlog.TypeSignal   // what an application tells the members
+	TypeRead     = chatlog.TypeRead     // a user has read up to an offset
 )
 
 // The kinds of an [Event] of TypeSystem.
@@ -52,11 +58,32 @@ type Event struct {
 	Text string `json:"message"`
 	// ID is the sender's own id of the message, at most 64 bytes, or empty.
 	ID string `json:"id,omitempty"`
+	// Data is the JSON object that a message or an edit carries, or nil. Nobody changes it.
+	Data json.RawMessage `json:"data,omitempty"`
+	// ReplyTo is the offset of the earlier entry that the message replies to, or 0.
+	ReplyTo uint64 `json:"reply_to,omitempty"`
+	// Target is the offset of the message that an edit, a delete or a reaction is about.
+	// Reaction is what a reaction adds to it or, with Remove, takes from it.
+	Target   uint64 `json:"target,omitempty"`
+	Reaction string `json:"reaction,omitempty"`
+	Remove   bool   `json:"remove,omitempty"`
+	// Edited, Reactions and Amended are set in messages of a history. Edited is the time
+	// of the last edit, or zero. Reactions are in the order in which they were first added.
+	// Amended is the offset of the last event that is already in Text, Data, Edited and
+	// Reactions; 0 if the message is as it was sent.
+	Edited    time.Time  `json:"edited,omitzero"`
+	Reactions []Reaction `json:"reactions,omitempty"`
+	Amended   uint64     `json:"amended,omitempty"`
 	// Position is the place right after the event: [Server.Follow] goes on from there. It
 	// is zero for an event that the log does not keep, and in all events that package
 	// client yields.
 	Position Position `json:"-"`
 }
+
+// A Reaction is one of the reactions to a message: Reaction is what was given, Count the
+// number of users who have given it, at least 1, and Users are their ids, at most 50, in
+// any order.
+type Reaction = chatlog.Reaction
 
 // eventOf returns the public form of e, an entry in epoch, or err if that is not nil.
 func eventOf(e chatlog.Event, epoch string, err error) (Event, error) {
@@ -65,7 +92,9 @@ func eventOf(e chatlog.Event, epoch string, err error) (Event, error) {
 	}
 	out := Event{
 		Type: e.Type, Offset: e.Offset, Kind: e.Kind, Time: e.Time, UserID: e.UserID, Username: e.Username,
-		To: e.To, ToUsername: e.ToUsername, Text: e.Text, ID: e.ID,
+		To: e.To, ToUsername: e.ToUsername, Text: e.Text, ID: e.ID, Data: e.Data, ReplyTo: e.ReplyTo,
+		Target: e.Target, Reaction: e.Reaction, Remove: e.Remove,
+		Edited: e.Edited, Reactions: e.Reactions, Amended: e.Amended,
 	}
 	if e.Offset > 0 {
 		out.Position = chatlog.PlaceOf(epoch, &e)
@@ -76,7 +105,9 @@ func eventOf(e chatlog.Event, epoch string, err error) (Event, error) {
 func (e *Event) entry() chatlog.Event {
 	return chatlog.Event{
 		Type: e.Type, Offset: e.Offset, Kind: e.Kind, Time: e.Time, UserID: e.UserID, Username: e.Username,
-		To: e.To, ToUsername: e.ToUsername, Text: e.Text, ID: e.ID,
+		To: e.To, ToUsername: e.ToUsername, Text: e.Text, ID: e.ID, Data: e.Data, ReplyTo: e.ReplyTo,
+		Target: e.Target, Reaction: e.Reaction, Remove: e.Remove,
+		Edited: e.Edited, Reactions: e.Reactions, Amended: e.Amended,
 	}
 }
 
@@ -87,7 +118,8 @@ func (e Event) MarshalJSON() ([]byte, error) {
 }
 
 // VisibleTo reports whether a user may read e. Only its two users may read a private
-// message; everyone may read any other event. An empty userID stands for no user.
+// message and what amends it; everyone may read any other event. An empty userID stands
+// for no user.
 func (e *Event) VisibleTo(userID string) bool {
 	entry := e.entry()
 	return entry.VisibleTo(userID)

@@ -17,7 +17,7 @@
 // Log instead, more slowly, or does not offer the feature and says so in its
 // documentation; everything else works as before. A log that wraps another one has the
 // optional interfaces of its own type only, so it declares the methods that it passes on.
-// There are no optional interfaces today.
+// [Amender], [Marker] and [Pacer] are optional.
 //
 // The suite in package chattest holds a log to this contract. Package chat's
 // documentation of the protocol says what clients see of it:

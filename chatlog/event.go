@@ -1,25 +1,36 @@
 package chatlog
 
 import (
-	"strconv"
+	"encoding/json"
 	"time"
-
-	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // A Type is what an [Event] is.
 type Type string
 
-// The types of an [Event]. Only TypeMessage and TypePrivate are entries of the
-// log; the others are seen live or not at all.
+// The messages. They are entries of the log.
 const (
 	TypeMessage Type = "message" // to everyone in the room
 	TypePrivate Type = "private" // to the members of two users
-	TypeSystem  Type = "system"  // somebody joined or left
-	TypeTyping  Type = "typing"  // somebody is typing
 )
 
-// A Kind is what a TypeSystem tells.
+// The entries of the log that amend a message, which they name by Event.Target. Only a
+// log that is an [Amender] has them.
+const (
+	TypeEdit     Type = "edit"     // the message has another text and other data
+	TypeDelete   Type = "delete"   // the message is no longer there
+	TypeReaction Type = "reaction" // a user has added a reaction to the message, or removed one
+)
+
+// What no log keeps: it is seen live or not at all.
+const (
+	TypeSystem Type = "system" // somebody joined or left
+	TypeTyping Type = "typing" // somebody is typing
+	TypeSignal Type = "signal" // what an application tells the members
+	TypeRead   Type = "read"   // a user has read up to the offset Target
+)
+
+// A Kind is what a TypeSystem tells, and the name of a TypeSignal.
 type Kind string
 
 // The kinds of a TypeSystem.
@@ -38,8 +49,8 @@ type Event struct {
 	// Offset is the event's place in its room's log, from 1; 0 for an event
 	// that the log does not keep.
 	Offset uint64 `json:"offset,omitempty"`
-	// Kind is "join" or "leave" for TypeSystem, otherwise empty. Servers signal other
-	// kinds to each other.
+	// Kind is "join" or "leave" for TypeSystem, and the application's name of a
+	// TypeSignal; otherwise empty. Servers signal other kinds to each other.
 	Kind Kind `json:"event,omitempty"`
 	// Time is set by the log's clock, in UTC with milliseconds. It never runs
 	// backwards within a room.
@@ -48,8 +59,9 @@ type Event struct {
 	// what people see.
 	UserID   string `json:"user,omitempty"`
 	Username string `json:"username"`
-	// To and ToUsername are the id and the name of the receiver of a TypePrivate,
-	// otherwise empty.
+	// To and ToUsername are the id and the name of the receiver of a TypePrivate. An
+	// entry that amends a private message has in To the id of the message's other user,
+	// and no ToUsername. Otherwise both are empty.
 	To         string `json:"to,omitempty"`
 	ToUsername string `json:"to_username,omitempty"`
 	// Text is what was said, verbatim.
@@ -57,51 +69,62 @@ type Event struct {
 	// ID is the sender's own id of the message, at most 64 bytes, or empty.
 	// The same UserID and ID are kept once (see Store.Append).
 	ID string `json:"id,omitempty"`
+
+	// Data is one JSON object (RFC 8259) of a message, a TypeEdit or a TypeSignal that the
+	// application gives a meaning, or nil. A log keeps its bytes as they are. They are
+	// shared, and nobody changes them.
+	Data json.RawMessage `json:"data,omitempty"`
+	// ReplyTo is the offset of the earlier entry that a message replies to, or 0.
+	ReplyTo uint64 `json:"reply_to,omitempty"`
+
+	// Target is the offset of the message that a TypeEdit, TypeDelete or TypeReaction
+	// amends, or up to which a TypeRead says that the user has read; otherwise 0.
+	Target uint64 `json:"target,omitempty"`
+	// Reaction is what a TypeReaction adds to the target or, with Remove, takes from it.
+	Reaction string `json:"reaction,omitempty"`
+	Remove   bool   `json:"remove,omitempty"`
+
+	// Edited, Reactions and Amended are set in messages that were read with
+	// Range.Messages. Edited is the time of the last TypeEdit, or zero. Reactions are in
+	// the order in which they were first added; nil or empty if there are none. Amended is
+	// the offset of the last entry that has amended the message, or 0: all up to there is
+	// in Text, Data, Edited and Reactions, and nothing after it.
+	Edited    time.Time  `json:"edited,omitzero"`
+	Reactions []Reaction `json:"reactions,omitempty"`
+	Amended   uint64     `json:"amended,omitempty"`
+}
+
+// A Reaction is one of the reactions to a message.
+type Reaction struct {
+	// Reaction is what was given: by default one emoji, or a name such as ":shipit:".
+	Reaction string `json:"reaction"`
+	// Count is the number of users who have given it, at least 1.
+	Count int `json:"count"`
+	// Users are the ids of these users, at most 50 of them, each once, in any order. It
+	// has Count ids if Count is at most 50.
+	Users []string `json:"users"`
+}
+
+// Amends reports whether e is an entry that amends a message.
+func (e *Event) Amends() bool {
+	return e.Type == TypeEdit || e.Type == TypeDelete || e.Type == TypeReaction
 }
 
 // VisibleTo reports whether the user userID may read e. Everyone may, except that a
-// private message is for its sender and its receiver only. The empty userID is nobody.
+// private message, and what amends it, is for the message's sender and its receiver only.
+// The empty userID is nobody.
 func (e *Event) VisibleTo(userID string) bool {
-	return e.Type != TypePrivate || between(userID, e.UserID, e.To)
+	return !e.Private() || between(userID, e.UserID, e.To)
+}
+
+// Private reports whether e is for the users UserID and To only: a private message, or an
+// entry that amends one.
+func (e *Event) Private() bool {
+	return e.Type == TypePrivate || e.To != "" && e.Amends()
 }
 
 // between reports whether userID is one of the two of a private message. Nobody is
 // not, even if the message is from nobody.
 func between(userID, a, b string) bool {
 	return userID != "" && (userID == a || userID == b)
-}
-
-// AppendJSON appends e to b as the JSON object that clients see, and returns the extended
-// slice. What is not UTF-8 is replaced by U+FFFD. It leaves e as it is.
-func AppendJSON(b []byte, e *Event) []byte {
-	b = append(b, `{"type":`...)
-	b = proto.AppendQuoted(b, string(e.Type))
-	if e.Offset != 0 {
-		b = strconv.AppendUint(append(b, `,"offset":`...), e.Offset, 10)
-	}
-	if e.Kind != "" {
-		b = proto.AppendQuoted(append(b, `,"event":`...), string(e.Kind))
-	}
-	if e.Type != TypeTyping {
-		b = proto.AppendTime(append(b, `,"time":"`...), e.Time)
-		b = append(b, '"')
-	}
-	b = proto.AppendQuoted(append(b, `,"user":`...), e.UserID)
-	b = proto.AppendQuoted(append(b, `,"username":`...), e.Username)
-	if e.Type == TypePrivate {
-		b = proto.AppendQuoted(append(b, `,"to":`...), e.To)
-		b = proto.AppendQuoted(append(b, `,"to_username":`...), e.ToUsername)
-	}
-	if e.Type != TypeTyping {
-		b = proto.AppendQuoted(append(b, `,"message":`...), e.Text)
-	}
-	if e.ID != "" {
-		b = proto.AppendQuoted(append(b, `,"id":`...), e.ID)
-	}
-	return append(b, '}')
-}
-
-// MarshalJSON implements [json.Marshaler] with the object that clients see.
-func (e Event) MarshalJSON() ([]byte, error) {
-	return AppendJSON(make([]byte, 0, 192+len(e.Text)), &e), nil
 }

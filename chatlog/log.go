@@ -22,19 +22,26 @@ type Range struct {
 	// Reader is the id of the user who reads, for Visible. The empty Reader is nobody,
 	// who sees no private messages.
 	Reader string
+
+	// Messages leaves out everything but messages, before Limit counts: the entries that
+	// amend one, and the places of deleted messages. The messages are as they are now,
+	// with Edited, Reactions and Amended. A log that is no Amender need not look at it.
+	Messages bool
 }
 
 // A Page is one consistent look at a room's log.
 type Page struct {
 	// Events are in the order of their offsets, oldest first. They hold every
-	// entry of the range, or with Range.Visible those that the reader may see. They
-	// are nil or empty if there are none.
+	// entry of the range, or with Range.Visible those that the reader may see, or with
+	// Range.Messages the messages among them. They are nil or empty if there are none.
 	Events []Event
 	// Position is the log's last place at the time of the look, without a Time. Its
 	// Epoch is never empty; its Offset is 0 for a room never written to.
 	Position Position
-	// First is the smallest offset that the log still holds, or the next one to
-	// be given if it holds none: Position.Offset + 1, never 0.
+	// First is the smallest offset from which on the log holds every entry, or the next
+	// one to be given if it holds none: Position.Offset + 1, never 0. With Range.Messages
+	// it is the smallest offset from which on the log holds every message that was not
+	// deleted; it may be smaller then (see Amender).
 	First uint64
 	// More reports whether the log holds further events of the kind asked for in
 	// the direction read: newer ones with Range.From, older ones otherwise.
@@ -104,9 +111,9 @@ type Store interface {
 	// A log may return fewer than r.Limit events and say that there are More, but
 	// at least one if there is one.
 	//
-	// With r.Visible the work grows with r.Limit, not with what lies between: one
-	// user's thousands of private messages do not keep the others from their
-	// history.
+	// With r.Visible or r.Messages the work grows with r.Limit, not with what lies
+	// between: one user's thousands of private messages, or thousands of reactions, do
+	// not keep the others from their history.
 	Read(ctx context.Context, room string, r Range) (Page, error)
 
 	// Positions returns the last position of each of rooms, in their order, for a

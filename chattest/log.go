@@ -7,6 +7,7 @@ package chattest
 import (
 	"context"
 	"crypto/rand"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -171,7 +172,7 @@ func same(a, b chatlog.Event) bool {
 		return false
 	}
 	b.Time = a.Time
-	return a == b
+	return reflect.DeepEqual(a, b)
 }
 
 // runConcurrently runs f n times concurrently and waits.

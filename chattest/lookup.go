@@ -2,6 +2,7 @@ package chattest
 
 import (
 	"fmt"
+	"reflect"
 	"testing"
 
 	"github.com/seed-08328bfd/chat/chatlog"
@@ -14,7 +15,7 @@ func lookedUp(t testing.TB, l chatlog.Log, room, user, id string) (e chatlog.Eve
 	if err != nil {
 		t.Fatalf("Lookup of %q by %q in %q: %v", id, user, room, err)
 	}
-	if !a.Repeated && a != (chatlog.Appended{}) {
+	if !a.Repeated && !reflect.DeepEqual(a, chatlog.Appended{}) {
 		t.Errorf("Lookup of %q by %q in %q: not Repeated, but %+v", id, user, room, a)
 	}
 	return a.Event, a.Epoch
@@ -76,7 +77,7 @@ func testLookupNot(t *testing.T, open func() chatlog.Log) {
 	room := newName("lookup-not")
 	not := func(room, user, id string) {
 		t.Helper()
-		if e, _ := lookedUp(t, b, room, user, id); e != (chatlog.Event{}) {
+		if e, _ := lookedUp(t, b, room, user, id); !reflect.DeepEqual(e, chatlog.Event{}) {
 			t.Errorf("%q by %q in %q is %+v", id, user, room, e)
 		}
 	}

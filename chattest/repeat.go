@@ -101,7 +101,7 @@ func testRepeatedNot(t *testing.T, open func() chatlog.Log) {
 		e.Type, e.Username, e.Text = chatlog.TypeMessage, "Alice", "hi"
 		stored, _ := put(t, l, room, e)
 		if stored.Offset != uint64(i+1) {
-			t.Fatalf("%+q got offset %d, want %d", e, stored.Offset, i+1)
+			t.Fatalf("%+v got offset %d, want %d", e, stored.Offset, i+1)
 		}
 		if e.ID != "" {
 			put(t, l, room+"2", e)
@@ -113,7 +113,7 @@ func testRepeatedNot(t *testing.T, open func() chatlog.Log) {
 		}
 		a, err := l.Append(within(t), room, e)
 		if stored := a.Event; err != nil || !a.Repeated || stored.Offset != uint64(i+1) || stored.UserID != e.UserID || stored.ID != e.ID {
-			t.Fatalf("repeated %+q: got %+q, Repeated %t, %v, want offset %d", e, a.Event, a.Repeated, err, i+1)
+			t.Fatalf("repeated %+v: got %+v, Repeated %t, %v, want offset %d", e, a.Event, a.Repeated, err, i+1)
 		}
 	}
 }

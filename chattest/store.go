@@ -164,11 +164,11 @@ func testFields(t *testing.T, open func() chatlog.Log) {
 		want := e
 		want.Offset, want.Time = uint64(i+1), stored.Time
 		if !same(stored, want) {
-			t.Fatalf("appended %+q, returned %+q", e, stored)
+			t.Fatalf("appended %+v, returned %+v", e, stored)
 		}
 		p := read(t, b, room, chatlog.Range{From: want.Offset, Limit: 1})
 		if len(p.Events) != 1 || !same(p.Events[0], want) {
-			t.Fatalf("appended %+q, read %+q", e, p.Events)
+			t.Fatalf("appended %+v, read %+v", e, p.Events)
 		}
 	}
 	// What the log gives is not the caller's to choose.

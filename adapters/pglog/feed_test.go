@@ -3,6 +3,7 @@ package pglog_test
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -47,7 +48,7 @@ func TestFeed(t *testing.T) {
 		if got[0].Event.Type == chatlog.TypeTyping {
 			got[0], got[1] = got[1], got[0] // no order is promised
 		}
-		if len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+		if len(got) != 2 || !reflect.DeepEqual(got, want) {
 			t.Errorf("pushed %+v\nwant %+v", got, want)
 		}
 	}

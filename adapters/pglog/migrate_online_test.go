@@ -3,6 +3,7 @@ package pglog_test
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -218,7 +219,7 @@ func migratedWell(t testing.TB, c *cluster, l *pglog.Log) {
 				} else if more {
 					part = part[len(part)-limit:]
 				}
-				if !slices.Equal(p.Events, part) || p.More != more {
+				if !slices.EqualFunc(p.Events, part, func(a, b chatlog.Event) bool { return reflect.DeepEqual(a, b) }) || p.More != more {
 					t.Errorf("%q sees %d of %+v, more %v, want %d, %v", reader, len(p.Events), r, p.More, len(part), more)
 				}
 			}

@@ -109,7 +109,13 @@ func (s *Set) continues(page *chatlog.Page, since chatlog.Position) bool {
 	return len(page.Events) > 0 && chatlog.PlaceOf(since.Epoch, &page.Events[0]) == since
 }
 
-// sameEvent reports whether two entries of one offset are the same event.
+// sameEvent reports whether two entries of one offset are the same event. One of them may
+// have been read after it was amended: its text may be another one, or it may be erased.
 func sameEvent(a, b *chatlog.Event) bool {
-	return a.UserID == b.UserID && a.ID == b.ID && a.Text == b.Text && a.Time.Equal(b.Time)
+	return a.Time.Equal(b.Time) && (erased(a) || erased(b) || a.Type == b.Type && a.UserID == b.UserID && a.ID == b.ID && a.Target == b.Target)
+}
+
+// erased reports whether e is the place of a deleted message.
+func erased(e *chatlog.Event) bool {
+	return e.Type == chatlog.TypePrivate && e.UserID == "" && e.To == ""
 }
