@@ -37,16 +37,19 @@ type Config struct {
 // A Log is a guarded log. The errors of its methods are ErrUnavailable, which wraps the
 // log's own error, or a canceled context's.
 type Log struct {
-	log   chatlog.Log
-	cfg   Config
-	calls atomic.Int64 // under way
-	bound atomic.Pointer[bound]
+	log      chatlog.Log
+	optional optional
+	cfg      Config
+	calls    atomic.Int64 // under way
+	bound    atomic.Pointer[bound]
 }
 
 var _ chatlog.Log = (*Log)(nil)
 
 // New returns a guard of log.
-func New(log chatlog.Log, cfg Config) *Log { return &Log{log: log, cfg: cfg} }
+func New(log chatlog.Log, cfg Config) *Log {
+	return &Log{log: log, optional: optionalOf(log), cfg: cfg}
+}
 
 // Type is the start of the function names that a stack contains while the log is called.
 var Type = strings.TrimSuffix(logging.FuncName((*Log).Busy), "Busy")

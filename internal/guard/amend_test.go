@@ -1,0 +1,143 @@
+package guard_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/guard"
+)
+
+// able is a log with the optional interfaces, of which each method does do.
+type able struct {
+	chatlog.Log
+	do func(ctx context.Context) error
+}
+
+func (a able) Amend(ctx context.Context, _ string, e chatlog.Event, _ bool) (chatlog.Appended, error) {
+	return chatlog.Appended{Event: e, Epoch: "e"}, a.do(ctx)
+}
+
+func (a able) MarkRead(ctx context.Context, _, _ string, offset uint64) (uint64, bool, error) {
+	return offset, true, a.do(ctx)
+}
+
+func (a able) Unread(ctx context.Context, _ string, rooms []string) ([]chatlog.Unread, error) {
+	return make([]chatlog.Unread, len(rooms)), a.do(ctx)
+}
+
+func (a able) Pace(ctx context.Context, _, _, _ string, every time.Duration) (time.Duration, error) {
+	return every, a.do(ctx)
+}
+
+// short is a log whose Unread forgets a room.
+type short struct{ able }
+
+func (s short) Unread(context.Context, string, []string) ([]chatlog.Unread, error) {
+	return make([]chatlog.Unread, 1), nil
+}
+
+// guarded is a guard, and what it has counted.
+type guarded struct {
+	*guard.Log
+	failed   atomic.Uint64
+	panicked []string
+}
+
+func guardOf(log chatlog.Log) *guarded {
+	g := &guarded{}
+	g.Log = guard.New(log, guard.Config{
+		Timeout: time.Second, Server: context.Background(), Failed: &g.failed,
+		Panicked: func(method, _ string, _ any, _ []byte) { g.panicked = append(g.panicked, method) },
+	})
+	return g
+}
+
+// calls calls each method of the optional interfaces.
+func calls(g *guarded) map[string]error {
+	ctx := context.Background()
+	out := map[string]error{}
+	_, out["Amend"] = g.Amend(ctx, "r", chatlog.Event{}, false)
+	_, _, out["MarkRead"] = g.MarkRead(ctx, "r", "u", 1)
+	_, out["Unread"] = g.Unread(ctx, "u", []string{"r", "s"})
+	_, out["Pace"] = g.Pace(ctx, "r", "u", "", time.Minute)
+	return out
+}
+
+func TestOptionalInterfacesAreGuarded(t *testing.T) {
+	broken := errors.New("broken")
+	for name, row := range map[string]struct {
+		do       func(context.Context) error
+		want     error
+		failed   uint64
+		panicked int
+	}{
+		"works":    {do: func(context.Context) error { return nil }},
+		"fails":    {do: func(context.Context) error { return broken }, want: broken, failed: 4},
+		"panics":   {do: func(context.Context) error { panic("p") }, want: guard.ErrUnavailable, failed: 4, panicked: 4},
+		"hangs":    {do: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, want: context.DeadlineExceeded, failed: 4},
+		"canceled": {do: func(context.Context) error { return context.Canceled }, want: context.Canceled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := guardOf(able{do: row.do})
+				for method, err := range calls(g) {
+					if !errors.Is(err, row.want) {
+						t.Errorf("%s: %v, want %v", method, err, row.want)
+					}
+					if unavailable := errors.Is(err, guard.ErrUnavailable); unavailable != (row.failed > 0) {
+						t.Errorf("%s: %v: unavailable is %t", method, err, unavailable)
+					}
+				}
+				if got := g.failed.Load(); got != row.failed || len(g.panicked) != row.panicked {
+					t.Errorf("%d failures, panics %v", got, g.panicked)
+				}
+			})
+		})
+	}
+}
+
+// TestRefusalsOfAmendAreNoFailures: what the log refuses comes through as the contract's
+// own error, whatever the log has wrapped it in.
+func TestRefusalsOfAmendAreNoFailures(t *testing.T) {
+	for _, want := range []error{chatlog.ErrNoSuchMessage, chatlog.ErrTooManyReactions} {
+		g := guardOf(able{do: func(context.Context) error { return fmt.Errorf("store: %w", want) }})
+		a, err := g.Amend(context.Background(), "r", chatlog.Event{Text: "x"}, false)
+		if err != want || a.Event.Text != "" || g.failed.Load() != 0 {
+			t.Errorf("%v, %+v, %d failures", err, a, g.failed.Load())
+		}
+		if _, err := g.Pace(context.Background(), "r", "u", "", 1); !errors.Is(err, guard.ErrUnavailable) {
+			t.Errorf("Pace: %v", err)
+		}
+	}
+}
+
+func TestALogWithoutOptionalInterfaces(t *testing.T) {
+	g := guardOf(struct{ chatlog.Log }{})
+	if g.Amends() || g.Marks() || g.Paces() {
+		t.Error("a plain log has an optional interface")
+	}
+	for method, err := range calls(g) {
+		if !errors.Is(err, guard.ErrUnsupported) || errors.Is(err, guard.ErrUnavailable) {
+			t.Errorf("%s: %v", method, err)
+		}
+	}
+	if g.failed.Load() != 0 {
+		t.Error("counted as a failure")
+	}
+	if g := guardOf(able{}); !g.Amends() || !g.Marks() || !g.Paces() {
+		t.Error("an optional interface is not seen")
+	}
+}
+
+func TestUnreadAnswersForEachRoom(t *testing.T) {
+	g := guardOf(short{})
+	if _, err := g.Unread(context.Background(), "u", []string{"r", "s"}); !errors.Is(err, guard.ErrUnavailable) || g.failed.Load() != 1 {
+		t.Errorf("%v, %d failures", err, g.failed.Load())
+	}
+}
