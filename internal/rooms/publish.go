@@ -10,6 +10,17 @@ import (
 // room, in the order of the offsets. It returns the entry that the log holds, which is the
 // first one if e repeats it, and the epoch of its offset.
 func (s *Set) Publish(ctx context.Context, name string, e chatlog.Event) (stored chatlog.Event, epoch string, err error) {
+	return s.store(ctx, name, e, false)
+}
+
+// Amend is Publish for an e that amends the message e.Target. moderator allows the deletion
+// of a message of another user. It also returns guard.ErrUnsupported, and the errors of
+// [chatlog.Amender], which are no failures of the log.
+func (s *Set) Amend(ctx context.Context, name string, e chatlog.Event, moderator bool) (stored chatlog.Event, epoch string, err error) {
+	return s.store(ctx, name, e, moderator)
+}
+
+func (s *Set) store(ctx context.Context, name string, e chatlog.Event, moderator bool) (stored chatlog.Event, epoch string, err error) {
 	if s.life.closing.Load() {
 		return e, "", ErrClosed
 	}
@@ -23,7 +34,12 @@ func (s *Set) Publish(ctx context.Context, name string, e chatlog.Event) (stored
 	} else if r != nil {
 		before = r.position()
 	}
-	a, err := s.log.Append(ctx, name, e)
+	var a chatlog.Appended
+	if e.Amends() {
+		a, err = s.log.Amend(ctx, name, e, moderator)
+	} else {
+		a, err = s.log.Append(ctx, name, e)
+	}
 	stored, epoch = a.Event, a.Epoch
 	grew := false
 	if err == nil && !a.Repeated && ordered {
@@ -53,6 +69,8 @@ func (s *Set) Publish(ctx context.Context, name string, e chatlog.Event) (stored
 			return e, "", err
 		}
 	}
-	s.counters.Messages.Add(1)
+	if !e.Amends() {
+		s.counters.Messages.Add(1)
+	}
 	return stored, epoch, nil
 }
