@@ -270,7 +270,7 @@ func (c *config) pageSize() int {
 }
 
 // frameLimit is the largest WebSocket message read from a client, in bytes.
-func (c *config) frameLimit() int { return proto.FrameLimit(c.limits.messageSize) }
+func (c *config) frameLimit() int { return proto.FrameLimit(c.limits.messageSize, 0) }
 
 // finish adjusts values that depend on each other, after all options were applied.
 func (c *config) finish() {

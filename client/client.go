@@ -125,7 +125,7 @@ func (c *Conn) Publish(ctx context.Context, m chat.Message) (offset uint64, err 
 		return 0, &Error{Code: CodeBadRequest, Message: fmt.Sprintf("an ID has at most %d bytes of UTF-8", proto.MaxID)}
 	case !utf8.ValidString(m.To):
 		return 0, &Error{Code: CodeNoSuchUser, Message: "the receiver's id is not UTF-8"}
-	case limit > 0 && (len(m.Text) > limit || len(b) > proto.FrameLimit(limit)):
+	case limit > 0 && (len(m.Text) > limit || len(b) > proto.FrameLimit(limit, 0)):
 		return 0, &Error{Code: CodeTooLong, Message: fmt.Sprintf("a message has at most %d bytes", limit)}
 	}
 	obj, err := c.do(ctx, &call{id: o.ID, kind: proto.TypeAck, objects: [][]byte{b}})

@@ -29,6 +29,8 @@ const (
 	CodeBadRequest    = "bad_request"
 	CodeTokenExpiring = "token_expiring"
 	CodeAuthFailed    = "auth_failed"
+	CodeNoSuchMessage = "no_such_message"
+	CodeUnsupported   = "unsupported"
 
 	CodeGap = "gap" // tells a plain client of a gap; a chat.v1 client learns it from the welcome
 )
@@ -146,11 +148,13 @@ func ParseOffset(s string) (uint64, error) {
 // AtFault reports whether the error is the client's fault. A failure of the log is not.
 // Neither is a decision of a hook or of the room's state, which a client learns only by
 // asking: a message that is rejected, a room or a receiver that it may not write to (any
-// longer), a token that is not accepted. Every error is charged to the client like a frame,
-// so many errors make it slow.
+// longer), a message that is not there to be amended, a token that is not accepted, what the
+// log cannot do. Every error is charged to the client like a frame, so many errors make it
+// slow. To ask for messages that it may not see costs a client its rate limit, too, and
+// tells it nothing: the answer is the same whether they are there.
 func (e *Error) AtFault() bool {
 	switch e.Code {
-	case CodeUnavailable, CodeRejected, CodeForbidden, CodeNoSuchUser, CodeAuthFailed:
+	case CodeUnavailable, CodeRejected, CodeForbidden, CodeNoSuchUser, CodeAuthFailed, CodeNoSuchMessage, CodeUnsupported:
 		return false
 	}
 	return !e.Excused

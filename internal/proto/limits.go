@@ -34,8 +34,30 @@ func ParseLimit(s string) (int, error) {
 }
 
 // FrameLimit returns the size in bytes of the largest WebSocket message that a client may
-// send, for texts of at most messageSize bytes. The rest is room for JSON's escapes.
-func FrameLimit(messageSize int) int { return max(2*messageSize, 4<<10) }
+// send, for texts of at most messageSize bytes and data of at most dataSize. The rest is room
+// for the escapes in a text; those in data are part of its size.
+func FrameLimit(messageSize, dataSize int) int { return max(2*messageSize, 4<<10) + dataSize }
+
+// SignalsPerSecond is how many signals of one user a server passes on in a second, over all
+// connections to it.
+const SignalsPerSecond = 20
+
+// MaxName is the largest name of a signal, in bytes.
+const MaxName = 32
+
+// IsSignalName reports whether name is one of a signal: 1 to MaxName of a-z, 0-9, '.', '_'
+// and '-'.
+func IsSignalName(name string) bool {
+	ok := func(c byte) bool {
+		return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-'
+	}
+	for i := range len(name) {
+		if !ok(name[i]) {
+			return false
+		}
+	}
+	return name != "" && len(name) <= MaxName
+}
 
 // TypingPause is the least time between two typing notices of one user that a server
 // passes on.

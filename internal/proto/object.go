@@ -11,8 +11,16 @@ import (
 // Values stay in the text that was read until they are used.
 type Object struct {
 	Type, Message, ID, To, Token, Request Value
-	before, after, limit                  Value
+	Data, ReplyTo, Offset, Name           Value
+	Amending
+	page pageKeys
 }
+
+// Amending has the keys of an object that amends a message.
+type Amending struct{ Target, Reaction, Remove Value }
+
+// pageKeys has the keys of a request for a part of the history.
+type pageKeys struct{ before, after, limit Value }
 
 // Value is the JSON text of a value; nil if the key was not given.
 type Value []byte
@@ -31,12 +39,26 @@ func (o *Object) field(key []byte) *Value {
 		return &o.Token
 	case "request":
 		return &o.Request
+	case "data":
+		return &o.Data
+	case "reply_to":
+		return &o.ReplyTo
+	case "offset":
+		return &o.Offset
+	case "name":
+		return &o.Name
+	case "target":
+		return &o.Target
+	case "reaction":
+		return &o.Reaction
+	case "remove":
+		return &o.Remove
 	case "before":
-		return &o.before
+		return &o.page.before
 	case "after":
-		return &o.after
+		return &o.page.after
 	case "limit":
-		return &o.limit
+		return &o.page.limit
 	}
 	return nil
 }
@@ -170,6 +192,27 @@ func (v Value) Chars(what string) ([]byte, *Error) {
 		return nil, &Error{Code: CodeBadUTF8, Text: what + " has half of a surrogate pair"}
 	}
 	return s, nil
+}
+
+// Place returns a value that must be the offset of an entry, from 1 to 2^53-1; 0 if the key
+// was not given. what names it in errors.
+func (v Value) Place(what string) (uint64, *Error) {
+	n, given, e := v.number(what)
+	if e == nil && given && n == 0 {
+		e = BadRequest("%s must be above 0", what)
+	}
+	return n, e
+}
+
+// Bool returns a value that must be true or false; false if the key was not given.
+func (v Value) Bool(what string) (bool, *Error) {
+	switch string(v) {
+	case "true":
+		return true, nil
+	case "", "false":
+		return false, nil
+	}
+	return false, BadRequest("%s must be true or false", what)
 }
 
 // number returns a value that must be a whole number of 0 or more.

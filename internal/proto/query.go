@@ -14,18 +14,18 @@ type Query struct {
 
 // Query returns the part of the history that o asks for; limit is the default.
 func (o *Object) Query(limit int) (q Query, e *Error) {
-	if q.Before, q.HasBefore, e = o.before.number("before"); e != nil {
+	if q.Before, q.HasBefore, e = o.page.before.number("before"); e != nil {
 		return q, e
 	}
-	if q.After, q.HasAfter, e = o.after.number("after"); e != nil {
+	if q.After, q.HasAfter, e = o.page.after.number("after"); e != nil {
 		return q, e
 	}
 	if q.HasBefore && q.HasAfter {
 		return q, BadRequest("before and after exclude each other")
 	}
-	if q.Limit = limit; o.limit != nil {
+	if q.Limit = limit; o.page.limit != nil {
 		var err error
-		if q.Limit, err = ParseLimit(string(o.limit)); err != nil {
+		if q.Limit, err = ParseLimit(string(o.page.limit)); err != nil {
 			return q, BadRequest("%s", err)
 		}
 	}

@@ -1,0 +1,211 @@
+package proto_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-08328bfd/chat/internal/proto"
+)
+
+const dataLimit = 8 << 10
+
+// deep is an object that is depth levels deep.
+func deep(depth int, open, end string) string {
+	return `{"a":` + strings.Repeat(open, depth-1) + strings.Repeat(end, depth-1) + `}`
+}
+
+// dataRows are texts, what becomes of them, and the code of the error.
+var dataRows = []struct{ name, text, want, code string }{
+	{"empty", `{}`, `{}`, ""},
+	{"white space", " { \"a\" :\t[ 1 ,\r\n2 ] , \"b\":{ } } ", `{"a":[1,2],"b":{}}`, ""},
+	{"white space in strings", `{" a ":" b\n "}`, `{" a ":" b\n "}`, ""},
+	{"numbers as written", `{"a":[1e999999,-0,0.10,12345678901234567890123456789,1E+2]}`, `{"a":[1e999999,-0,0.10,12345678901234567890123456789,1E+2]}`, ""},
+	{"literals", `{"a":[true,false,null]}`, `{"a":[true,false,null]}`, ""},
+	{"escapes stay", `{"\u0061\/":"\ud83d\ude00\u0000"}`, `{"\u0061\/":"\ud83d\ude00\u0000"}`, ""},
+	{"for a page", "{\"<\":\"</script>\u2028\u2029\u202a\"}", `{"\u003c":"\u003c/script>\u2028\u2029` + "\u202a\"}", ""},
+	{"the same key in two objects", `{"a":{"a":1},"b":[{"a":1},{"a":2}]}`, `{"a":{"a":1},"b":[{"a":1},{"a":2}]}`, ""},
+	{"a value like a key", `{"a":"a","b":["a","b","b"]}`, `{"a":"a","b":["a","b","b"]}`, ""},
+	{"32 deep", deep(32, `[`, `]`), deep(32, `[`, `]`), ""},
+	{"32 deep in two places", `{"a":` + deep(31, `[`, `]`) + `,"b":` + deep(31, `[`, `]`) + `}`, `{"a":` + deep(31, `[`, `]`) + `,"b":` + deep(31, `[`, `]`) + `}`, ""},
+	{"33 deep", deep(33, `[`, `]`), "", proto.CodeBadRequest},
+	{"33 deep in objects", strings.Repeat(`{"a":`, 32) + `{}` + strings.Repeat(`}`, 32), "", proto.CodeBadRequest},
+	{"a key twice", `{"a":1,"a":1}`, "", proto.CodeBadJSON},
+	{"a key twice inside", `{"x":[1,{"b":{},"a":1,"c":[{"a":1}],"a":1}]}`, "", proto.CodeBadJSON},
+	{"a key twice, escaped", `{"a":1,"\u0061":1}`, "", proto.CodeBadJSON},
+	{"a key twice, both escaped", `{"\ud83d\ude00":1,"😀":1}`, "", proto.CodeBadJSON},
+	{"empty keys", `{"":1,"":2}`, "", proto.CodeBadJSON},
+	{"half of a pair", `{"a":"\ud800"}`, "", proto.CodeBadUTF8},
+	{"half of a pair in a key", `{"\udc00":1}`, "", proto.CodeBadUTF8},
+	{"an array", `[]`, "", proto.CodeBadRequest},
+	{"null", `null`, "", proto.CodeBadRequest},
+	{"a string", `"{}"`, "", proto.CodeBadRequest},
+	{"a number", `1`, "", proto.CodeBadRequest},
+	{"nothing", ``, "", proto.CodeBadJSON},
+	{"cut", `{"a":`, "", proto.CodeBadJSON},
+	{"two", `{}{}`, "", proto.CodeBadJSON},
+	{"not UTF-8", "{\"a\":\"\xff\"}", "", proto.CodeBadJSON},
+	{"as long as may be", `{"a":"` + strings.Repeat("x", dataLimit-8) + `"}`, `{"a":"` + strings.Repeat("x", dataLimit-8) + `"}`, ""},
+	{"long by white space only", `{"a":` + strings.Repeat(" ", 2*dataLimit) + `1}`, `{"a":1}`, ""},
+	{"long by what is escaped for a page", `{"a":"` + strings.Repeat("<", dataLimit-8) + `"}`, `{"a":"` + strings.Repeat(`\u003c`, dataLimit-8) + `"}`, ""},
+	{"a byte more", `{"a":"` + strings.Repeat("x", dataLimit-7) + `"}`, "", proto.CodeTooLong},
+}
+
+func TestCheckData(t *testing.T) {
+	for _, row := range dataRows {
+		t.Run(row.name, func(t *testing.T) {
+			got, e := proto.CheckData([]byte(row.text), dataLimit)
+			if string(got) != row.want {
+				t.Errorf("%.80s, want %.80s", got, row.want)
+			}
+			if e == nil {
+				e = &proto.Error{}
+			}
+			if e.Code != row.code {
+				t.Errorf("%+v, want %s", e, row.code)
+			}
+			if len(got) > 64 && cap(got) > len(got)+len(got)/4 {
+				t.Errorf("%d bytes in memory of %d", len(got), cap(got))
+			}
+		})
+	}
+}
+
+// FuzzCheckData compares with what encoding/json makes of the text.
+func FuzzCheckData(f *testing.F) {
+	for _, row := range dataRows {
+		f.Add([]byte(row.text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		got, e := proto.CheckData(text, dataLimit)
+		if e == nil {
+			if again, e := proto.CheckData(got, 6*dataLimit); e != nil || !bytes.Equal(again, got) {
+				t.Fatalf("%q: %q, then %q, %v", text, got, again, e)
+			}
+			if !reflect.DeepEqual(tokens(text), tokens(got)) {
+				t.Fatalf("%q: %q is another value", text, got)
+			}
+			if bytes.ContainsAny(got, "\n\r\t<\u2028\u2029") {
+				t.Fatalf("%q: %q is not for a page", text, got)
+			}
+		}
+		if bytes.Contains(bytes.ToLower(text), []byte(`\ud`)) {
+			return // encoding/json replaces what chat refuses
+		}
+		if want := judge(text); want != (e == nil) {
+			t.Fatalf("%q: %+v, but it should be %t", text, e, want)
+		}
+	})
+}
+
+// tokens returns the parts of JSON text.
+func tokens(text []byte) (all []any) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return all
+		}
+		all = append(all, token)
+	}
+}
+
+// judge reports whether data may be text.
+func judge(text []byte) bool {
+	var small bytes.Buffer
+	if json.Compact(&small, text) != nil || small.Len() > dataLimit || small.Bytes()[0] != '{' || !bytes.Equal(bytes.ToValidUTF8(text, nil), text) {
+		return false
+	}
+	d := json.NewDecoder(&small)
+	d.UseNumber()
+	type level struct {
+		keys map[string]bool // nil for an array
+		key  bool            // comes next
+	}
+	var in []*level
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return err == io.EOF
+		}
+		top := func() *level {
+			if len(in) == 0 {
+				return &level{}
+			}
+			return in[len(in)-1]
+		}
+		switch token := token.(type) {
+		case json.Delim:
+			if token == '}' || token == ']' {
+				in = in[:len(in)-1]
+				top().key = top().keys != nil
+				continue
+			}
+			l := &level{}
+			if token == '{' {
+				l.keys, l.key = map[string]bool{}, true
+			}
+			if in = append(in, l); len(in) > proto.MaxDepth {
+				return false
+			}
+			continue
+		case string:
+			if l := top(); l.key {
+				if l.keys[token] {
+					return false
+				}
+				l.keys[token], l.key = true, false
+				continue
+			}
+		}
+		top().key = top().keys != nil
+	}
+}
+
+// TestCheckDataIsLinear: sixteen times as much takes not much more than sixteen times as
+// long, for the texts that a search of the keys in pairs would take long for.
+func TestCheckDataIsLinear(t *testing.T) {
+	many := func(n int, one func(i int) string) []byte {
+		b := []byte(`{"x":0`)
+		for i := range n {
+			b = append(append(b, ','), one(i)...)
+		}
+		return append(b, '}')
+	}
+	for name, one := range map[string]func(i int) string{
+		"keys":         func(i int) string { return fmt.Sprintf(`"k%d":0`, i) },
+		"escaped keys": func(i int) string { return fmt.Sprintf(`"\u006b%d":"\n"`, i) },
+		"objects":      func(i int) string { return fmt.Sprintf(`"k%d":{"a":{},"b":[]}`, i) },
+	} {
+		took := func(n int) time.Duration {
+			text, best := many(n, one), time.Hour
+			for range 5 {
+				begun := time.Now()
+				if _, e := proto.CheckData(text, 64<<20); e != nil {
+					t.Fatal(e)
+				}
+				best = min(best, time.Since(begun))
+			}
+			return best
+		}
+		if small, large := took(2000), took(32_000); large > 100*small {
+			t.Errorf("%s: %v, and %v for 16 times as much", name, small, large)
+		}
+	}
+}
+
+func BenchmarkCheckData(b *testing.B) {
+	text := []byte(`{"kind":"attachment","url":"https://example.com/a.png","size":[640,480],"of":{"id":17,"name":"a.png"}}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, e := proto.CheckData(text, dataLimit); e != nil {
+			b.Fatal(e)
+		}
+	}
+}
