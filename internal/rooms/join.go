@@ -44,7 +44,7 @@ type pendingJoin struct {
 // its own. If Join fails, it undoes everything; otherwise Leave must follow.
 func (s *Set) Join(ctx context.Context, name string, m *Member, j Joining) (err error) {
 	m.conn, m.greeter, m.name = j.Conn, j.Greeter, j.Username
-	m.User, m.V1 = j.UserID, j.V1
+	m.User, m.V1, m.Conn = j.UserID, j.V1, s.identity.conns.Add(1)
 	if j.Deflate {
 		m.Enc = stream.Deflated
 	}
@@ -211,7 +211,7 @@ func (m *Member) newest(v *stream.View) (cursor, replay uint64) {
 			continue
 		}
 		first = it.Offset
-		if it.Who.Has(m.User, m.V1) {
+		if it.Who.Has(&m.Reader) {
 			cursor = v.Base + uint64(i)
 			want--
 		}

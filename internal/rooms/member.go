@@ -3,7 +3,6 @@ package rooms
 import (
 	"log/slog"
 	"math"
-	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/proto"
@@ -222,20 +221,4 @@ func (m *Member) AwaitRoom() int {
 		return wsconn.OutLimit / 4
 	}
 	return wsconn.OutLimit
-}
-
-// Typing tells the others that m's user is typing, unless they were told within typingPause
-// or a member is far behind.
-func (m *Member) Typing() {
-	r, now := m.room, time.Now()
-	r.mu.Lock()
-	early := now.Sub(m.user.lastTyping) < proto.TypingPause
-	if !early {
-		m.user.lastTyping = now
-	}
-	r.mu.Unlock()
-	if early || r.busy() {
-		return
-	}
-	r.set.log.Signal(r.set.life.ctx, r.name, chatlog.Event{Type: chatlog.TypeTyping, Time: now, UserID: m.User, Username: m.name})
 }

@@ -127,8 +127,10 @@ func audienceOf(e *chatlog.Event) *stream.Audience {
 	switch e.Type {
 	case chatlog.TypePrivate:
 		return &stream.Audience{Private: true, Only: [2]string{e.UserID, e.To}}
-	case chatlog.TypeTyping:
+	case chatlog.TypeTyping, chatlog.TypeSignal:
 		return &stream.Audience{Except: e.UserID, V1Only: true}
+	case chatlog.TypeEdit, chatlog.TypeDelete, chatlog.TypeReaction:
+		return &stream.Audience{Private: e.Private(), Only: [2]string{e.UserID, e.To}, V1Only: true, Target: e.Target}
 	case chatlog.TypeSystem:
 		return &stream.Audience{Except: e.UserID}
 	}
@@ -216,13 +218,20 @@ func (r *room) appendLocked(e *chatlog.Event) {
 
 // notify adds an event that the log does not keep.
 func (r *room) notify(e chatlog.Event) {
+	if e.Type == chatlog.TypeSignal && r.busy() {
+		return
+	}
+	who := audienceOf(&e)
+	if e.Type == chatlog.TypeRead {
+		who = r.set.toldOfRead(&e)
+	}
 	r.mu.Lock()
 	grew := false
 	switch {
 	case e.Type == chatlog.TypeSystem:
 		grew = r.takeHintLocked(&e)
 	case r.ready:
-		r.putLocked(&e, audienceOf(&e))
+		r.putLocked(&e, who)
 		grew = true
 	}
 	r.mu.Unlock()

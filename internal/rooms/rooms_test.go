@@ -11,6 +11,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/logging"
 	"github.com/seed-08328bfd/chat/internal/memlog"
+	"github.com/seed-08328bfd/chat/internal/stream"
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
 
@@ -19,7 +20,7 @@ func TestPrivateFromNobody(t *testing.T) {
 	for _, e := range []chatlog.Event{{Type: chatlog.TypePrivate, To: "a"}, {Type: chatlog.TypePrivate}} {
 		who := audienceOf(&e)
 		for _, user := range []string{"a", "b", ""} {
-			if got, want := who.Has(user, true), e.VisibleTo(user); got != want {
+			if got, want := who.Has(&stream.Reader{User: user, V1: true}), e.VisibleTo(user); got != want {
 				t.Errorf("to %q: user %q gets it: %v, want %v", e.To, user, got, want)
 			}
 		}

@@ -31,6 +31,9 @@ type Config struct {
 	Local  bool // the log is in memory, and no other server uses it
 	Limits Limits
 	Times  Times
+	// Receipts says that everyone is told how far users have read; otherwise the user's
+	// own connections are.
+	Receipts bool
 
 	Pack    func([]byte) []byte // compresses a payload; nil without compression
 	Logger  *logging.Logger
@@ -107,7 +110,8 @@ type feed struct {
 // identity is what the log knows this server by.
 type identity struct {
 	serverID   atomic.Pointer[string] // in Presence
-	sender     string                 // marks the commands of this server; immutable
+	sender     string                 // marks the commands and signals of this server; immutable
+	conns      atomic.Uint64          // connections so far, which gives each a number
 	beatNow    chan struct{}          // asks keepBeating not to wait
 	retryTurns chan struct{}          // a value for each try again at telling the log of a user
 }

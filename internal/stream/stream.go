@@ -49,19 +49,24 @@ type Audience struct {
 	Except  string    // not this user
 	Private bool      // only the users in Only
 	V1Only  bool      // only members of the chat.v1 dialect
+	NotConn uint64    // not the connection with this number; 0: no connection
+	Target  uint64    // the offset of the message that the event amends; 0: none
 }
 
-// Has reports whether user is in the audience; v1 says that the user's dialect is chat.v1.
-func (a *Audience) Has(user string, v1 bool) bool {
+// Has reports whether r is in the audience.
+func (a *Audience) Has(r *Reader) bool {
 	switch {
 	case a == nil:
 		return true
-	case a.V1Only && !v1, a.Except != "" && a.Except == user:
+	case a.V1Only && !r.V1, a.Except != "" && a.Except == r.User, a.NotConn != 0 && a.NotConn == r.Conn:
 		return false
-	case a.Private:
-		return user != "" && (user == a.Only[0] || user == a.Only[1])
 	}
-	return true
+	return a.allows(r.User)
+}
+
+// allows reports whether user may see the event at all.
+func (a *Audience) allows(user string) bool {
+	return !a.Private || user != "" && (user == a.Only[0] || user == a.Only[1])
 }
 
 // A Stream is the live part of a room's log: the latest entries and, between them
@@ -115,6 +120,7 @@ type Reader struct {
 	Live   uint64 // events that no log keeps are seen from this sequence on
 	Enc    Enc
 	User   string
+	Conn   uint64 // the connection's number, unique on its server
 	V1     bool
 }
 
@@ -123,7 +129,7 @@ func (r *Reader) Public(v *View) bool { return r.Cursor >= v.special && r.Cursor
 
 // Sees reports whether the item numbered seq is for r.
 func (r *Reader) Sees(it *Item, seq uint64) bool {
-	return (it.Offset != 0 || seq >= r.Live) && it.Who.Has(r.User, r.V1)
+	return (it.Offset != 0 || seq >= r.Live) && it.Who.Has(r)
 }
 
 // Run returns the longest run of frames from r's cursor on that is one piece of memory and

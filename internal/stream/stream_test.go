@@ -60,7 +60,7 @@ func TestStreamModel(t *testing.T) {
 				var want []byte
 				for i := r.Cursor; i < v.Next(); i++ {
 					e := all[i]
-					if !e.who.Has(r.User, r.V1) || e.offset == 0 && i < r.Live {
+					if !e.who.Has(r) || e.offset == 0 && i < r.Live {
 						continue
 					}
 					if r.Enc == Deflated && len(e.payload)%2 == 1 {

@@ -1,0 +1,185 @@
+package rooms
+
+import (
+	"bufio"
+	"compress/flate"
+	"encoding/binary"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/logging"
+	"github.com/seed-08328bfd/chat/internal/wsconn"
+)
+
+// newSet returns a set over log whose members are test peers. Its goroutines end with t,
+// which runs in a bubble.
+func newSet(t *testing.T, log chatlog.Log, change func(*Config)) *Set {
+	t.Helper()
+	var panics atomic.Uint64
+	cfg := Config{
+		Log:    log,
+		Limits: Limits{History: 10, Resume: 64, Lag: 1 << 20, Rooms: 10, Presence: -1},
+		Times:  Times{Log: time.Second, PingInterval: time.Minute, PingTimeout: time.Minute},
+		Pack:   wsconn.Deflate,
+		Logger: logging.New(slog.New(slog.DiscardHandler), &panics),
+		Sweep:  func() {}, Control: func(chatlog.Event) {},
+		Panicked: func(method, _ string, p any, stack []byte) { t.Errorf("%s panicked: %v\n%s", method, p, stack) },
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	s := New(cfg)
+	t.Cleanup(func() {
+		s.BeginClosing()
+		<-s.End()
+	})
+	return s
+}
+
+// an object is what a peer gets.
+type object struct {
+	chatlog.Event
+	Position string
+	Resumed  bool
+	Gap      bool
+	raw      string
+}
+
+// A peer is a member of a room, and the other end of its connection.
+type peer struct {
+	t      *testing.T
+	member Member
+	conn   wsconn.Conn
+	end    net.Conn
+	paused chan struct{} // has a value while the peer does not read
+
+	mu   sync.Mutex
+	got  []object
+	code int // of the close frame
+}
+
+var pipeConfig = &wsconn.Config{Clock: func() time.Duration { return time.Duration(time.Now().UnixNano()) }, ReadLimit: 1 << 20, WriteTimeout: time.Minute}
+
+// join makes a peer a member of the room r. In j only the user, the dialect, the encoding and
+// Since count.
+func join(t *testing.T, s *Set, j Joining) *peer {
+	t.Helper()
+	p := &peer{t: t, paused: make(chan struct{}, 1)}
+	var server net.Conn
+	p.end, server = net.Pipe()
+	p.conn.Init(pipeConfig, &p.member, silent{}, j.Deflate)
+	j.Conn, j.Greeter = &p.conn, p
+	if err := s.Join(t.Context(), "r", &p.member, j); err != nil {
+		t.Fatal(err)
+	}
+	p.conn.Attach(server, nil)
+	go p.read()
+	if err := p.conn.Open([]byte("open")); err != nil {
+		t.Fatal(err)
+	}
+	p.member.Announce()
+	synctest.Wait()
+	return p
+}
+
+// Greet implements [Greeter] with the fields of a welcome that rooms knows.
+func (p *peer) Greet(g *Greeting) []byte {
+	if !p.member.V1 {
+		return nil
+	}
+	b, _ := json.Marshal(map[string]any{"type": "welcome", "position": g.At.Place(), "resumed": g.Resumed, "gap": g.Gap})
+	return wsconn.AppendText(nil, b)
+}
+
+// read takes what the server writes until the connection ends.
+func (p *peer) read() {
+	r := bufio.NewReader(p.end)
+	if _, err := io.ReadFull(r, make([]byte, len("open"))); err != nil {
+		return
+	}
+	for {
+		p.paused <- struct{}{}
+		<-p.paused
+		var h [2]byte
+		if _, err := io.ReadFull(r, h[:]); err != nil {
+			return
+		}
+		n := uint64(h[1])
+		switch n {
+		case 126:
+			var l [2]byte
+			io.ReadFull(r, l[:])
+			n = uint64(binary.BigEndian.Uint16(l[:]))
+		case 127:
+			var l [8]byte
+			io.ReadFull(r, l[:])
+			n = binary.BigEndian.Uint64(l[:])
+		}
+		b := make([]byte, n)
+		if _, err := io.ReadFull(r, b); err != nil {
+			return
+		}
+		if h[0]&wsconn.RSV1Bit != 0 {
+			z := io.MultiReader(strings.NewReader(string(b)), strings.NewReader("\x00\x00\xff\xff\x01\x00\x00\xff\xff"))
+			b, _ = io.ReadAll(flate.NewReader(z))
+		}
+		p.mu.Lock()
+		switch h[0] & 15 {
+		case wsconn.OpText:
+			o := object{raw: string(b)}
+			if err := json.Unmarshal(b, &o); err != nil {
+				p.t.Errorf("%q: %v", b, err)
+			}
+			p.got = append(p.got, o)
+		case 8:
+			p.code = int(binary.BigEndian.Uint16(b))
+		}
+		p.mu.Unlock()
+	}
+}
+
+// pause ends reading until resume.
+func (p *peer) pause()  { p.paused <- struct{}{} }
+func (p *peer) resume() { <-p.paused }
+
+// take returns what the peer has got since the last call.
+func (p *peer) take() []object {
+	p.t.Helper()
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	got := p.got
+	p.got = nil
+	return got
+}
+
+// types returns the types and offsets of objects, for messages.
+func types(objects []object) string {
+	var b strings.Builder
+	for i := range objects {
+		o := &objects[i]
+		b.WriteString(string(o.Type))
+		if o.Offset != 0 {
+			b.WriteString(" " + chatlog.Position{Epoch: "e", Offset: o.Offset}.Place()[2:])
+		}
+		b.WriteString(";")
+	}
+	return b.String()
+}
+
+// leave ends the peer.
+func (p *peer) leave() {
+	p.conn.Kill()
+	p.member.Leave(true)
+	p.end.Close()
+	synctest.Wait()
+}

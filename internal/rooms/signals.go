@@ -1,0 +1,92 @@
+package rooms
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/proto"
+	"github.com/seed-08328bfd/chat/internal/stream"
+)
+
+// What this file sends goes through the log's signals to every server, this one too, at
+// most once, and no log keeps it.
+
+// Typing tells the others that m's user is typing, unless they were told within proto.TypingPause
+// or a member is far behind.
+func (m *Member) Typing() {
+	r, now := m.room, time.Now()
+	r.mu.Lock()
+	early := now.Sub(m.user.lastTyping) < proto.TypingPause
+	if !early {
+		m.user.lastTyping = now
+	}
+	r.mu.Unlock()
+	if early || r.busy() {
+		return
+	}
+	r.set.log.Signal(r.set.life.ctx, r.name, chatlog.Event{Type: chatlog.TypeTyping, Time: now, UserID: m.User, Username: m.name})
+}
+
+// Signal tells the others what an application means by name and data, unless a member is
+// far behind. data is one JSON object, or nil; it is not changed afterwards.
+func (m *Member) Signal(name chatlog.Kind, data json.RawMessage) {
+	s := m.room.set
+	s.Signal(s.life.ctx, m.room.name, chatlog.Event{Kind: name, UserID: m.User, Username: m.name, Data: data}) // it may be lost
+}
+
+// Signal sends e, as a TypeSignal, to the chat.v1 members of the room called name, except to
+// e.UserID. It sends nothing, and returns nil, if a member here is far behind.
+func (s *Set) Signal(ctx context.Context, name string, e chatlog.Event) error {
+	if s.life.closing.Load() {
+		return ErrClosed
+	}
+	if r := s.room(name); r != nil && r.busy() {
+		return nil
+	}
+	e.Type, e.Offset, e.Time = chatlog.TypeSignal, 0, time.Now()
+	return s.log.Signal(ctx, name, e)
+}
+
+// MarkRead raises the marker of m's user to offset, and tells the user's other connections if
+// that has raised it; everyone, with Config.Receipts. It returns the marker.
+func (m *Member) MarkRead(offset uint64) (read uint64, err error) {
+	s := m.room.set
+	return s.markRead(s.life.ctx, m.room.name, m.User, offset, m.Conn)
+}
+
+// MarkRead is the method of Member for a user who need not be in the room.
+func (s *Set) MarkRead(ctx context.Context, name, userID string, offset uint64) (read uint64, err error) {
+	return s.markRead(ctx, name, userID, offset, 0)
+}
+
+// markRead marks for the connection with the number conn, or for none.
+func (s *Set) markRead(ctx context.Context, name, userID string, offset, conn uint64) (read uint64, err error) {
+	if s.life.closing.Load() {
+		return 0, ErrClosed
+	}
+	read, raised, err := s.log.MarkRead(ctx, name, userID, offset)
+	if err == nil && raised {
+		e := chatlog.Event{Type: chatlog.TypeRead, Time: time.Now(), UserID: userID, Target: read}
+		if conn != 0 { // clients do not see these two
+			e.Username, e.ID = s.identity.sender, strconv.FormatUint(conn, 10)
+		}
+		s.log.Signal(ctx, name, e) // it may be lost
+	}
+	return read, err
+}
+
+// toldOfRead returns the members that are told of e, a TypeRead: not the connection that
+// has sent it, if that is one of this server.
+func (s *Set) toldOfRead(e *chatlog.Event) *stream.Audience {
+	who := &stream.Audience{V1Only: true}
+	if !s.cfg.Receipts {
+		who.Private, who.Only[0] = true, e.UserID
+	}
+	if e.Username == s.identity.sender {
+		who.NotConn, _ = strconv.ParseUint(e.ID, 10, 64)
+	}
+	return who
+}
