@@ -3,14 +3,11 @@ package chat
 import (
 	"errors"
 	"log/slog"
-	"math"
-	"math/rand/v2"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync/atomic"
-	"time"
 
+	"github.com/seed-08328bfd/chat/internal/answer"
 	"github.com/seed-08328bfd/chat/internal/forwarded"
 	"github.com/seed-08328bfd/chat/internal/guard"
 	"github.com/seed-08328bfd/chat/internal/hook"
@@ -139,11 +136,6 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// jitter returns a random time from 0 to d.
-func jitter(d time.Duration) time.Duration {
-	return time.Duration(rand.Int64N(max(1, int64(d))))
-}
-
 // counters are the counts of Stats that package rooms does not keep.
 type counters struct {
 	refused, panics atomic.Uint64
@@ -184,15 +176,6 @@ func (s *Server) Stats() Stats {
 	st.Connections = len(s.sessions)
 	s.mu.Unlock()
 	return st
-}
-
-// seconds returns d for a Retry-After header: whole seconds, at least one.
-func seconds(d time.Duration) int { return max(1, int(math.Ceil(d.Seconds()))) }
-
-// tryLater is httpError for what may pass. Not all come back in one moment.
-func tryLater(w http.ResponseWriter, status int, code, text string) {
-	w.Header().Set("Retry-After", strconv.Itoa(seconds(time.Second+jitter(4*time.Second))))
-	httpError(w, status, code, text)
 }
 
 // endpoint is the handler that a path belongs to.
@@ -239,7 +222,7 @@ func (s *Server) notFound(w http.ResponseWriter, path []string) {
 		text += ": it has something before the server's own; http.StripPrefix is missing where the server is mounted, or the URL is wrong"
 		break
 	}
-	httpError(w, http.StatusNotFound, proto.CodeNotFound, text)
+	answer.Refuse(w, http.StatusNotFound, proto.CodeNotFound, text)
 }
 
 // The errors that a caller can act on. Test for them with [errors.Is].

@@ -11,6 +11,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/seed-08328bfd/chat/internal/anon"
+	"github.com/seed-08328bfd/chat/internal/answer"
 	"github.com/seed-08328bfd/chat/internal/forwarded"
 	"github.com/seed-08328bfd/chat/internal/limit"
 	"github.com/seed-08328bfd/chat/internal/proto"
@@ -51,13 +53,13 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request, segment str
 func (h *handshake) parse(s *Server, r *http.Request) (err error) {
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "the query is malformed"}
+		return answer.BadRequest("the query is malformed")
 	}
 	if h.name, err = s.username(q.Get("username")); err != nil {
 		return err
 	}
 	if h.since, err = ParsePosition(q.Get("since")); err != nil {
-		return &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "since must have the form EPOCH:OFFSET or EPOCH:OFFSET:TIME"}
+		return answer.BadRequest("since must have the form EPOCH:OFFSET or EPOCH:OFFSET:TIME")
 	}
 	if err := h.parseOffer(r.Header, q.Get("session")); err != nil {
 		return err
@@ -69,7 +71,7 @@ func (h *handshake) parse(s *Server, r *http.Request) (err error) {
 }
 
 var (
-	errNoUpgrade = &httpErr{http.StatusNotImplemented, proto.CodeInternal, "connections cannot be upgraded here: HTTP/2, or a middleware hides the connection"}
+	errNoUpgrade = answer.New(http.StatusNotImplemented, proto.CodeInternal, "connections cannot be upgraded here: HTTP/2, or a middleware hides the connection")
 	errLost      = errors.New("chat: connection lost")
 )
 
@@ -109,9 +111,9 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, c
 	switch status, text := wsconn.CheckHandshake(w, r); status {
 	case 0:
 	case http.StatusUpgradeRequired:
-		return &httpErr{status, proto.CodeUpgradeRequired, text}
+		return answer.New(status, proto.CodeUpgradeRequired, text)
 	default:
-		return &httpErr{status, proto.CodeBadRequest, text}
+		return answer.New(status, proto.CodeBadRequest, text)
 	}
 	if !wsconn.CanHijack(w) {
 		s.logger.Error("chat: the http.ResponseWriter is no http.Hijacker: HTTP/2 or a middleware hides it")
@@ -164,7 +166,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, h *handshake, c 
 	if err := c.conn.Open(wsconn.Answer(r, protocol, h.extension, set)); err != nil {
 		return errLost
 	}
-	c.expireAt(c.user.Expires, false)
+	c.expireAt(c.user.Expires)
 	go c.serve() // ends with the connection; Shutdown and Close wait for it
 	return nil
 }
@@ -173,9 +175,9 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, h *handshake, c 
 func (s *Server) identify(r *http.Request, h *handshake) (u User, err error) {
 	if s.cfg.hooks.authenticate == nil {
 		if h.session == "" {
-			h.session = newSession()
+			h.session = anon.NewSecret()
 		}
-		u = User{ID: anonymousID(h.session), Name: h.name}
+		u = User{ID: anon.ID(h.session), Name: h.name}
 	} else {
 		if u, err = s.authenticate(r); err != nil {
 			return u, err
@@ -205,7 +207,7 @@ func (s *Server) roomOf(w http.ResponseWriter, segment string) (room string, ok 
 		return "", false
 	}
 	if err != nil {
-		httpError(w, http.StatusBadRequest, proto.CodeBadRoom, plainText(err))
+		answer.Refuse(w, http.StatusBadRequest, proto.CodeBadRoom, plainText(err))
 		return "", false
 	}
 	return name, true
@@ -239,15 +241,15 @@ type User struct {
 
 // Anonymous reports whether u is not authenticated: the server has made the ID itself, or
 // the ID is empty, as for a request over HTTP without an authenticator.
-func (u User) Anonymous() bool { return u.ID == "" || isAnonymous(u.ID) }
+func (u User) Anonymous() bool { return u.ID == "" || anon.Is(u.ID) }
 
 // checkUserID reports what is wrong with an id that an authenticator gave.
 func checkUserID(id string) error {
 	switch {
 	case id == "" || len(id) > proto.MaxUser || !utf8.ValidString(id) || strings.ContainsFunc(id, unicode.IsControl):
 		return fmt.Errorf("%w: the user's id must be 1 to %d bytes without control characters", ErrBadName, proto.MaxUser)
-	case isAnonymous(id):
-		return fmt.Errorf("%w: the user's id begins with %q", ErrBadName, anonPrefix)
+	case anon.Is(id):
+		return fmt.Errorf("%w: the user's id begins with %q", ErrBadName, anon.Prefix)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/seed-08328bfd/chat/internal/answer"
 	"github.com/seed-08328bfd/chat/internal/hook"
 	"github.com/seed-08328bfd/chat/internal/names"
 	"github.com/seed-08328bfd/chat/internal/proto"
@@ -102,7 +103,7 @@ func (s *Server) authenticate(r *http.Request) (u User, err error) {
 	s.logger.Info("chat: not authenticated", "err", err)
 	var refused *refusal
 	if errors.As(err, &refused) {
-		return u, &httpErr{http.StatusUnauthorized, errNotAuthenticated.code, proto.CutText(refused.text, hook.MaxText)}
+		return u, answer.New(http.StatusUnauthorized, errNotAuthenticated.Code, proto.CutText(refused.text, hook.MaxText))
 	}
 	return u, errNotAuthenticated
 }
@@ -148,7 +149,7 @@ func (s *Server) authorize(ctx context.Context, u User, room string, a Action) e
 func (s *Server) may(ctx context.Context, u User, room string, a Action) error {
 	err := s.authorize(ctx, u, room, a)
 	if r, ok := err.(*refusal); ok {
-		return &httpErr{http.StatusForbidden, proto.CodeForbidden, r.text}
+		return answer.New(http.StatusForbidden, proto.CodeForbidden, r.text)
 	}
 	return err
 }

@@ -11,38 +11,15 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/seed-08328bfd/chat/internal/answer"
+	"github.com/seed-08328bfd/chat/internal/object"
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// httpErr is an error with the status, code and text of its HTTP answer.
-type httpErr struct {
-	status     int
-	code, text string
-}
-
-func (e *httpErr) Error() string { return e.text }
-
 var (
-	errNotAuthenticated = &httpErr{http.StatusUnauthorized, proto.CodeUnauthorized, "not authenticated"}
-	errInternal         = &httpErr{http.StatusInternalServerError, proto.CodeInternal, internalText}
+	errNotAuthenticated = answer.New(http.StatusUnauthorized, proto.CodeUnauthorized, "not authenticated")
+	errInternal         = answer.New(http.StatusInternalServerError, proto.CodeInternal, internalText)
 )
-
-// httpError answers with an error object.
-func httpError(w http.ResponseWriter, status int, code, text string) {
-	b := proto.AppendQuoted([]byte(`{"error":{"code":`), code)
-	b = proto.AppendQuoted(append(b, `,"message":`...), text)
-	writeJSON(w, status, append(b, "}}\n"...))
-}
-
-func writeJSON(w http.ResponseWriter, status int, b []byte) {
-	h := w.Header()
-	h.Set("Content-Type", "application/json; charset=utf-8")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Length", strconv.Itoa(len(b)))
-	w.WriteHeader(status)
-	w.Write(b)
-}
 
 // plainText is an error's text without the package's name.
 func plainText(err error) string {
@@ -55,29 +32,29 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 	if err == errHook {
 		err = errInternal
 	}
-	var he *httpErr
+	var he *answer.Error
 	var u *undecided
 	switch {
 	case errors.As(err, &u): // it wraps whatever the hook has met, and was logged
-		tryLater(w, http.StatusServiceUnavailable, proto.CodeUnavailable, "nobody can say now whether you may")
+		answer.TryLater(w, http.StatusServiceUnavailable, proto.CodeUnavailable, "nobody can say now whether you may")
 	case errors.As(err, &he):
-		if he.status == http.StatusUnauthorized {
+		if he.Status == http.StatusUnauthorized {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 		}
-		httpError(w, he.status, he.code, he.text)
+		answer.Refuse(w, he.Status, he.Code, he.Text)
 	case errors.Is(err, ErrBadName):
-		httpError(w, http.StatusBadRequest, proto.CodeBadName, plainText(err))
+		answer.Refuse(w, http.StatusBadRequest, proto.CodeBadName, plainText(err))
 	case errors.Is(err, ErrTooMany):
-		tryLater(w, http.StatusTooManyRequests, proto.CodeTooMany, plainText(err))
+		answer.TryLater(w, http.StatusTooManyRequests, proto.CodeTooMany, plainText(err))
 	case errors.Is(err, ErrServerClosed):
-		tryLater(w, http.StatusServiceUnavailable, proto.CodeUnavailable, "the server is shutting down")
+		answer.TryLater(w, http.StatusServiceUnavailable, proto.CodeUnavailable, "the server is shutting down")
 	default:
 		// A context is canceled if the client is gone, or if the server shuts down. In the
 		// second case the client waits: without an answer, net/http would send 200.
 		if !errors.Is(err, context.Canceled) {
 			s.logger.Warn("chat: unavailable", "err", err)
 		}
-		tryLater(w, http.StatusServiceUnavailable, proto.CodeUnavailable, "the log cannot be reached")
+		answer.TryLater(w, http.StatusServiceUnavailable, proto.CodeUnavailable, "the log cannot be reached")
 	}
 }
 
@@ -91,11 +68,11 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, method string) bo
 	switch {
 	case r.Method != method && !(method == http.MethodGet && r.Method == http.MethodHead && !strings.HasPrefix(strings.TrimPrefix(r.URL.Path, "/"), "ws/")):
 		w.Header().Set("Allow", method)
-		httpError(w, http.StatusMethodNotAllowed, proto.CodeMethodNotAllowed, "this path takes "+method)
+		answer.Refuse(w, http.StatusMethodNotAllowed, proto.CodeMethodNotAllowed, "this path takes "+method)
 	case s.rooms.Closing():
 		s.refuse(w, ErrServerClosed)
 	case !ok:
-		s.refuse(w, &httpErr{http.StatusForbidden, proto.CodeForbidden, "pages of this origin may not connect"})
+		s.refuse(w, answer.New(http.StatusForbidden, proto.CodeForbidden, "pages of this origin may not connect"))
 	default:
 		return true
 	}
@@ -136,7 +113,7 @@ func (s *Server) serveMessages(w http.ResponseWriter, r *http.Request, segment s
 	}
 	q, err := proto.ParseQuery(r.URL.RawQuery, s.cfg.pageSize())
 	if err != nil {
-		s.refuse(w, &httpErr{http.StatusBadRequest, proto.CodeBadRequest, err.Error()})
+		s.refuse(w, answer.BadRequest(err.Error()))
 		return
 	}
 	page, err := s.page(r.Context(), room, u.ID, q)
@@ -144,8 +121,8 @@ func (s *Server) serveMessages(w http.ResponseWriter, r *http.Request, segment s
 		s.refuse(w, err)
 		return
 	}
-	b := appendPage([]byte("{"), &page, true)
-	writeJSON(w, http.StatusOK, append(b, "}\n"...))
+	b := object.AppendPage([]byte("{"), &page, true)
+	answer.JSON(w, http.StatusOK, append(b, "}\n"...))
 }
 
 // serveMembers answers GET /rooms/{room}/members.
@@ -159,9 +136,9 @@ func (s *Server) serveMembers(w http.ResponseWriter, r *http.Request, segment st
 		s.refuse(w, err)
 		return
 	}
-	b := appendMembers([]byte(`{"members":`), list.Members)
+	b := object.AppendMembers([]byte(`{"members":`), list.Members)
 	b = strconv.AppendInt(append(b, `,"count":`...), int64(list.Total), 10)
-	writeJSON(w, http.StatusOK, append(b, "}\n"...))
+	answer.JSON(w, http.StatusOK, append(b, "}\n"...))
 }
 
 // listing says which rooms a client asks for: the rooms that it names, and limit of those
@@ -176,15 +153,15 @@ type listing struct {
 func (s *Server) parseListing(raw string) (l listing, err error) {
 	v, err := url.ParseQuery(raw)
 	if err != nil {
-		return l, &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "the query is malformed"}
+		return l, answer.BadRequest("the query is malformed")
 	}
 	if v.Has("limit") {
 		if l.limit, err = proto.ParseLimit(v.Get("limit")); err != nil {
-			return l, &httpErr{http.StatusBadRequest, proto.CodeBadRequest, err.Error()}
+			return l, answer.BadRequest(err.Error())
 		}
 	}
 	if len(v["room"]) > proto.MaxListed {
-		return l, &httpErr{http.StatusBadRequest, proto.CodeBadRequest, fmt.Sprintf("room may stand %d times", proto.MaxListed)}
+		return l, answer.BadRequest(fmt.Sprintf("room may stand %d times", proto.MaxListed))
 	}
 	for _, name := range v["room"] {
 		name, err := s.checkRoomText(name)
@@ -192,7 +169,7 @@ func (s *Server) parseListing(raw string) (l listing, err error) {
 			return l, err
 		}
 		if err != nil {
-			return l, &httpErr{http.StatusBadRequest, proto.CodeBadRoom, plainText(err)}
+			return l, answer.New(http.StatusBadRequest, proto.CodeBadRoom, plainText(err))
 		}
 		l.named = append(l.named, name)
 	}
@@ -232,13 +209,13 @@ func (s *Server) serveRooms(w http.ResponseWriter, r *http.Request) {
 		}
 		b = strconv.AppendInt(append(proto.AppendQuoted(b, name), ':'), int64(rooms[name]), 10)
 	}
-	writeJSON(w, http.StatusOK, append(b, "}\n"...))
+	answer.JSON(w, http.StatusOK, append(b, "}\n"...))
 }
 
 // mayList reports whether u may see a room in the list. After an error this is not known.
 func (s *Server) mayList(ctx context.Context, u User, room string) (bool, error) {
 	err := s.may(ctx, u, room, ActionList)
-	if _, refused := err.(*httpErr); refused {
+	if _, refused := err.(*answer.Error); refused {
 		return false, nil
 	}
 	return err == nil, err

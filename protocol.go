@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 	"unicode/utf8"
 
 	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/names"
+	"github.com/seed-08328bfd/chat/internal/object"
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
@@ -111,11 +111,7 @@ func (c *session) object(o *proto.Object, id string) *proto.Error {
 		return c.onHistory(o, id)
 	case proto.TypePing:
 		c.conn.Charge(wsconn.FrameCost)
-		b := []byte(`{"type":"` + proto.TypePong + `"`)
-		if id != "" {
-			b = proto.AppendQuoted(append(b, `,"id":`...), id)
-		}
-		c.conn.Send(append(b, '}'))
+		c.conn.Send(object.Pong(id))
 		return nil
 	case proto.TypeAuth:
 		return c.onAuth(o)
@@ -152,8 +148,7 @@ func (c *session) onMessage(o *proto.Object, typ chatlog.Type, id string) *proto
 	}
 	b := acks.Get().(*[]byte)
 	defer acks.Put(b)
-	*b = proto.AppendQuoted(append((*b)[:0], `{"type":"`+proto.TypeAck+`","id":`...), id)
-	*b = append(strconv.AppendUint(append(*b, `,"offset":`...), stored.Offset, 10), '}')
+	*b = object.AppendAck((*b)[:0], id, stored.Offset)
 	c.conn.Send(*b)
 	return nil
 }
@@ -192,12 +187,9 @@ func (c *session) onHistory(o *proto.Object, id string) *proto.Error {
 	if err != nil {
 		return &proto.Error{Code: proto.CodeUnavailable, Text: "the history could not be read: ask again", Retry: time.Second}
 	}
-	boundPage(&page, room-512, q.HasAfter) // the rest is the answer's other keys
-	b := appendPage([]byte(`{"type":"`+proto.TypeHistory+`",`), &page, false)
-	if request != "" {
-		b = proto.AppendQuoted(append(b, `,"request":`...), request)
-	}
-	c.conn.Send(append(b, '}'))
+	object.BoundPage(&page, room-512, q.HasAfter) // the rest is the answer's other keys
+	b := object.History(&page, request)
+	c.conn.Send(b)
 	c.conn.Charge(len(b))
 	return nil
 }
@@ -219,27 +211,13 @@ func (c *session) onAuth(o *proto.Object) *proto.Error {
 	}
 	u.Name = c.user.Name
 	c.cred.Store(&u)
-	c.expireAt(u.Expires, false)
+	c.expireAt(u.Expires)
 	return nil
 }
 
-// inFlight is how long a message may travel that its client sent before it read that it has
-// to wait. A client that comes back after a loss sends everything that waited.
-const inFlight = time.Second
-
-// pause tells the client to wait. A message that arrives later than inFlight after this,
-// but before the end of the wait, was sent although the client knew; only such a message is
-// the client's fault.
+// pause tells the client to wait.
 func (c *session) pause(wait time.Duration) *proto.Error {
-	now := time.Now()
-	e := &proto.Error{Code: proto.CodeRateLimited, Text: "too many messages: wait a little", Retry: wait}
-	if now.Before(c.pauses.ends) {
-		e.Excused = now.Sub(c.pauses.told) < inFlight
-	} else {
-		e.Excused, c.pauses.told = true, now
-	}
-	c.pauses.ends = now.Add(wait)
-	return e
+	return &proto.Error{Code: proto.CodeRateLimited, Text: "too many messages: wait a little", Retry: wait, Excused: c.pauses.Tell(wait)}
 }
 
 // checkText refuses a text that is blank or too long.

@@ -1,20 +1,20 @@
 package chat
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base32"
-	"encoding/base64"
+	"maps"
 	"net/http"
 	"runtime/debug"
-	"strconv"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/anon"
+	"github.com/seed-08328bfd/chat/internal/answer"
+	"github.com/seed-08328bfd/chat/internal/expiry"
 	"github.com/seed-08328bfd/chat/internal/limit"
-	"github.com/seed-08328bfd/chat/internal/lock"
+	"github.com/seed-08328bfd/chat/internal/object"
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/rooms"
 	"github.com/seed-08328bfd/chat/internal/wsconn"
@@ -43,20 +43,10 @@ type session struct {
 
 	// Owned by the goroutine that reads.
 	errors int // in a row that are the client's fault; other errors between them do not count
-	pauses pauses
+	pauses limit.Pauses
 
 	removals []chatlog.Event // commands that came during the handshake; guarded by Server.mu until its end
-	expiry   expiry
-}
-
-// pauses says when the client was first told to wait, and until when it must.
-type pauses struct{ told, ends time.Time }
-
-// expiry warns the client and closes the connection when the credentials run out.
-type expiry struct {
-	mu    lock.Leaf
-	timer *time.Timer
-	over  bool // the connection has ended
+	expiry   expiry.Timer
 }
 
 // serve reads what the client sends until the connection ends, and then takes
@@ -65,7 +55,7 @@ func (c *session) serve() {
 	clean := false
 	defer func() { // even if a hook ends the goroutine
 		c.member.Leave(clean)
-		c.expireAt(time.Time{}, true)
+		c.expiry.Stop()
 		c.conn.Finish()
 		c.srv.gone(c)
 	}()
@@ -140,84 +130,23 @@ func (c *session) Greet(g *rooms.Greeting) []byte {
 
 // welcome returns the first object that a chat.v1 client gets.
 func (c *session) welcome(g *rooms.Greeting) []byte {
-	cfg := &c.srv.cfg
-	b := append(make([]byte, 0, 512), `{"type":"`+proto.TypeWelcome+`","protocol":"`+proto.Subprotocol+`","room":`...)
-	b = proto.AppendQuoted(b, c.room)
-	b = proto.AppendQuoted(append(b, `,"user":`...), c.user.ID)
-	b = proto.AppendQuoted(append(b, `,"username":`...), c.user.Name)
-	b = proto.AppendQuoted(append(b, `,"session":`...), c.secret)
-	b = proto.AppendQuoted(append(b, `,"position":`...), g.At.Place())
-	b = strconv.AppendBool(append(b, `,"resumed":`...), g.Resumed)
-	b = strconv.AppendBool(append(b, `,"gap":`...), g.Gap)
-	b = appendMembers(append(b, `,"members":`...), g.Members)
-	b = strconv.AppendInt(append(b, `,"member_count":`...), int64(g.Count), 10)
-	b = strconv.AppendInt(append(b, `,"limits":{"message_bytes":`...), int64(cfg.limits.messageSize), 10)
-	b = strconv.AppendFloat(append(b, `,"rate_per_second":`...), cfg.limits.rate, 'g', -1, 64)
-	b = append(b, `,"burst":`...)
-	if cfg.limits.rate > 0 {
-		b = strconv.AppendInt(b, int64(cfg.limits.burst), 10)
-	} else {
-		b = append(b, '0')
+	l := &c.srv.cfg.limits
+	w := object.Welcome{
+		Room: c.room, User: c.user.ID, Username: c.user.Name, Session: c.secret,
+		At: g.At, Resumed: g.Resumed, Gap: g.Gap, Members: g.Members, Count: g.Count,
+		Limits: object.Limits{MessageBytes: l.messageSize, Rate: l.rate, Burst: l.burst},
 	}
-	b = append(b, '}')
-	if g.At.Time != 0 {
-		b = proto.AppendTime(append(b, `,"time":"`...), time.UnixMilli(g.At.Time))
-		b = append(b, '"')
-	}
-	return append(b, '}')
+	return w.JSON()
 }
 
-func appendMembers(b []byte, members []Member) []byte {
-	b = append(b, '[')
-	for i := range members {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = proto.AppendQuoted(append(b, `{"user":`...), members[i].UserID)
-		b = proto.AppendQuoted(append(b, `,"username":`...), members[i].Username)
-		b = strconv.AppendInt(append(b, `,"connections":`...), int64(members[i].Connections), 10)
-		b = append(b, '}')
-	}
-	return append(b, ']')
-}
-
-// goodbye announces a planned close.
-func (c *session) goodbye(reason string, retry time.Duration) {
-	b := proto.AppendQuoted([]byte(`{"type":"`+proto.TypeGoodbye+`","reason":`), reason)
-	b = strconv.AppendInt(append(b, `,"retry_after_ms":`...), retry.Milliseconds(), 10)
-	c.conn.Queue(wsconn.AppendText(nil, append(b, '}')))
-}
-
-// expireAt sets the time when the credentials run out: the client is warned one minute
-// before, and the connection is closed at that time. The zero time means never. After a
-// call with over set, later calls do nothing.
-func (c *session) expireAt(t time.Time, over bool) {
-	x := &c.expiry
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.timer != nil {
-		x.timer.Stop()
-		x.timer = nil
-	}
-	if x.over = x.over || over; t.IsZero() || x.over {
-		return
-	}
-	warn := max(time.Until(t), 0) - time.Minute
-	var timer *time.Timer
-	timer = time.AfterFunc(max(warn, 0), func() {
-		x.mu.Lock()
-		if x.timer != timer { // fresh credentials have arrived in the meantime
-			x.mu.Unlock()
-			return
-		}
-		// Before the warning, because the answer to it stops this timer.
-		x.timer = time.AfterFunc(max(0, time.Until(t)), func() { c.conn.Close(proto.CloseExpired, "credentials ran out") })
-		x.mu.Unlock()
-		if c.v1 && (warn > 0 || time.Until(t) > 0) {
+// expireAt warns the client one minute before t, when its credentials run out, and closes the
+// connection then. The zero time means never.
+func (c *session) expireAt(t time.Time) {
+	c.expiry.Set(t, func() {
+		if c.v1 {
 			c.conn.Send(proto.ErrorObject(&proto.Error{Code: proto.CodeTokenExpiring, Text: "credentials run out within a minute: send fresh ones"}))
 		}
-	})
-	x.timer = timer
+	}, func() { c.conn.Close(proto.CloseExpired, "credentials ran out") })
 }
 
 // parseOffer reads the list of subprotocols. The list may contain the client's session,
@@ -233,36 +162,62 @@ func (h *handshake) parseOffer(header http.Header, session string) error {
 			switch {
 			case !ok || secret == "" || secret == h.session:
 			case h.session != "":
-				return &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "there are two sessions"}
+				return answer.BadRequest("there are two sessions")
 			default:
 				h.session = secret
 			}
 		}
 	}
-	if h.session != "" && !isSession(h.session) {
-		return &httpErr{http.StatusBadRequest, proto.CodeBadRequest, "the session is not one that this server gave"}
+	if h.session != "" && !anon.IsSecret(h.session) {
+		return answer.BadRequest("the session is not one that this server gave")
 	}
 	return nil
 }
 
-const anonPrefix = "anon-"
-
-func isAnonymous(id string) bool { return strings.HasPrefix(id, anonPrefix) }
-
-// newSession returns a secret that identifies an anonymous user. The server need not
-// remember it: the user's id is a hash of it, from which nobody can compute the secret.
-func newSession() string {
-	var b [24]byte
-	rand.Read(b[:])
-	return base64.RawURLEncoding.EncodeToString(b[:])
+// openSessions returns the sessions of this moment.
+func (s *Server) openSessions() []*session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.sessions))
 }
 
-func isSession(s string) bool {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	return err == nil && len(b) == 24 && len(s) == 32 // the decoder skips line ends
+func (s *Server) killAll() {
+	for _, m := range s.openSessions() {
+		m.conn.Kill()
+	}
 }
 
-func anonymousID(session string) string {
-	sum := sha256.Sum256([]byte("chat session " + session))
-	return anonPrefix + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
+// expect lets m, whose handshake begins, get the commands of Disconnect and Reauthorize.
+func (s *Server) expect(m *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.joining[m] = struct{}{}
+}
+
+// add makes m one of the server's sessions, unless the server is closing.
+func (s *Server) add(m *session) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.joining, m)
+	if s.rooms.Closing() {
+		return false
+	}
+	s.sessions[m] = struct{}{}
+	return true
+}
+
+// gone removes m from the sessions and from all limits that count it.
+func (s *Server) gone(m *session) {
+	if m.account != nil {
+		s.limits.Close(m.account)
+	}
+	s.limits.Disconnect(m.address)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.joining, m)
+	delete(s.sessions, m)
+	if len(s.sessions) == 0 && s.empty != nil {
+		close(s.empty)
+		s.empty = nil
+	}
 }

@@ -2,10 +2,12 @@ package chat
 
 import (
 	"context"
-	"maps"
-	"slices"
+	"fmt"
 	"time"
 
+	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/answer"
+	"github.com/seed-08328bfd/chat/internal/object"
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
@@ -40,7 +42,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	window := min(30*time.Second, time.Second+time.Duration(len(open))*time.Millisecond/2)
 	for _, m := range open {
 		if m.v1 {
-			m.goodbye("shutdown", 100*time.Millisecond+jitter(window))
+			m.conn.Queue(wsconn.AppendText(nil, object.Goodbye("shutdown", 100*time.Millisecond+answer.Jitter(window))))
 		}
 		m.conn.Close(proto.CloseGoingAway, "server is shutting down")
 	}
@@ -96,19 +98,6 @@ func (s *Server) Close() error {
 // their goroutines to end.
 const cutGrace = 100 * time.Millisecond
 
-// openSessions returns the sessions of this moment.
-func (s *Server) openSessions() []*session {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Collect(maps.Keys(s.sessions))
-}
-
-func (s *Server) killAll() {
-	for _, m := range s.openSessions() {
-		m.conn.Kill()
-	}
-}
-
 // waitEmpty waits until all sessions have ended. When ctx ends it cuts the remaining
 // connections and returns the context's error.
 func (s *Server) waitEmpty(ctx context.Context) error {
@@ -135,37 +124,166 @@ func (s *Server) waitEmpty(ctx context.Context) error {
 	}
 }
 
-// expect lets m, whose handshake begins, get the commands of Disconnect and Reauthorize.
-func (s *Server) expect(m *session) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.joining[m] = struct{}{}
+// Close codes for [Disconnect] (RFC 6455, section 7.4).
+const (
+	CloseRemoved   = proto.ClosePolicy    // 1008: the server or its rules removed the user; the client may come back
+	CloseForbidden = proto.CloseForbidden // 4003: forbidden from now on; the client does not come back by itself
+)
+
+// A Disconnect says which of a user's connections [Server.Disconnect] ends, and how.
+type Disconnect struct {
+	// Room is the room whose connections end; empty means all rooms.
+	Room string
+	// Code is the close code (RFC 6455, section 7.4): CloseRemoved, CloseForbidden, 1000,
+	// 1011, 1013 or one from 3000 to 4999; 0 is CloseRemoved. Any other is an error.
+	Code int
+	// Reason is the text in the close frame (RFC 6455, section 5.5.1): at most 123 bytes of
+	// UTF-8. A longer text is cut between two characters, and bytes that are not UTF-8
+	// become U+FFFD.
+	Reason string
 }
 
-// add makes m one of the server's sessions, unless the server is closing.
-func (s *Server) add(m *session) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.joining, m)
-	if s.rooms.Closing() {
-		return false
+// Disconnect closes a user's connections on every server that shares the log, also those in
+// the middle of their handshakes. It does not stop the user from coming back: let the
+// authenticator or the authorizer refuse the user first, then call Disconnect. It returns
+// before the connections are closed. A user without connections is no error. Errors are
+// ErrBadName, ErrBadCode, ErrServerClosed and ErrUnavailable; after the last, other servers
+// may not have closed the user's connections.
+func (s *Server) Disconnect(ctx context.Context, userID string, d Disconnect) error {
+	if d.Code == 0 {
+		d.Code = CloseRemoved
 	}
-	s.sessions[m] = struct{}{}
-	return true
+	if !mayCloseWith(d.Code) {
+		return fmt.Errorf("%w: %d", ErrBadCode, d.Code)
+	}
+	// Made valid here, because logs may refuse invalid text, or change it in different ways.
+	reason := proto.CutText(d.Reason, proto.MaxReason)
+	return s.tell(ctx, userID, d.Room, chatlog.Event{Kind: kindDisconnect, ID: fmt.Sprint(d.Code), Text: reason})
 }
 
-// gone removes m from the sessions and from all limits that count it.
-func (s *Server) gone(m *session) {
-	if m.account != nil {
-		s.limits.Close(m.account)
+// Reauthorize asks the authorizer again whether a user may be in a room, on every server
+// that shares the log; with an empty room, in every room that the user is in. Connections
+// that the authorizer refuses are closed with CloseForbidden and the refusal's text. Call
+// it after a user's rights have changed. Without an authorizer it does nothing. It returns
+// before the connections are closed. Errors are those of Disconnect except ErrBadCode.
+func (s *Server) Reauthorize(ctx context.Context, room, userID string) error {
+	return s.tell(ctx, userID, room, chatlog.Event{Kind: kindReauthorize})
+}
+
+// The commands that servers send to each other.
+const (
+	kindDisconnect  = "disconnect"
+	kindReauthorize = "reauthorize"
+)
+
+// tell sends e, a command about a user, to all servers, including this one.
+func (s *Server) tell(ctx context.Context, userID, room string, e chatlog.Event) (err error) {
+	if room != "" {
+		if room, err = s.checkRoomName(room); err != nil {
+			return err
+		}
 	}
-	s.limits.Disconnect(m.address)
+	if err := s.rooms.Connect(ctx); err != nil {
+		return err
+	}
+	if len(userID) > proto.MaxUser {
+		return nil // no user has such an id, and it might be too long for a signal
+	}
+	e.Type, e.UserID, e.To = TypeSystem, userID, room
+	return s.rooms.Tell(ctx, e)
+}
+
+// mayCloseWith reports whether code is one that an application may send.
+func mayCloseWith(code int) bool {
+	switch code {
+	case proto.CloseNormal, CloseRemoved, proto.CloseInternal, proto.CloseTryAgain:
+		return true
+	}
+	return 3000 <= code && code <= 4999
+}
+
+// control carries out e, a command that a server has sent.
+func (s *Server) control(e chatlog.Event) {
+	if e.Kind != kindDisconnect && e.Kind != kindReauthorize {
+		return
+	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.joining, m)
-	delete(s.sessions, m)
-	if len(s.sessions) == 0 && s.empty != nil {
-		close(s.empty)
-		s.empty = nil
+	var meant []*session
+	for c := range s.sessions {
+		if c.meant(&e) {
+			meant = append(meant, c)
+		}
 	}
+	for c := range s.joining { // the user may not be known yet
+		if len(c.removals) <= maxRemovals {
+			c.removals = append(c.removals, e)
+		}
+	}
+	s.mu.Unlock()
+	if e.Kind == kindReauthorize && len(meant) > 0 {
+		// The hook may be slow, and the caller, the log's feed, must not wait.
+		go s.reauthorize(meant) // ends with the hook's last answer
+		return
+	}
+	for _, c := range meant {
+		c.remove(&e)
+	}
+}
+
+// reauthorize closes the sessions of all that the authorizer refuses now. It asks with the
+// latest credentials of each.
+func (s *Server) reauthorize(all []*session) {
+	defer func() {
+		if len(all) > 0 { // the hook has ended the goroutine: the others are asked about, too
+			go s.reauthorize(all)
+		}
+	}()
+	for len(all) > 0 {
+		c := all[0]
+		all = all[1:]
+		if r, ok := s.authorize(s.rooms.Context(), *c.cred.Load(), c.room, ActionJoin).(*refusal); ok {
+			c.conn.Close(CloseForbidden, r.text)
+		}
+	}
+}
+
+// maxRemovals limits the commands that a handshake remembers. A handshake during which more
+// arrive fails; the client begins again.
+const maxRemovals = 1000
+
+// meant reports whether e is about c.
+func (c *session) meant(e *chatlog.Event) bool {
+	return c.user.ID == e.UserID && (e.To == "" || e.To == c.room)
+}
+
+// remove closes c as e says.
+func (c *session) remove(e *chatlog.Event) {
+	var code int
+	fmt.Sscan(e.ID, &code)
+	if !mayCloseWith(code) { // from a server of another version
+		code = CloseRemoved
+	}
+	c.conn.Close(code, e.Text)
+}
+
+// recheck carries out the commands that arrived during c's handshake. c's member has joined
+// now. A session that Disconnect meant gets its close frame when it is connected. If there
+// was a command, the authorizer is asked once more; over a shared log it always is, because
+// the handshake may have taken long, and a command of another server may have been lost.
+func (s *Server) recheck(ctx context.Context, c *session) error {
+	if !s.local || len(c.removals) > 0 {
+		if err := s.may(ctx, c.user, c.room, ActionJoin); err != nil {
+			return err
+		}
+	}
+	if len(c.removals) > maxRemovals {
+		return ErrUnavailable
+	}
+	for i := range c.removals {
+		if e := &c.removals[i]; e.Kind == kindDisconnect && c.meant(e) {
+			c.remove(e)
+		}
+	}
+	c.removals = nil
+	return nil
 }

@@ -10,10 +10,10 @@ const module = "github.com/seed-08328bfd/chat"
 // what stands in lines above its own, and what stands under the same "/...". Imports
 // therefore go down only, and there are none between neighbours.
 var layers = [][]string{
-	{"internal/lock"},
-	{"internal/proto", "internal/logging", "internal/names", "internal/origin", "internal/ws"},
-	{"chatlog", "internal/forwarded"},
-	{"internal/guard", "internal/limit", "internal/fanout"},
+	{"internal/lock", "internal/anon"},
+	{"internal/proto", "internal/logging", "internal/names", "internal/origin", "internal/ws", "internal/expiry"},
+	{"chatlog", "internal/forwarded", "internal/answer"},
+	{"internal/guard", "internal/limit", "internal/fanout", "internal/object"},
 	{"internal/hook", "internal/memlog", "internal/wsconn"},
 	{"internal/stream"},
 	{"internal/rooms"},

@@ -1,0 +1,58 @@
+// Package answer writes the answers of the HTTP endpoints, all of which are JSON.
+package answer
+
+import (
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/seed-08328bfd/chat/internal/proto"
+)
+
+// An Error is an error with the status, code and text of its answer.
+type Error struct {
+	Status     int
+	Code, Text string
+}
+
+func (e *Error) Error() string { return e.Text }
+
+// New returns an Error.
+func New(status int, code, text string) *Error { return &Error{status, code, text} }
+
+// BadRequest returns an Error with status 400 and the code bad_request.
+func BadRequest(text string) *Error {
+	return &Error{http.StatusBadRequest, proto.CodeBadRequest, text}
+}
+
+// Refuse answers with an error object.
+func Refuse(w http.ResponseWriter, status int, code, text string) {
+	b := proto.AppendQuoted([]byte(`{"error":{"code":`), code)
+	b = proto.AppendQuoted(append(b, `,"message":`...), text)
+	JSON(w, status, append(b, "}}\n"...))
+}
+
+// TryLater is Refuse for what may pass. Not all come back in one moment.
+func TryLater(w http.ResponseWriter, status int, code, text string) {
+	after := time.Second + Jitter(4*time.Second)
+	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(after.Seconds()))))
+	Refuse(w, status, code, text)
+}
+
+// JSON answers with the JSON text b.
+func JSON(w http.ResponseWriter, status int, b []byte) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Length", strconv.Itoa(len(b)))
+	w.WriteHeader(status)
+	w.Write(b)
+}
+
+// Jitter returns a random time from 0 to d.
+func Jitter(d time.Duration) time.Duration {
+	return time.Duration(rand.Int64N(max(1, int64(d))))
+}

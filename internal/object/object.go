@@ -1,0 +1,96 @@
+// Package object writes the objects of chat.v1 that are no events.
+package object
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/proto"
+)
+
+// A Welcome is the first object that a client gets.
+type Welcome struct {
+	Room, User, Username string
+	Session              string // of an anonymous user; otherwise empty
+	At                   chatlog.Position
+	Resumed, Gap         bool
+	Members              []chatlog.Member
+	Count                int // of the members in the room
+	Limits               Limits
+}
+
+// Limits are what a client is told that it may send.
+type Limits struct {
+	MessageBytes int
+	Rate         float64 // messages a second; 0: no limit
+	Burst        int     // with a Rate
+}
+
+// JSON returns the object.
+func (w *Welcome) JSON() []byte {
+	b := append(make([]byte, 0, 512), `{"type":"`+proto.TypeWelcome+`","protocol":"`+proto.Subprotocol+`","room":`...)
+	b = proto.AppendQuoted(b, w.Room)
+	b = proto.AppendQuoted(append(b, `,"user":`...), w.User)
+	b = proto.AppendQuoted(append(b, `,"username":`...), w.Username)
+	b = proto.AppendQuoted(append(b, `,"session":`...), w.Session)
+	b = proto.AppendQuoted(append(b, `,"position":`...), w.At.Place())
+	b = strconv.AppendBool(append(b, `,"resumed":`...), w.Resumed)
+	b = strconv.AppendBool(append(b, `,"gap":`...), w.Gap)
+	b = AppendMembers(append(b, `,"members":`...), w.Members)
+	b = strconv.AppendInt(append(b, `,"member_count":`...), int64(w.Count), 10)
+	b = w.Limits.appendJSON(append(b, `,"limits":`...))
+	if w.At.Time != 0 {
+		b = proto.AppendTime(append(b, `,"time":"`...), time.UnixMilli(w.At.Time))
+		b = append(b, '"')
+	}
+	return append(b, '}')
+}
+
+func (l *Limits) appendJSON(b []byte) []byte {
+	b = strconv.AppendInt(append(b, `{"message_bytes":`...), int64(l.MessageBytes), 10)
+	b = strconv.AppendFloat(append(b, `,"rate_per_second":`...), l.Rate, 'g', -1, 64)
+	burst := 0
+	if l.Rate > 0 {
+		burst = l.Burst
+	}
+	b = strconv.AppendInt(append(b, `,"burst":`...), int64(burst), 10)
+	return append(b, '}')
+}
+
+// AppendMembers appends a list of members.
+func AppendMembers(b []byte, members []chatlog.Member) []byte {
+	b = append(b, '[')
+	for i := range members {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = proto.AppendQuoted(append(b, `{"user":`...), members[i].UserID)
+		b = proto.AppendQuoted(append(b, `,"username":`...), members[i].Username)
+		b = strconv.AppendInt(append(b, `,"connections":`...), int64(members[i].Connections), 10)
+		b = append(b, '}')
+	}
+	return append(b, ']')
+}
+
+// AppendAck appends the acknowledgement of the client's object with this id.
+func AppendAck(b []byte, id string, offset uint64) []byte {
+	b = proto.AppendQuoted(append(b, `{"type":"`+proto.TypeAck+`","id":`...), id)
+	return append(strconv.AppendUint(append(b, `,"offset":`...), offset, 10), '}')
+}
+
+// Pong returns the answer to a ping with this id, which may be empty.
+func Pong(id string) []byte {
+	b := []byte(`{"type":"` + proto.TypePong + `"`)
+	if id != "" {
+		b = proto.AppendQuoted(append(b, `,"id":`...), id)
+	}
+	return append(b, '}')
+}
+
+// Goodbye returns what announces a planned close.
+func Goodbye(reason string, retry time.Duration) []byte {
+	b := proto.AppendQuoted([]byte(`{"type":"`+proto.TypeGoodbye+`","reason":`), reason)
+	b = strconv.AppendInt(append(b, `,"retry_after_ms":`...), retry.Milliseconds(), 10)
+	return append(b, '}')
+}
