@@ -47,10 +47,12 @@ const (
 // applies the entries in their order ends with what is there now. Edited, Reactions and
 // Amended are not set then: the entries that follow say it.
 //
-// A log keeps a number of messages, and entries that amend do not count towards it. They go
-// when their message goes, or earlier: a log keeps a bounded number of them, at least 200
-// in a room, the newest. What is read without Range.Messages then begins after the last that
-// has gone (Page.First), while the messages before it are still read with Range.Messages.
+// A log keeps a number of messages, and entries that amend do not count towards it; deleted
+// messages may. It keeps a bounded number of entries that amend, at least 200 in a room, the
+// newest. What is read without Range.Messages begins after the last that has gone
+// (Page.First), while the messages before it are still read with Range.Messages. When a
+// message goes because there are too many, what is read at the offset of a TypeEdit or
+// TypeReaction that has amended it is the entry, or the place of something deleted.
 type Amender interface {
 	Store
 
@@ -65,7 +67,8 @@ type Amender interface {
 	// for a Reaction too many.
 	//
 	// If e.ID was stored already, Amend returns the first entry, Repeated, as Append does,
-	// whatever has become of the message. A reaction that changes nothing, because the user
+	// whatever has become of the message. An entry that was erased counts for Append, Amend
+	// and Lookup as one that is no longer held (see Appended). A reaction that changes nothing, because the user
 	// has given it already or has not given it, is not stored: Amend returns e with the
 	// Offset of the last entry that has amended the message, or else the message's, and the
 	// Time of that, Repeated.
@@ -81,7 +84,8 @@ type Unread struct {
 	Last uint64 `json:"last"`
 	// Unread is the number of messages with an offset above Read that the user may see
 	// and that are from other users: exact below MaxUnread, and MaxUnread for that many or
-	// more. Entries that amend and deleted messages do not count.
+	// more. Entries that amend and deleted messages do not count, and messages that the log
+	// no longer holds need not.
 	Unread int `json:"unread"`
 }
 
