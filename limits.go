@@ -175,11 +175,13 @@ func WithLogTimeout(d time.Duration) Option {
 
 // MemoryOptions say what a memory log keeps. The zero MemoryOptions mean the defaults.
 type MemoryOptions struct {
-	// Entries is the number of latest entries kept per room; 0 means 256. A negative number
-	// panics.
+	// Entries is the number of latest messages kept per room; 0 means 256. A negative number
+	// panics. Beside them the log keeps the latest edits, deletes and reactions: as many as
+	// messages or more, and at least 256.
 	Entries int
-	// Bytes limits the bytes kept per room: texts, names, 200 bytes per entry, and the
-	// index of private messages. 0 means 1 MiB. A negative number panics.
+	// Bytes limits the bytes kept per room: texts, data, names, 200 bytes per entry, the
+	// users of each reaction, and the index of private messages. 0 means 1 MiB. A negative
+	// number panics.
 	Bytes int
 	// Expiry is how long a room is remembered after its last use; 0 means one hour. With a
 	// negative duration a room is forgotten as soon as it is empty. Clients that resume
@@ -194,7 +196,8 @@ type MemoryOptions struct {
 // forgotten room begins a new epoch.
 //
 // The log remembers the ids of messages for five to ten minutes, or for less in a room that
-// gets more than 262,144 of them in five minutes.
+// gets more than 262,144 of them in five minutes. It keeps the read markers of a room as long
+// as the room, those of the 65,536 users who marked last at least.
 func NewMemoryLog(o MemoryOptions) Log {
 	entries := checked("NewMemoryLog: Entries", o.Entries, 0)
 	bytes := checked("NewMemoryLog: Bytes", o.Bytes, 0)

@@ -43,10 +43,7 @@ func (l *Log) usedLocked(sh *roomShard, r *roomState) {
 		delete(sh.rooms, r.name)
 		return
 	case l.forget < 0:
-		for r.first <= r.last {
-			r.drop()
-		}
-		r.ring = nil
+		r.clear()
 		if l.expiredLocked(r, l.clock()) {
 			l.evictLocked(sh, r)
 			return
@@ -56,7 +53,7 @@ func (l *Log) usedLocked(sh *roomShard, r *roomState) {
 }
 
 func (i *idleRooms) add(r *roomState, now time.Duration) {
-	bytes := roomCost + len(r.name) + r.size + idCost*r.ids.len()
+	bytes := roomCost + len(r.name) + r.size + idCost*r.ids.len() + markerCost*r.markers.len()
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if r.idle.elem == nil {

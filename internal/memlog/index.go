@@ -3,82 +3,86 @@ package memlog
 import (
 	"slices"
 	"sort"
-
-	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// privateIndex finds the entries that one user may see without reading the others. It has
-// the runs of consecutive private entries, which tell where the public entries are, and the
-// private entries of each user. It covers the entries in the ring, and is empty in a room
-// without private messages.
-type privateIndex struct {
-	runs  []privateRun // in order, with a public entry between each run and the next
+// index finds the entries that one user may see without looking at the others. It has the
+// runs of consecutive entries that are not for everyone, which tell where the others are,
+// and the private entries of each user. It is empty in a room without private messages and
+// without entries that amend.
+type index struct {
+	// private are the runs of private and erased entries in the ring.
+	private runs
+	// unlisted are the runs of the offsets, from entries.oldest on, at which there is no
+	// public message: private messages, entries that amend, and what is erased or no longer
+	// held. It is not used, and equal to private, while amended is false.
+	unlisted runs
+	amended  bool
+	// users are the offsets of each user's private entries that are held, in order.
 	users map[string][]uint64
 }
-
-// privateRun stands for the private entries first to last.
-type privateRun struct{ first, last uint64 }
 
 // indexCost is about how many bytes a private entry takes in the index.
 const indexCost = 200
 
 // add adds e, the newest entry.
-func (x *privateIndex) add(e *chatlog.Event) {
-	if n := len(x.runs); n > 0 && x.runs[n-1].last == e.Offset-1 {
-		x.runs[n-1].last = e.Offset
-	} else {
-		x.runs = append(x.runs, privateRun{e.Offset, e.Offset})
+func (x *index) add(offset uint64, e *entry) {
+	if e.amends() && !x.amended {
+		x.amended, x.unlisted = true, slices.Clone(x.private)
 	}
+	if x.amended && (e.private() || e.amends()) {
+		x.unlisted = x.unlisted.push(offset)
+	}
+	if !e.private() {
+		return
+	}
+	x.private = x.private.push(offset)
 	if x.users == nil {
 		x.users = map[string][]uint64{}
 	}
-	if e.UserID != "" {
-		x.users[e.UserID] = append(x.users[e.UserID], e.Offset)
+	if e.userID != "" {
+		x.users[e.userID] = append(x.users[e.userID], offset)
 	}
-	if e.To != "" && e.To != e.UserID {
-		x.users[e.To] = append(x.users[e.To], e.Offset)
+	if e.to != "" && e.to != e.userID {
+		x.users[e.to] = append(x.users[e.to], offset)
 	}
 }
 
-// drop removes e, the oldest entry.
-func (x *privateIndex) drop(e *chatlog.Event) {
-	if run := &x.runs[0]; run.first < run.last {
-		run.first++
-	} else {
-		x.runs = x.runs[1:]
-	}
-	for _, user := range [2]string{e.UserID, e.To} {
-		switch o := x.users[user]; {
-		case len(o) == 0 || o[0] != e.Offset: // no user, or the sender is the receiver
+// forget removes e, which is private and no longer held, from the entries of its users.
+func (x *index) forget(offset uint64, e *entry) {
+	for _, user := range [2]string{e.userID, e.to} {
+		o := x.users[user]
+		i, ok := slices.BinarySearch(o, offset)
+		switch {
+		case !ok: // no user, or the sender is the receiver
 		case len(o) == 1:
 			delete(x.users, user)
-		default:
+		case i == 0:
 			x.users[user] = o[1:]
+		default:
+			x.users[user] = slices.Delete(o, i, i+1)
 		}
 	}
 	if len(x.users) == 0 {
 		x.users = nil // a map does not shrink
 	}
-	if len(x.runs) == 0 {
-		x.runs = nil
-	}
 }
 
-// newest returns the last offsets from first to below end that user may see, at
-// most n of them, in order.
-func (x *privateIndex) newest(user string, first, end uint64, n int) []uint64 {
+// newest returns the last offsets from first to below end that are in no run of hidden, or
+// that are the user's own and pass keep, which may be nil: at most n, in order.
+func (x *index) newest(hidden runs, user string, keep func(uint64) bool, first, end uint64, n int) []uint64 {
 	var seen []uint64
 	own := x.own(user)
 	i := sort.Search(len(own), func(i int) bool { return own[i] >= end })
-	j := sort.Search(len(x.runs), func(j int) bool { return x.runs[j].first >= end })
+	j := sort.Search(len(hidden), func(j int) bool { return hidden[j].first >= end })
 	for public := end - 1; len(seen) < n; {
-		if j > 0 && public <= x.runs[j-1].last {
+		if j > 0 && public <= hidden[j-1].last {
 			j--
-			public = x.runs[j].first - 1
+			public = hidden[j].first - 1
 		}
 		if i > 0 && own[i-1] >= first && own[i-1] > public {
-			i--
-			seen = append(seen, own[i])
+			if i--; keep == nil || keep(own[i]) {
+				seen = append(seen, own[i])
+			}
 		} else if public >= first {
 			seen = append(seen, public)
 			public--
@@ -90,21 +94,23 @@ func (x *privateIndex) newest(user string, first, end uint64, n int) []uint64 {
 	return seen
 }
 
-// next returns the first offsets from first to below end that user may see, at most
-// n of them, in order.
-func (x *privateIndex) next(user string, first, end uint64, n int) []uint64 {
+// next returns the first offsets from first to below end that are in no run of hidden, or
+// that are the user's own and pass keep, which may be nil: at most n, in order.
+func (x *index) next(hidden runs, user string, keep func(uint64) bool, first, end uint64, n int) []uint64 {
 	var seen []uint64
 	own := x.own(user)
 	i := sort.Search(len(own), func(i int) bool { return own[i] >= first })
-	j := sort.Search(len(x.runs), func(j int) bool { return x.runs[j].last >= first })
+	j := sort.Search(len(hidden), func(j int) bool { return hidden[j].last >= first })
 	for public := first; len(seen) < n; {
-		if j < len(x.runs) && public >= x.runs[j].first {
-			public = x.runs[j].last + 1
+		if j < len(hidden) && public >= hidden[j].first {
+			public = hidden[j].last + 1
 			j++
 		}
 		switch {
 		case i < len(own) && own[i] < end && own[i] < public:
-			seen = append(seen, own[i])
+			if keep == nil || keep(own[i]) {
+				seen = append(seen, own[i])
+			}
 			i++
 		case public < end:
 			seen = append(seen, public)
@@ -117,9 +123,57 @@ func (x *privateIndex) next(user string, first, end uint64, n int) []uint64 {
 }
 
 // own returns the user's private entries; none for the empty user.
-func (x *privateIndex) own(user string) []uint64 {
+func (x *index) own(user string) []uint64 {
 	if user == "" {
 		return nil
 	}
 	return x.users[user]
+}
+
+// runs are runs of consecutive offsets, in order, with another offset between each and the
+// next. An empty one is nil.
+type runs []run
+
+type run struct{ first, last uint64 }
+
+// push adds offset, which is above all others.
+func (r runs) push(offset uint64) runs {
+	if n := len(r); n > 0 && r[n-1].last == offset-1 {
+		r[n-1].last = offset
+		return r
+	}
+	return append(r, run{offset, offset})
+}
+
+// insert adds offset, if it is not there.
+func (r runs) insert(offset uint64) runs {
+	i := sort.Search(len(r), func(i int) bool { return r[i].last >= offset })
+	before := i > 0 && r[i-1].last == offset-1
+	switch {
+	case i < len(r) && r[i].first <= offset:
+		return r
+	case before && i < len(r) && r[i].first == offset+1:
+		r[i-1].last = r[i].last
+		return slices.Delete(r, i, i+1)
+	case before:
+		r[i-1].last = offset
+		return r
+	case i < len(r) && r[i].first == offset+1:
+		r[i].first = offset
+		return r
+	default:
+		return slices.Insert(r, i, run{offset, offset})
+	}
+}
+
+// cut removes the offsets below first.
+func (r runs) cut(first uint64) runs {
+	for len(r) > 0 && r[0].last < first {
+		r = r[1:]
+	}
+	if len(r) == 0 {
+		return nil
+	}
+	r[0].first = max(r[0].first, first)
+	return r
 }

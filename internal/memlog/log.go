@@ -14,18 +14,22 @@ import (
 	"github.com/seed-08328bfd/chat/internal/lock"
 )
 
-var _ chatlog.Log = (*Log)(nil)
+var (
+	_ chatlog.Log     = (*Log)(nil)
+	_ chatlog.Amender = (*Log)(nil)
+	_ chatlog.Marker  = (*Log)(nil)
+	_ chatlog.Pacer   = (*Log)(nil)
+)
 
 // Log is a [chatlog.Log] in memory. A shard's lock is taken first, and then at most one of
 // the locks of sinks, live and idle. No lock is held while a sink is called.
 type Log struct {
 	// Immutable.
-	base    string // the first part of all epochs of this log
-	history int    // entries kept per room
-	bytes   int    // bytes kept per room
-	forget  time.Duration
-	start   time.Time
-	seed    maphash.Seed
+	base   string // the first part of all epochs of this log
+	limits limits // per room
+	forget time.Duration
+	start  time.Time
+	seed   maphash.Seed
 
 	// epochs makes epochs differ. A room's epoch contains the value at the time when the
 	// room's state was made. Removing a state and renewing an epoch add one.
@@ -41,24 +45,25 @@ type Log struct {
 	idle  idleRooms
 }
 
-// roomShard holds the rooms whose names hash to it.
+// roomShard holds the rooms whose names hash to it. Its lock guards them and the turns.
 type roomShard struct {
 	mu    lock.Shard
 	rooms map[string]*roomState
+	turns turns
 }
 
-// New returns a log that keeps the last history entries per room, and of these at most so
-// many bytes; a negative number counts as zero. It removes a room that is unused for the
+// New returns a log that keeps the last history messages per room, a bounded number of the
+// entries that amend, and of all these at most so many bytes; a negative number counts as
+// zero. It removes a room that is unused for the
 // duration forget; with a negative duration, as soon as no server uses it.
 func New(history, bytes int, forget time.Duration) *Log {
 	l := &Log{
-		base:    strings.ToLower(rand.Text()[:16]),
-		history: max(history, 0),
-		bytes:   max(bytes, 0),
-		forget:  forget,
-		start:   time.Now(),
-		seed:    maphash.MakeSeed(),
-		live:    liveness{servers: map[string]time.Duration{}, removed: map[string]time.Duration{}},
+		base:   strings.ToLower(rand.Text()[:16]),
+		limits: limitsOf(history, bytes),
+		forget: forget,
+		start:  time.Now(),
+		seed:   maphash.MakeSeed(),
+		live:   liveness{servers: map[string]time.Duration{}, removed: map[string]time.Duration{}},
 	}
 	for i := range l.shards {
 		l.shards[i].rooms = map[string]*roomState{}
@@ -84,7 +89,7 @@ func (l *Log) makeLocked(sh *roomShard, room string) *roomState {
 	r := sh.rooms[room]
 	if r == nil {
 		room = strings.Clone(room)
-		r = &roomState{name: room, epoch: l.epoch(), first: 1}
+		r = &roomState{name: room, epoch: l.epoch(), entries: entries{first: 1, oldest: 1}}
 		sh.rooms[room] = r
 	}
 	return r
@@ -118,7 +123,7 @@ func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (a chatl
 	if e.ID != "" {
 		r.ids.add(id, idEntry{r.last, r.ms})
 	}
-	r.keep(&a.Event, l.history, l.bytes)
+	r.keep(entryOf(&a.Event), l.limits)
 	watchers := r.watchers
 	l.usedLocked(sh, r)
 	sh.mu.Unlock()
@@ -148,46 +153,6 @@ func (l *Log) Lookup(ctx context.Context, room, userID, id string) (chatlog.Appe
 	}
 	e := r.stored(known, chatlog.Event{UserID: userID, ID: id})
 	return chatlog.Appended{Event: e, Epoch: r.epoch, Repeated: true}, nil
-}
-
-// Read implements [chatlog.Store].
-func (l *Log) Read(ctx context.Context, room string, rg chatlog.Range) (chatlog.Page, error) {
-	if err := ctx.Err(); err != nil {
-		return chatlog.Page{}, err
-	}
-	sh := l.shard(room)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	r := sh.rooms[room]
-	if r == nil {
-		return chatlog.Page{Position: chatlog.Position{Epoch: l.epoch()}, First: 1}, nil
-	}
-	if r.idle.elem != nil {
-		l.idle.add(r, l.clock())
-	}
-	p := chatlog.Page{Position: chatlog.Position{Epoch: r.epoch, Offset: r.last}, First: r.first}
-	from, end := r.first, r.last+1 // the entries of the range, without the limit
-	switch {
-	case rg.From > 0:
-		from = min(max(from, rg.From), end)
-	case rg.Before > 0:
-		end = max(min(end, rg.Before), from)
-	}
-	if rg.Visible && len(r.index.runs) > 0 {
-		r.visible(&p, rg, from, end)
-		return p, nil
-	}
-	n := min(end-from, uint64(max(rg.Limit, 0)))
-	if p.More = n < end-from; rg.From == 0 {
-		from = end - n
-	}
-	if n > 0 {
-		p.Events = make([]chatlog.Event, n)
-	}
-	for i := range p.Events {
-		p.Events[i] = *r.at(from + uint64(i))
-	}
-	return p, nil
 }
 
 // Positions implements [chatlog.Store].
@@ -224,6 +189,7 @@ func (l *Log) Renew(ctx context.Context, room, seen string) (string, error) {
 	case r != nil && seen == r.epoch:
 		l.epochs.Add(1)
 		r.epoch = l.epoch()
+		r.markers = markers{}
 	}
 	if r == nil {
 		return l.epoch(), nil

@@ -54,6 +54,12 @@ func (s *modelSink) Resumed()          {}
 
 var bg = context.Background()
 
+// costOf returns about how many bytes a message takes.
+func costOf(e *chatlog.Event) int {
+	n := entryOf(e)
+	return n.cost()
+}
+
 func newLogModel(t *testing.T, b []byte) *logModel {
 	m := &logModel{t: t, bytes: b, rooms: map[string]*modelRoom{}, servers: map[string]time.Time{}, removed: map[string]time.Time{}, beaten: time.Now()}
 	forget := []time.Duration{-1, time.Minute, time.Hour}[m.next(3)]
@@ -175,10 +181,10 @@ func (m *logModel) append(name string, r *modelRoom) {
 		r.events = append(r.events, want)
 		size := 0
 		for _, e := range r.events {
-			size += eventCost(&e)
+			size += costOf(&e)
 		}
-		for len(r.events) > m.log.history || size > m.log.bytes {
-			size -= eventCost(&r.events[0])
+		for len(r.events) > m.log.limits.messages || size > m.log.limits.bytes {
+			size -= costOf(&r.events[0])
 			r.events = r.events[1:]
 		}
 	} else if !slices.ContainsFunc(r.events, func(e chatlog.Event) bool { return e.Offset == first.Offset }) {

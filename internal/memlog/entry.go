@@ -1,0 +1,138 @@
+package memlog
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
+)
+
+// entry is an entry of a room as the log keeps it: less than half as large as an Event.
+type entry struct {
+	typ        chatlog.Type
+	userID     string
+	username   string
+	to         string
+	toUsername string
+	text       string // of a message; of a reaction, what was given
+	id         string
+	ms         int64
+	ref        uint64 // what a message replies to; what another entry amends
+	remove     bool   // of a reaction
+	erased     bool   // only ms is left
+	more       *more  // of a message, if it has any of it
+}
+
+// more is what few messages have.
+type more struct {
+	data      json.RawMessage
+	edited    int64 // when the message was last edited; 0: never
+	amended   uint64
+	amendedMS int64    // the time of the entry amended
+	by        []uint64 // the entries in the ring that edit the message or react to it, in order
+	reactions []reaction
+}
+
+const (
+	entryCost = 200 // bytes of an entry without its text
+	moreCost  = 128 // bytes of a more without what it refers to
+)
+
+// entryOf returns e as it is kept.
+func entryOf(e *chatlog.Event) entry {
+	n := entry{
+		typ: e.Type, userID: e.UserID, username: e.Username, to: e.To, toUsername: e.ToUsername,
+		text: e.Text, id: e.ID, ms: e.Time.UnixMilli(), ref: e.ReplyTo,
+	}
+	switch e.Type {
+	case chatlog.TypeEdit, chatlog.TypeDelete: // the text of an edit is that of its message
+		n.text, n.ref = "", e.Target
+	case chatlog.TypeReaction:
+		n.text, n.ref, n.remove = e.Reaction, e.Target, e.Remove
+	default:
+		if len(e.Data) > 0 {
+			n.more = &more{data: e.Data}
+		}
+	}
+	return n
+}
+
+func (e *entry) amends() bool {
+	switch e.typ {
+	case chatlog.TypeEdit, chatlog.TypeDelete, chatlog.TypeReaction:
+		return true
+	}
+	return false
+}
+
+// message reports whether e is a message, and was not deleted.
+func (e *entry) message() bool { return !e.erased && !e.amends() }
+
+// private reports whether e is for its two users only, or for nobody.
+func (e *entry) private() bool { return e.typ == chatlog.TypePrivate || e.to != "" && e.amends() }
+
+// visibleTo is [chatlog.Event.VisibleTo].
+func (e *entry) visibleTo(user string) bool {
+	return !e.private() || user != "" && (user == e.userID || user == e.to)
+}
+
+// cost returns about how many bytes e takes.
+func (e *entry) cost() int {
+	n := entryCost + len(e.userID) + len(e.username) + len(e.to) + len(e.toUsername) + len(e.text) + len(e.id)
+	if e.private() && !e.erased {
+		n += indexCost
+	}
+	if e.more != nil {
+		n += moreCost + len(e.more.data)
+		for i := range e.more.reactions {
+			n += e.more.reactions[i].cost()
+		}
+	}
+	return n
+}
+
+// event puts the entry n numbered offset into e, which is zero.
+func (r *entries) event(e *chatlog.Event, offset uint64, n *entry) {
+	e.Type, e.Offset, e.Time = n.typ, offset, time.UnixMilli(n.ms).UTC()
+	if n.erased {
+		return
+	}
+	e.UserID, e.Username, e.To, e.ToUsername, e.ID = n.userID, n.username, n.to, n.toUsername, n.id
+	switch n.typ {
+	case chatlog.TypeEdit:
+		e.Target = n.ref
+		if m := r.find(n.ref); m != nil {
+			e.Text = m.text
+			if m.more != nil {
+				e.Data = m.more.data
+			}
+		}
+	case chatlog.TypeDelete:
+		e.Target = n.ref
+	case chatlog.TypeReaction:
+		e.Target, e.Reaction, e.Remove = n.ref, n.text, n.remove
+	default:
+		e.Text, e.ReplyTo = n.text, n.ref
+		if n.more != nil {
+			e.Data = n.more.data
+		}
+	}
+}
+
+// fold adds to e, which is the message n, what has become of it.
+func (n *entry) fold(e *chatlog.Event) {
+	m := n.more
+	if m == nil {
+		return
+	}
+	e.Amended = m.amended
+	if m.edited != 0 {
+		e.Edited = time.UnixMilli(m.edited).UTC()
+	}
+	if len(m.reactions) > 0 {
+		e.Reactions = make([]chatlog.Reaction, len(m.reactions))
+	}
+	for i := range m.reactions {
+		e.Reactions[i] = m.reactions[i].shown()
+	}
+}
