@@ -155,8 +155,9 @@ func (c *Conn) Typing(ctx context.Context) error {
 // first: with q.From those from that offset on, with q.Before the last ones before that
 // offset, with neither the newest. Zero is neither; both together are an [Error].
 // q.Limit is how many, at most 100; zero or less means the server's default. Reader and
-// All are ignored, and the page's Position is not set. Errors are those of
-// [Conn.Publish], except ErrUncertain.
+// All are ignored. The messages are as they are now, with Edited, Reactions and Amended.
+// Of the page's Position only the Epoch is set. Errors are those of [Conn.Publish], except
+// ErrUncertain.
 func (c *Conn) History(ctx context.Context, q chat.Query) (chat.Page, error) {
 	o := sentObject{Type: proto.TypeHistory, ID: rand.Text(), Before: q.Before, Limit: max(q.Limit, 0)}
 	if q.From > 0 {
@@ -167,7 +168,7 @@ func (c *Conn) History(ctx context.Context, q chat.Query) (chat.Page, error) {
 	if err != nil {
 		return chat.Page{}, err
 	}
-	return chat.Page{Events: obj.Messages, First: obj.First, More: obj.More}, nil
+	return chat.Page{Events: obj.Messages, Position: obj.Position, First: obj.First, More: obj.More}, nil
 }
 
 // Ping waits until the server has answered a ping, on the next connection if this one is

@@ -21,17 +21,24 @@
 //
 // # Guarantees
 //
-//  1. Messages arrive in the order of their offsets, and each arrives exactly once, over
-//     all connections. After a loss the Conn returns as the same user and continues at
-//     the position that it had reached. If the server no longer has the messages from
-//     there, the Conn reports a gap ([TypeGap], [OnGap]).
+//  1. Messages, and the edits, deletes and reactions that amend them, arrive in the order
+//     of their offsets, and each arrives exactly once, over all connections. After a loss
+//     the Conn returns as the same user and continues at the position that it had reached.
+//     If the server no longer has everything from there, the Conn reports a gap ([TypeGap],
+//     [OnGap]). What was amended in the gap arrives no more: of the messages that follow,
+//     those that came before it arrive as they are now, as [TypeUpdate].
 //  2. When Send returns without an error, the server's log has the message exactly once:
 //     a message that is sent again after a loss has the same ID. Send returns an error
 //     only when the server refuses the message, its context has ended, the Conn has
 //     ended, or sending again might store the message twice ([ErrUncertain]).
-//  3. Join and leave notices, presence and typing arrive at most once. Those between two
-//     connections are lost. The welcome of each connection ([TypeWelcome]) lists the
-//     users who are present.
+//  3. Join and leave notices, presence, typing, signals and the read markers of others
+//     arrive at most once. Those between two connections are lost. The welcome of each
+//     connection ([TypeWelcome]) lists the users who are present.
+//
+// # The room as it is now
+//
+// A message that the program shows may be edited, deleted and reacted to. A [View] keeps the
+// messages as they are now, from the events and from pages of the history.
 //
 // # Reconnecting
 //

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"hash/maphash"
 	"iter"
 
 	"github.com/seed-08328bfd/chat"
@@ -10,15 +9,18 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// The values of [Event.Type] beside those of package chat: TypeMessage, TypePrivate,
-// TypeSystem and TypeTyping.
+// The values of [Event.Type] beside those of package chat, which the Conn yields all.
 const (
 	TypePresence chatlog.Type = proto.TypePresence // "presence": users joined and left, in a large room
 	TypeWelcome  chatlog.Type = proto.TypeWelcome  // "welcome": a new connection, the first one included
 	TypeGap      chatlog.Type = "gap"              // messages may be missing here; a welcome comes next
+	TypeUpdate   chatlog.Type = "update"           // a message that came before, as it is now: only after a gap
 )
 
-// An Event is something that happened in the room, or to the Conn itself.
+// An Event is something that happened in the room, or to the Conn itself. Of a TypeRead,
+// Target is the offset up to which the user has read. Of a TypeSignal, Kind is the name. A
+// TypeUpdate has the fields of a message, and To if that is private; its Position is that
+// of the event before it.
 type Event struct {
 	chat.Event
 
@@ -71,6 +73,11 @@ type Welcome struct {
 	Members     []chat.Member `json:"members"`
 	MemberCount int           `json:"member_count"`
 	Limits      Limits        `json:"limits"`
+	// Read is the user's marker ([Conn.MarkRead]), an offset of Position's epoch; 0: none.
+	// Unread is the number of messages after it that the user may see and that are from
+	// others: exact below 100, and 100 for that many or more.
+	Read   uint64 `json:"read"`
+	Unread int    `json:"unread"`
 }
 
 // Limits are what the server allows a user.
@@ -78,6 +85,7 @@ type Limits struct {
 	MessageBytes  int     `json:"message_bytes"`   // of the text of one message
 	RatePerSecond float64 `json:"rate_per_second"` // messages per second on average; 0: no limit
 	Burst         int     `json:"burst"`           // messages in quick succession; 0: no limit
+	DataBytes     int     `json:"data_bytes"`      // of the JSON of one message's data; 0: it takes none
 }
 
 // Events yields what happens in the room, in order: each message exactly once, over all
@@ -178,46 +186,12 @@ func (q *queue) pop() Event {
 
 // weight returns roughly how many bytes of memory e takes.
 func weight(e *Event) int {
-	n := 384 + len(e.Text) + 64*(len(e.Joined)+len(e.Left))
+	n := 512 + len(e.Text) + len(e.Data) + 64*(len(e.Joined)+len(e.Left))
+	for i := range e.Reactions {
+		n += 64 + 48*len(e.Reactions[i].Users)
+	}
 	if e.Welcome != nil {
 		n += 96 * len(e.Welcome.Members)
 	}
 	return n
-}
-
-// recent has hashes of the latest messages, to recognise them when a log begins a new
-// epoch and still has them.
-type recent struct {
-	seed maphash.Seed
-	sums [256]uint64
-	n    int // of all that were added, plus 1; 0 before the first sum
-}
-
-func (r *recent) sum(e *chat.Event) uint64 {
-	if r.n == 0 {
-		r.seed = maphash.MakeSeed()
-		r.n = 1
-	}
-	type entry struct {
-		offset         uint64
-		ms             int64
-		user, id, text string
-	}
-	return maphash.Comparable(r.seed, entry{e.Offset, e.Time.UnixMilli(), e.UserID, e.ID, e.Text})
-}
-
-func (r *recent) add(sum uint64) {
-	r.sums[r.n%len(r.sums)] = sum
-	r.n++
-}
-
-// all returns the hashes as a set.
-func (r *recent) all() map[uint64]struct{} {
-	m := make(map[uint64]struct{}, len(r.sums))
-	for _, s := range r.sums {
-		if s != 0 {
-			m[s] = struct{}{}
-		}
-	}
-	return m
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -161,9 +162,22 @@ func place(position string) string {
 	return fmt.Sprintf(`{"type":"position","position":%q}`, position)
 }
 
-// message returns a message with an offset.
-func message(offset int, text string) string {
-	return fmt.Sprintf(`{"type":"message","offset":%d,"time":"2026-01-02T03:04:05.%03dZ","user":"you","username":"You","message":%q}`, offset, offset%1000, text)
+// message returns a message with an offset, and with the keys in more.
+func message(offset int, text string, more ...string) string {
+	return fmt.Sprintf(`{"type":"message","offset":%d,"time":"2026-01-02T03:04:05.%03dZ","user":"you","username":"You","message":%q%s}`, offset, offset%1000, text, strings.Join(more, ""))
+}
+
+// amended returns the keys of a message that says what has become of it up to an offset.
+func amended(offset int) string {
+	return fmt.Sprintf(`,"edited":"2026-01-02T03:04:05.%03dZ","amended":%d`, offset%1000, offset)
+}
+
+// amend returns an entry that amends the message target, with the keys in more.
+func amend(typ string, offset, target int, more string) string {
+	if more != "" {
+		more = "," + more
+	}
+	return fmt.Sprintf(`{"type":%q,"offset":%d,"time":"2026-01-02T03:04:05.%03dZ","user":"you","username":"You","target":%d%s}`, typ, offset, offset%1000, target, more)
 }
 
 // hear returns the next object, or nil when the connection has ended.

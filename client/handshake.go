@@ -208,6 +208,7 @@ func (c *Conn) admit(l *link, w Welcome) error {
 		gap = &Gap{c.place.joined, w.Position}
 		c.place.joined = w.Position
 	}
+	l.replay.gap = gap != nil
 	c.self.welcome, c.link = w, l
 	if w.Session != "" {
 		c.self.session = w.Session

@@ -31,6 +31,13 @@ func seen(u *user) (list []string) {
 		case e.Type == client.TypeWelcome:
 			replay = e.Welcome.Position.Offset
 			list = append(list, "welcome "+e.Welcome.Position.String())
+		case e.Type == client.TypeUpdate:
+			list = append(list, fmt.Sprint("update ", e.Offset, " ", e.Text))
+		case e.Target != 0:
+			if e.Live != (e.Type == chat.TypeRead || e.Offset > replay) {
+				list = append(list, fmt.Sprint(e.Offset, " live ", e.Live))
+			}
+			list = append(list, strings.TrimSpace(fmt.Sprint(e.Type, " ", e.Offset, " of ", e.Target, " ", e.Text, e.Reaction)))
 		case e.Offset == 0:
 			list = append(list, string(e.Type))
 		case e.Live != (e.Offset > replay):
@@ -111,7 +118,7 @@ func TestPlaces(t *testing.T) {
 		},
 		"a gap that was none": {
 			[]step{{"", "e:3", "", []string{message(2, "a"), message(3, "b")}, 0}, {"e:3", "e:4", gap, []string{message(2, "a"), message(3, "b"), message(4, "c")}, 0}},
-			[]string{"welcome e:3", "2 a", "3 b", "gap e:3-e:4", "welcome e:4", "4 c"},
+			[]string{"welcome e:3", "2 a", "3 b", "gap e:3-e:4", "welcome e:4", "update 2 a", "update 3 b", "4 c"},
 		},
 		"another log": {
 			[]step{{"", "e:7", "", []string{message(7, "a")}, 0}, {"e:7", "f:2", gap, []string{message(1, "b"), message(2, "c")}, 0}, {"f:2", "f:2", resumed, nil, 0}},
@@ -128,7 +135,27 @@ func TestPlaces(t *testing.T) {
 		"the same log in another epoch": {
 			[]step{{"", "e:3", "", []string{message(1, "a"), message(2, "b"), message(3, "c")}, 0},
 				{"e:3", "f:4", gap, []string{message(1, "a"), message(2, "b"), message(3, "other"), message(4, "d")}, 0}, {"f:4", "f:4", resumed, nil, 0}},
-			[]string{"welcome e:3", "1 a", "2 b", "3 c", "gap e:3-f:4", "welcome f:4", "3 other", "4 d", "welcome f:4"},
+			[]string{"welcome e:3", "1 a", "2 b", "3 c", "gap e:3-f:4", "welcome f:4", "update 1 a", "update 2 b", "3 other", "4 d", "welcome f:4"},
+		},
+		"amending entries are entries": {
+			[]step{{"", "e:2", "", []string{message(2, "a"), amend("edit", 3, 2, `"message":"b"`), amend("reaction", 4, 2, `"reaction":"+"`), amend("delete", 5, 2, "")}, 0},
+				{"e:5", "e:7", resumed, []string{amend("delete", 5, 2, ""), amend("reaction", 6, 1, `"reaction":"+","remove":true`), message(7, "c")}, 0}},
+			[]string{"welcome e:2", "2 a", "edit 3 of 2 b", "reaction 4 of 2 +", "delete 5 of 2", "welcome e:7", "reaction 6 of 1 +", "7 c"},
+		},
+		"a marker and a signal are no entries, and say nothing of the replay": {
+			[]step{{"", "e:9", "", []string{message(4, "a"), `{"type":"read","user":"you","offset":9}`, `{"type":"signal","user":"you","username":"You","name":"x"}`}, 0},
+				{"e:4", "e:9", resumed, []string{message(9, "b")}, 0}},
+			[]string{"welcome e:9", "4 a", "read 0 of 9", "signal", "welcome e:9", "9 b"},
+		},
+		"amended in a gap": {
+			[]step{{"", "e:3", "", []string{message(2, "a"), message(3, "b")}, 0},
+				{"e:3", "e:9", gap, []string{amend("edit", 1, 1, ""), message(2, "a"), message(2, "a"), message(3, "new", amended(8)), message(9, "c"), message(3, "b")}, 0}},
+			[]string{"welcome e:3", "2 a", "3 b", "gap e:3-e:9", "welcome e:9", "update 2 a", "update 3 new", "9 c"},
+		},
+		"amended in another epoch": {
+			[]step{{"", "e:3", "", []string{message(1, "a"), message(2, "b"), amend("reaction", 3, 1, `"reaction":"+"`)}, 0},
+				{"e:3", "f:4", gap, []string{message(1, "a", amended(3)), message(2, "new", amended(4)), message(3, "c")}, 0}, {"f:3", "f:4", resumed, nil, 0}},
+			[]string{"welcome e:3", "1 a", "2 b", "reaction 3 of 1 +", "gap e:3-f:4", "welcome f:4", "update 1 a", "update 2 new", "3 c", "welcome f:4"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 // may have any values.
 var types = map[chatlog.Type]bool{
 	chat.TypeMessage: true, chat.TypePrivate: true, chat.TypeSystem: true, chat.TypeTyping: true,
+	chat.TypeEdit: true, chat.TypeDelete: true, chat.TypeReaction: true, chat.TypeRead: true, chat.TypeSignal: true,
 	proto.TypePresence: true, proto.TypePosition: true, proto.TypeAck: true, proto.TypeHistory: true,
 	proto.TypePong: true, proto.TypeError: true, proto.TypeGoodbye: true,
 }
@@ -26,6 +27,7 @@ type object struct {
 	Joined []chat.Member `json:"joined"`
 	Left   []chat.Member `json:"left"`
 	Count  int           `json:"count"`
+	Name   chatlog.Kind  `json:"name"` // of a signal
 
 	Code       string  `json:"code"`
 	RetryAfter float64 `json:"retry_after_ms"`
@@ -57,7 +59,12 @@ func (o *object) err() *Error {
 // notice, whether it tells of one or of many.
 func (o *object) event() Event {
 	e := Event{Event: o.Event, Joined: o.Joined, Left: o.Left, Count: o.Count}
-	if o.Type == chat.TypeSystem {
+	switch o.Type {
+	case chat.TypeSignal:
+		e.Kind = o.Name
+	case chat.TypeRead:
+		e.Target, e.Offset = o.Offset, 0 // it is no entry of the log
+	case chat.TypeSystem:
 		one := []chat.Member{{UserID: o.UserID, Username: o.Username}}
 		switch o.Event.Kind {
 		case chat.KindJoin:
