@@ -44,14 +44,17 @@ const kept = 200
 // may call Beat on it. The store must keep at least the last 200 entries per room, with
 // texts of 1 MiB together, and must keep every room for some minutes.
 //
+// A log that is a [chatlog.Amender], a [chatlog.Marker] or a [chatlog.Pacer] is held to that
+// too, and the output of the test says which it is; a log that is none has no such subtests.
+// Of an Amender the store must keep at least the last 200 messages per room and the last 200
+// entries that amend, a thousand users of one reaction, and the markers of some hundred
+// users.
+//
 // If a feed may lose something, the suite sends it again before a test fails. The suite
 // does not test what takes longer than seconds: that ids are known for five minutes, and
 // that old entries are deleted.
 func TestLog(t *testing.T, open func(t *testing.T) chatlog.Log) {
-	for _, test := range []struct {
-		name string
-		run  func(*testing.T, func() chatlog.Log)
-	}{
+	tests := []logTest{
 		{"Empty", testEmpty},
 		{"Dense", testDense},
 		{"Readable", testReadable},
@@ -91,11 +94,57 @@ func TestLog(t *testing.T, open func(t *testing.T) chatlog.Log) {
 		{"Context", testContext},
 		{"RepeatedOverSocket", testRepeatedOverSocket},
 		{"PrivateHistory", testPrivateHistory},
-	} {
+	}
+	for _, test := range append(tests, optionalTests(t, open(t))...) {
 		t.Run(test.name, func(t *testing.T) {
 			test.run(t, func() chatlog.Log { return open(t) })
 		})
 	}
+}
+
+// logTest is one of the subtests of TestLog.
+type logTest struct {
+	name string
+	run  func(*testing.T, func() chatlog.Log)
+}
+
+// optionalTests returns the tests of the optional interfaces that l has, and tells t which
+// these are.
+func optionalTests(t *testing.T, l chatlog.Log) (tests []logTest) {
+	_, amender := l.(chatlog.Amender)
+	_, marker := l.(chatlog.Marker)
+	_, pacer := l.(chatlog.Pacer)
+	t.Logf("the log is an Amender: %t, a Marker: %t, a Pacer: %t", amender, marker, pacer)
+	if amender {
+		tests = append(tests, []logTest{
+			{"Amend", testAmend},
+			{"AmendConcurrently", testAmendConcurrently},
+			{"AmendFields", testAmendFields},
+			{"AmendNames", testAmendNames},
+			{"AmendNot", testAmendNot},
+			{"AmendAgain", testAmendAgain},
+			{"AmendKept", testAmendKept},
+			{"AmendHistory", testAmendHistory},
+			{"Delete", testDelete},
+			{"Reactions", testReactions},
+			{"ManyReactions", testManyReactions},
+		}...)
+	}
+	if marker {
+		tests = append(tests, []logTest{
+			{"Unread", testUnread},
+			{"UnreadMany", testUnreadMany},
+			{"MarkRead", testMarkRead},
+			{"MarkReadConcurrently", testMarkReadConcurrently},
+		}...)
+	}
+	if pacer {
+		tests = append(tests, []logTest{
+			{"Pace", testPace},
+			{"PaceConcurrently", testPaceConcurrently},
+		}...)
+	}
+	return tests
 }
 
 // newName returns a name that nothing had before.
