@@ -64,6 +64,11 @@ func (a *Audience) Has(r *Reader) bool {
 	return a.allows(r.User)
 }
 
+// Amends reports whether the event amends a message that user may see.
+func (a *Audience) Amends(user string) bool {
+	return a != nil && a.Target != 0 && a.allows(user)
+}
+
 // allows reports whether user may see the event at all.
 func (a *Audience) allows(user string) bool {
 	return !a.Private || user != "" && (user == a.Only[0] || user == a.Only[1])
@@ -118,6 +123,7 @@ func (v *View) Next() uint64 { return v.Base + uint64(len(v.Items)) }
 type Reader struct {
 	Cursor uint64
 	Live   uint64 // events that no log keeps are seen from this sequence on
+	Had    uint64 // entries up to this offset are not seen: r has got them another way
 	Enc    Enc
 	User   string
 	Conn   uint64 // the connection's number, unique on its server
@@ -125,17 +131,46 @@ type Reader struct {
 }
 
 // Public reports whether every item of v from the cursor on is for r.
-func (r *Reader) Public(v *View) bool { return r.Cursor >= v.special && r.Cursor >= r.Live }
+func (r *Reader) Public(v *View) bool {
+	return r.Cursor >= v.special && r.Cursor >= r.Live && r.Had == 0
+}
 
 // Sees reports whether the item numbered seq is for r.
 func (r *Reader) Sees(it *Item, seq uint64) bool {
-	return (it.Offset != 0 || seq >= r.Live) && it.Who.Has(r)
+	if it.Offset == 0 && seq < r.Live || it.Offset != 0 && it.Offset <= r.Had {
+		return false
+	}
+	return it.Who.Has(r)
+}
+
+// passHad forgets r.Had if no entry of v from the cursor on, nor any later one, is up to it.
+func (r *Reader) passHad(v *View) {
+	here := int(r.Cursor - v.Base)
+	for i := here; i < len(v.Items); i++ {
+		if o := v.Items[i].Offset; o != 0 {
+			if o > r.Had {
+				r.Had = 0
+			}
+			return // entries are in order
+		}
+	}
+	for i := here - 1; i >= 0; i-- {
+		if o := v.Items[i].Offset; o != 0 {
+			if o >= r.Had {
+				r.Had = 0
+			}
+			return
+		}
+	}
 }
 
 // Run returns the longest run of frames from r's cursor on that is one piece of memory and
 // is all for r, and the cursor after it. If there is nothing more, it returns no bytes and
-// the view's end. The cursor must not be below v.Base.
+// the view's end. The cursor must not be below v.Base. Run forgets r.Had once it is passed.
 func (v *View) Run(r *Reader) (b []byte, next uint64) {
+	if r.Had != 0 {
+		r.passHad(v)
+	}
 	i, n := int(r.Cursor-v.Base), len(v.Items)
 	public := r.Public(v)
 	for i < n && !public && !r.Sees(&v.Items[i], v.Base+uint64(i)) {

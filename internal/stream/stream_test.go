@@ -22,16 +22,23 @@ func TestStreamModel(t *testing.T) {
 		var all []entry
 		s := New(0, 1<<30>>rng.IntN(24))
 		var offset uint64
+		had := map[*Reader]uint64{}
+		var old View // and what it gave to a reader, before an Erase
+		var oldFrames []byte
 		readers := []*Reader{{User: "a"}, {User: "b", V1: true}, {User: "c", V1: true, Enc: Deflated}, {User: "d", Enc: Deflated}}
 		for range 300 {
 			switch op := rng.IntN(10); {
 			case op < 6:
-				e := entry{payload: fmt.Sprint("payload ", len(all), string(bytes.Repeat([]byte{'x'}, rng.IntN(3000)>>rng.IntN(12))))}
+				e := entry{payload: fmt.Sprint("|payload ", len(all), "|", string(bytes.Repeat([]byte{'x'}, rng.IntN(3000)>>rng.IntN(12))))}
 				if rng.IntN(3) > 0 {
 					offset++
 					e.offset = offset
 				}
-				switch rng.IntN(6) {
+				switch rng.IntN(7) {
+				case 6:
+					if e.offset > 1 {
+						e.who = &Audience{V1Only: true, Target: 1 + rng.Uint64N(e.offset-1)}
+					}
 				case 0:
 					e.who = &Audience{Private: true, Only: [2]string{"a", "c"}}
 				case 1:
@@ -47,7 +54,27 @@ func TestStreamModel(t *testing.T) {
 					return append([]byte("packed "), b...)
 				})
 			case op < 7:
-				s.Trim(rng.IntN(50), s.Base+uint64(rng.IntN(100)))
+				if offset == 0 || rng.IntN(2) == 0 {
+					s.Trim(rng.IntN(50), s.Base+uint64(rng.IntN(100)))
+					break
+				}
+				old = s.View
+				from := Reader{User: "a", V1: true}
+				from.Cursor = old.Base
+				oldFrames, _ = old.Run(&from)
+				oldFrames = bytes.Clone(oldFrames)
+				target, by := 1+rng.Uint64N(offset), 1+rng.Uint64N(offset+1)
+				s.Erase(target, by)
+				for i := range all {
+					if e := &all[i]; e.offset == target || e.offset != 0 && e.offset < by && e.who != nil && e.who.Target == target {
+						e.who = &Audience{Private: true}
+						holds(t, &s, e.payload)
+					}
+				}
+				from.Cursor = old.Base
+				if b, _ := old.Run(&from); !bytes.Equal(b, oldFrames) {
+					t.Fatalf("seed %d: Erase has changed what an earlier view reads", seed)
+				}
 			default:
 				r := readers[rng.IntN(len(readers))]
 				v := s.View
@@ -57,10 +84,14 @@ func TestStreamModel(t *testing.T) {
 				if rng.IntN(4) == 0 {
 					r.Live = r.Cursor + uint64(rng.IntN(3))
 				}
+				if rng.IntN(4) == 0 {
+					r.Had = max(had[r], offset+rng.Uint64N(4)) // perhaps one that is still to come
+					had[r] = r.Had
+				}
 				var want []byte
 				for i := r.Cursor; i < v.Next(); i++ {
 					e := all[i]
-					if !e.who.Has(r) || e.offset == 0 && i < r.Live {
+					if !e.who.Has(r) || e.offset == 0 && i < r.Live || e.offset != 0 && e.offset <= had[r] {
 						continue
 					}
 					if r.Enc == Deflated && len(e.payload)%2 == 1 {
@@ -95,6 +126,12 @@ func TestStreamModel(t *testing.T) {
 			chunks := map[*chunk]bool{}
 			for _, it := range s.Items {
 				for _, sp := range it.enc {
+					if sp.chunk == nil {
+						if it.Who != nobody {
+							t.Fatalf("seed %d: an item has no frames", seed)
+						}
+						continue
+					}
 					if !chunks[sp.chunk] {
 						chunks[sp.chunk] = true
 						held += len(sp.chunk.mem)
@@ -116,6 +153,27 @@ func TestStreamModel(t *testing.T) {
 				t.Fatalf("seed %d: %d bytes are held, in chunks of up to %d; the limit is %d", seed, all, largest, s.limit)
 			}
 		}
+	}
+}
+
+// holds fails if s has payload in memory.
+func holds(t *testing.T, s *Stream, payload string) {
+	t.Helper()
+	if s.array != cap(s.Items) {
+		t.Fatal("the array of the items has trimmed ones")
+	}
+	look := func(c *chunk) {
+		if c != nil && bytes.Contains(c.mem, []byte(payload)) {
+			t.Fatalf("%q is still in memory", payload)
+		}
+	}
+	for _, it := range s.Items[:cap(s.Items)] {
+		for _, sp := range it.enc {
+			look(sp.chunk)
+		}
+	}
+	for _, c := range s.open {
+		look(c)
 	}
 }
 
