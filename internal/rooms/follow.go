@@ -14,7 +14,7 @@ import (
 var FromStart = chatlog.Position{Epoch: "*"} // no log has such an epoch
 
 // Follow calls yield for the entries of a room's log from a place on, each with its place,
-// and goes on as the log grows, until yield returns false, ctx ends or the set closes. The
+// except for the places of what was deleted, and goes on as the log grows, until yield returns false, ctx ends or the set closes. The
 // zero Position begins with the next event. After ErrGap and ErrUnavailable it goes on; any
 // other error is the last.
 func (s *Set) Follow(ctx context.Context, name string, since chatlog.Position, yield func(e chatlog.Event, at chatlog.Position, err error) bool) {
@@ -91,6 +91,9 @@ func (s *Set) follow(ctx context.Context, name string, at chatlog.Position, star
 			continue
 		}
 		at = chatlog.PlaceOf(at.Epoch, e)
+		if erased(e) {
+			continue
+		}
 		if !yield(*e, at, nil) {
 			return at, false, false
 		}

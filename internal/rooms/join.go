@@ -136,14 +136,15 @@ func (r *room) catchUpTo(ctx context.Context, since chatlog.Position) {
 func (m *Member) Begin() {
 	st := m.pending
 	v := m.room.view()
-	var cursor, replay uint64
 	g := &st.greeting
+	var from start
 	if st.since != (chatlog.Position{}) {
-		cursor, replay, g.Resumed = m.resume(&v)
+		from, g.Resumed = m.resume(&v)
 		g.Gap = !g.Resumed
 	}
+	var err error
 	if !g.Resumed {
-		cursor, replay = m.newest(&v)
+		from, err = m.newest(&v)
 	}
 	first := m.greeter.Greet(g)
 	c := m.conn
@@ -153,15 +154,18 @@ func (m *Member) Begin() {
 	if code, closing := c.ClosingLocked(); closing && code != proto.CloseGoingAway {
 		return // a member that was removed while joining gets nothing
 	}
-	m.Cursor, m.replayFrom, m.replayLimit = cursor, replay, proto.MaxPage
+	m.Cursor, m.replayFrom, m.replayLimit = from.cursor, from.replay, proto.MaxPage
+	m.replayEnd, m.Had = from.end, from.had
 	if m.V1 && !m.knowsReplayEnd(&v, st) {
 		m.unsentPosition = g.At
 	}
 	switch {
-	case replay != 0:
-	case m.unsentPosition != (chatlog.Position{}) && cursor >= m.Live:
+	case err != nil:
+		c.CloseLocked(proto.CloseTryAgain, historyUnavailable)
+	case m.replayFrom != 0:
+	case m.unsentPosition != (chatlog.Position{}) && m.Cursor >= m.Live:
 		first = m.appendReplayEnd(first)
-	case v.Base <= cursor && cursor < v.Next():
+	case v.Base <= m.Cursor && m.Cursor < v.Next():
 		// In one write with the greeting, and before any reply. Next closes a member that
 		// has fallen behind while it joined.
 		first = append(first, m.nextPiece(&v)...)
@@ -169,116 +173,36 @@ func (m *Member) Begin() {
 	// No reply can be lost before this: a reply waits for the lock, and what already waits
 	// are replies to objects that the client sent before the greeting.
 	c.AheadLocked(first)
+	if len(from.page.Events) > 0 && err == nil && !m.room.erasedSince(from.erasures) && m.queueLocked(&from.page, m.replayEnd) {
+		m.endHistoryLocked()
+	}
 }
 
 // resume finds the place after what the client has seen. ok is false if the log
 // does not hold everything from there on, or holds another entry at that place. Only the
 // client is told then: a claim of one client changes nothing for others.
-func (m *Member) resume(v *stream.View) (cursor, replay uint64, ok bool) {
+func (m *Member) resume(v *stream.View) (from start, ok bool) {
 	st := m.pending
 	if st.since.Epoch != st.greeting.At.Epoch || st.since.Offset > st.greeting.At.Offset {
-		return 0, 0, false
+		return start{}, false
 	}
 	same := st.since.Time == 0 || st.since.Offset == 0 // as far as can be known
 	if t := v.TimeOf(st.since.Offset); !same && t != 0 {
 		if t != st.since.Time {
-			return 0, 0, false
+			return start{}, false
 		}
 		same = true
 	}
-	cursor, ok = v.After(st.since.Offset, st.greeting.At.Offset)
+	cursor, ok := v.After(st.since.Offset, st.greeting.At.Offset)
 	if !ok || !same {
 		set := m.room.set
 		page, err := set.log.Read(set.life.ctx, m.room.name, chatlog.Range{From: max(st.since.Offset, 1), Limit: 1})
 		if err != nil || !set.continues(&page, st.since) {
-			return 0, 0, false
+			return start{}, false
 		}
 	}
 	if ok {
-		return min(cursor, m.Live), 0, true
+		return start{cursor: min(cursor, m.Live)}, true
 	}
-	return m.Live, st.since.Offset + 1, true
-}
-
-// newest finds the place before the newest messages that m may see, as many as a joiner gets.
-func (m *Member) newest(v *stream.View) (cursor, replay uint64) {
-	want := m.room.set.cfg.Limits.History
-	cursor = m.Live
-	first := m.pending.greeting.At.Offset + 1 // the oldest entry looked at
-	for i := int(m.Live-v.Base) - 1; i >= 0 && want > 0; i-- {
-		it := &v.Items[i]
-		if it.Offset == 0 {
-			continue
-		}
-		first = it.Offset
-		if it.Who.Has(&m.Reader) {
-			cursor = v.Base + uint64(i)
-			want--
-		}
-	}
-	if want <= 0 || first <= 1 {
-		return cursor, 0
-	}
-	page, err := m.room.set.log.Read(m.room.set.life.ctx, m.room.name, chatlog.Range{Before: first, Limit: want, Visible: true, Reader: m.User})
-	if err != nil || page.Position.Epoch != m.pending.greeting.At.Epoch || len(page.Events) == 0 {
-		return cursor, 0
-	}
-	return cursor, page.Events[0].Offset
-}
-
-// replayPage queues the next entries that only the log holds and m may see, until the
-// stream takes over. It goes no further than the stream: what is in the log but not yet
-// in the stream is about to come live.
-func (m *Member) replayPage() {
-	r := m.room
-	r.mu.Lock()
-	v, at := r.stream.View, r.placeLocked()
-	r.mu.Unlock()
-	// What the stream holds since a reset is nothing that m could go on with, whose
-	// place of becoming live lies before it.
-	lost := at.Epoch != m.epoch || m.replayFrom > at.Offset+1 || m.Live < v.Reset
-	if cursor, ok := v.After(m.replayFrom-1, at.Offset); ok && !lost {
-		m.conn.Lock()
-		m.Cursor, m.replayFrom = cursor, 0
-		m.conn.Unlock()
-		return
-	}
-	var page chatlog.Page
-	var err error
-	if !lost {
-		page, err = r.set.log.Read(r.set.life.ctx, r.name, chatlog.Range{From: m.replayFrom, Limit: max(m.replayLimit, 1), Visible: true, Reader: m.User})
-	}
-	m.conn.Lock()
-	defer m.conn.Unlock()
-	if lost || err != nil || page.Position.Epoch != at.Epoch || page.First > m.replayFrom || page.Position.Offset < at.Offset {
-		m.conn.CloseLocked(proto.CloseTryAgain, "history unavailable: come back and resume")
-		return
-	}
-	live := at.Offset + 1 // from here on the stream has them
-	if o, ok := v.Entry(); ok {
-		live = o
-	}
-	// No more is queued than may wait; the next page is read later, and no larger
-	// than it need be.
-	var object []byte
-	for i := range page.Events {
-		e := &page.Events[i]
-		if m.conn.WaitingLocked() > wsconn.OutLimit/2 {
-			m.replayLimit = i
-			return
-		}
-		if e.Offset >= live {
-			m.replayFrom = live
-			return
-		}
-		if m.replayFrom = e.Offset + 1; e.Offset >= m.unsentPosition.Offset {
-			m.unsentPosition = chatlog.Position{} // this shows it
-		}
-		object = chatlog.AppendJSON(object[:0], e)
-		m.conn.QueueTextLocked(object)
-	}
-	if !page.More {
-		m.replayFrom = live // what lies between is not for m
-	}
-	m.replayLimit = min(2*max(m.replayLimit, 1), proto.MaxPage)
+	return start{cursor: m.Live, replay: st.since.Offset + 1}, true
 }

@@ -25,6 +25,7 @@ type Member struct {
 	stream.Reader
 	owedEnd        uint64           // the place that Owes has noted
 	replayFrom     uint64           // the next offset to take from the log before the cursor counts; 0: none
+	replayEnd      uint64           // what is replayed are messages as they are now, up to this offset; 0: entries
 	replayLimit    int              // how many entries to read for the replay next
 	unsentPosition chatlog.Position // the welcome's, if the replay's end must be told; zero once done
 	pending        *pendingJoin     // what joining still has to do; nil once done

@@ -11,14 +11,28 @@ type earlyEntry struct {
 // maxOutOfOrder limits the entries that wait for an earlier one.
 const maxOutOfOrder = 64
 
+// maxDeletesAhead limits them when the next one is a TypeDelete, which is carried out at
+// once, and is kept so that what it deletes does not come after it.
+const maxDeletesAhead = 4 * maxOutOfOrder
+
 func (r *room) keepOutOfOrderLocked(epoch string, e chatlog.Event) {
+	limit := maxOutOfOrder
+	if e.Type == chatlog.TypeDelete {
+		limit = maxDeletesAhead
+		if r.ready && epoch == r.epoch {
+			r.eraseLocked(&e)
+		}
+	}
 	old, taken := r.outOfOrder[e.Offset]
-	if e.Type == "" || len(r.outOfOrder) >= maxOutOfOrder || taken && old.epoch != epoch {
+	if e.Type == "" || len(r.outOfOrder) >= limit || taken && old.epoch != epoch {
 		r.missedPush = true // a read of the log gets it
 		return
 	}
 	if r.outOfOrder == nil {
 		r.outOfOrder = map[uint64]earlyEntry{}
+	}
+	if r.deletedAheadLocked(epoch, &e) {
+		e = *erase(&e)
 	}
 	r.outOfOrder[e.Offset] = earlyEntry{epoch, e}
 }

@@ -73,6 +73,15 @@ var pipeConfig = &wsconn.Config{Clock: func() time.Duration { return time.Durati
 // Since count.
 func join(t *testing.T, s *Set, j Joining) *peer {
 	t.Helper()
+	p := joinPaused(t, s, j)
+	p.resume()
+	synctest.Wait()
+	return p
+}
+
+// joinPaused is join for a peer that does not read yet.
+func joinPaused(t *testing.T, s *Set, j Joining) *peer {
+	t.Helper()
 	p := &peer{t: t, paused: make(chan struct{}, 1)}
 	var server net.Conn
 	p.end, server = net.Pipe()
@@ -82,6 +91,7 @@ func join(t *testing.T, s *Set, j Joining) *peer {
 		t.Fatal(err)
 	}
 	p.conn.Attach(server, nil)
+	p.pause()
 	go p.read()
 	if err := p.conn.Open([]byte("open")); err != nil {
 		t.Fatal(err)
@@ -107,8 +117,8 @@ func (p *peer) read() {
 		return
 	}
 	for {
-		p.paused <- struct{}{}
-		<-p.paused
+		p.pause() // waits while paused
+		p.resume()
 		var h [2]byte
 		if _, err := io.ReadFull(r, h[:]); err != nil {
 			return

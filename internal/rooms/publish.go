@@ -52,6 +52,10 @@ func (s *Set) store(ctx context.Context, name string, e chatlog.Event, moderator
 	case err != nil:
 		return e, "", err
 	case a.Repeated:
+		if r != nil && !ordered && stored.Type == chatlog.TypeDelete {
+			// Its first try was perhaps made elsewhere, and its push is lost.
+			r.catchUpTo(ctx, chatlog.PlaceOf(epoch, &stored))
+		}
 		return stored, epoch, nil
 	case epoch == before.Epoch && stored.Offset <= before.Offset:
 		if epoch, err = r.contradicted(ctx, before); err != nil {

@@ -45,9 +45,10 @@ type room struct {
 type placeInLog struct {
 	ready      bool // open has loaded the room
 	epoch      string
-	last       chatlog.Event         // the newest entry in the stream; its Offset is the room's
+	last       chatlog.Event         // the newest entry in the stream, without what it says; its Offset is the room's
 	outOfOrder map[uint64]earlyEntry // entries that came before their turn, at most maxOutOfOrder
 	missedPush bool                  // an entry was pushed that outOfOrder does not hold
+	erasures   uint64                // deletions that the room has seen
 	catchingUp bool                  // a goroutine is reading the missing entries from the log
 }
 
@@ -105,6 +106,7 @@ func (r *room) open(ctx context.Context) error {
 	defer r.mu.Unlock()
 	r.loadLocked(page)
 	r.ready = true
+	r.eraseAheadLocked()
 	r.appendInOrderLocked()
 	if r.missedPush || len(r.outOfOrder) > 0 {
 		r.startCatchUpLocked(0)
@@ -117,8 +119,7 @@ func (r *room) loadLocked(page chatlog.Page) {
 	r.epoch = page.Position.Epoch
 	r.last = chatlog.Event{Offset: page.Position.Offset}
 	for i := range page.Events {
-		r.last = page.Events[i]
-		r.putLocked(&page.Events[i], audienceOf(&page.Events[i]))
+		r.appendLocked(&page.Events[i])
 	}
 }
 
@@ -146,6 +147,7 @@ func (r *room) putLocked(e *chatlog.Event, who *stream.Audience) {
 		ms = e.Time.UnixMilli()
 	}
 	r.putObjectLocked(*b, e.Offset, ms, who)
+	clear(*b) // it may be deleted
 	encoded.Put(b)
 }
 
@@ -211,9 +213,18 @@ func (r *room) differsLocked(e *chatlog.Event) bool {
 	return t != 0 && t != e.Time.UnixMilli()
 }
 
+// appendLocked adds an entry to the stream, or the place of something deleted if a later
+// entry has come already that deletes it.
 func (r *room) appendLocked(e *chatlog.Event) {
+	if len(r.outOfOrder) > 0 && r.deletedAheadLocked(r.epoch, e) {
+		e = erase(e)
+	}
 	r.last = *e
+	r.last.Text, r.last.Data, r.last.Reaction = "", nil, ""
 	r.putLocked(e, audienceOf(e))
+	if e.Type == chatlog.TypeDelete {
+		r.eraseLocked(e)
+	}
 }
 
 // notify adds an event that the log does not keep.

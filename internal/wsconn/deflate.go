@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"sync"
+	"sync/atomic"
 )
 
 // Deflate compresses a payload as one message of permessage-deflate without context
@@ -12,8 +13,9 @@ func Deflate(payload []byte) []byte {
 	if len(payload) < 64 {
 		return nil
 	}
-	z := deflaters.Get().(*deflater)
-	defer deflaters.Put(z)
+	pool := deflaters.Load()
+	z := pool.Get().(*deflater)
+	defer pool.Put(z)
 	z.buf.Reset()
 	z.w.Reset(&z.buf)
 	z.w.Write(payload)
@@ -30,8 +32,16 @@ type deflater struct {
 	w   *flate.Writer
 }
 
-var deflaters = sync.Pool{New: func() any {
-	z := new(deflater)
-	z.w, _ = flate.NewWriter(&z.buf, flate.DefaultCompression)
-	return z
-}}
+var deflaters atomic.Pointer[sync.Pool]
+
+func init() { ForgetDeflated() }
+
+// ForgetDeflated leaves to the garbage collector what Deflate has kept of earlier payloads:
+// a compressor holds the last ones.
+func ForgetDeflated() {
+	deflaters.Store(&sync.Pool{New: func() any {
+		z := new(deflater)
+		z.w, _ = flate.NewWriter(&z.buf, flate.DefaultCompression)
+		return z
+	}})
+}

@@ -113,6 +113,7 @@ func (in *input) frame(h frameHeader) (done bool, err error) {
 		in.start += whole
 		in.heard.Store(int64(in.c.cfg.Clock()))
 		in.c.handler.Handle(text)
+		clear(text) // the buffer may be kept for long, and the message deleted
 		return true, nil
 	}
 	if h.opcode() == opPong && h.first&rsvBits == 0 {
@@ -145,6 +146,7 @@ func (in *input) readPassed(p []byte) (n int, err error) {
 		p = p[:in.pass]
 	}
 	if n = copy(p, in.unread()); n > 0 {
+		clear(in.buf[in.start : in.start+n])
 		in.start += n
 	} else if n, err = in.conn.Read(p); n == 0 {
 		return 0, err

@@ -133,6 +133,7 @@ func (c *Conn) Send(payload []byte) {
 	*b = AppendText((*b)[:0], payload)
 	c.reply(*b)
 	if cap(*b) <= 4<<10 { // one that has grown large is not kept
+		clear(*b) // it may be a message that is deleted
 		scratch.Put(b)
 	}
 }
