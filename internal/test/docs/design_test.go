@@ -44,7 +44,7 @@ func TestPaths(t *testing.T) {
 			}
 		}
 	}
-	if paths != 7 {
+	if paths != 9 {
 		t.Errorf("%d paths found", paths)
 	}
 }
