@@ -118,6 +118,10 @@ func fresh(t testing.TB, i *instance) *instance {
 	}
 	t.Cleanup(func() {
 		i.stop(syscall.SIGKILL)
+		if t.Failed() {
+			log, _ := os.ReadFile(filepath.Join(i.dir, "log"))
+			t.Logf("the log of %s:\n%s", i.addr(), log[max(0, len(log)-8<<10):])
+		}
 		os.RemoveAll(i.dir)
 	})
 	return i

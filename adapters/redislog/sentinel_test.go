@@ -31,11 +31,17 @@ func newSentinel(t testing.TB) (master, replica, sentinel *instance) {
 		"sentinel monitor rooms 127.0.0.1 " + master.port + " 1",
 		"sentinel auth-pass rooms " + secret,
 		"sentinel down-after-milliseconds rooms 6000",
+		"sentinel failover-timeout rooms 10000",
 		"",
 	}, "\n")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	sentinel = fresh(t, &instance{conf: conf})
+	// By default it promotes only who has told of itself in the last five seconds, but asks
+	// every ten. It asks again when the master is down, and waits a tenth of a second for an
+	// answer; without one it tries again after twice the failover timeout. And it does
+	// nothing for half a minute after the machine has stood still.
+	sentinel.exec(t, "SENTINEL", "DEBUG", "info-period", "1000", "tilt-period", "3000")
 	eventually(t, "the sentinel knows the replica", func() bool {
 		return len(sentinel.exec(t, "SENTINEL", "REPLICAS", "rooms").([]any)) == 1
 	})
@@ -216,6 +222,7 @@ func TestFailoverWithMinReplicas(t *testing.T) {
 	master.exec(t, "CONFIG", "SET", "min-replicas-to-write", "1")
 	_, members := newMembers(t, 2, func(t testing.TB) redis.UniversalClient { return failoverClient(t, sentinel) })
 	sayAll(t, members, 10, 0)
+	inStep(t, master, replica) // it acknowledges what the replica does not have yet
 	replica.exec(t, "CONFIG", "SET", "masterauth", "wrong")
 	master.exec(t, "CLIENT", "KILL", "TYPE", "replica")
 	eventually(t, "the replica is out of step", func() bool {
