@@ -6,7 +6,8 @@
 // would have given the same answers. In some of them the engine is killed and
 // started again meanwhile: an append that failed is then made again with its id, as
 // one and the same call, or given up, and may have happened or not. Logs with
-// planted defects show that the check can fail.
+// planted defects show that the check can fail. In a second model messages change: clients
+// edit, delete and react, mark what they have read and ask what they have not.
 //
 // The cluster tests have people talk, come and go on three servers, each a process of
 // its own, while these, the log that they share and the way between are in trouble:

@@ -119,6 +119,11 @@ var model = porcupine.Model{
 // check fails the test unless the history is linearizable.
 func check(t *testing.T, history []porcupine.Operation) {
 	t.Helper()
+	checkWith(t, model, history)
+}
+
+func checkWith(t *testing.T, model porcupine.Model, history []porcupine.Operation) {
+	t.Helper()
 	result, info := porcupine.CheckOperationsVerbose(model, history, time.Minute)
 	if result == porcupine.Ok {
 		return

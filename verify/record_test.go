@@ -45,12 +45,17 @@ type recorder struct {
 }
 
 func newRecorder(t *testing.T, calls int, logs ...chatlog.Log) *recorder {
+	return &recorder{logs: logs, seed: seedOf(t), calls: calls, start: time.Now(), epochs: map[string]string{}}
+}
+
+// seedOf returns the seed of a test's choices, and tells it.
+func seedOf(t *testing.T) uint64 {
 	seed, err := strconv.ParseUint(os.Getenv("VERIFY_SEED"), 10, 64)
 	if err != nil {
 		seed = rand.Uint64()
 	}
 	t.Logf("VERIFY_SEED=%d", seed)
-	return &recorder{logs: logs, seed: seed, calls: calls, start: time.Now(), epochs: map[string]string{}}
+	return seed
 }
 
 // run returns when all clients have made their calls.
