@@ -24,7 +24,7 @@ type defect struct {
 }
 
 // defects are the ways to be wrong, and the subtest that sees each.
-var defects = append(readerDefects, []defect{
+var defects = slices.Concat(readerDefects, amendDefects, markDefects, []defect{
 	{"forgets ids", "Repeated", wrap(&broken{append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 		id := e.ID
 		e.ID = ""
@@ -236,7 +236,7 @@ var defects = append(readerDefects, []defect{
 	{"holds nobody", "Return", wrap(&broken{beat: func(p *chatlog.Pulse) { p.Held = false }})},
 	{"names the departed twice", "BeatConcurrently", wrap(&broken{beat: func(p *chatlog.Pulse) { p.Gone = append(p.Gone, p.Gone...) }})},
 	{"ignores contexts", "Context", wrap(&broken{ctx: context.WithoutCancel})},
-}...)
+})
 
 func wrap(b *broken) func() func() chatlog.Log {
 	return func() func() chatlog.Log {
