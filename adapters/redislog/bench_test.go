@@ -32,7 +32,7 @@ func BenchmarkAppend(b *testing.B) {
 					}
 				})
 			}
-			n := 0
+			n, cpu := 0, shared.cpu(b)
 			for b.Loop() {
 				turns <- n
 				n++
@@ -40,8 +40,25 @@ func BenchmarkAppend(b *testing.B) {
 			close(turns)
 			wg.Wait()
 			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "appends/s")
+			b.ReportMetric((shared.cpu(b)-cpu).Seconds()*1e6/float64(n), "redis-us/op")
 		})
 	}
+}
+
+// cpu returns the processor time that i has used.
+func (i *instance) cpu(t testing.TB) (used time.Duration) {
+	t.Helper()
+	for line := range strings.Lines(i.exec(t, "INFO", "cpu").(string)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		if name == "used_cpu_user" || name == "used_cpu_sys" {
+			d, err := time.ParseDuration(value + "s")
+			if err != nil {
+				t.Fatal(err)
+			}
+			used += d
+		}
+	}
+	return used
 }
 
 // BenchmarkDelivery measures from the start of an append on one server to its push on

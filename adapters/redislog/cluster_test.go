@@ -73,7 +73,7 @@ func TestCluster(t *testing.T) {
 			put(t, l, fmt.Sprint("spread", i), text("u", "", "m"))
 		}
 		for i, node := range c {
-			n := len(node.exec(t, "KEYS", "chat:{*}log:spread*").([]any))
+			n := len(node.exec(t, "KEYS", "chat:{*}entries:spread*").([]any))
 			if n < 70 || n > 130 {
 				t.Errorf("node %d of 3 has %d of 300 rooms", i, n)
 			}

@@ -6,8 +6,8 @@
 //
 // # What it promises
 //
-// A room is a stream whose entries are numbered from 1 without holes. One script
-// appends an event, stores its id, trims the stream and publishes the event. The
+// The entries of a room are numbered from 1 without holes. One script appends an event,
+// stores its id, trims the room and publishes the event. The
 // script is atomic: no other client sees a part of it. An append is idempotent by user
 // and ID for at least five minutes.
 //

@@ -1,7 +1,6 @@
 package redislog
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -13,7 +12,8 @@ import (
 )
 
 // An entry is an event as Redis stores it: JSON with the names of the protocol. Offset
-// and time are stored beside it.
+// and time are stored beside it. The script json.lua relies on the order: what an edit
+// replaces, text and data, comes last.
 type entry struct {
 	Type       string `json:"type"`
 	Event      string `json:"event,omitempty"`
@@ -21,18 +21,60 @@ type entry struct {
 	Username   string `json:"username,omitempty"`
 	To         string `json:"to,omitempty"`
 	ToUsername string `json:"to_username,omitempty"`
-	Message    string `json:"message,omitempty"`
 	ID         string `json:"id,omitempty"`
+	ReplyTo    uint64 `json:"reply_to,omitempty"`
+	Target     uint64 `json:"target,omitempty"`
+	Reaction   string `json:"reaction,omitempty"`
+	Remove     bool   `json:"remove,omitempty"`
+	// Amends is the type of an entry that amends a private message. Its Type is
+	// "private", for servers that do not know Amends: they show it to nobody else.
+	Amends  string          `json:"amends,omitempty"`
+	Message string          `json:"message,omitempty"`
+	Data    json.RawMessage `json:"data,omitempty"`
 }
 
-func encode(e *chatlog.Event) (string, error) {
-	var b bytes.Buffer
+// encode returns the JSON text of e. It ends with the bytes of e.Data, which the JSON
+// encoder would change.
+func encode(e *chatlog.Event) string {
+	j := entry{
+		Type: string(e.Type), Event: string(e.Kind), User: e.UserID, Username: e.Username, To: e.To, ToUsername: e.ToUsername, ID: e.ID,
+		ReplyTo: e.ReplyTo, Target: e.Target, Reaction: e.Reaction, Remove: e.Remove, Message: e.Text,
+	}
+	if e.Private() && e.Amends() {
+		j.Type, j.Amends = string(chatlog.TypePrivate), string(e.Type)
+	}
+	text := marshal(j)
+	if e.Data == nil {
+		return text
+	}
+	return text[:len(text)-1] + `,"data":` + string(e.Data) + "}"
+}
+
+// marshal returns the JSON of v, which is an entry or a string.
+func marshal(v any) string {
+	var b strings.Builder
 	j := json.NewEncoder(&b)
 	j.SetEscapeHTML(false)
-	if err := j.Encode(entry{string(e.Type), string(e.Kind), e.UserID, e.Username, e.To, e.ToUsername, e.Text, e.ID}); err != nil {
-		return "", err
+	if err := j.Encode(v); err != nil {
+		panic(err) // there is no entry and no string without JSON
 	}
-	return strings.TrimSuffix(b.String(), "\n"), nil
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// quoted returns a user's id as it stands in the JSON of entries, or "" for none.
+func quoted(user string) string {
+	if user == "" {
+		return ""
+	}
+	return marshal(user)
+}
+
+// flag returns a bool as scripts take it.
+func flag(b bool) string {
+	if b {
+		return "1"
+	}
+	return "0"
 }
 
 // decode returns the event with that JSON text. offset and ms, its time in Unix
@@ -50,17 +92,20 @@ func decode(offset, ms, text string) (chatlog.Event, error) {
 	if err := json.Unmarshal([]byte(text), &e); err != nil {
 		return chatlog.Event{}, fmt.Errorf("redislog: event in Redis: %w", err)
 	}
+	if e.Amends != "" {
+		e.Type = e.Amends
+	}
 	return chatlog.Event{
 		Type: chatlog.Type(e.Type), Offset: o, Kind: chatlog.Kind(e.Event), Time: time.UnixMilli(t).UTC(), UserID: e.User, Username: e.Username,
-		To: e.To, ToUsername: e.ToUsername, Text: e.Message, ID: e.ID,
+		To: e.To, ToUsername: e.ToUsername, Text: e.Message, ID: e.ID, Data: e.Data, ReplyTo: e.ReplyTo,
+		Target: e.Target, Reaction: e.Reaction, Remove: e.Remove,
 	}, nil
 }
 
 // notice returns what is published for an event that is not stored. Scripts publish
 // stored events in the same form: epoch, offset, time and event.
-func notice(e *chatlog.Event) (string, error) {
-	text, err := encode(e)
-	return "- 0 " + strconv.FormatInt(e.Time.UnixMilli(), 10) + " " + text, err
+func notice(e *chatlog.Event) string {
+	return "- 0 " + strconv.FormatInt(e.Time.UnixMilli(), 10) + " " + encode(e)
 }
 
 // parseNotice parses what was published. The epoch of an event that is not stored is "".
@@ -73,16 +118,6 @@ func parseNotice(s string) (epoch string, e chatlog.Event, err error) {
 		w[0] = ""
 	}
 	return w[0], e, err
-}
-
-// hashUser returns the key of a user in the index of private entries, 16 bytes long. For
-// an empty user it returns "".
-func hashUser(user string) string {
-	if user == "" {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(user))
-	return string(sum[:16])
 }
 
 // hashID returns the key of a message's user and id, 16 bytes long, or "" without an id.

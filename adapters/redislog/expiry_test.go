@@ -31,7 +31,7 @@ func TestExpiry(t *testing.T) {
 	}
 	eventually(t, "all keys of rooms expire", func() bool {
 		return len(shared.exec(t, "KEYS", redislog.Prefix(prefix)+"*head:*").([]any)) == 0 &&
-			len(shared.exec(t, "KEYS", redislog.Prefix(prefix)+"*log:*").([]any)) == 0
+			len(shared.exec(t, "KEYS", redislog.Prefix(prefix)+"*entries:*").([]any)) == 0
 	})
 	if p := position(t, l, "left"); p.Epoch == left.Epoch || p.Offset != 0 {
 		t.Errorf("the room was at %v and is at %v", left, p)

@@ -3,6 +3,8 @@ package redislog
 import (
 	"strconv"
 	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // Key returns a key of a room, for its slot.
@@ -10,14 +12,33 @@ func Key(room string) string {
 	return (&Log{settings: settings{prefix: defaultPrefix}}).key(bucketOf(room), keyHead, room)
 }
 
-// KeysOf returns the head, log, ids and older ids of a room.
+// KeysOf returns the head, entries, ids and older ids of a room.
 func (l *Log) KeysOf(room string) (head, log, ids, older string) {
 	b := bucketOf(room)
-	return l.key(b, keyHead, room), l.key(b, keyLog, room), l.key(b, keyIDs, room), l.key(b, keyOlder, room)
+	return l.key(b, keyHead, room), l.key(b, keyEntries, room), l.key(b, keyIDs, room), l.key(b, keyOlder, room)
 }
 
 // IndexKey returns the key of the index of a room's private entries.
 func (l *Log) IndexKey(room string) string { return l.key(bucketOf(room), keyIndex, room) }
+
+// RoomKeys returns all keys of a room.
+func (l *Log) RoomKeys(room string) []string {
+	return l.roomKeys(bucketOf(room), room, keyIDs, keyOlder, keyMarkers)[1:]
+}
+
+// KeysBefore returns the keys that the scripts of the version before take for a room: age,
+// head, log, ids, older ids, index, users; and the room's channel.
+func (l *Log) KeysBefore(room string) (keys []string, channel string) {
+	b := bucketOf(room)
+	keys = append(keys, l.key(b, keyAge, ""))
+	for _, kind := range []string{keyHead, keyOldLog, keyIDs, keyOlder, keyOldIndex, keyUsers} {
+		keys = append(keys, l.key(b, kind, room))
+	}
+	return keys, l.key(b, feedOfRoom, room)
+}
+
+// HashID returns the key of a message's user and id.
+func HashID(e *chatlog.Event) string { return hashID(e) }
 
 // WritesKey returns the key of the servers' writes to the bucket of a room.
 func (l *Log) WritesKey(room string) string { return l.key(bucketOf(room), keyWrites, "") }

@@ -26,7 +26,7 @@ type watch struct {
 
 var (
 	signalScript = newScript("signal")
-	watchScript  = newScript("watch")
+	watchScript  = newRoomScript("watch")
 )
 
 var (
@@ -111,9 +111,7 @@ func (l *Log) keepAlive(ctx context.Context, w *watch, first bool) error {
 		known = "0"
 	}
 	b := w.bucket
-	reply, err := l.do(ctx, watchScript, b, []string{
-		l.key(b, keyAge, ""), l.key(b, keyHead, w.room), l.key(b, keyLog, w.room), l.key(b, keyUsers, w.room), l.key(b, keyIndex, w.room),
-	}, l.uniqueWord(), ms(l.expiry), known, ms(l.unwritten), l.newestSeen(b, w.room))
+	reply, err := l.do(ctx, watchScript, b, l.roomKeys(b, w.room, keyMarkers), l.uniqueWord(), ms(l.expiry), known, ms(l.unwritten), l.newestSeen(b, w.room))
 	if err != nil {
 		return err
 	}
@@ -173,12 +171,8 @@ func (l *Log) removeLocked(w *watch, o *fanout.Outlet) {
 // Signal implements [chatlog.Feed]: it publishes e, which Redis does not store.
 func (l *Log) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	e.Offset = 0
-	text, err := notice(&e)
-	if err != nil {
-		return err
-	}
 	b := bucketOf(room)
-	_, err = l.do(ctx, signalScript, b, []string{l.key(b, keyAge, "")}, l.key(b, feedOfRoom, room), text)
+	_, err := l.do(ctx, signalScript, b, []string{l.key(b, keyAge, "")}, l.key(b, feedOfRoom, room), notice(&e))
 	return err
 }
 

@@ -42,13 +42,36 @@ const (
 	keyVersions = "versions" // hash: room to a number that changes with its users
 	keyPlaces   = "places:"  // set, by server: the rooms and users it has entered
 	keyHead     = "head:"    // string, by room
-	keyLog      = "log:"     // stream, by room
-	keyIndex    = "private:" // sorted set, by room: see lua/private.lua
+	keyEntries  = "entries:" // list, by room: messages, see lua/lists.lua
+	keyAmends   = "amends:"  // list, by room: the entries that amend messages
+	keyStates   = "states:"  // hash, by room: offset to what has become of an amended message
+	keyIndex    = "index:"   // sorted set, by room: see lua/runs.lua
 	keyIDs      = "ids:"     // hash, by room: hash of user and id to offset and time
 	keyOlder    = "older:"   // hash, by room: the same for the previous window
 	keyUsers    = "users:"   // hash, by room: user to servers, connections and names
+	keyMarkers  = "markers:" // hash, by room: user to the epoch and offset read up to
 	feedOfRoom  = "feed:"    // shard channel, by room
+
+	// Of servers of the version before, see lua/takeover.lua.
+	keyOldLog   = "log:"     // stream, by room
+	keyOldIndex = "private:" // sorted set, by room
 )
+
+// roomKeys returns the keys of a room that all scripts of lua/lists.lua take, and behind
+// them those of the kinds more.
+func (l *Log) roomKeys(bucket int, room string, more ...string) []string {
+	keys := make([]string, 0, 11)
+	keys = append(keys, l.key(bucket, keyAge, ""))
+	for _, kind := range roomKinds {
+		keys = append(keys, l.key(bucket, kind, room))
+	}
+	for _, kind := range more {
+		keys = append(keys, l.key(bucket, kind, room))
+	}
+	return keys
+}
+
+var roomKinds = [...]string{keyHead, keyEntries, keyAmends, keyStates, keyIndex, keyOldLog, keyOldIndex, keyUsers}
 
 // key returns the name of a key in a bucket.
 func (l *Log) key(bucket int, kind, name string) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/maphash"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/seed-08328bfd/chat/chatlog"
@@ -32,23 +33,47 @@ const maxUnwatchedRooms = 256
 type seenEntry struct {
 	room, epoch string
 	offset      uint64
-	ms          int64  // its time
-	sum         uint64 // see sumOf
+	ms          int64 // its time
+	sums        sums
 }
+
+// sums are hashes by which two events with the same offset differ: one of what never
+// changes, and one also of the text.
+type sums struct{ who, whole uint64 }
 
 var seed = maphash.MakeSeed()
 
-// sumOf returns a hash by which two events with the same offset differ.
-func sumOf(e *chatlog.Event) uint64 {
-	return maphash.Comparable(seed, struct {
-		user, id, message string
-		ms                int64
-	}{e.UserID, e.ID, e.Text, e.Time.UnixMilli()})
+func sumsOf(e *chatlog.Event) sums {
+	s := sums{who: maphash.Comparable(seed, struct {
+		user, id string
+		ms       int64
+	}{e.UserID, e.ID, e.Time.UnixMilli()})}
+	if s.whole = s.who; !e.Amends() {
+		s.whole ^= maphash.String(seed, e.Text)
+	}
+	return s
+}
+
+// differs reports whether a stands for another event than what an element of Redis says.
+func (m *seenEntry) differs(element string) bool {
+	offset, ms, flags, _, json := splitElement(element)
+	if strings.Contains(flags, "d") { // deleted
+		return ms != strconv.FormatInt(m.ms, 10)
+	}
+	e, err := decode(offset, ms, json)
+	if err != nil {
+		return false
+	}
+	if now := sumsOf(&e); strings.Contains(flags, "s") { // perhaps with another text
+		return now.who != m.sums.who
+	} else {
+		return now != m.sums
+	}
 }
 
 // noteSeen notes that e is in the log.
 func (l *Log) noteSeen(bucket int, room, epoch string, e *chatlog.Event) {
-	m := seenEntry{room, epoch, e.Offset, e.Time.UnixMilli(), sumOf(e)}
+	m := seenEntry{room, epoch, e.Offset, e.Time.UnixMilli(), sumsOf(e)}
 	ev := &l.lastSeen[bucket]
 	ev.mu.Lock()
 	defer ev.mu.Unlock()
@@ -128,8 +153,8 @@ func (ev *lastSeen) noteAge(age string) {
 }
 
 var (
-	checkScript    = newScript("check")
-	distrustScript = newScript("distrust")
+	checkScript    = newRoomScript("check")
+	distrustScript = newScript("begin", "distrust")
 )
 
 // checkLoss checks whether Redis still has the entries of a bucket that this Log has
@@ -145,7 +170,7 @@ func (l *Log) checkLoss(ctx context.Context, b int) {
 			continue
 		}
 		var err error
-		calls[i], err = l.start(ctx, checkScript, b, []string{l.key(b, keyAge, ""), l.key(b, keyHead, m.room), l.key(b, keyLog, m.room)},
+		calls[i], err = l.start(ctx, checkScript, b, l.roomKeys(b, m.room),
 			l.uniqueWord(), strconv.FormatUint(m.offset, 10))
 		if err != nil {
 			return
@@ -161,7 +186,7 @@ func (l *Log) checkLoss(ctx context.Context, b int) {
 			return
 		}
 		r := replyOf(reply)
-		now, epoch, last := r.text(0), r.text(1), r.offset(2)
+		now, epoch, last, element := r.text(0), r.text(1), r.offset(2), r.text(3)
 		if r.bad {
 			return
 		}
@@ -175,8 +200,7 @@ func (l *Log) checkLoss(ctx context.Context, b int) {
 			return
 		}
 		if m := marks[i]; epoch == m.epoch {
-			e, err := decode(strconv.FormatUint(m.offset, 10), r.text(3), r.text(4))
-			lost = lost || last < m.offset || err == nil && sumOf(&e) != m.sum
+			lost = lost || last < m.offset || element != "" && m.differs(element)
 		}
 	}
 	if !lost {

@@ -81,7 +81,7 @@ func TestTruncatedFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		// With the last entry at least, whatever was written behind it.
-		entry := int64(strings.LastIndex(string(data), "XADD"))
+		entry := int64(strings.LastIndex(string(data), "RPUSH"))
 		if entry < 0 {
 			t.Fatal("no entry in the file")
 		}

@@ -18,11 +18,10 @@ var sources embed.FS
 // A script is a Lua script. Redis knows it by its hash after its first run.
 type script struct{ source, hash string }
 
-// newScript returns the script in the file of that name. The common functions and those
-// of the files in uses are put in front of it.
-func newScript(name string, uses ...string) *script {
+// newScript returns the script in these files and, in front of them, common.lua.
+func newScript(files ...string) *script {
 	var b strings.Builder
-	for _, file := range append(append([]string{"common"}, uses...), name) {
+	for _, file := range append([]string{"common"}, files...) {
 		text, err := sources.ReadFile("lua/" + file + ".lua")
 		if err != nil {
 			panic(err)
@@ -31,6 +30,11 @@ func newScript(name string, uses ...string) *script {
 	}
 	s := redis.NewScript(b.String())
 	return &script{b.String(), s.Hash()}
+}
+
+// newRoomScript returns a script that uses the entries of a room.
+func newRoomScript(files ...string) *script {
+	return newScript(append([]string{"begin", "seen", "lists", "runs", "json", "takeover"}, files...)...)
 }
 
 // A pipeliner queues calls to Redis and sends the waiting ones in one pipeline. It has

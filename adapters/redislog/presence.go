@@ -13,8 +13,8 @@ import (
 )
 
 var (
-	enterScript    = newScript("enter")
-	leaveScript    = newScript("leave")
+	enterScript    = newScript("changed", "enter")
+	leaveScript    = newScript("changed", "leave")
 	membersScript  = newScript("members")
 	presentScript  = newScript("present")
 	roomsScript    = newScript("rooms")

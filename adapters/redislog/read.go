@@ -8,14 +8,14 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// maxScan is how many private entries of other users one run of the script reads at most
-// where there is no index: entries that are older than the index.
+// maxScan is how many hidden entries one run of the script reads at most where there is no
+// index of them: where Redis has evicted it.
 const maxScan = 1000
 
 // Read implements [chatlog.Store].
 func (l *Log) Read(ctx context.Context, room string, rg chatlog.Range) (chatlog.Page, error) {
-	if rg.Visible {
-		return l.readVisible(ctx, room, rg)
+	if rg.Visible || rg.Messages {
+		return l.readSome(ctx, room, rg)
 	}
 	p, _, err := l.readOnce(ctx, room, rg, int64(max(rg.Limit, 0)))
 	if err != nil {
@@ -37,10 +37,10 @@ func (l *Log) Read(ctx context.Context, room string, rg chatlog.Range) (chatlog.
 	return p, nil
 }
 
-// readVisible reads one event more than the limit, to know whether there are more. In a
-// room with entries that are older than the index, it may need several runs of the
-// script. Each run is bounded.
-func (l *Log) readVisible(ctx context.Context, room string, rg chatlog.Range) (chatlog.Page, error) {
+// readSome reads one event more than the limit, to know whether there are more. In a
+// room whose index was evicted, it may need several runs of the script. Each run is
+// bounded.
+func (l *Log) readSome(ctx context.Context, room string, rg chatlog.Range) (chatlog.Page, error) {
 	limit := min(max(rg.Limit, 0), 1<<30)
 	var p chatlog.Page
 	for next := rg; ; {
@@ -78,32 +78,26 @@ func (l *Log) readVisible(ctx context.Context, room string, rg chatlog.Range) (c
 // early, goOn is the From or Before to continue with; otherwise it is 0.
 func (l *Log) readOnce(ctx context.Context, room string, rg chatlog.Range, limit int64) (p chatlog.Page, goOn uint64, err error) {
 	b := bucketOf(room)
-	args := []any{l.uniqueWord(), strconv.FormatUint(rg.From, 10), strconv.FormatUint(rg.Before, 10), limit, ms(l.unwritten), l.newestSeen(b, room), l.watchedFlag(room)}
+	args := []any{l.uniqueWord(), strconv.FormatUint(rg.From, 10), strconv.FormatUint(rg.Before, 10), limit, ms(l.unwritten),
+		l.newestSeen(b, room), l.watchedFlag(room), flag(rg.Messages), flag(rg.Visible), "", maxScan}
 	if rg.Visible {
-		args = append(args, rg.Reader, hashUser(rg.Reader), maxScan)
+		args[9] = quoted(rg.Reader)
 	}
-	reply, err := l.do(ctx, readScript, b, []string{
-		l.key(b, keyAge, ""), l.key(b, keyHead, room), l.key(b, keyLog, room), l.key(b, keyIndex, room), l.key(b, keyUsers, room),
-	}, args...)
+	reply, err := l.do(ctx, readScript, b, l.roomKeys(b, room), args...)
 	if err != nil {
 		return p, 0, err
 	}
 	r := replyOf(reply)
 	p = chatlog.Page{Position: chatlog.Position{Epoch: r.text(0), Offset: r.offset(1)}, First: r.offset(2)}
-	list := r.list(3)
-	for _, item := range list.items {
-		e, err := streamEntry(item)
-		if err != nil {
-			return p, 0, err
-		}
-		if !rg.Visible || e.VisibleTo(rg.Reader) { // the script has checked; this is a second guard
-			p.Events = append(p.Events, e)
-		}
+	list, more := r.list(3), r.list(4)
+	p.Events, err = decodeElements(list, more, rg)
+	if err != nil {
+		return p, 0, err
 	}
-	if len(r.items) > 4 {
-		goOn = r.offset(4)
+	if len(r.items) > 5 {
+		goOn = r.offset(5)
 	}
-	if r.bad || list.bad {
+	if r.bad || list.bad || more.bad {
 		return p, 0, errReply
 	}
 	for i := range p.Events {

@@ -129,8 +129,8 @@ func WithPrefix(prefix string) Option {
 	}
 }
 
-// WithHistory sets how many events Redis keeps per room. Redis trims in blocks of about
-// 100 events, so a room may have up to about 100 more. The default is 1,000. Zero or a
+// WithHistory sets how many events Redis keeps per room. They are trimmed in blocks of 64,
+// so a room may have up to 63 more. The default is 1,000. Zero or a
 // negative number means the default.
 func WithHistory(events int) Option {
 	return func(l *Log) {

@@ -23,7 +23,7 @@ func TestNothingOfUnwrittenRooms(t *testing.T) {
 	l := redislog.New(shared.client(t), prefix, redislog.Expiry(time.Hour, 2*time.Second))
 	keys := func() int {
 		n := 0
-		for _, kind := range []string{"head:", "log:", "ids:", "older:", "users:"} {
+		for _, kind := range []string{"head:", "entries:", "ids:", "older:", "users:"} {
 			n += len(shared.exec(t, "KEYS", redislog.Prefix(prefix)+"*"+kind+"*").([]any))
 		}
 		return n

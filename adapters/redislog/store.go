@@ -9,11 +9,11 @@ import (
 )
 
 var (
-	appendScript    = newScript("append", "private")
-	lookupScript    = newScript("lookup")
-	readScript      = newScript("read", "private")
-	positionsScript = newScript("positions")
-	renewScript     = newScript("renew")
+	appendScript    = newScript("ids", "quick", "begin", "seen", "lists", "runs", "json", "takeover", "erase", "write", "append")
+	lookupScript    = newRoomScript("ids", "lookup")
+	readScript      = newRoomScript("walk", "read")
+	positionsScript = newScript("begin", "seen", "positions")
+	renewScript     = newScript("begin", "renew")
 )
 
 var errReply = errors.New("redislog: reply of a script is not as expected")
@@ -21,39 +21,51 @@ var errReply = errors.New("redislog: reply of a script is not as expected")
 // Append implements [chatlog.Store]. After an error, for example because ctx has ended,
 // the event may still be stored: append it again with the same ID.
 func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
-	text, err := encode(&e)
-	if err != nil {
-		return chatlog.Appended{}, err
-	}
+	text := encode(&e)
 	b := bucketOf(room)
 	args := []any{l.uniqueWord(), hashID(&e), text, l.key(b, feedOfRoom, room), l.history, l.bytes, ms(l.expiry), ms(l.window), maxIDs,
 		l.newestSeen(b, room), l.watchedFlag(room), ms(l.unwritten)}
 	if e.Type == chatlog.TypePrivate {
-		args = append(args, hashUser(e.UserID), hashUser(e.To))
+		args = append(args, quoted(e.UserID), quoted(e.To))
 	}
-	reply, err := l.do(ctx, appendScript, b, []string{
-		l.key(b, keyAge, ""), l.key(b, keyHead, room), l.key(b, keyLog, room), l.key(b, keyIDs, room), l.key(b, keyOlder, room),
-		l.key(b, keyIndex, room), l.key(b, keyUsers, room),
-	}, args...)
+	reply, err := l.do(ctx, appendScript, b, l.roomKeys(b, room, keyIDs, keyOlder), args...)
 	if err != nil {
 		return chatlog.Appended{}, err
 	}
 	r := replyOf(reply)
-	repeated, epoch, offset, time := r.int(0) == 1, r.text(1), r.text(2), r.text(3)
-	if first := r.text(4); repeated && first != "" {
-		text = first // otherwise it is no longer kept
+	if r.int(0) == 1 {
+		return repeated(r, e)
 	}
+	epoch := r.text(1)
 	if r.bad {
 		return chatlog.Appended{}, errReply
 	}
-	stored, err := decode(offset, time, text)
+	stored, err := decode(r.text(2), r.text(3), text)
 	if err != nil {
 		return chatlog.Appended{}, err
 	}
-	if !repeated {
-		l.noteSeen(b, room, epoch, &stored)
+	l.noteSeen(b, room, epoch, &stored)
+	return chatlog.Appended{Event: stored, Epoch: epoch}, nil
+}
+
+// repeated returns the answer for an id that was stored already. r has the epoch, offset
+// and time of the first entry, and that entry, from its second item on. e is returned in
+// place of an entry that is no longer held.
+func repeated(r *values, e chatlog.Event) (chatlog.Appended, error) {
+	epoch, offset, time, element, message := r.text(1), r.text(2), r.text(3), r.text(4), r.text(5)
+	if r.bad {
+		return chatlog.Appended{}, errReply
 	}
-	return chatlog.Appended{Event: stored, Epoch: epoch, Repeated: repeated}, nil
+	first, err := decode(offset, time, "{}")
+	if element == "" {
+		e.Offset, e.Time = first.Offset, first.Time
+	} else if e, err = decodeElement(element); err == nil && e.Type == chatlog.TypeEdit {
+		err = fillEdit(&e, message)
+	}
+	if err != nil {
+		return chatlog.Appended{}, err
+	}
+	return chatlog.Appended{Event: e, Epoch: epoch, Repeated: true}, nil
 }
 
 // Lookup implements [chatlog.Store].
@@ -63,9 +75,7 @@ func (l *Log) Lookup(ctx context.Context, room, userID, id string) (chatlog.Appe
 		return chatlog.Appended{}, nil
 	}
 	b := bucketOf(room)
-	reply, err := l.do(ctx, lookupScript, b, []string{
-		l.key(b, keyHead, room), l.key(b, keyLog, room), l.key(b, keyIDs, room), l.key(b, keyOlder, room),
-	}, hashID(&e))
+	reply, err := l.do(ctx, lookupScript, b, l.roomKeys(b, room, keyIDs, keyOlder), hashID(&e))
 	if err != nil {
 		return chatlog.Appended{}, err
 	}
@@ -73,32 +83,7 @@ func (l *Log) Lookup(ctx context.Context, room, userID, id string) (chatlog.Appe
 	if !r.bad && len(r.items) == 0 {
 		return chatlog.Appended{}, nil
 	}
-	epoch, offset, time, text := r.text(0), r.text(1), r.text(2), r.text(3)
-	if r.bad {
-		return chatlog.Appended{}, errReply
-	}
-	if text != "" {
-		e, err = decode(offset, time, text)
-	} else { // no longer held
-		var kept chatlog.Event
-		kept, err = decode(offset, time, "{}")
-		e.Offset, e.Time = kept.Offset, kept.Time
-	}
-	if err != nil {
-		return chatlog.Appended{}, err
-	}
-	return chatlog.Appended{Event: e, Epoch: epoch, Repeated: true}, nil
-}
-
-// streamEntry parses an entry of a stream: its id and its fields.
-func streamEntry(item any) (chatlog.Event, error) {
-	r := replyOf(item)
-	id, fields := r.text(0), r.list(1)
-	ms, text := fields.text(1), fields.text(3)
-	if r.bad || fields.bad || len(id) < 3 {
-		return chatlog.Event{}, errReply
-	}
-	return decode(id[:len(id)-2], ms, text) // the id is OFFSET-0
+	return repeated(r, e)
 }
 
 const maxPositions = 500 // rooms in one run of a script

@@ -1,0 +1,156 @@
+package redislog
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
+)
+
+// splitElement returns the parts of an element of a room's lists: see lua/lists.lua.
+func splitElement(s string) (offset, ms, flags, target, json string) {
+	offset, s, _ = strings.Cut(s, " ")
+	ms, s, _ = strings.Cut(s, " ")
+	i := 0
+	for i < len(s) && 'a' <= s[i] && s[i] <= 'z' {
+		i++
+	}
+	flags, s = s[:i], s[i:]
+	for i = 0; i < len(s) && '0' <= s[i] && s[i] <= '9'; {
+		i++
+	}
+	return offset, ms, flags, s[:i], s[i:]
+}
+
+// decodeElement returns the event of an element. What was deleted is the place of it: see
+// [chatlog.Amender].
+func decodeElement(s string) (chatlog.Event, error) {
+	offset, ms, flags, _, json := splitElement(s)
+	if strings.Contains(flags, "d") {
+		json = `{"type":"private"}`
+	}
+	return decode(offset, ms, json)
+}
+
+// decodeElements returns the events of the elements that a script has read. more has what
+// belongs to them: see lua/read.lua.
+func decodeElements(list, more *values, rg chatlog.Range) ([]chatlog.Event, error) {
+	var events []chatlog.Event
+	if n := len(list.items); n > 0 {
+		events = make([]chatlog.Event, 0, n)
+	}
+	next := 0
+	for i := range list.items {
+		element := list.text(i)
+		e, err := decodeElement(element)
+		if err != nil {
+			return nil, err
+		}
+		_, _, flags, _, _ := splitElement(element)
+		switch amended := strings.Contains(flags, "s"); {
+		case rg.Messages && amended:
+			err = parseState(&e, more.text(next))
+			next++
+		case !rg.Messages && e.Type == chatlog.TypeEdit:
+			err = fillEdit(&e, more.text(next))
+			next++
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !rg.Visible || e.VisibleTo(rg.Reader) { // the script has checked; this is a second guard
+			events = append(events, e)
+		}
+	}
+	return events, nil
+}
+
+// fillEdit gives an edit the text and the data of its message, which is an element. If
+// that is gone, so is the edit.
+func fillEdit(e *chatlog.Event, message string) error {
+	if message == "" {
+		*e = chatlog.Event{Type: chatlog.TypePrivate, Offset: e.Offset, Time: e.Time}
+		return nil
+	}
+	m, err := decodeElement(message)
+	e.Text, e.Data = m.Text, m.Data
+	return err
+}
+
+var errState = errors.New("redislog: state of a message in Redis is not as expected")
+
+// parseState sets what has become of the message e. s is a state as lua/state.lua has them,
+// or "" if Redis has evicted it.
+func parseState(e *chatlog.Event, s string) error {
+	if s == "" {
+		return nil
+	}
+	var n [3]int64
+	for i := range n {
+		var word string
+		word, s, _ = strings.Cut(s, " ")
+		var err error
+		if n[i], err = strconv.ParseInt(word, 10, 64); err != nil {
+			return errState
+		}
+	}
+	e.Amended = uint64(n[0])
+	if n[2] > 0 {
+		e.Edited = time.UnixMilli(n[2]).UTC()
+	}
+	p := stateParser{rest: s}
+	for p.rest != "" && !p.bad {
+		size := p.number()
+		if size > len(p.rest) {
+			return errState
+		}
+		section := stateParser{rest: p.rest[:size]}
+		p.rest = p.rest[size:]
+		r := chatlog.Reaction{Count: section.number()}
+		r.Reaction = section.counted()
+		r.Users = make([]string, 0, min(r.Count, chatlog.MaxReactionListed))
+		for section.rest != "" && !section.bad {
+			r.Users = append(r.Users, section.counted())
+		}
+		if p.bad = p.bad || section.bad; e.Reactions == nil {
+			e.Reactions = make([]chatlog.Reaction, 0, 1+len(p.rest)/max(size, 1))
+		}
+		e.Reactions = append(e.Reactions, r)
+	}
+	if p.bad {
+		return errState
+	}
+	return nil
+}
+
+// A stateParser takes parts from the beginning of a state.
+type stateParser struct {
+	rest string
+	bad  bool
+}
+
+// number takes a number that ends with a colon.
+func (p *stateParser) number() int {
+	word, rest, _ := strings.Cut(p.rest, ":")
+	n, err := strconv.Atoi(word)
+	if err != nil || n < 0 {
+		p.bad, p.rest = true, ""
+		return 0
+	}
+	p.rest = rest
+	return n
+}
+
+// counted takes a text that follows the number of its bytes.
+func (p *stateParser) counted() string {
+	n := p.number()
+	if n > len(p.rest) {
+		p.bad, p.rest = true, ""
+		return ""
+	}
+	text := p.rest[:n]
+	p.rest = p.rest[n:]
+	return text
+}

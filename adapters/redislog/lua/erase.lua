@@ -1,0 +1,118 @@
+-- Erasing, and what a room keeps. eraser returns the functions that few runs of a script
+-- need.
+
+local function eraser()
+  local erase = {}
+
+  -- hide marks the entry at an offset, with the index i in a list, as hidden in the runs.
+  function erase.hide(l, i, runs, offset)
+    local begun, kind = run(runs, offset)
+    if kind == 'p' then
+      return
+    end
+    local beyond = redis.call('ZRANGEBYLEX', index, '[' .. runs .. pad(offset + 1), '(' .. runs .. ':', 'LIMIT', 0, 1)[1]
+    local before = i > 0 and offsetof(redis.call('LINDEX', l.key, i - 1))
+    local after = i < l.n - 1 and offsetof(redis.call('LINDEX', l.key, i + 1))
+    if begun and not (before and before >= begun) then
+      redis.call('ZREM', index, runs .. pad(begun) .. kind) -- nothing is left of this run before offset
+      begun, kind = run(runs, offset)
+    end
+    if kind ~= 'p' then
+      redis.call('ZADD', index, 0, runs .. pad(offset) .. 'p')
+    end
+    if after and not (beyond and after >= tonumber(string.sub(beyond, 2, 17))) then
+      redis.call('ZADD', index, 0, runs .. pad(offset + 1) .. 'o')
+    elseif beyond and string.sub(beyond, 18) == 'p' then
+      redis.call('ZREM', index, beyond) -- it goes on
+    end
+  end
+
+  -- unlist removes a private entry from those of its two users.
+  function erase.unlist(kind, offset, json)
+    local f = parts(json)
+    for _, user in ipairs({f.user or '', f.to or ''}) do
+      redis.call('ZREM', index, kind .. userkey(user) .. pad(offset))
+    end
+  end
+
+  -- forget erases what is known of an amended message beside its element: its state, and
+  -- the entries that have amended it. The work is bounded by what is erased.
+  function erase.forget(offset, flags)
+    redis.call('HDEL', states, int(offset))
+    if string.find(flags, 'o', 1, true) then
+      redis.call('ZREMRANGEBYLEX', index, '[g' .. pad(offset), '(g' .. pad(offset) .. ':')
+    end
+    local first, last = '[t' .. pad(offset), '(t' .. pad(offset) .. ':'
+    local l = list(amends)
+    for _, t in ipairs(redis.call('ZRANGEBYLEX', index, first, last)) do
+      local o = tonumber(string.sub(t, 18))
+      local e, i = find(l, o)
+      if e then
+        local _, time, of, _, at = split(e)
+        if string.find(of, 'p', 1, true) then
+          erase.unlist('v', o, string.sub(e, at))
+        end
+        redis.call('LSET', amends, i, int(o) .. ' ' .. time .. ' d')
+        erase.hide(l, i, 'c', o)
+      end
+    end
+    redis.call('ZREMRANGEBYLEX', index, first, last)
+  end
+
+  -- prune removes the runs before that of first.
+  function erase.prune(runs, first)
+    local begun = run(runs, first)
+    if begun then
+      redis.call('ZREMRANGEBYLEX', index, '[' .. runs, '(' .. runs .. pad(begun))
+    end
+  end
+
+  -- messages removes the n oldest messages, and the entries that have amended them.
+  function erase.messages(n)
+    if redis.call('EXISTS', index, states, amends) == 0 then
+      redis.call('LTRIM', entries, n, -1)
+      return
+    end
+    while n > 0 do
+      for _, e in ipairs(redis.call('LPOP', entries, math.min(n, 200)) or {}) do
+        local offset, _, flags, _, at = split(e)
+        if string.find(flags, 'p', 1, true) then
+          erase.unlist('u', offset, string.sub(e, at))
+        end
+        if string.find(flags, 's', 1, true) then
+          erase.forget(offset, flags)
+        end
+      end
+      n = n - 200
+    end
+    local first = list(entries).first
+    local l = list(amends)
+    while l.n > 0 and l.first < first do
+      redis.call('LPOP', amends, seek(l, first)) -- of messages before first, so erased already
+      l = list(amends)
+    end
+    erase.prune('b', first)
+    erase.prune('d', first)
+    erase.prune('c', math.max(first, l.first))
+  end
+
+  -- amendments removes the oldest entries that amend, down to most of them and a sign where
+  -- they begin.
+  function erase.amendments(most)
+    local gone = redis.call('LPOP', amends, redis.call('LLEN', amends) - most)
+    for _, e in ipairs(gone) do
+      local offset, _, flags, target, at = split(e)
+      if target then
+        redis.call('ZREM', index, 't' .. pad(target) .. pad(offset))
+        if string.find(flags, 'p', 1, true) then
+          erase.unlist('v', offset, string.sub(e, at))
+        end
+      end
+    end
+    local last, time = split(gone[#gone])
+    redis.call('LPUSH', amends, int(last) .. ' ' .. time .. ' g')
+    erase.prune('c', last + 1)
+  end
+
+  return erase
+end

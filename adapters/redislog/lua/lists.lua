@@ -1,0 +1,110 @@
+-- The entries of a room. Messages and the entries that amend them are in two lists, each
+-- in the order of the offsets: a list is small, and what is in it can be replaced, so
+-- that nothing is left of what is erased. An element is one string:
+--
+--   OFFSET ' ' TIME ' ' FLAGS TARGET JSON
+--
+-- TARGET is the offset of the message that an entry amends; a message has none. Nothing
+-- follows the flag d. FLAGS are letters:
+--   p  for two users only
+--   d  deleted: nothing but the offset and the time is left
+--   s  of a message: it was amended, and the hash of states has it
+--   o  of a message: more users have given a reaction than the state lists
+--   l  of a message: a server of the version before has written the JSON, in which the
+--      id stands behind the text
+--   e  an edit, whose text is that of the target
+--   r  a reaction
+--   x  a deletion
+--   g  only at the head of the entries that amend: the last of those that were given up
+--
+-- A room without amending entries has no holes in its messages, so an offset says where in
+-- the list its message is. With some of them, a few elements are looked at.
+
+-- The keys of all scripts that use this file.
+local entries, amends, states, index = KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local stream, streamindex, users = KEYS[7], KEYS[8], KEYS[9]
+
+local function split(e)
+  local offset, time, flags, target, at = string.match(e, '^(%d+) (%d+) (%l*)(%d*)()')
+  return tonumber(offset), time, flags, tonumber(target), at
+end
+
+local function offsetof(e)
+  return tonumber(string.match(e, '^%d+'))
+end
+
+-- list returns what seek needs of a list: its length and its first and last offset.
+local function list(key)
+  local l = {key = key, n = redis.call('LLEN', key), first = 0, last = 0}
+  if l.n > 0 then
+    l.first = offsetof(redis.call('LINDEX', key, 0))
+    l.last = l.n == 1 and l.first or offsetof(redis.call('LINDEX', key, -1))
+  end
+  return l
+end
+
+-- seek returns the index of the first element whose offset is at least offset. Offsets
+-- grow by at least 1 from element to element: that leaves one candidate in a list without
+-- holes, and few in one with some.
+local function seek(l, offset)
+  if l.n == 0 or offset <= l.first then
+    return 0
+  elseif offset > l.last then
+    return l.n
+  end
+  local low, high = math.max(0, l.n - 1 - (l.last - offset)), math.min(l.n - 1, offset - l.first)
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    local o = offsetof(redis.call('LINDEX', l.key, middle))
+    if o < offset then
+      low, high = middle + 1, math.min(high, middle + offset - o)
+    else
+      low, high = math.max(low, middle - (o - offset)), middle
+    end
+  end
+  return low
+end
+
+-- find returns the element with an offset and its index, or nothing.
+local function find(l, offset)
+  if offset >= l.first and offset <= l.last then
+    local i = seek(l, offset)
+    local e = redis.call('LINDEX', l.key, i)
+    if e and offsetof(e) == offset then
+      return e, i
+    end
+  end
+end
+
+-- held returns the element with an offset from either list, or nothing. last is the
+-- room's last offset. In a room without newer amending entries the first look finds it.
+local function held(offset, last)
+  local e = redis.call('LINDEX', entries, int(offset - last - 1))
+  if e and offsetof(e) == offset then
+    return e
+  end
+  e = find(list(entries), offset) or find(list(amends), offset)
+  return e and not string.find(e, '^%d+ %d+ g') and e
+end
+
+local function timeat(offset, last)
+  local e = held(offset, last)
+  return e and tonumber(string.match(e, '^%d+ (%d+)'))
+end
+
+-- answer returns what is told of the entry at an offset: the element, or '' if it is not
+-- held or was deleted; and for an edit also the element of its message.
+local function answer(offset, last)
+  local e = held(offset, last)
+  if not e then
+    return '', ''
+  end
+  local _, _, flags, target = split(e)
+  if string.find(flags, 'd', 1, true) then
+    return '', ''
+  elseif not string.find(flags, 'e', 1, true) then
+    return e, ''
+  end
+  local message = find(list(entries), target)
+  return message and e or '', message or ''
+end
