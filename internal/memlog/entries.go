@@ -1,6 +1,7 @@
 package memlog
 
 import (
+	"math"
 	"sort"
 
 	"github.com/seed-08328bfd/chat/chatlog"
@@ -38,7 +39,7 @@ type limits struct {
 // limitsOf returns limits for so many messages. At most half of the others are the places of
 // messages, each before the entry that has deleted it, so that 256 or more amend.
 func limitsOf(messages, bytes int) limits {
-	messages = max(messages, 0)
+	messages = min(max(messages, 0), math.MaxInt/4) // so that no sum of the limits is too large for an int
 	return limits{messages, 2 * max(messages, 256), max(bytes, 0)}
 }
 
