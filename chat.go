@@ -1,21 +1,21 @@
 package chat
 
 import (
+	"cmp"
 	"errors"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 
-	"github.com/seed-08328bfd/chat/internal/answer"
-	"github.com/seed-08328bfd/chat/internal/forwarded"
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/guard"
 	"github.com/seed-08328bfd/chat/internal/hook"
 	"github.com/seed-08328bfd/chat/internal/limit"
 	"github.com/seed-08328bfd/chat/internal/lock"
 	"github.com/seed-08328bfd/chat/internal/logging"
+	"github.com/seed-08328bfd/chat/internal/memlog"
 	"github.com/seed-08328bfd/chat/internal/origin"
-	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/rooms"
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
@@ -83,7 +83,7 @@ func (s *Server) roomsConfig() rooms.Config {
 			Flush: t.flush, FlushMost: t.flushMost, Grace: t.grace, Log: t.log,
 			PingInterval: t.pingInterval, PingTimeout: t.pingTimeout,
 		},
-		Logger: s.logger, Control: s.control, Sweep: s.limits.Sweep, Panicked: s.logPanicked,
+		Receipts: s.cfg.receipts, Logger: s.logger, Control: s.control, Sweep: s.limits.Sweep, Panicked: s.logPanicked,
 	}
 	if s.cfg.compress {
 		rc.Pack = wsconn.Deflate
@@ -131,6 +131,8 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 		s.serveMessages(w, r, path[1])
 	case membersEndpoint:
 		s.serveMembers(w, r, path[1])
+	case unreadEndpoint:
+		s.serveUnread(w, r)
 	default:
 		s.notFound(w, path)
 	}
@@ -187,6 +189,7 @@ const (
 	roomsEndpoint
 	messagesEndpoint
 	membersEndpoint
+	unreadEndpoint
 )
 
 // endpointOf returns the endpoint of a path's segments.
@@ -196,6 +199,8 @@ func endpointOf(path []string) endpoint {
 		return socketEndpoint
 	case len(path) == 1 && path[0] == "rooms":
 		return roomsEndpoint
+	case len(path) == 1 && path[0] == "unread":
+		return unreadEndpoint
 	case len(path) == 3 && path[0] == "rooms" && path[2] == "messages":
 		return messagesEndpoint
 	case len(path) == 3 && path[0] == "rooms" && path[2] == "members":
@@ -204,25 +209,35 @@ func endpointOf(path []string) endpoint {
 	return noEndpoint
 }
 
-// notFound answers 404. If the end of the path is one of the server's endpoints, the path
-// most likely still has the prefix where the server is mounted: the answer and the log say
-// so.
-func (s *Server) notFound(w http.ResponseWriter, path []string) {
-	text := "there is nothing at this path"
-	for i := 1; i < len(path); i++ {
-		if endpointOf(path[i:]) == noEndpoint {
-			continue
-		}
-		before := strings.Trim(strings.Join(path[:i], "/"), "/")
-		if before == "" {
-			continue // only slashes, which no StripPrefix removes
-		}
-		s.logger.Once("mount", slog.LevelWarn, "chat: a path has something before it that is not the server's: http.StripPrefix is missing where it is mounted, or the client's URL is wrong",
-			"before", "/"+proto.CutText(before, forwarded.MaxShown))
-		text += ": it has something before the server's own; http.StripPrefix is missing where the server is mounted, or the URL is wrong"
-		break
-	}
-	answer.Refuse(w, http.StatusNotFound, proto.CodeNotFound, text)
+// MemoryOptions say what a memory log keeps. The zero MemoryOptions mean the defaults.
+type MemoryOptions struct {
+	// Entries is the number of latest messages kept per room; 0 means 256. A negative number
+	// panics. Beside them the log keeps the latest edits, deletes and reactions: as many as
+	// messages or more, and at least 256.
+	Entries int
+	// Bytes limits the bytes kept per room: texts, data, names, 200 bytes per entry, the
+	// users of each reaction, and the index of private messages. 0 means 1 MiB. A negative
+	// number panics.
+	Bytes int
+	// Expiry is how long a room is remembered after its last use; 0 means one hour. With a
+	// negative duration a room is forgotten as soon as it is empty. Clients that resume
+	// later are told of the gap.
+	Expiry time.Duration
+}
+
+// NewMemoryLog returns a log in this process's memory, for [WithLog]. Use it for one server
+// that keeps more messages than a client gets when it joins, or for several servers in one
+// process. The log ends with the process. Rooms that no server uses take at most 64 MiB
+// together: beyond that, the room unused for the longest time is forgotten first. A
+// forgotten room begins a new epoch.
+//
+// The log remembers the ids of messages for five to ten minutes, or for less in a room that
+// gets more than 262,144 of them in five minutes. It keeps the read markers of a room as long
+// as the room, those of the 65,536 users who marked last at least.
+func NewMemoryLog(o MemoryOptions) Log {
+	entries := checked("NewMemoryLog: Entries", o.Entries, 0)
+	bytes := checked("NewMemoryLog: Bytes", o.Bytes, 0)
+	return memlog.New(cmp.Or(entries, 256), cmp.Or(bytes, 1<<20), cmp.Or(o.Expiry, time.Hour))
 }
 
 // The errors that a caller can act on. Test for them with [errors.Is].
@@ -237,8 +252,15 @@ var (
 	// ErrBadName is returned for a room's name or a username that the rules refuse.
 	ErrBadName = errors.New("chat: bad name")
 	// ErrBadMessage is returned for a message that is empty, too long or not
-	// UTF-8, or has an ID over 64 bytes.
+	// UTF-8, or has an ID over 64 bytes or bad Data; for a reply to what is not there yet; and
+	// for what can be no reaction or no signal.
 	ErrBadMessage = errors.New("chat: bad message")
+	// ErrNoSuchMessage is returned when there is no message to edit, to delete or to react
+	// to: it was never there or is no longer, or the user may not see it or may not do this.
+	ErrNoSuchMessage = chatlog.ErrNoSuchMessage
+	// ErrUnsupported is returned for what the log cannot do: see package chatlog for what
+	// a log may leave out. All logs of this repository can do everything.
+	ErrUnsupported = guard.ErrUnsupported
 	// ErrNoSuchUser is returned for a private message to an anonymous user who
 	// is not in the room.
 	ErrNoSuchUser = errors.New("chat: no such user")
@@ -250,7 +272,7 @@ var (
 	ErrGap = rooms.ErrGap
 	// ErrBadCode is returned by Disconnect for a close code that an application may not send.
 	ErrBadCode = errors.New("chat: bad close code")
-	// ErrTooMany is returned when the limit on rooms is reached. HTTP clients get status
-	// 429 for every limit.
+	// ErrTooMany is returned when the limit on rooms is reached, and for a reaction to a
+	// message that has 20 different ones. HTTP clients get status 429 for every limit.
 	ErrTooMany = limit.ErrReached
 )

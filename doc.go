@@ -25,6 +25,7 @@
 //	GET /rooms                  the rooms in use, and how many users are in each
 //	GET /rooms/{room}/messages  a room's history, in pages
 //	GET /rooms/{room}/members   who is there
+//	GET /unread                 how much a user has not read
 //
 // below wherever it is mounted:
 //
@@ -36,14 +37,16 @@
 //
 // Clients speak one of two dialects. Without a subprotocol every text that they send is a
 // message, which is all that a simple page needs. With the subprotocol chat.v1 they send
-// and get JSON objects, and have acknowledgements, resuming, private messages and typing
+// and get JSON objects, and have acknowledgements, resuming, private messages, replies, edits,
+// deletions, reactions, data of the application's own, read markers, signals and typing
 // notices. The [protocol] describes both; package client speaks chat.v1 for Go programs.
 //
 // Hooks are your functions. [WithAuthenticator] says who a request is from, before the
 // connection is upgraded; [WithTokenRefresh] takes fresh credentials on a live
 // connection. [WithAuthorizer] says what a user may do, and [WithFilter] sees every
-// [Message] before it is kept. [WithPresenceHook] is told who has come to a room or left
-// it. A hook that says no returns [Refuse] with a text for the client. Any other error
+// [Message] before it is kept. [WithModerator] says who may delete the messages of others,
+// and [WithReactionRule] what can be a reaction. [WithPresenceHook] is told who has come to a
+// room or left it. A hook that says no returns [Refuse] with a text for the client. Any other error
 // means that the hook could not decide: it is logged, and the client is told to try
 // again.
 //
@@ -64,11 +67,16 @@
 //		fmt.Println(e.Position, e.Text)
 //	}
 //
+// [Server.Edit], [Server.Delete] and [Server.React] change a message that is there, on behalf
+// of any user; a change is an event of the room's log, too. [Server.MarkRead] and
+// [Server.Unread] keep how far users have read, and [Server.Signal] shows members what no log
+// keeps.
+//
 // When a user's rights have changed, [Server.Reauthorize] asks the authorizer again on
 // every server, and [Server.Disconnect] ends connections without asking. [Server.Shutdown]
 // tells all members to come back later and ends the server.
 //
-// [WithRateLimit] bounds what one user sends; more limits are named below. The rooms are
+// [WithRateLimit] and [WithSlowMode] bound what one user sends; more limits are named below. The rooms are
 // in memory unless WithLog says otherwise; [NewMemoryLog] with [MemoryOptions] keeps more
 // of them. Package chatlog is for those who write a log, chattest for those who test one.
 // A server keeps no global state.
@@ -86,13 +94,13 @@
 //     each message once: effectively once, within the log's window. When a message is
 //     acknowledged, or Publish has returned without an error, it is in the log: memory's,
 //     Redis's or PostgreSQL's, with that store's durability and no more.
-//  4. Typing, join and leave notices come at most once.
+//  4. Typing, join and leave notices, signals and what users have read come at most once.
 //  5. Not promised are an order between rooms, delivery to users who never come back, and
 //     secrecy from the server's owner.
 //
 // # Hostile clients
 //
-// Memory is bounded by [WithHistory], [WithMaxLag], [WithMessageSize] and the limits on
+// Memory is bounded by [WithHistory], [WithMaxLag], [WithMessageSize], [WithDataSize] and the limits on
 // connections, rooms and members ([WithMaxConnections], [WithMaxConnectionsPerAddress],
 // [WithMaxConnectionsPerUser], [WithMaxRooms], [WithMaxMembers]). Members that do not read
 // are closed with 1013. Silent ones are pinged ([WithPing]), and dropped if they do not

@@ -7,14 +7,13 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/seed-08328bfd/chat/internal/anon"
 	"github.com/seed-08328bfd/chat/internal/answer"
 	"github.com/seed-08328bfd/chat/internal/forwarded"
 	"github.com/seed-08328bfd/chat/internal/limit"
+	"github.com/seed-08328bfd/chat/internal/names"
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/rooms"
 	"github.com/seed-08328bfd/chat/internal/wsconn"
@@ -195,63 +194,65 @@ func (s *Server) identify(r *http.Request, h *handshake) (u User, err error) {
 	return u, nil
 }
 
+// username returns the username to use for the name that a client gave.
+func (s *Server) username(name string) (string, error) {
+	rule := s.cfg.hooks.nameRule
+	if rule == nil {
+		rule = CleanUsername
+	}
+	n, err := s.rule("username rule", rule, name)
+	if n == "" && err == nil {
+		n = s.cfg.defaultName
+	}
+	return n, err
+}
+
+// vouchedName returns the name to use for a user whom the authenticator has accepted. Such
+// a user is never refused for the name: characters that cannot be shown are removed, and
+// the username rule may change the name but not refuse it.
+func (s *Server) vouchedName(u User) (string, error) {
+	safe := names.Safe(u.Name)
+	if safe == "" || s.cfg.hooks.nameRule == nil {
+		return safe, nil
+	}
+	n, err := s.rule("username rule", s.cfg.hooks.nameRule, safe)
+	if err == errHook {
+		return "", err
+	}
+	if err != nil { // the rule refuses the name; the user is accepted all the same
+		s.logger.Info("chat: authenticated user's name refused", "user", u.ID, "err", err)
+		return safe, nil
+	}
+	if n == "" {
+		n = s.cfg.defaultName
+	}
+	return n, nil
+}
+
 // roomOf returns the room name that the rule makes of a path's segment. If ok is false, it
 // has answered.
 func (s *Server) roomOf(w http.ResponseWriter, segment string) (room string, ok bool) {
 	name, err := url.PathUnescape(segment)
-	if err == nil {
-		name, err = s.checkRoomText(name)
-	}
-	if err == errHook {
-		s.refuse(w, err)
-		return "", false
-	}
 	if err != nil {
-		answer.Refuse(w, http.StatusBadRequest, proto.CodeBadRoom, plainText(err))
-		return "", false
+		name = "\xff" // is refused as what it is
 	}
-	return name, true
+	if room, err = s.roomNamed(name); err != nil {
+		s.refuse(w, err)
+	}
+	return room, err == nil
 }
 
-// checkRoomText is checkRoomName for a text that a client has sent, which need not be UTF-8.
-func (s *Server) checkRoomText(text string) (string, error) {
-	if !utf8.ValidString(text) {
-		return "", fmt.Errorf("%w: the room's name is not UTF-8", ErrBadName)
+// roomNamed returns the room name that the rule makes of a text that a client has sent, which
+// need not be UTF-8. Errors are errHook and those of an answer.
+func (s *Server) roomNamed(text string) (string, error) {
+	err := fmt.Errorf("%w: the room's name is not UTF-8", ErrBadName)
+	if utf8.ValidString(text) {
+		text, err = s.checkRoomName(text)
 	}
-	return s.checkRoomName(text)
-}
-
-// A User is a user of the chat, as an authenticator returns it.
-type User struct {
-	// ID is the user's stable id, 1 to 128 bytes of UTF-8 without control characters. It
-	// must not begin with "anon-", which marks the anonymous users of the server itself: an
-	// authenticator that accepts guests must make ids for them in another form.
-	ID string
-	// Name is the name that people see. If it is empty, the request's username parameter
-	// counts; if that is empty too, the default username.
-	Name string
-	// Expires is the time when the user's credentials run out. The client is told one
-	// minute earlier; at this time the connection is closed with 4001. The zero time means
-	// never.
-	Expires time.Time
-	// Value is any value that the authenticator sets for the other hooks. The server does
-	// not use it.
-	Value any
-}
-
-// Anonymous reports whether u is not authenticated: the server has made the ID itself, or
-// the ID is empty, as for a request over HTTP without an authenticator.
-func (u User) Anonymous() bool { return u.ID == "" || anon.Is(u.ID) }
-
-// checkUserID reports what is wrong with an id that an authenticator gave.
-func checkUserID(id string) error {
-	switch {
-	case id == "" || len(id) > proto.MaxUser || !utf8.ValidString(id) || strings.ContainsFunc(id, unicode.IsControl):
-		return fmt.Errorf("%w: the user's id must be 1 to %d bytes without control characters", ErrBadName, proto.MaxUser)
-	case anon.Is(id):
-		return fmt.Errorf("%w: the user's id begins with %q", ErrBadName, anon.Prefix)
+	if err != nil && err != errHook {
+		err = answer.New(http.StatusBadRequest, proto.CodeBadRoom, plainText(err))
 	}
-	return nil
+	return text, err
 }
 
 // checkOrigin reports whether requests from r's origin are allowed. cross is that origin if

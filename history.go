@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
@@ -167,22 +168,23 @@ type Page struct {
 	// Position is the log's last place at the time of the read, without a Time. Follow from
 	// there yields the events after it.
 	Position Position
-	// First is the smallest offset that the log still holds. If it holds no entry, First is
-	// the offset that the next entry will get.
+	// First is the smallest offset from which on the log still holds every message that was
+	// not deleted. If it holds none, First is the offset that the next entry will get.
 	First uint64
 	// More reports whether there are further messages in the direction read: newer ones
 	// with Query.From, older ones otherwise.
 	More bool
 }
 
-// History reads a part of a room's messages from the log. The room need not be in use.
+// History reads a part of a room's messages from the log, as they are now: edited, without
+// those that were deleted, and with their reactions. The room need not be in use.
 // Errors are ErrBadName, ErrUnavailable and a canceled context's.
 func (s *Server) History(ctx context.Context, room string, q Query) (Page, error) {
 	room, err := s.checkRoomName(room)
 	if err != nil {
 		return Page{}, err
 	}
-	r := chatlog.Range{Limit: min(max(q.Limit, 0), proto.MaxPage), Visible: !q.All, Reader: q.Reader, Before: q.Before}
+	r := chatlog.Range{Limit: min(max(q.Limit, 0), proto.MaxPage), Visible: !q.All, Reader: q.Reader, Messages: true, Before: q.Before}
 	if q.Limit == 0 {
 		r.Limit = s.cfg.pageSize()
 	}
@@ -201,12 +203,42 @@ func (s *Server) History(ctx context.Context, room string, q Query) (Page, error
 	return out, nil
 }
 
+// An Unread says how far a user has read a room: Read is the offset up to which, 0 if the user
+// has never said so, Last is the offset of the room's last entry, and Unread the number of
+// messages after Read that the user may see and did not write: exact up to 100, which means
+// 100 or more.
+type Unread = chatlog.Unread
+
+// Unread returns how far a user has read each of rooms. A user need not be in a room. Errors
+// are ErrBadName, ErrUnsupported, ErrUnavailable and a canceled context's.
+func (s *Server) Unread(ctx context.Context, userID string, rooms ...string) (map[string]Unread, error) {
+	rooms = slices.Clone(rooms)
+	for i, name := range rooms {
+		name, err := s.checkRoomName(name)
+		if err != nil {
+			return nil, err
+		}
+		rooms[i] = name
+	}
+	out := map[string]Unread{}
+	for some := range slices.Chunk(rooms, proto.MaxListed) {
+		unread, err := s.rooms.Log().Unread(ctx, userID, some)
+		if err != nil {
+			return nil, err
+		}
+		for i, u := range unread {
+			out[some[i]] = u
+		}
+	}
+	return out, nil
+}
+
 // FromStart is the place before everything that a room's log holds, for [Server.Follow].
 var FromStart = rooms.FromStart
 
 // Follow reads a room's log from a place on, and goes on as the log grows, until the loop
 // ends, ctx ends or the server closes. Use it for a bot, an archive or an index. It yields
-// private messages too. With the zero Position it begins with the next event, with
+// private messages too, and what amends a message (TypeEdit, TypeDelete, TypeReaction). With the zero Position it begins with the next event, with
 // FromStart with the first event that the log holds, and with an event's Position after
 // that event. If the log no longer reaches back to that place, ends before it or holds
 // another event there, Follow first yields ErrGap and then everything that the log holds.
@@ -229,7 +261,7 @@ func (s *Server) Follow(ctx context.Context, room string, since Position) iter.S
 
 // page reads what user may see of a room's history.
 func (s *Server) page(ctx context.Context, room, user string, q proto.Query) (chatlog.Page, error) {
-	r := chatlog.Range{Limit: q.Limit, Visible: true, Reader: user}
+	r := chatlog.Range{Limit: q.Limit, Visible: true, Reader: user, Messages: true}
 	switch {
 	case q.HasAfter:
 		r.From = q.After + 1

@@ -11,10 +11,11 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/answer"
 	"github.com/seed-08328bfd/chat/internal/hook"
-	"github.com/seed-08328bfd/chat/internal/names"
 	"github.com/seed-08328bfd/chat/internal/proto"
+	"github.com/seed-08328bfd/chat/internal/request"
 )
 
 // This file is the only one that calls hooks: functions of the library's user. It calls
@@ -35,7 +36,18 @@ const (
 	ActionSend    Action = "send"    // send a message to everyone
 	ActionPrivate Action = "private" // send a private message
 	ActionTyping  Action = "typing"  // show the others that the user is typing
+	ActionEdit    Action = "edit"    // give a message of the user's own another text
+	ActionDelete  Action = "delete"  // delete a message, of the user's own or as a moderator
+	ActionReact   Action = "react"   // add a reaction to a message, or remove one
+	ActionMark    Action = "mark"    // say how far the user has read
+	ActionSignal  Action = "signal"  // send a signal of the application to the others
 )
+
+// actions are what a client does with an event of a type.
+var actions = map[chatlog.Type]Action{
+	TypeMessage: ActionSend, TypePrivate: ActionPrivate, TypeTyping: ActionTyping,
+	TypeEdit: ActionEdit, TypeDelete: ActionDelete, TypeReaction: ActionReact, TypeRead: ActionMark, TypeSignal: ActionSignal,
+}
 
 // Refuse returns an error with which a hook refuses what it was asked about. text is shown
 // to the client, cut to 1,024 bytes; clients see no other text of a hook. Any other error
@@ -190,10 +202,41 @@ func (s *Server) filter(ctx context.Context, u User, room string, m *Message) er
 		return err
 	}
 	m.Text, m.Username = asked.Text, cmp.Or(asked.Username, s.cfg.defaultName)
-	if bad := checkText(m.Text, 4*s.cfg.limits.messageSize); bad != nil || !valid(m.Text, m.Username) {
+	data, bad := dataOf(asked.Data, 4*s.cfg.limits.dataSize)
+	if m.Data = data; bad == nil {
+		bad = request.CheckText(m.Text, len(data) > 0, 4*s.cfg.limits.messageSize)
+	}
+	if bad != nil || !valid(m.Text, m.Username) {
 		return &rejection{"nothing is left of the message"}
 	}
 	return nil
+}
+
+// moderates reports whether u moderates the room.
+func (s *Server) moderates(ctx context.Context, u User, room string) (yes bool) {
+	if s.cfg.hooks.moderate == nil {
+		return false
+	}
+	err := s.hooks.Call("moderator", room, func() error {
+		yes = s.cfg.hooks.moderate(ctx, u, room)
+		return nil
+	})
+	return yes && err == nil
+}
+
+// checkReaction returns the reaction that the rule makes of r. Errors are ErrBadMessage and a
+// rejection.
+func (s *Server) checkReaction(r string) (string, error) {
+	r, err := s.rule("reaction rule", s.cfg.hooks.reactionRule, r)
+	switch {
+	case err == errHook:
+		return "", &rejection{internalText}
+	case err != nil:
+		return "", fmt.Errorf("%w: %s", ErrBadMessage, plainText(err))
+	case r == "" || len(r) > chatlog.MaxReactionBytes:
+		return "", fmt.Errorf("%w: a reaction has 1 to %d bytes", ErrBadMessage, chatlog.MaxReactionBytes)
+	}
+	return r, nil
 }
 
 // present tells the presence hook that a user has joined a room or left it.
@@ -219,41 +262,6 @@ func (s *Server) checkRoomName(name string) (string, error) {
 		err = fmt.Errorf("%w: the rule gives no name", ErrBadName)
 	}
 	return n, err
-}
-
-// username returns the username to use for the name that a client gave.
-func (s *Server) username(name string) (string, error) {
-	rule := s.cfg.hooks.nameRule
-	if rule == nil {
-		rule = CleanUsername
-	}
-	n, err := s.rule("username rule", rule, name)
-	if n == "" && err == nil {
-		n = s.cfg.defaultName
-	}
-	return n, err
-}
-
-// vouchedName returns the name to use for a user whom the authenticator has accepted. Such
-// a user is never refused for the name: characters that cannot be shown are removed, and
-// the username rule may change the name but not refuse it.
-func (s *Server) vouchedName(u User) (string, error) {
-	safe := names.Safe(u.Name)
-	if safe == "" || s.cfg.hooks.nameRule == nil {
-		return safe, nil
-	}
-	n, err := s.rule("username rule", s.cfg.hooks.nameRule, safe)
-	if err == errHook {
-		return "", err
-	}
-	if err != nil { // the rule refuses the name; the user is accepted all the same
-		s.logger.Info("chat: authenticated user's name refused", "user", u.ID, "err", err)
-		return safe, nil
-	}
-	if n == "" {
-		n = s.cfg.defaultName
-	}
-	return n, nil
 }
 
 // rule returns what a rule makes of a name. Errors are ErrBadName, which wraps the rule's

@@ -3,17 +3,18 @@ package chat
 import (
 	"context"
 	"errors"
-	"fmt"
-	"maps"
+	"log/slog"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/seed-08328bfd/chat/internal/anon"
 	"github.com/seed-08328bfd/chat/internal/answer"
+	"github.com/seed-08328bfd/chat/internal/forwarded"
 	"github.com/seed-08328bfd/chat/internal/object"
 	"github.com/seed-08328bfd/chat/internal/proto"
+	"github.com/seed-08328bfd/chat/internal/request"
 )
 
 var (
@@ -56,6 +57,27 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 		}
 		answer.TryLater(w, http.StatusServiceUnavailable, proto.CodeUnavailable, "the log cannot be reached")
 	}
+}
+
+// notFound answers 404. If the end of the path is one of the server's endpoints, the path
+// most likely still has the prefix where the server is mounted: the answer and the log say
+// so.
+func (s *Server) notFound(w http.ResponseWriter, path []string) {
+	text := "there is nothing at this path"
+	for i := 1; i < len(path); i++ {
+		if endpointOf(path[i:]) == noEndpoint {
+			continue
+		}
+		before := strings.Trim(strings.Join(path[:i], "/"), "/")
+		if before == "" {
+			continue // only slashes, which no StripPrefix removes
+		}
+		s.logger.Once("mount", slog.LevelWarn, "chat: a path has something before it that is not the server's: http.StripPrefix is missing where it is mounted, or the client's URL is wrong",
+			"before", "/"+proto.CutText(before, forwarded.MaxShown))
+		text += ": it has something before the server's own; http.StripPrefix is missing where the server is mounted, or the URL is wrong"
+		break
+	}
+	answer.Refuse(w, http.StatusNotFound, proto.CodeNotFound, text)
 }
 
 // admit reports whether to serve a request to an endpoint: its method is the right one, its
@@ -141,40 +163,22 @@ func (s *Server) serveMembers(w http.ResponseWriter, r *http.Request, segment st
 	answer.JSON(w, http.StatusOK, append(b, "}\n"...))
 }
 
-// listing says which rooms a client asks for: the rooms that it names, and limit of those
-// with the most users. A client that asks for neither gets all rooms.
-type listing struct {
-	all   bool
-	limit int
-	named []string
+// Rooms returns the number of users present per room, over all servers that share the log.
+// Rooms without users are not in the map. Errors are ErrUnavailable and a canceled
+// context's.
+func (s *Server) Rooms(ctx context.Context) (map[string]int, error) {
+	return s.rooms.Log().Rooms(ctx)
 }
 
-// parseListing reads the parameters limit and room; there may be several of room.
-func (s *Server) parseListing(raw string) (l listing, err error) {
-	v, err := url.ParseQuery(raw)
-	if err != nil {
-		return l, answer.BadRequest("the query is malformed")
+// Members returns at most limit of the users present in a room, over all servers that share
+// the log, and total, the number of all of them. With a limit of zero or less it returns
+// only the number. Errors are ErrBadName, ErrUnavailable and a canceled context's.
+func (s *Server) Members(ctx context.Context, room string, limit int) (members []Member, total int, err error) {
+	if room, err = s.checkRoomName(room); err != nil {
+		return nil, 0, err
 	}
-	if v.Has("limit") {
-		if l.limit, err = proto.ParseLimit(v.Get("limit")); err != nil {
-			return l, answer.BadRequest(err.Error())
-		}
-	}
-	if len(v["room"]) > proto.MaxListed {
-		return l, answer.BadRequest(fmt.Sprintf("room may stand %d times", proto.MaxListed))
-	}
-	for _, name := range v["room"] {
-		name, err := s.checkRoomText(name)
-		if err == errHook {
-			return l, err
-		}
-		if err != nil {
-			return l, answer.New(http.StatusBadRequest, proto.CodeBadRoom, plainText(err))
-		}
-		l.named = append(l.named, name)
-	}
-	l.all = !v.Has("limit") && !v.Has("room")
-	return l, nil
+	list, err := s.rooms.Log().Members(ctx, room, limit)
+	return list.Members, list.Total, err
 }
 
 // serveRooms answers GET /rooms.
@@ -187,82 +191,105 @@ func (s *Server) serveRooms(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, err)
 		return
 	}
-	l, err := s.parseListing(r.URL.RawQuery)
-	if err != nil {
-		s.refuse(w, err)
-		return
-	}
-	var rooms map[string]int
-	if l.all {
-		rooms, err = s.allRooms(r.Context(), u)
-	} else {
-		rooms, err = s.someRooms(r.Context(), u, l)
-	}
-	if err != nil {
-		s.refuse(w, err)
-		return
-	}
-	b := []byte{'{'}
-	for _, name := range slices.Sorted(maps.Keys(rooms)) {
-		if len(b) > 1 {
-			b = append(b, ',')
+	q, named, err := request.Rooms(r.URL.RawQuery, s.roomNamed)
+	limit := 0
+	if err == nil && q.Has("limit") {
+		if limit, err = proto.ParseLimit(q.Get("limit")); err != nil {
+			err = answer.BadRequest(err.Error())
 		}
-		b = strconv.AppendInt(append(proto.AppendQuoted(b, name), ':'), int64(rooms[name]), 10)
 	}
-	answer.JSON(w, http.StatusOK, append(b, "}\n"...))
+	if err != nil {
+		s.refuse(w, err)
+		return
+	}
+	may := func(room string) (bool, error) { return s.allows(r.Context(), u, room, ActionList) }
+	var rooms map[string]int
+	if q.Has("limit") || q.Has("room") {
+		rooms, err = s.rooms.Some(r.Context(), named, limit, may)
+	} else {
+		rooms, err = s.allRooms(r.Context(), may)
+	}
+	if err != nil {
+		s.refuse(w, err)
+		return
+	}
+	answer.JSON(w, http.StatusOK, object.Rooms(rooms))
 }
 
-// mayList reports whether u may see a room in the list. After an error this is not known.
-func (s *Server) mayList(ctx context.Context, u User, room string) (bool, error) {
-	err := s.may(ctx, u, room, ActionList)
+// serveUnread answers GET /unread.
+func (s *Server) serveUnread(w http.ResponseWriter, r *http.Request) {
+	if !s.admit(w, r, http.MethodGet) {
+		return
+	}
+	b, err := s.unread(r)
+	if err != nil {
+		s.refuse(w, err)
+		return
+	}
+	answer.JSON(w, http.StatusOK, b)
+}
+
+// unread returns the answer about the rooms that r names and its user may read.
+func (s *Server) unread(r *http.Request) ([]byte, error) {
+	u, err := s.caller(r)
+	if err != nil {
+		return nil, err
+	}
+	q, named, err := request.Rooms(r.URL.RawQuery, s.roomNamed)
+	if err != nil {
+		return nil, err
+	}
+	if s.cfg.hooks.authenticate == nil {
+		session := q.Get("session")
+		if session == "" {
+			return nil, errNotAuthenticated
+		}
+		if !anon.IsSecret(session) {
+			return nil, answer.BadRequest("the session is not one that this server gave")
+		}
+		u.ID = anon.ID(session)
+	}
+	if !s.rooms.Log().Marks() {
+		return nil, answer.New(http.StatusNotImplemented, proto.CodeUnsupported, "the log of this server keeps no read markers")
+	}
+	var rooms []string
+	for _, name := range named {
+		if slices.Contains(rooms, name) {
+			continue
+		}
+		ok, err := s.allows(r.Context(), u, name, ActionRead)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			rooms = append(rooms, name)
+		}
+	}
+	unread, err := s.rooms.Log().Unread(r.Context(), u.ID, rooms)
+	return object.Unread(rooms, unread), err
+}
+
+// allows reports whether the authorizer allows a. After an error this is not known.
+func (s *Server) allows(ctx context.Context, u User, room string, a Action) (bool, error) {
+	err := s.may(ctx, u, room, a)
 	if _, refused := err.(*answer.Error); refused {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-func (s *Server) allRooms(ctx context.Context, u User) (map[string]int, error) {
+func (s *Server) allRooms(ctx context.Context, may func(room string) (bool, error)) (map[string]int, error) {
 	rooms, err := s.Rooms(ctx)
 	if err != nil {
 		return nil, err
 	}
 	out := make(map[string]int, len(rooms))
 	for name, users := range rooms {
-		if ok, err := s.mayList(ctx, u, name); err != nil {
+		if ok, err := may(name); err != nil {
 			return nil, err
 		} else if ok {
 			out[name] = users
 		}
 	}
 	return out, nil
-}
-
-// someRooms returns the rooms that l asks for. It asks the authorizer about as few rooms as
-// possible.
-func (s *Server) someRooms(ctx context.Context, u User, l listing) (map[string]int, error) {
-	open, err := s.rooms.Open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]int{}
-	add := func(name string) error {
-		ok, err := s.mayList(ctx, u, name)
-		if ok {
-			out[name] = open.Users[name]
-		}
-		return err
-	}
-	for _, name := range l.named {
-		if _, there := open.Users[name]; there && err == nil {
-			err = add(name)
-		}
-	}
-	for i, n := 0, 0; i < len(open.Largest) && n < l.limit && err == nil; i++ {
-		name := open.Largest[i]
-		err = add(name)
-		if _, ok := out[name]; ok {
-			n++
-		}
-	}
-	return out, err
 }

@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -11,6 +10,26 @@ import (
 	"github.com/seed-08328bfd/chat/internal/memlog"
 	"github.com/seed-08328bfd/chat/internal/names"
 )
+
+// limits are all numbers except the durations.
+type limits struct {
+	history, resume, lag           int
+	rate                           float64
+	burst                          int
+	messageSize, dataSize          int
+	conns, perAddress, perUser     int
+	rooms, members, presenceNotice int
+}
+
+// times are the durations.
+type times struct {
+	pingInterval, pingTimeout time.Duration
+	write                     time.Duration
+	flush, flushMost          time.Duration
+	grace                     time.Duration
+	log                       time.Duration
+	slow                      time.Duration // between two messages of a user; 0: none
+}
 
 // WithHistory sets how many of a room's latest messages a client gets when it joins.
 // Without [WithLog] it is also the number of messages that the server's memory log keeps
@@ -37,9 +56,11 @@ func WithMaxLag(bytes int) Option {
 	return func(c *config) { c.limits.lag = checked("WithMaxLag", bytes, 1) }
 }
 
-// maxMessageSize is so small that the sizes of a few messages together fit in an int of 32
-// bits.
-const maxMessageSize = 64 << 20
+// These are so small that the sizes of a few messages together fit in an int of 32 bits.
+const (
+	maxMessageSize = 64 << 20
+	maxDataSize    = 16 << 20
+)
 
 // WithRateLimit limits the messages of each user, over all connections to this server:
 // perSecond messages per second on average, and at most burst in one moment (a token
@@ -61,14 +82,35 @@ func WithRateLimit(perSecond float64, burst int) Option {
 
 // WithMessageSize limits the text of a message, in bytes. The default is 16 KiB. The
 // largest value is 64 MiB; zero, like anything larger, means that. A WebSocket message may
-// have twice as many bytes, because JSON escapes need space, and at least 4 KiB; a larger
-// one ends the connection with 1009.
+// have twice as many bytes, because JSON escapes need space, and at least 4 KiB, and those of
+// [WithDataSize] besides; a larger one ends the connection with 1009.
 func WithMessageSize(bytes int) Option {
 	return func(c *config) {
 		if c.limits.messageSize = min(checked("WithMessageSize", bytes, 0), maxMessageSize); bytes == 0 {
 			c.limits.messageSize = maxMessageSize
 		}
 	}
+}
+
+// WithDataSize limits the data of a message, an edit or a signal, in bytes of its JSON text
+// without the white space between its parts. The default is 8 KiB. The largest value is 16
+// MiB; zero, like anything larger, means that.
+func WithDataSize(bytes int) Option {
+	return func(c *config) {
+		if c.limits.dataSize = min(checked("WithDataSize", bytes, 0), maxDataSize); bytes == 0 {
+			c.limits.dataSize = maxDataSize
+		}
+	}
+}
+
+// WithSlowMode sets the least time between two messages of one user in a room, private ones
+// included; what amends a message does not count. It holds over all connections of the user
+// and, if the log is a [chatlog.Pacer] as all in this repository are, over all servers. A
+// message that comes earlier is refused, and the sender is told when to try again. Moderators
+// ([WithModerator]) and [Server.Publish] need not wait. Use it in rooms with so many writers
+// that nobody can follow. The default, zero, is no such time.
+func WithSlowMode(d time.Duration) Option {
+	return func(c *config) { c.times.slow = checked("WithSlowMode", d, 0) }
 }
 
 // WithMaxConnections limits the live connections of the server; one more is refused with
@@ -173,35 +215,18 @@ func WithLogTimeout(d time.Duration) Option {
 	return func(c *config) { c.times.log = checked("WithLogTimeout", d, 1) }
 }
 
-// MemoryOptions say what a memory log keeps. The zero MemoryOptions mean the defaults.
-type MemoryOptions struct {
-	// Entries is the number of latest messages kept per room; 0 means 256. A negative number
-	// panics. Beside them the log keeps the latest edits, deletes and reactions: as many as
-	// messages or more, and at least 256.
-	Entries int
-	// Bytes limits the bytes kept per room: texts, data, names, 200 bytes per entry, the
-	// users of each reaction, and the index of private messages. 0 means 1 MiB. A negative
-	// number panics.
-	Bytes int
-	// Expiry is how long a room is remembered after its last use; 0 means one hour. With a
-	// negative duration a room is forgotten as soon as it is empty. Clients that resume
-	// later are told of the gap.
-	Expiry time.Duration
-}
-
-// NewMemoryLog returns a log in this process's memory, for [WithLog]. Use it for one server
-// that keeps more messages than a client gets when it joins, or for several servers in one
-// process. The log ends with the process. Rooms that no server uses take at most 64 MiB
-// together: beyond that, the room unused for the longest time is forgotten first. A
-// forgotten room begins a new epoch.
-//
-// The log remembers the ids of messages for five to ten minutes, or for less in a room that
-// gets more than 262,144 of them in five minutes. It keeps the read markers of a room as long
-// as the room, those of the 65,536 users who marked last at least.
-func NewMemoryLog(o MemoryOptions) Log {
-	entries := checked("NewMemoryLog: Entries", o.Entries, 0)
-	bytes := checked("NewMemoryLog: Bytes", o.Bytes, 0)
-	return memlog.New(cmp.Or(entries, 256), cmp.Or(bytes, 1<<20), cmp.Or(o.Expiry, time.Hour))
+// finish adjusts values that depend on each other, after all options were applied.
+func (c *config) finish() {
+	l, t := &c.limits, &c.times
+	for _, d := range []*time.Duration{&t.pingInterval, &t.pingTimeout, &t.write, &t.flush, &t.flushMost, &t.grace, &t.log, &t.slow} {
+		*d = min(*d, longest)
+	}
+	l.resume = max(l.resume, l.history)
+	// The largest frame: a text and data with every byte escaped, the names and the keys.
+	l.lag = max(l.lag, 4*(6*(l.messageSize+l.dataSize)+2<<10))
+	if c.log == nil {
+		c.log = memlog.New(l.history, 1<<20, time.Hour)
+	}
 }
 
 // CleanUsername is the default username rule. It returns the name as it is shown: in
@@ -252,6 +277,19 @@ func CleanRoom(name string) (string, error) {
 		return "", fmt.Errorf("%w: the room's name has space around it", ErrBadName)
 	}
 	return n, nil
+}
+
+// CleanReaction is the default reaction rule. A reaction is one emoji, or a name such as
+// ":shipit:", of a-z, 0-9, '_', '+' and '-' between two colons. One emoji is what is shown as
+// one (UTS #51): also a flag, a keycap, one with a tone of skin, or several with joiners
+// between them. Each gets one form, so that reactions that look the same are the same. The
+// error is ErrBadName.
+func CleanReaction(reaction string) (string, error) {
+	r, err := names.Reaction(reaction)
+	if err != nil {
+		return "", badName(err)
+	}
+	return r, nil
 }
 
 func badName(err error) error { return fmt.Errorf("%w: %w", ErrBadName, err) }

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat/internal/forwarded"
-	"github.com/seed-08328bfd/chat/internal/memlog"
 	"github.com/seed-08328bfd/chat/internal/origin"
 	"github.com/seed-08328bfd/chat/internal/proto"
+	"github.com/seed-08328bfd/chat/internal/request"
 )
 
 // An Option sets one thing of a [Server]. Options are applied in order; a later one wins.
@@ -31,6 +31,7 @@ type config struct {
 	origins     origin.Policy
 	proxies     forwarded.Proxies
 	compress    bool
+	receipts    bool
 	logger      *slog.Logger
 }
 
@@ -40,39 +41,22 @@ type hooks struct {
 	refresh      func(ctx context.Context, u User, token string) (User, error)
 	authorize    func(ctx context.Context, u User, room string, a Action) error
 	filter       func(ctx context.Context, u User, room string, m *Message) error
+	moderate     func(ctx context.Context, u User, room string) bool
 	present      func(ctx context.Context, room string, m Member, present bool)
 	nameRule     func(string) (string, error)
 	roomRule     func(string) (string, error)
-}
-
-// limits are all numbers except the durations.
-type limits struct {
-	history, resume, lag           int
-	rate                           float64
-	burst                          int
-	messageSize                    int
-	conns, perAddress, perUser     int
-	rooms, members, presenceNotice int
-}
-
-// times are the durations.
-type times struct {
-	pingInterval, pingTimeout time.Duration
-	write                     time.Duration
-	flush, flushMost          time.Duration
-	grace                     time.Duration
-	log                       time.Duration
+	reactionRule func(string) (string, error)
 }
 
 // The defaults of the options, all in one place.
 func defaults() config {
 	return config{
-		hooks:       hooks{roomRule: CleanRoom},
+		hooks:       hooks{roomRule: CleanRoom, reactionRule: CleanReaction},
 		defaultName: "Anonymous",
 		logger:      slog.Default(),
 		limits: limits{
 			history: 50, resume: 256, lag: 1 << 20,
-			burst: 20, messageSize: 16 << 10,
+			burst: 20, messageSize: 16 << 10, dataSize: 8 << 10,
 			rooms: 100_000, presenceNotice: 250,
 		},
 		times: times{
@@ -135,16 +119,25 @@ func WithAuthorizer(may func(ctx context.Context, u User, room string, a Action)
 	return func(c *config) { c.hooks.authorize = may }
 }
 
-// WithFilter shows every message to f before the log keeps it: messages of clients and of
-// [Server.Publish]. The server calls f in the sender's goroutine, concurrently. u is the
-// sender; for Publish, u has the message's UserID and Username. f may change the message's
-// Text and Username (empty means the default username); changes of other fields are
-// ignored. An error of [Refuse] refuses the
-// message and is shown to its sender with the code rejected. Any other error is logged, and
-// the sender gets the code unavailable. The default, and the meaning of nil, is to pass
-// everything.
+// WithFilter shows every message and every edit to f before the log keeps it: those of
+// clients, of [Server.Publish] and of [Server.Edit]. The server calls f in the sender's
+// goroutine, concurrently. u is the sender; for Publish and Edit, u has the message's UserID
+// and Username. Target tells an edit from a new message. f may change the message's Text,
+// Data and Username (empty means the default username); changes of other fields are
+// ignored. An error of [Refuse] refuses the message and is shown to its sender with the code
+// rejected. Any other error is logged, and the sender gets the code unavailable. The default,
+// and the meaning of nil, is to pass everything.
 func WithFilter(f func(ctx context.Context, u User, room string, m *Message) error) Option {
 	return func(c *config) { c.hooks.filter = f }
+}
+
+// WithModerator sets the function that says whether a user moderates a room. A moderator may
+// delete the messages of others, but not edit them, and [WithSlowMode] does not slow a
+// moderator down. The server calls f in the user's goroutine, concurrently, for each deletion
+// and before it asks a user to wait for the slow mode. If f panics, the user is no moderator.
+// The default, and the meaning of nil, is that there are no moderators.
+func WithModerator(f func(ctx context.Context, u User, room string) bool) Option {
+	return func(c *config) { c.hooks.moderate = f }
 }
 
 // WithPresenceHook calls f when a user has joined a room or left it, counted over all
@@ -193,6 +186,24 @@ func WithRoomRule(rule func(name string) (string, error)) Option {
 			c.hooks.roomRule = CleanRoom
 		}
 	}
+}
+
+// WithReactionRule sets what can be a reaction to a message, and how it is written. The rule
+// gets what the client sent and returns the reaction to keep, 1 to 32 bytes of UTF-8, or an
+// error, whose text the client sees with the code bad_request. Two reactions that the rule
+// makes equal are one. The default, and the meaning of nil, is [CleanReaction].
+func WithReactionRule(rule func(reaction string) (string, error)) Option {
+	return func(c *config) {
+		if c.hooks.reactionRule = rule; rule == nil {
+			c.hooks.reactionRule = CleanReaction
+		}
+	}
+}
+
+// WithReadReceipts shows to all chat.v1 members of a room how far each user has read it. The
+// default is off: only the user's own other connections are told.
+func WithReadReceipts(on bool) Option {
+	return func(c *config) { c.receipts = on }
 }
 
 // WithOriginPatterns allows pages of other origins than the server's own to connect (RFC
@@ -270,18 +281,9 @@ func (c *config) pageSize() int {
 }
 
 // frameLimit is the largest WebSocket message read from a client, in bytes.
-func (c *config) frameLimit() int { return proto.FrameLimit(c.limits.messageSize, 0) }
+func (c *config) frameLimit() int { return proto.FrameLimit(c.limits.messageSize, c.limits.dataSize) }
 
-// finish adjusts values that depend on each other, after all options were applied.
-func (c *config) finish() {
-	l, t := &c.limits, &c.times
-	for _, d := range []*time.Duration{&t.pingInterval, &t.pingTimeout, &t.write, &t.flush, &t.flushMost, &t.grace, &t.log} {
-		*d = min(*d, longest)
-	}
-	l.resume = max(l.resume, l.history)
-	// The largest frame: a text with every byte escaped, the names and the keys.
-	l.lag = max(l.lag, 4*(6*l.messageSize+2<<10))
-	if c.log == nil {
-		c.log = memlog.New(l.history, 1<<20, time.Hour)
-	}
+// sizes are those of what a client may send.
+func (c *config) sizes() request.Sizes {
+	return request.Sizes{Text: c.limits.messageSize, Data: c.limits.dataSize}
 }

@@ -4,14 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
 
 	"github.com/seed-08328bfd/chat/chatlog"
-	"github.com/seed-08328bfd/chat/internal/names"
+	"github.com/seed-08328bfd/chat/internal/limit"
 	"github.com/seed-08328bfd/chat/internal/object"
 	"github.com/seed-08328bfd/chat/internal/proto"
+	"github.com/seed-08328bfd/chat/internal/request"
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
 
@@ -21,53 +23,56 @@ func (c *session) handlePlain(text []byte) *proto.Error {
 	if !utf8.Valid(text) {
 		return &proto.Error{Code: proto.CodeBadUTF8, Fatal: true}
 	}
-	_, _, err := c.publish(chatlog.Event{Type: TypeMessage, Text: string(text)})
+	e := chatlog.Event{Type: TypeMessage, Text: string(text)}
+	if err := request.CheckText(e.Text, false, c.srv.cfg.limits.messageSize); err != nil {
+		return err
+	}
+	_, _, err := c.publish(e)
 	return err
 }
 
 // publish sets e's sender to the client's user, applies the rules in the order of their
-// cost and appends e to the log. If a rule refuses e, and e repeats a message that the log
-// holds, that message is returned instead. The rate limit is the exception: there even the
+// cost and keeps e in the log. If a rule refuses e, and e repeats an entry that the log
+// holds, that entry is returned instead. The rate limit is the exception: there even the
 // look-up would cost too much, and the refusal says when to ask again. epoch is the epoch
 // of the offset.
 func (c *session) publish(e chatlog.Event) (stored chatlog.Event, epoch string, refused *proto.Error) {
 	srv := c.srv
-	if err := checkText(e.Text, srv.cfg.limits.messageSize); err != nil {
-		return e, "", err
-	}
-	action := ActionSend
-	if e.Type == TypePrivate {
-		action = ActionPrivate
-	}
 	e.UserID, e.Username = c.user.ID, c.user.Name
 	ctx := srv.rooms.Context()
-	if refused := c.allowed(action); refused != nil {
+	if refused := c.allowed(actions[e.Type]); refused != nil {
 		first, epoch, err := srv.unlessRepeated(ctx, c.room, e, errRefused)
 		if err == errRefused {
 			return e, "", refused
 		}
-		return answerOf(first, epoch, err)
+		return c.answerOf(first, epoch, err)
 	}
 	if wait := c.account.Take(); wait > 0 {
-		return e, "", c.pause(wait)
+		return e, "", pause(&c.pauses.rate, wait)
 	}
 	if e.Type == TypePrivate {
 		if err := srv.address(ctx, c.room, &e); err != nil {
-			return answerOf(srv.unlessRepeated(ctx, c.room, e, err))
+			return c.answerOf(srv.unlessRepeated(ctx, c.room, e, err))
 		}
 	}
-	return answerOf(srv.append(ctx, *c.cred.Load(), c.room, e))
+	from := sender{User: *c.cred.Load(), client: true}
+	from.moderator = e.Type == TypeDelete && srv.moderates(ctx, from.User, c.room)
+	return c.answerOf(srv.append(ctx, from, c.room, e))
 }
 
 // errRefused stands for a refusal for which the caller has a text of its own.
 var errRefused = errors.New("chat: refused")
 
 // answerOf returns the result of publishing with the error as the client gets it.
-func answerOf(e chatlog.Event, epoch string, err error) (chatlog.Event, string, *proto.Error) {
-	if err != nil {
-		return e, "", wireErrorOf(err)
+func (c *session) answerOf(e chatlog.Event, epoch string, err error) (chatlog.Event, string, *proto.Error) {
+	var early *tooSoon
+	switch {
+	case err == nil:
+		return e, epoch, nil
+	case errors.As(err, &early):
+		return e, "", pause(&c.pauses.slow, early.wait)
 	}
-	return e, epoch, nil
+	return e, "", wireErrorOf(err)
 }
 
 // handleV1 handles one object of a chat.v1 client.
@@ -79,10 +84,7 @@ func (c *session) handleV1(text []byte) *proto.Error {
 	if e != nil {
 		return e
 	}
-	id, e := o.ID.Text("id")
-	if e == nil && len(id) > proto.MaxID {
-		id, e = "", proto.BadRequest("id has at most %d bytes", proto.MaxID)
-	}
+	id, e := request.ID(&o)
 	if e == nil {
 		e = c.object(&o, id)
 	}
@@ -100,11 +102,13 @@ func (c *session) object(o *proto.Object, id string) *proto.Error {
 	if e != nil {
 		return e
 	}
-	switch chatlog.Type(typ) {
-	case TypeMessage:
-		return c.onMessage(o, TypeMessage, id)
-	case TypePrivate:
-		return c.onMessage(o, TypePrivate, id)
+	switch typ := chatlog.Type(typ); typ {
+	case TypeMessage, TypePrivate, TypeEdit, TypeDelete, TypeReaction:
+		return c.onEntry(o, typ, id)
+	case TypeRead:
+		return c.onRead(o, id)
+	case TypeSignal:
+		return c.onSignal(o)
 	case TypeTyping:
 		return c.onTyping()
 	case proto.TypeHistory:
@@ -122,34 +126,78 @@ func (c *session) object(o *proto.Object, id string) *proto.Error {
 // acks has buffers for acknowledgements, which are all small.
 var acks = sync.Pool{New: func() any { return new([]byte) }}
 
-// onMessage publishes a message. If it has an id, it is acknowledged.
-func (c *session) onMessage(o *proto.Object, typ chatlog.Type, id string) *proto.Error {
-	text, e := o.Message.Text("message")
+// ack acknowledges the object with this id, if it has one.
+func (c *session) ack(id string, offset uint64) {
+	if id == "" {
+		return
+	}
+	b := acks.Get().(*[]byte)
+	defer acks.Put(b)
+	*b = object.AppendAck((*b)[:0], id, offset)
+	c.conn.Send(*b)
+}
+
+// onEntry publishes a message, or amends one. If it has an id, it is acknowledged.
+func (c *session) onEntry(o *proto.Object, typ chatlog.Type, id string) *proto.Error {
+	event, e := request.Event(o, typ, c.srv.cfg.sizes())
 	if e != nil {
 		return e
 	}
-	event := chatlog.Event{Type: typ, Text: text, ID: id}
-	if typ == TypePrivate {
-		if event.To, e = o.To.Text("to"); e != nil {
-			return e
-		}
-		if event.To == "" {
-			return proto.BadRequest("a private message needs the key to")
+	if typ == TypeReaction {
+		var err error
+		if event.Reaction, err = c.srv.checkReaction(event.Reaction); err != nil {
+			return wireErrorOf(err)
 		}
 	}
+	event.ID = id
 	stored, epoch, e := c.publish(event)
 	switch {
-	case e != nil || id == "":
+	case e != nil:
 		return e
-	case epoch != c.member.Epoch():
+	case id != "" && epoch != c.member.Epoch():
 		// The client would take the offset for one of its own epoch, where another message
 		// may have it. The connection will soon be closed with 1013.
 		return &proto.Error{Code: proto.CodeUnavailable, Text: "the log has lost events: come back and send again", Retry: time.Second}
 	}
-	b := acks.Get().(*[]byte)
-	defer acks.Put(b)
-	*b = object.AppendAck((*b)[:0], id, stored.Offset)
-	c.conn.Send(*b)
+	c.ack(id, stored.Offset)
+	return nil
+}
+
+// onRead notes how far the user has read.
+func (c *session) onRead(o *proto.Object, id string) *proto.Error {
+	event, e := request.Event(o, TypeRead, c.srv.cfg.sizes())
+	if e == nil {
+		e = c.allowed(ActionMark)
+	}
+	if e != nil {
+		return e
+	}
+	c.conn.Charge(wsconn.FrameCost)
+	read, err := c.member.MarkRead(event.Target)
+	if err != nil {
+		return wireErrorOf(err)
+	}
+	c.ack(id, read)
+	return nil
+}
+
+// onSignal shows the others a signal of the application.
+func (c *session) onSignal(o *proto.Object) *proto.Error {
+	event, e := request.Event(o, TypeSignal, c.srv.cfg.sizes())
+	if e == nil {
+		e = c.allowed(ActionSignal)
+	}
+	if e != nil {
+		return e
+	}
+	if event.Data != nil && !c.srv.rooms.Log().Amends() {
+		return wireErrorOf(ErrUnsupported)
+	}
+	if wait := c.account.TakeSignal(); wait > 0 {
+		return pause(&c.pauses.signals, wait)
+	}
+	c.conn.Charge(wsconn.FrameCost + len(event.Data))
+	c.member.Signal(event.Kind, event.Data)
 	return nil
 }
 
@@ -165,15 +213,15 @@ func (c *session) onTyping() *proto.Error {
 
 // onHistory answers with a page of messages.
 func (c *session) onHistory(o *proto.Object, id string) *proto.Error {
-	request, e := o.Request.Text("request")
+	asked, e := o.Request.Text("request")
 	if e != nil {
 		return e
 	}
-	if len(request) > proto.MaxID {
+	if len(asked) > proto.MaxID {
 		return proto.BadRequest("request has at most %d bytes", proto.MaxID)
 	}
-	if request == "" {
-		request = id
+	if asked == "" {
+		asked = id
 	}
 	q, e := o.Query(c.srv.cfg.pageSize())
 	if e != nil {
@@ -188,7 +236,7 @@ func (c *session) onHistory(o *proto.Object, id string) *proto.Error {
 		return &proto.Error{Code: proto.CodeUnavailable, Text: "the history could not be read: ask again", Retry: time.Second}
 	}
 	object.BoundPage(&page, room-512, q.HasAfter) // the rest is the answer's other keys
-	b := object.History(&page, request)
+	b := object.History(&page, asked)
 	c.conn.Send(b)
 	c.conn.Charge(len(b))
 	return nil
@@ -215,20 +263,9 @@ func (c *session) onAuth(o *proto.Object) *proto.Error {
 	return nil
 }
 
-// pause tells the client to wait.
-func (c *session) pause(wait time.Duration) *proto.Error {
-	return &proto.Error{Code: proto.CodeRateLimited, Text: "too many messages: wait a little", Retry: wait, Excused: c.pauses.Tell(wait)}
-}
-
-// checkText refuses a text that is blank or too long.
-func checkText(s string, size int) *proto.Error {
-	switch {
-	case len(s) > size:
-		return &proto.Error{Code: proto.CodeTooLong, Text: fmt.Sprintf("a message has at most %d bytes", size)}
-	case names.Blank(s):
-		return &proto.Error{Code: proto.CodeEmptyMessage, Text: "a message needs a text"}
-	}
-	return nil
+// pause tells a client to wait.
+func pause(p *limit.Pauses, wait time.Duration) *proto.Error {
+	return &proto.Error{Code: proto.CodeRateLimited, Text: "too many messages: wait a little", Retry: wait, Excused: p.Tell(wait)}
 }
 
 // valid reports whether all texts are UTF-8.
@@ -246,6 +283,14 @@ func wireErrorOf(err error) *proto.Error {
 		return &proto.Error{Code: proto.CodeRejected, Text: rejected.text}
 	case errors.Is(err, ErrNoSuchUser):
 		return &proto.Error{Code: proto.CodeNoSuchUser, Text: "there is no such user here"}
+	case errors.Is(err, ErrNoSuchMessage):
+		return &proto.Error{Code: proto.CodeNoSuchMessage, Text: "there is no such message"}
+	case errors.Is(err, ErrUnsupported):
+		return &proto.Error{Code: proto.CodeUnsupported, Text: "the log of this server cannot do that"}
+	case errors.Is(err, chatlog.ErrTooManyReactions): // which the client need not know
+		return &proto.Error{Code: proto.CodeBadRequest, Text: fmt.Sprintf("the message has %d different reactions", chatlog.MaxReactions), Excused: true}
+	case errors.Is(err, ErrBadMessage):
+		return proto.BadRequest("%s", strings.TrimPrefix(err.Error(), ErrBadMessage.Error()+": "))
 	case errors.Is(err, ErrServerClosed):
 		return &proto.Error{Code: proto.CodeUnavailable, Text: "the server is going away: come back and send again", Retry: time.Second}
 	}

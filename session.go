@@ -1,6 +1,8 @@
 package chat
 
 import (
+	"context"
+	"fmt"
 	"maps"
 	"net/http"
 	"runtime/debug"
@@ -8,6 +10,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/anon"
@@ -43,11 +47,14 @@ type session struct {
 
 	// Owned by the goroutine that reads.
 	errors int // in a row that are the client's fault; other errors between them do not count
-	pauses limit.Pauses
+	pauses pauses
 
 	removals []chatlog.Event // commands that came during the handshake; guarded by Server.mu until its end
 	expiry   expiry.Timer
 }
+
+// pauses are what the client was told of each limit on its own.
+type pauses struct{ rate, slow, signals limit.Pauses }
 
 // serve reads what the client sends until the connection ends, and then takes
 // the member out of the room.
@@ -63,6 +70,39 @@ func (c *session) serve() {
 	if code, closing := c.conn.Closing(); closing && code == proto.CloseTryAgain {
 		clean = false // the client was told to come back and resume
 	}
+}
+
+// A User is a user of the chat, as an authenticator returns it.
+type User struct {
+	// ID is the user's stable id, 1 to 128 bytes of UTF-8 without control characters. It
+	// must not begin with "anon-", which marks the anonymous users of the server itself: an
+	// authenticator that accepts guests must make ids for them in another form.
+	ID string
+	// Name is the name that people see. If it is empty, the request's username parameter
+	// counts; if that is empty too, the default username.
+	Name string
+	// Expires is the time when the user's credentials run out. The client is told one
+	// minute earlier; at this time the connection is closed with 4001. The zero time means
+	// never.
+	Expires time.Time
+	// Value is any value that the authenticator sets for the other hooks. The server does
+	// not use it.
+	Value any
+}
+
+// Anonymous reports whether u is not authenticated: the server has made the ID itself, or
+// the ID is empty, as for a request over HTTP without an authenticator.
+func (u User) Anonymous() bool { return u.ID == "" || anon.Is(u.ID) }
+
+// checkUserID reports what is wrong with an id that an authenticator gave.
+func checkUserID(id string) error {
+	switch {
+	case id == "" || len(id) > proto.MaxUser || !utf8.ValidString(id) || strings.ContainsFunc(id, unicode.IsControl):
+		return fmt.Errorf("%w: the user's id must be 1 to %d bytes without control characters", ErrBadName, proto.MaxUser)
+	case anon.Is(id):
+		return fmt.Errorf("%w: the user's id begins with %q", ErrBadName, anon.Prefix)
+	}
+	return nil
 }
 
 // Handle implements [wsconn.Handler].
@@ -135,6 +175,10 @@ func (c *session) welcome(g *rooms.Greeting) []byte {
 		Room: c.room, User: c.user.ID, Username: c.user.Name, Session: c.secret,
 		At: g.At, Resumed: g.Resumed, Gap: g.Gap, Members: g.Members, Count: g.Count,
 		Limits: object.Limits{MessageBytes: l.messageSize, Rate: l.rate, Burst: l.burst},
+		Unread: c.member.Unread(g.At),
+	}
+	if c.srv.rooms.Log().Amends() {
+		w.Limits.DataBytes = l.dataSize
 	}
 	return w.JSON()
 }
@@ -147,6 +191,22 @@ func (c *session) expireAt(t time.Time) {
 			c.conn.Send(proto.ErrorObject(&proto.Error{Code: proto.CodeTokenExpiring, Text: "credentials run out within a minute: send fresh ones"}))
 		}
 	}, func() { c.conn.Close(proto.CloseExpired, "credentials ran out") })
+}
+
+// MarkRead says that a user has read a room up to offset, of which no more counts than the
+// room has. It returns the user's marker, which never goes back. Errors are ErrBadName,
+// ErrUnsupported, ErrServerClosed and ErrUnavailable.
+func (s *Server) MarkRead(ctx context.Context, room, userID string, offset uint64) (read uint64, err error) {
+	if room, err = s.checkRoomName(room); err != nil {
+		return 0, err
+	}
+	if userID == "" || len(userID) > proto.MaxUser || !valid(userID) {
+		return 0, fmt.Errorf("%w: the user's id must be 1 to %d bytes of UTF-8", ErrBadName, proto.MaxUser)
+	}
+	if err := s.rooms.Connect(ctx); err != nil {
+		return 0, err
+	}
+	return s.rooms.MarkRead(ctx, room, userID, offset)
 }
 
 // parseOffer reads the list of subprotocols. The list may contain the client's session,

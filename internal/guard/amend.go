@@ -39,9 +39,6 @@ func (l *Log) Amends() bool { return l.optional.amender != nil }
 // Marks reports whether the log is a [chatlog.Marker].
 func (l *Log) Marks() bool { return l.optional.marker != nil }
 
-// Paces reports whether the log is a [chatlog.Pacer].
-func (l *Log) Paces() bool { return l.optional.pacer != nil }
-
 // Amend implements [chatlog.Amender]. Its errors may also be ErrNoSuchMessage and
 // ErrTooManyReactions of package chatlog, in which case the log has not failed, and
 // ErrUnsupported.
@@ -93,10 +90,10 @@ func (l *Log) Unread(ctx context.Context, userID string, rooms []string) (u []ch
 	return u, countOf("Unread", len(u), len(rooms), err)
 }
 
-// Pace implements [chatlog.Pacer]. Its error may also be ErrUnsupported.
+// Pace implements [chatlog.Pacer]. If the log is none, the turns of this server count.
 func (l *Log) Pace(ctx context.Context, room, userID, id string, every time.Duration) (wait time.Duration, err error) {
-	if !l.Paces() {
-		return 0, ErrUnsupported
+	if l.optional.pacer == nil {
+		return l.turns.take(room, userID, id, every), nil
 	}
 	ctx, cancel := l.begin(ctx)
 	defer cancel()

@@ -119,10 +119,13 @@ func TestRefusalsOfAmendAreNoFailures(t *testing.T) {
 
 func TestALogWithoutOptionalInterfaces(t *testing.T) {
 	g := guardOf(struct{ chatlog.Log }{})
-	if g.Amends() || g.Marks() || g.Paces() {
+	if g.Amends() || g.Marks() {
 		t.Error("a plain log has an optional interface")
 	}
 	for method, err := range calls(g) {
+		if method == "Pace" {
+			continue
+		}
 		if !errors.Is(err, guard.ErrUnsupported) || errors.Is(err, guard.ErrUnavailable) {
 			t.Errorf("%s: %v", method, err)
 		}
@@ -130,7 +133,7 @@ func TestALogWithoutOptionalInterfaces(t *testing.T) {
 	if g.failed.Load() != 0 {
 		t.Error("counted as a failure")
 	}
-	if g := guardOf(able{}); !g.Amends() || !g.Marks() || !g.Paces() {
+	if g := guardOf(able{}); !g.Amends() || !g.Marks() {
 		t.Error("an optional interface is not seen")
 	}
 }
@@ -140,4 +143,31 @@ func TestUnreadAnswersForEachRoom(t *testing.T) {
 	if _, err := g.Unread(context.Background(), "u", []string{"r", "s"}); !errors.Is(err, guard.ErrUnavailable) || g.failed.Load() != 1 {
 		t.Errorf("%v, %d failures", err, g.failed.Load())
 	}
+}
+
+// TestTurnsOfOneServer: what a log that is no Pacer leaves to the guard.
+func TestTurnsOfOneServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := guardOf(struct{ chatlog.Log }{})
+		pace := func(room, user, id string, want time.Duration) {
+			t.Helper()
+			if wait, err := g.Pace(t.Context(), room, user, id, time.Minute); wait != want || err != nil {
+				t.Errorf("%s %s %q: %v, %v, want %v", room, user, id, wait, err, want)
+			}
+		}
+		pace("r", "u", "1", 0)
+		time.Sleep(20 * time.Second)
+		pace("r", "u", "2", 40*time.Second)
+		pace("r", "u", "", 40*time.Second)
+		pace("r", "u", "1", 0) // again, at no cost
+		pace("r", "v", "1", 0)
+		pace("s", "u", "1", 0)
+		time.Sleep(40 * time.Second)
+		pace("r", "u", "", 0)
+		pace("r", "u", "", time.Minute)
+		pace("r", "v", "", 20*time.Second)
+		for i := range 1 << 17 { // its memory is bounded
+			pace("r", fmt.Sprint("many", i), "", 0)
+		}
+	})
 }

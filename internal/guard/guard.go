@@ -39,6 +39,7 @@ type Config struct {
 type Log struct {
 	log      chatlog.Log
 	optional optional
+	turns    turns
 	cfg      Config
 	calls    atomic.Int64 // under way
 	bound    atomic.Pointer[bound]

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"github.com/seed-08328bfd/chat/internal/lock"
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // maxIdleAccounts is the largest number of users without connections whose rate limit is
@@ -48,6 +50,7 @@ type Account struct {
 	user    string
 	conns   int // guarded by Limits.mu
 	limiter *rate.Limiter
+	signals atomic.Pointer[rate.Limiter] // nil until the first
 }
 
 // Connect counts a connection from addr; Disconnect undoes it.
@@ -139,9 +142,9 @@ func (l *Limits) Sweep() {
 	}
 }
 
-func (a *Account) full() bool {
-	return a.limiter == nil || a.limiter.Tokens() >= float64(a.limiter.Burst())
-}
+func (a *Account) full() bool { return full(a.limiter) && full(a.signals.Load()) }
+
+func full(l *rate.Limiter) bool { return l == nil || l.Tokens() >= float64(l.Burst()) }
 
 // Take counts one message and returns 0; if the user is over the rate limit it counts
 // nothing and returns how long to wait.
@@ -149,11 +152,25 @@ func (a *Account) Take() (wait time.Duration) {
 	if a.limiter == nil {
 		return 0
 	}
+	return take(a.limiter)
+}
+
+// TakeSignal is Take for a signal, of which each user may send proto.SignalsPerSecond.
+func (a *Account) TakeSignal() (wait time.Duration) {
+	l := a.signals.Load()
+	if l == nil {
+		a.signals.CompareAndSwap(nil, rate.NewLimiter(proto.SignalsPerSecond, proto.SignalsPerSecond))
+		l = a.signals.Load()
+	}
+	return take(l)
+}
+
+func take(l *rate.Limiter) (wait time.Duration) {
 	now := time.Now()
-	if a.limiter.AllowN(now, 1) {
+	if l.AllowN(now, 1) {
 		return 0
 	}
-	missing := 1 - a.limiter.TokensAt(now)
-	ms := min(math.Ceil(missing/float64(a.limiter.Limit())*1000), math.MaxInt32)
+	missing := 1 - l.TokensAt(now)
+	ms := min(math.Ceil(missing/float64(l.Limit())*1000), math.MaxInt32)
 	return max(1, time.Duration(ms)) * time.Millisecond
 }

@@ -2,6 +2,8 @@
 package object
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -18,11 +20,13 @@ type Welcome struct {
 	Members              []chatlog.Member
 	Count                int // of the members in the room
 	Limits               Limits
+	Unread               *chatlog.Unread // of the user; nil if it is not known
 }
 
 // Limits are what a client is told that it may send.
 type Limits struct {
 	MessageBytes int
+	DataBytes    int     // 0: no data
 	Rate         float64 // messages a second; 0: no limit
 	Burst        int     // with a Rate
 }
@@ -40,6 +44,10 @@ func (w *Welcome) JSON() []byte {
 	b = AppendMembers(append(b, `,"members":`...), w.Members)
 	b = strconv.AppendInt(append(b, `,"member_count":`...), int64(w.Count), 10)
 	b = w.Limits.appendJSON(append(b, `,"limits":`...))
+	if w.Unread != nil {
+		b = strconv.AppendUint(append(b, `,"read":`...), w.Unread.Read, 10)
+		b = strconv.AppendInt(append(b, `,"unread":`...), int64(w.Unread.Unread), 10)
+	}
 	if w.At.Time != 0 {
 		b = proto.AppendTime(append(b, `,"time":"`...), time.UnixMilli(w.At.Time))
 		b = append(b, '"')
@@ -49,6 +57,7 @@ func (w *Welcome) JSON() []byte {
 
 func (l *Limits) appendJSON(b []byte) []byte {
 	b = strconv.AppendInt(append(b, `{"message_bytes":`...), int64(l.MessageBytes), 10)
+	b = strconv.AppendInt(append(b, `,"data_bytes":`...), int64(l.DataBytes), 10)
 	b = strconv.AppendFloat(append(b, `,"rate_per_second":`...), l.Rate, 'g', -1, 64)
 	burst := 0
 	if l.Rate > 0 {
@@ -71,6 +80,34 @@ func AppendMembers(b []byte, members []chatlog.Member) []byte {
 		b = append(b, '}')
 	}
 	return append(b, ']')
+}
+
+// Rooms returns the answer about the number of users in rooms.
+func Rooms(users map[string]int) []byte {
+	b := []byte{'{'}
+	for _, name := range slices.Sorted(maps.Keys(users)) {
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(append(proto.AppendQuoted(b, name), ':'), int64(users[name]), 10)
+	}
+	return append(b, "}\n"...)
+}
+
+// Unread returns the answer about what a user has not read of rooms.
+func Unread(rooms []string, unread []chatlog.Unread) []byte {
+	b := []byte(`{"rooms":{`)
+	for i, u := range unread {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = proto.AppendQuoted(b, rooms[i])
+		b = strconv.AppendUint(append(b, `:{"read":`...), u.Read, 10)
+		b = strconv.AppendUint(append(b, `,"last":`...), u.Last, 10)
+		b = strconv.AppendInt(append(b, `,"unread":`...), int64(u.Unread), 10)
+		b = append(b, '}')
+	}
+	return append(b, "}}\n"...)
 }
 
 // AppendAck appends the acknowledgement of the client's object with this id.

@@ -36,7 +36,7 @@ const (
 )
 
 // The codes of a refused HTTP request that no error object has. A refusal may also have
-// CodeBadRequest, CodeForbidden or CodeUnavailable.
+// CodeBadRequest, CodeForbidden, CodeUnavailable or CodeUnsupported.
 const (
 	CodeBadRoom          = "bad_room"
 	CodeBadName          = "bad_name"
@@ -66,8 +66,10 @@ func Refuses(code string, status int) bool {
 		return code == CodeUpgradeRequired
 	case http.StatusTooManyRequests:
 		return code == CodeTooMany
-	case http.StatusInternalServerError, http.StatusNotImplemented:
+	case http.StatusInternalServerError:
 		return code == CodeInternal
+	case http.StatusNotImplemented:
+		return code == CodeInternal || code == CodeUnsupported
 	case http.StatusServiceUnavailable:
 		return code == CodeUnavailable
 	}

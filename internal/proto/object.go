@@ -194,6 +194,13 @@ func (v Value) Chars(what string) ([]byte, *Error) {
 	return s, nil
 }
 
+// Number returns a value that must be a whole number from 0 to 2^53-1; 0 if the key was not
+// given. what names it in errors.
+func (v Value) Number(what string) (uint64, *Error) {
+	n, _, e := v.number(what)
+	return n, e
+}
+
 // Place returns a value that must be the offset of an entry, from 1 to 2^53-1; 0 if the key
 // was not given. what names it in errors.
 func (v Value) Place(what string) (uint64, *Error) {

@@ -78,3 +78,13 @@ func (s *Set) store(ctx context.Context, name string, e chatlog.Event, moderator
 	}
 	return stored, epoch, nil
 }
+
+// Reaches reports whether the room called name has an entry at offset, or had. It asks the
+// log if this server does not know of one: another server may.
+func (s *Set) Reaches(ctx context.Context, name string, offset uint64) (bool, error) {
+	if r := s.room(name); r != nil && r.position().Offset >= offset {
+		return true, nil
+	}
+	at, err := s.log.Positions(ctx, []string{name})
+	return err == nil && at[0].Offset >= offset, err
+}

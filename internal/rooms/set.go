@@ -79,7 +79,7 @@ type Set struct {
 	rooms    sync.Map // name to *room; written under mu
 
 	retired       retiredEpochs
-	listing       atomic.Pointer[Listing]
+	listing       atomic.Pointer[listing]
 	presenceQueue presenceQueue
 	counters      Counters
 

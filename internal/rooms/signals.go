@@ -90,3 +90,29 @@ func (s *Set) toldOfRead(e *chatlog.Event) *stream.Audience {
 	}
 	return who
 }
+
+// Unread returns what m's user has not read up to the place at, behind which everything will
+// come live; nil if the log does not say.
+func (m *Member) Unread(at chatlog.Position) *chatlog.Unread {
+	s, name := m.room.set, m.room.name
+	ctx, cancel := s.log.Bound(s.life.ctx)
+	defer cancel()
+	all, err := s.log.Unread(ctx, m.User, []string{name})
+	if err != nil {
+		return nil
+	}
+	u := &all[0]
+	if u.Last <= at.Offset || u.Unread == 0 || u.Unread >= chatlog.MaxUnread {
+		return u
+	}
+	later, err := s.log.Read(ctx, name, chatlog.Range{From: at.Offset + 1, Limit: chatlog.MaxUnread, Visible: true, Reader: m.User, Messages: true})
+	if err != nil {
+		return nil
+	}
+	for i := range later.Events {
+		if e := &later.Events[i]; e.Offset > u.Read && e.Offset <= u.Last && e.UserID != m.User {
+			u.Unread = max(u.Unread-1, 0)
+		}
+	}
+	return u
+}

@@ -39,6 +39,18 @@ type Object struct {
 	Reason     string          `json:"reason"`
 	Request    string          `json:"request"`
 	Limits     json.RawMessage `json:"limits"`
+
+	Data      json.RawMessage `json:"data"`
+	ReplyTo   uint64          `json:"reply_to"`
+	Target    uint64          `json:"target"`
+	Reaction  string          `json:"reaction"`
+	Remove    bool            `json:"remove"`
+	Name      string          `json:"name"`
+	Edited    time.Time       `json:"edited"`
+	Reactions []chat.Reaction `json:"reactions"`
+	Amended   uint64          `json:"amended"`
+	Read      uint64          `json:"read"`
+	Unread    int             `json:"unread"`
 }
 
 // Keys returns the keys of an object in order.

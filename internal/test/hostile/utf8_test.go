@@ -133,7 +133,7 @@ func TestBadUTF8InObjects(t *testing.T) {
 // the kind of the frame's fault.
 func TestBadLengths(t *testing.T) {
 	t.Parallel()
-	big := strings.Repeat("x", 33<<10)
+	big := strings.Repeat("x", 48<<10)
 	close1009 := []string{"close 1009"}
 	runFrames(t, []frameRow{
 		{"F3 unmasked text", wsconf.Unmasked(finText, "hello"), 0, close1002},
@@ -148,11 +148,11 @@ func TestBadLengths(t *testing.T) {
 		{"F5 ping of 2^64-1", wsconf.Header(finPing, 1<<64-1), 0, close1002},
 		{"F7 as long as may be", fr(finText, big[:16<<10]), 0, []string{msgLine(big[:16<<10])}},
 		{"F7 too long for a message", fr(finText, big[:16<<10+1]), 0, []string{"code too_long"}},
-		{"F7 largest frame", fr(finText, big[:32<<10]), 0, []string{"code too_long"}},
-		{"F7 one byte more", fr(finText, big[:32<<10+1]), 0, close1009},
+		{"F7 largest frame", fr(finText, big[:40<<10]), 0, []string{"code too_long"}},
+		{"F7 one byte more", fr(finText, big[:40<<10+1]), 0, close1009},
 		{"F7 70,000 bytes", fr(finText, strings.Repeat("x", 70000)), 0, close1009},
-		{"F7 too long in two fragments", harness.Join(fr(wsconf.Text, big[:20<<10]), fr(finCont, big[:20<<10])), 0, close1009},
-		{"F7 too long in many fragments", append(fr(wsconf.Text, "x"), harness.Repeat(9, func(int) []byte { return fr(wsconf.Continuation, big[:4<<10]) })...), 0, close1009},
+		{"F7 too long in two fragments", harness.Join(fr(wsconf.Text, big[:24<<10]), fr(finCont, big[:24<<10])), 0, close1009},
+		{"F7 too long in many fragments", append(fr(wsconf.Text, "x"), harness.Repeat(11, func(int) []byte { return fr(wsconf.Continuation, big[:4<<10]) })...), 0, close1009},
 		{"F7 header of 2^62", wsconf.Header(finText, 1<<62), 0, close1009},
 		{"F7 fragment of 2^40", wsconf.Header(wsconf.Text, 1<<40), 0, close1009},
 		{"F7 binary of 2^40", wsconf.Header(finBinary, 1<<40), 0, close1009},

@@ -19,15 +19,15 @@ func TestProtocolV1(t *testing.T) {
 	t.Parallel()
 	runProtocol(t, []sentence{
 		{"welcome is first and has every field", func(t *testing.T) {
-			srv, base := harness.Serve(t, chat.WithMessageSize(1000), chat.WithRateLimit(2.5, 7))
+			srv, base := harness.Serve(t, chat.WithMessageSize(1000), chat.WithDataSize(500), chat.WithRateLimit(2.5, 7))
 			harness.Publish(t, srv, "r", "before")
 			p := harness.Dial(t, base, "r", true, "username", "Alice")
 			s := p.Text()
-			harness.Expect(t, "keys", harness.Keys(t, s), "gap limits member_count members position protocol resumed room session time type user username")
+			harness.Expect(t, "keys", harness.Keys(t, s), "gap limits member_count members position protocol read resumed room session time type unread user username")
 			harness.Expect(t, "type", harness.Value(t, s, "type")+harness.Value(t, s, "protocol")+harness.Value(t, s, "room")+harness.Value(t, s, "username"), `"welcome""chat.v1""r""Alice"`)
 			harness.Expect(t, "resumed and gap", harness.Value(t, s, "resumed")+harness.Value(t, s, "gap"), "falsefalse")
 			harness.Expect(t, "members", harness.Value(t, s, "members"), `[{"user":`+harness.Value(t, s, "user")+`,"username":"Alice","connections":1}]`)
-			harness.Expect(t, "limits", harness.Value(t, s, "limits"), `{"message_bytes":1000,"rate_per_second":2.5,"burst":7}`)
+			harness.Expect(t, "limits", harness.Value(t, s, "limits"), `{"message_bytes":1000,"data_bytes":500,"rate_per_second":2.5,"burst":7}`)
 			if !regexp.MustCompile(`^"[\w.-]+:1"$`).MatchString(harness.Value(t, s, "position")) || len(harness.Value(t, s, "session")) < 24 {
 				t.Errorf("position or session in %s", s)
 			}
@@ -36,7 +36,7 @@ func TestProtocolV1(t *testing.T) {
 		{"limits without a rate are 0", func(t *testing.T) {
 			_, base := harness.Serve(t)
 			s := harness.Dial(t, base, "r", true).Text()
-			harness.Expect(t, "limits", harness.Value(t, s, "limits"), `{"message_bytes":16384,"rate_per_second":0,"burst":0}`)
+			harness.Expect(t, "limits", harness.Value(t, s, "limits"), `{"message_bytes":16384,"data_bytes":8192,"rate_per_second":0,"burst":0}`)
 		}},
 		{"what follows up to position is replay", func(t *testing.T) {
 			srv, base := harness.Serve(t)
