@@ -25,7 +25,7 @@ func TestLargestOptions(t *testing.T) {
 					chat.WithMessageSize(most), chat.WithMaxConnections(most), chat.WithMaxConnectionsPerAddress(most), chat.WithMaxConnectionsPerUser(most),
 					chat.WithMaxRooms(most), chat.WithMaxMembers(most), chat.WithPresenceSize(most), chat.WithPing(long, long),
 					chat.WithWriteTimeout(long), chat.WithLeaveGrace(long), chat.WithLogTimeout(long)},
-				"message size": {chat.WithMessageSize(most)},
+				"message size": {chat.WithMessageSize(most), chat.WithDataSize(most)},
 				"lag":          {chat.WithMaxLag(most)},
 				"resume":       {chat.WithResume(most)},
 				"history":      {chat.WithHistory(most), chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: most}))},
