@@ -104,3 +104,36 @@ func TestRepeatedDeletionIsFound(t *testing.T) {
 		keeper.leave()
 	})
 }
+
+// TestDeletedWhileRead: what a joiner reads from the log is deleted before the joiner gets it.
+func TestDeletedWhileRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newTestLog()
+		s := newSet(t, log, func(c *Config) { c.Limits.Resume = 1 })
+		keeper := join(t, s, Joining{UserID: "k", V1: true})
+		say(t, s, message("kept"))               // 1
+		say(t, s, message("secret"))             // 2
+		say(t, s, edit(1, "KEPT"))               // 3
+		now := func() { say(t, s, deletion(2)) } // 4
+		log.then.Store(&now)
+		p := join(t, s, Joining{UserID: "p", V1: true})
+		if got := summary(p.take()); got != "1 KEPT@3; position 3; 4 delete" {
+			t.Errorf("who joins gets %s", got)
+		}
+		say(t, s, message("secret")) // 5
+		for range 80 {               // so that the stream does not have it
+			say(t, s, message("m"))
+			keeper.take()
+		}
+		gone := func() { say(t, s, deletion(5)) }
+		first := func() { log.then.Store(&gone) } // after the read that compares the place comes the one that replays
+		log.then.Store(&first)
+		q := join(t, s, Joining{UserID: "q", V1: true, Since: chatlog.Position{Epoch: keeper.member.Epoch(), Offset: 4}})
+		if got := summary(q.take()); !strings.HasPrefix(got, "6 m; 7 m;") || !strings.HasSuffix(got, "85 m; 86 delete") {
+			t.Errorf("who comes back gets %s", got)
+		}
+		for _, p := range []*peer{p, q, keeper} {
+			p.leave()
+		}
+	})
+}

@@ -17,6 +17,7 @@ type testLog struct {
 	*memlog.Log
 	mute  atomic.Bool
 	reads atomic.Int64
+	then  atomic.Pointer[func()] // called once, between a read and its return
 }
 
 func newTestLog() *testLog { return &testLog{Log: memlog.New(1000, 8<<20, time.Hour)} }
@@ -48,6 +49,11 @@ func (l *testLog) Read(ctx context.Context, room string, r chatlog.Range) (chatl
 	if r.Messages {
 		l.reads.Add(1)
 	}
+	defer func() {
+		if then := l.then.Swap(nil); then != nil {
+			(*then)()
+		}
+	}()
 	return l.Log.Read(ctx, room, r)
 }
 

@@ -61,6 +61,7 @@ type peer struct {
 	conn   wsconn.Conn
 	end    net.Conn
 	paused chan struct{} // has a value while the peer does not read
+	asleep bool          // pause was called
 
 	mu   sync.Mutex
 	got  []object
@@ -82,13 +83,23 @@ func join(t *testing.T, s *Set, j Joining) *peer {
 // joinPaused is join for a peer that does not read yet.
 func joinPaused(t *testing.T, s *Set, j Joining) *peer {
 	t.Helper()
+	p, err := tryJoin(t, s, j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// tryJoin is joinPaused with the error of Join.
+func tryJoin(t *testing.T, s *Set, j Joining) (*peer, error) {
+	t.Helper()
 	p := &peer{t: t, paused: make(chan struct{}, 1)}
 	var server net.Conn
 	p.end, server = net.Pipe()
 	p.conn.Init(pipeConfig, &p.member, silent{}, j.Deflate)
 	j.Conn, j.Greeter = &p.conn, p
 	if err := s.Join(t.Context(), "r", &p.member, j); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	p.conn.Attach(server, nil)
 	p.pause()
@@ -98,7 +109,7 @@ func joinPaused(t *testing.T, s *Set, j Joining) *peer {
 	}
 	p.member.Announce()
 	synctest.Wait()
-	return p
+	return p, nil
 }
 
 // Greet implements [Greeter] with the fields of a welcome that rooms knows.
@@ -117,8 +128,8 @@ func (p *peer) read() {
 		return
 	}
 	for {
-		p.pause() // waits while paused
-		p.resume()
+		p.paused <- struct{}{} // waits while paused
+		<-p.paused
 		var h [2]byte
 		if _, err := io.ReadFull(r, h[:]); err != nil {
 			return
@@ -158,8 +169,15 @@ func (p *peer) read() {
 }
 
 // pause ends reading until resume.
-func (p *peer) pause()  { p.paused <- struct{}{} }
-func (p *peer) resume() { <-p.paused }
+func (p *peer) pause() {
+	p.paused <- struct{}{}
+	p.asleep = true
+}
+
+func (p *peer) resume() {
+	<-p.paused
+	p.asleep = false
+}
 
 // take returns what the peer has got since the last call.
 func (p *peer) take() []object {
@@ -186,8 +204,17 @@ func types(objects []object) string {
 	return b.String()
 }
 
+// gone reports whether the server has closed the connection.
+func (p *peer) gone() bool {
+	_, closing := p.conn.Closing()
+	return closing
+}
+
 // leave ends the peer.
 func (p *peer) leave() {
+	if p.asleep {
+		p.resume()
+	}
 	p.conn.Kill()
 	p.member.Leave(true)
 	p.end.Close()
