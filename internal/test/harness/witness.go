@@ -42,7 +42,7 @@ func (w *Witness) run() {
 			w.err = errDone
 		case o.Type == "message":
 			w.seen = append(w.seen, "msg "+Brief(o.Message))
-		case o.Type != "system" && o.Type != "typing" && o.Type != "presence":
+		case o.Type != "system" && o.Type != "typing" && o.Type != "presence" && o.Type != "signal":
 			w.seen = append(w.seen, o.Type+" "+o.Code)
 		}
 		ended := w.err != nil

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -122,7 +123,7 @@ func (g *target) check(t *testing.T) {
 	g.healthy.ready(g)
 	harness.RawWrite(g.healthy.Conn, fr(finText, `{"type":"ping","id":"well?"}`), 0)
 	for _, seen := range harness.UntilPong(g.healthy.Conn, "well?", 0) {
-		if !strings.HasPrefix(seen, "msg") && seen != "typing" && seen != "position" {
+		if kind, _, _ := strings.Cut(seen, " "); !slices.Contains([]string{"msg", "typing", "position", "edit", "delete", "reaction", "signal"}, kind) {
 			t.Fatalf("the healthy member got %q", seen)
 		}
 	}
