@@ -6,6 +6,7 @@ import {offerLink} from './copy.js';
 import {List} from './list.js';
 import {Outbox} from './outbox.js';
 import {names} from './render.js';
+import {Revisions} from './revise.js';
 import {Rooms} from './rooms.js';
 import {closeSide, offerRooms, showMembers, showRooms} from './side.js';
 import {advice, refusal, showConnection, showKnocking, stopCounting} from './status.js';
@@ -33,11 +34,12 @@ const composer = new Composer({
 });
 const list = new List({
   scroller: $('scroller'), box: $('log'), top: $('start'),
-  load: (before) => chat.history(before === undefined ? {} : {before}),
+  load: async (before) => revisions.page(await chat.history(before === undefined ? {} : {before})),
   entry,
   moved: () => seen(),
   start: (oldest) => (oldest <= 1 ? `This is the beginning of \u2068${chat.room}\u2069` : 'The server keeps no older messages'),
 });
+const revisions = new Revisions(list);
 const rooms = new Rooms(here, () => showPresence());
 const outbox = new Outbox(list, {
   chat: () => chat,
@@ -94,6 +96,7 @@ function enter(room) {
   part();
   asked = location.hash;
   list.clear();
+  revisions.clear();
   outbox.clear();
   composer.clear();
   names.clear();
@@ -111,6 +114,9 @@ function enter(room) {
   on('state', (s) => showState(s));
   on('welcome', (w) => welcome(w));
   on('message', (m) => received(m));
+  for (const type of /** @type {const} */ (['edit', 'delete', 'reaction'])) on(type, (a) => revisions.amend(a));
+  on('update', (m) => revisions.update(m));
+  on('gap', () => revisions.clear());
   on('gap', ({reset}) => list.last && list.gap({kind: 'gap', date: list.last.date, text: reset
     ? 'The server started anew. Messages sent meanwhile may be missing here.'
     : 'You were away for long. Some messages may be missing here.'}, reset));

@@ -1,71 +1,45 @@
-// A client for one room of a chat server. Beside it belong http.js, link.js,
-// queue.js, roster.js, time.js and wire.js. It touches no document, so it fits any page:
+// A client for one room of a chat server. Beside it belong asks.js, frames.js, http.js, link.js,
+// notices.js, queue.js, roster.js, time.js and wire.js. It touches no document, so it fits any page:
 //
 //   import {connect} from './chat.js';
 //   const chat = connect('/chat/', {room: 'general', username: 'Alice'});
 //   chat.on('message', (m) => console.log(m.username, m.message));
 //   await chat.send('hello');
 //
-// It speaks the chat.v1 dialect (docs/protocol.md), reconnects by itself, goes on
-// where it was, and shows nothing twice.
+// It speaks the chat.v1 dialect (docs/protocol.md), reconnects by itself, goes on where it was, and shows nothing twice.
 
+import {Asks} from './asks.js';
+import {frame, unfit} from './frames.js';
 import {messages, mount, rooms} from './http.js';
 import {ChatError, Link} from './link.js';
+import {Notices} from './notices.js';
 import {Queue} from './queue.js';
 import {Roster} from './roster.js';
-import {later, now, wish} from './time.js';
-import {isSession, newID, Place, utf8Length} from './wire.js';
+import {later, wish} from './time.js';
+import {isSession, newID, Place} from './wire.js';
 
 export {ChatError, messages, newID, rooms};
 
-/** @typedef {import('./roster.js').Member} Member */
-/** @typedef {{type: 'message'|'private', offset: number, time: string, user: string, username: string,
- *   message: string, to?: string, to_username?: string, id?: string, live?: boolean}} Message
- *   `live` is false for what was sent before this client came or came back */
-/** @typedef {{messages: Message[], first: number, more: boolean}} Page
- *   oldest first; `first` is the oldest offset that the server still has */
-/** @typedef {{state: import('./link.js').State, wait?: number, error?: ChatError}} StateChange */
-/** @typedef {{state: StateChange, welcome: any, gap: {reset: boolean}, message: Message, members: undefined,
- *   join: Member & {time: string}, leave: Member & {time: string}, typing: Member, error: ChatError,
- *   held: import('./queue.js').Held}} Events */
-/** @typedef {{stop: () => void, resolve: (page: Page) => void, reject: (error: Error) => void}} Asked */
-/** @typedef {object} Options
- * @property {string} [room] the room to join; by default "general"
- * @property {string} [username] what people see; by default the server's choice
- * @property {string|(() => string|Promise<string>)} [token] credentials, or what gets them anew for each attempt
- * @property {string} [session] of an earlier Chat: makes an anonymous client the same user again
- * @property {string} [since] the `position` of an earlier Chat: get only what came after it
- * @property {number} [sendTimeout] milliseconds that the server has to answer a message; by default 30,000.
- *   The time in which a message waits for a connection, or its turn, is not counted */
+/** @typedef {import('./types.js').Events} Events @typedef {import('./types.js').Options} Options */
 
 /** Joins a room of the server that is mounted at url, such as '/' or 'https://example.com/chat/'.
  * @param {string|URL} url @param {Options} [options] @returns {Chat} */
 export const connect = (url, options) => new Chat(url, options);
 
-/** One client in one room. These are its events, with what `on` passes:
- *
- *   state    {state: 'connecting'|'open'|'waiting'|'closed', wait?, error?}, wait in milliseconds until the next attempt
- *   welcome  the server's object, on each connection
- *   gap      {reset}: something may be missing between what came and what comes; reset: the log began anew
- *   message  a Message, public or private, one's own too
- *   join, leave, typing   a Member; join and leave have the time
- *   members  nothing: `members` or `count` changed
- *   held     {wait, error?, id?}: what is not sent yet waits for so many milliseconds: for the server's rate, or
- *            because it refused the message with that id for now. All of it is sent then, in order, by itself
- *   error    a ChatError that belongs to no promise */
+/** One client in one room. types.js has its events. */
 export class Chat extends EventTarget {
   user = '';
   username = '';
   room = '';
   session = '';
-  limits = {message_bytes: 16384, rate_per_second: 0, burst: 0};
+  /** @type {import('./frames.js').Limits} */ limits = {message_bytes: 16384, rate_per_second: 0, burst: 0};
 
-  #base; #options; #link; #queue; #roster = new Roster(); #typed = -Infinity; #troubles = 0;
+  #base; #options; #link; #queue; #notices; #roster = new Roster(); #asks = new Asks(); #troubles = 0;
   /** @type {Place|null} */ #place; // after the latest message
   /** @type {Place|null} */ #joined = null; // that of the first welcome, as long as #place is null
   #goal = new Place('', 0); // that of the last welcome: what is up to there is replay
+  #again = {after: 0, upTo: 0}; // offsets of messages that came before, and come once more after a gap
   #replayed = false; #patience = () => {};
-  /** @type {Map<string, Asked>} */ #asked = new Map(); // by id: what waits for its history
 
   /** @param {string|URL} url @param {Options} [options] */
   constructor(url, options = {}) {
@@ -79,6 +53,7 @@ export class Chat extends EventTarget {
       send: (frame) => this.#link.send(frame),
       held: (held) => this.#emit('held', held),
     });
+    this.#notices = new Notices((o) => this.#link.send(o));
     this.#link = new Link({
       url: () => this.#url(),
       offer: () => (this.session ? [`session.${this.session}`] : []),
@@ -121,40 +96,62 @@ export class Chat extends EventTarget {
   /** Sends a message to the room, or with `to` to one user. While the connection is lost it waits, and it goes
    * out again after a loss, or when the server refused it for a time (see the event `held`). What the server may
    * have had for so long that it would not know it again fails with the code uncertain.
-   * @param {string} text
-   * @param {{id?: string, to?: string}} [options] id: that of an earlier try, so that it is not sent twice
+   * @param {string} text may be empty if there is data
+   * @param {{id?: string, to?: string, data?: object, replyTo?: number}} [options] id: that of an earlier try, so that it is not
+   *   sent twice; data: an object of JSON that everyone gets; replyTo: the offset of the message that this one answers
    * @returns {Promise<{id: string, offset: number}>} once it is in the log; rejects with a ChatError */
-  send(text, {id = newID(), to} = {}) {
-    const sent = this.#queue.promise(id);
-    if (sent) return sent;
-    if (this.state === 'closed') return Promise.reject(new ChatError('closed', 'not connected'));
-    const frame = JSON.stringify(to ? {type: 'private', to, message: text, id} : {type: 'message', message: text, id});
-    const limit = this.limits.message_bytes, size = utf8Length(text);
-    if (size > limit || utf8Length(frame) > Math.max(2 * limit, 4096)) {
-      return Promise.reject(new ChatError('too_long', `a message has at most ${limit} bytes`));
-    }
-    return this.#queue.add(id, frame, size);
+  send(text, {id, to, data, replyTo} = {}) {
+    return this.#store({type: to ? 'private' : 'message', to: to || undefined, message: text, data, reply_to: replyTo || undefined, id});
   }
 
-  /** @param {string} to a user @param {string} text @param {{id?: string}} [options] */
+  /** @param {string} to a user @param {string} text @param {{id?: string, data?: object, replyTo?: number}} [options] */
   sendPrivate(to, text, options = {}) { return this.send(text, {...options, to}); }
 
-  /** Tells the others that the user is typing. Call it at every key. */
-  typing() {
-    if (this.state !== 'open' || now() - this.#typed < 2500) return;
-    this.#typed = now();
-    this.#link.send({type: 'typing'});
+  /** Gives a message of one's own another text and other data, or none. Like the following three, it waits for a
+   * connection and goes out again as `send` does, in order; the code no_such_message tells that there is none (any more).
+   * @param {number} target the message's offset @param {string} text @param {{id?: string, data?: object}} [options] as of `send` */
+  edit(target, text, {id, data} = {}) { return this.#store({type: 'edit', target, message: text, data, id}); }
+
+  /** Deletes a message: one's own, or any for those who moderate. @param {number} target its offset */
+  delete(target) { return this.#store({type: 'delete', target}); }
+
+  /** Adds a reaction to a message: an emoji, or what else the server takes. @param {number} target @param {string} reaction */
+  react(target, reaction) { return this.#store({type: 'reaction', target, reaction}); }
+
+  /** Takes a reaction back. @param {number} target @param {string} reaction */
+  unreact(target, reaction) { return this.#store({type: 'reaction', target, reaction, remove: true}); }
+
+  /** @param {any} o @returns {Promise<{id: string, offset: number}>} */
+  #store({id = newID(), ...o}) {
+    const sent = this.#queue.promise(id);
+    if (sent) return sent;
+    try {
+      if (this.state === 'closed') throw new ChatError('closed', 'not connected');
+      const f = frame({...o, id});
+      const why = unfit(f, this.user ? this.limits : {...this.limits, data_bytes: Infinity}); // before a welcome they are not known
+      if (why) throw why;
+      return this.#queue.add(id, f);
+    } catch (e) {
+      return Promise.reject(e);
+    }
   }
 
-  /** Reads messages before or after an offset. @param {{before?: number, after?: number, limit?: number}} [range] @returns {Promise<Page>} */
+  /** Tells the others that the user is typing. Call it at every key. */
+  typing() { this.#notices.typing(); }
+
+  /** Says that the user has read up to an offset. It is sent at most twice a second, and again after a loss. @param {number} offset */
+  markRead(offset) { this.#notices.read(offset); }
+
+  /** Tells the others something that the application gives a meaning, at most once: it is not kept.
+   * @param {string} name 1 to 32 of a-z, 0-9, '.', '_' and '-' @param {object} [data] of JSON
+   * @returns {boolean} false if it is not sent: without a connection, over 20 a second, or by what the server has said */
+  signal(name, data) { return this.#notices.signal(name, data); }
+
+  /** Reads messages before or after an offset. @param {{before?: number, after?: number, limit?: number}} [range] @returns {Promise<import('./types.js').Page>} */
   history(range = {}) {
     if (this.state !== 'open') return Promise.reject(new ChatError('disconnected', 'not connected'));
     const id = newID();
-    return new Promise((resolve, reject) => {
-      const stop = later(10_000, () => this.#answer(id, new ChatError('timeout', 'the server did not answer')));
-      this.#asked.set(id, {resolve, reject, stop});
-      this.#link.send({...range, type: 'history', request: id, id});
-    });
+    return this.#asks.ask(id, () => this.#link.send({...range, type: 'history', request: id, id}));
   }
 
   /** @param {{limit?: number, named?: Iterable<string>}} [some] so many of the rooms with most users, and those named; without it all
@@ -168,7 +165,10 @@ export class Chat extends EventTarget {
   }
 
   /** Leaves the room. What is not sent by then fails. */
-  close() { this.#link.close(new ChatError('closed', 'left the room')); }
+  close() {
+    this.#notices.flush();
+    this.#link.close(new ChatError('closed', 'left the room'));
+  }
 
   /** @param {keyof Events} type @param {any} [detail] */
   #emit(type, detail) { this.dispatchEvent(new CustomEvent(type, {detail})); }
@@ -186,22 +186,12 @@ export class Chat extends EventTarget {
     if (state !== 'open') {
       this.#patience();
       this.#troubles = 0;
-      for (const id of [...this.#asked.keys()]) this.#answer(id, error);
+      this.#notices.lost();
+      this.#asks.lost(error);
       this.#queue.lost(more.code);
     }
     if (state === 'closed') this.#queue.close(error);
     this.#emit('state', {state, ...more});
-  }
-
-  /** Ends what waits for its history; reports whether anything did. @param {string} id @param {Page|ChatError} result */
-  #answer(id, result) {
-    const asked = this.#asked.get(id);
-    if (!asked) return false;
-    this.#asked.delete(id);
-    asked.stop();
-    if (result instanceof Error) asked.reject(result);
-    else asked.resolve(result);
-    return true;
   }
 
   /** @param {any} o */
@@ -209,17 +199,22 @@ export class Chat extends EventTarget {
     switch (o.type) {
       case 'welcome': return this.#welcome(o);
       case 'message':
-      case 'private': return this.#message(o);
+      case 'private': return this.#entry(o, 'message');
+      case 'edit':
+      case 'delete':
+      case 'reaction': return this.#entry(o, o.type);
       case 'ack':
         this.#troubles = 0;
         return this.#queue.settle(o.id, o);
-      case 'history': return this.#answer(o.request, o);
+      case 'history': return this.#asks.answer(o.request, {...o, epoch: this.#goal.epoch});
       case 'position': return this.#reached(Place.parse(o.position));
       case 'error': return this.#error(o);
       case 'goodbye': return this.#link.comeBackIn(wish(o.retry_after_ms));
-      case 'typing': return this.#emit('typing', o);
-      case 'system': return this.#presence(o);
-      case 'presence': return this.#crowd(o);
+      case 'typing':
+      case 'read':
+      case 'signal': return this.#emit(o.type, o);
+      case 'system':
+      case 'presence': return this.#presence(o);
     }
   }
 
@@ -233,6 +228,7 @@ export class Chat extends EventTarget {
     const blind = was === null && this.#joined !== null && (goal.epoch !== this.#joined.epoch || goal.offset !== this.#joined.offset);
     if (reset) this.#place = null;
     if (!this.#place) this.#joined = goal;
+    this.#again = {after: 0, upTo: o.gap ? this.#place?.offset ?? 0 : 0};
     ({user: this.user, username: this.username, room: this.room, session: this.session} = o);
     this.limits = o.limits;
     this.#roster = new Roster(o.members, o.member_count);
@@ -241,6 +237,7 @@ export class Chat extends EventTarget {
     this.#emit('welcome', o);
     this.#emit('members');
     if (o.gap || blind) this.#emit('gap', {reset});
+    this.#notices.opened(goal.epoch, o.read ?? 0, o.limits.data_bytes === undefined);
     this.#patience = later(10_000, () => this.#queue.replayed()); // a server that does not tell of its end
     this.#queue.opened(o.limits); // what comes twice is told by its id
     if (goal.offset <= (this.#place?.offset ?? 0)) this.#reached(goal);
@@ -262,22 +259,29 @@ export class Chat extends EventTarget {
     this.#queue.replayed();
   }
 
-  /** @param {Message} m */
-  #message(m) {
-    const live = m.offset > this.#goal.offset;
-    this.#queue.ages.heard(m.time, live);
-    if (this.#place && m.offset <= this.#place.offset) return; // had it before
-    this.#place = new Place(this.#goal.epoch, m.offset, Date.parse(m.time));
-    this.#emit('message', {...m, live});
-    if (m.id && m.user === this.user) this.#queue.settle(m.id, m);
-    if (m.offset >= this.#goal.offset) this.#over();
+  /** An entry of the log. @param {any} o @param {'message'|'edit'|'delete'|'reaction'} type */
+  #entry(o, type) {
+    const live = o.offset > this.#goal.offset;
+    this.#queue.ages.heard(o.time, live);
+    if (this.#place && o.offset <= this.#place.offset) { // had it before
+      if (type !== 'message' || o.offset <= this.#again.after || o.offset > this.#again.upTo) return;
+      this.#again.after = o.offset;
+      return this.#emit('update', {...o, live});
+    }
+    this.#place = new Place(this.#goal.epoch, o.offset, Date.parse(o.time));
+    this.#emit(type, {...o, live});
+    if (o.id && o.user === this.user) this.#queue.settle(o.id, o);
+    if (o.offset >= this.#goal.offset) this.#over();
   }
 
   /** @param {any} o */
   async #error(o) {
     const error = new ChatError(o.code, o.message, wish(o.retry_after_ms));
     this.#troubles = o.code === 'rate_limited' || o.code === 'unavailable' ? this.#troubles + 1 : 0;
-    if (o.id) return void (this.#queue.refused(o.id, error) || this.#answer(o.id, error)); // or of what is settled
+    if (o.id) {
+      const told = this.#queue.refused(o.id, error) || this.#asks.answer(o.id, error) || this.#notices.refused(o.id, error);
+      return told instanceof ChatError ? this.#emit('error', told) : undefined; // or it is of what is settled
+    }
     if (o.code === 'token_expiring' && typeof this.#options.token === 'function') {
       try {
         return this.#link.send({type: 'auth', token: await this.#options.token()});
@@ -288,17 +292,9 @@ export class Chat extends EventTarget {
 
   /** @param {any} o */
   #presence(o) {
-    this.#queue.ages.heard(o.time, true);
-    if (o.event === 'join') this.#roster.enter(o);
-    else if (o.event === 'leave') this.#roster.leave(o);
-    else return;
-    this.#emit('members');
-    this.#emit(o.event, o);
-  }
-
-  /** @param {any} o */
-  #crowd(o) {
-    this.#roster.crowd(o);
-    this.#emit('members');
+    if (o.type === 'system') this.#queue.ages.heard(o.time, true);
+    const told = this.#roster.take(o);
+    if (told) this.#emit('members');
+    if (told && told !== 'members') this.#emit(told, o);
   }
 }

@@ -20,7 +20,7 @@ export async function rooms(url, {token, limit, named} = {}) {
 
 /** Reads a room's messages without joining it. @param {string|URL} url @param {string} room
  * @param {{after?: number, before?: number, limit?: number, token?: Token}} [options]
- * @returns {Promise<import('./chat.js').Page & {position: string}>} position: the log's last place */
+ * @returns {Promise<import('./types.js').Page & {position: string}>} position: the log's last place */
 export async function messages(url, room, {token, ...range} = {}) {
   const headers = bearer(typeof token === 'function' ? await token() : token);
   const at = new URL(`rooms/${encodeURIComponent(room)}/messages`, mount(url));

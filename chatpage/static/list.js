@@ -1,6 +1,5 @@
-// The list of messages. All entries are kept, but only some hundred around what is
-// seen are in the document, so a room of many thousands stays quick. Whatever
-// changes, what the reader looks at does not move.
+// The list of messages. All entries are kept, but only some hundred around what is seen are in the document,
+// so a room of many thousands stays quick. Whatever changes, what the reader looks at does not move.
 
 import {redate, render} from './render.js';
 import {zoneChanged} from './text.js';
@@ -13,7 +12,7 @@ const kept = 20_000; // entries in memory
 
 export class List {
   #entries = []; #first = 0; #end = 0; // entries[first:end] are in the document
-  #keys = new Set(); #log = 0; // of messages: which log, and offset in it
+  #keys = new Map(); #log = 0; // to messages: which log, and offset in it
   #olderAt = 0; #older = false; #loading = false; #generation = 0;
   #queued = false; #marked = null; #was = 0; #hooks; #scroller; #box; #top; #quiet;
 
@@ -54,8 +53,9 @@ export class List {
 
   /** How many pixels are below what is in view. */
   get below() { return this.#scroller.scrollHeight - this.#scroller.scrollTop - this.#scroller.clientHeight; }
-
   get last() { return this.#entries.at(-1); }
+  /** The entry of the message at an offset, if there is one. */
+  at(offset) { return this.#keys.get(`${this.#log}:${offset}`); }
 
   /** Older messages may be had from here on: after what is there if there was a gap. */
   mayHaveOlder() {
@@ -134,7 +134,7 @@ export class List {
 
   #note(entry) {
     entry.key = `${this.#log}:${entry.m.offset}`;
-    return !this.#keys.has(entry.key) && this.#keys.add(entry.key);
+    return !this.#keys.has(entry.key) && !!this.#keys.set(entry.key, entry);
   }
 
   #queue() {

@@ -1,6 +1,7 @@
 // What a client has to send: in order, not faster than the server takes it, again
 // after a refusal that passes or a lost connection, and never twice.
 
+import {unfit} from './frames.js';
 import {ChatError} from './link.js';
 import {Ages, later, now} from './time.js';
 
@@ -11,11 +12,12 @@ const margin = 0.95; // of the server's rate: the network sends what was apart t
  * not sent again when those are nearly over. */
 const knownFor = 270_000;
 
+const uncertain = () => new ChatError('uncertain', 'it is not known whether the message arrived');
+
 /** @typedef {{offset: number}} Stored */
 /** @typedef {object} Item
  * @property {string} id
- * @property {string} frame
- * @property {number} size of the text, in bytes
+ * @property {import('./frames.js').Frame} frame
  * @property {Promise<any>} promise
  * @property {(result: any) => void} resolve
  * @property {(error: Error) => void} reject
@@ -30,7 +32,7 @@ export class Queue {
   #hooks; #timeout; #open = false; #replayed = false;
   #flying = 0; #window = most; #hold = 0;
   #rate = 0; #burst = 0; #tokens = NaN; #filled = 0;
-  #limit = Infinity; #cancel = () => {};
+  /** @type {import('./frames.js').Limits|null} */ #limits = null; #cancel = () => {};
   ages = new Ages();
 
   /** @param {number} timeout milliseconds that the server has to answer
@@ -43,18 +45,18 @@ export class Queue {
   /** @param {string} id @returns {Promise<any>|undefined} of a message that is in the queue */
   promise(id) { return this.#items.get(id)?.promise; }
 
-  /** @param {string} id @param {string} frame @param {number} size @returns {Promise<any>} */
-  add(id, frame, size) {
-    const item = /** @type {Item} */ ({id, frame, size, sent: null, doubt: null, stop() {}});
+  /** @param {string} id @param {import('./frames.js').Frame} frame @returns {Promise<any>} */
+  add(id, frame) {
+    const item = /** @type {Item} */ ({id, frame, sent: null, doubt: null, stop() {}});
     item.promise = new Promise((resolve, reject) => Object.assign(item, {resolve, reject}));
     this.#items.set(id, item);
     this.#pump();
     return item.promise;
   }
 
-  /** There is a connection. @param {{message_bytes: number, rate_per_second: number, burst: number}} limits */
+  /** There is a connection. @param {import('./frames.js').Limits} limits */
   opened(limits) {
-    this.#limit = limits.message_bytes;
+    this.#limits = limits;
     this.#rate = margin * (limits.rate_per_second || 0) / 1000;
     this.#burst = Math.max(1, limits.burst || 0);
     this.#fill();
@@ -76,7 +78,7 @@ export class Queue {
     const flying = [...this.#items.values()].filter((item) => item.sent);
     for (const item of flying) this.#back(item, true);
     if (code !== 1009 || flying.length === 0) return;
-    const largest = flying.reduce((a, b) => (b.size > a.size ? b : a));
+    const largest = flying.reduce((a, b) => (b.frame.bytes > a.frame.bytes ? b : a));
     this.settle(largest.id, new ChatError('too_long', 'the server does not take a message of this size'));
   }
 
@@ -135,13 +137,14 @@ export class Queue {
     for (const item of [...this.#items.values()]) {
       if (item.sent) continue;
       if (this.#flying >= this.#window) return;
-      if (item.size > this.#limit) {
-        this.settle(item.id, new ChatError('too_long', `a message has at most ${this.#limit} bytes`));
+      const why = this.#limits && unfit(item.frame, this.#limits);
+      if (why) {
+        this.settle(item.id, item.doubt ? uncertain() : why);
         return; // that went on with the rest
       }
       if (item.doubt && !this.#replayed) return; // the replay may show that it arrived, and what time it is
       if (item.doubt && this.ages.since(item.doubt) >= knownFor) {
-        this.settle(item.id, new ChatError('uncertain', 'it is not known whether the message arrived'));
+        this.settle(item.id, uncertain());
         return;
       }
       const wait = Math.max(this.#hold - now(), this.#turn());
@@ -153,7 +156,7 @@ export class Queue {
       this.#flying++;
       item.sent = this.ages.stamp();
       item.stop = later(this.#timeout, () => this.settle(item.id, new ChatError('timeout', 'the server did not answer')));
-      this.#hooks.send(item.frame);
+      this.#hooks.send(item.frame.text);
     }
   }
 

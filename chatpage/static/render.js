@@ -78,7 +78,7 @@ export function message({m, own, date}, cont) {
   const text = el('div', isEmoji(m.message) ? 'text emoji' : 'text');
   text.dir = 'auto';
   const body = el('span', 'body', linked(m.message));
-  const meta = el('span', 'meta', timeOf(date));
+  const meta = el('span', 'meta', ...(m.edited ? [edited(m), ' '] : []), timeOf(date));
   if (own) {
     const tick = el('span', 'tick', '✓');
     tick.ariaHidden = 'true';
@@ -87,8 +87,22 @@ export function message({m, own, date}, cont) {
   text.append(body, meta);
   bubble.append(text);
   if (isLong(m.message)) bubble.append(fold(text));
+  if (m.reactions?.length) bubble.append(reactions(m.reactions));
   if (!own) e.append(cont ? el('span', 'avatar') : avatar(m.user, m.username));
   e.append(bubble);
+  return e;
+}
+
+function edited(m) {
+  const e = el('span', 'edited', 'edited');
+  e.title = timeOf(new Date(m.edited)).textContent;
+  return e;
+}
+
+function reactions(list) {
+  const one = ({reaction, count}) => el('li', '', el('bdi', '', reaction), ` ${count.toLocaleString()}`);
+  const e = el('ul', 'reactions', ...list.map(one));
+  e.ariaLabel = 'Reactions';
   return e;
 }
 

@@ -3,7 +3,7 @@
 import {$, timeIn} from './text.js';
 
 /** @typedef {import('./chat.js').ChatError} ChatError */
-/** @typedef {import('./chat.js').StateChange} StateChange */
+/** @typedef {import('./types.js').StateChange} StateChange */
 
 /** @param {string} s @returns {string} s as a sentence */
 const sentence = (s) => (s ? `${s[0].toUpperCase()}${s.slice(1)}.` : 'Something went wrong.');

@@ -36,7 +36,7 @@ export async function stage({clock = false} = {}) {
       welcome(position, more = {}) {
         this.say({
           type: 'welcome', protocol: 'chat.v1', room: 'r', user: 'me', username: 'Me', session: '', position, resumed: false, gap: false,
-          members: [{user: 'me', username: 'Me'}], member_count: 1, limits: {message_bytes: 1000, rate_per_second: 0, burst: 0}, ...more,
+          members: [{user: 'me', username: 'Me'}], member_count: 1, limits: {message_bytes: 1000, rate_per_second: 0, burst: 0, data_bytes: 100}, ...more,
         });
       }
     };

@@ -194,8 +194,9 @@ export async function go(page, room) {
   await until(`in ${room}`, async () => await page.textContent('#title') === room);
 }
 
-/** Answers in place of the server: what comes is what the test sends, at any time and of any user. */
-export async function scripted(context) {
+/** Answers in place of the server: what comes is what the test sends, at any time and of any user. history gives the
+ * messages of the room's history when they are asked for. */
+export async function scripted(context, history = async () => []) {
   let socket;
   await context.routeWebSocket('**/ws/**', (ws) => {
     socket = ws;
@@ -205,10 +206,10 @@ export async function scripted(context) {
       type: 'welcome', protocol: 'chat.v1', room: decodeURIComponent(url.pathname.split('/').pop()), user: 'me', username, session: 's',
       position: 'e:0', resumed: false, gap: false, members: [{user: 'me', username}], member_count: 1, limits: {message_bytes: 16384, rate_per_second: 0, burst: 0},
     });
-    ws.onMessage((text) => {
+    ws.onMessage(async (text) => {
       const {type, request} = JSON.parse(text);
       if (type === 'ping') send({type: 'pong'});
-      if (type === 'history') send({type: 'history', messages: [], first: 1, more: false, request});
+      if (type === 'history') send({type: 'history', messages: await history(), first: 1, more: false, request});
     });
   });
   return {send: (o) => socket.send(JSON.stringify(o))};

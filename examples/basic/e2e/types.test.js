@@ -10,6 +10,7 @@ import path from 'node:path';
 import {test} from 'node:test';
 
 const use = `import {connect, rooms} from './chat.js';
+import {View} from './view.js';
 const chat = connect('https://example.com/chat/', {username: 'Alice', token: async () => 'x'});
 const off = chat.on('message', (m) => console.log(m.username.length, m.live));
 chat.on('state', ({state, wait = 0, error}) => console.log(state === 'open', wait / 2, error?.code));
@@ -17,6 +18,15 @@ chat.on('join', ({username, time}) => console.log(username + time));
 const {offset} = await chat.send('hello', {to: 'u1'});
 const {messages} = await chat.history({before: offset});
 console.log(messages[0].offset + offset, (await rooms('/')).get('general'), off());
+await chat.send('', {data: {a: [1]}, replyTo: offset});
+console.log((await chat.edit(offset, 'b', {data: {}})).offset, await chat.react(offset, 'x'), await chat.unreact(offset, 'x'), await chat.delete(offset));
+chat.on('edit', ({target, message}) => console.log(target + 1, message));
+chat.on('signal', ({name, data}) => console.log(name + data.x, chat.signal('x', {y: 1}) === false, chat.markRead(offset)));
+chat.on('read', (r) => console.log(r.offset + 1, r.user));
+const view = new View({limit: 10});
+console.log(view.follow(chat, () => console.log(view.messages.length, view.unread + view.read)), view.merge(await chat.history()));
+// @ts-expect-error the second is a string
+chat.react(offset, 1);
 // @ts-expect-error there is no such event
 chat.on('mesage', () => {});
 // @ts-expect-error a number is no name
