@@ -74,7 +74,7 @@ func (l *Log) amendLocked(r *roomState, e chatlog.Event, moderator bool, now tim
 	default:
 		return a, chatlog.ErrNoSuchMessage
 	}
-	if m.private() {
+	if m.is(private) {
 		if e.To = m.userID; e.To == "" || e.To == e.UserID {
 			if e.To = m.to; e.To == "" {
 				e.To = e.UserID
@@ -91,7 +91,7 @@ func (l *Log) amendLocked(r *roomState, e chatlog.Event, moderator bool, now tim
 		r.ids.add(id, idEntry{r.last, r.ms})
 	}
 	a.Event = e
-	r.keep(entryOf(&e), l.limits)
+	r.keep(&e, l.limits)
 	return a, nil
 }
 

@@ -62,7 +62,7 @@ func (r *entries) find(offset uint64) *entry {
 		}
 		e = &r.older[i].entry
 	}
-	if e.erased {
+	if e.is(erased) {
 		return nil
 	}
 	return e
@@ -83,12 +83,13 @@ func (r *entries) target(offset uint64) *entry {
 
 // keep adds e, the entry numbered last, to the ring, and drops the oldest messages and
 // other entries while there are too many.
-func (r *entries) keep(e entry, most limits) {
+func (r *entries) keep(e *chatlog.Event, most limits) {
 	if most.messages == 0 {
 		r.first, r.oldest = r.last+1, r.last+1
 		return
 	}
-	if e.amends() {
+	f := flagsOf(e)
+	if f&amending != 0 {
 		r.others++
 	} else {
 		for r.messages >= most.messages {
@@ -99,10 +100,14 @@ func (r *entries) keep(e entry, most limits) {
 	if int(r.last-r.first) >= len(r.ring) {
 		r.grow(most)
 	}
-	*r.at(r.last) = e
-	r.index.add(r.last, &e)
-	r.size += e.cost()
-	r.trim(most)
+	n := r.at(r.last)
+	n.set(e, f)
+	if f != 0 {
+		r.index.add(r.last, n)
+	}
+	if r.size += n.cost(); r.size > most.bytes || r.others > most.others {
+		r.trim(most)
+	}
 }
 
 // grow makes the ring larger.
@@ -168,30 +173,35 @@ func (r *entries) dropMessage() {
 
 // dropFirst drops the first entry of the ring.
 func (r *entries) dropFirst() {
-	e := *r.at(r.first)
-	*r.at(r.first) = entry{}
+	e := r.at(r.first)
 	r.first++
-	r.index.private = r.index.private.cut(r.first)
-	r.drops(r.first-1, &e)
+	if len(r.index.private) > 0 {
+		r.index.private = r.index.private.cut(r.first)
+	}
+	r.drops(r.first-1, e)
+	*e = entry{}
 }
 
-// drops notes that the entry e numbered offset was dropped.
+// drops notes that e, which was numbered offset, is no longer held.
 func (r *entries) drops(offset uint64, e *entry) {
 	r.size -= e.cost()
-	if e.private() && !e.erased {
+	if e.flags&(private|erased) == private {
 		r.index.forget(offset, e)
 	}
 	if e.message() {
 		r.messages--
 		r.oldest = offset + 1
-		r.index.unlisted = r.index.unlisted.cut(r.oldest)
 		r.eraseAmending(e)
 	} else {
 		r.others--
-		if m := r.find(e.ref); m != nil && e.typ != chatlog.TypeDelete && !e.erased {
+		if m := r.find(e.ref); m != nil && e.typ != chatlog.TypeDelete && !e.is(erased) {
 			m.more.by = m.more.by[1:]
 		}
 	}
+	if !r.index.amended {
+		return
+	}
+	r.index.unlisted = r.index.unlisted.cut(r.oldest)
 	if r.others == 0 && len(r.older) == 0 {
 		r.index.amended, r.index.unlisted = false, nil
 		r.oldest = r.first
@@ -211,10 +221,10 @@ func (r *entries) eraseAmending(m *entry) {
 // erase leaves nothing of e, the entry numbered offset in the ring, but its place.
 func (r *entries) erase(offset uint64, e *entry) {
 	r.size -= e.cost()
-	if e.private() {
+	if e.is(private) {
 		r.index.forget(offset, e)
 	}
-	*e = entry{typ: chatlog.TypePrivate, ms: e.ms, erased: true}
+	*e = entry{typ: chatlog.TypePrivate, ms: e.ms, flags: private | erased}
 	r.size += e.cost()
 	r.index.private = r.index.private.insert(offset)
 }
@@ -232,7 +242,7 @@ func (r *entries) remove(offset uint64) {
 	}
 	i := r.searchOlder(offset)
 	r.size -= m.cost()
-	if m.private() {
+	if m.is(private) {
 		r.index.forget(offset, &m)
 	}
 	copy(r.older[i:], r.older[i+1:])

@@ -18,10 +18,19 @@ type entry struct {
 	id         string
 	ms         int64
 	ref        uint64 // what a message replies to; what another entry amends
-	remove     bool   // of a reaction
-	erased     bool   // only ms is left
-	more       *more  // of a message, if it has any of it
+	flags      flags
+	more       *more // of a message, if it has any of it
 }
+
+// flags say what an entry is. A public message has none.
+type flags uint8
+
+const (
+	private  flags = 1 << iota // for its two users only, or for nobody
+	amending                   // amends a message
+	removing                   // a reaction that is taken back
+	erased                     // only ms is left; private, too
+)
 
 // more is what few messages have.
 type more struct {
@@ -38,48 +47,56 @@ const (
 	moreCost  = 128 // bytes of a more without what it refers to
 )
 
-// entryOf returns e as it is kept.
-func entryOf(e *chatlog.Event) entry {
-	n := entry{
-		typ: e.Type, userID: e.UserID, username: e.Username, to: e.To, toUsername: e.ToUsername,
-		text: e.Text, id: e.ID, ms: e.Time.UnixMilli(), ref: e.ReplyTo,
-	}
+// flagsOf returns the flags of e.
+func flagsOf(e *chatlog.Event) (f flags) {
 	switch e.Type {
-	case chatlog.TypeEdit, chatlog.TypeDelete: // the text of an edit is that of its message
-		n.text, n.ref = "", e.Target
-	case chatlog.TypeReaction:
-		n.text, n.ref, n.remove = e.Reaction, e.Target, e.Remove
-	default:
+	case chatlog.TypeMessage:
+		return 0
+	case chatlog.TypePrivate:
+		return private
+	case chatlog.TypeEdit, chatlog.TypeDelete, chatlog.TypeReaction:
+		if f = amending; e.To != "" {
+			f |= private
+		}
+		if e.Remove {
+			f |= removing
+		}
+	}
+	return f
+}
+
+// set sets n, which is zero, to e with the flags f.
+func (n *entry) set(e *chatlog.Event, f flags) {
+	n.typ, n.userID, n.username, n.to, n.toUsername, n.id = e.Type, e.UserID, e.Username, e.To, e.ToUsername, e.ID
+	n.ms, n.flags = e.Time.UnixMilli(), f
+	switch {
+	case f&amending == 0:
+		n.text, n.ref = e.Text, e.ReplyTo
 		if len(e.Data) > 0 {
 			n.more = &more{data: e.Data}
 		}
+	case e.Type == chatlog.TypeReaction:
+		n.text, n.ref = e.Reaction, e.Target
+	default: // the text of an edit is that of its message
+		n.ref = e.Target
 	}
-	return n
 }
 
-func (e *entry) amends() bool {
-	switch e.typ {
-	case chatlog.TypeEdit, chatlog.TypeDelete, chatlog.TypeReaction:
-		return true
-	}
-	return false
-}
+// is reports whether e has one of the flags f.
+func (e *entry) is(f flags) bool { return e.flags&f != 0 }
 
 // message reports whether e is a message, and was not deleted.
-func (e *entry) message() bool { return !e.erased && !e.amends() }
-
-// private reports whether e is for its two users only, or for nobody.
-func (e *entry) private() bool { return e.typ == chatlog.TypePrivate || e.to != "" && e.amends() }
+func (e *entry) message() bool { return !e.is(amending | erased) }
 
 // visibleTo is [chatlog.Event.VisibleTo].
 func (e *entry) visibleTo(user string) bool {
-	return !e.private() || user != "" && (user == e.userID || user == e.to)
+	return !e.is(private) || user != "" && (user == e.userID || user == e.to)
 }
 
 // cost returns about how many bytes e takes.
 func (e *entry) cost() int {
 	n := entryCost + len(e.userID) + len(e.username) + len(e.to) + len(e.toUsername) + len(e.text) + len(e.id)
-	if e.private() && !e.erased {
+	if e.flags&(private|erased) == private {
 		n += indexCost
 	}
 	if e.more != nil {
@@ -94,7 +111,7 @@ func (e *entry) cost() int {
 // event puts the entry n numbered offset into e, which is zero.
 func (r *entries) event(e *chatlog.Event, offset uint64, n *entry) {
 	e.Type, e.Offset, e.Time = n.typ, offset, time.UnixMilli(n.ms).UTC()
-	if n.erased {
+	if n.is(erased) {
 		return
 	}
 	e.UserID, e.Username, e.To, e.ToUsername, e.ID = n.userID, n.username, n.to, n.toUsername, n.id
@@ -110,7 +127,7 @@ func (r *entries) event(e *chatlog.Event, offset uint64, n *entry) {
 	case chatlog.TypeDelete:
 		e.Target = n.ref
 	case chatlog.TypeReaction:
-		e.Target, e.Reaction, e.Remove = n.ref, n.text, n.remove
+		e.Target, e.Reaction, e.Remove = n.ref, n.text, n.is(removing)
 	default:
 		e.Text, e.ReplyTo = n.text, n.ref
 		if n.more != nil {

@@ -24,15 +24,15 @@ type index struct {
 // indexCost is about how many bytes a private entry takes in the index.
 const indexCost = 200
 
-// add adds e, the newest entry.
+// add adds e, the newest entry, which is no public message.
 func (x *index) add(offset uint64, e *entry) {
-	if e.amends() && !x.amended {
+	if e.is(amending) && !x.amended {
 		x.amended, x.unlisted = true, slices.Clone(x.private)
 	}
-	if x.amended && (e.private() || e.amends()) {
+	if x.amended {
 		x.unlisted = x.unlisted.push(offset)
 	}
-	if !e.private() {
+	if !e.is(private) {
 		return
 	}
 	x.private = x.private.push(offset)

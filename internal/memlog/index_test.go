@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -17,7 +18,7 @@ import (
 func checkEntries(t *testing.T, l *Log, r *roomState) {
 	t.Helper()
 	var size, messages, others int
-	var private, unlisted runs
+	var hidden, unlisted runs
 	users := map[string][]uint64{}
 	by := map[uint64][]uint64{}
 	note := func(offset uint64, e *entry) {
@@ -25,11 +26,11 @@ func checkEntries(t *testing.T, l *Log, r *roomState) {
 			messages++
 		}
 		for _, u := range slices.Compact([]string{e.userID, e.to}) {
-			if u != "" && e.private() && !e.erased {
+			if u != "" && e.flags&(private|erased) == private {
 				users[u] = append(users[u], offset)
 			}
 		}
-		if (e.typ == chatlog.TypeEdit || e.typ == chatlog.TypeReaction) && !e.erased {
+		if (e.typ == chatlog.TypeEdit || e.typ == chatlog.TypeReaction) && !e.is(erased) {
 			by[e.ref] = append(by[e.ref], offset)
 		}
 	}
@@ -39,17 +40,17 @@ func checkEntries(t *testing.T, l *Log, r *roomState) {
 		if note(o.offset, &o.entry); o.offset >= r.first || !o.message() || i > 0 && r.older[i-1].offset >= o.offset {
 			t.Fatalf("%d, %+v, is among the older messages before %d", o.offset, o.entry, r.first)
 		}
-		public[o.offset] = !o.private()
+		public[o.offset] = !o.is(private)
 	}
 	for o := r.first; o <= r.last; o++ {
 		e := r.at(o)
 		if note(o, e); !e.message() {
 			others++
 		}
-		if e.private() {
-			private = private.push(o)
+		if e.is(private) {
+			hidden = hidden.push(o)
 		}
-		public[o] = e.message() && !e.private()
+		public[o] = e.message() && !e.is(private)
 	}
 	for o := r.oldest; o <= r.last && r.index.amended; o++ {
 		if !public[o] {
@@ -63,8 +64,8 @@ func checkEntries(t *testing.T, l *Log, r *roomState) {
 	if size > l.limits.bytes || messages > l.limits.messages || others > l.limits.others {
 		t.Fatalf("%s holds %d messages and %d others with %d bytes", r.name, messages, others, size)
 	}
-	if !slices.Equal(r.index.private, private) || !slices.Equal(r.index.unlisted, unlisted) || r.index.amended != (others > 0 || len(r.older) > 0) {
-		t.Fatalf("%s: indexed %v and %v, want %v and %v", r.name, r.index.private, r.index.unlisted, private, unlisted)
+	if !slices.Equal(r.index.private, hidden) || !slices.Equal(r.index.unlisted, unlisted) || r.index.amended != (others > 0 || len(r.older) > 0) {
+		t.Fatalf("%s: indexed %v and %v, want %v and %v", r.name, r.index.private, r.index.unlisted, hidden, unlisted)
 	}
 	if d := cmp.Diff(users, r.index.users); d != "" && len(users)+len(r.index.users) > 0 {
 		t.Fatalf("%s: users (-want +indexed):\n%s", r.name, d)
@@ -108,6 +109,19 @@ func wanted(r *entries, rg chatlog.Range) (events []chatlog.Event, more bool) {
 	return events[len(events)-n:], more
 }
 
+// TestEntryCost holds an entry to what is counted for it.
+func TestEntryCost(t *testing.T) {
+	if n := unsafe.Sizeof(entry{}); n > 144 {
+		t.Errorf("an entry takes %d bytes of the ring", n)
+	}
+	if n := unsafe.Sizeof(more{}); n > moreCost {
+		t.Errorf("what few messages have takes %d bytes, counted as %d", n, moreCost)
+	}
+	if n := unsafe.Sizeof(reaction{}); n > reactionCost {
+		t.Errorf("a reaction takes %d bytes, counted as %d", n, reactionCost)
+	}
+}
+
 // TestEntries has random messages and amendments, and looks at all that is counted and
 // indexed after each.
 func TestEntries(t *testing.T) {
@@ -117,7 +131,7 @@ func TestEntries(t *testing.T) {
 	for _, most := range []limits{{20, 512, 1 << 20}, {20, 30, 1 << 20}, {20, 30, 9000}, {100, 20, 1 << 20}, {1, 3, 1 << 20}, {3, 8, 1500}, {0, 9, 1 << 20}, {5, 9, 0}} {
 		l := New(1, 1, time.Hour)
 		l.limits = most
-		for i := range 3000 {
+		for i := range 2600 {
 			step(t, l, rng, i)
 			r := l.shard("r").rooms["r"]
 			if i%7 == 0 {

@@ -123,7 +123,7 @@ func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (a chatl
 	if e.ID != "" {
 		r.ids.add(id, idEntry{r.last, r.ms})
 	}
-	r.keep(entryOf(&a.Event), l.limits)
+	r.keep(&a.Event, l.limits)
 	watchers := r.watchers
 	l.usedLocked(sh, r)
 	sh.mu.Unlock()

@@ -56,7 +56,8 @@ var bg = context.Background()
 
 // costOf returns about how many bytes a message takes.
 func costOf(e *chatlog.Event) int {
-	n := entryOf(e)
+	var n entry
+	n.set(e, flagsOf(e))
 	return n.cost()
 }
 
