@@ -239,6 +239,18 @@ var amendDefects = []defect{
 		e.Reaction = strings.ToLower(e.Reaction)
 		return l.Amend(ctx, room, e, moderator)
 	})},
+	{"looks and reacts apart", "AmendOnce", amendWith(func(l chatlog.Amender, ctx context.Context, room string, e chatlog.Event, moderator bool) (chatlog.Appended, error) {
+		m := messageOf(l, room, e)
+		time.Sleep(time.Millisecond)
+		a, err := l.Amend(ctx, room, e, moderator)
+		i := slices.IndexFunc(m.Reactions, func(x chatlog.Reaction) bool { return x.Reaction == e.Reaction })
+		a.Repeated = a.Repeated && (e.Type != chatlog.TypeReaction || i >= 0 && slices.Contains(m.Reactions[i].Users, e.UserID) != e.Remove)
+		return a, err
+	})},
+	{"reads messages and positions apart", "AmendReadable", reading(func(b *brokenAmender, room string, e *chatlog.Event, _ chatlog.Range) {
+		time.Sleep(time.Millisecond)
+		e.Text = messageOf(b.Log, room, chatlog.Event{Target: e.Offset}).Text
+	})},
 	{"does not announce what amends", "AmendConcurrently", func() func() chatlog.Log {
 		l := deafLog{amending(func() *brokenAmender { return &brokenAmender{} })()().(*brokenAmender)}
 		return func() chatlog.Log { return l }

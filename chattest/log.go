@@ -119,6 +119,8 @@ func optionalTests(t *testing.T, l chatlog.Log) (tests []logTest) {
 		tests = append(tests, []logTest{
 			{"Amend", testAmend},
 			{"AmendConcurrently", testAmendConcurrently},
+			{"AmendOnce", testAmendOnce},
+			{"AmendReadable", testAmendReadable},
 			{"AmendFields", testAmendFields},
 			{"AmendNames", testAmendNames},
 			{"AmendNot", testAmendNot},
