@@ -159,9 +159,27 @@ func (m *amended) announced(sinks []*sink) {
 }
 
 // announces reports whether e, of which a sink was told, is what was stored: whole, or as it
-// is now.
+// is now, or as it was read in between, with the text of an edit that was stored by then.
 func (m *amended) announces(e chatlog.Event) bool {
-	return sameAmended(e, m.at(e.Offset).own) || m.matches(e, m.entry(e.Offset, false))
+	own := m.at(e.Offset).own
+	if sameAmended(e, own) || m.matches(e, m.entry(e.Offset, false)) {
+		return true
+	}
+	target := own.Target
+	if !own.Amends() {
+		target = own.Offset
+	} else if own.Type != chatlog.TypeEdit {
+		return false
+	}
+	for o := own.Offset + 1; o <= m.last(); o++ {
+		if later := m.at(o).own; later.Type == chatlog.TypeEdit && later.Target == target {
+			own.Text, own.Data = later.Text, later.Data
+			if sameAmended(e, own) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // testAmendFields keeps data, reactions and ids of all kinds of content.
