@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/seed-08328bfd/chat/chatlog"
@@ -38,8 +37,10 @@ type appendCall struct {
 	ctx   context.Context
 	event chatlog.Event
 	done  chan struct{} // closed when out and err are set
-	out   chatlog.Appended
-	err   error
+
+	moderator bool // with an event that amends a message
+	out       chatlog.Appended
+	err       error
 
 	tried bool // an attempt to store it may have succeeded
 }
@@ -58,7 +59,11 @@ func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog
 	if err := ctx.Err(); err != nil {
 		return chatlog.Appended{}, err
 	}
-	n := &appendCall{ctx: ctx, event: e, done: make(chan struct{})}
+	return l.store(ctx, room, &appendCall{ctx: ctx, event: e, done: make(chan struct{})})
+}
+
+// store has the room's goroutine store n, and waits for the result.
+func (l *Log) store(ctx context.Context, room string, n *appendCall) (chatlog.Appended, error) {
 	b := &l.batches
 	b.mu.Lock()
 	if b.waiting >= maxWaiting {
@@ -92,9 +97,9 @@ func (b *batches) next(room string) (batch []*appendCall) {
 		n := queue[0]
 		if n.ctx.Err() == nil {
 			id := [2]string{n.event.UserID, n.event.ID}
-			size += len(n.event.Text)
+			size += len(n.event.Text) + len(n.event.Data)
 			full := len(batch) >= batchSize || size > batchBytes || b.single
-			if len(batch) > 0 && (full || n.event.ID != "" && ids[id]) {
+			if len(batch) > 0 && (full || n.event.Amends() != batch[0].event.Amends() || n.event.ID != "" && ids[id]) {
 				break // a batch never has an id twice: the second is a repetition of the first
 			}
 			ids[id] = true
@@ -150,7 +155,12 @@ func (l *Log) writeBatch(room string, batch []*appendCall) {
 	left := batch
 	began, pause := time.Now(), 10*time.Millisecond
 	for tries := 1; len(left) > 0; tries++ {
-		err := l.with(ctx, func(c dbConn) error { return l.insert(ctx, c, room, left) })
+		err := l.with(ctx, func(c dbConn) error {
+			if left[0].event.Amends() {
+				return l.amend(ctx, c, room, left)
+			}
+			return l.insert(ctx, c, room, left)
+		})
 		if err == nil {
 			return
 		}
@@ -197,78 +207,12 @@ func repeatable(err error, n *appendCall, tries int) bool {
 	return code == ""
 }
 
-var errNoRoom = errors.New("the room was deleted")
-
-// insert stores batch in one statement and sets the results of its calls.
-func (l *Log) insert(ctx context.Context, c dbConn, room string, batch []*appendCall) error {
-	columns := make([][]string, 7)
-	for i := range columns {
-		columns[i] = make([]string, len(batch))
-	}
-	for i, n := range batch {
-		e := &n.event
-		for j, s := range []string{string(e.Type), e.UserID, e.Username, e.To, e.ToUsername, e.Text, e.ID} {
-			columns[j][i] = escape(s)
-		}
-	}
-	args := []any{escape(room)}
-	for _, col := range columns {
-		args = append(args, col)
-	}
-	known, _ := l.newestSeen(room)
-	args = append(append(args, known[:]...), newEpoch())
-	for range 3 {
-		stored := 0
-		rows, err := c.Query(ctx, c.sql.append, args...)
-		if err != nil {
-			return err
-		}
-		var n int
-		var epoch, origin string
-		var repeated bool
-		var r row
-		var newest chatlog.Event
-		var now string // the epoch of what was stored
-		_, err = pgx.ForEachRow(rows, append([]any{&n, &epoch, &origin, &repeated}, r.columns()...), func() error {
-			stored++
-			e := batch[n-1]
-			e.out, e.err = chatlog.Appended{Event: e.event, Epoch: epochOf(epoch, origin), Repeated: repeated}, nil
-			if repeated {
-				e.out.Event = r.event()
-				return nil
-			}
-			e.out.Event.Offset, e.out.Event.Time = uint64(*r.offset), r.at.UTC()
-			if e.out.Event.Offset > newest.Offset {
-				newest, now = e.out.Event, epoch
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if newest.Offset > 0 {
-			l.noteSeen(room, now, origin, &newest)
-		}
-		if stored == len(batch) {
-			return nil
-		}
-		// The room has no row yet.
-		if _, err := c.Exec(ctx, c.sql.generation, newEpoch()); err != nil {
-			return err
-		}
-		if _, err := c.Exec(ctx, c.sql.newRoom, escape(room)); err != nil {
-			return err
-		}
-	}
-	return errNoRoom
-}
-
 // announce pushes the stored events to the servers of this process, and sends their offsets
 // to the other processes.
 func (l *Log) announce(room string, batch []*appendCall) {
 	var first, last uint64
 	for _, n := range batch {
-		if n.err != nil || n.out.Repeated && !n.tried {
+		if n.err != nil || n.out.Repeated && (!n.tried || n.out.Event.ID == "" || n.out.Event.ID != n.event.ID) {
 			continue
 		}
 		l.push(room, n.out.Epoch, n.out.Event)

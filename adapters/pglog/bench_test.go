@@ -98,3 +98,59 @@ func BenchmarkDelivery(b *testing.B) {
 		b.ReportMetric(float64(took[len(took)*p/100].Microseconds())/1000, fmt.Sprintf("p%d-ms", p))
 	}
 }
+
+// BenchmarkAmend compares an edit and a reaction with an append, one by one in one room.
+func BenchmarkAmend(b *testing.B) {
+	message := fmt.Sprintf("%150d", 0)
+	for _, kind := range []chatlog.Type{chatlog.TypeMessage, chatlog.TypeEdit, chatlog.TypeReaction} {
+		b.Run(string(kind), func(b *testing.B) {
+			l := migrated(b, shared.pool(b), pglog.WithSchema(newSchema()))
+			for i := range 500 {
+				mustAppend(b, l, "room", text("u", fmt.Sprint("target ", i), message))
+			}
+			i := 0
+			for b.Loop() {
+				i++
+				if kind == chatlog.TypeMessage {
+					mustAppend(b, l, "room", text("u", fmt.Sprint(i), message))
+					continue
+				}
+				e := text("u", fmt.Sprint(i), message)
+				e.Type, e.Target = kind, uint64(i%500)+1
+				if kind == chatlog.TypeReaction {
+					e.Text, e.Reaction, e.Remove = "", "a", i/500%2 == 1
+				}
+				if _, err := l.Amend(b.Context(), "room", e, false); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkHistory reads pages of 100 messages without and with 20 reactions each.
+func BenchmarkHistory(b *testing.B) {
+	l := migrated(b, shared.pool(b), pglog.WithSchema(newSchema()))
+	for room, reactions := range map[string]int{"plain": 0, "reactions=20": 20} {
+		for i := range 300 {
+			mustAppend(b, l, room, text("u", "", fmt.Sprintf("%150d", i)))
+			for r := range reactions {
+				e := chatlog.Event{Type: chatlog.TypeReaction, Target: uint64(i*(1+reactions)) + 1, Reaction: fmt.Sprintf(":r%d:", r)}
+				e.UserID = fmt.Sprint("user ", r)
+				if _, err := l.Amend(b.Context(), room, e, false); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	}
+	for _, room := range []string{"plain", "reactions=20"} {
+		b.Run(room, func(b *testing.B) {
+			for b.Loop() {
+				p, err := l.Read(b.Context(), room, chatlog.Range{Limit: 100, Visible: true, Messages: true, Reader: "u"})
+				if err != nil || len(p.Events) != 100 || len(p.Events[0].Reactions) != 0 && len(p.Events[0].Reactions) != 20 {
+					b.Fatal(len(p.Events), err)
+				}
+			}
+		})
+	}
+}

@@ -3,6 +3,7 @@ package pglog
 import (
 	"context"
 	"runtime"
+	"testing"
 
 	"github.com/jackc/pgx/v5"
 
@@ -38,4 +39,28 @@ func Waiting(l *Log) (calls, rooms int) {
 	l.batches.mu.Lock()
 	defer l.batches.mu.Unlock()
 	return l.batches.waiting, len(l.batches.rooms)
+}
+
+// SignalLines returns the lines of the notices for a signal.
+func SignalLines(t testing.TB, room string, e chatlog.Event) []string {
+	lines, err := New(nil).signalLines(room, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines
+}
+
+// Received returns the number of signals that these lines bring to somebody, each in a payload
+// of its own.
+func Received(lines []string) (n int) {
+	var p parts
+	for _, line := range lines {
+		tag, notices := parseNotices("tag\n" + line)
+		for _, notice := range notices {
+			if notice.signal != nil || notice.part.number > 0 && p.add(tag, notice.part) != nil {
+				n++
+			}
+		}
+	}
+	return n
 }

@@ -83,6 +83,7 @@ func (l *Log) keepListening(ctx context.Context, c *pgx.Conn) {
 // silence the Log sends a notice to itself, and expects to receive it.
 func (l *Log) receiveNotices(ctx context.Context, c *pgx.Conn) error {
 	l.notices.unheard.Store(0)
+	var signals parts
 	late := false // at the last ping, a notice of ours had not come back
 	for {
 		n, err := wait(ctx, c, pingInterval)
@@ -106,7 +107,7 @@ func (l *Log) receiveNotices(ctx context.Context, c *pgx.Conn) error {
 		}
 		todo := map[string]span{}
 		for n != nil {
-			if n.Channel == l.channel && l.handlePayload(n.Payload, todo) {
+			if n.Channel == l.channel && l.handlePayload(n.Payload, todo, &signals) {
 				l.notices.unheard.Store(0)
 				late = false
 			}
@@ -137,19 +138,22 @@ func ping(ctx context.Context, c *pgx.Conn) error {
 	return c.Ping(ctx)
 }
 
-// handlePayload pushes the signals of a payload, and adds the new offsets to todo, by room.
-// It reports whether this Log has sent the payload.
-func (l *Log) handlePayload(payload string, todo map[string]span) (own bool) {
+// handlePayload pushes the signals of a payload, and adds the new offsets to todo, by room,
+// and parts of a signal to signals. It reports whether this Log has sent the payload.
+func (l *Log) handlePayload(payload string, todo map[string]span, signals *parts) (own bool) {
 	tag, lines := parseNotices(payload)
 	if tag == l.tag {
 		return true // its events were pushed when they were stored
 	}
 	for _, n := range lines {
+		if n.part.number > 0 {
+			n.signal = signals.add(tag, n.part)
+		}
 		room, ok := l.watched(n.key)
 		switch {
-		case !ok:
+		case !ok, n.part.number > 0 && n.signal == nil:
 		case n.signal != nil:
-			l.push(room, "", chatlog.Event(*n.signal))
+			l.push(room, "", *n.signal)
 		default:
 			if old, ok := todo[room]; ok {
 				n.span = n.span.with(old)

@@ -16,7 +16,7 @@ var migrations embed.FS
 // first one that runs while servers write. Before filledVersion, fillRows fills the
 // existing rows.
 const (
-	schemaVersion = 4
+	schemaVersion = 6
 	onlineVersion = 2
 	filledVersion = 4
 )

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/seed-08328bfd/chat/adapters/pglog"
 	"github.com/seed-08328bfd/chat/chatlog"
 )
@@ -22,21 +24,36 @@ func beforeStretches(t testing.TB, c *cluster, l *pglog.Log) {
 	c.exec(t, `CREATE INDEX event_public ON chat.event (room, ("offset" + 0)) WHERE type <> 'private'`)
 }
 
+// version4 returns a Log that does with events what version 4 did.
+func version4(t testing.TB, pool *pgxpool.Pool) *pglog.Log {
+	t.Helper()
+	l := pglog.New(pool)
+	if err := pglog.AsVersion4(t.Context(), l); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
 // The schema of a version before is brought up to date while its servers write: no
 // append waits for it. What a migration has left that was cut off is made anew.
 func TestMigrateOnline(t *testing.T) {
 	t.Parallel()
-	for version, waits := range map[int]string{1: "%INDEX CONCURRENTLY%", 2: "%ADD COLUMN%"} {
+	for version, from := range map[int]struct {
+		waits string
+		left  int // indexes that are made anew
+	}{1: {"%INDEX CONCURRENTLY%", 1}, 2: {"%ADD COLUMN%", 0}, 4: {"%ADD COLUMN%", 0}, 5: {"%INDEX CONCURRENTLY%", 1}} {
 		t.Run(fmt.Sprint("from ", version), func(t *testing.T) {
 			t.Parallel()
 			c := freshCluster(t)
 			pool := c.pool(t, "pool_max_conns=20")
-			l := pglog.New(pool)
+			l := version4(t, pool)
 			if err := pglog.MigrateTo(t.Context(), l, 1); err != nil {
 				t.Fatal(err)
 			}
 			if version == 2 {
 				beforeStretches(t, c, l)
+			} else if err := pglog.MigrateTo(t.Context(), l, version); err != nil {
+				t.Fatal(err)
 			}
 			for n := range 100 {
 				mustAppend(t, l, "room", mixed(n))
@@ -53,7 +70,7 @@ func TestMigrateOnline(t *testing.T) {
 			}
 			waiting := func() bool {
 				var n int
-				c.query(t, &n, `SELECT count(*) FROM pg_stat_activity WHERE query LIKE $1 AND wait_event_type = 'Lock'`, waits)
+				c.query(t, &n, `SELECT count(*) FROM pg_stat_activity WHERE query LIKE $1 AND wait_event_type = 'Lock'`, from.waits)
 				return n > 0
 			}
 			cut, cancel := context.WithCancel(t.Context())
@@ -66,8 +83,8 @@ func TestMigrateOnline(t *testing.T) {
 			}
 			eventually(t, "it has ended", func() bool { return !waiting() })
 			var left int
-			if c.query(t, &left, `SELECT count(*) FROM pg_index WHERE NOT indisvalid`); left != 2-version {
-				t.Errorf("it has left %d indexes, and this test wants %d", left, 2-version)
+			if c.query(t, &left, `SELECT count(*) FROM pg_index WHERE NOT indisvalid`); left != from.left {
+				t.Errorf("it has left %d indexes, and this test wants %d", left, from.left)
 			}
 			done := make(chan error, 3)
 			for range 3 {
@@ -90,6 +107,7 @@ func TestMigrateOnline(t *testing.T) {
 				}
 			}
 			migratedWell(t, c, l)
+			migratedWell(t, c, pglog.New(pool))
 		})
 	}
 }
@@ -100,7 +118,7 @@ func TestMigrateBusy(t *testing.T) {
 	t.Parallel()
 	c := freshCluster(t)
 	pool := c.pool(t, "pool_max_conns=20")
-	l := pglog.New(pool)
+	l := version4(t, pool)
 	beforeStretches(t, c, l)
 	over, cancel := context.WithCancel(t.Context())
 	var writing sync.WaitGroup
@@ -129,7 +147,7 @@ func TestMigrateBusy(t *testing.T) {
 func TestFillRows(t *testing.T) {
 	t.Parallel()
 	c := freshCluster(t)
-	l := pglog.New(c.pool(t))
+	l := version4(t, c.pool(t))
 	beforeStretches(t, c, l)
 	for _, room := range []string{"other", "room"} {
 		for n := range 20 {
@@ -178,7 +196,7 @@ func migratedWell(t testing.TB, c *cluster, l *pglog.Log) {
 	c.query(t, &indexes, `SELECT array_agg(c.relname::text ORDER BY c.relname::text) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 		WHERE c.relname LIKE 'event_p%' AND c.relname <> 'event_pkey' AND indisvalid`)
 	c.query(t, &locks, `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'`)
-	if want := []string{"event_private_from", "event_private_run", "event_private_to"}; !slices.Equal(indexes, want) || locks != 0 {
+	if want := []string{"event_private_all", "event_private_from", "event_private_run", "event_private_to"}; !slices.Equal(indexes, want) || locks != 0 {
 		t.Errorf("the indexes are %v, and %d locks are left", indexes, locks)
 	}
 	c.query(t, &wrong, `SELECT count(*) FROM (`+lastPublic+`) e WHERE type = 'private' AND (prev_public IS NULL OR prev_public < public)`)

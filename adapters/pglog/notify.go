@@ -4,23 +4,19 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/seed-08328bfd/chat/chatlog"
 )
 
 // A NOTIFY holds a lock of the whole database until its transaction is committed.
 // Transactions that append therefore send none: no other transaction could commit while
 // they wait for the disk. One goroutine collects the notices and sends them in
 // transactions of their own. A payload consists of lines: first the sender's tag, then for
-// each room its key and the first and last new offset, or its key and a signal as JSON.
+// each room its key and the first and last new offset, or its key and a signal (signal.go).
 
 const (
 	maxPayload  = 7900 // bytes; PostgreSQL's limit is less than 8,000
@@ -31,7 +27,7 @@ const (
 
 var (
 	errClosed  = errors.New("pglog: the feed is not open")
-	errTooLong = errors.New("pglog: a signal that does not fit into a notification")
+	errTooLong = errors.New("pglog: a signal of more than 100,000 bytes")
 	errSignals = errors.New("pglog: too many signals wait for the database")
 )
 
@@ -50,7 +46,7 @@ func key(room string) string {
 }
 
 // notices are those that wait to be sent. While there are any, one goroutine sends them. The
-// fields are guarded by mu, except unheard.
+// fields are guarded by mu, except parted and unheard.
 type notices struct {
 	mu      sync.Mutex
 	spans   map[string]span // by the room's key
@@ -58,12 +54,14 @@ type notices struct {
 	echo    bool // send a payload even if it is empty
 	sending bool
 
-	unheard atomic.Int64 // how many times the Log has sent since it last received its own notice
+	parted  atomic.Uint64 // signals that were sent in parts: their ids
+	unheard atomic.Int64  // how many times the Log has sent since it last received its own notice
 }
 
+// A signal is one that waits to be sent, in one line or in several.
 type signal struct {
-	line string
-	done chan<- error // has room for one
+	lines []string
+	done  chan<- error // has room for one
 }
 
 func (n *notices) init() { n.spans = map[string]span{} }
@@ -89,46 +87,6 @@ func (l *Log) sendEcho() {
 	l.notices.echo = true
 	l.notifyLocked()
 }
-
-// Signal implements [chatlog.Feed]: it sends e with NOTIFY and does not store it. It returns
-// an error if e has more than about 7,800 bytes as JSON, or if 1,024 signals already wait.
-func (l *Log) Signal(ctx context.Context, room string, e chatlog.Event) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	e.Offset = 0
-	data, err := json.Marshal(signalled(e))
-	if err != nil {
-		return err
-	}
-	line := key(room) + " " + string(data) + "\n"
-	if len(line) > maxPayload-len(l.tag)-1 {
-		return errTooLong
-	}
-	done := make(chan error, 1)
-	n := &l.notices
-	n.mu.Lock()
-	if len(n.signals) >= maxSignals {
-		n.mu.Unlock()
-		return errSignals
-	}
-	n.signals = append(n.signals, signal{line, done})
-	l.notifyLocked()
-	n.mu.Unlock()
-	select {
-	case err := <-done:
-		if err == nil {
-			l.push(room, "", e)
-		}
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// signalled is an event whose JSON has all fields. The JSON of a chatlog.Event has only
-// those that clients get.
-type signalled chatlog.Event
 
 // notifyLocked starts the goroutine that sends notices, unless it runs already.
 func (l *Log) notifyLocked() {
@@ -186,8 +144,19 @@ func (n *notices) nextPayloads(tag string) (payloads []string, signals []signal)
 		b.WriteString(line)
 		return true
 	}
-	for len(n.signals) > 0 && fits(n.signals[0].line) {
-		signals = append(signals, n.signals[0])
+	for len(n.signals) > 0 {
+		s := n.signals[0]
+		if len(s.lines) > 1 && len(payloads)+1+len(s.lines) > maxPayloads && b.Len() > 0 {
+			break // all parts go in one transaction, so that no others come between
+		}
+		fit := true
+		for _, line := range s.lines {
+			fit = fit && fits(line)
+		}
+		if !fit {
+			break
+		}
+		signals = append(signals, s)
 		n.signals = n.signals[1:]
 	}
 	for k, s := range n.spans {
@@ -205,36 +174,4 @@ func (n *notices) nextPayloads(tag string) (payloads []string, signals []signal)
 	}
 	n.sending = len(payloads) > 0
 	return payloads, signals
-}
-
-// A notice is one line of a payload.
-type notice struct {
-	key    string
-	span   span
-	signal *signalled
-}
-
-// parseNotices parses a payload. It skips lines that it does not understand.
-func parseNotices(payload string) (tag string, lines []notice) {
-	tag, rest, _ := strings.Cut(payload, "\n")
-	for line := range strings.Lines(rest) {
-		k, what, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		n := notice{key: k}
-		if strings.HasPrefix(what, "{") {
-			n.signal = new(signalled)
-			if json.Unmarshal([]byte(what), n.signal) != nil || n.signal.Offset != 0 {
-				continue
-			}
-		} else {
-			first, last, _ := strings.Cut(what, " ")
-			var err1, err2 error
-			n.span.first, err1 = strconv.ParseUint(first, 10, 53)
-			n.span.last, err2 = strconv.ParseUint(last, 10, 53)
-			if err1 != nil || err2 != nil || n.span.first == 0 || n.span.first > n.span.last {
-				continue
-			}
-		}
-		lines = append(lines, n)
-	}
-	return tag, lines
 }

@@ -59,7 +59,12 @@ type feed struct {
 	running sync.WaitGroup // goroutines of Open and Beat; they are added while mu is held
 }
 
-var _ chatlog.Log = (*Log)(nil)
+var (
+	_ chatlog.Log     = (*Log)(nil)
+	_ chatlog.Amender = (*Log)(nil)
+	_ chatlog.Marker  = (*Log)(nil)
+	_ chatlog.Pacer   = (*Log)(nil)
+)
 
 // An Option sets one thing of a [Log]. Options are arguments of [New].
 type Option func(*Log)
@@ -106,11 +111,12 @@ func WithSchema(name string) Option {
 	}
 }
 
-// WithKeep sets how many of the newest events are kept per room. By default all are kept;
-// zero or a negative number means the default. Each call of [Log.Beat] hides some of the
-// older events, and deletes some that are at least ten minutes old.
-func WithKeep(events int) Option {
-	return func(l *Log) { l.keep = max(events, 0) }
+// WithKeep sets how many of the newest messages are kept per room, and of the entries that
+// amend them, but at least 256 of these. By default all are kept; zero or a negative number
+// means the default. Each call of [Log.Beat] hides some of the older events, and deletes
+// some that are at least ten minutes old.
+func WithKeep(messages int) Option {
+	return func(l *Log) { l.keep = max(messages, 0) }
 }
 
 // WithKeepFor sets how long events are kept. By default they are kept forever; zero or a

@@ -16,13 +16,17 @@ const (
 // pruner holds the state of retention. At most one step runs at any time.
 type pruner struct {
 	busy  atomic.Bool
-	after int64 // the id of the room where the last step ended; only the running step uses it
+	paced atomic.Bool // turns were taken that nobody has deleted yet
+
+	// Only the running step uses these.
+	after  int64     // the id of the room where the last step ended
+	forgot time.Time // when turns were deleted
 }
 
-// prune starts a step of retention, if an option asks for retention and no step runs. Close
-// waits for the step.
+// prune starts a step of retention, if an option asks for retention or there are turns to
+// forget, and no step runs. Close waits for the step.
 func (l *Log) prune() {
-	if l.keep == 0 && l.keepFor == 0 || l.pruner.busy.Swap(true) {
+	if l.keep == 0 && l.keepFor == 0 && !l.pruner.paced.Load() || l.pruner.busy.Swap(true) {
 		return
 	}
 	l.mu.Lock()
@@ -44,6 +48,12 @@ func (l *Log) prune() {
 // ended. It stops after the last room, or when pruneFor is over. It hides old events
 // immediately, and deletes them when they are older than idWindow.
 func (l *Log) pruneStep(ctx context.Context, c dbConn) error {
+	if err := l.forgetTurns(ctx, c); err != nil {
+		return err
+	}
+	if l.keep == 0 && l.keepFor == 0 {
+		return nil
+	}
 	var keep, age any
 	if l.keep > 0 {
 		keep = int64(l.keep)
@@ -53,8 +63,8 @@ func (l *Log) pruneStep(ctx context.Context, c dbConn) error {
 	}
 	p := &l.pruner
 	for began := time.Now(); time.Since(began) < pruneFor; {
-		var last, seen, moved, deleted int64
-		err := c.QueryRow(ctx, c.sql.retain, l.channel, p.after, pruneRooms, keep, age, pruneEvents).Scan(&last, &seen, &moved)
+		var last, seen, moved, more, deleted, swept int64
+		err := c.QueryRow(ctx, c.sql.retain, l.channel, p.after, pruneRooms, keep, age, pruneEvents).Scan(&last, &seen, &moved, &more)
 		if err != nil {
 			return err
 		}
@@ -62,9 +72,12 @@ func (l *Log) pruneStep(ctx context.Context, c dbConn) error {
 			if err := c.QueryRow(ctx, c.sql.clean, p.after, last, idWindow, pruneEvents).Scan(&deleted); err != nil {
 				return err
 			}
+			if err := c.QueryRow(ctx, c.sql.sweep, p.after, last, idWindow, pruneEvents).Scan(&swept); err != nil {
+				return err
+			}
 		}
 		switch {
-		case deleted == pruneEvents, age != nil && moved > 0:
+		case deleted == pruneEvents, swept == pruneEvents, age != nil && moved > 0, more > 0:
 			// There may be more in the same rooms.
 		case seen < pruneRooms:
 			p.after = 0
@@ -74,4 +87,19 @@ func (l *Log) pruneStep(ctx context.Context, c dbConn) error {
 		}
 	}
 	return nil
+}
+
+// forgetTurns deletes the turns that are over, once in forgetEvery.
+func (l *Log) forgetTurns(ctx context.Context, c dbConn) error {
+	p := &l.pruner
+	if time.Since(p.forgot) < forgetEvery || !p.paced.Swap(false) {
+		return nil
+	}
+	p.forgot = time.Now()
+	left := true
+	err := c.QueryRow(ctx, c.sql.forgetTurns).Scan(&left)
+	if left {
+		p.paced.Store(true)
+	}
+	return err
 }

@@ -11,26 +11,42 @@ import (
 // They never change after newStatements. The struct has many fields because it has one per
 // statement.
 type statements struct {
-	append, newRoom, generation                     string
-	lookup, compareSeen                             string
+	append, appendMore, newRoom, generation         string
+	amend, lookup, compareSeen                      string
 	forward, backward                               string
-	visibleForward                                  string
-	visibleBackward                                 string
+	some                                            map[kind]string
 	positions, renew, renewNew                      string
 	fetch                                           string
 	beat, addServer, overdue, removeDead            string
 	addBeatRow, lockBeatRow, extendLeases, noteBeat string
 	enter, leave, members, count                    string
 	present, rooms, versions                        string
-	retain, clean                                   string
+	retain, clean, sweep                            string
+	mark, marked, unread                            string
+	take, taken, forgetTurns                        string
 	prepare, version, stamp                         string
 	unfilled, fill                                  string
 }
 
-// eventColumns are the columns of a row, in the order of row.columns.
-const eventColumns = `e."offset", e.at, e.type, e.user_id, e.username, e.to_id, e.to_username, e.message, e.client_id`
+// eventColumns are the columns of the event e in the room r, in the order of row.columns. An
+// entry that amends is gone when its message is; an edit has the text of its message.
+const eventColumns = `e."offset", e.at, CASE WHEN e.target < r.first AND e.type <> 'delete' THEN 'erased' ELSE e.type END AS type,
+	e.user_id, e.username, e.to_id, e.to_username, e.client_id, e.reply_to, e.target, e.reaction, e.removed,
+	CASE e.type WHEN 'edit' THEN (` + ofTarget + `) ELSE e.message END AS message,
+	CASE e.type WHEN 'edit' THEN (` + ofTargetData + `) ELSE e.data END AS data`
 
-var arrays = regexp.MustCompile(`\{(\$\d)\}`)
+const (
+	ofTarget     = `SELECT t.message` + fromTarget
+	ofTargetData = `SELECT t.data` + fromTarget
+	fromTarget   = ` FROM {schema}.event t WHERE t.room = e.room AND t."offset" = e.target LIMIT 1`
+)
+
+// messageColumns are the columns of the message e with what has become of it, in the order of
+// row.messageColumns.
+const messageColumns = `e."offset", e.at, e.type, e.user_id, e.username, e.to_id, e.to_username, e.client_id, e.reply_to, e.message, e.data,
+	e.edited_at, e.amended, e.reactions`
+
+var arrays = regexp.MustCompile(`\{(\$\d+)\}`)
 
 // newStatements returns the statements. PostgreSQL may make a plan while the tables are
 // empty, and keep it when they are full. LATERAL with LIMIT makes it use the right index
@@ -44,45 +60,15 @@ var arrays = regexp.MustCompile(`\{(\$\d)\}`)
 func newStatements(schema, database string) *statements {
 	in := func(sql string) string {
 		sql = strings.ReplaceAll(sql, "{event}", eventColumns)
+		sql = strings.ReplaceAll(sql, "{entries}", firstEntry)
 		sql = strings.ReplaceAll(sql, "{database}", database)
 		sql = arrays.ReplaceAllString(sql, "(SELECT ${1}::text[])")
 		return strings.ReplaceAll(sql, "{schema}", pgx.Identifier{schema}.Sanitize())
 	}
 	return &statements{
-		// "had" does not see an event that another transaction commits concurrently.
-		// Then the unique index refuses the whole statement, and the next try finds
-		// the event.
-		append: in(`
-WITH input AS (
-	SELECT * FROM unnest({$2}, {$3}, {$4}, {$5}, {$6}, {$7}, {$8})
-		WITH ORDINALITY AS t (type, user_id, username, to_id, to_username, message, client_id, n)
-), had AS (
-	SELECT i.n, r.epoch, {database} || '/' || r.tableoid AS origin, e.*
-	FROM {schema}.room r
-	CROSS JOIN input i
-	CROSS JOIN LATERAL (
-		SELECT {event} FROM {schema}.event e
-		WHERE e.room = r.id AND e.user_id = i.user_id AND e.client_id = i.client_id AND e.client_id <> ''
-		LIMIT 1) e
-	WHERE r.name = $1
-), fresh AS (
-	SELECT i.*, row_number() OVER (ORDER BY i.n) AS k
-	FROM input i WHERE NOT EXISTS (SELECT FROM had WHERE had.n = i.n)
-), room AS (
-	UPDATE {schema}.room r
-	SET epoch = CASE WHEN ` + lostAt(9) + ` THEN $13 ELSE r.epoch END,
-		last = r.last + c.n, last_at = greatest(r.last_at, date_trunc('milliseconds', clock_timestamp()))
-	FROM (SELECT count(*) AS n FROM fresh) c
-	WHERE r.name = $1 AND c.n > 0
-	RETURNING r.id, r.epoch, {database} || '/' || r.tableoid AS origin, r.last - c.n AS base, r.last_at
-), stored AS (
-	INSERT INTO {schema}.event (room, "offset", at, type, user_id, username, to_id, to_username, message, client_id)
-	SELECT room.id, room.base + k, room.last_at, type, user_id, username, to_id, to_username, message, client_id
-	FROM room, fresh
-)
-SELECT n, epoch, origin, false, base + k, last_at, '', '', '', '', '', '', '' FROM room, fresh
-UNION ALL
-SELECT n, epoch, origin, true, "offset", at, type, user_id, username, to_id, to_username, message, client_id FROM had`),
+		append:     in(appending("", "")),
+		appendMore: in(appending(", data, reply_to", ", {$14}, (SELECT $15::bigint[])")),
+		amend:      in(amending),
 		compareSeen: in(`
 SELECT coalesce(` + lostAt(2) + `, false), r.epoch, {database} || '/' || r.tableoid FROM {schema}.room r WHERE r.name = $1`),
 		lookup: in(`
@@ -99,29 +85,28 @@ ON CONFLICT DO NOTHING`),
 		generation: in(`
 INSERT INTO {schema}.room (name, epoch) VALUES (chr(26), $1) ON CONFLICT DO NOTHING`),
 		forward: in(`
-SELECT coalesce(r.epoch, g.epoch), {database} || '/' || g.tableoid, coalesce(r.first, 1), coalesce(r.last, 0), e.*
+SELECT coalesce(r.epoch, g.epoch), {database} || '/' || g.tableoid, coalesce({entries}, 1), coalesce(r.last, 0), e.*
 FROM {schema}.room g
 LEFT JOIN {schema}.room r ON r.name = $1
 LEFT JOIN LATERAL (
 	SELECT {event} FROM {schema}.event e
 	WHERE e.room = r.id AND e."offset" <= r.last
-		AND e."offset" >= greatest($2::bigint, r.first) AND e."offset" < greatest($2::bigint, r.first) + $3::bigint
+		AND e."offset" >= greatest($2::bigint, {entries}) AND e."offset" < greatest($2::bigint, {entries}) + $3::bigint
 	ORDER BY e."offset" LIMIT $3::bigint) e ON true
 WHERE g.name = chr(26)
 ORDER BY e."offset"`),
 		backward: in(`
-SELECT coalesce(r.epoch, g.epoch), {database} || '/' || g.tableoid, coalesce(r.first, 1), coalesce(r.last, 0), e.*
+SELECT coalesce(r.epoch, g.epoch), {database} || '/' || g.tableoid, coalesce({entries}, 1), coalesce(r.last, 0), e.*
 FROM {schema}.room g
 LEFT JOIN {schema}.room r ON r.name = $1
 LEFT JOIN LATERAL (
 	SELECT {event} FROM {schema}.event e
-	WHERE e.room = r.id AND e."offset" >= r.first
+	WHERE e.room = r.id AND e."offset" >= {entries}
 		AND e."offset" < least($2::bigint, r.last + 1) AND e."offset" >= least($2::bigint, r.last + 1) - $3::bigint
 	ORDER BY e."offset" DESC LIMIT $3::bigint) e ON true
 WHERE g.name = chr(26)
 ORDER BY e."offset"`),
-		visibleForward:  in(visible(stretchesForward, `>= greatest($2::bigint, r.first)`, `<= r.last`, "ASC")),
-		visibleBackward: in(visible(stretchesBackward, `>= r.first`, `< least($2::bigint, r.last + 1)`, "DESC")),
+		some: someStatements(in),
 		positions: in(`
 SELECT coalesce(r.epoch, g.epoch), {database} || '/' || g.tableoid, coalesce(r.last, 0)
 FROM {schema}.room g
@@ -137,7 +122,7 @@ ON CONFLICT DO NOTHING`),
 		fetch: in(`
 SELECT u.n, r.epoch, {database} || '/' || r.tableoid, e.*
 FROM unnest({$1}, (SELECT $2::bigint[]), (SELECT $3::bigint[])) WITH ORDINALITY AS u (name, first, last, n)
-CROSS JOIN LATERAL (SELECT id, epoch, tableoid FROM {schema}.room r WHERE r.name = u.name LIMIT 1) r
+CROSS JOIN LATERAL (SELECT id, epoch, first, tableoid FROM {schema}.room r WHERE r.name = u.name LIMIT 1) r
 CROSS JOIN LATERAL (
 	SELECT {event} FROM {schema}.event e
 	WHERE e.room = r.id AND e."offset" BETWEEN u.first AND u.last
@@ -224,38 +209,9 @@ SELECT coalesce((SELECT nullif(bit_xor(hashtextextended(
 	FROM {schema}.presence p WHERE p.room = u.name), 0)
 FROM unnest({$1}) WITH ORDINALITY AS u (name, n)
 ORDER BY u.n`),
-		// The times of a room's events rise with their offsets, so the events that are
-		// too old are the first ones. NULL means no limit.
-		retain: in(`
-WITH lock AS MATERIALIZED (
-	SELECT pg_try_advisory_xact_lock(hashtextextended($1, 2)) AS got
-), seen AS (
-	SELECT r.id, r.first, r.last FROM lock, {schema}.room r WHERE lock.got AND r.id > $2 ORDER BY r.id LIMIT $3
-), want AS (
-	SELECT id, greatest(first, last + 1 - $4::bigint, CASE WHEN $5::interval IS NOT NULL THEN
-		coalesce((SELECT e."offset" FROM {schema}.event e
-			WHERE e.room = id AND e."offset" >= first AND e."offset" < first + $6 AND e.at >= clock_timestamp() - $5::interval
-			ORDER BY e."offset" LIMIT 1), least(first + $6, last + 1)) END) AS first
-	FROM seen WHERE first <= last
-), moved AS (
-	UPDATE {schema}.room r SET first = want.first FROM want WHERE r.id = want.id AND r.first < want.first RETURNING 1
-)
-SELECT coalesce(max(id), 0), count(*), (SELECT count(*) FROM moved) FROM seen`),
-		clean: in(`
-WITH cut AS (
-	SELECT r.id, o."offset" FROM {schema}.room r
-	CROSS JOIN LATERAL (SELECT e."offset" FROM {schema}.event e
-		WHERE e.room = r.id AND e."offset" >= r.stored AND e."offset" < r.first AND e.at < clock_timestamp() - $3::interval
-		ORDER BY e."offset" LIMIT $4) o
-	WHERE r.id > $1 AND r.id <= $2 AND r.stored < r.first
-	LIMIT $4
-), gone AS (
-	DELETE FROM {schema}.event e USING cut WHERE e.room = cut.id AND e."offset" = cut."offset"
-), moved AS (
-	UPDATE {schema}.room r SET stored = c.next
-	FROM (SELECT id, max("offset") + 1 AS next FROM cut GROUP BY id) c WHERE r.id = c.id
-)
-SELECT count(*) FROM cut`),
+		retain: in(retaining), clean: in(cleaning), sweep: in(sweeping),
+		mark: in(marking), marked: in(markedSQL), unread: in(unreading()),
+		take: in(taking), taken: in(takenSQL), forgetTurns: in(forgettingTurns),
 		prepare:  in(`CREATE TABLE IF NOT EXISTS {schema}.version (version integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())`),
 		version:  in(`SELECT coalesce(max(version), 0) FROM {schema}.version`),
 		stamp:    in(`INSERT INTO {schema}.version (version) VALUES ($1)`),

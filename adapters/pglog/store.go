@@ -21,18 +21,18 @@ const maxPage = 10_000
 // Read implements [chatlog.Store]. It returns at most 10,000 events.
 //
 // In place of an event whose row an operator has deleted, Read returns a private message
-// without sender and receiver, which no user may see. With Visible it returns nothing in
-// its place.
+// without sender and receiver, which no user may see, as it does for a message that was
+// deleted. With Visible or Messages it returns nothing in their places.
 func (l *Log) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.Page, error) {
 	if err := checkNames(room); err != nil {
 		return chatlog.Page{}, err
 	}
 	limit := max(0, min(r.Limit, maxPage))
-	if r.Visible {
-		return l.readVisible(ctx, room, r, limit)
+	if r.Visible || r.Messages {
+		return l.readSome(ctx, room, r, limit)
 	}
 	bound := boundOf(r)
-	page, err := l.query(ctx, room, func(s *statements) string {
+	page, err := l.query(ctx, room, false, func(s *statements) string {
 		if r.From > 0 {
 			return s.forward
 		}
@@ -68,17 +68,18 @@ func boundOf(r chatlog.Range) uint64 {
 	return min(bound, math.MaxInt64/2)
 }
 
-// readVisible reads one event more than the limit, to know whether there are more.
-func (l *Log) readVisible(ctx context.Context, room string, r chatlog.Range, limit int) (chatlog.Page, error) {
-	if !utf8.ValidString(r.Reader) {
-		r.Reader = "" // no user has such an id
-	}
-	page, err := l.query(ctx, room, func(s *statements) string {
-		if r.From > 0 {
-			return s.visibleForward
+// readSome reads one event more than the limit, to know whether there are more.
+func (l *Log) readSome(ctx context.Context, room string, r chatlog.Range, limit int) (chatlog.Page, error) {
+	args := []any{escape(room), int64(boundOf(r)), int64(limit) + 1}
+	if r.Visible {
+		if !utf8.ValidString(r.Reader) {
+			r.Reader = "" // no user has such an id
 		}
-		return s.visibleBackward
-	}, escape(room), int64(boundOf(r)), int64(limit)+1, escape(r.Reader))
+		args = append(args, escape(r.Reader))
+	}
+	page, err := l.query(ctx, room, r.Messages, func(s *statements) string {
+		return s.some[kind{r.Visible, r.Messages, r.From > 0}]
+	}, args...)
 	if err != nil {
 		return chatlog.Page{}, err
 	}
@@ -91,8 +92,9 @@ func (l *Log) readVisible(ctx context.Context, room string, r chatlog.Range, lim
 	return page, nil
 }
 
-// query executes one of the statements that read a range of a room's events.
-func (l *Log) query(ctx context.Context, room string, sql func(*statements) string, args ...any) (page chatlog.Page, err error) {
+// query executes one of the statements that read a range of a room's events. Those for messages
+// have other columns.
+func (l *Log) query(ctx context.Context, room string, messages bool, sql func(*statements) string, args ...any) (page chatlog.Page, err error) {
 	err = l.withGeneration(ctx, func(c dbConn) (found bool, err error) {
 		page = chatlog.Page{}
 		rows, err := c.Query(ctx, sql(c.sql), args...)
@@ -102,9 +104,14 @@ func (l *Log) query(ctx context.Context, room string, sql func(*statements) stri
 		defer rows.Close()
 		var epoch, origin string
 		var newest chatlog.Event
+		var e row
+		columns := e.columns()
+		if messages {
+			columns = e.messageColumns()
+		}
+		into := append([]any{&epoch, &origin, &page.First, &page.Position.Offset}, columns...)
 		for rows.Next() {
-			var e row
-			if err := rows.Scan(append([]any{&epoch, &origin, &page.First, &page.Position.Offset}, e.columns()...)...); err != nil {
+			if err := rows.Scan(into...); err != nil {
 				return false, err
 			}
 			found = true
@@ -154,18 +161,24 @@ func (l *Log) Lookup(ctx context.Context, room, userID, id string) (a chatlog.Ap
 	if err := checkNames(room, userID, id); err != nil {
 		return a, err
 	}
-	err = l.withRetry(ctx, func(c dbConn) error {
-		var epoch, origin string
-		var r row
-		err := c.QueryRow(ctx, c.sql.lookup, escape(room), escape(userID), escape(id)).Scan(append([]any{&epoch, &origin}, r.columns()...)...)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		if err == nil {
-			a = chatlog.Appended{Event: r.event(), Epoch: epochOf(epoch, origin), Repeated: true}
-		}
+	err = l.withRetry(ctx, func(c dbConn) (err error) {
+		a, err = c.find(ctx, room, userID, id)
 		return err
 	})
+	return a, err
+}
+
+// find returns the event that userID has stored with id.
+func (c dbConn) find(ctx context.Context, room, userID, id string) (a chatlog.Appended, err error) {
+	var epoch, origin string
+	var r row
+	err = c.QueryRow(ctx, c.sql.lookup, escape(room), escape(userID), escape(id)).Scan(append([]any{&epoch, &origin}, r.columns()...)...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return a, nil
+	}
+	if err == nil {
+		a = chatlog.Appended{Event: r.stored(), Epoch: epochOf(epoch, origin), Repeated: true}
+	}
 	return a, err
 }
 
@@ -238,29 +251,4 @@ func (l *Log) withGeneration(ctx context.Context, f func(dbConn) (found bool, er
 		_, err = f(c)
 		return err
 	})
-}
-
-// row is an event as the database returns it. Its fields are nil if there is no event.
-type row struct {
-	offset                                        *int64
-	at                                            *time.Time
-	kind, user, username, to, toName, message, id *string
-}
-
-func (r *row) columns() []any {
-	return []any{&r.offset, &r.at, &r.kind, &r.user, &r.username, &r.to, &r.toName, &r.message, &r.id}
-}
-
-func (r *row) event() chatlog.Event {
-	return chatlog.Event{
-		Type:       chatlog.Type(*r.kind),
-		Offset:     uint64(*r.offset),
-		Time:       r.at.UTC(),
-		UserID:     unescape(*r.user),
-		Username:   unescape(*r.username),
-		To:         unescape(*r.to),
-		ToUsername: unescape(*r.toName),
-		Text:       unescape(*r.message),
-		ID:         unescape(*r.id),
-	}
 }

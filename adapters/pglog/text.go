@@ -43,7 +43,7 @@ func checkEvent(room string, e *chatlog.Event) error {
 	if err := checkNames(e.To); err != nil {
 		return err
 	}
-	for _, s := range []string{string(e.Type), e.Username, e.To, e.ToUsername, e.Text} {
+	for _, s := range []string{string(e.Type), e.Username, e.To, e.ToUsername, e.Text, string(e.Data), e.Reaction} {
 		if !utf8.ValidString(s) {
 			return errors.New("pglog: the event is not UTF-8")
 		}

@@ -1,87 +1,180 @@
 package pglog
 
-// A room's public events lie in stretches between runs of private events. These
-// expressions find the stretches, from the beginning of the page on. Of each stretch they
-// return: low and high, its first and last offset; n, how many public events were found so
-// far, counted up to the limit; and next, where the search continues. The cost does not
-// depend on the length of a run: prev_public (migrations/0003.sql) leads to its first and
-// last event. Each stretch except the first has a public event, unless somebody has
-// deleted it. So there are at most two stretches more than the limit.
+import "strings"
+
+// A room's public messages lie in stretches between what is hidden: private messages, entries
+// that amend a message, and the places of deleted ones. These expressions find the
+// stretches behind a window of 25 times the limit that begins at the beginning of the page:
+// in the window, rows are read one by one, because that costs less than to jump over a few. Of each stretch they return: low and high,
+// its first and last offset; n, how many wanted messages were found so far, counted up to the
+// limit in each; and next, where the search continues. The cost does not depend on how much is
+// hidden: what was hidden from the beginning has prev_public (migrations/0003.sql), which leads
+// to the first and last of a run, and a deleted public message is in a range of the table
+// hidden (migrations/0005.sql) with all that was hidden around it then. So at most three steps
+// lead from one public message to the next, unless somebody has deleted rows.
 //
-// A stretch may contain private events: those without a prev_public belong to no run. They
+// A condition prev_public = x would have some plans look for the last row in the primary key.
+// The greatest one up to x is the same, if a row has x.
+//
+// A stretch may contain private messages: those without a prev_public belong to no run. They
 // are read, and then left out.
 const (
 	stretchesBackward = `
-		SELECT 0::bigint AS low, 0::bigint AS high, least($2::bigint, r.last + 1) - 1 AS next, 0::bigint AS n
+		SELECT 1::bigint AS low, 0::bigint AS high, greatest(least({bound}, r.last + 1) - {window}, {first}) - 1 AS next, ({window n}) AS n
 		UNION ALL
 		SELECT b.low, s.next, b.next, s.n + public.n
 		FROM stretch s
 		LEFT JOIN LATERAL (
-			SELECT e.prev_public, e."offset" FROM {schema}.event e
-			WHERE e.room = r.id AND e.prev_public < s.next
-			ORDER BY e.prev_public DESC, e."offset" DESC LIMIT 1) run ON true
+			SELECT i.first, i.last FROM (
+				(SELECT e.prev_public + 1 AS first, e."offset" AS last FROM {schema}.event e
+				WHERE e.room = r.id AND e.prev_public < s.next
+				ORDER BY e.prev_public DESC, e."offset" DESC LIMIT 1)
+				UNION ALL
+				(SELECT h.first, h.last FROM {schema}.hidden h
+				WHERE h.room = r.id AND h.first <= s.next
+				ORDER BY h.first DESC LIMIT 1)) i
+			ORDER BY least(i.last, s.next) DESC, i.first LIMIT 1) run ON true
 		CROSS JOIN LATERAL (
-			SELECT greatest(run."offset" + 1, r.first) AS low, coalesce(run.prev_public, 0) AS next OFFSET 0) b
+			SELECT greatest(run.last + 1, {first}) AS low, coalesce(run.first, 1) - 1 AS next OFFSET 0) b
 		CROSS JOIN LATERAL (
 			SELECT count(*) AS n FROM (
 				SELECT FROM {schema}.event e
-				WHERE e.room = r.id AND e."offset" >= b.low AND e."offset" <= s.next AND e.type <> 'private'
-				LIMIT $3::bigint) e) public
-		WHERE s.n < $3::bigint AND s.next >= r.first`
+				WHERE e.room = r.id AND e."offset" >= b.low AND e."offset" <= s.next AND e.type = 'message' AND {wanted}
+				LIMIT {limit}) e) public
+		WHERE s.n < {limit} AND s.next >= {first}`
 	stretchesForward = `
-		SELECT 0::bigint AS low, 0::bigint AS high, greatest($2::bigint, r.first, 1 + (
+		SELECT 1::bigint AS low, 0::bigint AS high, greatest(w.next, 1 + (
 			SELECT e."offset" FROM {schema}.event e
-			WHERE e.room = r.id AND e.prev_public < greatest($2::bigint, r.first)
-			ORDER BY e.prev_public DESC, e."offset" DESC LIMIT 1)) AS next, 0::bigint AS n
+			WHERE e.room = r.id AND e.prev_public < w.next
+			ORDER BY e.prev_public DESC, e."offset" DESC LIMIT 1), 1 + (
+			SELECT ` + hiddenTo + ` FROM {schema}.hidden h
+			WHERE h.room = r.id AND h.first <= w.next
+			ORDER BY h.first DESC LIMIT 1)) AS next, ({window n}) AS n
+		FROM (SELECT least(greatest({bound}, {first}) + {window}, r.last + 1) AS next OFFSET 0) w
 		UNION ALL
 		SELECT s.next, b.high, b.next, s.n + public.n
 		FROM stretch s
 		LEFT JOIN LATERAL (
-			SELECT e.prev_public FROM {schema}.event e
-			WHERE e.room = r.id AND e.prev_public >= s.next
-			ORDER BY e.prev_public, e."offset" LIMIT 1) run ON true
-		LEFT JOIN LATERAL (
-			SELECT e."offset" FROM {schema}.event e
-			WHERE e.room = r.id AND e.prev_public = run.prev_public
-			ORDER BY e.prev_public DESC, e."offset" DESC LIMIT 1) ends ON true
+			SELECT i.first, i.last FROM (
+				(SELECT f.first, (SELECT e."offset" FROM {schema}.event e
+					WHERE e.room = r.id AND e.prev_public <= f.first - 1
+					ORDER BY e.prev_public DESC, e."offset" DESC LIMIT 1) AS last
+				FROM (SELECT e.prev_public + 1 AS first FROM {schema}.event e
+					WHERE e.room = r.id AND e.prev_public >= s.next
+					ORDER BY e.prev_public, e."offset" LIMIT 1) f)
+				UNION ALL
+				(SELECT h.first, ` + hiddenTo + ` FROM {schema}.hidden h
+				WHERE h.room = r.id AND h.first >= s.next
+				ORDER BY h.first LIMIT 1)) i
+			ORDER BY i.first, i.last DESC LIMIT 1) run ON true
 		CROSS JOIN LATERAL (
-			SELECT least(run.prev_public, r.last) AS high, coalesce(ends."offset", r.last) + 1 AS next OFFSET 0) b
+			SELECT least(run.first - 1, r.last) AS high, coalesce(run.last, r.last) + 1 AS next OFFSET 0) b
 		CROSS JOIN LATERAL (
 			SELECT count(*) AS n FROM (
 				SELECT FROM {schema}.event e
-				WHERE e.room = r.id AND e."offset" >= s.next AND e."offset" <= b.high AND e.type <> 'private'
-				LIMIT $3::bigint) e) public
-		WHERE s.n < $3::bigint AND s.next <= r.last`
+				WHERE e.room = r.id AND e."offset" >= s.next AND e."offset" <= b.high AND e.type = 'message' AND {wanted}
+				LIMIT {limit}) e) public
+		WHERE s.n < {limit} AND s.next <= r.last`
+
+	// What the window has.
+	windowBackward = `e."offset" < least({bound}, r.last + 1) AND e."offset" >= greatest(least({bound}, r.last + 1) - {window}, {first})`
+	windowForward  = `e."offset" >= greatest({bound}, {first}) AND e."offset" < least(greatest({bound}, {first}) + {window}, r.last + 1)`
+
+	// The range h has not grown when hidden entries were appended to it.
+	hiddenTo = `coalesce((
+				SELECT ends."offset" FROM {schema}.event l
+				CROSS JOIN LATERAL (SELECT e."offset" FROM {schema}.event e
+					WHERE e.room = l.room AND e.prev_public <= l.prev_public
+					ORDER BY e.prev_public DESC, e."offset" DESC LIMIT 1) ends
+				WHERE l.room = h.room AND l."offset" = h.last LIMIT 1), h.last)`
 )
 
-// visible returns the statement forward or backward for the events that the user $4 may
-// see. It merges the public events with the events from two indexes (migrations/0002.sql),
-// each up to the limit.
-func visible(stretches, first, last, order string) string {
-	private := func(which string) string {
-		return `
-		(SELECT {event} FROM {schema}.event e
-		WHERE e.room = r.id AND e."offset" + 0 ` + first + ` AND e."offset" + 0 ` + last + ` AND e.type = 'private' AND ` + which + `
-		ORDER BY e."offset" + 0 ` + order + ` LIMIT $3::bigint)`
+// A kind says which of a room's entries a statement reads, and in which direction.
+type kind struct{ visible, messages, forward bool }
+
+// someStatements returns the statements for the events that the user $4 may see, for the
+// messages, and for both.
+func someStatements(in func(string) string) map[kind]string {
+	m := map[kind]string{}
+	for _, k := range []kind{{visible: true}, {messages: true}, {visible: true, messages: true}} {
+		m[k] = in(k.sql())
+		k.forward = true
+		m[k] = in(k.sql())
 	}
-	return `
-SELECT coalesce(r.epoch, g.epoch), {database} || '/' || g.tableoid, coalesce(r.first, 1), coalesce(r.last, 0), e.*
+	return m
+}
+
+// sql returns the statement for k. It merges the public messages with events from indexes
+// (migrations/0002.sql and 0006.sql), each up to the limit.
+func (k kind) sql() string {
+	stretches, window, first, last, order := stretchesBackward, windowBackward, `>= {first}`, `< least({bound}, r.last + 1)`, "DESC"
+	if k.forward {
+		stretches, window, first, last, order = stretchesForward, windowForward, `>= greatest({bound}, {first})`, `<= r.last`, "ASC"
+	}
+	sql := `
+SELECT coalesce(r.epoch, g.epoch), {database} || '/' || g.tableoid, coalesce({first}, 1), coalesce(r.last, 0), e.*
 FROM {schema}.room g
 LEFT JOIN {schema}.room r ON r.name = $1
 LEFT JOIN LATERAL (
 	SELECT * FROM (
-		(WITH RECURSIVE stretch AS (` + stretches + `
+		(WITH RECURSIVE near AS MATERIALIZED (
+			SELECT {columns} FROM {schema}.event e
+			WHERE e.room = r.id AND ` + window + ` AND e.type = 'message'
+			ORDER BY e."offset" {order} LIMIT {limit}
+		), stretch AS (` + stretches + `
 		)
+		SELECT * FROM near
+		UNION ALL
 		SELECT e.* FROM stretch s
 		CROSS JOIN LATERAL (
-			SELECT {event} FROM {schema}.event e
-			WHERE e.room = r.id AND e."offset" >= s.low AND e."offset" <= s.high AND e.type <> 'private'
-			ORDER BY e."offset" ` + order + ` LIMIT $3::bigint) e)
-		UNION ALL` + private(`e.user_id = $4 AND $4 <> ''`) + `
-		UNION ALL` + private(`e.to_id = $4 AND e.to_id <> e.user_id AND $4 <> ''`) + `
-	) e ORDER BY "offset" ` + order + ` LIMIT $3::bigint) e ON true
+			SELECT {columns} FROM {schema}.event e
+			WHERE e.room = r.id AND e."offset" >= s.low AND e."offset" <= s.high AND e.type = 'message'
+			ORDER BY e."offset" {order} LIMIT {limit}) e)`
+	for _, which := range k.others() {
+		part := `
+		UNION ALL
+		(SELECT {columns} FROM {schema}.event e
+		WHERE e.room = r.id AND e."offset" + 0 ` + first + ` AND e."offset" + 0 ` + last + ` AND ` + which + `
+		ORDER BY e."offset" + 0 {order} LIMIT {limit})`
+		if !k.visible {
+			part = strings.ReplaceAll(part, `"offset" + 0`, `"offset" - 0`)
+		}
+		sql += part
+	}
+	sql += `
+	) e ORDER BY "offset" {order} LIMIT {limit}) e ON true
 WHERE g.name = chr(26)
-ORDER BY e."offset" ` + order
+ORDER BY e."offset" {order}`
+	from, columns := `{entries}`, `{event}`
+	if k.messages {
+		from, columns = `r.first`, messageColumns
+	}
+	return strings.NewReplacer(
+		"{bound}", "$2::bigint", "{limit}", "$3::bigint", "{wanted}", "true", "{window}", "25 * $3::bigint", "{window n}", "SELECT count(*) FROM near",
+		"{order}", order, "{first}", from, "{columns}", columns,
+	).Replace(sql)
+}
+
+// firstEntry is the smallest offset from which on the room r holds every entry.
+const firstEntry = `greatest(r.first, r.first_entry)`
+
+// others returns the conditions for what k reads beside the public messages. There is an
+// index for each.
+func (k kind) others() []string {
+	if !k.visible {
+		return []string{`e.type = 'private'`}
+	}
+	private := []string{
+		`e.type = 'private' AND e.user_id = $4 AND $4 <> ''`,
+		`e.type = 'private' AND e.to_id = $4 AND e.to_id <> e.user_id AND $4 <> ''`,
+	}
+	if k.messages {
+		return private
+	}
+	return append(private,
+		`e.target IS NOT NULL AND e.to_id = '' AND (e.target >= r.first OR e.type = 'delete')`,
+		`e.target IS NOT NULL AND e.to_id <> '' AND e.user_id = $4 AND $4 <> '' AND (e.target >= r.first OR e.type = 'delete')`,
+		`e.target IS NOT NULL AND e.to_id = $4 AND e.to_id <> e.user_id AND $4 <> '' AND (e.target >= r.first OR e.type = 'delete')`)
 }
 
 // Rows from before version 3 of the schema get their prev_public room by room: unfilled

@@ -1,0 +1,144 @@
+package pglog
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/seed-08328bfd/chat/chatlog"
+)
+
+// What the database's function amend says (migrations/0005.sql).
+const (
+	amendStored = iota
+	amendRepeated
+	amendNothing
+	amendNoMessage
+	amendTooMany
+)
+
+// Amend implements [chatlog.Amender]. Amendments wait and share transactions as messages do
+// (see [Log.Append]), and in one room keep their order among them. When Amend returns
+// from a TypeDelete, no row of the tables has what was deleted; what the database keeps of
+// rows of before is gone after its next VACUUM.
+func (l *Log) Amend(ctx context.Context, room string, e chatlog.Event, moderator bool) (chatlog.Appended, error) {
+	if !e.Amends() {
+		return chatlog.Appended{}, errors.New("pglog: not an event that amends a message")
+	}
+	e.To, e.ToUsername = "", ""
+	if err := checkEvent(room, &e); err != nil {
+		return chatlog.Appended{}, err
+	}
+	if err := checkNames(e.UserID, pack(e.Reaction)); err != nil {
+		return chatlog.Appended{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return chatlog.Appended{}, err
+	}
+	return l.store(ctx, room, &appendCall{ctx: ctx, event: e, done: make(chan struct{}), moderator: moderator})
+}
+
+// amendArgs returns the arguments of the statement that amends.
+func (l *Log) amendArgs(room string, batch []*appendCall) []any {
+	size := len(batch)
+	columns := make([][]string, 8)
+	for i := range columns {
+		columns[i] = make([]string, size)
+	}
+	data, target := make([]*string, size), make([]int64, size)
+	removed, moderator := make([]bool, size), make([]bool, size)
+	for i, n := range batch {
+		e := &n.event
+		for j, s := range []string{
+			string(e.Type), escape(e.UserID), escape(e.Username), escape(e.Text), escape(e.ID),
+			pack(e.Reaction), pack(e.UserID), escape(e.Reaction),
+		} {
+			columns[j][i] = s
+		}
+		data[i], target[i] = dataOf(e), int64(min(e.Target, math.MaxInt64))
+		removed[i], moderator[i] = e.Remove, n.moderator
+	}
+	known, _ := l.newestSeen(room)
+	args := []any{
+		escape(room), columns[0], columns[1], columns[2], columns[3], data, columns[4], target,
+		columns[5], columns[6], columns[7], removed, moderator,
+	}
+	return append(append(args, known[:]...), newEpoch())
+}
+
+// amend stores batch, whose events amend messages, in one statement and sets the results of
+// its calls.
+func (l *Log) amend(ctx context.Context, c dbConn, room string, batch []*appendCall) error {
+	rows, err := c.Query(ctx, c.sql.amend, l.amendArgs(room, batch)...)
+	if err != nil {
+		return err
+	}
+	var n, result int
+	var epoch, origin, other *string
+	var offset *int64
+	var at *time.Time
+	var newest chatlog.Event
+	var seenEpoch, seenOrigin string
+	var repeated []*appendCall
+	_, err = pgx.ForEachRow(rows, []any{&n, &result, &epoch, &origin, &offset, &at, &other}, func() error {
+		call := batch[n-1]
+		switch result {
+		case amendNoMessage:
+			call.out, call.err = chatlog.Appended{}, chatlog.ErrNoSuchMessage
+			return nil
+		case amendTooMany:
+			call.out, call.err = chatlog.Appended{}, chatlog.ErrTooManyReactions
+			return nil
+		case amendRepeated:
+			repeated = append(repeated, call)
+		}
+		e := amended(&call.event)
+		e.Offset, e.Time, e.To = uint64(*offset), at.UTC(), unescape(*other)
+		call.out, call.err = chatlog.Appended{Event: e, Epoch: epochOf(*epoch, *origin), Repeated: result != amendStored}, nil
+		if result == amendStored && e.Offset > newest.Offset {
+			newest, seenEpoch, seenOrigin = e, *epoch, *origin
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if newest.Offset > 0 {
+		l.noteSeen(room, seenEpoch, seenOrigin, &newest)
+	}
+	for _, call := range repeated {
+		if err := c.findRepeated(ctx, room, call); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// findRepeated sets the event of a call whose id was stored before. Its row may have gone
+// meanwhile; then offset, time and ids are all that is left.
+func (c dbConn) findRepeated(ctx context.Context, room string, call *appendCall) error {
+	e := &call.event
+	a, err := c.find(ctx, room, e.UserID, e.ID)
+	if err == nil && a.Repeated {
+		call.out = a
+	} else if err == nil {
+		o := &call.out.Event
+		*o = chatlog.Event{Offset: o.Offset, Time: o.Time, UserID: e.UserID, ID: e.ID}
+	}
+	return err
+}
+
+// amended returns what is kept of an event that amends a message.
+func amended(e *chatlog.Event) chatlog.Event {
+	kept := chatlog.Event{Type: e.Type, UserID: e.UserID, Username: e.Username, ID: e.ID, Target: e.Target}
+	switch e.Type {
+	case chatlog.TypeEdit:
+		kept.Text, kept.Data = e.Text, e.Data
+	case chatlog.TypeReaction:
+		kept.Reaction, kept.Remove = e.Reaction, e.Remove
+	}
+	return kept
+}

@@ -1,0 +1,165 @@
+package pglog
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
+)
+
+// typeErased is the type of a row that has been deleted as a message, or has amended one: the
+// place of something deleted. No server writes it, only the database's function erase.
+const typeErased = "erased"
+
+// row is an event as the database returns it. Its fields are nil if there is no event, and
+// those after id also where the event has no such thing.
+type row struct {
+	offset                               *int64
+	at                                   *time.Time
+	kind, user, username, to, toName, id *string
+	message, data                        *string
+	replyTo                              *int64
+	amendment
+	now
+}
+
+// amendment is what an entry that amends a message has.
+type amendment struct {
+	target   *int64
+	reaction *string
+	removed  *bool
+}
+
+// now is what has become of a message.
+type now struct {
+	editedAt  *time.Time
+	amended   *int64
+	reactions *string
+}
+
+// columns are those of eventColumns.
+func (r *row) columns() []any {
+	return []any{
+		&r.offset, &r.at, &r.kind, &r.user, &r.username, &r.to, &r.toName, &r.id,
+		&r.replyTo, &r.target, &r.reaction, &r.removed, &r.message, &r.data,
+	}
+}
+
+// messageColumns are those of messageColumns.
+func (r *row) messageColumns() []any {
+	return []any{
+		&r.offset, &r.at, &r.kind, &r.user, &r.username, &r.to, &r.toName, &r.id, &r.replyTo, &r.message, &r.data,
+		&r.editedAt, &r.amended, &r.reactions,
+	}
+}
+
+// event returns the event as it is read in its place.
+func (r *row) event() chatlog.Event {
+	if *r.kind == typeErased {
+		return chatlog.Event{Type: chatlog.TypePrivate, Offset: uint64(*r.offset), Time: r.at.UTC()}
+	}
+	e := chatlog.Event{
+		Type:       chatlog.Type(*r.kind),
+		Offset:     uint64(*r.offset),
+		Time:       r.at.UTC(),
+		UserID:     unescape(*r.user),
+		Username:   unescape(*r.username),
+		To:         unescape(*r.to),
+		ToUsername: unescape(*r.toName),
+		ID:         unescape(*r.id),
+		ReplyTo:    uint64(value(r.replyTo)),
+		Target:     uint64(value(r.target)),
+		Reaction:   unescape(value(r.reaction)),
+		Remove:     value(r.removed),
+		Amended:    uint64(value(r.amended)),
+	}
+	if r.message != nil { // of an edit whose message's row was deleted by hand
+		e.Text = unescape(*r.message)
+	}
+	if r.data != nil {
+		e.Data = json.RawMessage(unescape(*r.data))
+	}
+	if r.editedAt != nil {
+		e.Edited = r.editedAt.UTC()
+	}
+	if r.reactions != nil {
+		e.Reactions = parseReactions(*r.reactions)
+	}
+	return e
+}
+
+// stored returns the event as the answer to who stores it or looks for it: what was deleted
+// has its ids.
+func (r *row) stored() chatlog.Event {
+	e := r.event()
+	if *r.kind == typeErased {
+		e.Type, e.UserID, e.ID = "", unescape(*r.user), unescape(*r.id)
+	}
+	return e
+}
+
+// value returns what p points to, or the zero value.
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+// In the reactions of a message, and in the table of reactions, U+001E and U+001F stand between
+// texts. In a text they are stored as U+001A and a digit, as U+0000 is in every text.
+var (
+	packer   = strings.NewReplacer("\x00", "\x1a0", "\x1f", "\x1a1", "\x1e", "\x1a2", "\x1a", "\x1a\x1a")
+	unpacker = strings.NewReplacer("\x1a0", "\x00", "\x1a1", "\x1f", "\x1a2", "\x1e", "\x1a\x1a", "\x1a")
+)
+
+func pack(s string) string {
+	if !strings.ContainsAny(s, "\x00\x1a\x1e\x1f") {
+		return s
+	}
+	return packer.Replace(s)
+}
+
+// parseReactions parses the reactions of a message: of each what it is, the number of its
+// users, and users. A page has thousands, so it looks at each byte once.
+func parseReactions(s string) []chatlog.Reaction {
+	escaped, reactions, separators := false, 1, 0
+	for i := range len(s) {
+		switch s[i] {
+		case '\x1a':
+			escaped = true
+		case '\x1e':
+			reactions++
+		case '\x1f':
+			separators++
+		}
+	}
+	all := make([]chatlog.Reaction, 1, reactions)
+	users := make([]string, 0, max(separators-reactions, 0)) // of all, in one array
+	for begin, field, i := 0, 0, 0; i <= len(s); i++ {
+		if i < len(s) && s[i] > '\x1f' || i < len(s) && s[i] < '\x1e' {
+			continue
+		}
+		text, r := s[begin:i], &all[len(all)-1]
+		if escaped {
+			text = unpacker.Replace(text)
+		}
+		switch field {
+		case 0:
+			r.Reaction = text
+		case 1:
+			r.Count, _ = strconv.Atoi(text)
+			r.Users = users[len(users):]
+		default:
+			users = append(users, text)
+			r.Users = users[len(users)-field+1 : len(users) : len(users)]
+		}
+		begin, field = i+1, field+1
+		if i < len(s) && s[i] == '\x1e' {
+			all, field = append(all, chatlog.Reaction{}), 0
+		}
+	}
+	return all
+}
