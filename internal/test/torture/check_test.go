@@ -18,12 +18,16 @@ func check(truth []chat.Event, clients []*tortured) (found []string) {
 	}
 	at := map[uint64]*chat.Event{}
 	ids := map[string]uint64{}
+	deleted := map[uint64]bool{} // messages of which nothing is left
 	for i := range truth {
 		e := &truth[i]
-		if e.Offset != uint64(i+1) {
-			bad("log: offset %d stands at %d", e.Offset, i+1)
+		if i > 0 && e.Offset <= truth[i-1].Offset {
+			bad("log: offset %d stands after %d", e.Offset, truth[i-1].Offset)
 		}
 		at[e.Offset] = e
+		if e.Type == chat.TypeDelete {
+			deleted[e.Target] = true
+		}
 		if o, twice := ids[e.UserID+" "+e.ID]; twice && e.ID != "" {
 			bad("log: %s of %s at %d and %d", e.ID, e.UserID, o, e.Offset)
 		}
@@ -31,7 +35,11 @@ func check(truth []chat.Event, clients []*tortured) (found []string) {
 	}
 	for _, c := range clients {
 		for id, offset := range c.acks {
-			if e := at[offset]; e == nil || e.ID != id || e.UserID != c.user {
+			e := at[offset]
+			if c.kinds[id] == "reaction" || e == nil && (deleted[offset] || c.kinds[id] == "edit") {
+				continue // nothing had to be stored, or nothing is left of it
+			}
+			if e == nil || e.ID != id || e.UserID != c.user {
 				bad("%s: %s was acknowledged at %d, where the log has %+v", c.name, id, offset, e)
 			}
 		}
@@ -40,7 +48,8 @@ func check(truth []chat.Event, clients []*tortured) (found []string) {
 				o := &seen[i]
 				e := at[o.Offset]
 				switch {
-				case e == nil || e.ID != o.ID || e.UserID != o.User || e.Text != o.Message || string(e.Type) != o.Type:
+				case deleted[o.Offset] || deleted[o.Target]:
+				case e == nil || e.ID != o.ID || e.UserID != o.User || e.Target != o.Target || e.Reaction != o.Reaction || string(e.Type) != o.Type:
 					bad("%s: saw %+v, where the log has %+v", c.name, o, e)
 				case o.Type == "private" && c.user != o.User && c.user != o.To:
 					bad("%s: saw a private message of others: %+v", c.name, o)
@@ -53,7 +62,8 @@ func check(truth []chat.Event, clients []*tortured) (found []string) {
 					bad("%s: saw %d after %d", c.name, o.Offset, before)
 				}
 				for missed := before + 1; missed < o.Offset; missed++ {
-					if e := at[missed]; e != nil && e.VisibleTo(c.user) {
+					// A history is without what amends: checkFolds sees to that.
+					if e := at[missed]; e != nil && e.VisibleTo(c.user) && e.Target == 0 {
 						bad("%s: missed %d, between %d and %d", c.name, missed, before, o.Offset)
 					}
 				}

@@ -32,6 +32,8 @@ type tortured struct {
 	last          uint64
 	segments      [][]harness.Object // what was seen, a new one after each gap told
 	acks          map[string]uint64  // by id
+	kinds         map[string]string  // the types of what was sent, by id
+	own, seen     []uint64           // its own messages, and all it has seen
 	sent          map[string]string  // what is not acknowledged yet, by id
 	others        *sync.Map          // user ids to write private messages to
 	n             int
@@ -64,7 +66,8 @@ func (c *tortured) live(rng *rand.Rand) error {
 	if c.session != "" {
 		q.Set("session", c.session)
 	}
-	if c.last > 0 {
+	// One that comes without a place gets the history.
+	if c.last > 0 && (rng == nil || rng.IntN(8) > 0) {
 		q.Set("since", fmt.Sprint(c.epoch, ":", c.last))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*harness.Patience)
@@ -145,13 +148,25 @@ func (c *tortured) compose(rng *rand.Rand) string {
 	c.n++
 	id := fmt.Sprintf("%s-%d", c.name, c.n)
 	o := map[string]any{"type": "message", "id": id, "message": "text of " + id}
-	if rng.IntN(5) == 0 {
+	switch p := rng.IntN(20); {
+	case p < 3 && len(c.own) > 0:
+		o["type"], o["target"], o["message"] = "edit", c.own[rng.IntN(len(c.own))], "edit "+id
+	case p < 4 && len(c.own) > 0:
+		o = map[string]any{"type": "delete", "id": id, "target": c.own[rng.IntN(len(c.own))]}
+	case p < 8 && len(c.seen) > 0: // a message that others have seen a moment ago, too
+		target := c.seen[len(c.seen)-1-rng.IntN(min(len(c.seen), 8))]
+		o = map[string]any{"type": "reaction", "id": id, "target": target, "reaction": []string{"👍", ":no:", "🧵"}[rng.IntN(3)]}
+		if rng.IntN(3) == 0 {
+			o["remove"] = true
+		}
+	case p < 12:
 		c.others.Range(func(k, _ any) bool {
 			o["type"], o["to"] = "private", k
 			return rng.IntN(3) > 0
 		})
 	}
 	b, _ := json.Marshal(o)
+	c.kinds[id] = o["type"].(string)
 	c.sent[id] = string(b)
 	return string(b)
 }
@@ -178,16 +193,22 @@ func (c *tortured) readOne(ctx context.Context, conn *ws.Conn) error {
 			c.segments = append(c.segments, nil)
 			c.last = 0
 		}
-	case "message", "private":
+	case "message", "private", "edit", "delete", "reaction":
 		c.last = o.Offset
+		if o.Target == 0 {
+			c.seen = append(c.seen, o.Offset)
+		}
 		i := len(c.segments) - 1
 		c.segments[i] = append(c.segments[i], o)
 	case "ack":
+		if kind := c.kinds[o.ID]; c.sent[o.ID] != "" && (kind == "message" || kind == "private") {
+			c.own = append(c.own, o.Offset)
+		}
 		c.acks[o.ID] = o.Offset
 		delete(c.sent, o.ID)
 	case "error":
 		switch o.Code {
-		case "no_such_user":
+		case "no_such_user", "no_such_message":
 			delete(c.sent, o.ID)
 		case "unavailable": // to be sent again
 			if !c.retried {

@@ -18,62 +18,86 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
+// amender is a log whose messages can change.
+type amender interface {
+	chat.Log
+	chatlog.Amender
+}
+
+// newLog returns a log that keeps all that one test says.
+func newLog() amender {
+	return chat.NewMemoryLog(chat.MemoryOptions{Entries: 20000, Bytes: 64 << 20}).(amender)
+}
+
 // brittleLog says of one message in fifty that it is kept although it is not.
 type brittleLog struct {
-	chat.Log
+	amender
 	n atomic.Int64
 }
 
 func (l *brittleLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 	if l.n.Add(1)%50 == 0 {
-		p, err := l.Log.Read(ctx, room, chatlog.Range{})
+		p, err := l.amender.Read(ctx, room, chatlog.Range{})
 		e.Offset = p.Position.Offset
 		return chatlog.Appended{Event: e, Epoch: p.Position.Epoch, Repeated: true}, err
 	}
-	return l.Log.Append(ctx, room, e)
+	return l.amender.Append(ctx, room, e)
 }
+
+// changedLog tells servers of entries after it has changed them.
+type changedLog struct {
+	amender
+	change func(chatlog.Event) chatlog.Event
+	sink   *changedSink
+}
+
+type changedSink struct {
+	chatlog.Sink
+	change func(chatlog.Event) chatlog.Event
+}
+
+func (s *changedSink) Push(room, epoch string, e chatlog.Event) {
+	s.Sink.Push(room, epoch, s.change(e))
+}
+
+func (l *changedLog) Open(ctx context.Context, s chatlog.Sink) error {
+	l.sink = &changedSink{s, l.change}
+	return l.amender.Open(ctx, l.sink)
+}
+
+func (l *changedLog) Watch(ctx context.Context, _ chatlog.Sink, room string) error {
+	return l.amender.Watch(ctx, l.sink, room)
+}
+
+func (l *changedLog) Unwatch(_ chatlog.Sink, room string) { l.amender.Unwatch(l.sink, room) }
+
+func (l *changedLog) Close(chatlog.Sink) error { return l.amender.Close(l.sink) }
 
 // forgetfulLog does not know a message again when the connection is another: it
 // keeps each under an id of its own, and gives it back under the client's.
 type forgetfulLog struct {
-	chat.Log
-	n    atomic.Int64
-	sink *forgetfulSink
+	changedLog
+	n atomic.Int64
 }
 
-type forgetfulSink struct{ chatlog.Sink }
+func newForgetfulLog() *forgetfulLog {
+	return &forgetfulLog{changedLog: changedLog{amender: newLog(), change: forget}}
+}
 
 func forget(e chatlog.Event) chatlog.Event {
 	e.ID, _, _ = strings.Cut(e.ID, "#")
 	return e
 }
 
-func (s *forgetfulSink) Push(room, epoch string, e chatlog.Event) {
-	s.Sink.Push(room, epoch, forget(e))
-}
-
-func (l *forgetfulLog) Open(ctx context.Context, s chatlog.Sink) error {
-	l.sink = &forgetfulSink{s}
-	return l.Log.Open(ctx, l.sink)
-}
-
-func (l *forgetfulLog) Watch(ctx context.Context, _ chatlog.Sink, room string) error {
-	return l.Log.Watch(ctx, l.sink, room)
-}
-
-func (l *forgetfulLog) Unwatch(_ chatlog.Sink, room string) { l.Log.Unwatch(l.sink, room) }
-
-func (l *forgetfulLog) Close(chatlog.Sink) error { return l.Log.Close(l.sink) }
-
 func (l *forgetfulLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 	e.ID += "#" + fmt.Sprint(l.n.Add(1))
-	a, err := l.Log.Append(ctx, room, e)
+	a, err := l.amender.Append(ctx, room, e)
 	a.Event = forget(a.Event)
 	return a, err
 }
 
 func (l *forgetfulLog) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.Page, error) {
-	p, err := l.Log.Read(ctx, room, r)
+	p, err := l.amender.Read(ctx, room, r)
 	for i := range p.Events {
 		p.Events[i] = forget(p.Events[i])
 	}

@@ -19,7 +19,7 @@ import (
 // torture runs clients against one server and returns what the checker finds.
 func torture(t *testing.T, clients int, d time.Duration, seed uint64, plant func(*chat.Server) *planted, opts ...chat.Option) []string {
 	// A log in memory is late only if the machine is: 503 for that would be no fault.
-	srv := chat.New(append([]chat.Option{chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: 20000})),
+	srv := chat.New(append([]chat.Option{chat.WithLog(newLog()),
 		chat.WithLogTimeout(harness.Patience), chat.WithLeaveGrace(50 * time.Millisecond)}, opts...)...)
 	p := plant(srv)
 	hs := front.NewServer(p)
@@ -32,7 +32,6 @@ func torture(t *testing.T, clients int, d time.Duration, seed uint64, plant func
 	if err != nil {
 		t.Fatal(err)
 	}
-	var truth []chat.Event
 	var length atomic.Uint64
 	followed := make(chan error, 1)
 	go func() {
@@ -41,7 +40,10 @@ func torture(t *testing.T, clients int, d time.Duration, seed uint64, plant func
 				followed <- err
 				return
 			}
-			truth = append(truth, e)
+			if e.Offset <= length.Load() {
+				followed <- fmt.Errorf("offset %d after %d", e.Offset, length.Load())
+				return
+			}
 			length.Store(e.Offset)
 		}
 	}()
@@ -52,7 +54,7 @@ func torture(t *testing.T, clients int, d time.Duration, seed uint64, plant func
 	var others sync.Map
 	for i := range all {
 		c := &tortured{base: hs.URL, name: fmt.Sprint("c", i), rng: rand.New(rand.NewPCG(seed, uint64(i))),
-			acks: map[string]uint64{}, sent: map[string]string{}, others: &others}
+			acks: map[string]uint64{}, kinds: map[string]string{}, sent: map[string]string{}, others: &others}
 		all[i] = c
 		wg.Go(func() { c.run(stop) })
 	}
@@ -65,7 +67,9 @@ func torture(t *testing.T, clients int, d time.Duration, seed uint64, plant func
 	if err != nil {
 		t.Fatal(err)
 	}
-	harness.Eventually(t, "the follower", func() bool { return length.Load() >= last.Position.Offset })
+	truth := entriesOf(ctx, t, srv, start.Position, last.Position.Offset)
+	end := truth[len(truth)-1].Offset // what comes after it was erased
+	harness.Eventually(t, "the follower", func() bool { return length.Load() >= end })
 	var found []string
 	for _, c := range all {
 		if c.failed == nil {
@@ -88,6 +92,7 @@ func torture(t *testing.T, clients int, d time.Duration, seed uint64, plant func
 		t.Errorf("Follow: %v", err)
 	}
 	found = append(found, check(truth, all)...)
+	found = append(found, checkFolds(messagesOf(t, srv), all)...)
 	found = append(found, checkHTTP(hs.URL)...)
 	t.Logf("seed %d: %d clients, %d entries", seed, clients, len(truth))
 	return found
@@ -113,4 +118,43 @@ func (c *tortured) catchUp(ctx context.Context, end uint64, wait time.Duration) 
 		}
 	}
 	return conn.Close(1000, "")
+}
+
+// entriesOf reads what the log has at the end, from a place on up to the offset last.
+func entriesOf(ctx context.Context, t *testing.T, srv *chat.Server, from chat.Position, last uint64) (all []chat.Event) {
+	ctx, cancel := context.WithTimeout(ctx, harness.Patience)
+	defer cancel()
+	e, err := srv.Publish(ctx, "torture", chat.Message{Text: "the end"}) // Follow does not tell of erased entries
+	if err != nil || e.Offset != last+1 {
+		t.Fatalf("%+v, %v", e, err)
+	}
+	for e, err := range srv.Follow(ctx, "torture", from) {
+		if err != nil {
+			p, _ := srv.History(ctx, "torture", chat.Query{All: true, From: 1, Limit: 1})
+			t.Fatalf("%v: from %v, the log has %v from %d on", err, from, p.Position, p.First)
+		}
+		all = append(all, e)
+		if e.Offset > last {
+			break
+		}
+	}
+	return all
+}
+
+// messagesOf reads the messages that are there at the end.
+func messagesOf(t *testing.T, srv *chat.Server) map[uint64]*chat.Event {
+	all := map[uint64]*chat.Event{}
+	for q := (chat.Query{All: true, From: 1, Limit: 100}); ; {
+		p, err := srv.History(context.Background(), "torture", q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range p.Events {
+			all[p.Events[i].Offset] = &p.Events[i]
+			q.From = p.Events[i].Offset + 1
+		}
+		if !p.More {
+			return all
+		}
+	}
 }
