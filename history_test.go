@@ -1,7 +1,10 @@
 package chat_test
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -144,5 +147,57 @@ func TestHistorySizes(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("history of %d (-want +got):\n%s", tc.size, diff)
 		}
+	}
+}
+
+// TestLogThatCannot: with a log that has no optional part, each of what needs one is
+// unsupported, and the rest is as ever.
+func TestLogThatCannot(t *testing.T) {
+	t.Parallel()
+	srv, base := harness.Serve(t, harness.Quiet, chat.WithLog(struct{ chat.Log }{chat.NewMemoryLog(chat.MemoryOptions{})}))
+	p := harness.Dial(t, base, "r", true)
+	w := p.TextOf("welcome")
+	if keys := harness.Keys(t, w); strings.Contains(keys, "read") || !strings.Contains(w, `"data_bytes":0,`) {
+		t.Errorf("welcome %s", w)
+	}
+	for _, object := range []string{
+		`"message","message":"x","data":{}`, `"message","message":"x","reply_to":1`, `"private","to":"u","message":"x","data":{}`,
+		`"edit","target":1,"message":"x"`, `"delete","target":1`, `"reaction","target":1,"reaction":"👍"`,
+		`"read","offset":1`, `"signal","name":"x","data":{}`,
+	} {
+		p.Send(`{"id":"1","type":` + object + `}`)
+		o := p.Next()
+		if strings.Contains(object, `"u"`) {
+			harness.Expect(t, object, o.Code, "no_such_user")
+			continue
+		}
+		harness.Expect(t, object, o.Type+" "+o.Code+" "+o.ID, "error unsupported 1")
+	}
+	status, body := harness.Get(t, base+"/unread?room=r&session="+harness.Value(t, w, "session")[1:33])
+	if status != http.StatusNotImplemented || !strings.Contains(body, `"unsupported"`) {
+		t.Errorf("%d %s", status, body)
+	}
+	ctx := t.Context()
+	_, data := srv.Publish(ctx, "r", chat.Message{Text: "x", Data: json.RawMessage(`{}`)})
+	_, edit := srv.Edit(ctx, "r", 1, chat.Message{UserID: "u", Text: "x"})
+	_, del := srv.Delete(ctx, "r", 1, chat.By{UserID: "u"})
+	_, react := srv.React(ctx, "r", 1, chat.By{UserID: "u"}, "👍", false)
+	_, mark := srv.MarkRead(ctx, "r", "u", 1)
+	_, unread := srv.Unread(ctx, "u", "r")
+	signal := srv.Signal(ctx, "r", chat.Signal{Name: "x", Data: json.RawMessage(`{}`)})
+	for i, err := range []error{data, edit, del, react, mark, unread, signal} {
+		if !errors.Is(err, chat.ErrUnsupported) || errors.Is(err, chat.ErrUnavailable) {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	q := harness.Dial(t, base, "r", true)
+	q.Until("welcome")
+	p.Send(`{"type":"message","message":"hello","id":"2"}`)
+	p.Send(`{"type":"signal","name":"bare"}`)
+	if o := q.Until("message"); o.Message != "hello" || q.Until("signal").Name != "bare" {
+		t.Errorf("%+v", o)
+	}
+	if s := srv.Stats(); s.LogErrors != 0 || s.Messages != 1 {
+		t.Errorf("%+v", s)
 	}
 }

@@ -65,6 +65,11 @@ func newMisbehaving(t *testing.T, misdeed func() error, opts ...chat.Option) *mi
 			return do("authorizer " + string(a))
 		}),
 		chat.WithFilter(func(context.Context, chat.User, string, *chat.Message) error { return do("filter") }),
+		chat.WithModerator(func(context.Context, chat.User, string) bool {
+			err := do("moderator")
+			return err == nil || err.Error() == ""
+		}),
+		chat.WithReactionRule(func(r string) (string, error) { return r, do("reaction rule") }),
 		chat.WithRoomRule(func(name string) (string, error) { return name, do("room rule") }),
 		chat.WithUsernameRule(func(name string) (string, error) {
 			return name, do(map[bool]string{true: "username rule", false: "rule of the client's name"}[strings.HasPrefix(name, "of")])
@@ -86,6 +91,7 @@ func TestHookFailsRequests(t *testing.T) {
 			for _, row := range []struct{ hook, path string }{
 				{"authenticator", ""}, {"authorizer join", ""}, {"room rule", ""}, {"username rule", ""}, {"rule of the client's name", ""},
 				{"authenticator", "/rooms"}, {"authorizer list", "/rooms"},
+				{"authenticator", "/unread"}, {"authorizer read", "/unread?room=a"}, {"room rule", "/unread?room=a"},
 				{"authenticator", "/rooms/r/messages"}, {"authorizer read", "/rooms/r/messages"}, {"room rule", "/rooms/r/messages"},
 				{"authorizer members", "/rooms/r/members"},
 			} {
@@ -145,6 +151,14 @@ func TestHookFailsOnSocket(t *testing.T) {
 				{"authorizer send", `{"type":"message","message":"x","id":"1"}`, "forbidden"},
 				{"authorizer private", `{"type":"private","to":"u1","message":"x","id":"1"}`, "forbidden"},
 				{"authorizer typing", `{"type":"typing","id":"1"}`, "forbidden"},
+				{"authorizer edit", `{"type":"edit","target":1,"message":"x","id":"1"}`, "forbidden"},
+				{"authorizer delete", `{"type":"delete","target":1,"id":"1"}`, "forbidden"},
+				{"authorizer react", `{"type":"reaction","target":1,"reaction":"x","id":"1"}`, "forbidden"},
+				{"authorizer mark", `{"type":"read","offset":1,"id":"1"}`, "forbidden"},
+				{"authorizer signal", `{"type":"signal","name":"x","id":"1"}`, "forbidden"},
+				{"filter", `{"type":"edit","target":1,"message":"x","id":"1"}`, "rejected"},
+				{"reaction rule", `{"type":"reaction","target":1,"reaction":"x","id":"1"}`, "rejected"},
+				{"moderator", `{"type":"delete","target":1,"id":"1"}`, "no_such_message"},
 				{"authorizer read", `{"type":"history","id":"1"}`, "forbidden"},
 				{"refresh", `{"type":"auth","token":"fresh","id":"1"}`, "auth_failed"},
 			} {
@@ -177,7 +191,7 @@ func TestHookFailsOnSocket(t *testing.T) {
 			}()
 			<-done
 			h.set("")
-			if s := h.Stats(); s.Panics != 7 {
+			if s := h.Stats(); s.Panics != 15 {
 				t.Errorf("counted %d", s.Panics)
 			}
 			w.Check(nil)

@@ -26,6 +26,8 @@ func TestNonsensePanics(t *testing.T) {
 		"WithRateLimit: ":              chat.WithRateLimit(math.Inf(1), 1),
 		"WithRateLimit: 0":             chat.WithRateLimit(1, 0),
 		"WithMessageSize":              chat.WithMessageSize(-1),
+		"WithDataSize":                 chat.WithDataSize(-1),
+		"WithSlowMode":                 chat.WithSlowMode(-1),
 		"WithMaxConnections":           chat.WithMaxConnections(-1),
 		"WithMaxConnectionsPerAddress": chat.WithMaxConnectionsPerAddress(-1),
 		"WithMaxConnectionsPerUser":    chat.WithMaxConnectionsPerUser(-1),
@@ -54,7 +56,8 @@ func TestNonsensePanics(t *testing.T) {
 // Zero is none, or no limit.
 func TestZeroIsNoLimit(t *testing.T) {
 	srv, base := harness.Serve(t, harness.Quiet, chat.WithRateLimit(0, 0), chat.WithPing(0, 0), chat.WithWriteTimeout(0), chat.WithMaxRooms(0),
-		chat.WithMaxMembers(0), chat.WithMaxConnections(0), chat.WithMessageSize(0), chat.WithFlushInterval(0), chat.WithLeaveGrace(0), chat.WithPresenceSize(0))
+		chat.WithMaxMembers(0), chat.WithMaxConnections(0), chat.WithMessageSize(0), chat.WithFlushInterval(0), chat.WithLeaveGrace(0), chat.WithPresenceSize(0),
+		chat.WithDataSize(0), chat.WithSlowMode(0))
 	p := harness.Dial(t, base, "r", true)
 	if limits := string(p.Next().Limits); !strings.Contains(limits, `"rate_per_second":0,"burst":0`) {
 		t.Errorf("limits %s", limits)
@@ -68,6 +71,11 @@ func TestZeroIsNoLimit(t *testing.T) {
 	p.Until("system")
 	harness.Publish(t, srv, "r", strings.Repeat("x", 1<<20))
 	p.Until("message")
+	data := `{"x":"` + strings.Repeat("x", 1<<20) + `"}`
+	p.Send(`{"type":"message","message":"","data":` + data + `}`)
+	if o := p.Until("message"); string(o.Data) != data {
+		t.Errorf("%d bytes of data", len(o.Data))
+	}
 }
 
 // Only what a hook refuses reaches the client. What it could not decide means that the

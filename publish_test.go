@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -240,5 +241,60 @@ func TestTextsAreUTF8(t *testing.T) {
 	}
 	if e, err := srv.Publish(ctx, "r", chat.Message{Text: "no name", Username: "Ann"}); err != nil || e.Username != "Anonymous" {
 		t.Errorf("%+q, %v", e.Username, err)
+	}
+}
+
+// TestFilterOfChanges: the filter sees edits and data, and may change both; what amends
+// without a text it does not see.
+func TestFilterOfChanges(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	srv, base := harness.Serve(t, harness.Quiet, chat.WithFilter(func(_ context.Context, u chat.User, _ string, m *chat.Message) error {
+		asked.Add(1)
+		if u.ID != m.UserID {
+			t.Errorf("%+v, %+v", u, m)
+		}
+		switch {
+		case m.Text == "bad":
+			return chat.Refuse("no")
+		case m.Text == "spoil":
+			m.Data = json.RawMessage(`{"a":1,"a":2}`)
+		case m.Text == "empty":
+			m.Text, m.Data = "", nil
+		case m.Text == "to data":
+			m.Text, m.Data = "", json.RawMessage(`{ "of": "filter" }`)
+		default:
+			m.Text = fmt.Sprintf("%s%s %d %d", m.Text, m.Data, m.Target, m.ReplyTo)
+		}
+		m.Target, m.ReplyTo = 7, 7 // do not count
+		return nil
+	}))
+	p := harness.Dial(t, base, "r", true)
+	user := p.Until("welcome").User
+	for _, row := range []struct{ object, want string }{
+		{`"message","message":"m","data":{"x": 1}`, `message m{"x":1} 0 0{"x":1}`},
+		{`"message","message":"n","reply_to":1`, `message n 0 1`},
+		{`"edit","target":1,"message":"e"`, `edit e 1 0`},
+		{`"edit","target":1,"message":"bad"`, `rejected`},
+		{`"edit","target":1,"message":"spoil"`, `rejected`},
+		{`"edit","target":1,"message":"empty","data":{}`, `rejected`},
+		{`"edit","target":1,"message":"to data"`, `edit {"of":"filter"}`},
+		{`"reaction","target":1,"reaction":"👍"`, `reaction `},
+		{`"delete","target":1`, `delete `},
+	} {
+		p.Send(`{"type":` + row.object + `}`)
+		o := p.Next()
+		got := o.Type + " " + o.Message + string(o.Data)
+		if o.Type == "error" {
+			got = o.Code
+		}
+		harness.Expect(t, row.object, got, row.want)
+	}
+	if n := asked.Load(); n != 7 {
+		t.Errorf("asked %d times", n)
+	}
+	e, err := srv.Edit(t.Context(), "r", 2, chat.Message{UserID: user, Text: "go"})
+	if err != nil || e.Text != "go 2 0" {
+		t.Errorf("%+v, %v", e, err)
 	}
 }

@@ -190,3 +190,93 @@ func TestSlowMember(t *testing.T) {
 		}
 	}
 }
+
+// TestSlowMode: one message in ten seconds, over two servers, over reconnects and whatever
+// kind of log there is. What is refused for another reason, and what is no message, takes no
+// turn; a repetition costs none.
+func TestSlowMode(t *testing.T) {
+	for name, paces := range map[string]bool{"a log that paces": true, "a log that does not": false} {
+		t.Run(name, func(t *testing.T) {
+			log := chat.NewMemoryLog(chat.MemoryOptions{})
+			if !paces {
+				log = struct{ chat.Log }{log}
+			}
+			opts := []chat.Option{
+				harness.Quiet, harness.UserByHeader, chat.WithLog(log), chat.WithSlowMode(10 * time.Second),
+				chat.WithModerator(func(_ context.Context, u chat.User, _ string) bool { return u.ID == "boss" }),
+				chat.WithFilter(func(_ context.Context, _ chat.User, _ string, m *chat.Message) error {
+					if m.Text == "bad" {
+						return chat.Refuse("no")
+					}
+					return nil
+				}),
+			}
+			harness.InBubble(t, func(b *harness.Bubble) {
+				say := func(p *harness.Peer, object, want string, wait time.Duration) {
+					t.Helper()
+					p.Send(object)
+					o := p.Next()
+					for o.Type != "ack" && o.Type != "error" && o.Type != "pong" {
+						o = p.Next()
+					}
+					if got := strings.TrimSpace(o.Type + " " + o.Code); got != want || time.Duration(o.RetryMS)*time.Millisecond != wait {
+						t.Errorf("%s: %s, %d ms", object, got, o.RetryMS)
+					}
+				}
+				const late = "error rate_limited"
+				a, boss := b.Dial("r", true, "as=u1"), b.Dial("r", true, "as=boss")
+				a.Until("welcome")
+				boss.Until("welcome")
+				say(a, `{"type":"message","message":"bad","id":"0"}`, "error rejected", 0)
+				say(a, `{"type":"message","message":"1","id":"1"}`, "ack", 0)
+				say(a, `{"type":"message","message":"1","id":"1"}`, "ack", 0)
+				time.Sleep(4 * time.Second)
+				say(a, `{"type":"message","message":"2","id":"2"}`, late, 6*time.Second)
+				say(a, `{"type":"private","to":"boss","message":"2","id":"2"}`, late, 6*time.Second)
+				a.Conn.Close(1000, "")
+				a = b.Dial("r", true, "as=u1")
+				a.Until("welcome")
+				say(a, `{"type":"message","message":"2","id":"2"}`, late, 6*time.Second)
+				if paces {
+					say(a, `{"type":"edit","target":1,"message":"x","id":"3"}`, "ack", 0)
+					say(a, `{"type":"reaction","target":1,"reaction":"👍","id":"4"}`, "ack", 0)
+				}
+				say(boss, `{"type":"message","message":"b","id":"1"}`, "ack", 0)
+				say(boss, `{"type":"message","message":"b","id":"2"}`, "ack", 0)
+				for range 3 {
+					if _, err := b.Publish(context.Background(), "r", chat.Message{UserID: "u1", Text: "from Go"}); err != nil {
+						t.Error(err)
+					}
+				}
+				time.Sleep(6 * time.Second)
+				say(a, `{"type":"private","to":"boss","message":"2","id":"2"}`, "ack", 0)
+				say(a, `{"type":"message","message":"1","id":"1"}`, "ack", 0) // kept long ago
+				for range 150 {                                               // told only now: not its fault
+					say(a, `{"type":"message","message":"3"}`, late, 10*time.Second)
+				}
+				say(a, `{"type":"ping"}`, "pong", 0)
+			}, opts...)
+		})
+	}
+}
+
+// TestSlowModeOfTwoServers: with a log that paces it is one for all servers.
+func TestSlowModeOfTwoServers(t *testing.T) {
+	t.Parallel()
+	log := chat.NewMemoryLog(chat.MemoryOptions{})
+	opts := []chat.Option{harness.Quiet, harness.UserByHeader, chat.WithLog(log), chat.WithSlowMode(time.Hour)}
+	_, one := harness.Serve(t, opts...)
+	_, two := harness.Serve(t, opts...)
+	a, b := harness.Dial(t, one, "r", true, "as", "u"), harness.Dial(t, two, "r", true, "as", "u")
+	a.Send(`{"type":"message","message":"x","id":"1"}`)
+	a.Until("ack")
+	b.Send(`{"type":"message","message":"x","id":"1"}`)
+	b.Until("ack")
+	b.Send(`{"type":"message","message":"y","id":"2"}`)
+	if o := b.Until("error"); o.Code != "rate_limited" || o.ID != "2" || o.RetryMS < 3_500_000 || o.RetryMS > 3_600_000 {
+		t.Errorf("%+v", o)
+	}
+	c := harness.Dial(t, two, "s", true, "as", "u")
+	c.Send(`{"type":"message","message":"z","id":"3"}`)
+	c.Until("ack")
+}
