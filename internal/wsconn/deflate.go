@@ -36,9 +36,10 @@ var deflaters atomic.Pointer[sync.Pool]
 
 func init() { ForgetDeflated() }
 
-// ForgetDeflated leaves to the garbage collector what Deflate has kept of earlier payloads:
-// a compressor holds the last ones.
+// ForgetDeflated leaves to the garbage collector what compressors and decompressors hold of
+// the last messages.
 func ForgetDeflated() {
+	inflaters.Store(newInflaters())
 	deflaters.Store(&sync.Pool{New: func() any {
 		z := new(deflater)
 		z.w, _ = flate.NewWriter(&z.buf, flate.DefaultCompression)

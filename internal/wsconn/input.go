@@ -31,9 +31,9 @@ const (
 var errViolation = errors.New("chat: protocol violation")
 
 // input reads a client's frames. A whole, unfragmented text frame, which is nearly every
-// frame, goes to the Handler directly from the read buffer. A pong only notes that the
-// client is alive. Everything else (other control frames, fragments, frames that are
-// compressed, large or wrong) is read by the library, which sees only these frames. The
+// frame, goes to the Handler directly from the read buffer, or is inflated for it. A pong
+// only notes that the client is alive. Everything else (other control frames, fragments,
+// frames that are large or wrong) is read by the library, which sees only these frames. The
 // order stays the same, because the library reads the next frame only when it has finished
 // the last.
 //
@@ -116,6 +116,14 @@ func (in *input) frame(h frameHeader) (done bool, err error) {
 		clear(text) // the buffer may be kept for long, and the message deleted
 		return true, nil
 	}
+	if h.first == FinBit|RSV1Bit|OpText && in.c.deflate && !in.fragmented && h.payload > 0 && h.payload <= readBuffer-16 && !in.c.isClosing() {
+		if len(in.unread()) < whole {
+			return false, nil
+		}
+		if in.compressed(h, whole) {
+			return true, nil
+		}
+	}
 	if h.opcode() == opPong && h.first&rsvBits == 0 {
 		if len(in.unread()) < whole {
 			return false, nil
@@ -138,6 +146,25 @@ func (in *input) frame(h frameHeader) (done bool, err error) {
 	}
 	in.pass = uint64(h.size) + h.payload
 	return true, nil
+}
+
+// compressed handles the next frame, of so many bytes, which is a whole message of
+// permessage-deflate. It reports false if something is wrong with it: the library finds
+// that out, too, and tells the client.
+func (in *input) compressed(h frameHeader, whole int) bool {
+	z := in.buf[in.start+h.size : in.start+whole]
+	unmask(z, h.mask)
+	f := inflate(z, in.c.cfg.ReadLimit)
+	if f == nil {
+		unmask(z, h.mask) // which masks it again
+		return false
+	}
+	defer f.release()
+	clear(z)
+	in.start += whole
+	in.heard.Store(int64(in.c.cfg.Clock()))
+	in.c.handler.Handle(f.text)
+	return true
 }
 
 // readPassed reads bytes of a frame that is for the library, and none after that frame.
