@@ -111,7 +111,7 @@ func TestChangesDefects(t *testing.T) {
 	} {
 		t.Run(defect, func(t *testing.T) {
 			log := chat.NewMemoryLog(chat.MemoryOptions{Entries: keep}).(changeable)
-			history := changes(t, 150, false, 50*time.Microsecond, &wrongChanges{changeable: log, defect: defect})
+			history := changes(t, 150, false, 50*time.Microsecond, time.Now(), &wrongChanges{changeable: log, defect: defect})
 			if got := porcupine.CheckOperationsTimeout(amendModel, history, time.Minute); got != porcupine.Illegal {
 				t.Errorf("%s", got)
 			}

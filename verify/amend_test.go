@@ -26,11 +26,11 @@ type changeable interface {
 }
 
 // changes has clients change messages in logs, and returns what they were answered. With
-// patience calls that fail are made again with the same id, as one and the same call.
-func changes(t *testing.T, calls int, patient bool, pause time.Duration, logs ...changeable) []porcupine.Operation {
+// patience calls that fail are made again with the same id, as one and the same call. Times
+// are counted from start.
+func changes(t *testing.T, calls int, patient bool, pause time.Duration, start time.Time, logs ...changeable) []porcupine.Operation {
 	t.Helper()
 	seed := seedOf(t)
-	start := time.Now()
 	var mu sync.Mutex
 	var history []porcupine.Operation
 	var sent []change
@@ -185,5 +185,5 @@ func asRead(e *chatlog.Event) string {
 
 func TestMemoryChanges(t *testing.T) {
 	log := chat.NewMemoryLog(chat.MemoryOptions{Entries: keep}).(changeable)
-	checkWith(t, amendModel, changes(t, 250, false, 50*time.Microsecond, log)) // so that clients take turns
+	checkWith(t, amendModel, changes(t, 250, false, 50*time.Microsecond, time.Now(), log)) // so that clients take turns
 }

@@ -1,0 +1,59 @@
+package verify
+
+import (
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestPostgresChanges(t *testing.T) {
+	e := startPostgres(t)
+	checkWith(t, amendModel, changes(t, 250, false, 0, time.Now(), e.changeable()...))
+}
+
+// While messages change, the engine is killed and started again.
+func TestPostgresChangesKilled(t *testing.T) {
+	changesWithCrashes(t, startPostgres(t), syscall.SIGQUIT)
+}
+
+func (e *engine) changeable() (logs []changeable) {
+	for _, l := range e.logs {
+		logs = append(logs, l.(changeable))
+	}
+	return logs
+}
+
+// changesWithCrashes checks calls that go on while a signal ends the engine, three times,
+// and it is started again. A log that lost the answer and asked again by itself is told of
+// its own entry, so that calls during a crash count as made again.
+func changesWithCrashes(t *testing.T, e *engine, sig syscall.Signal) {
+	t.Helper()
+	start := time.Now()
+	crashes := make(chan [2]int64, 3)
+	go func() {
+		defer close(crashes)
+		for range cap(crashes) {
+			time.Sleep(300 * time.Millisecond)
+			from := time.Since(start)
+			e.stop(sig)
+			crashes <- [2]int64{int64(from), int64(time.Since(start))}
+			e.start()
+			e.wait()
+		}
+	}()
+	defer func() { // or it would start the engine after the test's end
+		for range crashes {
+		}
+	}()
+	history := changes(t, 300, true, 3*time.Millisecond, start, e.changeable()...)
+	for crash := range crashes {
+		for i := range history {
+			if op := &history[i]; op.Call <= crash[1] && op.Return >= crash[0] {
+				out := op.Output.(answer)
+				out.unsure = true
+				op.Output = out
+			}
+		}
+	}
+	checkWith(t, amendModel, history)
+}
