@@ -84,7 +84,7 @@ func TestDeleteLeavesNothing(t *testing.T) {
 }
 
 // However much of a room is hidden, and in whatever order messages were deleted, a page is
-// read in work that hangs on its limit.
+// read, and what is unread counted, in work that hangs on the limit.
 func TestAmendPlans(t *testing.T) {
 	t.Parallel()
 	rng := seed(t)
@@ -161,6 +161,16 @@ func TestAmendPlans(t *testing.T) {
 						t.Fatalf("%s %+v: %+v", room, r, p.Events)
 					}
 				}
+			}
+		}
+		unread, err := l.Unread(t.Context(), "w", rooms)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, u := range unread {
+			reads++
+			if u.Unread != 40 {
+				t.Errorf("%s: %+v", rooms[i], u)
 			}
 		}
 		n := rowsRead(t, c, pool) - before

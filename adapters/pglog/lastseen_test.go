@@ -26,12 +26,12 @@ func shorten(t testing.TB, schema string, first, others int) {
 }
 
 // Of 100 events 71 to 100 are lost. A Log that has written, heard or read the last one
-// begins a new epoch in the statement that writes the next, and before a room is opened,
+// begins a new epoch in the statement that writes the next or amends one, and before a room is opened,
 // also when a stranger has written past 100 meanwhile.
 func TestSeenIsCompared(t *testing.T) {
 	for _, others := range []int{0, 10, 30, 31} {
 		for _, know := range []string{"wrote", "heard", "read"} {
-			for _, use := range []string{"Append", "Watch"} {
+			for _, use := range []string{"Append", "Amend", "Watch"} {
 				t.Run(fmt.Sprint(know, " ", others, " ", use), func(t *testing.T) {
 					t.Parallel()
 					schema := newSchema()
@@ -63,8 +63,12 @@ func TestSeenIsCompared(t *testing.T) {
 					}
 					shorten(t, schema, int(last)-30, others)
 					epoch := was
-					if use == "Append" {
-						a, err := l.Append(t.Context(), "room", text("u", "", "next"))
+					if use != "Watch" {
+						store := func() (chatlog.Appended, error) { return l.Append(t.Context(), "room", text("u", "", "next")) }
+						if use == "Amend" {
+							store = func() (chatlog.Appended, error) { return l.Amend(t.Context(), "room", edit("u", 1, "next"), false) }
+						}
+						a, err := store()
 						if err != nil {
 							t.Fatal(err)
 						}
@@ -73,7 +77,7 @@ func TestSeenIsCompared(t *testing.T) {
 						t.Fatal(err)
 					}
 					after := position(t, writer, "room").Epoch
-					if after == was || use == "Append" && epoch != after {
+					if after == was || use != "Watch" && epoch != after {
 						t.Errorf("in %s, after %s, which is that of what was lost; appended in %s", after, was, epoch)
 					}
 					// That is so once.

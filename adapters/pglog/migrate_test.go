@@ -110,6 +110,7 @@ func TestRights(t *testing.T) {
 	if err := l.Signal(t.Context(), "room", chatlog.Event{Type: chatlog.TypeTyping}); err != nil {
 		t.Error(err)
 	}
+	queryModeAmends(t, l)
 	p, err := l.Read(t.Context(), "room", chatlog.Range{Limit: 10})
 	if err != nil || len(p.Events) != 1 || p.First != 2 {
 		t.Errorf("%+v, %v", p, err)

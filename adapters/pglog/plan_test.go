@@ -2,12 +2,10 @@ package pglog_test
 
 import (
 	"fmt"
-	"reflect"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/seed-08328bfd/chat/adapters/pglog"
 	"github.com/seed-08328bfd/chat/chatlog"
@@ -73,16 +71,26 @@ func TestPlansAreKept(t *testing.T) {
 	pool := shared.pool(t, "pool_max_conns=1")
 	l := migrated(t, pool, pglog.WithSchema(newSchema()))
 	for n := range 30 {
-		mustAppend(t, l, "room", text("u", fmt.Sprint(n), "m"))
-		for _, visible := range []bool{false, true} {
+		target := mustAppend(t, l, "room", text("u", fmt.Sprint(n), "m")).Offset
+		mustAmend(t, l, "room", withID(edit("u", target, "edited"), fmt.Sprint("e", n)))
+		for _, some := range []chatlog.Range{{}, {Visible: true}, {Messages: true}, {Visible: true, Messages: true}} {
 			for _, r := range []chatlog.Range{{Limit: 10}, {From: 5, Limit: 10}} {
-				r.Visible, r.Reader = visible, "u"
+				r.Visible, r.Messages, r.Reader = some.Visible, some.Messages, "u"
 				if _, err := l.Read(t.Context(), "room", r); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
 		position(t, l, "room")
+		if _, _, err := l.MarkRead(t.Context(), "room", "u", uint64(n)+1); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Unread(t.Context(), "v", []string{"room", "other"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Pace(t.Context(), "room", "u", "", time.Microsecond); err != nil {
+			t.Fatal(err)
+		}
 		mustEnter(t, l, "A", "room", "u", 1)
 		if _, err := l.Lookup(t.Context(), "room", "u", "x"); err != nil {
 			t.Fatal(err)
@@ -111,56 +119,7 @@ func TestPlansAreKept(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if n < 11 {
-		t.Errorf("%d statements are prepared, want 11", n)
-	}
-}
-
-// Everything works without prepared statements too, which poolers may want.
-func TestQueryModes(t *testing.T) {
-	for _, mode := range []string{"simple_protocol", "exec", "describe_exec", "cache_describe"} {
-		t.Run(mode, func(t *testing.T) {
-			pool, err := pgxpool.New(t.Context(), shared.dsn()+" default_query_exec_mode="+mode)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(pool.Close)
-			schema := pglog.WithSchema(newSchema())
-			l := migrated(t, pool, schema, pglog.WithKeep(2), pglog.WithKeepFor(time.Hour))
-			other := migrated(t, pool, schema)
-			opened(t, l)
-			heard := opened(t, other, "room")
-			var last chatlog.Event
-			for i := range 3 {
-				last = mustAppend(t, l, "room", text("u'\\\x00", fmt.Sprint(i), "text '\\ \x00"))
-			}
-			if a, err := l.Append(t.Context(), "room", text("u'\\\x00", "2", "x")); err != nil || !a.Repeated || !reflect.DeepEqual(a.Event, last) {
-				t.Errorf("repeated: %+v, %v", a, err)
-			}
-			eventually(t, "events are pushed", func() bool { return heard.offsets("room")[3] })
-			if got := readAll(t, l, "room"); len(got) != 3 || !reflect.DeepEqual(got[2], last) {
-				t.Errorf("read %+v", got)
-			}
-			if !mustEnter(t, l, "A", "room", "u", 1) || mustEnter(t, other, "B", "room", "u", 1) {
-				t.Error("first is wrong")
-			}
-			mustBeat(t, other, "B", time.Nanosecond)
-			if held, gone := mustBeat(t, l, "A", time.Minute); !held || len(gone) > 0 {
-				t.Errorf("Beat: %v, %v", held, gone)
-			}
-			if last, err := l.Leave(t.Context(), "A", "room", "u"); err != nil || !last {
-				t.Errorf("Leave: %v, %v", last, err)
-			}
-			if list, err := l.Members(t.Context(), "room", 10); err != nil || list.Total != 0 || len(list.Members) != 0 {
-				t.Errorf("Members: %+v, %v", list, err)
-			}
-			if epoch, err := l.Renew(t.Context(), "room", position(t, l, "room").Epoch); err != nil || epoch != position(t, l, "room").Epoch {
-				t.Errorf("Renew: %q, %v", epoch, err)
-			}
-			mustPrune(t, l)
-			if p, err := l.Read(t.Context(), "room", chatlog.Range{From: 1, Limit: 9}); err != nil || p.First != 2 {
-				t.Errorf("%+v, %v", p, err)
-			}
-		})
+	if n < 19 {
+		t.Errorf("%d statements are prepared, want 19", n)
 	}
 }
