@@ -91,13 +91,13 @@ func Files() http.Handler {
 // that have steps such as .. in them, and with them the session or token that they
 // carry. The server refuses such paths.
 //
-// Every path with the step ws or rooms in it goes to srv: the server says what is
+// Every path with the step ws, rooms or unread in it goes to srv: the server says what is
 // wrong with a path of its own that has something before it, such as a prefix that a
 // proxy should have cut. So rest must have no such paths.
 func Beside(srv, rest http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for step := range strings.SplitSeq(r.URL.Path, "/") {
-			if step == "ws" || step == "rooms" {
+			if step == "ws" || step == "rooms" || step == "unread" {
 				srv.ServeHTTP(w, r)
 				return
 			}

@@ -212,7 +212,7 @@ func TestBeside(t *testing.T) {
 	}
 	h := chatpage.Beside(said("chat"), said("rest"))
 	for path, want := range map[string]string{
-		"/ws/general": "chat", "/ws/../x": "chat", "/ws/%2e%2e": "chat", "//ws/x": "chat", "/rooms": "chat", "/a/rooms/b": "chat",
+		"/ws/general": "chat", "/ws/../x": "chat", "/ws/%2e%2e": "chat", "//ws/x": "chat", "/rooms": "chat", "/unread": "chat", "/a/rooms/b": "chat",
 		"/": "rest", "/wsx": "rest", "/healthz": "rest", "/rooms.html": "rest",
 	} {
 		w := httptest.NewRecorder()
