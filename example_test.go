@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
@@ -154,4 +155,81 @@ func ExampleWithAuthenticator() {
 	resp.Body.Close()
 	fmt.Println(resp.Status)
 	// Output: 401 Unauthorized
+}
+
+// A message is changed and gets reactions; the history has it as it is now.
+func ExampleServer_Edit() {
+	srv := chat.New()
+	defer srv.Close()
+	ctx := context.Background()
+
+	first, _ := srv.Publish(ctx, "general", chat.Message{UserID: "u1", Username: "Alice", Text: "Lunch at 12?"})
+	srv.Publish(ctx, "general", chat.Message{UserID: "u2", Username: "Bob", Text: "Yes", ReplyTo: first.Offset})
+	srv.Edit(ctx, "general", first.Offset, chat.Message{UserID: "u1", Username: "Alice", Text: "Lunch at 1?"})
+	srv.React(ctx, "general", first.Offset, chat.By{UserID: "u2", Username: "Bob"}, "👍", false)
+	_, err := srv.Edit(ctx, "general", first.Offset, chat.Message{UserID: "u2", Text: "No lunch"})
+	fmt.Println(errors.Is(err, chat.ErrNoSuchMessage))
+
+	page, _ := srv.History(ctx, "general", chat.Query{})
+	for _, e := range page.Events {
+		fmt.Println(e.Offset, e.Text, e.ReplyTo, !e.Edited.IsZero(), e.Reactions)
+	}
+	// Output:
+	// true
+	// 1 Lunch at 1? 0 true [{👍 1 [u2]}]
+	// 2 Yes 1 false []
+}
+
+// Only the author may delete a message, and who moderates.
+func ExampleServer_Delete() {
+	srv := chat.New()
+	defer srv.Close()
+	ctx := context.Background()
+
+	e, _ := srv.Publish(ctx, "general", chat.Message{UserID: "u1", Text: "My address is ..."})
+	_, err := srv.Delete(ctx, "general", e.Offset, chat.By{UserID: "staff"})
+	fmt.Println(err)
+	_, err = srv.Delete(ctx, "general", e.Offset, chat.By{UserID: "staff", Moderator: true})
+	fmt.Println(err)
+	page, _ := srv.History(ctx, "general", chat.Query{})
+	fmt.Println(len(page.Events), "messages")
+	// Output:
+	// chat: no such message
+	// <nil>
+	// 0 messages
+}
+
+func ExampleServer_Unread() {
+	srv := chat.New()
+	defer srv.Close()
+	ctx := context.Background()
+	for i := range 3 {
+		srv.Publish(ctx, "general", chat.Message{UserID: "u1", Text: fmt.Sprint("message ", i)})
+	}
+
+	srv.MarkRead(ctx, "general", "u2", 1)
+	unread, err := srv.Unread(ctx, "u2", "general", "ops")
+	fmt.Println(unread["general"].Unread, unread["ops"].Unread, err)
+	// Output: 2 0 <nil>
+}
+
+// Data is an application's own part of a message, here a poll that a filter checks.
+func ExampleWithFilter() {
+	srv := chat.New(chat.WithFilter(func(_ context.Context, _ chat.User, _ string, m *chat.Message) error {
+		var poll struct{ Options []string }
+		if m.Data != nil && (json.Unmarshal(m.Data, &poll) != nil || len(poll.Options) < 2) {
+			return chat.Refuse("a poll needs two options")
+		}
+		return nil
+	}))
+	defer srv.Close()
+	ctx := context.Background()
+
+	e, err := srv.Publish(ctx, "general", chat.Message{Text: "Lunch?", Data: json.RawMessage(`{"options": ["yes", "no"]}`)})
+	fmt.Println(string(e.Data), err)
+	_, err = srv.Publish(ctx, "general", chat.Message{Text: "Lunch?", Data: json.RawMessage(`{"options": []}`)})
+	fmt.Println(err)
+	// Output:
+	// {"options":["yes","no"]} <nil>
+	// chat: rejected: a poll needs two options
 }

@@ -65,11 +65,11 @@ var errRefused = errors.New("chat: refused")
 
 // answerOf returns the result of publishing with the error as the client gets it.
 func (c *session) answerOf(e chatlog.Event, epoch string, err error) (chatlog.Event, string, *proto.Error) {
-	var early *tooSoon
-	switch {
-	case err == nil:
+	if err == nil {
 		return e, epoch, nil
-	case errors.As(err, &early):
+	}
+	var early *tooSoon
+	if errors.As(err, &early) {
 		return e, "", pause(&c.pauses.slow, early.wait)
 	}
 	return e, "", wireErrorOf(err)
@@ -102,9 +102,11 @@ func (c *session) object(o *proto.Object, id string) *proto.Error {
 	if e != nil {
 		return e
 	}
-	switch typ := chatlog.Type(typ); typ {
-	case TypeMessage, TypePrivate, TypeEdit, TypeDelete, TypeReaction:
-		return c.onEntry(o, typ, id)
+	switch chatlog.Type(typ) { // which no copy is made for
+	case TypeMessage:
+		return c.onEntry(o, TypeMessage, id)
+	case TypePrivate, TypeEdit, TypeDelete, TypeReaction:
+		return c.onEntry(o, chatlog.Type(typ), id)
 	case TypeRead:
 		return c.onRead(o, id)
 	case TypeSignal:

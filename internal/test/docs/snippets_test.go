@@ -12,12 +12,14 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/snippets"
 )
 
-// imports are the packages of the root module that snippets use.
+// imports are the packages of the root module that snippets use, and others whose paths are
+// more than their names.
 var imports = map[string]string{
 	"chatlog":  "github.com/seed-08328bfd/chat/chatlog",
 	"chatpage": "github.com/seed-08328bfd/chat/chatpage",
 	"client":   "github.com/seed-08328bfd/chat/client",
 	"chattest": "github.com/seed-08328bfd/chat/chattest",
+	"json":     "encoding/json",
 }
 
 // repository returns the paths of its files that end so, by the module that each is in.

@@ -1,0 +1,127 @@
+package docs
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/seed-08328bfd/chat/internal/test/harness"
+)
+
+// TestTranscripts plays what clients say in the sessions of docs/protocol.md, and compares
+// what comes back. Times, ids and epochs are compared by where they stand again.
+func TestTranscripts(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)\n```text\n(.*?)```").FindAllStringSubmatch(string(page), -1)
+	if len(blocks) != 2 {
+		t.Errorf("%d transcripts", len(blocks))
+	}
+	for i, block := range blocks {
+		want := strings.Split(strings.TrimSpace(block[1]), "\n")
+		got := play(t, want)
+		if diff := strings.Join(shape(got), "\n"); diff != strings.Join(shape(want), "\n") {
+			for n := range want {
+				if n >= len(got) || shape(got)[n] != shape(want)[n] {
+					t.Errorf("line %d of transcript %d is\n%s\nand there was\n%s", n+1, i+1, want[n], got[min(n, len(got)-1)])
+					break
+				}
+			}
+			t.Logf("all of it:\n%s", strings.Join(got, "\n"))
+		}
+	}
+}
+
+// play plays a transcript against a server, and returns what it becomes.
+func play(t *testing.T, lines []string) (got []string) {
+	t.Helper()
+	_, base := harness.Serve(t, harness.Quiet)
+	peers, sessions := map[string]*harness.Peer{}, map[string]string{}
+	held := map[string]string{}  // what came before its turn
+	names := map[string]string{} // what the transcript has, by what there is
+	place := regexp.MustCompile(`"(?:user|session|position)":"([^":]+)`)
+	for _, line := range lines {
+		switch name, text, _ := strings.Cut(line, " "); {
+		case strings.HasSuffix(line, "'s connection is lost"):
+			peers[strings.TrimSuffix(strings.TrimPrefix(line, "# "), "'s connection is lost")].Conn.CloseNow()
+		case strings.HasSuffix(line, " leaves"):
+			peers[strings.TrimSuffix(strings.TrimPrefix(line, "# "), " leaves")].Conn.Close(1000, "")
+		case name == "#":
+			name, request, _ := strings.Cut(text, ": GET /ws/general?")
+			query, _, _ := strings.Cut(request, " ")
+			q, err := url.ParseQuery(query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			epoch, offset, _ := strings.Cut(q.Get("since"), ":")
+			peers[name] = harness.Dial(t, base, "general", true, "username", q.Get("username"), "since", names[epoch]+":"+offset, "session", sessions[name])
+		case strings.HasPrefix(strings.TrimSpace(text), ">"):
+			text = strings.TrimSpace(text)[2:]
+			for theirs, ours := range names {
+				text = strings.ReplaceAll(text, theirs, ours)
+			}
+			peers[name].Send(text)
+		default:
+			want := strings.TrimSpace(text)[2:]
+			if peers[name] == nil {
+				peers[name] = harness.Dial(t, base, "general", true, "username", strings.ToUpper(name[:1])+name[1:])
+			}
+			o := held[name]
+			if held[name] = ""; o == "" || typeOf(o) != typeOf(want) {
+				next := peers[name].Text()
+				if held[name] = o; o == "" && typeOf(next) != typeOf(want) && (typeOf(next) == "ack" || typeOf(want) == "ack") {
+					held[name], next = next, peers[name].Text() // either may come first
+				}
+				o = next
+			}
+			if strings.HasPrefix(o, `{"type":"welcome"`) {
+				sessions[name] = strings.Trim(harness.Value(t, o, "session"), `"`)
+			}
+			theirs, ours := place.FindAllStringSubmatch(want, -1), place.FindAllStringSubmatch(o, -1)
+			for i := range theirs {
+				if i < len(ours) {
+					names[theirs[i][1]] = ours[i][1]
+				}
+			}
+			got = append(got, fmt.Sprintf("%-5s < %s", name, o))
+			continue
+		}
+		got = append(got, line)
+	}
+	return got
+}
+
+// typeOf returns the type of an object, which is its first key.
+func typeOf(object string) string {
+	typ, _, _ := strings.Cut(strings.TrimPrefix(object, `{"type":"`), `"`)
+	return typ
+}
+
+// shape returns lines with a number for each id, session, epoch and time, by where it stands
+// first.
+func shape(lines []string) (out []string) {
+	any := regexp.MustCompile(`"\d{4}-\d\d-\d\dT[\d:.]+Z"|anon-\w{16}|"session":"[^"]+"|\b[a-z0-9]{16}-\d+\b`)
+	numbers := map[string]string{}
+	for _, line := range lines {
+		if strings.Contains(line, " < ") {
+			line = any.ReplaceAllStringFunc(line, func(s string) string {
+				if strings.HasPrefix(s, `"2`) {
+					return `"TIME"`
+				}
+				if numbers[s] == "" {
+					numbers[s] = fmt.Sprint("#", len(numbers))
+				}
+				return numbers[s]
+			})
+		} else {
+			line = any.ReplaceAllString(line, "#")
+		}
+		out = append(out, strings.Join(strings.Fields(line), " "))
+	}
+	return out
+}
