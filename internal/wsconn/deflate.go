@@ -5,6 +5,9 @@ import (
 	"compress/flate"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/seed-08328bfd/chat/internal/lock"
 )
 
 // Deflate compresses a payload as one message of permessage-deflate without context
@@ -13,6 +16,7 @@ func Deflate(payload []byte) []byte {
 	if len(payload) < 64 {
 		return nil
 	}
+	forgetWhenDue()
 	pool := deflaters.Load()
 	z := pool.Get().(*deflater)
 	defer pool.Put(z)
@@ -34,15 +38,51 @@ type deflater struct {
 
 var deflaters atomic.Pointer[sync.Pool]
 
-func init() { ForgetDeflated() }
-
-// ForgetDeflated leaves to the garbage collector what compressors and decompressors hold of
-// the last messages.
-func ForgetDeflated() {
-	inflaters.Store(newInflaters())
-	deflaters.Store(&sync.Pool{New: func() any {
+func newDeflaters() *sync.Pool {
+	return &sync.Pool{New: func() any {
 		z := new(deflater)
 		z.w, _ = flate.NewWriter(&z.buf, flate.DefaultCompression)
 		return z
-	}})
+	}}
+}
+
+// forgetPause is the least time between two times that the pools are left to the garbage
+// collector: a new compressor takes more than a megabyte.
+const forgetPause = 100 * time.Millisecond
+
+// forgetting says when the pools were last left to the garbage collector.
+var forgetting struct {
+	due  atomic.Bool
+	mu   lock.Leaf
+	last time.Time
+}
+
+func init() {
+	deflaters.Store(newDeflaters())
+	inflaters.Store(newInflaters())
+}
+
+// ForgetDeflated leaves to the garbage collector what compressors and decompressors hold of
+// the last messages: at once, or if that was done just before, with the next message that is
+// compressed or inflated after forgetPause. If there is none, the collector empties the pools.
+func ForgetDeflated() {
+	forgetting.due.Store(true)
+	forgetWhenDue()
+}
+
+func forgetWhenDue() {
+	if !forgetting.due.Load() {
+		return
+	}
+	f := &forgetting
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := time.Now()
+	if since := now.Sub(f.last); 0 <= since && since < forgetPause {
+		return
+	}
+	f.last = now
+	f.due.Store(false)
+	deflaters.Store(newDeflaters())
+	inflaters.Store(newInflaters())
 }

@@ -34,6 +34,7 @@ func newInflaters() *sync.Pool {
 // inflate returns z inflated, in an inflater that release gives back, or nil if z is wrong or
 // is more than limit bytes.
 func inflate(z []byte, limit int) *inflater {
+	forgetWhenDue()
 	pool := inflaters.Load()
 	f := pool.Get().(*inflater)
 	f.pool = pool

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"compress/flate"
 	"math/rand/v2"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // packed compresses b as one message, at the given level.
@@ -51,17 +54,39 @@ func TestInflate(t *testing.T) {
 	}
 }
 
-// TestForgetDeflated: what compressed a message before is not used after it.
+// TestForgetDeflated: what compressed or inflated a message before is not used after it; and
+// however often messages are deleted, compressors are not made for each.
 func TestForgetDeflated(t *testing.T) {
-	text := bytes.Repeat([]byte("secret "), 50)
-	Deflate(text)
-	in, out := inflaters.Load(), deflaters.Load()
-	f := inflate(packed(text, -1), 1<<20)
-	ForgetDeflated()
-	f.release()
-	if in == inflaters.Load() || out == deflaters.Load() || f.pool != in || bytes.Contains(f.text[:cap(f.text)], text[:7]) || bytes.Contains(f.in[:cap(f.in)], []byte{'s'}) {
-		t.Error("a decompressor or its text is kept")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		text := bytes.Repeat([]byte("secret "), 50)
+		z := packed(text, -1)
+		pools := func() [2]*sync.Pool { return [2]*sync.Pool{inflaters.Load(), deflaters.Load()} }
+		f := inflate(z, 1<<20)
+		first := pools()
+		time.Sleep(forgetPause)
+		ForgetDeflated()
+		f.release()
+		second := pools()
+		if second[0] == first[0] || second[1] == first[1] || f.pool != first[0] ||
+			bytes.Contains(f.text[:cap(f.text)], text[:7]) || bytes.Contains(f.in[:cap(f.in)], z) {
+			t.Error("a compressor, a decompressor or its text is kept")
+		}
+		ForgetDeflated()
+		Deflate(text)
+		if pools() != second {
+			t.Error("two in one moment")
+		}
+		time.Sleep(forgetPause)
+		Deflate(text)
+		if third := pools(); third[0] == second[0] || third[1] == second[1] {
+			t.Error("the second was not made up for")
+		}
+		last := pools()
+		time.Sleep(forgetPause)
+		if Deflate(text); pools() != last {
+			t.Error("there was none")
+		}
+	})
 }
 
 func BenchmarkInflate(b *testing.B) {
