@@ -203,3 +203,30 @@ func TestHistoryInPages(t *testing.T) {
 		keeper.leave()
 	})
 }
+
+// TestHistoryThatCannotBeRead: a joiner never gets messages as they were, or fewer without
+// being told: it is closed with 1013, and comes back.
+func TestHistoryThatCannotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newTestLog()
+		s := newSet(t, log, nil)
+		keeper := join(t, s, Joining{UserID: "k", V1: true})
+		say(t, s, message("m1"))
+		say(t, s, edit(1, "M1"))
+		log.away.Store(true)
+		for _, v1 := range []bool{true, false} {
+			p := join(t, s, Joining{UserID: "p", V1: v1})
+			if got := summary(p.take()); got != "" || p.code != 1013 {
+				t.Errorf("v1 %t gets %q, and is closed with %d", v1, got, p.code)
+			}
+			p.leave()
+		}
+		log.away.Store(false)
+		p := join(t, s, Joining{UserID: "p"})
+		if got := summary(p.take()); got != "1 M1@2" || p.code != 0 {
+			t.Errorf("got %q, %d", got, p.code)
+		}
+		p.leave()
+		keeper.leave()
+	})
+}

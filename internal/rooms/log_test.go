@@ -16,6 +16,7 @@ import (
 type testLog struct {
 	*memlog.Log
 	mute  atomic.Bool
+	away  atomic.Bool // messages cannot be read
 	reads atomic.Int64
 	then  atomic.Pointer[func()] // called once, between a read and its return
 }
@@ -48,6 +49,9 @@ func (l *testLog) Close(s chatlog.Sink) error          { return l.Log.Close(deaf
 func (l *testLog) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.Page, error) {
 	if r.Messages {
 		l.reads.Add(1)
+		if l.away.Load() {
+			return chatlog.Page{}, errFlaky
+		}
 	}
 	defer func() {
 		if then := l.then.Swap(nil); then != nil {
