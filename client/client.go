@@ -3,12 +3,10 @@ package client
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"net/http"
 	"net/url"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/internal/proto"
@@ -33,7 +31,7 @@ type Conn struct {
 	place   place
 	queue   queue
 	out     outbox
-	typing  typing
+	notices notices
 }
 
 // server is where the Conn connects to. Nothing changes it after Dial.
@@ -63,13 +61,8 @@ type self struct {
 type place struct {
 	at     chat.Position // after the latest event that was put into the queue
 	joined chat.Position // of the first welcome, as long as at is zero
+	shown  string        // the epoch of the latest event that the program has got
 	recent recent
-}
-
-// typing is the notice that the user is typing. Guarded by Conn.mu.
-type typing struct {
-	due  bool      // the writer is to send one
-	last time.Time // when Typing last asked for one
 }
 
 // Welcome returns what the server said first on the latest connection.
@@ -77,78 +70,6 @@ func (c *Conn) Welcome() Welcome {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.self.welcome
-}
-
-// Send sends a message to everyone in the room and waits until the server has stored it.
-// It returns the message's offset in the room's log. The text and the errors are those of
-// [Conn.Publish].
-func (c *Conn) Send(ctx context.Context, text string) (offset uint64, err error) {
-	return c.Publish(ctx, chat.Message{Text: text})
-}
-
-// SendPrivate sends a message to one user, whose id is to. See [Conn.Publish].
-func (c *Conn) SendPrivate(ctx context.Context, to, text string) (offset uint64, err error) {
-	return c.Publish(ctx, chat.Message{To: to, Text: text})
-}
-
-// Publish sends a message and waits until the server has stored it. It returns the
-// message's offset in the room's log. Text is required, of at most Limits.MessageBytes of
-// UTF-8 (see [Welcome]). To is the id of the receiver of a private message; empty means
-// everyone. ID, of at most 64 bytes of UTF-8, makes Publish idempotent: for five minutes
-// the server stores only one message per user and ID. An empty ID is replaced with a
-// random one. UserID and Username are ignored: the server knows the user.
-//
-// Publish survives the loss of a connection: it sends the message again with the same ID.
-// It also sends it again, after a pause, when the server's log is unavailable, and when
-// the user has sent too many messages (but see [WithoutRateRetry]). The messages of one
-// goroutine keep their order. Of messages that are published concurrently, up to 32 are
-// sent before the first is acknowledged.
-//
-// The error is an [Error], ErrClosed, the reason why the Conn has ended, or the error of
-// ctx. If the message may have been stored nevertheless, the error also wraps
-// ErrUncertain (use [errors.Is]). It is ErrUncertain alone when the message was
-// not acknowledged for four and a half minutes.
-func (c *Conn) Publish(ctx context.Context, m chat.Message) (offset uint64, err error) {
-	o := sentObject{Type: chat.TypeMessage, ID: m.ID, To: m.To, Message: m.Text}
-	if m.To != "" {
-		o.Type = chat.TypePrivate
-	}
-	if o.ID == "" {
-		o.ID = rand.Text()
-	}
-	b := o.encode()
-	limit := c.Welcome().Limits.MessageBytes
-	switch {
-	case !utf8.ValidString(m.Text):
-		return 0, &Error{Code: CodeBadUTF8, Message: "the text is not UTF-8"}
-	case len(o.ID) > proto.MaxID || !utf8.ValidString(o.ID):
-		return 0, &Error{Code: CodeBadRequest, Message: fmt.Sprintf("an ID has at most %d bytes of UTF-8", proto.MaxID)}
-	case !utf8.ValidString(m.To):
-		return 0, &Error{Code: CodeNoSuchUser, Message: "the receiver's id is not UTF-8"}
-	case limit > 0 && (len(m.Text) > limit || len(b) > proto.FrameLimit(limit, 0)):
-		return 0, &Error{Code: CodeTooLong, Message: fmt.Sprintf("a message has at most %d bytes", limit)}
-	}
-	obj, err := c.do(ctx, &call{id: o.ID, kind: proto.TypeAck, objects: [][]byte{b}})
-	if err != nil {
-		return 0, err
-	}
-	return obj.Offset, nil
-}
-
-// Typing shows the others in the room that the user is typing. It does not wait. Calls
-// within two seconds of the last notice, or while there is no connection, do nothing. The
-// error is that of ctx or the reason why the Conn has ended.
-func (c *Conn) Typing(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	c.mu.Lock()
-	if now := time.Now(); c.err == nil && c.link != nil && now.Sub(c.typing.last) >= proto.TypingPause {
-		c.typing = typing{due: true, last: now}
-	}
-	defer c.mu.Unlock()
-	c.nudge()
-	return c.err
 }
 
 // History returns a page of those messages of the room that the user may see, oldest
@@ -198,7 +119,7 @@ func (c *Conn) Auth(ctx context.Context, token string) error {
 }
 
 // Close leaves the room and ends the Conn. The close code is 1000, so the others see the
-// user leave immediately. Close returns when all goroutines of the Conn have ended, after
+// user leave immediately. A marker of [Conn.MarkRead] that waits is sent first. Close returns when all goroutines of the Conn have ended, after
 // about two seconds at the latest. Calls in progress return ErrClosed. The error is always
 // nil. Close may be called again.
 func (c *Conn) Close() error {
@@ -207,6 +128,12 @@ func (c *Conn) Close() error {
 		// When the server has answered, the reader of the connection closes it.
 		late := time.AfterFunc(closeTimeout, func() { l.cancel(ErrClosed) })
 		defer late.Stop()
+		c.mu.Lock()
+		b := c.notices.read.object()
+		c.mu.Unlock()
+		if b != nil {
+			l.send(b)
+		}
 		l.conn.Close(ws.StatusCode(proto.CloseNormal), "")
 	}
 	<-c.life.done

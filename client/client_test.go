@@ -134,7 +134,7 @@ func TestHistoryAndPing(t *testing.T) {
 }
 
 func TestRefusedMessages(t *testing.T) {
-	_, base := serve(t, chat.WithMessageSize(1000), chat.WithFilter(func(_ context.Context, _ chat.User, _ string, e *chat.Message) error {
+	_, base := serve(t, chat.WithMessageSize(1000), chat.WithDataSize(100), chat.WithFilter(func(_ context.Context, _ chat.User, _ string, e *chat.Message) error {
 		if e.Text == "bad" {
 			return chat.Refuse("not here")
 		}

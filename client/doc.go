@@ -17,7 +17,10 @@
 //
 // [Dial] joins a room and returns a [Conn]. The Conn stays in the room and reconnects
 // whenever the connection is lost. [Conn.Events] yields what happens in the room.
-// [Conn.Send] sends a message and waits until the server has stored it.
+// [Conn.Send] sends a message and waits until the server has stored it; [Conn.Publish] sends
+// one with data, or a reply. [Conn.Edit], [Conn.Delete], [Conn.React] and [Conn.Unreact]
+// change what was sent. [Conn.MarkRead] says how far the user has read. [Conn.Signal] and
+// [Conn.Typing] tell what is not stored.
 //
 // # Guarantees
 //
@@ -27,10 +30,11 @@
 //     If the server no longer has everything from there, the Conn reports a gap ([TypeGap],
 //     [OnGap]). What was amended in the gap arrives no more: of the messages that follow,
 //     those that came before it arrive as they are now, as [TypeUpdate].
-//  2. When Send returns without an error, the server's log has the message exactly once:
-//     a message that is sent again after a loss has the same ID. Send returns an error
-//     only when the server refuses the message, its context has ended, the Conn has
-//     ended, or sending again might store the message twice ([ErrUncertain]).
+//  2. When Send, Publish, Edit, Delete, React or Unreact returns without an error, the
+//     server's log has the message, or what amends it, exactly once: what is sent again
+//     after a loss has the same ID. They return an error only when the server refuses,
+//     their context has ended, the Conn has ended, or sending again might store it twice
+//     ([ErrUncertain]). What one goroutine sends keeps its order.
 //  3. Join and leave notices, presence, typing, signals and the read markers of others
 //     arrive at most once. Those between two connections are lost. The welcome of each
 //     connection ([TypeWelcome]) lists the users who are present.

@@ -5,16 +5,18 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 var (
 	// ErrClosed is returned by the methods of a Conn after Close was called.
 	ErrClosed = errors.New("client: closed")
-	// ErrUncertain is returned, wrapped together with the cause, when a message was sent
-	// and no answer has come: the server may have stored it. A program that gave the
-	// message an ID (see [Conn.Publish]) can publish it again within five minutes, and
-	// the server stores it only once.
+	// ErrUncertain is returned, wrapped together with the cause, when a message, or what
+	// amends one, was sent and no answer has come: the server may have stored it. A program
+	// that gave the message or the edit an ID (see [Conn.Publish]) can send it again within
+	// five minutes, and the server stores it only once. Reactions and deletes can be sent
+	// again at any time.
 	ErrUncertain = errors.New("client: the message may have been stored or not")
 	// ErrProtocol is returned when the server does not speak chat.v1, or when an object
 	// is larger than [WithMaxMessageSize] allows. The Conn does not try again.
@@ -36,6 +38,10 @@ const (
 	CodeBadUTF8      = proto.CodeBadUTF8      // "bad_utf8": the text is not UTF-8
 	CodeBadRequest   = proto.CodeBadRequest   // "bad_request": for example an ID over 64 bytes
 	CodeAuthFailed   = proto.CodeAuthFailed   // "auth_failed": the server did not accept the fresh token
+
+	CodeNoSuchMessage = proto.CodeNoSuchMessage // "no_such_message": there is no message to amend, or not for this user
+	CodeUnsupported   = proto.CodeUnsupported   // "unsupported": the server, or its log, cannot do this
+	CodeUnknownType   = proto.CodeUnknownType   // "unknown_type": the server is of a version that cannot do this
 )
 
 // An Error is a refusal by the server: of one request (Status and Close are zero), of a
@@ -76,4 +82,9 @@ func (e *Error) Error() string {
 		s += ": " + e.Message
 	}
 	return s
+}
+
+// unknownType is the refusal of objects of a type that the server does not know.
+func unknownType(typ chatlog.Type) *Error {
+	return &Error{Code: CodeUnknownType, Message: fmt.Sprintf("the server is of a version that does not know the type %q", typ)}
 }

@@ -119,6 +119,12 @@ func (c *Conn) nextEvent(ctx context.Context) (Event, error) {
 			return Event{}, c.err
 		case len(c.queue.events) > 0:
 			ev := c.queue.pop()
+			switch {
+			case ev.Type == TypeWelcome:
+				c.place.shown = ev.Welcome.Position.Epoch
+			case ev.Position.Epoch != "":
+				c.place.shown = ev.Position.Epoch
+			}
 			if c.queue.drained() {
 				c.changedLocked()
 				if c.link != nil && c.link.flow.skipping {

@@ -149,7 +149,7 @@ func (p *peer) say(objects ...string) {
 func (p *peer) welcome(position, more string) { p.say(welcomeTo(position, more)) }
 
 func welcomeTo(position, more string) string {
-	return fmt.Sprintf(`{"type":"welcome","protocol":"chat.v1","room":"r","user":"me","username":"Me","session":"s1","position":%q,"members":[],"member_count":1,"limits":{"message_bytes":1000,"rate_per_second":0,"burst":0}%s}`, position, more)
+	return fmt.Sprintf(`{"type":"welcome","protocol":"chat.v1","room":"r","user":"me","username":"Me","session":"s1","position":%q,"members":[],"member_count":1,"limits":{"message_bytes":1000,"rate_per_second":0,"burst":0,"data_bytes":100}%s}`, position, more)
 }
 
 const (
@@ -206,7 +206,7 @@ func (p *peer) hearAll() int {
 		switch o.Type {
 		case "ping":
 			p.say(fmt.Sprintf(`{"type":"pong","id":%q}`, o.ID))
-		case "message", "private":
+		case "message", "private", "edit", "delete", "reaction":
 			p.say(fmt.Sprintf(`{"type":"ack","id":%q,"offset":%d}`, o.ID, offset))
 		}
 	}

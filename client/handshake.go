@@ -61,7 +61,13 @@ func (c *Conn) handshake(ctx context.Context) (*link, error) {
 		return fail(fmt.Errorf("%w: the first object is not a welcome", ErrProtocol))
 	}
 	w.Position.Time = max(0, w.Time.UnixMilli())
-	if err := c.admit(l, w.Welcome); err != nil {
+	var has struct {
+		Limits struct {
+			DataBytes json.RawMessage `json:"data_bytes"`
+		} `json:"limits"`
+	}
+	json.Unmarshal(b, &has) // has succeeded above
+	if err := c.admit(l, w.Welcome, has.Limits.DataBytes == nil); err != nil {
 		return fail(err)
 	}
 	return l, nil
@@ -179,8 +185,9 @@ func closed(err error) error {
 }
 
 // admit makes l the present connection. It compares the welcome with the Conn's place, and
-// reports a gap if messages may be missing.
-func (c *Conn) admit(l *link, w Welcome) error {
+// reports a gap if messages may be missing. plain says that the server is of a version
+// without data, replies and amendments.
+func (c *Conn) admit(l *link, w Welcome, plain bool) error {
 	c.mu.Lock()
 	if err := c.err; err != nil {
 		c.mu.Unlock()
@@ -209,7 +216,8 @@ func (c *Conn) admit(l *link, w Welcome) error {
 		c.place.joined = w.Position
 	}
 	l.replay.gap = gap != nil
-	c.self.welcome, c.link = w, l
+	c.self.welcome, c.link, c.out.plain = w, l, plain
+	c.notices.opened(&w, plain)
 	if w.Session != "" {
 		c.self.session = w.Session
 	}

@@ -89,7 +89,7 @@ func (l *link) serve() error {
 		c.out.tooBig(&Error{Code: CodeTooLong, Message: e.Message})
 	}
 	c.out.lost()
-	c.typing.due = false
+	c.notices.typing.due, c.notices.signals.due = false, nil
 	return err
 }
 
@@ -146,7 +146,7 @@ func (l *link) handle(b []byte) error {
 			if !l.refresh.running.Swap(true) {
 				l.wg.Go(l.refreshToken)
 			}
-		} else if o.ID == "" {
+		} else if o.ID == "" || o.ID == readID || o.ID == signalID && o.Code != proto.CodeRateLimited {
 			c.cfg.logger.Warn("client: error from the server", "room", c.server.room, "code", o.Code, "err", o.Text)
 		}
 	}
@@ -159,7 +159,11 @@ func (l *link) handle(b []byte) error {
 		o.Position.Epoch = l.replay.end.Epoch
 		c.out.accept(o.Request, o.Type, &o)
 	case proto.TypeError:
-		c.out.refuse(o.ID, o.err(), !c.cfg.retry.noRate, time.Now())
+		if e := o.err(); c.out.byID[o.ID] == nil && (o.ID == readID || o.ID == signalID) {
+			c.notices.refuse(o.ID, e)
+		} else {
+			c.out.refuse(o.ID, e, !c.cfg.retry.noRate, time.Now())
+		}
 	}
 	c.nudge()
 	return nil

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
@@ -22,8 +23,10 @@ const (
 // call is a request that waits for its answer, over any number of connections.
 type call struct {
 	id      string
+	typ     chatlog.Type // of what is sent, if it becomes an entry of the log
 	kind    chatlog.Type // of the answer
 	objects [][]byte     // to send
+	rich    bool         // an older server would store only a part of it
 	answer  chan answer
 
 	// Guarded by Conn.mu.
@@ -38,7 +41,7 @@ type answer struct {
 	err error
 }
 
-// message reports whether the call sends a message.
+// message reports whether the call sends a message, or what amends one.
 func (k *call) message() bool { return k.kind == proto.TypeAck }
 
 // fate returns the error of a call that ends unanswered because of err.
@@ -60,6 +63,7 @@ type outbox struct {
 	flying   int       // messages sent and not answered
 	window   int       // the limit of flying: 1 after a refusal, one more after each ack
 	hold     time.Time // no message is sent before then
+	plain    bool      // the server is of a version without data, replies and amendments
 }
 
 // add adds k, or returns false if another call has the same id.
@@ -114,6 +118,8 @@ func (o *outbox) next(now time.Time) (*call, time.Time) {
 			i++
 		case !k.doubt.IsZero() && now.Sub(k.doubt) >= dedupe:
 			o.finish(k, nil, ErrUncertain)
+		case k.rich && o.plain:
+			o.finish(k, nil, k.fate(errPlain))
 		case now.Before(o.hold):
 			return nil, o.hold
 		default:
@@ -146,6 +152,9 @@ func (o *outbox) refuse(id string, e *Error, rateRetry bool, now time.Time) {
 	}
 	limited, away := e.Code == CodeRateLimited && rateRetry, e.Code == CodeUnavailable
 	if !k.message() || !limited && !away {
+		if e.Code == CodeUnknownType && k.message() {
+			e = unknownType(k.typ)
+		}
 		o.finish(k, nil, e)
 		return
 	}
@@ -218,8 +227,8 @@ func (c *Conn) do(ctx context.Context, k *call) (*object, error) {
 		c.mu.Unlock()
 		return nil, &Error{Code: CodeBadRequest, Message: "another message with this ID is being sent"}
 	}
-	if k.message() {
-		c.typing.due = false // the message shows it
+	if k.typ == chat.TypeMessage || k.typ == chat.TypePrivate {
+		c.notices.typing.due = false // the message shows it
 	}
 	c.changedLocked()
 	c.mu.Unlock()

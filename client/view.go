@@ -16,17 +16,7 @@ const (
 )
 
 // A View is the messages of a room as they are now. Give it every event of [Conn.Events],
-// in order, with Apply, and the pages of [Conn.History] with Merge:
-//
-//	view := client.NewView(500)
-//	for e, err := range c.Events(ctx) {
-//		if err != nil {
-//			return err
-//		}
-//		if view.Apply(e) {
-//			show(view.Messages())
-//		}
-//	}
+// in order, with Apply, and pages of [Conn.History], for older messages, with Merge.
 //
 // An edit gives its message another text and other data, a reaction is counted once, and a
 // deleted message goes; what replies to it stays, and Message of its ReplyTo finds nothing.

@@ -76,23 +76,30 @@ func (o *object) event() Event {
 	return e
 }
 
-// sentObject is any object that a client sends.
+// sentObject is any object that a client sends. Data is valid JSON.
 type sentObject struct {
-	Type    chatlog.Type `json:"type"`
-	ID      string       `json:"id,omitempty"`
-	To      string       `json:"to,omitempty"`
-	Message string       `json:"message,omitempty"`
-	Before  uint64       `json:"before,omitempty"`
-	After   *uint64      `json:"after,omitempty"`
-	Limit   int          `json:"limit,omitempty"`
-	Token   string       `json:"token,omitempty"`
+	Type     chatlog.Type    `json:"type"`
+	ID       string          `json:"id,omitempty"`
+	To       string          `json:"to,omitempty"`
+	Message  string          `json:"message,omitempty"`
+	Data     json.RawMessage `json:"data,omitempty"`
+	ReplyTo  uint64          `json:"reply_to,omitempty"`
+	Target   uint64          `json:"target,omitempty"`
+	Reaction string          `json:"reaction,omitempty"`
+	Remove   bool            `json:"remove,omitempty"`
+	Offset   uint64          `json:"offset,omitempty"`
+	Name     string          `json:"name,omitempty"`
+	Before   uint64          `json:"before,omitempty"`
+	After    *uint64         `json:"after,omitempty"`
+	Limit    int             `json:"limit,omitempty"`
+	Token    string          `json:"token,omitempty"`
 }
 
 func (o *sentObject) encode() []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false) // which would make six bytes of one
-	e.Encode(o)            // cannot fail: these are strings and numbers
+	e.Encode(o)            // cannot fail: these are strings, numbers and valid JSON
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 

@@ -63,16 +63,18 @@ func (l *link) workLocked(now time.Time) (objects [][]byte, wait time.Duration) 
 	if k != nil {
 		return k.objects, 0
 	}
-	if c.typing.due {
-		c.typing.due = false
-		return [][]byte{typingObject}, 0
+	b, at := c.notices.next(now)
+	if b != nil {
+		return [][]byte{b}, 0
 	}
 	wait, ping := l.silence(now.Sub(l.began))
 	if ping {
 		return [][]byte{pingObject}, 0
 	}
-	if !until.IsZero() {
-		wait = min(wait, until.Sub(now))
+	for _, t := range []time.Time{until, at} {
+		if !t.IsZero() {
+			wait = min(wait, t.Sub(now))
+		}
 	}
 	return nil, wait
 }
