@@ -29,8 +29,8 @@ func TestUndecidedIsUndecided(t *testing.T) {
 				return fmt.Errorf("elsewhere: %w", why)
 			}))
 			p := harness.Dial(t, base, "r", true)
-			p.Until("welcome")
-			for _, path := range []string{"/rooms", "/rooms?limit=1", "/rooms/r/messages", "/rooms/r/members"} {
+			w := p.Until("welcome")
+			for _, path := range []string{"/rooms", "/rooms?limit=1", "/rooms/r/messages", "/rooms/r/members", "/unread?room=r&session=" + w.Session} {
 				resp, err := http.Get(base + path)
 				if err != nil {
 					t.Fatal(err)

@@ -27,7 +27,7 @@ func (l *BadLog) at(method string) {
 	}
 }
 
-// What follows is [chatlog.Log]; each method goes wrong if Set has named it.
+// What follows is [chatlog.Log] with its optional parts, which Log has, too; each method goes wrong if Set has named it.
 
 func (l *BadLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 	l.at("Append")
@@ -112,4 +112,24 @@ func (l *BadLog) Versions(ctx context.Context, rooms []string) ([]uint64, error)
 func (l *BadLog) Beat(ctx context.Context, server string, ttl time.Duration) (chatlog.Pulse, error) {
 	l.at("Beat")
 	return l.Log.Beat(ctx, server, ttl)
+}
+
+func (l *BadLog) Amend(ctx context.Context, room string, e chatlog.Event, moderator bool) (chatlog.Appended, error) {
+	l.at("Amend")
+	return l.Log.(chatlog.Amender).Amend(ctx, room, e, moderator)
+}
+
+func (l *BadLog) MarkRead(ctx context.Context, room, userID string, offset uint64) (uint64, bool, error) {
+	l.at("MarkRead")
+	return l.Log.(chatlog.Marker).MarkRead(ctx, room, userID, offset)
+}
+
+func (l *BadLog) Unread(ctx context.Context, userID string, rooms []string) ([]chatlog.Unread, error) {
+	l.at("Unread")
+	return l.Log.(chatlog.Marker).Unread(ctx, userID, rooms)
+}
+
+func (l *BadLog) Pace(ctx context.Context, room, userID, id string, every time.Duration) (time.Duration, error) {
+	l.at("Pace")
+	return l.Log.(chatlog.Pacer).Pace(ctx, room, userID, id, every)
 }

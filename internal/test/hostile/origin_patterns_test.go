@@ -178,12 +178,13 @@ func TestOriginsReadAnswers(t *testing.T) {
 	check("GET", "/rooms/r/messages?limit=x", 400)
 	check("GET", "/rooms/%00/messages", 400)
 	check("GET", "/rooms/panic/messages", 500)
+	check("GET", "/unread", 401)
 	check("GET", "/ws/r", 426)
 	check("GET", "/ws/..", 400)
 	check("POST", "/rooms", 405)
 	check("GET", "/nothing", 404)
 	check("OPTIONS", "/nothing", 404)
-	for _, path := range []string{"/rooms", "/rooms/r/messages", "/rooms/r/members", "/rooms/%00/messages", "/rooms/../members", "/ws/r", "/ws/%ff"} {
+	for _, path := range []string{"/rooms", "/rooms/r/messages", "/rooms/r/members", "/rooms/%00/messages", "/rooms/../members", "/unread", "/ws/r", "/ws/%ff"} {
 		resp := answerTo(srv, "OPTIONS", path, "Origin: "+page, "Access-Control-Request-Method: GET", "Access-Control-Request-Headers: authorization")
 		h := resp.Header
 		if got, want := fmt.Sprint(resp.StatusCode, h.Get("Access-Control-Allow-Origin"), h.Get("Access-Control-Allow-Methods"), h.Get("Access-Control-Allow-Headers")), fmt.Sprint(204, page, "GET", "Authorization"); got != want {
@@ -264,7 +265,7 @@ func TestMountPointLeftOn(t *testing.T) {
 	srv := chat.New(logs.option())
 	defer srv.Close()
 	for path, mounted := range map[string]bool{
-		"/chat/ws/general": true, "/chat/rooms": true, "/api/chat/rooms/x/messages": true, "/chat/rooms/x/members": true, "/ws/ws/general": true, "/chat/ws/": true,
+		"/chat/ws/general": true, "/chat/rooms": true, "/api/chat/rooms/x/messages": true, "/chat/rooms/x/members": true, "/chat/unread": true, "/ws/ws/general": true, "/chat/ws/": true,
 		"/": false, "/chat": false, "/chat/": false, "/chat/ws": false, "/nothing/here": false, "//ws/general": false, "//rooms": false, "/rooms/x/other": false, "/chat/rooms/": false,
 	} {
 		resp := answerTo(srv, "GET", path)

@@ -152,7 +152,7 @@ func TestProtocolHTTP(t *testing.T) {
 		}},
 		{"401 for who is not authenticated, on every path", func(t *testing.T) {
 			_, base := harness.Serve(t, harness.Quiet, harness.UserByHeader)
-			for _, path := range []string{"/rooms", "/rooms/r/messages", "/rooms/r/members", "/ws/r"} {
+			for _, path := range []string{"/rooms", "/rooms/r/messages", "/rooms/r/members", "/unread?room=r", "/ws/r"} {
 				status, body := harness.Get(t, base+path)
 				harness.Expect(t, path, fmt.Sprint(status, body), `401{"error":{"code":"unauthorized","message":"not authenticated"}}`)
 			}
