@@ -159,7 +159,7 @@ func (w *world) step() {
 // while messages come, change and go: in the end what each has made of what it got is what
 // the log has.
 func TestFoldsAgree(t *testing.T) {
-	seeds := uint64(40)
+	seeds := uint64(20)
 	if testing.Short() {
 		seeds = 8
 	}
