@@ -242,7 +242,7 @@ func TestPanicInHooks(t *testing.T) {
 	}
 }
 
-// lockedBuffer is a buffer that may be written and read at once.
+// lockedBuffer is a buffer that may be written and read concurrently.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

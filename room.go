@@ -84,7 +84,7 @@ type By struct {
 }
 
 // Delete erases the message at the offset target, with all that has amended it: when it
-// returns, text, data and reactions are nowhere in the log any more. Without by.Moderator the
+// returns, text, data and reactions are no longer anywhere in the log. Without by.Moderator the
 // message must be by.UserID's. It returns the event that tells members. Errors are
 // ErrNoSuchMessage and those of Publish but ErrRejected and ErrNoSuchUser.
 func (s *Server) Delete(ctx context.Context, room string, target uint64, by By) (Event, error) {

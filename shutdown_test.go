@@ -234,7 +234,7 @@ func TestShutdownOfMany(t *testing.T) {
 
 // TestLastWords has clients send a message and a close frame and be gone, with
 // bytes unread, so that what the server writes meanwhile fails: the message is
-// kept, and they have left at once.
+// kept, and they have left immediately.
 func TestLastWords(t *testing.T) {
 	const clients = 150
 	srv, base := harness.Serve(t, harness.Quiet, chat.WithLeaveGrace(time.Hour), chat.WithHistory(0), chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: 1000})))

@@ -11,7 +11,7 @@ import (
 )
 
 // Tests in this file run in bubbles of fake time, over pipes, so that every
-// promise of a time is checked exactly and at once.
+// promise of a time is checked exactly and immediately.
 
 func TestSilentPeerIsDropped(t *testing.T) {
 	harness.InBubble(t, func(b *harness.Bubble) {

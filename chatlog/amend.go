@@ -36,7 +36,7 @@ const (
 //   - TypeReaction adds the user to those who have given Reaction, or with Remove takes the
 //     user out.
 //   - TypeDelete erases: the text, the data and the reactions of the message are nowhere in
-//     the store any more when Amend returns, nor are the reactions and the texts of the
+//     the store when Amend returns, nor are the reactions and the texts of the
 //     entries that have amended it. What is read at the offset of the message, and of each
 //     earlier entry that has amended it, is then the place of something deleted: an Event of
 //     TypePrivate with Offset and Time and without any user, which nobody may see. The

@@ -65,7 +65,7 @@ func testPrivateHistory(t *testing.T, open func() chatlog.Log) {
 	}
 }
 
-// settled waits until a server has everything of a room that nobody writes to any more. The
+// settled waits until a server has everything of a room to which nobody writes now. The
 // entries of the flood reach it in any order. If the log has trimmed one that it still waits
 // for, it begins anew with what the log holds, and closes who is there.
 func settled(t *testing.T, s *Server, room string, end chatlog.Position) {

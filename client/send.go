@@ -61,7 +61,7 @@ func (c *Conn) Publish(ctx context.Context, m chat.Message) (offset uint64, err 
 //
 // Edit, Delete, React and Unreact survive the loss of a connection as Publish does, and
 // their errors are those of Publish. The code is [CodeNoSuchMessage] if there is no such
-// message (any more), or if it is not the user's to see or to change: the server does not
+// message, or if it is not the user's to see or to change: the server does not
 // say which. It is [CodeUnsupported] if the server's log cannot do this, and
 // [CodeUnknownType] if the server is of a version that cannot.
 func (c *Conn) Edit(ctx context.Context, target uint64, m chat.Message) (offset uint64, err error) {
@@ -70,7 +70,7 @@ func (c *Conn) Edit(ctx context.Context, target uint64, m chat.Message) (offset 
 
 // Delete removes the message at the offset target: one of the user's own, or any if the
 // server takes the user for a moderator. When Delete returns, its text, data and reactions
-// are nowhere on the server any more. It returns the offset of the delete. See [Conn.Edit]
+// are no longer anywhere on the server. It returns the offset of the delete. See [Conn.Edit]
 // for the errors.
 func (c *Conn) Delete(ctx context.Context, target uint64) (offset uint64, err error) {
 	return c.store(ctx, &sentObject{Type: chat.TypeDelete, Target: target})

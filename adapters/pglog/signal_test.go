@@ -53,7 +53,7 @@ func TestLargeSignals(t *testing.T) {
 	}
 }
 
-// Signals of several servers at once, large and small, between the notices of entries, are
+// Signals of several servers concurrently, large and small, between the notices of entries, are
 // never mixed.
 func TestSignalsNotMixed(t *testing.T) {
 	schema := pglog.WithSchema(newSchema())

@@ -264,7 +264,7 @@ for (const place of [$('members'), $('log')]) {
     const user = e.target.closest('button[data-user]')?.dataset.user;
     if (!user) return;
     const member = chat.members.get(user);
-    if (!member) return composer.notice('They are not in the room any more.');
+    if (!member) return composer.notice('They are no longer in the room.');
     closeSide();
     composer.to({user, username: member.username, tail: names.tail(user)});
     composer.focus();

@@ -108,7 +108,7 @@ export class Chat extends EventTarget {
   sendPrivate(to, text, options = {}) { return this.send(text, {...options, to}); }
 
   /** Gives a message of one's own another text and other data, or none. Like the following three, it waits for a
-   * connection and goes out again as `send` does, in order; the code no_such_message tells that there is none (any more).
+   * connection and goes out again as `send` does, in order; the code no_such_message tells that there is none.
    * @param {number} target the message's offset @param {string} text @param {{id?: string, data?: object}} [options] as of `send` */
   edit(target, text, {id, data} = {}) { return this.#store({type: 'edit', target, message: text, data, id}); }
 
@@ -158,7 +158,7 @@ export class Chat extends EventTarget {
    * @returns {Promise<Map<string, number>>} the users present in each room of the server that has any */
   rooms({limit, named} = {}) { return rooms(this.#base, {token: this.#options.token, limit, named}); }
 
-  /** Tries at once if the connection is lost or was closed. */
+  /** Tries immediately if the connection is lost or was closed. */
   reconnect() {
     if (/^\.{0,2}$/.test(this.room)) this.#link.close(new ChatError('bad_room', 'that cannot be the name of a room'));
     else this.#link.open();

@@ -6,7 +6,7 @@ import {zoneChanged} from './text.js';
 
 const most = 300; // elements
 const fewest = 150; // what is left of them when the oldest are taken away
-const chunk = 75; // entries added or taken away at once while scrolling
+const chunk = 75; // entries added or removed together while scrolling
 const near = 800; // pixels from an edge at which more is shown
 const kept = 20_000; // entries in memory
 

@@ -155,7 +155,7 @@ func BenchmarkAppend(b *testing.B) {
 			}
 		})
 	}
-	b.Run("many rooms at once", func(b *testing.B) {
+	b.Run("many rooms concurrently", func(b *testing.B) {
 		l := New(256, 1<<20, time.Hour)
 		s := &countSink{}
 		l.Open(bg, s)

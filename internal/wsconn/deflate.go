@@ -63,7 +63,7 @@ func init() {
 }
 
 // ForgetDeflated leaves to the garbage collector what compressors and decompressors hold of
-// the last messages: at once, or if that was done just before, with the next message that is
+// the last messages: immediately, or if that was done just before, with the next message that is
 // compressed or inflated after forgetPause. If there is none, the collector empties the pools.
 func ForgetDeflated() {
 	forgetting.due.Store(true)

@@ -244,7 +244,7 @@ func TestBadDials(t *testing.T) {
 			t.Fatal(err)
 		}
 		switch i % 6 {
-		case 0: // opens and closes at once
+		case 0: // opens and closes immediately
 		case 1:
 			conn.(*net.TCPConn).SetLinger(0) // with a reset
 		case 2:

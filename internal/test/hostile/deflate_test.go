@@ -120,7 +120,7 @@ func TestBadOffers(t *testing.T) {
 	}
 }
 
-// TestBadBombs sends many bombs at once beside a healthy member.
+// TestBadBombs sends many bombs concurrently beside a healthy member.
 func TestBadBombs(t *testing.T) {
 	t.Parallel()
 	_, base := harness.Serve(t, chat.WithCompression(true))

@@ -144,7 +144,7 @@ func (l *life) look(v *liver) {
 	v.got = nil
 }
 
-// settle waits until nothing happens any more, and looks at everything.
+// settle waits until nothing more happens, and looks at everything.
 func (l *life) settle() {
 	synctest.Wait()
 	page, err := l.store.Read(context.Background(), "r", chatlog.Range{From: 1, Limit: 1000})

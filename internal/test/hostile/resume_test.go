@@ -158,7 +158,7 @@ func resumeWith(t *testing.T, base, query, want string) (got string, welcome har
 	}
 }
 
-// TestBadSessions has one user come back twice at once, and others try.
+// TestBadSessions has one user come back twice concurrently, and others try.
 func TestBadSessions(t *testing.T) {
 	t.Parallel()
 	srv, base := harness.Serve(t)

@@ -208,7 +208,7 @@ func TestLoadHeaders(t *testing.T) {
 	}
 }
 
-// TestLoadBombs inflates two hundred bombs at once, and the same on end.
+// TestLoadBombs inflates two hundred bombs concurrently, and then without end.
 func TestLoadBombs(t *testing.T) {
 	_, base := harness.Serve(t, harness.Quiet, chat.WithCompression(true))
 	frame := fr(finText|wsconf.RSV1, harness.DeflateBomb())

@@ -108,7 +108,7 @@ func TestProtocolPlain(t *testing.T) {
 			_, n, err := srv.Members(t.Context(), "r", 0)
 			harness.Expect(t, "members", fmt.Sprint(n, err), "2 <nil>")
 		}},
-		{"leave comes at once, clean or not", func(t *testing.T) {
+		{"leave comes immediately, clean or not", func(t *testing.T) {
 			harness.InBubble(t, func(b *harness.Bubble) {
 				a := b.Dial("r", false, "username=A")
 				synctest.Wait()

@@ -85,7 +85,7 @@ func checkFolds(truth map[uint64]*chat.Event, clients []*tortured) (found []stri
 		has := fold(seen)
 		for offset, f := range has {
 			if truth[offset] == nil {
-				bad("%s: has %d %s, which is not there any more", c.name, offset, f)
+				bad("%s: has %d %s, which is no longer there", c.name, offset, f)
 			}
 		}
 		for offset, e := range truth {
