@@ -255,6 +255,12 @@ func TestSlowMode(t *testing.T) {
 					say(a, `{"type":"message","message":"3"}`, late, 10*time.Second)
 				}
 				say(a, `{"type":"ping"}`, "pong", 0)
+				time.Sleep(2 * time.Second) // now it knows
+				for range 99 {
+					say(a, `{"type":"message","message":"4"}`, late, 8*time.Second)
+				}
+				a.Send(`{"type":"message","message":"4"}`)
+				harness.Expect(t, "closed", a.Closed(), 1008)
 			}, opts...)
 		})
 	}

@@ -19,7 +19,7 @@ func unread(t *testing.T, base, query, user string) (status int, rooms map[strin
 	status, body := harness.GetAs(t, base+"/unread?"+query, user)
 	var o struct{ Rooms map[string]chat.Unread }
 	if status == http.StatusOK {
-		if err := json.Unmarshal([]byte(body), &o); err != nil || !strings.HasPrefix(body, `{"rooms":{`) {
+		if err := json.Unmarshal([]byte(body), &o); err != nil || !strings.HasPrefix(body, `{"rooms":{`) || strings.Count(body, `"read"`) != len(o.Rooms) {
 			t.Fatalf("%s: %v", body, err)
 		}
 	}
@@ -105,6 +105,25 @@ func TestProtocolRead(t *testing.T) {
 			harness.Expect(t, "unread", rooms, map[string]chat.Unread{"r": {Read: 2, Last: 8, Unread: 1}})
 			_, rooms = unread(t, k.base, "room=r&session="+wb.Session, "")
 			harness.Expect(t, "of the writer", rooms, map[string]chat.Unread{"r": {Last: 8, Unread: 1}})
+		}},
+		{"unread counts up to the welcome's position", func(t *testing.T) {
+			l := &harness.BadLog{Log: chat.NewMemoryLog(chat.MemoryOptions{})}
+			l.Set("")
+			k := newTalk(t, chat.WithLog(l))
+			harness.Publish(t, k.srv, "r", "1")
+			harness.Publish(t, k.srv, "r", "2")
+			k.join() // the room is in use
+			steps := []string{"Read", ""}
+			l.Wrong = func() { // a message comes before it is asked what is unread, and one after
+				l.Set(steps[0])
+				steps = steps[1:]
+				harness.Publish(t, k.srv, "r", "more")
+			}
+			l.Set("Unread")
+			w := harness.Dial(t, k.base, "r", true).Until("welcome")
+			if !strings.HasSuffix(w.Position, ":2") || w.Unread != 2 || len(steps) != 0 {
+				t.Errorf("%d unread at %s, %d steps left", w.Unread, w.Position, len(steps))
+			}
 		}},
 		{"unread is exact up to 100", func(t *testing.T) {
 			k := newTalk(t, chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{})))
