@@ -86,7 +86,7 @@ func (v *vector) run(t *testing.T) *client.View {
 		if s.Same && changed {
 			t.Errorf("step %d says that it has changed something", i)
 		}
-		if after, _ := view.Unread(); !changed && (!cmp.Equal(before, view.Messages()) || read != after) {
+		if after, _ := view.Unread(); !changed && (string(object(view.Messages())) != was || read != after) {
 			t.Errorf("step %d does not say that it has changed something", i)
 		}
 	}
@@ -156,9 +156,9 @@ func decoded(t *testing.T, list []json.RawMessage) (out []map[string]any) {
 // TestViewModel gives views what a server sends to a client that is cut off, comes back,
 // meets gaps and pages through the history at any time, and compares them with the room.
 func TestViewModel(t *testing.T) {
-	runs := 400
+	runs := 200
 	if testing.Short() {
-		runs = 100
+		runs = 50
 	}
 	for seed := range uint64(runs) {
 		limit := []int{0, 5, 40}[seed%3]
