@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
 )
@@ -18,10 +17,11 @@ func splitElement(s string) (offset, ms, flags, target, json string) {
 		i++
 	}
 	flags, s = s[:i], s[i:]
-	for i = 0; i < len(s) && '0' <= s[i] && s[i] <= '9'; {
-		i++
+	if i = strings.IndexByte(s, '{'); i < 0 {
+		i = len(s)
 	}
-	return offset, ms, flags, s[:i], s[i:]
+	target, _, _ = strings.Cut(s[:i], ",")
+	return offset, ms, flags, target, s[i:]
 }
 
 // decodeElement returns the event of an element. What was deleted is the place of it: see
@@ -48,12 +48,16 @@ func decodeElements(list, more *values, rg chatlog.Range) ([]chatlog.Event, erro
 		if err != nil {
 			return nil, err
 		}
-		_, _, flags, _, _ := splitElement(element)
-		switch amended := strings.Contains(flags, "s"); {
-		case rg.Messages && amended:
-			err = parseState(&e, more.text(next))
-			next++
-		case !rg.Messages && e.Type == chatlog.TypeEdit:
+		switch _, _, flags, _, json := splitElement(element); {
+		case rg.Messages:
+			if strings.Contains(flags, "e") {
+				err = parseEdited(&e, json)
+			}
+			if err == nil && strings.Contains(flags, "s") {
+				err = parseState(&e, more.text(next))
+				next++
+			}
+		case e.Type == chatlog.TypeEdit:
 			err = fillEdit(&e, more.text(next))
 			next++
 		}
@@ -81,25 +85,30 @@ func fillEdit(e *chatlog.Event, message string) error {
 
 var errState = errors.New("redislog: state of a message in Redis is not as expected")
 
-// parseState sets what has become of the message e. s is a state as lua/state.lua has them,
-// or "" if Redis has evicted it.
+// parseEdited sets when the message e was last edited, from the JSON of its element. Before
+// the text and the data no string can have these quotes.
+func parseEdited(e *chatlog.Event, json string) error {
+	_, json, _ = strings.Cut(json, `,"edited":[`)
+	json, _, _ = strings.Cut(json, "]")
+	offset, ms, _ := strings.Cut(json, ",")
+	at, err := decode(offset, ms, "{}")
+	e.Amended, e.Edited = at.Offset, at.Time
+	return err
+}
+
+// parseState sets the reactions to the message e. s is a state as lua/state.lua has it, or
+// "" if Redis has evicted it.
 func parseState(e *chatlog.Event, s string) error {
 	if s == "" {
 		return nil
 	}
-	var n [3]int64
-	for i := range n {
-		var word string
-		word, s, _ = strings.Cut(s, " ")
-		var err error
-		if n[i], err = strconv.ParseInt(word, 10, 64); err != nil {
-			return errState
-		}
+	word, s, _ := strings.Cut(s, " ")
+	offset, err := strconv.ParseUint(word, 10, 53)
+	if err != nil {
+		return errState
 	}
-	e.Amended = uint64(n[0])
-	if n[2] > 0 {
-		e.Edited = time.UnixMilli(n[2]).UTC()
-	}
+	e.Amended = max(e.Amended, offset)
+	_, s, _ = strings.Cut(s, " ") // its time
 	p := stateParser{rest: s}
 	for p.rest != "" && !p.bad {
 		size := p.number()

@@ -40,6 +40,9 @@ func (l *Log) KeysBefore(room string) (keys []string, channel string) {
 // HashID returns the key of a message's user and id.
 func HashID(e *chatlog.Event) string { return hashID(e) }
 
+// SplitElement and DecodeElement take an element of a room's lists.
+var SplitElement, DecodeElement = splitElement, decodeElement
+
 // WritesKey returns the key of the servers' writes to the bucket of a room.
 func (l *Log) WritesKey(room string) string { return l.key(bucketOf(room), keyWrites, "") }
 

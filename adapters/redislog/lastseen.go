@@ -64,7 +64,7 @@ func (m *seenEntry) differs(element string) bool {
 	if err != nil {
 		return false
 	}
-	if now := sumsOf(&e); strings.Contains(flags, "s") { // perhaps with another text
+	if now := sumsOf(&e); strings.Contains(flags, "e") { // with another text
 		return now.who != m.sums.who
 	} else {
 		return now != m.sums

@@ -54,7 +54,10 @@ type words struct {
 	count atomic.Uint64
 }
 
-var _ chatlog.Log = (*Log)(nil)
+var (
+	_ chatlog.Log     = (*Log)(nil)
+	_ chatlog.Amender = (*Log)(nil)
+)
 
 // An Option sets one thing of a [Log]. Options are arguments of [New].
 type Option func(*Log)

@@ -67,7 +67,7 @@ func TestTLSAndACL(t *testing.T) {
 			Addr: "127.0.0.1:" + port, Username: "chat", Password: "SECRET", TLSConfig: &tls.Config{RootCAs: pool}, ContextTimeoutEnabled: true, ReadTimeout: patience,
 		})
 		t.Cleanup(func() { c.Close() })
-		return redislog.New(c, opts...)
+		return redislog.New(c, append([]redislog.Option{redislog.WithHistory(200)}, opts...)...)
 	}
 	chattest.TestLog(t, func(t *testing.T) chatlog.Log { return open(t) })
 

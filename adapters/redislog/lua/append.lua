@@ -15,7 +15,7 @@ if h.offset == 0 then
     b.used = now
     keep(b)
   end
-  h.due = 0
+  h.due = '0'
 end
 local id = ARGV[2]
 local first, at = known(id)

@@ -18,7 +18,6 @@ local function begin(b, fresh, within)
     turn(b, fresh)
   end
   return {
-    epoch = b.epoch, offset = 0, time = 0, turned = 0, due = 0, size = 0, mark = 1, age = b.age,
-    moved = true,
+    epoch = b.epoch, offset = 0, time = 0, turned = '0', due = '0', size = 0, mark = '01', age = b.age, moved = true,
   }
 end

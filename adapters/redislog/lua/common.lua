@@ -22,6 +22,7 @@ end
 --           entries are in the lists of lists.lua. Servers of the version before, which
 --           append to a stream, write it without the zero: see takeover.lua
 --   age     of the bucket at the last check that the room had lost nothing
+-- turned, due and mark stay text here, because they rarely change.
 local words = '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+)$'
 
 local function load(key)
@@ -31,18 +32,15 @@ local function load(key)
   end
   local epoch, offset, time, turned, due, size, mark, age = string.match(s, words)
   return {
-    epoch = epoch, offset = tonumber(offset), time = tonumber(time), turned = tonumber(turned),
-    due = tonumber(due), size = tonumber(size), mark = tonumber(mark), age = age,
-    moved = string.sub(mark, 1, 1) == '0',
+    epoch = epoch, offset = tonumber(offset), time = tonumber(time), turned = turned,
+    due = due, size = tonumber(size), mark = mark, age = age, moved = string.byte(mark) == 48,
   }
 end
 
 -- save stores a head with a time to live of ttl. Without ttl the old time to live stays.
 local function save(key, h, ttl)
-  local s = table.concat({
-    h.epoch, int(h.offset), int(h.time), int(h.turned), int(h.due), int(h.size),
-    (h.moved and '0' or '') .. int(h.mark), h.age,
-  }, ' ')
+  local s = h.epoch .. ' ' .. int(h.offset) .. ' ' .. int(h.time) .. ' ' .. h.turned .. ' ' .. h.due .. ' '
+    .. int(h.size) .. ' ' .. h.mark .. ' ' .. h.age
   if ttl then
     redis.call('SET', key, s, 'PX', int(ttl))
   else

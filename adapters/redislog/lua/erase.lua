@@ -35,28 +35,32 @@ local function eraser()
     end
   end
 
-  -- forget erases what is known of an amended message beside its element: its state, and
-  -- the entries that have amended it. The work is bounded by what is erased.
-  function erase.forget(offset, flags)
-    redis.call('HDEL', states, int(offset))
+  -- forget erases what is known of a message beside its element: the reactions, and the
+  -- entries that have amended it. The work is bounded by what is erased.
+  function erase.forget(offset, flags, json)
+    local o = edited(flags, json)
+    if string.find(flags, 's', 1, true) then
+      local state = redis.call('HGET', states, int(offset))
+      o = math.max(o, tonumber(string.match(state or '', '^%d+') or 0))
+      redis.call('HDEL', states, int(offset))
+    end
     if string.find(flags, 'o', 1, true) then
       redis.call('ZREMRANGEBYLEX', index, '[g' .. pad(offset), '(g' .. pad(offset) .. ':')
     end
-    local first, last = '[t' .. pad(offset), '(t' .. pad(offset) .. ':'
-    local l = list(amends)
-    for _, t in ipairs(redis.call('ZRANGEBYLEX', index, first, last)) do
-      local o = tonumber(string.sub(t, 18))
+    local l = o > 0 and list(amends)
+    while o > 0 do
       local e, i = find(l, o)
-      if e then
-        local _, time, of, _, at = split(e)
-        if string.find(of, 'p', 1, true) then
-          erase.unlist('v', o, string.sub(e, at))
-        end
-        redis.call('LSET', amends, i, int(o) .. ' ' .. time .. ' d')
-        erase.hide(l, i, 'c', o)
+      local time, of, before, at = string.match(e or '', '^%d+ (%d+) (%l+)%d+,(%d+)()')
+      if not time then
+        return -- the entries before it are gone
       end
+      if string.find(of, 'p', 1, true) then
+        erase.unlist('v', o, string.sub(e, at))
+      end
+      redis.call('LSET', amends, i, int(o) .. ' ' .. time .. ' d')
+      erase.hide(l, i, 'c', o)
+      o = tonumber(before)
     end
-    redis.call('ZREMRANGEBYLEX', index, first, last)
   end
 
   -- prune removes the runs before that of first.
@@ -65,6 +69,22 @@ local function eraser()
     if begun then
       redis.call('ZREMRANGEBYLEX', index, '[' .. runs, '(' .. runs .. pad(begun))
     end
+  end
+
+  -- drop removes the n oldest of the entries that amend. It returns the last of them.
+  function erase.drop(n)
+    local last
+    while n > 0 do
+      for _, e in ipairs(redis.call('LPOP', amends, math.min(n, 200))) do
+        local offset, _, flags, _, at = split(e)
+        if string.find(flags, 'p', 1, true) then
+          erase.unlist('v', offset, string.sub(e, at))
+        end
+        last = e
+      end
+      n = n - 200
+    end
+    return last
   end
 
   -- messages removes the n oldest messages, and the entries that have amended them.
@@ -76,19 +96,21 @@ local function eraser()
     while n > 0 do
       for _, e in ipairs(redis.call('LPOP', entries, math.min(n, 200)) or {}) do
         local offset, _, flags, _, at = split(e)
-        if string.find(flags, 'p', 1, true) then
-          erase.unlist('u', offset, string.sub(e, at))
-        end
-        if string.find(flags, 's', 1, true) then
-          erase.forget(offset, flags)
+        if flags ~= '' and flags ~= 'd' and flags ~= 'l' then
+          local json = string.sub(e, at)
+          if string.find(flags, 'p', 1, true) then
+            erase.unlist('u', offset, json)
+          end
+          erase.forget(offset, flags, json)
         end
       end
       n = n - 200
     end
     local first = list(entries).first
     local l = list(amends)
-    while l.n > 0 and l.first < first do
-      redis.call('LPOP', amends, seek(l, first)) -- of messages before first, so erased already
+    local before = seek(l, first)
+    if before > 0 then
+      erase.drop(before)
       l = list(amends)
     end
     erase.prune('b', first)
@@ -99,17 +121,7 @@ local function eraser()
   -- amendments removes the oldest entries that amend, down to most of them and a sign where
   -- they begin.
   function erase.amendments(most)
-    local gone = redis.call('LPOP', amends, redis.call('LLEN', amends) - most)
-    for _, e in ipairs(gone) do
-      local offset, _, flags, target, at = split(e)
-      if target then
-        redis.call('ZREM', index, 't' .. pad(target) .. pad(offset))
-        if string.find(flags, 'p', 1, true) then
-          erase.unlist('v', offset, string.sub(e, at))
-        end
-      end
-    end
-    local last, time = split(gone[#gone])
+    local last, time = split(erase.drop(redis.call('LLEN', amends) - most))
     redis.call('LPUSH', amends, int(last) .. ' ' .. time .. ' g')
     erase.prune('c', last + 1)
   end

@@ -24,7 +24,7 @@ local function remember(h, now, id, window, most, offset, time)
   end
   redis.call('HSET', ids, id, offset .. ' ' .. time)
   if n == 0 then
-    h.turned = now
+    h.turned = int(now)
     redis.call('PEXPIRE', ids, int(2 * window))
   end
 end

@@ -13,6 +13,25 @@ local function closing(s, i)
   until false
 end
 
+-- edited returns offset and time of the last edit of a message with those flags, or 0.
+local function edited(flags, json)
+  if not string.find(flags, 'e', 1, true) then
+    return 0, '0'
+  end
+  local offset, time = string.match(json, ',"edited":%[(%d+),(%d+)%]')
+  return tonumber(offset), time
+end
+
+-- isfrom reports whether a public message is from a user, whose id is given as JSON or ''.
+local function isfrom(json, user)
+  local start = '{"type":"message"'
+  if user == '' then
+    return string.sub(json, 1, #start + 8) ~= start .. ',"user":'
+  end
+  start = start .. ',"user":' .. user
+  return string.sub(json, 1, #start) == start
+end
+
 -- parts returns the values in an entry's JSON up to its text, as JSON, by their keys. Of a
 -- legacy message it finds the id behind the text. In kept it returns the object without
 -- text and data, and without its closing brace.
@@ -27,7 +46,7 @@ local function parts(json, legacy)
         break
       end
       at = at + 1
-    elseif not key or key == 'message' or key == 'data' then
+    elseif not key or key == 'message' or key == 'data' or key == 'edited' then
       break
     else
       local stop
@@ -42,4 +61,18 @@ local function parts(json, legacy)
     end
   end
   return f, '{' .. table.concat(kept, ',')
+end
+
+-- textless returns the JSON of a message without text, data, last edit and closing brace.
+-- Every quote in a string has a backslash before it, so the first of these keys that is
+-- found is the message's.
+local function textless(json, legacy)
+  if legacy then
+    local _, kept = parts(json, legacy)
+    return kept
+  end
+  local at = string.find(json, ',"edited":', 1, true)
+  at = string.find(string.sub(json, 1, at), ',"message":', 1, true) or at
+  at = string.find(string.sub(json, 1, at), ',"data":', 1, true) or at
+  return string.sub(json, 1, (at or #json) - 1)
 end

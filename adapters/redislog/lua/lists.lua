@@ -2,17 +2,21 @@
 -- in the order of the offsets: a list is small, and what is in it can be replaced, so
 -- that nothing is left of what is erased. An element is one string:
 --
---   OFFSET ' ' TIME ' ' FLAGS TARGET JSON
+--   OFFSET ' ' TIME ' ' FLAGS JSON             a message
+--   OFFSET ' ' TIME ' ' FLAGS TARGET ',' BEFORE JSON   an entry that amends the message TARGET
 --
--- TARGET is the offset of the message that an entry amends; a message has none. Nothing
--- follows the flag d. FLAGS are letters:
+-- BEFORE is the offset of the entry that has amended the message before it, or 0: from the
+-- last one, all of them are found. An edit and a deletion have no text there. The JSON of an
+-- edited message has, before its text and data, "edited":[OFFSET,TIME] of the last edit.
+-- Nothing follows the flags d and g. FLAGS are letters:
 --   p  for two users only
 --   d  deleted: nothing but the offset and the time is left
---   s  of a message: it was amended, and the hash of states has it
+--   s  of a message: somebody has given a reaction, and the hash of states has it
+--   e  of a message: it was edited
 --   o  of a message: more users have given a reaction than the state lists
 --   l  of a message: a server of the version before has written the JSON, in which the
 --      id stands behind the text
---   e  an edit, whose text is that of the target
+--   e  of an entry that amends: an edit, whose text is that of the target
 --   r  a reaction
 --   x  a deletion
 --   g  only at the head of the entries that amend: the last of those that were given up
@@ -25,7 +29,7 @@ local entries, amends, states, index = KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local stream, streamindex, users = KEYS[7], KEYS[8], KEYS[9]
 
 local function split(e)
-  local offset, time, flags, target, at = string.match(e, '^(%d+) (%d+) (%l*)(%d*)()')
+  local offset, time, flags, target, at = string.match(e, '^(%d+) (%d+) (%l*)(%d*),?%d*()')
   return tonumber(offset), time, flags, tonumber(target), at
 end
 
@@ -102,7 +106,7 @@ local function answer(offset, last)
   local _, _, flags, target = split(e)
   if string.find(flags, 'd', 1, true) then
     return '', ''
-  elseif not string.find(flags, 'e', 1, true) then
+  elseif not target or not string.find(flags, 'e', 1, true) then
     return e, ''
   end
   local message = find(list(entries), target)

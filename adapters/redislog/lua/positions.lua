@@ -13,9 +13,9 @@ for i = 2, #KEYS do
   end
   -- A watched room gets a head, so that it keeps its epoch.
   local watched = string.sub(ARGV[3], i - 1, i - 1) == '1'
-  if watched and (not h or h.offset == 0 and now >= h.due) then
+  if watched and (not h or h.offset == 0 and now >= tonumber(h.due)) then
     h = h or begin(b, ARGV[1], life / 2)
-    h.due = now + life / 4
+    h.due = int(now + life / 4)
     save(KEYS[i], h, life)
   end
   h = h or begin(b, ARGV[1], life / 2)

@@ -6,7 +6,7 @@ local now = clock()
 do
   local b, h = bucket(KEYS[1], ARGV[1]), load(KEYS[2])
   local entries, bytes = KEYS[3], #ARGV[3] + 64
-  local quick = h and h.moved and h.offset > 0 and h.age == b.age and now < h.due and not ARGV[13]
+  local quick = h and h.moved and h.offset > 0 and h.age == b.age and now < tonumber(h.due) and not ARGV[13]
     and h.size + bytes < ARGV[6] / 2 and redis.call('EXISTS', KEYS[4], KEYS[6]) == 0 and not known(ARGV[2])
   if quick then
     -- What the caller has seen in the room is still there.

@@ -7,7 +7,6 @@
 --   'c' OFFSET KIND      a run of amending entries begins here: kinds as for 'b'
 --   'u' USER OFFSET      for each of the two users of a private message
 --   'v' USER OFFSET      for each of the two users of a private amending entry
---   't' TARGET OFFSET    for each amending entry of a message that was not deleted
 --   'g' OFFSET NN REACTION USER  a user who has given a reaction to the message at OFFSET
 --                        and is not listed in its state; NN is the length of REACTION
 --

@@ -12,7 +12,7 @@ end
 -- takeover moves what old servers have appended to the lists. The work is bounded by what
 -- old servers keep.
 local function takeover(head, h)
-  h.moved = true
+  h.moved, h.mark = true, '0' .. h.mark
   if h.offset == 0 then
     clear()
     return save(head, h)

@@ -52,7 +52,7 @@ local function walk(l, forward, at, till, want, view, most)
     return offsets, found
   end
   local function take(e)
-    local o, flags, json = string.match(e, '^(%d+) %d+ (%l*)%d*()')
+    local o, flags, json = string.match(e, '^(%d+) %d+ (%l*)[%d,]*()')
     if not view.shown or view.shown(e, flags, json) then
       offsets[#offsets + 1], found[#found + 1] = tonumber(o), e
     else

@@ -5,11 +5,20 @@
 local function grow(h, bytes, most)
   h.size = math.max(0, h.size + bytes)
   if h.size >= tonumber(most) / 2 then
-    local n = seek(list(entries), h.mark)
+    local n = seek(list(entries), tonumber(h.mark))
     if n > 0 then
       eraser().messages(n)
     end
-    h.mark, h.size = h.offset + 1, 0
+    h.mark, h.size = '0' .. int(h.offset + 1), 0
+  end
+end
+
+-- mortal reports whether one of the keys that a room has not always lacks a time to live.
+local function mortal()
+  for _, key in ipairs({amends, states, index}) do
+    if redis.call('PTTL', key) == -1 then
+      return true
+    end
   end
 end
 
@@ -17,8 +26,8 @@ end
 -- also sets how long the room lives.
 local function finish(head, h, now, life, new)
   life = tonumber(life)
-  if now >= h.due or new then
-    h.due = now + life / 4
+  if now >= tonumber(h.due) or new then
+    h.due = int(now + life / 4)
     save(head, h, life * 1.25)
     for _, key in ipairs({entries, amends, states, index}) do
       redis.call('PEXPIRE', key, int(life * 1.25))
