@@ -59,6 +59,7 @@ func amendModel(t *testing.T, rng *rand.Rand, room string, logs []*pglog.Log, ro
 	users := []string{"u1", "u2", "u1\x00\x1a\x1f\x1e", ""}
 	reactions := []string{"👍", "❤️", ":a:", "\x1f\x1e\x1a0"}
 	var last uint64
+	own := map[uint64]chatlog.Event{} // what was stored
 	for step := range 150 {
 		l := logs[rng.IntN(len(logs))]
 		user := users[rng.IntN(len(users))]
@@ -106,20 +107,31 @@ func amendModel(t *testing.T, rng *rand.Rand, room string, logs []*pglog.Log, ro
 		if w := want.Event; got.Event.Type == "" && want.Repeated { // what was erased has its ids
 			want.Event = chatlog.Event{Offset: w.Offset, Time: w.Time, UserID: w.UserID, ID: w.ID}
 		}
+		if got.Event.Offset > last {
+			own[got.Event.Offset] = got.Event
+		}
+		ownText(&want.Event, own)
 		if diff := cmp.Diff(want, got, sameButTimes); diff != "" {
 			t.Fatalf("%d: %+v (-want +got)\n%s", step, e, diff)
 		}
 		last = max(last, got.Event.Offset)
 		if step%10 == 0 {
-			readModel(t, rng, room, l, model, last, users)
+			readModel(t, rng, room, l, model, last, users, own)
 		}
+	}
+}
+
+// ownText gives an edit, which the log in memory reads with the text of its message, its own.
+func ownText(e *chatlog.Event, own map[uint64]chatlog.Event) {
+	if e.Type == chatlog.TypeEdit {
+		e.Text, e.Data = own[e.Offset].Text, own[e.Offset].Data
 	}
 }
 
 func readModel(t *testing.T, rng *rand.Rand, room string, l *pglog.Log, model interface {
 	chatlog.Store
 	chatlog.Marker
-}, last uint64, users []string) {
+}, last uint64, users []string, own map[uint64]chatlog.Event) {
 	t.Helper()
 	for _, r := range someRanges(rng, last, append(users, "stranger")) {
 		want, err := model.Read(t.Context(), room, r)
@@ -131,6 +143,9 @@ func readModel(t *testing.T, rng *rand.Rand, room string, l *pglog.Log, model in
 			t.Fatal(err)
 		}
 		want.Position.Epoch, got.Position.Epoch = "", ""
+		for i := range want.Events {
+			ownText(&want.Events[i], own)
+		}
 		if diff := cmp.Diff(want, got, sameButTimes, sortUsers); diff != "" {
 			t.Fatalf("%+v (-want +got)\n%s", r, diff)
 		}

@@ -3,6 +3,7 @@ package pglog
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -48,18 +49,20 @@ func (l *Log) insert(ctx context.Context, c dbConn, room string, batch []*append
 		var n int
 		var epoch, origin string
 		var repeated bool
-		var r row
+		var offset int64
+		var at time.Time
 		var newest chatlog.Event
 		var now string // the epoch of what was stored
-		_, err = pgx.ForEachRow(rows, append([]any{&n, &epoch, &origin, &repeated}, r.columns()...), func() error {
+		var had []*appendCall
+		_, err = pgx.ForEachRow(rows, []any{&n, &epoch, &origin, &repeated, &offset, &at}, func() error {
 			stored++
 			e := batch[n-1]
 			e.out, e.err = chatlog.Appended{Event: e.event, Epoch: epochOf(epoch, origin), Repeated: repeated}, nil
+			e.out.Event.Offset, e.out.Event.Time = uint64(offset), at.UTC()
 			if repeated {
-				e.out.Event = r.stored()
+				had = append(had, e)
 				return nil
 			}
-			e.out.Event.Offset, e.out.Event.Time = uint64(*r.offset), r.at.UTC()
 			if e.out.Event.Offset > newest.Offset {
 				newest, now = e.out.Event, epoch
 			}
@@ -70,6 +73,11 @@ func (l *Log) insert(ctx context.Context, c dbConn, room string, batch []*append
 		}
 		if newest.Offset > 0 {
 			l.noteSeen(room, now, origin, &newest)
+		}
+		for _, e := range had {
+			if err := c.findRepeated(ctx, room, e); err != nil {
+				return err
+			}
 		}
 		if stored == len(batch) {
 			return nil

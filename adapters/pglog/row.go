@@ -68,15 +68,13 @@ func (r *row) event() chatlog.Event {
 		Username:   unescape(*r.username),
 		To:         unescape(*r.to),
 		ToUsername: unescape(*r.toName),
+		Text:       unescape(*r.message),
 		ID:         unescape(*r.id),
 		ReplyTo:    uint64(value(r.replyTo)),
 		Target:     uint64(value(r.target)),
 		Reaction:   unescape(value(r.reaction)),
 		Remove:     value(r.removed),
 		Amended:    uint64(value(r.amended)),
-	}
-	if r.message != nil { // of an edit whose message's row was deleted by hand
-		e.Text = unescape(*r.message)
 	}
 	if r.data != nil {
 		e.Data = json.RawMessage(unescape(*r.data))

@@ -29,17 +29,10 @@ type statements struct {
 }
 
 // eventColumns are the columns of the event e in the room r, in the order of row.columns. An
-// entry that amends is gone when its message is; an edit has the text of its message.
+// entry that amends is gone when its message is.
 const eventColumns = `e."offset", e.at, CASE WHEN e.target < r.first AND e.type <> 'delete' THEN 'erased' ELSE e.type END AS type,
 	e.user_id, e.username, e.to_id, e.to_username, e.client_id, e.reply_to, e.target, e.reaction, e.removed,
-	CASE e.type WHEN 'edit' THEN (` + ofTarget + `) ELSE e.message END AS message,
-	CASE e.type WHEN 'edit' THEN (` + ofTargetData + `) ELSE e.data END AS data`
-
-const (
-	ofTarget     = `SELECT t.message` + fromTarget
-	ofTargetData = `SELECT t.data` + fromTarget
-	fromTarget   = ` FROM {schema}.event t WHERE t.room = e.room AND t."offset" = e.target LIMIT 1`
-)
+	coalesce(e.new_message, e.message) AS message, e.data`
 
 // messageColumns are the columns of the message e with what has become of it, in the order of
 // row.messageColumns.

@@ -42,6 +42,8 @@ WITH cut AS (
 	SELECT id, max("offset") + 1 AS next FROM cut GROUP BY id
 ), given AS (
 	DELETE FROM {schema}.reaction x USING ends WHERE x.room = ends.id AND x.target < ends.next
+), amendments AS (
+	DELETE FROM {schema}.amendment x USING ends WHERE x.room = ends.id AND x.target < ends.next
 ), ranges AS (
 	DELETE FROM {schema}.hidden x USING ends WHERE x.room = ends.id AND x.first < ends.next AND x.last < ends.next
 ), moved AS (
@@ -53,8 +55,8 @@ SELECT count(*) FROM cut`
 	// first_entry. Their rows may go while messages on both sides of them stay.
 	sweeping = `
 WITH cut AS (
-	SELECT r.id, o."offset", o.type FROM {schema}.room r
-	CROSS JOIN LATERAL (SELECT e."offset", e.type FROM {schema}.event e
+	SELECT r.id, o.* FROM {schema}.room r
+	CROSS JOIN LATERAL (SELECT e."offset", e.type, CASE e.type WHEN 'delete' THEN e."offset" ELSE e.target END AS target FROM {schema}.event e
 		WHERE e.room = r.id AND e."offset" >= greatest(r.swept, r.stored) AND e."offset" < r.first_entry AND e.at < clock_timestamp() - $3::interval
 		ORDER BY e."offset" LIMIT $4) o
 	WHERE r.id > $1 AND r.id <= $2 AND greatest(r.swept, r.stored) < r.first_entry
@@ -63,6 +65,9 @@ WITH cut AS (
 	DELETE FROM {schema}.event e USING cut
 	WHERE e.room = cut.id AND e."offset" = cut."offset" AND cut.type NOT IN ('message', 'private')
 		AND e.type NOT IN ('message', 'private')
+), amendments AS (
+	DELETE FROM {schema}.amendment x USING cut
+	WHERE x.room = cut.id AND x.target = cut.target AND x."offset" = cut."offset"
 ), moved AS (
 	UPDATE {schema}.room r SET swept = c.next
 	FROM (SELECT id, max("offset") + 1 AS next FROM cut GROUP BY id) c WHERE r.id = c.id

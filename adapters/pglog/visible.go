@@ -105,7 +105,7 @@ func someStatements(in func(string) string) map[kind]string {
 }
 
 // sql returns the statement for k. It merges the public messages with events from indexes
-// (migrations/0002.sql and 0006.sql), each up to the limit.
+// (migrations/0002.sql, 0005.sql and 0006.sql), each up to the limit.
 func (k kind) sql() string {
 	stretches, window, first, last, order := stretchesBackward, windowBackward, `>= {first}`, `< least({bound}, r.last + 1)`, "DESC"
 	if k.forward {
@@ -130,16 +130,27 @@ LEFT JOIN LATERAL (
 			SELECT {columns} FROM {schema}.event e
 			WHERE e.room = r.id AND e."offset" >= s.low AND e."offset" <= s.high AND e.type = 'message'
 			ORDER BY e."offset" {order} LIMIT {limit}) e)`
-	for _, which := range k.others() {
+	private, amendments := k.others()
+	for _, which := range private {
 		part := `
 		UNION ALL
 		(SELECT {columns} FROM {schema}.event e
-		WHERE e.room = r.id AND e."offset" + 0 ` + first + ` AND e."offset" + 0 ` + last + ` AND ` + which + `
+		WHERE e.room = r.id AND e."offset" + 0 ` + first + ` AND e."offset" + 0 ` + last + ` AND e.type = 'private'` + which + `
 		ORDER BY e."offset" + 0 {order} LIMIT {limit})`
 		if !k.visible {
 			part = strings.ReplaceAll(part, `"offset" + 0`, `"offset" - 0`)
 		}
 		sql += part
+	}
+	for _, which := range amendments {
+		sql += `
+		UNION ALL
+		(SELECT e.* FROM (
+			SELECT a."offset" FROM {schema}.amendment a
+			WHERE a.room = r.id AND a."offset" ` + first + ` AND a."offset" ` + last + ` AND a.target >= r.first AND ` + which + `
+			ORDER BY a."offset" {order} LIMIT {limit}) a
+		CROSS JOIN LATERAL (
+			SELECT {columns} FROM {schema}.event e WHERE e.room = r.id AND e."offset" = a."offset" LIMIT 1) e)`
 	}
 	sql += `
 	) e ORDER BY "offset" {order} LIMIT {limit}) e ON true
@@ -158,23 +169,24 @@ ORDER BY e."offset" {order}`
 // firstEntry is the smallest offset from which on the room r holds every entry.
 const firstEntry = `greatest(r.first, r.first_entry)`
 
-// others returns the conditions for what k reads beside the public messages. There is an
-// index for each.
-func (k kind) others() []string {
+// others returns the conditions for what k reads beside the public messages: private messages
+// and entries that amend. There is an index for each.
+func (k kind) others() (private, amendments []string) {
 	if !k.visible {
-		return []string{`e.type = 'private'`}
+		return []string{``}, nil
 	}
-	private := []string{
-		`e.type = 'private' AND e.user_id = $4 AND $4 <> ''`,
-		`e.type = 'private' AND e.to_id = $4 AND e.to_id <> e.user_id AND $4 <> ''`,
+	private = []string{
+		` AND e.user_id = $4 AND $4 <> ''`,
+		` AND e.to_id = $4 AND e.to_id <> e.user_id AND $4 <> ''`,
 	}
 	if k.messages {
-		return private
+		return private, nil
 	}
-	return append(private,
-		`e.target IS NOT NULL AND e.to_id = '' AND (e.target >= r.first OR e.type = 'delete')`,
-		`e.target IS NOT NULL AND e.to_id <> '' AND e.user_id = $4 AND $4 <> '' AND (e.target >= r.first OR e.type = 'delete')`,
-		`e.target IS NOT NULL AND e.to_id = $4 AND e.to_id <> e.user_id AND $4 <> '' AND (e.target >= r.first OR e.type = 'delete')`)
+	return private, []string{
+		`a.to_id = ''`,
+		`a.to_id <> '' AND a.user_id = $4 AND $4 <> ''`,
+		`a.to_id = $4 AND a.to_id <> a.user_id AND $4 <> ''`,
+	}
 }
 
 // Rows from before version 3 of the schema get their prev_public room by room: unfilled

@@ -62,7 +62,7 @@ func TestVisiblePlans(t *testing.T) {
 	var read, unused int
 	c.query(t, &read, `SELECT (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'event') +
 		(SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname = 'event')`)
-	c.query(t, &unused, `SELECT count(*) FROM pg_stat_user_indexes WHERE indexrelname LIKE 'event_%' AND indexrelname NOT IN ('event_client_id', 'event_amends') AND idx_scan = 0`)
+	c.query(t, &unused, `SELECT count(*) FROM pg_stat_user_indexes WHERE indexrelname LIKE 'event_%' AND indexrelname <> 'event_client_id' AND idx_scan = 0`)
 	read -= many // one for each row that was inserted, by the trigger
 	// Eleven events and a window of 275 rows, twice, and what leads to the next public ones.
 	if t.Logf("%d rows read", read); read < 2*reads || read > 400*reads {

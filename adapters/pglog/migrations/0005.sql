@@ -2,11 +2,12 @@
 -- are added without a look at the rows, and rows that do without them are not larger.
 
 ALTER TABLE {schema}.event
-    ADD COLUMN data        text,        -- of a message: JSON, verbatim
+    ADD COLUMN data        text,        -- of a message or an edit: JSON, verbatim
     ADD COLUMN reply_to    bigint,
     ADD COLUMN target      bigint,      -- of an entry that amends: the offset of its message
     ADD COLUMN reaction    text,        -- and what it adds or, if removed, takes away
     ADD COLUMN removed     boolean,
+    ADD COLUMN new_message text,        -- of an edit: its text, which servers of version 4 must not see
     ADD COLUMN edited_at   timestamptz, -- of a message: the last edit,
     ADD COLUMN amended     bigint,      -- the last entry that has amended it,
     ADD COLUMN amended_at  timestamptz,
@@ -29,6 +30,20 @@ CREATE TABLE {schema}.reaction (
     user_id  text COLLATE "C" NOT NULL,
     PRIMARY KEY (room, target, reaction, user_id)
 );
+
+-- The entries that amend, by their message, and for one reader: public ones have an empty
+-- to_id. In indexes of event they would cost each append of a message. target is that of
+-- the entry, or its own offset if it is a delete, which stays when its message has gone.
+CREATE TABLE {schema}.amendment (
+    room     bigint NOT NULL,
+    target   bigint NOT NULL,
+    "offset" bigint NOT NULL,
+    user_id  text COLLATE "C" NOT NULL,
+    to_id    text COLLATE "C" NOT NULL,
+    PRIMARY KEY (room, target, "offset")
+);
+CREATE INDEX amendment_to ON {schema}.amendment (room, to_id, "offset");
+CREATE INDEX amendment_from ON {schema}.amendment (room, user_id, "offset") WHERE to_id <> '';
 
 -- Public messages that were deleted are hidden from history, as are private messages and
 -- entries that amend. A row is a range of offsets all of which are hidden, and which had a
@@ -64,6 +79,7 @@ CREATE OR REPLACE FUNCTION {schema}.room_deleted() RETURNS trigger LANGUAGE plpg
 BEGIN
     UPDATE {schema}.room SET epoch = replace(gen_random_uuid()::text, '-', '') WHERE name = chr(26);
     DELETE FROM {schema}.reaction x USING gone WHERE x.room = gone.id;
+    DELETE FROM {schema}.amendment x USING gone WHERE x.room = gone.id;
     DELETE FROM {schema}.hidden x USING gone WHERE x.room = gone.id;
     DELETE FROM {schema}.marker x USING gone WHERE x.room = gone.id;
     RETURN NULL;
@@ -126,10 +142,13 @@ DECLARE
     lo   bigint := 1;
     hi   bigint := at_offset;
 BEGIN
-    -- Plans of these two that were made while the tables were small would not use an index.
+    -- Plans of these that were made while the tables were small would not use an index.
     EXECUTE $sql$UPDATE {schema}.event e
-        SET type = 'erased', username = '', to_id = '', to_username = '', message = '', target = NULL, reaction = NULL, removed = NULL
-        WHERE e.room = $1 AND e.target = $2$sql$ USING in_room, at_offset;
+        SET type = 'erased', username = '', to_id = '', to_username = '', message = '', target = NULL, reaction = NULL, removed = NULL,
+            new_message = NULL, data = NULL
+        FROM {schema}.amendment a
+        WHERE a.room = $1 AND a.target = $2 AND e.room = a.room AND e."offset" = a."offset"$sql$ USING in_room, at_offset;
+    EXECUTE $sql$DELETE FROM {schema}.amendment a WHERE a.room = $1 AND a.target = $2$sql$ USING in_room, at_offset;
     IF had_reactions THEN
         EXECUTE $sql$DELETE FROM {schema}.reaction x WHERE x.room = $1 AND x.target = $2$sql$ USING in_room, at_offset;
     END IF;
@@ -277,9 +296,12 @@ BEGIN
         WHERE x.id = r.id;
     SELECT e.prev_public INTO pp FROM {schema}.event e WHERE e.room = r.id AND e."offset" = r.last LIMIT 1;
     INSERT INTO {schema}.event (room, "offset", at, type, user_id, username, to_id, to_username, message, client_id,
-            prev_public, target, reaction, removed)
+            prev_public, target, reaction, removed, new_message, data)
         VALUES (r.id, at_offset, at_time, kind, by_user, by_name, other, '', '', by_id, coalesce(pp, r.last), at_target,
-            CASE kind WHEN 'reaction' THEN given END, CASE WHEN kind = 'reaction' AND removes THEN true END);
+            CASE kind WHEN 'reaction' THEN given END, CASE WHEN kind = 'reaction' AND removes THEN true END,
+            CASE kind WHEN 'edit' THEN new_text END, CASE kind WHEN 'edit' THEN new_data END);
+    INSERT INTO {schema}.amendment (room, target, "offset", user_id, to_id)
+        VALUES (r.id, CASE kind WHEN 'delete' THEN at_offset ELSE at_target END, at_offset, by_user, other);
     IF kind = 'edit' THEN
         UPDATE {schema}.event e
             SET message = new_text, data = new_data, edited_at = at_time, amended = at_offset, amended_at = at_time
