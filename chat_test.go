@@ -125,7 +125,7 @@ func TestMountedUnderPrefix(t *testing.T) {
 
 // TestThousandMembers has everybody get everything, in order.
 func TestThousandMembers(t *testing.T) {
-	const members, messages = 1000, 100
+	const members, messages = 1000, 30
 	srv, base := harness.Serve(t, chat.WithPing(harness.Patience, harness.Patience), chat.WithPresenceSize(1), chat.WithHistory(0))
 	peers := make([]*harness.Peer, members)
 	for i := range peers {

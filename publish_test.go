@@ -19,52 +19,52 @@ import (
 // and opened again: whoever is there then gets it, live and in order.
 func TestFilterOutlastsRoom(t *testing.T) {
 	t.Parallel()
-	for _, shared := range []bool{false, true} {
-		opts := []chat.Option{harness.Quiet, chat.WithHistory(0), chat.WithLeaveGrace(0)}
-		if shared {
-			opts = append(opts, chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: 100})), chat.WithLogTimeout(50*time.Millisecond))
-		}
-		entered, leave := make(chan struct{}), make(chan struct{})
-		srv, base := harness.Serve(t, append(opts, chat.WithFilter(func(_ context.Context, _ chat.User, _ string, e *chat.Message) error {
+	for log, opt := range map[string]chat.Option{"own": chat.WithHistory(0), "shared": chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: 100}))} {
+		var entered, leave chan struct{} // of the bubble
+		filter := chat.WithFilter(func(_ context.Context, _ chat.User, _ string, e *chat.Message) error {
 			if e.Text == "held" {
 				entered <- struct{}{}
 				<-leave
 			}
 			return nil
-		}))...)
-		for _, before := range []bool{true, false} { // is the room in use when the message comes?
-			var first *harness.Peer
-			if before {
-				first = harness.Dial(t, base, "r", true)
-				first.Until("welcome")
-			}
-			done := make(chan error)
-			go func() {
-				_, err := srv.Publish(context.Background(), "r", chat.Message{Text: "held"})
-				done <- err
-			}()
-			<-entered
-			if before {
-				first.Conn.Close(1000, "")
-				harness.Eventually(t, "the room to be dropped", func() bool { return srv.Stats().Rooms == 0 })
-			}
-			second := harness.Dial(t, base, "r", true)
-			second.Until("welcome")
-			harness.Publish(t, srv, "r", "before")
-			time.Sleep(100 * time.Millisecond) // longer than the log may take
-			leave <- struct{}{}
-			if err := <-done; err != nil {
-				t.Errorf("shared %v: Publish: %v", shared, err)
-			}
-			harness.Publish(t, srv, "r", "after")
-			for _, want := range []string{"before", "held", "after"} {
-				if o := second.Until("message"); o.Message != want {
-					t.Errorf("shared %v, in use %v: got %q, want %q", shared, before, o.Message, want)
+		})
+		harness.InBubble(t, func(b *harness.Bubble) {
+			entered, leave = make(chan struct{}), make(chan struct{})
+			dropped := func() bool { return b.Stats().Rooms == 0 }
+			for _, before := range []bool{true, false} { // is the room in use when the message comes?
+				var first *harness.Peer
+				if before {
+					first = b.Dial("r", true, "")
+					first.Until("welcome")
 				}
+				done := make(chan error)
+				go func() {
+					_, err := b.Publish(context.Background(), "r", chat.Message{Text: "held"})
+					done <- err
+				}()
+				<-entered
+				if before {
+					first.Conn.Close(1000, "")
+					harness.Eventually(t, "the room to be dropped", dropped)
+				}
+				second := b.Dial("r", true, "")
+				second.Until("welcome")
+				harness.Publish(t, b.Server, "r", "before")
+				time.Sleep(100 * time.Millisecond) // longer than the log may take
+				leave <- struct{}{}
+				if err := <-done; err != nil {
+					t.Errorf("%s log: Publish: %v", log, err)
+				}
+				harness.Publish(t, b.Server, "r", "after")
+				for _, want := range []string{"before", "held", "after"} {
+					if o := second.Until("message"); o.Message != want {
+						t.Errorf("%s log, in use %v: got %q, want %q", log, before, o.Message, want)
+					}
+				}
+				second.Conn.Close(1000, "")
+				harness.Eventually(t, "the room to be dropped", dropped)
 			}
-			second.Conn.Close(1000, "")
-			harness.Eventually(t, "the room to be dropped", func() bool { return srv.Stats().Rooms == 0 })
-		}
+		}, harness.Quiet, chat.WithHistory(0), chat.WithLeaveGrace(0), chat.WithLogTimeout(50*time.Millisecond), filter, opt)
 	}
 }
 
