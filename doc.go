@@ -76,10 +76,10 @@
 // every server, and [Server.Disconnect] ends connections without asking. [Server.Shutdown]
 // tells all members to come back later and ends the server.
 //
-// [WithRateLimit] and [WithSlowMode] bound what one user sends; more limits are named below. The rooms are
-// in memory unless WithLog says otherwise; [NewMemoryLog] with [MemoryOptions] keeps more
-// of them. Package chatlog is for those who write a log, chattest for those who test one.
-// A server keeps no global state.
+// [WithRateLimit] and [WithSlowMode] bound what one user sends; more limits are named below.
+// The rooms are in memory unless WithLog says otherwise; [NewMemoryLog] with [MemoryOptions]
+// keeps more of them. Package chatlog is for those who write a log, chattest for those who
+// test one. A server keeps no global state.
 //
 // # Guarantees
 //
@@ -100,8 +100,8 @@
 //
 // # Hostile clients
 //
-// Memory is bounded by [WithHistory], [WithMaxLag], [WithMessageSize], [WithDataSize] and the limits on
-// connections, rooms and members ([WithMaxConnections], [WithMaxConnectionsPerAddress],
+// Memory is bounded by [WithHistory], [WithMaxLag], [WithMessageSize], [WithDataSize] and the
+// limits on connections, rooms and members ([WithMaxConnections], [WithMaxConnectionsPerAddress],
 // [WithMaxConnectionsPerUser], [WithMaxRooms], [WithMaxMembers]). Members that do not read
 // are closed with 1013. Silent ones are pinged ([WithPing]), and dropped if they do not
 // answer. What is against RFC 6455 or not UTF-8 ends its connection and no other.
