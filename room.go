@@ -30,7 +30,7 @@ type Message struct {
 	Text string
 	// Data is one JSON object of at most [WithDataSize] bytes, or empty. No key in it stands
 	// twice in its object, and nothing is more than 32 levels deep. It is delivered as the
-	// same JSON value.
+	// same JSON value. What an [Event] has as Data, with more escapes, is not too long again.
 	Data json.RawMessage
 	// ReplyTo is the offset of the entry that the message replies to; 0: none. Edit ignores
 	// it: a message stays the reply that it is.
@@ -129,7 +129,7 @@ func dataOf(data json.RawMessage, size int) (json.RawMessage, *proto.Error) {
 	if len(data) == 0 {
 		return nil, nil
 	}
-	return proto.CheckData(data, size)
+	return proto.CheckKept(data, size)
 }
 
 // sign sets whom e is from.

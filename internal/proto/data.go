@@ -27,6 +27,35 @@ func CheckData(data []byte, limit int) (json.RawMessage, *Error) {
 	return Value(bytes.Trim(data, " \t\r\n")).Data(limit)
 }
 
+// CheckKept is CheckData for data that perhaps comes from a log: the escapes that CheckData
+// makes count as the characters that they stand for. So it takes what CheckData has returned.
+func CheckKept(data []byte, limit int) (json.RawMessage, *Error) {
+	if !utf8.Valid(data) || !json.Valid(data) {
+		return CheckData(data, limit)
+	}
+	v := bytes.Trim(data, " \t\r\n")
+	return Value(v).Data(limit + escaped(v))
+}
+
+// escaped returns how many bytes the escapes that CheckData makes add to data, which is JSON.
+func escaped(data []byte) (n int) {
+	for i := 0; i+1 < len(data); i++ {
+		if data[i] != '\\' {
+			continue
+		}
+		if i++; data[i] != 'u' {
+			continue
+		}
+		switch string(data[i+1 : i+5]) {
+		case "003c":
+			n += len(`\u003c`) - len("<")
+		case "2028", "2029":
+			n += len(`\u2028`) - len("\u2028")
+		}
+	}
+	return n
+}
+
 // Data is CheckData for a value that was parsed. It returns nil if the key was not given.
 func (v Value) Data(limit int) (json.RawMessage, *Error) {
 	if v == nil {

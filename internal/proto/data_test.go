@@ -209,3 +209,29 @@ func BenchmarkCheckData(b *testing.B) {
 		}
 	}
 }
+
+// TestCheckKept: what CheckData has returned is never too long, and other escapes count as written.
+func TestCheckKept(t *testing.T) {
+	for _, data := range []string{`{"a":"<<\u2028\u2029<"}`, `{"<":"\\<\\"}`, `{"a":"\\u003c"}`, `{"a":"\\\\u2028<"}`, `{}`} {
+		kept, e := proto.CheckData([]byte(data), len(data))
+		if e != nil {
+			t.Fatalf("%s: %v", data, e)
+		}
+		if again, e := proto.CheckKept(kept, len(data)); e != nil || string(again) != string(kept) {
+			t.Errorf("%s: %s, %v", data, again, e)
+		}
+		if _, e := proto.CheckKept(kept, len(data)-1); e == nil {
+			t.Errorf("%s: one byte too many is taken", data)
+		}
+	}
+	for _, data := range []string{`{"a":"\\u003c"}`, `{"a":"\u003d"}`, `{"a":"\u003C"}`} {
+		if _, e := proto.CheckKept([]byte(data), len(data)-1); e == nil {
+			t.Errorf("%s: an escape that is none of CheckData's does not count", data)
+		}
+	}
+	for _, bad := range []string{"", `{"a":"\u00"}`, `{"a":"\`, `[]`, "{\"a\":\"\xff\"}"} {
+		if _, e := proto.CheckKept([]byte(bad), 100); e == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}

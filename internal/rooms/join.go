@@ -150,6 +150,7 @@ func (m *Member) Begin() {
 	c := m.conn
 	c.Lock()
 	defer c.Unlock()
+	v = m.room.view() // what was deleted in the meantime is not sent
 	m.pending = nil
 	if code, closing := c.ClosingLocked(); closing && code != proto.CloseGoingAway {
 		return // a member that was removed while joining gets nothing

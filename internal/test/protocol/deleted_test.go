@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
@@ -224,5 +225,35 @@ func TestDeletedIsInNoMemory(t *testing.T) {
 		if late := s.dial(s.addrs[test.other], true, false).until(`"last"`); strings.Contains(late, text) {
 			t.Errorf("%s: who joins gets %s", test.name, late)
 		}
+	}
+}
+
+// TestDeletedWhileJoining deletes a message while a client joins that the server is about to
+// send it to: it is not sent, whether the client resumes or not.
+func TestDeletedWhileJoining(t *testing.T) {
+	t.Parallel()
+	for _, resumes := range []bool{false, true} {
+		l := &harness.BadLog{Log: chat.NewMemoryLog(chat.MemoryOptions{})}
+		l.Set("")
+		k := newTalk(t, harness.Quiet, chat.WithLog(l))
+		_, welcome := k.join()
+		var since []string
+		if resumes {
+			since = []string{"since", welcome.Position}
+		}
+		harness.Publish(t, k.srv, "r", "other")
+		harness.Publish(t, k.srv, "r", "secret")
+		l.Wrong = func() { // the server looks into the log for what the welcome says
+			if _, err := k.srv.Delete(t.Context(), "r", 2, chat.By{UserID: "mod", Moderator: true}); err != nil {
+				t.Error(err)
+			}
+			l.Set("")
+		}
+		l.Set("Unread")
+		p := harness.Dial(t, k.base, "r", true, since...)
+		if w := p.Until("welcome"); w.Resumed != resumes {
+			t.Errorf("%+v", w)
+		}
+		hears(p, "message 1 other", "delete 3 of 2")
 	}
 }
