@@ -212,7 +212,7 @@ func BenchmarkCheckData(b *testing.B) {
 
 // TestCheckKept: what CheckData has returned is never too long, and other escapes count as written.
 func TestCheckKept(t *testing.T) {
-	for _, data := range []string{`{"a":"<<\u2028\u2029<"}`, `{"<":"\\<\\"}`, `{"a":"\\u003c"}`, `{"a":"\\\\u2028<"}`, `{}`} {
+	for _, data := range []string{"{\"a\":\"<<\u2028\u2029<\"}", `{"<":"\\<\\"}`, `{"a":"\\u003c"}`, `{"a":"\\\\u2028<"}`, `{}`} {
 		kept, e := proto.CheckData([]byte(data), len(data))
 		if e != nil {
 			t.Fatalf("%s: %v", data, e)
