@@ -26,6 +26,9 @@ func (l *Log) RoomKeys(room string) []string {
 	return l.roomKeys(bucketOf(room), room, keyIDs, keyOlder, keyMarkers)[1:]
 }
 
+// PaceKey returns the key of a user's turn.
+func (l *Log) PaceKey(room, user string) string { return l.paceKey(room, user) }
+
 // KeysBefore returns the keys that the scripts of the version before take for a room: age,
 // head, log, ids, older ids, index, users; and the room's channel.
 func (l *Log) KeysBefore(room string) (keys []string, channel string) {

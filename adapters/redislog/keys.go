@@ -50,6 +50,7 @@ const (
 	keyOlder    = "older:"   // hash, by room: the same for the previous window
 	keyUsers    = "users:"   // hash, by room: user to servers, connections and names
 	keyMarkers  = "markers:" // hash, by room: user to the epoch and offset read up to
+	keyPace     = "pace:"    // string, by room and user: the user's last turn
 	feedOfRoom  = "feed:"    // shard channel, by room
 
 	// Of servers of the version before, see lua/takeover.lua.

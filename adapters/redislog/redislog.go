@@ -57,6 +57,8 @@ type words struct {
 var (
 	_ chatlog.Log     = (*Log)(nil)
 	_ chatlog.Amender = (*Log)(nil)
+	_ chatlog.Marker  = (*Log)(nil)
+	_ chatlog.Pacer   = (*Log)(nil)
 )
 
 // An Option sets one thing of a [Log]. Options are arguments of [New].

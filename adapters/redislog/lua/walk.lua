@@ -39,8 +39,8 @@ end
 -- of the runs, nil if all is shown; shown, which reports whether an element with its flags
 -- and the place of its JSON is; and own, the prefix of the reader's private entries in the
 -- index, or nil. With runs, each look at the list gives an entry, except in runs that
--- Redis has evicted: there the walk looks at most hidden entries, and then returns where
--- to go on. It returns offsets and elements in reading order.
+-- Redis has evicted, and of what shown leaves out for another reason: the walk looks at
+-- most such entries, and then returns where to go on. It returns offsets and elements in reading order.
 local function walk(l, forward, at, till, want, view, most)
   local offsets, found, hidden = {}, {}, 0
   if forward then
@@ -61,18 +61,17 @@ local function walk(l, forward, at, till, want, view, most)
     return tonumber(o)
   end
 
-  local mine, m = {}, 1
-  if view.own then
-    if forward then
-      mine = redis.call('ZRANGEBYLEX', index, '[' .. view.own .. pad(at), '[' .. view.own .. pad(till), 'LIMIT', 0, want)
-    else
-      mine = redis.call('ZREVRANGEBYLEX', index, '[' .. view.own .. pad(at), '[' .. view.own .. pad(till), 'LIMIT', 0, want)
-    end
+  -- mine returns the reader's private entries from an offset on, at most want of them.
+  local function mine(from)
+    local command = forward and 'ZRANGEBYLEX' or 'ZREVRANGEBYLEX'
+    return redis.call(command, index, '[' .. view.own .. pad(from), '[' .. view.own .. pad(till), 'LIMIT', 0, want)
   end
-  -- own takes the reader's private entries of a segment.
+  local private, m = view.own and mine(at) or {}, 1
+  -- own takes those of a segment. If it has looked at most hidden ones, it returns where
+  -- to go on.
   local function own(from, to)
-    while mine[m] and #found < want do
-      local o = tonumber(string.sub(mine[m], 18))
+    while private[m] and #found < want do
+      local o = tonumber(string.sub(private[m], 18))
       if forward and o > to or not forward and o < to then
         return
       end
@@ -81,6 +80,13 @@ local function walk(l, forward, at, till, want, view, most)
         take(e)
       end
       m = m + 1
+      local beyond = forward and o + 1 or o - 1
+      if m > want and (forward and beyond <= till or not forward and beyond >= till) then
+        private, m = mine(beyond), 1
+      end
+      if hidden >= most then
+        return beyond
+      end
     end
   end
   -- others takes the entries of a segment. If it has looked at most hidden ones, it
@@ -121,7 +127,10 @@ local function walk(l, forward, at, till, want, view, most)
       if #found >= want then
         return offsets, found
       elseif s[3] == 'p' then
-        own(s[1], s[2])
+        local goon = own(s[1], s[2])
+        if goon then
+          return offsets, found, goon
+        end
       else
         local goon = others(s[1], s[2])
         if goon then
