@@ -18,8 +18,19 @@ func erase(e *chatlog.Event) *chatlog.Event {
 	return &chatlog.Event{Type: chatlog.TypePrivate, Offset: e.Offset, Time: e.Time}
 }
 
+// An erasure is a deletion that a room has seen: of the message target, by a later entry.
+type erasure struct{ target, by uint64 }
+
+// maxErasures is how many of its latest erasures a room remembers.
+const maxErasures = 256
+
 // eraseLocked carries out d, a TypeDelete.
 func (r *room) eraseLocked(d *chatlog.Event) {
+	if n := (erasure{d.Target, d.Offset}); len(r.erased) < maxErasures {
+		r.erased = append(r.erased, n)
+	} else {
+		r.erased[r.erasures%maxErasures] = n
+	}
 	r.erasures++
 	erased := r.stream.Erase(d.Target, d.Offset)
 	for o, e := range r.outOfOrder {
@@ -52,9 +63,29 @@ func (r *room) deletedAheadLocked(epoch string, e *chatlog.Event) bool {
 	return false
 }
 
-// erasedSince reports whether the room has seen a deletion since there were so many.
-func (r *room) erasedSince(erasures uint64) bool {
+// dropErased removes from page what the room has erased since it had seen so many erasures,
+// which was before page was read. It reports false if those are too many to tell.
+func (r *room) dropErased(page *chatlog.Page, since uint64) (ok bool) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.erasures != erasures
+	n := r.erasures - since
+	if n == 0 || n > maxErasures {
+		r.mu.Unlock()
+		return n == 0
+	}
+	by := make(map[uint64]uint64, n)
+	for ; since < r.erasures; since++ {
+		d := r.erased[since%maxErasures]
+		by[d.target] = d.by
+	}
+	r.mu.Unlock()
+	var kept []chatlog.Event // the log may share what it has returned
+	for i := range page.Events {
+		e := &page.Events[i]
+		if e.Offset < by[e.Offset] || e.Amends() && e.Offset < by[e.Target] {
+			continue
+		}
+		kept = append(kept, *e)
+	}
+	page.Events = kept
+	return true
 }

@@ -174,7 +174,7 @@ func (m *Member) Begin() {
 	// No reply can be lost before this: a reply waits for the lock, and what already waits
 	// are replies to objects that the client sent before the greeting.
 	c.AheadLocked(first)
-	if len(from.page.Events) > 0 && err == nil && !m.room.erasedSince(from.erasures) && m.queueLocked(&from.page, m.replayEnd) {
+	if len(from.page.Events) > 0 && err == nil && m.room.dropErased(&from.page, from.erasures) && m.queueLocked(&from.page, m.replayEnd) {
 		m.endHistoryLocked()
 	}
 }

@@ -135,7 +135,7 @@ func (m *Member) replayPage() {
 	switch {
 	case lost || err != nil || page.Position.Epoch != at.Epoch || page.First > m.replayFrom || page.Position.Offset < at.Offset:
 		m.conn.CloseLocked(proto.CloseTryAgain, historyUnavailable)
-	case r.erasedSince(erasures): // the page may have what was deleted: it is read again
+	case !r.dropErased(&page, erasures): // it is read again
 	case !m.queueLocked(&page, end):
 	case history:
 		m.endHistoryLocked()

@@ -49,6 +49,7 @@ type placeInLog struct {
 	outOfOrder map[uint64]earlyEntry // entries that came before their turn, at most maxOutOfOrder
 	missedPush bool                  // an entry was pushed that outOfOrder does not hold
 	erasures   uint64                // deletions that the room has seen
+	erased     []erasure             // the latest of them, number n at n%maxErasures
 	catchingUp bool                  // a goroutine is reading the missing entries from the log
 }
 
