@@ -118,6 +118,7 @@ func TestBadAmendmentsFromGo(t *testing.T) {
 	mark := func(room, user string) error { _, err := srv.MarkRead(ctx, room, user, 1); return err }
 	_, reply := srv.Publish(ctx, "r", chat.Message{Text: "x", ReplyTo: 2})
 	_, unread := srv.Unread(ctx, "ann", "r", "..")
+	_, unreadBy := srv.Unread(ctx, "\xff", "r")
 	for name, row := range map[string]struct{ got, want error }{
 		"data no JSON":      {data(`{`), chat.ErrBadMessage},
 		"data an array":     {data(`[]`), chat.ErrBadMessage},
@@ -142,6 +143,7 @@ func TestBadAmendmentsFromGo(t *testing.T) {
 		"mark's room":       {mark("..", "ann"), chat.ErrBadName},
 		"mark's user":       {mark("r", ""), chat.ErrBadName},
 		"unread's room":     {unread, chat.ErrBadName},
+		"unread's user":     {unreadBy, chat.ErrBadName},
 	} {
 		if !errors.Is(row.got, row.want) {
 			t.Errorf("%s: %v, want %v", name, row.got, row.want)

@@ -210,8 +210,12 @@ func (s *Server) History(ctx context.Context, room string, q Query) (Page, error
 type Unread = chatlog.Unread
 
 // Unread returns how far a user has read each of rooms. A user need not be in a room. Errors
-// are ErrBadName, ErrUnsupported, ErrUnavailable and a canceled context's.
+// are ErrBadName, also for a userID that no user can have, ErrUnsupported, ErrUnavailable and a
+// canceled context's.
 func (s *Server) Unread(ctx context.Context, userID string, rooms ...string) (map[string]Unread, error) {
+	if err := checkReader(userID); err != nil {
+		return nil, err
+	}
 	rooms = slices.Clone(rooms)
 	for i, name := range rooms {
 		name, err := s.checkRoomName(name)

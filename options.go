@@ -113,8 +113,8 @@ func WithTokenRefresh(refresh func(ctx context.Context, u User, token string) (U
 // over HTTP and before the upgrade, as an error object with the code forbidden on a live
 // connection. Any other error is logged, and the client gets 503 or the code unavailable:
 // it tries again later. The server calls may concurrently, and for every message. Over HTTP
-// without an authenticator, u is the zero User. The default, and the meaning of nil, is to
-// allow everything.
+// without an authenticator, u is the zero User; for GET /unread it has the ID that belongs
+// to the session. The default, and the meaning of nil, is to allow everything.
 func WithAuthorizer(may func(ctx context.Context, u User, room string, a Action) error) Option {
 	return func(c *config) { c.hooks.authorize = may }
 }

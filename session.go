@@ -200,13 +200,21 @@ func (s *Server) MarkRead(ctx context.Context, room, userID string, offset uint6
 	if room, err = s.checkRoomName(room); err != nil {
 		return 0, err
 	}
-	if userID == "" || len(userID) > proto.MaxUser || !valid(userID) {
-		return 0, fmt.Errorf("%w: the user's id must be 1 to %d bytes of UTF-8", ErrBadName, proto.MaxUser)
+	if err := checkReader(userID); err != nil {
+		return 0, err
 	}
 	if err := s.rooms.Connect(ctx); err != nil {
 		return 0, err
 	}
 	return s.rooms.MarkRead(ctx, room, userID, offset)
+}
+
+// checkReader refuses the id of no user.
+func checkReader(userID string) error {
+	if userID == "" || len(userID) > proto.MaxUser || !valid(userID) {
+		return fmt.Errorf("%w: the user's id must be 1 to %d bytes of UTF-8", ErrBadName, proto.MaxUser)
+	}
+	return nil
 }
 
 // parseOffer reads the list of subprotocols. The list may contain the client's session,
