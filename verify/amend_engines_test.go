@@ -6,12 +6,21 @@ import (
 	"time"
 )
 
+func TestRedisChanges(t *testing.T) {
+	e := startRedis(t)
+	checkWith(t, amendModel, changes(t, 250, false, 0, time.Now(), e.changeable()...))
+}
+
 func TestPostgresChanges(t *testing.T) {
 	e := startPostgres(t)
 	checkWith(t, amendModel, changes(t, 250, false, 0, time.Now(), e.changeable()...))
 }
 
 // While messages change, the engine is killed and started again.
+func TestRedisChangesKilled(t *testing.T) {
+	changesWithCrashes(t, startRedis(t), syscall.SIGKILL)
+}
+
 func TestPostgresChangesKilled(t *testing.T) {
 	changesWithCrashes(t, startPostgres(t), syscall.SIGQUIT)
 }

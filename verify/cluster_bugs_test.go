@@ -63,6 +63,12 @@ func later(b []byte, by int) []byte {
 	})
 }
 
+// offsetIn returns the offset of an object.
+func offsetIn(b []byte) (n uint64) {
+	fmt.Sscanf(string(offsetOf.Find(b)), `"offset":%d`, &n)
+	return n
+}
+
 // is reports whether b is an object of a type.
 func is(b []byte, typ string) bool { return bytes.HasPrefix(b, []byte(`{"type":"`+typ+`"`)) }
 
@@ -114,6 +120,25 @@ var defects = []struct {
 	{"a gap that is not told", "is resumed at", func(v *visit, nth *int, b []byte) [][]byte {
 		if is(b, "welcome") && v.since != nil {
 			return [][]byte{positionOf.ReplaceAll(b, []byte(`"position":"other:$2"`))}
+		}
+		return [][]byte{b}
+	}},
+	{"a delete is not told", "is no longer there", func(v *visit, nth *int, b []byte) [][]byte {
+		if is(b, "delete") {
+			v.move(offsetIn(b), 0)
+			return nil
+		}
+		return [][]byte{b}
+	}},
+	{"a reaction comes once more by another way", "changes nothing", func(v *visit, nth *int, b []byte) [][]byte {
+		if is(b, "reaction") {
+			return [][]byte{b, later(b, 1)}
+		}
+		return [][]byte{b}
+	}},
+	{"an edit comes with another text", "instead of", func(v *visit, nth *int, b []byte) [][]byte {
+		if is(b, "edit") {
+			return [][]byte{bytes.Replace(b, []byte(` edit"`), []byte(` odd"`), 1)}
 		}
 		return [][]byte{b}
 	}},

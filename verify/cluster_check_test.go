@@ -23,7 +23,8 @@ type ledger struct {
 	last   uint64
 	places map[[2]string]*told // by epoch and offset
 	acked  map[[2]string]*told // by epoch and user and id: the offset
-	found  []string
+	*changed
+	found []string
 }
 
 // told is what stood at a place, as somebody was told first.
@@ -41,10 +42,6 @@ type told struct {
 func (c content) String() string {
 	text, _, _ := strings.Cut(c.text, " ")
 	return c.kind + " " + text
-}
-
-func contentOf(e *chatlog.Event) content {
-	return content{string(e.Type), e.UserID, e.ID, e.Text, e.To}
 }
 
 func (l *ledger) bad(format string, args ...any) {
@@ -110,6 +107,7 @@ func (l *ledger) see(v *visit, s *sighting) {
 		how = "was acknowledged"
 	}
 	key := [2]string{v.epoch, fmt.Sprint(s.offset)}
+	s.what = l.lasting(s.offset, s.what)
 	t := l.places[key]
 	if t == nil {
 		t = &told{what: s.what, life: v.life, who: v.member.name, at: s.at, in: map[*life]content{}}
@@ -143,7 +141,7 @@ func (l *ledger) see(v *visit, s *sighting) {
 		return
 	}
 	e := l.final[s.offset]
-	if (e == nil || contentOf(e) != s.what) && !l.forgotten(v.life, s.at) {
+	if !l.holds(e, s.what) && !l.forgotten(v.life, s.at) {
 		l.bad("%s %s %v at %v on server %d, where the log has %v", v.member.name, how, s.what, key, v.life.node, show(e))
 	}
 }
@@ -167,6 +165,7 @@ func (l *ledger) check() []string {
 		}
 		ids[id] = o
 	}
+	l.changed = l.changes()
 	for _, m := range l.run.members {
 		if m.room != l.room {
 			continue
@@ -181,6 +180,7 @@ func (l *ledger) check() []string {
 			}
 		}
 		l.acks(m, ids)
+		l.fold(m)
 		m.mu.Unlock()
 	}
 	if *clusterTrace {
@@ -190,7 +190,7 @@ func (l *ledger) check() []string {
 				kinds[strings.Fields(s)[len(strings.Fields(s))-5]] = true
 			}
 			n, _ := strconv.ParseUint(k[1], 10, 64)
-			if e := l.final[n]; len(kinds) > 1 || k[0] == l.epoch && (e == nil || contentOf(e) != t.what) {
+			if e := l.final[n]; len(kinds) > 1 || k[0] == l.epoch && !l.holds(e, t.what) {
 				l.run.t.Logf("%s %v: log %v\n\t%s", l.room, k, show(e), strings.Join(t.all, "\n\t"))
 			}
 		}
@@ -259,7 +259,8 @@ func (l *ledger) holes(v *visit) {
 		to = l.last
 	}
 	for o := max(from+1, l.first); o <= to; o++ {
-		if e := l.final[o]; e != nil && !seen[o] && e.VisibleTo(v.user) && (e.Type == chatlog.TypeMessage || !v.member.plain) {
+		// A history has nothing that amends: the fold shows what is missing.
+		if e := l.final[o]; e != nil && !seen[o] && e.VisibleTo(v.user) && (e.Type == chatlog.TypeMessage || !v.member.plain && (v.resumed || !e.Amends())) {
 			l.bad("%s on server %d misses %d, resumed %t: from %d to %d in %s", v.member.name, v.life.node, o, v.resumed, from, to, v.epoch)
 			return
 		}
@@ -271,7 +272,7 @@ func (l *ledger) acks(m *clusterMember, ids map[[2]string]uint64) {
 	for _, v := range m.visits {
 		for i := range v.acks {
 			a := &v.acks[i]
-			if ids[[2]string{a.what.user, a.what.id}] != 0 || l.first > 1 {
+			if ids[[2]string{a.what.user, a.what.id}] != 0 || l.first > 1 || l.erased(a.offset, &a.what) {
 				continue
 			}
 			l.run.count("acknowledged and lost by the log")
@@ -288,7 +289,7 @@ func (l *ledger) acks(m *clusterMember, ids map[[2]string]uint64) {
 	for _, p := range m.said {
 		o := ids[[2]string{p.content.user, p.content.id}]
 		if p.refused && o != 0 && l.final[o].Time.Before(p.last.Add(-100*time.Millisecond)) {
-			l.bad("%s: %s was refused with no_such_user, and stands at %d", m.name, p.content.id, o)
+			l.bad("%s: %s was refused, and stands at %d", m.name, p.content.id, o)
 		}
 	}
 }

@@ -29,6 +29,9 @@ type clusterMember struct {
 	unacked []*pending
 	sent    int
 	said    []*pending // all that it sent, for the checker
+	own     []uint64   // where its messages stand
+	others  []uint64   // where messages of all stand
+	fold    map[uint64]*folded
 	visits  []*visit
 	at      *visit // the connection there is; nil: none
 	wrong   []string
@@ -181,6 +184,8 @@ func (m *clusterMember) act(v *visit) {
 			m.say(v, m.run.somebody(m))
 		case what < 60:
 			m.say(v, "")
+		case what < 85 && !m.plain:
+			m.change(v)
 		}
 	}
 }
@@ -228,7 +233,7 @@ func (m *clusterMember) say(v *visit, to string) {
 		o["type"], o["to"] = "private", to
 	}
 	frame, _ := json.Marshal(o)
-	p := &pending{content{o["type"], v.user, o["id"], text, to}, frame, time.Now(), time.Now(), false, false}
+	p := &pending{content{o["type"], v.user, o["id"], text, to, 0}, frame, time.Now(), time.Now(), false, false}
 	m.unacked = append(m.unacked, p)
 	m.said = append(m.said, p)
 	m.mu.Unlock()

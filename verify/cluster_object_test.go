@@ -15,7 +15,10 @@ type wireObject struct {
 	Type, Event, Code, Message, ID string
 	User, Username, To, Session    string
 	Position                       string
-	Offset                         uint64
+	Offset, Target, Amended        uint64
+	Reaction                       string
+	Remove                         bool
+	Reactions                      []chatlog.Reaction
 	Time                           time.Time
 	Resumed, Gap                   bool
 	Members                        []chatlog.Member
@@ -51,7 +54,7 @@ func (v *visit) take(b []byte) {
 		}
 	}
 	switch o.Type {
-	case "message", "private":
+	case "message", "private", "edit", "delete", "reaction":
 		v.see(&o)
 	case "position":
 		p, err := chatlog.ParsePosition(o.Position)
@@ -68,12 +71,18 @@ func (v *visit) take(b []byte) {
 			m.bad("an ack of what was not sent: %s", b)
 			return
 		}
+		switch p.content.kind {
+		case "message":
+			m.own = append(m.own, o.Offset)
+		case "reaction": // perhaps nothing had to be stored
+			return
+		}
 		v.acks = append(v.acks, sighting{o.Offset, p.content, true, time.Now(), p.first})
 	case "error":
 		switch o.Code {
 		case "unavailable":
 			m.run.count("unavailable")
-		case "no_such_user":
+		case "no_such_user", "no_such_message":
 			m.settle(o.ID, true)
 		default:
 			m.bad("an error: %s", b)
@@ -118,6 +127,7 @@ func (v *visit) enter(o *wireObject) {
 			}
 		}
 		m.place = place{epoch: p.Epoch} // until something shows more
+		m.own, m.others, m.fold = nil, nil, map[uint64]*folded{}
 	}
 	v.list = map[string]string{}
 	for _, k := range o.Members {
@@ -145,7 +155,10 @@ func (v *visit) see(o *wireObject) {
 	if o.Type == "private" && o.User != v.user && o.To != v.user {
 		m.bad("sees a private message of others at %d", o.Offset)
 	}
-	v.seen = append(v.seen, sighting{o.Offset, content{o.Type, o.User, o.ID, o.Message, o.To}, false, time.Now(), time.Time{}})
+	v.seen = append(v.seen, sighting{o.Offset, content{o.Type, o.User, o.ID, o.Message, o.To, o.Target}, false, time.Now(), time.Time{}})
+	if !m.plain {
+		m.apply(o)
+	}
 	v.move(o.Offset, o.Time.UnixMilli())
 }
 

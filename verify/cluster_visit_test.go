@@ -34,7 +34,10 @@ type pending struct {
 }
 
 // content is what an entry is, wherever it stands.
-type content struct{ kind, user, id, text, to string }
+type content struct {
+	kind, user, id, text, to string
+	target                   uint64 // of what amends
+}
 
 // sighting is an entry at its place.
 type sighting struct {
