@@ -86,7 +86,8 @@ type Event struct {
 
 	// Edited, Reactions and Amended are set in messages that were read with
 	// Range.Messages. Edited is the time of the last TypeEdit, or zero. Reactions are in
-	// the order in which they were first added; nil or empty if there are none. Amended is
+	// the order in which they were first added; nil or empty if there are none. They are
+	// shared as Data is. Amended is
 	// the offset of the last entry that has amended the message, or 0: all up to there is
 	// in Text, Data, Edited and Reactions, and nothing after it.
 	Edited    time.Time  `json:"edited,omitzero"`

@@ -40,6 +40,7 @@ type more struct {
 	amendedMS int64    // the time of the entry amended
 	by        []uint64 // the entries in the ring that edit the message or react to it, in order
 	reactions []reaction
+	shown     []chatlog.Reaction // what reads get of reactions; nil: not made since they changed
 }
 
 const (
@@ -146,10 +147,11 @@ func (n *entry) fold(e *chatlog.Event) {
 	if m.edited != 0 {
 		e.Edited = time.UnixMilli(m.edited).UTC()
 	}
-	if len(m.reactions) > 0 {
-		e.Reactions = make([]chatlog.Reaction, len(m.reactions))
+	if m.shown == nil && len(m.reactions) > 0 {
+		m.shown = make([]chatlog.Reaction, len(m.reactions))
+		for i := range m.reactions {
+			m.shown[i] = m.reactions[i].shown()
+		}
 	}
-	for i := range m.reactions {
-		e.Reactions[i] = m.reactions[i].shown()
-	}
+	e.Reactions = m.shown
 }

@@ -82,12 +82,13 @@ func (m *more) react(user, name string, remove bool) (cost int, ok bool, err err
 	if remove == (i < 0 || !m.reactions[i].has(user)) {
 		return 0, false, nil
 	}
+	if !remove && i < 0 && len(m.reactions) >= chatlog.MaxReactions {
+		return 0, false, chatlog.ErrTooManyReactions
+	}
 	cost = reactedCost + len(user)
+	m.shown = nil
 	switch {
 	case !remove && i < 0:
-		if len(m.reactions) >= chatlog.MaxReactions {
-			return 0, false, chatlog.ErrTooManyReactions
-		}
 		m.reactions = append(m.reactions, reaction{name: name, listed: []string{user}})
 		return cost + reactionCost + len(name), true, nil
 	case !remove:
