@@ -9,7 +9,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-var amendScript = newRoomScript("ids", "erase", "write", "state", "amend")
+var amendScript = newScript("ids", "ready", "lists", "json", "state",
+	restBegin, "begin", "seen", "held", "runs", "takeover", "erase", "write", "rest", restEnd, "amend")
 
 var errNoAmendment = errors.New("redislog: the event does not amend a message")
 

@@ -22,6 +22,10 @@ type script struct{ source, hash string }
 func newScript(files ...string) *script {
 	var b strings.Builder
 	for _, file := range append([]string{"common"}, files...) {
+		if file == restBegin || file == restEnd {
+			b.WriteString(file)
+			continue
+		}
 		text, err := sources.ReadFile("lua/" + file + ".lua")
 		if err != nil {
 			panic(err)
@@ -34,8 +38,14 @@ func newScript(files ...string) *script {
 
 // newRoomScript returns a script that uses the entries of a room.
 func newRoomScript(files ...string) *script {
-	return newScript(append([]string{"begin", "seen", "lists", "runs", "json", "takeover"}, files...)...)
+	return newScript(append([]string{"begin", "seen", "lists", "held", "runs", "json", "takeover"}, files...)...)
 }
+
+// The marks of files that are in a function of their own, rest: see lua/rest.lua.
+const (
+	restBegin = "local function rest()\n"
+	restEnd   = "end\n"
+)
 
 // A pipeliner queues calls to Redis and sends the waiting ones in one pipeline. It has
 // goroutines only while there are calls. In a cluster each bucket has its own pipeliner,

@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	appendScript    = newScript("ids", "quick", "begin", "seen", "lists", "runs", "json", "takeover", "erase", "write", "append")
+	appendScript    = newScript("ids", "ready", "quick", "begin", "seen", "lists", "held", "runs", "json", "takeover", "erase", "write", "append")
 	lookupScript    = newRoomScript("ids", "lookup")
 	readScript      = newRoomScript("walk", "read")
 	positionsScript = newScript("begin", "seen", "positions")

@@ -13,14 +13,22 @@
 -- offset, time, of the last entry that has amended the message; 3 for no such message; 4 for
 -- a reaction too many.
 local now = clock()
-local b, h = open(KEYS[1], KEYS[2], ARGV[1], ARGV[9], ARGV[10])
+local b, h, few = bucket(KEYS[1], ARGV[1]), load(KEYS[2]), nil
+local quick = ready(b, h, ARGV[9], now)
+local function seldom()
+  few = few or rest()
+  return few
+end
+if not quick then
+  b, h = seldom().open(KEYS[1], KEYS[2], ARGV[1], ARGV[9], ARGV[10])
+end
 if not h or h.offset == 0 then
   return {3}
 end
 local id = ARGV[2]
 local first, at = known(id)
 if first then
-  return {1, h.epoch, first, at, answer(tonumber(first), h.offset)}
+  return {1, h.epoch, first, at, seldom().answer(tonumber(first), h.offset)}
 end
 
 -- The message. In a room without amending entries before it, the second look finds it.
@@ -34,7 +42,7 @@ if not message then
   return {3}
 end
 local _, sent, flags, _, begin = split(message)
-if flags == 'd' then
+if flags == 'd' or flags == 'g' then
   return {3}
 end
 local json = string.sub(message, begin)
@@ -98,10 +106,11 @@ else
 end
 local newest = redis.call('LINDEX', amends, -1)
 if private or not newest or string.find(newest, '^%d+ %d+ %l*[pdg]') then
-  note('c', h.offset, private ~= nil)
+  seldom().note('c', h.offset, private ~= nil)
 end
 if private then
-  redis.call('ZADD', index, 0, 'v' .. userkey(user) .. pad(h.offset), 0, 'v' .. userkey(to) .. pad(h.offset))
+  local key = few.userkey
+  redis.call('ZADD', index, 0, 'v' .. key(user) .. pad(h.offset), 0, 'v' .. key(to) .. pad(h.offset))
 end
 local tail = ARGV[16] .. '}'
 local n = redis.call('RPUSH', amends, offset .. ' ' .. time .. ' ' .. letter .. ARGV[12] .. ',' .. int(before) .. head .. tail)
@@ -123,7 +132,7 @@ elseif kind == 'reaction' then
   local fresh = redis.call('HSET', states, ARGV[12], offset .. ' ' .. time .. ' ' .. reactions)
   new = new or fresh == 1 or over
 else
-  local erase, messages = eraser(), list(entries)
+  local erase, messages = seldom().eraser(), list(entries)
   if private then
     erase.unlist('u', target, json)
   end
@@ -135,10 +144,17 @@ else
 end
 
 if n >= ARGV[4] + 64 then
-  eraser().amendments(tonumber(ARGV[4]))
+  seldom().eraser().amendments(tonumber(ARGV[4]))
 end
-grow(h, bytes, ARGV[5])
+h.size = math.max(0, h.size + bytes)
+if h.size >= ARGV[5] / 2 then
+  seldom().grow(h, 0, ARGV[5])
+end
 remember(h, now, id, ARGV[7], ARGV[8], offset, time)
-finish(KEYS[2], h, now, ARGV[6], new and mortal())
+if not quick or new then
+  seldom().finish(KEYS[2], h, now, ARGV[6], new and few.mortal())
+else
+  save(KEYS[2], h)
+end
 redis.call('SPUBLISH', ARGV[3], h.epoch .. ' ' .. offset .. ' ' .. time .. ' ' .. head .. ARGV[17] .. tail)
 return {0, h.epoch, offset, time, to or ''}

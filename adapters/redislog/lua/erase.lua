@@ -87,16 +87,18 @@ local function eraser()
     return last
   end
 
-  -- messages removes the n oldest messages, and the entries that have amended them.
+  -- messages removes the n oldest messages, and erases the entries that have amended them.
   function erase.messages(n)
     if redis.call('EXISTS', index, states, amends) == 0 then
       redis.call('LTRIM', entries, n, -1)
       return
     end
+    local gone, when
     while n > 0 do
       for _, e in ipairs(redis.call('LPOP', entries, math.min(n, 200)) or {}) do
-        local offset, _, flags, _, at = split(e)
-        if flags ~= '' and flags ~= 'd' and flags ~= 'l' then
+        local offset, time, flags, _, at = split(e)
+        gone, when = offset, time
+        if flags ~= '' and flags ~= 'd' and flags ~= 'l' and flags ~= 'g' then
           local json = string.sub(e, at)
           if string.find(flags, 'p', 1, true) then
             erase.unlist('u', offset, json)
@@ -107,15 +109,18 @@ local function eraser()
       n = n - 200
     end
     local first = list(entries).first
+    if first > gone + 1 then
+      redis.call('LPUSH', entries, int(gone) .. ' ' .. when .. ' g') -- all between them amend
+    end
     local l = list(amends)
-    local before = seek(l, first)
+    local before = seek(l, gone + 1)
     if before > 0 then
       erase.drop(before)
       l = list(amends)
     end
     erase.prune('b', first)
     erase.prune('d', first)
-    erase.prune('c', math.max(first, l.first))
+    erase.prune('c', math.max(gone + 1, l.first))
   end
 
   -- amendments removes the oldest entries that amend, down to most of them and a sign where

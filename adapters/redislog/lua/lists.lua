@@ -19,7 +19,8 @@
 --   e  of an entry that amends: an edit, whose text is that of the target
 --   r  a reaction
 --   x  a deletion
---   g  only at the head of the entries that amend: the last of those that were given up
+--   g  only at the head of a list: the last of those that were given up, where it is needed
+--      to know how far the list goes back
 --
 -- A room without amending entries has no holes in its messages, so an offset says where in
 -- the list its message is. With some of them, a few elements are looked at.
@@ -80,35 +81,7 @@ local function find(l, offset)
   end
 end
 
--- held returns the element with an offset from either list, or nothing. last is the
--- room's last offset. In a room without newer amending entries the first look finds it.
-local function held(offset, last)
-  local e = redis.call('LINDEX', entries, int(offset - last - 1))
-  if e and offsetof(e) == offset then
-    return e
-  end
-  e = find(list(entries), offset) or find(list(amends), offset)
-  return e and not string.find(e, '^%d+ %d+ g') and e
-end
-
-local function timeat(offset, last)
-  local e = held(offset, last)
-  return e and tonumber(string.match(e, '^%d+ (%d+)'))
-end
-
--- answer returns what is told of the entry at an offset: the element, or '' if it is not
--- held or was deleted; and for an edit also the element of its message.
-local function answer(offset, last)
-  local e = held(offset, last)
-  if not e then
-    return '', ''
-  end
-  local _, _, flags, target = split(e)
-  if string.find(flags, 'd', 1, true) then
-    return '', ''
-  elseif not target or not string.find(flags, 'e', 1, true) then
-    return e, ''
-  end
-  local message = find(list(entries), target)
-  return message and e or '', message or ''
+-- pad formats an offset so that offsets are sorted by their bytes.
+local function pad(n)
+  return string.format('%016.0f', n)
 end

@@ -6,22 +6,8 @@ local now = clock()
 do
   local b, h = bucket(KEYS[1], ARGV[1]), load(KEYS[2])
   local entries, bytes = KEYS[3], #ARGV[3] + 64
-  local quick = h and h.moved and h.offset > 0 and h.age == b.age and now < tonumber(h.due) and not ARGV[13]
-    and h.size + bytes < ARGV[6] / 2 and redis.call('EXISTS', KEYS[4], KEYS[6]) == 0 and not known(ARGV[2])
-  if quick then
-    -- What the caller has seen in the room is still there.
-    local epoch, offset, time = string.match(ARGV[10], '^(%S+) (%d+) (%d+)$')
-    if epoch == h.epoch then
-      if tonumber(offset) == h.offset then
-        quick = tonumber(time) == h.time
-      else
-        local e = redis.call('LINDEX', entries, int(offset - h.offset - 1)) or ''
-        local seen = offset .. ' ' .. time .. ' '
-        quick = string.sub(e, 1, #seen) == seen
-      end
-    end
-  end
-  if quick then
+  if not ARGV[13] and ready(b, h, ARGV[10], now) and h.size + bytes < ARGV[6] / 2
+    and redis.call('EXISTS', KEYS[4], KEYS[6]) == 0 and not known(ARGV[2]) then
     h.offset, h.time, h.size = h.offset + 1, math.max(h.time, now), h.size + bytes
     local offset, time, most = int(h.offset), int(h.time), tonumber(ARGV[5])
     local n = redis.call('RPUSH', entries, offset .. ' ' .. time .. ' ' .. ARGV[3])

@@ -16,10 +16,13 @@ end
 local from, before, limit = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local only, visible, reader, most = ARGV[8] == '1', ARGV[9] == '1', ARGV[10], tonumber(ARGV[11])
 
--- The lists, and the first offset that is held.
+-- The lists, and the first offset from which on all is held.
 local messages, changes = list(entries), nil
 local first = messages.n > 0 and messages.first or h.offset + 1
 local dense = messages.n > 0 and messages.last == h.offset and messages.n == messages.last - first + 1
+if not dense and messages.n > 0 and string.find(redis.call('LINDEX', entries, 0), '^%d+ %d+ g') then
+  first = first + 1
+end
 if not only and not dense and messages.n > 0 then
   changes = list(amends)
   local e = changes.n > 0 and redis.call('LINDEX', amends, 0)

@@ -14,10 +14,6 @@
 -- that user. The first run is hidden, and each other run has at least one entry. What is
 -- before the first run, or in a run 'o', may be hidden if Redis has evicted the index.
 
-local function pad(n)
-  return string.format('%016.0f', n)
-end
-
 -- userkey returns the USER of a user's id in JSON.
 local function userkey(quoted)
   return string.sub(redis.sha1hex(quoted), 1, 16)

@@ -16,7 +16,7 @@ local user = ARGV[6]
 
 -- Of private messages, walk finds those that the user has sent or received.
 local function counts(e, flags, json)
-  if string.find(flags, 'd', 1, true) then
+  if flags == 'd' or flags == 'g' then
     return false
   end
   local text = string.sub(e, json)

@@ -5,7 +5,11 @@
 local function grow(h, bytes, most)
   h.size = math.max(0, h.size + bytes)
   if h.size >= tonumber(most) / 2 then
-    local n = seek(list(entries), tonumber(h.mark))
+    local l = list(entries)
+    local n = seek(l, tonumber(h.mark))
+    if n == l.n then
+      n = math.floor(n / 2) -- edits alone have made them larger
+    end
     if n > 0 then
       eraser().messages(n)
     end
