@@ -2,6 +2,7 @@ package redislog_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -41,6 +42,7 @@ func mixVersions(t *testing.T, rng *rand.Rand, logs []*redislog.Log, olds []*ser
 		t.Fatal(err)
 	}
 	var model []chatlog.Event // model[i] has offset i+1
+	var said []chatlog.Event  // the same as it was announced
 	ids := map[string]uint64{}
 	users := []string{"ann", "bob", "", "carl"}
 	someone := func() string { return users[rng.IntN(len(users))] }
@@ -61,7 +63,7 @@ func mixVersions(t *testing.T, rng *rand.Rand, logs []*redislog.Log, olds []*ser
 			return
 		}
 		e.Offset = offset
-		model = append(model, e)
+		model, said = append(model, e), append(said, e)
 		if e.ID != "" {
 			ids[e.ID] = offset
 		}
@@ -84,6 +86,24 @@ func mixVersions(t *testing.T, rng *rand.Rand, logs []*redislog.Log, olds []*ser
 		case op < 6 && isOld:
 			repeated, ep, offset := olds[at].append(e)
 			stored(e, repeated, ep, offset)
+		case op < 2 && len(model) > 0: // edits and reactions
+			e = edit(someone(), 1+rng.Uint64N(uint64(len(model))), fmt.Sprint("edit ", i))
+			if op == 0 {
+				e = reaction(someone(), e.Target, fmt.Sprint(i))
+			}
+			a, err := logs[at].Amend(within(t), "room", e, false)
+			if errors.Is(err, chatlog.ErrNoSuchMessage) {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			e.To = a.Event.To
+			stored(e, a.Repeated, a.Epoch, a.Event.Offset)
+			for j := range model {
+				if m := &model[j]; op == 1 && (m.Offset == e.Target || m.Type == chatlog.TypeEdit && m.Target == e.Target) {
+					m.Text = e.Text
+				}
+			}
 		case op < 6:
 			a, err := logs[at].Append(within(t), "room", e)
 			if err != nil {
@@ -113,7 +133,7 @@ func mixVersions(t *testing.T, rng *rand.Rand, logs []*redislog.Log, olds []*ser
 	eventually(t, "all is pushed to servers of this version", func() bool { return live.last("room") == uint64(len(model)) })
 	down, up := live.interruptions()
 	for i, p := range live.all() {
-		if want := model[p.Event.Offset-1]; p.Epoch != epoch || !sameText(p.Event, want) || p.Event.Offset != uint64(i+1) && down == 0 {
+		if want := said[p.Event.Offset-1]; p.Epoch != epoch || !sameText(p.Event, want) || p.Event.Offset != uint64(i+1) && down == 0 {
 			t.Fatalf("pushed %+v as number %d, want %+v; interrupted %d times, resumed %d", p, i+1, want, down, up)
 		}
 	}
@@ -124,8 +144,8 @@ func mixVersions(t *testing.T, rng *rand.Rand, logs []*redislog.Log, olds []*ser
 		}
 		w := strings.SplitN(m.Payload, " ", 4)
 		var e before
-		if err := json.Unmarshal([]byte(w[3]), &e); err != nil || w[0] != epoch || w[1] != fmt.Sprint(i+1) || e.Message != model[i].Text || e.To != model[i].To {
-			t.Fatalf("an old server gets %q, want %+v", m.Payload, model[i])
+		if err := json.Unmarshal([]byte(w[3]), &e); err != nil || w[0] != epoch || w[1] != fmt.Sprint(i+1) || e.Message != said[i].Text || e.To != said[i].To || (e.Type == "private") != said[i].Private() {
+			t.Fatalf("an old server gets %q, want %+v", m.Payload, said[i])
 		}
 	}
 }
@@ -138,7 +158,8 @@ func checkModel(t *testing.T, l *redislog.Log, model []chatlog.Event, epoch stri
 		t.Fatalf("%d events from %d to %v; want %d in all, %d kept", len(p.Events), p.First, p.Position, n, history)
 	}
 	for i, e := range p.Events {
-		if e.Offset != p.First+uint64(i) || !sameText(e, model[e.Offset-1]) {
+		want := model[e.Offset-1]
+		if gone := want.Amends() && want.Target < p.First && e.Type == chatlog.TypePrivate && e.UserID == ""; e.Offset != p.First+uint64(i) || !gone && !sameText(e, want) {
 			t.Fatalf("%+v, want %+v", e, model[e.Offset-1])
 		}
 	}
