@@ -177,7 +177,7 @@ func TestProtocolAmend(t *testing.T) {
 			a, _ := k.join()
 			does(a, `{"type":"message","message":"m"}`, "message 1 m")
 			does(a, `{"type":"edit","target":1,"message":"x"}`, "edit 2 of 1 x")
-			for _, target := range []int{2, 3, 1 << 40} {
+			for _, target := range []uint64{2, 3, 1 << 40} {
 				for _, rest := range []string{`"edit","message":"y"`, `"delete"`, `"reaction","reaction":"👍"`} {
 					does(a, fmt.Sprintf(`{"type":%s,"target":%d}`, rest, target), "error no_such_message")
 				}
