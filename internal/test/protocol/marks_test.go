@@ -54,9 +54,9 @@ func TestProtocolRead(t *testing.T) {
 			b, _ := k.join()
 			plain := harness.Dial(t, k.base, "r", false, "session", w.Session)
 			plain.Here()
-			settle(a)
-			settle(a2)
-			settle(b)
+			for _, p := range []*harness.Peer{a, a2, b} {
+				p.UpTo("here")
+			}
 			does(a, `{"type":"read","offset":1,"id":"1"}`, "ack 1 1")
 			o := a2.Until("read")
 			if o.Offset != 1 || o.User != w.User {
@@ -191,8 +191,8 @@ func TestProtocolSignals(t *testing.T) {
 			a2, _ := k.join("session", w.Session)
 			b, _ := k.join()
 			plain := harness.Dial(t, k.base, "r", false).Here()
-			settle(a)
-			settle(b)
+			a.UpTo("here")
+			b.UpTo("here")
 			does(a, `{"type":"signal","name":"cursor.x_1-a","data":{ "x": 1}}`)
 			harness.Expect(t, "signal", b.TextOf("signal"), fmt.Sprintf(`{"type":"signal","user":%q,"username":"Ann","name":"cursor.x_1-a","data":{"x":1}}`, w.User))
 			does(a, `{"type":"signal","name":"bare","id":"1"}`)

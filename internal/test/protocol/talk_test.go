@@ -30,7 +30,8 @@ func (k *talk) join(params ...string) (p *harness.Peer, welcome harness.Object) 
 	return p, welcome
 }
 
-// settle reads until everything that was there has come.
+// settle reads until everything has come that was there when p joined. For what came to the
+// room later an answer is no sign: see UpTo.
 func settle(p *harness.Peer) (before []harness.Object) {
 	p.T.Helper()
 	p.Send(`{"type":"ping","id":"settled"}`)
