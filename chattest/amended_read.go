@@ -104,9 +104,6 @@ func sameAmended(got, want chatlog.Event) bool {
 	return same(got, want)
 }
 
-// amendedUsers write in these tests.
-var amendedUsers = []string{"u1", "u10", "u", "u1\x00", ""}
-
 // random returns an event for a room: with the chance amends one that amends a message.
 func (m *amended) random(rng *rand.Rand, amends float64) (e chatlog.Event, moderator bool) {
 	e = mixed(rng, 0.3)
