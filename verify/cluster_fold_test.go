@@ -170,6 +170,15 @@ func (l *ledger) fold(m *clusterMember) {
 	if m.plain || m.at == nil || m.at.over || !m.at.welcomed || m.at.epoch != l.epoch || len(m.fold) == 0 {
 		return
 	}
+	// What the log has lost, and the server that told it has not lived to notice: of that the
+	// client alone knows, and without the time of its place nobody can tell it.
+	for _, v := range m.visits {
+		for i := range v.seen {
+			if v.epoch == l.epoch && l.forgotten(v.life, v.seen[i].at) {
+				return
+			}
+		}
+	}
 	first := slices.Min(slices.Collect(maps.Keys(m.fold)))
 	truth := map[uint64]*folded{}
 	for from := max(first, l.first); from <= l.last; {
