@@ -114,8 +114,3 @@ func (s *Set) continues(page *chatlog.Page, since chatlog.Position) bool {
 func sameEvent(a, b *chatlog.Event) bool {
 	return a.Time.Equal(b.Time) && (erased(a) || erased(b) || a.Type == b.Type && a.UserID == b.UserID && a.ID == b.ID && a.Target == b.Target)
 }
-
-// erased reports whether e is the place of a deleted message.
-func erased(e *chatlog.Event) bool {
-	return e.Type == chatlog.TypePrivate && e.UserID == "" && e.To == ""
-}
