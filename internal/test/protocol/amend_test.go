@@ -60,9 +60,11 @@ func TestProtocolAmend(t *testing.T) {
 			does(a, `{"type":"edit","target":1,"message":"secret2"}`, "edit 2 of 1 secret2")
 			does(a, `{"type":"reaction","target":1,"reaction":"👍"}`, "reaction 3 of 1 👍")
 			does(a, `{"type":"message","message":"stays"}`, "message 4 stays")
+			// Before the deletion: what is erased is not sent to whom it has not reached.
+			hears(b, "message 1 secret", "edit 2 of 1 secret2", "reaction 3 of 1 👍", "message 4 stays")
 			does(a, `{"type":"delete","target":1,"id":"d"}`, "delete 5 of 1 d", "ack 5 d")
 			does(a, `{"type":"delete","target":1,"id":"d"}`, "ack 5 d")
-			hears(b, "message 1 secret", "edit 2 of 1 secret2", "reaction 3 of 1 👍", "message 4 stays", "delete 5 of 1 d")
+			hears(b, "delete 5 of 1 d")
 			harness.Expect(t, "history", history(b), []string{"message 4 stays"})
 			for _, object := range []string{`{"type":"edit","target":1,"message":"x"}`, `{"type":"delete","target":1}`, `{"type":"reaction","target":1,"reaction":"👍"}`} {
 				does(a, object, "error no_such_message")
