@@ -11,7 +11,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// What the database's function amend says (migrations/0005.sql).
+// The results of the database's function amend (migrations/0005.sql).
 const (
 	amendStored = iota
 	amendRepeated
@@ -20,10 +20,10 @@ const (
 	amendTooMany
 )
 
-// Amend implements [chatlog.Amender]. Amendments wait and share transactions as messages do
-// (see [Log.Append]), and in one room keep their order among them. When Amend returns
-// from a TypeDelete, no row of the tables has what was deleted; what the database keeps of
-// rows of before is gone after its next VACUUM.
+// Amend implements [chatlog.Amender]. Amendments wait and share transactions as messages do (see
+// [Log.Append]), and keep their order within a room. When Amend returns from a TypeDelete, no
+// row of the tables holds what was deleted. The database may keep old copies of the rows until
+// its next VACUUM.
 func (l *Log) Amend(ctx context.Context, room string, e chatlog.Event, moderator bool) (chatlog.Appended, error) {
 	if !e.Amends() {
 		return chatlog.Appended{}, errors.New("pglog: not an event that amends a message")
@@ -69,8 +69,8 @@ func (l *Log) amendArgs(room string, batch []*appendCall) []any {
 	return append(append(args, known[:]...), newEpoch())
 }
 
-// amend stores batch, whose events amend messages, in one statement and sets the results of
-// its calls.
+// amend stores batch, whose events amend messages, in one statement, and sets the results of its
+// calls.
 func (l *Log) amend(ctx context.Context, c dbConn, room string, batch []*appendCall) error {
 	rows, err := c.Query(ctx, c.sql.amend, l.amendArgs(room, batch)...)
 	if err != nil {
@@ -117,8 +117,8 @@ func (l *Log) amend(ctx context.Context, c dbConn, room string, batch []*appendC
 	return nil
 }
 
-// findRepeated sets the event of a call whose id was stored before. Its row may have gone
-// meanwhile; then offset, time and ids are all that is left.
+// findRepeated sets the event of a call whose id was already stored. The row may have been
+// deleted since then. In that case only the offset, the time and the ids are left.
 func (c dbConn) findRepeated(ctx context.Context, room string, call *appendCall) error {
 	e := &call.event
 	a, err := c.find(ctx, room, e.UserID, e.ID)
@@ -131,7 +131,7 @@ func (c dbConn) findRepeated(ctx context.Context, room string, call *appendCall)
 	return err
 }
 
-// amended returns what is kept of an event that amends a message.
+// amended returns the parts of an amending event that are stored.
 func amended(e *chatlog.Event) chatlog.Event {
 	kept := chatlog.Event{Type: e.Type, UserID: e.UserID, Username: e.Username, ID: e.ID, Target: e.Target}
 	switch e.Type {

@@ -10,8 +10,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// An entry that amends, with an id, is stored once and without an error, whichever connections
-// the database has cut.
+// The tests cut connections of the database while entries with ids amend messages. Each entry is
+// stored exactly once, and Amend returns no error.
 func TestAmendAfterCut(t *testing.T) {
 	t.Parallel()
 	c := freshCluster(t)
@@ -22,7 +22,7 @@ func TestAmendAfterCut(t *testing.T) {
 		retry(t, func(ctx context.Context) error {
 			began := time.Now()
 			a, err := l.Amend(ctx, "room", withID(react(id, 1, ":a:"), id), false)
-			if err != nil && time.Since(began) < time.Second { // for so long Amend tries
+			if err != nil && time.Since(began) < time.Second { // Amend tries for this long
 				t.Error(err)
 			}
 			if err == nil {
@@ -58,7 +58,7 @@ func TestAmendAfterCut(t *testing.T) {
 	}
 }
 
-// In a pool with two connections, a hundred amendments of one room leave one for others.
+// A pool has two connections. A hundred amendments of one room use only one of them.
 func TestAmendWaits(t *testing.T) {
 	t.Parallel()
 	c := freshCluster(t)
@@ -81,7 +81,7 @@ func TestAmendWaits(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "one waits for the room", func() bool {
+	eventually(t, "one amendment waits for the room", func() bool {
 		var n int
 		c.query(t, &n, `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'`)
 		return n == 1

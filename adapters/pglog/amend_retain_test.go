@@ -9,7 +9,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// kept returns the messages of a room that are read, and the first entry from which on all are.
+// kept returns the readable messages of a room, and the offset from which on every entry is
+// readable.
 func kept(t testing.TB, l *pglog.Log, room string) (messages []chatlog.Event, first uint64) {
 	t.Helper()
 	m, err := l.Read(t.Context(), room, chatlog.Range{Limit: 10_000, Messages: true})
@@ -26,8 +27,8 @@ func kept(t testing.TB, l *pglog.Log, room string) (messages []chatlog.Event, fi
 	return m.Events, p.First
 }
 
-// So many messages are kept, whatever has amended them or others, and so many of what amends
-// them.
+// WithKeep keeps its number of messages, however many entries amend them, and the right number
+// of amending entries.
 func TestKeepMessages(t *testing.T) {
 	rng := seed(t)
 	schema := newSchema()
@@ -68,7 +69,7 @@ func TestKeepMessages(t *testing.T) {
 				t.Errorf("the deleted message %d is read", e.Offset)
 			}
 			if g := given[e.Offset]; g > 0 && (len(e.Reactions) != 1 || e.Reactions[0].Count != g) || g == 0 && e.Amended != 0 {
-				t.Errorf("message %d has %+v, not %d", e.Offset, e.Reactions, g)
+				t.Errorf("message %d has the reactions %+v, want %d", e.Offset, e.Reactions, g)
 			}
 			left++
 		}
@@ -76,13 +77,13 @@ func TestKeepMessages(t *testing.T) {
 			t.Errorf("round %d: %d messages are kept", round, left)
 		}
 		if e := messages[len(messages)-1]; e.Offset != last {
-			t.Errorf("the last message is %d, not %d", e.Offset, last)
+			t.Errorf("the last message is %d, want %d", e.Offset, last)
 		}
 	}
 	counted(t, schema)
 }
 
-// counted checks what rooms know of their other entries.
+// counted checks the numbers of other entries that the rooms store.
 func counted(t testing.TB, schema string) {
 	t.Helper()
 	var wrong int
@@ -93,11 +94,11 @@ func counted(t testing.TB, schema string) {
 			WHERE e.room = r.id AND e."offset" >= greatest(first, first_entry) AND e.type NOT IN ('message', 'private')) OR
 		counted <> first)`)
 	if wrong > 0 {
-		t.Errorf("%d rooms have counted wrong", wrong)
+		t.Errorf("%d rooms have wrong counts", wrong)
 	}
 }
 
-// Of what amends messages so much is kept, and the messages before it all the same.
+// WithKeep limits the amending entries too. The messages before the limit stay.
 func TestKeepAmendments(t *testing.T) {
 	schema := newSchema()
 	l := migrated(t, shared.pool(t), pglog.WithSchema(schema), pglog.WithKeep(5))
@@ -116,19 +117,19 @@ func TestKeepAmendments(t *testing.T) {
 		t.Errorf("%+v, %v", a, err)
 	}
 	if n := rows(t, schema); n != 405 {
-		t.Errorf("%d rows before their time", n)
+		t.Errorf("%d rows before they are ten minutes old", n)
 	}
 	age(t, schema, time.Hour)
 	mustPrune(t, l)
 	mustPrune(t, l)
 	if n := rows(t, schema); n != 4+256 {
-		t.Errorf("%d rows after it", n)
+		t.Errorf("%d rows after ten minutes", n)
 	}
 	if messages, first := kept(t, l, "room"); len(messages) != 4 || messages[0].Text != "new" || first != 405+1-256 {
 		t.Errorf("%d messages, entries from %d", len(messages), first)
 	}
 	counted(t, schema)
-	// The messages go with all that was about them.
+	// When messages are hidden, everything about them is hidden too.
 	for i := range 5 {
 		mustAppend(t, l, "room", text("u", fmt.Sprint("n", i), "n"))
 	}
@@ -148,8 +149,8 @@ func withID(e chatlog.Event, id string) chatlog.Event {
 	return e
 }
 
-// Age counts for what amends messages as for messages, and a server of the version before
-// that hides too much has nobody count wrong afterwards.
+// The age limit counts for amending entries as for messages. A server of the previous version
+// hides too much here. That makes no later count wrong.
 func TestKeepForAmended(t *testing.T) {
 	rng := seed(t)
 	schema := newSchema()
@@ -197,7 +198,7 @@ func TestKeepForAmended(t *testing.T) {
 		t.Errorf("%d messages, entries from %d", len(messages), first)
 	}
 	if e := mustAppend(t, l, "room", text("u", "", "m")); e.Offset != position(t, l, "room").Offset {
-		t.Error("an append afterwards")
+		t.Error("an append after everything was hidden")
 	}
 	counted(t, schema)
 }

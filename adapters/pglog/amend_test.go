@@ -16,7 +16,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// all is every combination of what a Range leaves out.
+// someRanges returns ranges with every combination of what a Range can leave out.
 func someRanges(rng *rand.Rand, last uint64, readers []string) (rs []chatlog.Range) {
 	for _, r := range []chatlog.Range{
 		{}, {Messages: true}, {Visible: true}, {Visible: true, Messages: true}, {Visible: true}, {Visible: true, Messages: true},
@@ -36,11 +36,11 @@ func someRanges(rng *rand.Rand, last uint64, readers []string) (rs []chatlog.Ran
 	return rs
 }
 
-// sameButTimes compares with another log, whose clock is another one.
+// sameButTimes compares events of two logs with different clocks.
 var sameButTimes = cmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateApproxTime(time.Hour)}
 
-// Whatever is done to a room's messages, in any order, everything that is read of it is what
-// the log in memory says.
+// Random changes are made to a room's messages. Every read of the room returns what the log in
+// memory returns.
 func TestAmendModel(t *testing.T) {
 	t.Parallel()
 	rng := seed(t)
@@ -59,7 +59,7 @@ func amendModel(t *testing.T, rng *rand.Rand, room string, logs []*pglog.Log, ro
 	users := []string{"u1", "u2", "u1\x00\x1a\x1f\x1e", ""}
 	reactions := []string{"👍", "❤️", ":a:", "\x1f\x1e\x1a0"}
 	var last uint64
-	own := map[uint64]chatlog.Event{} // what was stored
+	own := map[uint64]chatlog.Event{} // as they were stored
 	for step := range 150 {
 		l := logs[rng.IntN(len(logs))]
 		user := users[rng.IntN(len(users))]
@@ -70,7 +70,7 @@ func amendModel(t *testing.T, rng *rand.Rand, room string, logs []*pglog.Log, ro
 		if rng.IntN(3) == 0 {
 			e.Data = fmt.Appendf(nil, `{"n": %d, "<&>\u0000":"é\u2028"}`, step)
 		}
-		// Runs of one kind, and of all.
+		// Runs of one kind, and runs of all kinds.
 		what := rng.IntN(10)
 		if round%2 == 1 {
 			what = []int{0, 1, 9, 9, 4, 7}[(step/12)%6]
@@ -104,7 +104,7 @@ func amendModel(t *testing.T, rng *rand.Rand, room string, logs []*pglog.Log, ro
 			t.Fatalf("%+v: %v, want %v", e, err2, err1)
 		}
 		want.Epoch, got.Epoch = "", ""
-		if w := want.Event; got.Event.Type == "" && want.Repeated { // what was erased has its ids
+		if w := want.Event; got.Event.Type == "" && want.Repeated { // an erased event keeps its ids
 			want.Event = chatlog.Event{Offset: w.Offset, Time: w.Time, UserID: w.UserID, ID: w.ID}
 		}
 		if got.Event.Offset > last {
@@ -121,7 +121,8 @@ func amendModel(t *testing.T, rng *rand.Rand, room string, logs []*pglog.Log, ro
 	}
 }
 
-// ownText gives an edit, which the log in memory reads with the text of its message, its own.
+// ownText gives an edit its own text. The log in memory gives it the current text of its
+// message.
 func ownText(e *chatlog.Event, own map[uint64]chatlog.Event) {
 	if e.Type == chatlog.TypeEdit {
 		e.Text, e.Data = own[e.Offset].Text, own[e.Offset].Data

@@ -14,7 +14,7 @@ import (
 const (
 	batchSize    = 64               // events in one statement
 	batchBytes   = 1 << 20          // of text in one statement, roughly
-	maxWaiting   = 4096             // calls of Append under way
+	maxWaiting   = 4096             // running calls of Append
 	batchTimeout = 10 * time.Second // for callers without a deadline
 	retryFor     = time.Second      // after that the caller gets the error
 )
@@ -22,14 +22,14 @@ const (
 var errBusy = errors.New("pglog: too many events wait for the database")
 
 // batches are the running calls of Append. Each room with such calls has one goroutine. It
-// writes in one statement all events that have arrived during its last write: with one
-// commit per event, a room could take no more events per second than the disk can sync.
+// writes all events that arrived during its last write in one statement. With one commit per
+// event, a room could not take more events per second than the disk can sync.
 // The fields are guarded by mu.
 type batches struct {
 	mu      sync.Mutex
 	rooms   map[string][]*appendCall // the waiting calls; a room is a key while it has a goroutine
 	waiting int
-	single  bool // one event per statement, for comparison
+	single  bool // one event per statement, for benchmarks
 }
 
 // An appendCall is one call of Append. The room's goroutine sets out and err.
@@ -38,7 +38,7 @@ type appendCall struct {
 	event chatlog.Event
 	done  chan struct{} // closed when out and err are set
 
-	moderator bool // with an event that amends a message
+	moderator bool // set only if the event amends a message
 	out       chatlog.Appended
 	err       error
 
@@ -100,7 +100,7 @@ func (b *batches) next(room string) (batch []*appendCall) {
 			size += len(n.event.Text) + len(n.event.Data)
 			full := len(batch) >= batchSize || size > batchBytes || b.single
 			if len(batch) > 0 && (full || n.event.Amends() != batch[0].event.Amends() || n.event.ID != "" && ids[id]) {
-				break // a batch never has an id twice: the second is a repetition of the first
+				break // a batch never has an id twice: the second event repeats the first
 			}
 			ids[id] = true
 			batch = append(batch, n)
@@ -172,7 +172,7 @@ func (l *Log) writeBatch(room string, batch []*appendCall) {
 			}
 		}
 		left = again
-		late := time.Since(began) > retryFor && sqlState(err) != codeUniqueViolation // a conflict ends with the next try
+		late := time.Since(began) > retryFor && sqlState(err) != codeUniqueViolation // the next try resolves a conflict
 		if len(left) == 0 || late || !sleep(ctx, pause) {
 			return
 		}

@@ -18,7 +18,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
-// TestAwayAtStart has PostgreSQL stand still, not answer, or not be there.
+// TestAwayAtStart starts while PostgreSQL is paused, does not answer, or does not run.
 func TestAwayAtStart(t *testing.T) {
 	t.Parallel()
 	c := freshCluster(t)
@@ -36,8 +36,8 @@ func TestAwayAtStart(t *testing.T) {
 	}
 }
 
-// TestLongestSignals has a user of the longest names that rules can give come to and
-// be told to leave another server, with the longest reason.
+// TestLongestSignals uses the longest names that the rules allow and the longest reason. A user
+// with these names joins, types and is disconnected, and another server learns of it.
 func TestLongestSignals(t *testing.T) {
 	t.Parallel()
 	l := newLog(t)
@@ -60,8 +60,8 @@ func TestLongestSignals(t *testing.T) {
 	eventually(t, "the signals", func() bool { return len(rec.all()) == 2 })
 }
 
-// TestReadOnly has the database refuse writes while a client goes on sending: it is
-// told each time, stays, and goes on afterwards.
+// TestReadOnly lets the database refuse writes while a client sends. The client gets an error
+// for each message, stays connected, and can send again afterwards.
 func TestReadOnly(t *testing.T) {
 	t.Parallel()
 	c := freshCluster(t)
@@ -90,14 +90,14 @@ func TestReadOnly(t *testing.T) {
 		tries++
 	}
 	if refused < 150 {
-		t.Errorf("refused %d times", refused)
+		t.Errorf("%d messages were refused", refused)
 	}
 	c.exec(t, "ALTER SYSTEM RESET default_transaction_read_only")
 	c.exec(t, "SELECT pg_reload_conf()")
-	eventually(t, "the end of it", func() bool { return strings.Contains(sendNew(t, conn, 1000), "ack") })
+	eventually(t, "the first message after the refusals", func() bool { return strings.Contains(sendNew(t, conn, 1000), "ack") })
 }
 
-// sendNew sends a message that repeats none but of the same n, and returns the answer.
+// sendNew sends a new message with the number n, and returns the answer.
 func sendNew(t *testing.T, conn *ws.Conn, n int) string {
 	t.Helper()
 	text := fmt.Sprintf(`{"type":"message","message":"x","id":"new %d"}`, n)

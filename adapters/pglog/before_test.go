@@ -11,9 +11,9 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// A server of the version before reads and writes rooms in which others amend messages. It
-// learns nothing that is private or was deleted. Its history has the same messages, and may have
-// entries in between that its clients do not know.
+// A server of the previous version reads and writes rooms in which other servers amend messages.
+// It never sees a private or deleted text. Its history has the same messages. It may also have
+// entries that its clients do not know.
 func TestServersOfBefore(t *testing.T) {
 	rng := seed(t)
 	schema := newSchema()
@@ -64,7 +64,7 @@ func TestServersOfBefore(t *testing.T) {
 	for _, p := range told {
 		e := &p.Event
 		if e.Type != chatlog.TypePrivate && strings.Contains(fmt.Sprintf("%+v", *e), "secret") {
-			t.Fatalf("a server of before is told %+v", p)
+			t.Fatalf("a server of the previous version gets %+v", p)
 		}
 	}
 	for _, r := range []chatlog.Range{{Limit: 20}, {From: 1, Limit: 20}, {Limit: 10_000}} {
@@ -81,7 +81,7 @@ func TestServersOfBefore(t *testing.T) {
 		entries := len(p.Events)
 		got := slices.DeleteFunc(p.Events, func(e chatlog.Event) bool { return e.Amends() || e.UserID == "" })
 		if len(got) == 0 || len(got) < len(want.Events) && entries < len(want.Events) {
-			t.Errorf("%+v: a server of before has %d messages, others %d", r, len(got), len(want.Events))
+			t.Errorf("%+v: a server of the previous version has %d messages, others %d", r, len(got), len(want.Events))
 		}
 		expected := want.Events[:min(len(got), len(want.Events))]
 		if r.From == 0 {

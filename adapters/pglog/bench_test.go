@@ -11,11 +11,11 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// The benchmarks mean something with the disk's syncs only: set PGLOG_FSYNC=1.
+// The benchmarks are meaningful only if the disk syncs: set PGLOG_FSYNC=1.
 
-// BenchmarkAppend has 64 senders append 150 bytes each, to one room and to 64,
-// with concurrent calls written together and, for comparison, one by one. Another
-// server watches the rooms and reads everything.
+// BenchmarkAppend lets 64 senders append 150 bytes each, to one room and to 64. It compares
+// concurrent calls in one statement with calls one by one. Another server watches the rooms and
+// reads everything.
 func BenchmarkAppend(b *testing.B) {
 	const senders = 64
 	message := fmt.Sprintf("%150d", 0)
@@ -56,16 +56,16 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-// ears is a sink that passes on the offsets of entries.
-type ears chan uint64
+// offsetSink is a sink that passes on the offsets of entries.
+type offsetSink chan uint64
 
-func (e ears) Push(_, _ string, event chatlog.Event) {
+func (e offsetSink) Push(_, _ string, event chatlog.Event) {
 	if event.Type != "" {
 		e <- event.Offset
 	}
 }
-func (e ears) Interrupted(error) {}
-func (e ears) Resumed()          {}
+func (e offsetSink) Interrupted(error) {}
+func (e offsetSink) Resumed()          {}
 
 // BenchmarkDelivery measures the time from the call of Append on one server to
 // the event's arrival at another.
@@ -74,7 +74,7 @@ func BenchmarkDelivery(b *testing.B) {
 	l := migrated(b, shared.pool(b), schema)
 	other := migrated(b, shared.pool(b), schema)
 	opened(b, l)
-	heard := make(ears, 100)
+	heard := make(offsetSink, 100)
 	if err := other.Open(b.Context(), heard); err != nil {
 		b.Fatal(err)
 	}

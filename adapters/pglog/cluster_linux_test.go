@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// attributes has a child end with us, even if we are killed.
+// attributes makes the kernel end a child process with this one, even if this one is killed.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

@@ -20,9 +20,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// The tests run real PostgreSQL servers of their own: one that most of them share,
-// with a schema each, and more for those that break theirs. All listen on Unix
-// sockets in a temporary folder.
+// The tests start real PostgreSQL servers. Most tests share one server and have a schema each.
+// Tests that break their server have one of their own. All servers listen on Unix sockets in a
+// temporary folder.
 
 const missing = `pglog's tests run a PostgreSQL server of their own and did not find one (%v).
 Install it, on Debian or Ubuntu with
@@ -34,10 +34,10 @@ or put the folder with initdb and postgres on PATH. As root there must be a user
 var (
 	testDir string     // removed at the end
 	binDir  string     // with initdb and postgres
-	account *user.User // whom to run them as; nil: ourselves
+	account *user.User // the user that runs them; nil: the user of the tests
 	shared  *cluster
 
-	clusters atomic.Int64 // that tests have made
+	clusters atomic.Int64 // number of clusters made so far
 )
 
 // setUp prepares testDir and starts the shared cluster.
@@ -53,7 +53,7 @@ func setUp() error {
 	if err != nil {
 		return fmt.Errorf(missing, err)
 	}
-	// A socket's path may have about 100 bytes, so TMPDIR will not do.
+	// A socket's path may have only about 100 bytes, so TMPDIR can be too long.
 	if testDir, err = os.MkdirTemp("/tmp", "pglog"); err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// own gives a file to whom PostgreSQL runs as.
+// own makes the user that runs PostgreSQL the owner of a file.
 func own(path string) error {
 	if account == nil {
 		return nil
@@ -180,7 +180,7 @@ func (c *cluster) start() error {
 	c.exited = make(chan struct{})
 	exited := c.exited
 	go func() {
-		// The server is ended with the thread that started it.
+		// The kernel ends the server when the thread that started it ends.
 		runtime.LockOSThread()
 		defer log.Close()
 		err := cmd.Start()
@@ -216,8 +216,8 @@ func (c *cluster) start() error {
 	}
 }
 
-// fsync is off, which changes nothing as long as the machine runs on, unless
-// PGLOG_FSYNC is set, for benchmarks.
+// fsync is off unless PGLOG_FSYNC is set for benchmarks. Without it nothing is lost as long as
+// the machine runs.
 func fsync() string {
 	if os.Getenv("PGLOG_FSYNC") != "" {
 		return "on"
@@ -225,14 +225,14 @@ func fsync() string {
 	return "off"
 }
 
-// stop ends the server with a signal: SIGINT is PostgreSQL's fast shutdown,
-// SIGQUIT the immediate one, which is a crash to the data.
+// stop ends the server with a signal. SIGINT is PostgreSQL's fast shutdown. SIGQUIT is the
+// immediate one: for the data it is a crash.
 func (c *cluster) stop(sig syscall.Signal) {
 	kill(c.pid, sig)
 	<-c.exited
 }
 
-// signal sends a signal to every process of the server, the postmaster first.
+// signal sends a signal to every process of the server, and to the postmaster first.
 func (c *cluster) signal(sig syscall.Signal) {
 	kill(c.pid, sig)
 	for _, pid := range children(c.pid) {

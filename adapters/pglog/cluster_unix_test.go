@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// stopSignal has a process stand still until contSignal.
+// stopSignal pauses a process until contSignal.
 const (
 	stopSignal = syscall.SIGSTOP
 	contSignal = syscall.SIGCONT
@@ -17,7 +17,7 @@ const (
 
 func kill(pid int, s syscall.Signal) { syscall.Kill(pid, s) }
 
-// runAs has a process run as another user than ours.
+// runAs makes cmd run as another user.
 func runAs(attr *syscall.SysProcAttr, u *user.User) {
 	uid, _ := strconv.ParseUint(u.Uid, 10, 32)
 	gid, _ := strconv.ParseUint(u.Gid, 10, 32)

@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// Windows can end a process and knows no other signals. Tests that need more fail
-// there; they compile all the same.
+// Windows can end a process, and has no other signals. Tests that need more fail there, but they
+// compile.
 const (
 	stopSignal = syscall.Signal(0x13)
 	contSignal = syscall.Signal(0x12)
@@ -22,8 +22,8 @@ func kill(pid int, s syscall.Signal) {
 
 func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{} }
 
-// children returns nothing: those of a process end with it.
+// children returns nothing: Windows ends the children of a process with it.
 func children(int) []int { return nil }
 
-// runAs is for root, whom Windows does not have.
+// runAs does nothing: it is for root, which Windows does not have.
 func runAs(*syscall.SysProcAttr, *user.User) {}

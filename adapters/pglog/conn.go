@@ -95,7 +95,7 @@ func epochOf(stored, origin string) string {
 	return fmt.Sprintf("%s-%08x", stored, h.Sum32())
 }
 
-// explain adds the package's name to err, and what to do if the tables are missing.
+// explain adds the package's name to err. If the tables are missing, it also says what to do.
 func (l *Log) explain(err error) error {
 	switch {
 	case err == nil:

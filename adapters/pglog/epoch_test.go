@@ -14,8 +14,8 @@ import (
 	"github.com/seed-08328bfd/chat/client"
 )
 
-// An epoch is as a Position can hold it, is that of the empty room before the
-// first event, and is renewed by one of those who ask.
+// The epoch of an empty room is a valid part of a Position, and is also the epoch of the room's
+// first event. Of many concurrent calls of Renew, exactly one changes the epoch.
 func TestRenew(t *testing.T) {
 	l := newLog(t)
 	for _, room := range []string{"written", "empty"} {
@@ -48,7 +48,7 @@ func TestRenew(t *testing.T) {
 			t.Errorf("%s: renewed %q to %v, and it is %q", room, before.Epoch, epochs, after.Epoch)
 		}
 		if epoch, err := l.Renew(t.Context(), room, before.Epoch); err != nil || epoch != after.Epoch {
-			t.Errorf("%s: renewed once more: %q, %v", room, epoch, err)
+			t.Errorf("%s: renewed again: %q, %v", room, epoch, err)
 		}
 		if p := position(t, l, "another"); p.Epoch != before.Epoch {
 			t.Errorf("another room is in %q, and was in %q", p.Epoch, before.Epoch)
@@ -59,7 +59,7 @@ func TestRenew(t *testing.T) {
 	}
 }
 
-// Whoever empties or remakes the tables makes new epochs.
+// If somebody empties the tables or makes them again, the rooms get new epochs.
 func TestEpochOfLostTables(t *testing.T) {
 	schema := newSchema()
 	l := migrated(t, shared.pool(t), pglog.WithSchema(schema))
@@ -87,8 +87,8 @@ func TestEpochOfLostTables(t *testing.T) {
 	}
 }
 
-// A room whose row an operator deletes is in an epoch that it was never in, whoever else
-// remembers, and so is each that is written to after that.
+// If an operator deletes the row of a room, the room gets an epoch that it never had, whatever
+// other servers remember. A later write keeps that epoch.
 func TestEpochOfDeletedRoom(t *testing.T) {
 	schema := newSchema()
 	l := migrated(t, shared.pool(t), pglog.WithSchema(schema))
@@ -107,8 +107,8 @@ func TestEpochOfDeletedRoom(t *testing.T) {
 	}
 }
 
-// A restart or a crash keeps the epochs. A recovery from an archive, like that of
-// a backup or of a standby that is promoted, changes them.
+// A restart or a crash keeps the epochs. A recovery from an archive changes them: a restored
+// backup does that, and so does a promoted standby.
 func TestEpochOfRestoredDatabase(t *testing.T) {
 	t.Parallel()
 	c := freshCluster(t)
@@ -152,9 +152,9 @@ func TestEpochOfRestoredDatabase(t *testing.T) {
 	check("crash after it", true)
 }
 
-// Somebody restores an older copy of the tables under a server whose members have seen
-// more, twice: what is published then is in an epoch that the room was never in, although
-// the copy has one that had been replaced.
+// Somebody restores an older copy of the tables, twice, while the members of a server have seen
+// more. New messages get an epoch that the room never had, although the copy contains an epoch
+// that was replaced.
 func TestOlderCopy(t *testing.T) {
 	schema := newSchema()
 	l := migrated(t, shared.pool(t), pglog.WithSchema(schema))
@@ -181,7 +181,7 @@ func TestOlderCopy(t *testing.T) {
 		shared.exec(t, `DELETE FROM `+schema+`.event WHERE "offset" > 3`)
 		shared.exec(t, `UPDATE `+schema+`.room SET last = 3, epoch = '`+stored+`' WHERE name = 'room'`)
 		publish(1)
-		eventually(t, "the room is in an epoch that it was never in", func() bool {
+		eventually(t, "the room has an epoch that it never had", func() bool {
 			p := position(t, l, "room")
 			return p.Offset >= 4 && !epochs[p.Epoch]
 		})

@@ -35,7 +35,7 @@ func remove(user string, target uint64) chatlog.Event {
 	return chatlog.Event{Type: chatlog.TypeDelete, UserID: user, Target: target}
 }
 
-// found returns the rows of all tables of a schema in which there is the text.
+// found returns the rows of all tables of a schema that contain a text.
 func found(t testing.TB, schema, text string) (rows []string) {
 	t.Helper()
 	var tables []string
@@ -51,7 +51,8 @@ func found(t testing.TB, schema, text string) (rows []string) {
 	return rows
 }
 
-// Of a deleted message no table has anything, nor of what has amended it.
+// When a message is deleted, no table contains anything of it, nor of the entries that amended
+// it.
 func TestDeleteLeavesNothing(t *testing.T) {
 	schema := newSchema()
 	l := migrated(t, shared.pool(t), pglog.WithSchema(schema))
@@ -71,11 +72,11 @@ func TestDeleteLeavesNothing(t *testing.T) {
 			mustAmend(t, l, room, react("v", target, fmt.Sprint("secret", n)))
 		}
 		if len(found(t, schema, "secret")) < 5 {
-			t.Fatal("the secret is not found where it is")
+			t.Fatal("found does not see the secret before it is deleted")
 		}
 		mustAmend(t, l, room, remove("u", target))
 		if rows := found(t, schema, "secret"); len(rows) > 0 {
-			t.Errorf("%s: %q are left", room, rows)
+			t.Errorf("%s: the rows %q still have the secret", room, rows)
 		}
 	}
 	if len(found(t, schema, "stays")) != 2 {
@@ -83,8 +84,8 @@ func TestDeleteLeavesNothing(t *testing.T) {
 	}
 }
 
-// However much of a room is hidden, and in whatever order messages were deleted, a page is
-// read, and what is unread counted, in work that hangs on the limit.
+// Much of a room is hidden, and messages were deleted in any order. The work to read a page, and
+// to count what is unread, depends on the limit only.
 func TestAmendPlans(t *testing.T) {
 	t.Parallel()
 	rng := seed(t)
@@ -100,9 +101,9 @@ func TestAmendPlans(t *testing.T) {
 		"random":     func(o []uint64) { rng.Shuffle(len(o), func(i, j int) { o[i], o[j] = o[j], o[i] }) },
 	}
 	between := map[string]func(room string) []uint64{
-		// All the messages deleted, one after the other.
+		// All messages are deleted, one after the other.
 		"messages": func(room string) []uint64 { return fill(t, l, room, many, text("u", "", "m")) },
-		// Messages in between that are for others.
+		// Private messages of other users lie between.
 		"private": func(room string) (deleted []uint64) {
 			for range many / 50 {
 				deleted = append(deleted, fill(t, l, room, 25, text("u", "", "m"))...)
@@ -110,7 +111,7 @@ func TestAmendPlans(t *testing.T) {
 			}
 			return deleted
 		},
-		// Reactions in between.
+		// Reactions lie between.
 		"reactions": func(room string) (deleted []uint64) {
 			for i := range many / 50 {
 				deleted = append(deleted, fill(t, l, room, 25, text("u", "", "m"))...)
@@ -141,7 +142,7 @@ func TestAmendPlans(t *testing.T) {
 			fill(t, l, room, 20, text("u", "", "after"))
 		}
 	}
-	// A window of 25 times the limit, and few steps.
+	// A window of 25 times the limit, and a few steps.
 	check := func() {
 		t.Helper()
 		before := rowsRead(t, c, pool)
@@ -201,8 +202,8 @@ func fill(t testing.TB, l *pglog.Log, room string, n int, e chatlog.Event) []uin
 	return offsets
 }
 
-// rowsRead returns how many rows of messages were read. A backend reports that when it ends,
-// at the latest. A last notice may have made another connection.
+// rowsRead returns how many rows of messages were read. A backend reports that at the latest
+// when it ends. A last notice may have opened another connection.
 func rowsRead(t testing.TB, c *cluster, pool *pgxpool.Pool) (n int) {
 	t.Helper()
 	eventually(t, "the connections are gone", func() bool {

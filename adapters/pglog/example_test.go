@@ -13,7 +13,7 @@ import (
 	"github.com/seed-08328bfd/chat/adapters/pglog"
 )
 
-// Two servers over one database are one chat.
+// Two servers with one database form one chat.
 func Example() {
 	ctx := context.Background()
 	pool, err := pgxpool.New(ctx, os.Getenv("DATABASE_URL"))

@@ -13,7 +13,7 @@ import (
 // SingleAppends makes every Append use a transaction of its own.
 func SingleAppends(l *Log) { l.batches.single = true }
 
-// AppendIn appends events in the transaction of c, to be committed by the caller.
+// AppendIn appends events in the transaction of c. The caller commits it.
 func AppendIn(ctx context.Context, l *Log, c *pgx.Conn, room string, events ...chatlog.Event) error {
 	var batch []*appendCall
 	for _, e := range events {
@@ -50,8 +50,8 @@ func SignalLines(t testing.TB, room string, e chatlog.Event) []string {
 	return lines
 }
 
-// Received returns the number of signals that these lines bring to somebody, each in a payload
-// of its own.
+// Received returns the number of signals that a receiver gets from lines, if each line comes in
+// its own payload.
 func Received(lines []string) (n int) {
 	var p parts
 	for _, line := range lines {

@@ -18,8 +18,8 @@ import (
 	"github.com/seed-08328bfd/chat/adapters/pglog"
 )
 
-// crowd is two servers on one cluster with three members each.
-func crowd(t testing.TB) (c *cluster, members []*member) {
+// twoServers returns three members on each of two servers with one database.
+func twoServers(t testing.TB) (c *cluster, members []*member) {
 	t.Helper()
 	c = freshCluster(t)
 	migrated(t, c.pool(t))
@@ -32,7 +32,7 @@ func crowd(t testing.TB) (c *cluster, members []*member) {
 	return c, members
 }
 
-// during runs a fault while the members talk, and until it is over.
+// during runs a fault while the members talk. It returns when the fault is over.
 func during(t testing.TB, members []*member, fault func()) {
 	t.Helper()
 	over := make(chan struct{})
@@ -52,16 +52,16 @@ func during(t testing.TB, members []*member, fault func()) {
 
 func TestServersAgree(t *testing.T) {
 	t.Parallel()
-	c, members := crowd(t)
+	c, members := twoServers(t)
 	chatter(t, members, 60, 0)
 	agree(t, c, "room", members, 0)
 }
 
-// The listening connections are cut again and again.
+// The listening connections are cut repeatedly.
 func TestListenersCut(t *testing.T) {
 	t.Parallel()
 	rng := seed(t)
-	c, members := crowd(t)
+	c, members := twoServers(t)
 	during(t, members, func() {
 		for range 8 {
 			c.exec(t, cutListeners)
@@ -71,11 +71,11 @@ func TestListenersCut(t *testing.T) {
 	agree(t, c, "room", members, 0)
 }
 
-// All connections are cut, again and again.
+// All connections are cut repeatedly.
 func TestConnectionsCut(t *testing.T) {
 	t.Parallel()
 	rng := seed(t)
-	c, members := crowd(t)
+	c, members := twoServers(t)
 	during(t, members, func() {
 		for range 8 {
 			c.exec(t, cutAll)
@@ -85,11 +85,11 @@ func TestConnectionsCut(t *testing.T) {
 	agree(t, c, "room", members, 0)
 }
 
-// PostgreSQL is stopped as if by a crash and comes back, with pauses between.
+// PostgreSQL crashes and starts again, repeatedly.
 func TestRestartImmediate(t *testing.T) {
 	t.Parallel()
 	rng := seed(t)
-	c, members := crowd(t)
+	c, members := twoServers(t)
 	during(t, members, func() {
 		for range 3 {
 			c.stop(quitSignal)
@@ -103,12 +103,11 @@ func TestRestartImmediate(t *testing.T) {
 	agree(t, c, "room", members, 0)
 }
 
-// All processes of PostgreSQL stand still for ten seconds: members stay, who
-// sends is told in time, nothing is acknowledged that is not kept, and everything
-// goes on afterwards.
+// All processes of PostgreSQL are paused for ten seconds. Members stay connected. Senders get an
+// error in time. Every acknowledged message is kept. Afterwards everything works again.
 func TestPaused(t *testing.T) {
 	t.Parallel()
-	c, members := crowd(t)
+	c, members := twoServers(t)
 	chatter(t, members, 5, 0)
 	var conns []any
 	for _, m := range members {
@@ -127,7 +126,7 @@ func TestPaused(t *testing.T) {
 		if m.conn != conns[i] {
 			t.Errorf("%s lost its connection", m.name)
 		}
-		// The server's bound is two seconds; the rest is for a busy machine.
+		// The server's limit is two seconds; the rest is for a busy machine.
 		if m.slowest > 8*time.Second {
 			t.Errorf("%s waited %v for an answer", m.name, m.slowest)
 		}
@@ -135,13 +134,13 @@ func TestPaused(t *testing.T) {
 	}
 }
 
-// An older copy of the database's files is put back, which nothing in them shows:
-// every member is told of one gap and has what the log has.
+// An older copy of the database's files is restored, and nothing in the files shows it. Every
+// member is told of exactly one gap, and then has the events of the log.
 func TestOlderCopyRestored(t *testing.T) {
 	t.Parallel()
 	for _, overtaken := range []bool{false, true} {
 		t.Run(fmt.Sprintf("overtaken=%v", overtaken), func(t *testing.T) {
-			c, members := crowd(t)
+			c, members := twoServers(t)
 			chatter(t, members, 10, 0)
 			c.stop(quitSignal)
 			copied := filepath.Join(testDir, fmt.Sprint("copy", clusters.Add(1)))
@@ -161,7 +160,7 @@ func TestOlderCopyRestored(t *testing.T) {
 				t.Fatal(err)
 			}
 			if overtaken {
-				// Somebody else writes past everything the members know.
+				// Another server writes more events than the members have seen.
 				alone, err := newCluster(fmt.Sprint("c", clusters.Add(1)), c.data)
 				if err != nil {
 					t.Fatal(err)
@@ -181,7 +180,7 @@ func TestOlderCopyRestored(t *testing.T) {
 			if err := c.start(); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "everybody is told of the gap", func() bool {
+			eventually(t, "every member is told of the gap", func() bool {
 				for _, m := range members {
 					m.mu.Lock()
 					gaps := m.gaps
@@ -194,7 +193,7 @@ func TestOlderCopyRestored(t *testing.T) {
 			})
 			for _, m := range members {
 				m.mu.Lock()
-				clear(m.acked) // lost with the later data
+				clear(m.acked) // lost with the newer data
 				m.mu.Unlock()
 			}
 			for i := range 5 {
@@ -207,8 +206,8 @@ func TestOlderCopyRestored(t *testing.T) {
 	}
 }
 
-// A process that serves is killed: its members come back elsewhere and miss
-// nothing, and those who do not are gone for everybody, once.
+// The process of a server is killed. Members that reconnect to another server miss nothing.
+// Members that do not reconnect leave, once for everybody.
 func TestServerKilled(t *testing.T) {
 	t.Parallel()
 	c := freshCluster(t)
@@ -226,7 +225,7 @@ func TestServerKilled(t *testing.T) {
 	count := func() int {
 		_, n, err := s1.Members(context.Background(), "room", 0)
 		if err != nil {
-			return -1 // late, on a busy machine
+			return -1 // not yet, on a busy machine
 		}
 		return n
 	}
@@ -237,7 +236,7 @@ func TestServerKilled(t *testing.T) {
 		time.Sleep(300 * time.Millisecond)
 	})
 	agree(t, c, "room", members, 0)
-	eventually(t, "the lost have left", func() bool { return count() == 5 })
+	eventually(t, "the members of the killed server have left", func() bool { return count() == 5 })
 	for _, m := range members[:2] {
 		left := map[string]int{}
 		eventually(t, "leave notices", func() bool {
@@ -252,7 +251,7 @@ func TestServerKilled(t *testing.T) {
 			return len(left) >= 3
 		})
 		if len(left) != 3 || left["lost0"] != 1 || left["lost1"] != 1 || left["lost2"] != 1 {
-			t.Errorf("%s was told that these left: %v", m.name, left)
+			t.Errorf("%s heard the leaves of: %v", m.name, left)
 		}
 	}
 	eventually(t, "Rooms says so too", func() bool {
@@ -284,7 +283,7 @@ func spawn(t testing.TB, c *cluster) (*exec.Cmd, string) {
 	return cmd, strings.TrimSpace(url)
 }
 
-// runServer is the process that spawn runs.
+// runServer is the main function of the process that spawn starts.
 func runServer(dsn string) {
 	pool, err := pgxpool.New(context.Background(), dsn)
 	if err == nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// offsets returns the offsets that were pushed for room with the whole event.
+// offsets returns the offsets of the events that were pushed whole for room.
 func (r *recorder) offsets(room string) map[uint64]bool {
 	got := map[uint64]bool{}
 	for _, p := range r.all() {
@@ -52,7 +52,7 @@ func TestFeed(t *testing.T) {
 			t.Errorf("pushed %+v\nwant %+v", got, want)
 		}
 	}
-	eventually(t, "the other sink gets its room", func() bool { return len(second.all()) == 1 })
+	eventually(t, "the other sink gets the events of its room", func() bool { return len(second.all()) == 1 })
 	if err := b.Close(onB); err != nil {
 		t.Fatal(err)
 	}
@@ -73,8 +73,8 @@ func position(t testing.TB, l *pglog.Log, room string) chatlog.Position {
 	return at[0]
 }
 
-// In a calm run everything is pushed whole to the other server, except what
-// outruns its reading, of which it learns the last offset.
+// Without faults, every event is pushed whole to the other server. Only if events come faster
+// than the server reads, it learns just the last offset.
 func TestBurst(t *testing.T) {
 	schema := pglog.WithSchema(newSchema())
 	a := migrated(t, shared.pool(t), schema)
@@ -93,7 +93,7 @@ func TestBurst(t *testing.T) {
 		wg.Go(func() { mustAppend(t, a, r, text("u", "", "m")) })
 	}
 	wg.Wait()
-	eventuallyTold(t, "every room is told of to its end", func() {
+	eventuallyTold(t, "the last offset of every room is pushed", func() {
 		for _, r := range rooms {
 			mustAppend(t, a, r, text("u", "", "again"))
 		}
@@ -106,8 +106,8 @@ func TestBurst(t *testing.T) {
 	})
 }
 
-// When the listening connection is cut, the sinks are told, and told again when
-// it is back and brings notices.
+// When the listening connection is cut, the sinks are told. They are told again when there is a
+// new connection and notices arrive.
 func TestListenerCut(t *testing.T) {
 	t.Parallel()
 	schema := pglog.WithSchema(newSchema())
@@ -130,8 +130,8 @@ func TestListenerCut(t *testing.T) {
 
 const cutListeners = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pglog listener'`
 
-// A connection that brings no notices, as through a pooler of transactions or to
-// another database, does not pass for a healthy one.
+// A listening connection that brings no notices is not taken for a healthy one. It may lead to a
+// transaction pooler or to another database.
 func TestSilentListener(t *testing.T) {
 	t.Parallel()
 	c := freshCluster(t)
@@ -145,8 +145,8 @@ func TestSilentListener(t *testing.T) {
 	eventually(t, "Interrupted", func() bool { down, _ := heard.interruptions(); return down > 0 })
 }
 
-// While the database does not answer, every call ends with its context, nothing
-// piles up, and afterwards everything works again.
+// While the database does not answer, every call ends with its context, and no calls pile up.
+// Afterwards everything works again.
 func TestDatabaseAway(t *testing.T) {
 	t.Parallel()
 	c := freshCluster(t)
@@ -193,14 +193,15 @@ func TestDatabaseAway(t *testing.T) {
 	select {
 	case <-ended:
 	case <-time.After(20 * time.Second):
-		t.Fatal("not all calls end with their context")
+		t.Fatal("some calls do not end with their context")
 	}
 	c.signal(contSignal)
 	eventually(t, "the feed is back", func() bool { _, up := heard.interruptions(); return up > 0 })
 	e := mustAppend(t, l, "room", text("u", "last", "m"))
 	eventually(t, "events are pushed", func() bool { return heard.offsets("room")[e.Offset] })
 	eventually(t, "no call is left", func() bool { calls, rooms := pglog.Waiting(l); return calls+rooms == 0 })
-	// Whatever was stored of the calls that failed is dense, and there once.
+	// Some of the failed calls have stored their events. Offsets are dense, and each event is
+	// there once.
 	for i := range 7 {
 		ids := map[string]bool{}
 		events := readAll(t, l, fmt.Sprint("room", i))
@@ -217,8 +218,8 @@ func TestDatabaseAway(t *testing.T) {
 // migrateless returns a Log that has not been used.
 func migrateless(c *cluster, t testing.TB) *pglog.Log { return pglog.New(c.pool(t)) }
 
-// An event with an id is stored once and without an error, whichever connections
-// the database has cut.
+// Connections of the database are cut while events with ids are appended. Each event is stored
+// exactly once, and Append returns no error.
 func TestAppendAfterCut(t *testing.T) {
 	t.Parallel()
 	c := freshCluster(t)
@@ -227,7 +228,7 @@ func TestAppendAfterCut(t *testing.T) {
 		retry(t, func(ctx context.Context) error {
 			began := time.Now()
 			_, err := l.Append(ctx, room, text("u", id, "m"))
-			if err != nil && time.Since(began) < time.Second { // for so long Append tries
+			if err != nil && time.Since(began) < time.Second { // Append tries for this long
 				t.Error(err)
 			}
 			return err

@@ -14,7 +14,7 @@ var errNoRoom = errors.New("the room was deleted")
 
 // insert stores batch in one statement and sets the results of its calls.
 func (l *Log) insert(ctx context.Context, c dbConn, room string, batch []*appendCall) error {
-	more := false // than the columns that every event has
+	more := false // an event has values in optional columns
 	columns := make([][]string, 7)
 	for i := range columns {
 		columns[i] = make([]string, len(batch))

@@ -12,8 +12,8 @@ import (
 	"github.com/seed-08328bfd/chat/client"
 )
 
-// shorten leaves of a room what older files have: its first events, in the same epoch.
-// Then somebody who knows nothing of that writes others.
+// shorten leaves only the first events of a room, in the same epoch, as older files do. Then a
+// writer that does not know of the loss may write other events.
 func shorten(t testing.TB, schema string, first, others int) {
 	t.Helper()
 	shared.exec(t, `DELETE FROM `+schema+`.event WHERE "offset" > $1`, first)
@@ -25,9 +25,9 @@ func shorten(t testing.TB, schema string, first, others int) {
 	}
 }
 
-// Of 100 events 71 to 100 are lost. A Log that has written, heard or read the last one
-// begins a new epoch in the statement that writes the next or amends one, and before a room is opened,
-// also when a stranger has written past 100 meanwhile.
+// Of 100 events, 71 to 100 are lost. A Log has written, received or read the last one. It begins
+// a new epoch in its next Append or Amend, and before a room is opened. It does so also if
+// another Log has written past 100 meanwhile.
 func TestSeenIsCompared(t *testing.T) {
 	for _, others := range []int{0, 10, 30, 31} {
 		for _, know := range []string{"wrote", "heard", "read"} {
@@ -78,11 +78,11 @@ func TestSeenIsCompared(t *testing.T) {
 					}
 					after := position(t, writer, "room").Epoch
 					if after == was || use != "Watch" && epoch != after {
-						t.Errorf("in %s, after %s, which is that of what was lost; appended in %s", after, was, epoch)
+						t.Errorf("the room is in epoch %s; the lost events were in %s; the append was in %s", after, was, epoch)
 					}
-					// That is so once.
+					// The epoch changes only once.
 					if a, err := l.Append(t.Context(), "room", text("u", "", "next")); err != nil || a.Epoch != after {
-						t.Errorf("the next one is in %s, %v", a.Epoch, err)
+						t.Errorf("the next event is in epoch %s, %v", a.Epoch, err)
 					}
 				})
 			}
@@ -90,7 +90,7 @@ func TestSeenIsCompared(t *testing.T) {
 	}
 }
 
-// What an operator deletes is no loss, nor what retention does.
+// Rows that an operator or retention deletes are no loss.
 func TestSeenIsDeleted(t *testing.T) {
 	schema := newSchema()
 	l := migrated(t, shared.pool(t), pglog.WithSchema(schema), pglog.WithKeep(1))
@@ -104,12 +104,13 @@ func TestSeenIsDeleted(t *testing.T) {
 	r := opened(t, l, "room")
 	l.Unwatch(r, "room")
 	if a, err := l.Append(t.Context(), "room", text("u", "", "m")); err != nil || a.Epoch != was {
-		t.Errorf("in %s, %v; it was %s", a.Epoch, err, was)
+		t.Errorf("epoch %s, %v; want %s", a.Epoch, err, was)
 	}
 }
 
-// A server has published 100 into a room that nobody is in there. The last 30 are lost, and
-// 31 others written. Who comes back from 100, by offset alone, is told of a gap.
+// A server has published 100 events into a room without members. The last 30 are lost, and 31
+// others are written. A client that comes back from offset 100, without an epoch, is told of a
+// gap.
 func TestShorterCopy(t *testing.T) {
 	schema := newSchema()
 	l := migrated(t, shared.pool(t), pglog.WithSchema(schema))

@@ -15,7 +15,7 @@ import (
 
 const (
 	pingInterval = 2 * time.Second // how long the listening connection may be silent before a ping
-	pingTimeout  = time.Second     // for the answer to a ping
+	pingTimeout  = time.Second     // the longest wait for the answer to a ping
 	fetchRooms   = 64              // rooms in one fetch, about
 	fetchSpan    = 64              // events per room in one fetch
 )
@@ -79,7 +79,7 @@ func (l *Log) keepListening(ctx context.Context, c *pgx.Conn) {
 }
 
 // receiveNotices receives notices and pushes the new events, until c fails or ctx ends. A
-// connection can be dead without an error, or a pooler can suppress notices. So after some
+// connection can be dead without an error, and a pooler can suppress notices. So after some
 // silence the Log sends a notice to itself, and expects to receive it.
 func (l *Log) receiveNotices(ctx context.Context, c *pgx.Conn) error {
 	l.notices.unheard.Store(0)
@@ -94,7 +94,7 @@ func (l *Log) receiveNotices(ctx context.Context, c *pgx.Conn) error {
 		case pgconn.Timeout(err) && !c.IsClosed():
 			unheard := l.notices.unheard.Load() > 0
 			if late && unheard {
-				return errors.New("pglog: no notices come; does the listening connection lead to a pooler of transactions?")
+				return errors.New("pglog: no notices arrive; does the listening connection lead to a transaction pooler?")
 			}
 			late = unheard
 			l.sendEcho()
@@ -114,7 +114,7 @@ func (l *Log) receiveNotices(ctx context.Context, c *pgx.Conn) error {
 			if len(todo) >= fetchRooms {
 				break
 			}
-			n, _ = wait(ctx, c, 0) // another one that has already arrived
+			n, _ = wait(ctx, c, 0) // a notice that has already arrived
 		}
 		if len(todo) > 0 {
 			if err := l.fetch(ctx, c, todo); err != nil {
@@ -124,8 +124,8 @@ func (l *Log) receiveNotices(ctx context.Context, c *pgx.Conn) error {
 	}
 }
 
-// wait returns the next notice. With a timeout of 0 it takes only what has
-// already been received.
+// wait returns the next notice. With a timeout of 0 it returns only a notice that has already
+// arrived.
 func wait(ctx context.Context, c *pgx.Conn, timeout time.Duration) (*pgconn.Notification, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -164,8 +164,8 @@ func (l *Log) handlePayload(payload string, todo map[string]span, signals *parts
 	return false
 }
 
-// fetch reads and pushes the new events. If a room has more than fetchSpan, fetch pushes the
-// last offset without an event, and the servers read the rest themselves.
+// fetch reads and pushes the new events. If a room has more than fetchSpan new events, fetch
+// pushes the last offset without an event, and the servers read the rest themselves.
 func (l *Log) fetch(ctx context.Context, conn *pgx.Conn, todo map[string]span) error {
 	ctx, cancel := context.WithTimeout(ctx, pingInterval)
 	defer cancel()

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 		runServer(dsn)
 		return
 	}
-	// The parallel tests wait for clocks and disks more than they work.
+	// The parallel tests mostly wait for clocks and disks, so many can run beside each other.
 	flag.Parse()
 	flag.Set("test.parallel", "8")
 	code := 1
@@ -47,8 +47,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// leaked returns the stacks of goroutines of this package and of the core that do
-// not end.
+// leaked returns the stacks of goroutines of this package and of the core that are still running
+// after a while.
 func leaked() (stacks string) {
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		buf := make([]byte, 1<<22)
@@ -110,7 +110,7 @@ func mustAppend(t testing.TB, l *pglog.Log, room string, e chatlog.Event) chatlo
 	return a.Event
 }
 
-// A recorder is a sink that keeps what it is told.
+// A recorder is a sink that records all calls.
 type recorder struct {
 	mu     sync.Mutex
 	pushed []pushed
@@ -144,7 +144,7 @@ func (r *recorder) interruptions() (down, up int) {
 	return r.down, r.up
 }
 
-// opened connects a recorder to l that watches rooms.
+// opened returns a recorder that is opened with l and watches rooms.
 func opened(t testing.TB, l *pglog.Log, rooms ...string) *recorder {
 	t.Helper()
 	r := &recorder{}
@@ -160,14 +160,14 @@ func opened(t testing.TB, l *pglog.Log, rooms ...string) *recorder {
 	return r
 }
 
-// soon returns a context for calls that have to succeed.
+// soon returns a context for calls that must succeed soon.
 func soon(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-// patience is how long what must happen may take.
+// patience is the longest time to wait for something that must happen.
 const patience = time.Minute
 
 // eventually waits until ok reports true.
@@ -180,9 +180,9 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// eventuallyTold waits as eventually does, and has what servers are told of said
-// again every five seconds: a notice that waits too long for a connection is given
-// up, and the next one of its room makes up for it.
+// eventuallyTold waits as eventually does, and repeats the notices of sinks every five seconds.
+// A notice that waits too long for a connection is dropped, and the next notice of its room
+// makes up for it.
 func eventuallyTold(t testing.TB, what string, again func(), ok func() bool) {
 	t.Helper()
 	next := time.Now().Add(5 * time.Second)

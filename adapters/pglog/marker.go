@@ -27,9 +27,9 @@ func (l *Log) MarkRead(ctx context.Context, room, userID string, offset uint64) 
 	return read, raised, err
 }
 
-// Unread implements [chatlog.Marker], in one statement. It counts the messages that are held.
-// Its work grows with what it counts, and with the public messages after the marker that the
-// user has written.
+// Unread implements [chatlog.Marker], in one statement. It counts only messages that are still
+// held. Its work grows with the counted messages, and with the public messages that the user has
+// written after the marker.
 func (l *Log) Unread(ctx context.Context, userID string, rooms []string) ([]chatlog.Unread, error) {
 	if len(rooms) == 0 {
 		return nil, nil
@@ -61,7 +61,7 @@ func (l *Log) Unread(ctx context.Context, userID string, rooms []string) ([]chat
 	return all, err
 }
 
-// forgetEvery is how often a Log deletes the turns that are over.
+// forgetEvery is how often a Log deletes turns that have ended.
 const forgetEvery = time.Minute
 
 // Pace implements [chatlog.Pacer]. A crash of the database may forget turns.
@@ -72,7 +72,7 @@ func (l *Log) Pace(ctx context.Context, room, userID, id string, every time.Dura
 	if err := checkNames(id); err != nil {
 		return 0, err
 	}
-	every = max(every, time.Microsecond) // what the database counts
+	every = max(every, time.Microsecond) // the database counts in microseconds
 	l.pruner.paced.Store(true)
 	err = l.withRetry(ctx, func(c dbConn) error {
 		for {
@@ -85,7 +85,7 @@ func (l *Log) Pace(ctx context.Context, room, userID, id string, every time.Dura
 			var left int64 // microseconds
 			err = c.QueryRow(ctx, c.sql.taken, escape(room), escape(userID), escape(id), every).Scan(&same, &left)
 			switch {
-			case errors.Is(err, pgx.ErrNoRows): // it was deleted meanwhile
+			case errors.Is(err, pgx.ErrNoRows): // the turn was deleted meanwhile
 			case err != nil || same:
 				return err
 			case left > 0:

@@ -22,7 +22,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
-// chatServer returns a server on l as the tests run it: users are who they say.
+// chatServer returns a server on l for tests. It believes each user's name.
 func chatServer(l chatlog.Log) *chat.Server {
 	quiet := chat.WithLogger(slog.New(slog.DiscardHandler))
 	return chat.New(quiet, chat.WithLog(l), chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
@@ -40,15 +40,15 @@ func serve(t testing.TB, c *cluster) (s *chat.Server, url string) {
 	return s, "ws" + strings.TrimPrefix(hs.URL, "http")
 }
 
-// An object is what a server sends, as far as the tests look at it.
+// An object is an object from the server, with the fields that the tests read.
 type object struct {
 	Type, ID, User, Message, Code, Event, Position string
 	Offset                                         uint64
 	Resumed, Gap                                   bool
 }
 
-// A member is a chat.v1 client that goes on until the test ends: it comes back to
-// any server after each loss, resumes, and sends again what was not acknowledged.
+// A member is a chat.v1 client that runs until the test ends. After each loss it reconnects to
+// any server, resumes, and sends again every message without an acknowledgement.
 type member struct {
 	t          testing.TB
 	urls       []string
@@ -63,7 +63,7 @@ type member struct {
 	acked   map[string]uint64
 	replies map[string]chan object
 	gaps    int
-	twice   int // events that were shown again
+	twice   int // events that arrived twice
 	slowest time.Duration
 }
 
@@ -108,7 +108,7 @@ func answer(reply chan object, o object) {
 	}
 }
 
-// connected is one connection, until it is lost.
+// connected uses one connection until it is lost.
 func (m *member) connected(ctx context.Context, base string) {
 	m.mu.Lock()
 	q := url.Values{"username": {m.name}}
@@ -206,8 +206,8 @@ func (m *member) send(ctx context.Context, id string) {
 	}
 }
 
-// chatter has every member send n messages at about the given pace, all acknowledged
-// when it returns, and reports the longest that one of them waited for an answer.
+// chatter lets every member send n messages at about the given pace. When it returns, all are
+// acknowledged. It returns the longest time that a member waited for an acknowledgement.
 func chatter(t testing.TB, members []*member, n int, pace time.Duration) (slowest time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -226,7 +226,7 @@ func chatter(t testing.TB, members []*member, n int, pace time.Duration) (slowes
 	}
 	wg.Wait()
 	if ctx.Err() != nil {
-		t.Error("not everything was acknowledged in a minute")
+		t.Error("some messages were not acknowledged in a minute")
 	}
 	for _, m := range members {
 		m.mu.Lock()
@@ -236,8 +236,8 @@ func chatter(t testing.TB, members []*member, n int, pace time.Duration) (slowes
 	return slowest
 }
 
-// agree waits until all members have seen the log to its end, and fails the test
-// unless what was acknowledged is in it, once, and all have seen the same.
+// agree waits until all members have seen the whole log. It fails the test unless every
+// acknowledged message is in the log exactly once, and all members have seen the same events.
 func agree(t testing.TB, c *cluster, room string, members []*member, gaps int) {
 	t.Helper()
 	log := readAll(t, pglog.New(c.pool(t)), room)
@@ -257,11 +257,11 @@ func agree(t testing.TB, c *cluster, room string, members []*member, gaps int) {
 		})
 		m.mu.Lock()
 		if m.gaps != gaps || m.twice != 0 {
-			t.Errorf("%s was told of %d gaps, not %d, and shown %d events again", m.name, m.gaps, gaps, m.twice)
+			t.Errorf("%s was told of %d gaps, want %d, and got %d events twice", m.name, m.gaps, gaps, m.twice)
 		}
 		for id, o := range m.acked {
 			if offsets[id] != o && gaps == 0 {
-				t.Errorf("%s was acknowledged as %d and is in the log as %d", id, o, offsets[id])
+				t.Errorf("%s was acknowledged with offset %d and has offset %d in the log", id, o, offsets[id])
 			}
 		}
 		var got, want []string
@@ -272,7 +272,7 @@ func agree(t testing.TB, c *cluster, room string, members []*member, gaps int) {
 			want = append(want, e.ID)
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("%s has not seen the log (-want +got)\n%s", m.name, cmp.Diff(want, got))
+			t.Errorf("the events of %s differ from the log (-want +got)\n%s", m.name, cmp.Diff(want, got))
 		}
 		m.mu.Unlock()
 	}

@@ -12,9 +12,9 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Numbers of files in migrations: schemaVersion is the newest one. onlineVersion is the
-// first one that runs while servers write. Before filledVersion, fillRows fills the
-// existing rows.
+// Numbers of files in migrations. schemaVersion is the newest one. onlineVersion is the first
+// one that runs while servers write. fillRows fills the existing rows before the step
+// filledVersion.
 const (
 	schemaVersion = 6
 	onlineVersion = 2
@@ -57,7 +57,7 @@ func (l *Log) migrate(ctx context.Context, tx pgx.Tx, sql *statements, version i
 	if err := checkEncoding(ctx, tx); err != nil {
 		return 0, err
 	}
-	// All other migrations wait here, so what "if not exists" has found stays true.
+	// All other migrations wait here, so the answers to "if not exists" stay true.
 	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 3))`, l.channel); err != nil {
 		return 0, err
 	}

@@ -103,7 +103,7 @@ func fillRows(ctx context.Context, c dbConn) error {
 		}
 		var last *int64
 		err := c.QueryRow(ctx, c.sql.fill, room, next, lot).Scan(&last)
-		if sqlState(err) == codeDeadlock { // with a transaction that deletes rows
+		if sqlState(err) == codeDeadlock { // with a transaction that deletes rows: try again
 			continue
 		}
 		if err != nil {

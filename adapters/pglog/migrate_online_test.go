@@ -15,7 +15,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// beforeStretches makes the tables of version 2, as they were for a while.
+// beforeStretches makes the tables of an early version 2, which had another index.
 func beforeStretches(t testing.TB, c *cluster, l *pglog.Log) {
 	t.Helper()
 	if err := pglog.MigrateTo(t.Context(), l, 2); err != nil {
@@ -24,7 +24,7 @@ func beforeStretches(t testing.TB, c *cluster, l *pglog.Log) {
 	c.exec(t, `CREATE INDEX event_public ON chat.event (room, ("offset" + 0)) WHERE type <> 'private'`)
 }
 
-// version4 returns a Log that does with events what version 4 did.
+// version4 returns a Log that uses the statements of version 4 for events.
 func version4(t testing.TB, pool *pgxpool.Pool) *pglog.Log {
 	t.Helper()
 	l := pglog.New(pool)
@@ -34,13 +34,14 @@ func version4(t testing.TB, pool *pgxpool.Pool) *pglog.Log {
 	return l
 }
 
-// The schema of a version before is brought up to date while its servers write: no
-// append waits for it. What a migration has left that was cut off is made anew.
+// The schema of an older version is migrated while its servers write. No append waits for the
+// migration. A migration that was cut off leaves invalid indexes, and the next one makes them
+// again.
 func TestMigrateOnline(t *testing.T) {
 	t.Parallel()
 	for version, from := range map[int]struct {
 		waits string
-		left  int // indexes that are made anew
+		left  int // indexes that the next migration makes again
 	}{1: {"%INDEX CONCURRENTLY%", 1}, 2: {"%ADD COLUMN%", 0}, 4: {"%ADD COLUMN%", 0}, 5: {"%INDEX CONCURRENTLY%", 1}} {
 		t.Run(fmt.Sprint("from ", version), func(t *testing.T) {
 			t.Parallel()
@@ -58,8 +59,8 @@ func TestMigrateOnline(t *testing.T) {
 			for n := range 100 {
 				mustAppend(t, l, "room", mixed(n))
 			}
-			// Somebody's transaction is under way, which whoever makes an index or alters
-			// the table waits for.
+			// Another transaction is open. To make an index or to alter the table, a migration
+			// must wait for it.
 			tx, err := pool.Begin(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -76,21 +77,21 @@ func TestMigrateOnline(t *testing.T) {
 			cut, cancel := context.WithCancel(t.Context())
 			failed := make(chan error, 1)
 			go func() { failed <- pglog.New(pool).Migrate(cut) }()
-			eventually(t, "a migration waits for the transaction", waiting)
+			eventually(t, "the migration waits for the transaction", waiting)
 			cancel()
 			if err := <-failed; err == nil {
-				t.Error("a migration that was cut off reports no error")
+				t.Error("the migration that was cut off reports no error")
 			}
 			eventually(t, "it has ended", func() bool { return !waiting() })
 			var left int
 			if c.query(t, &left, `SELECT count(*) FROM pg_index WHERE NOT indisvalid`); left != from.left {
-				t.Errorf("it has left %d indexes, and this test wants %d", left, from.left)
+				t.Errorf("the migration left %d invalid indexes, want %d", left, from.left)
 			}
 			done := make(chan error, 3)
 			for range 3 {
 				go func() { done <- pglog.New(pool).Migrate(t.Context()) }()
 			}
-			eventually(t, "another one waits for it", waiting)
+			eventually(t, "the next migration waits for the transaction", waiting)
 			for n := range 60 {
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 				if _, err := l.Append(ctx, "room", mixed(n)); err != nil {
@@ -112,8 +113,7 @@ func TestMigrateOnline(t *testing.T) {
 	}
 }
 
-// A migration comes to its end while servers write without a pause, and none of their
-// appends fails.
+// A migration ends while servers write without a pause, and none of their appends fails.
 func TestMigrateBusy(t *testing.T) {
 	t.Parallel()
 	c := freshCluster(t)
@@ -142,8 +142,8 @@ func TestMigrateBusy(t *testing.T) {
 	migratedWell(t, c, l)
 }
 
-// Rows of before there was prev_public get theirs, in more lots than one, whatever was
-// written or deleted meanwhile.
+// Rows from before version 3 get their prev_public, in several groups, while other rows are
+// written and deleted.
 func TestFillRows(t *testing.T) {
 	t.Parallel()
 	c := freshCluster(t)
@@ -170,15 +170,15 @@ func TestFillRows(t *testing.T) {
 	var loose int
 	c.query(t, &loose, `SELECT count(*) FROM (`+lastPublic+`) e WHERE type = 'private' AND "offset" <= 6000 AND prev_public <> coalesce(public, 0)`)
 	if loose > 0 {
-		t.Errorf("%d rows do not know where the private ones before them begin", loose)
+		t.Errorf("%d private rows have no prev_public", loose)
 	}
 	migratedWell(t, c, l)
 }
 
-// lastPublic has each event with the last public one up to it.
+// lastPublic pairs each event with the last public event up to it.
 const lastPublic = `SELECT *, max("offset") FILTER (WHERE type <> 'private') OVER (PARTITION BY room ORDER BY "offset") AS public FROM chat.event`
 
-// mixed returns public and private events in turns and in runs.
+// mixed returns public and private events, in turns and in runs.
 func mixed(n int) chatlog.Event {
 	e := chatlog.Event{Type: chatlog.TypeMessage, UserID: fmt.Sprint("u", n%3), Username: "u", Text: "m"}
 	if n%2 == 1 || n%20 > 10 {
@@ -187,8 +187,8 @@ func mixed(n int) chatlog.Event {
 	return e
 }
 
-// migratedWell checks the tables that a migration has left, and that each reader sees in
-// the room what there is for it.
+// migratedWell checks the migrated tables, and that each reader sees the right events of the
+// room.
 func migratedWell(t testing.TB, c *cluster, l *pglog.Log) {
 	t.Helper()
 	var indexes []string

@@ -11,7 +11,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// Any number of servers may migrate concurrently, and again.
+// Any number of servers may migrate concurrently, and repeatedly.
 func TestMigrateConcurrently(t *testing.T) {
 	schema := pglog.WithSchema("odd \"name\"; --" + newSchema())
 	pool := shared.pool(t)
@@ -46,7 +46,7 @@ func TestSchemas(t *testing.T) {
 	if e := mustAppend(t, b, "room", text("u", "2", "m")); e.Offset != 1 {
 		t.Errorf("offset %d", e.Offset)
 	}
-	eventually(t, "the own event is pushed", func() bool { return len(heard.all()) > 0 })
+	eventually(t, "the event of its own schema is pushed", func() bool { return len(heard.all()) > 0 })
 	if got := heard.all(); len(got) != 1 || got[0].Event.ID != "2" {
 		t.Errorf("pushed: %+v", got)
 	}
@@ -75,8 +75,7 @@ func TestWrongEncoding(t *testing.T) {
 	}
 }
 
-// The rights that the README names are enough to run, with the schema made by
-// somebody else.
+// The rights in the README are enough to run a server, if another user has made the schema.
 func TestRights(t *testing.T) {
 	schema := newSchema()
 	migrated(t, shared.pool(t), pglog.WithSchema(schema))

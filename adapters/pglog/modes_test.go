@@ -12,7 +12,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// Everything works without prepared statements too, which poolers may want.
+// Everything also works without prepared statements, which some poolers need.
 func TestQueryModes(t *testing.T) {
 	for _, mode := range []string{"simple_protocol", "exec", "describe_exec", "cache_describe"} {
 		t.Run(mode, func(t *testing.T) {

@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// A NOTIFY holds a lock of the whole database until its transaction is committed.
-// Transactions that append therefore send none: no other transaction could commit while
-// they wait for the disk. One goroutine collects the notices and sends them in
-// transactions of their own. A payload consists of lines: first the sender's tag, then for
-// each room its key and the first and last new offset, or its key and a signal (signal.go).
+// A NOTIFY holds a lock of the whole database until its transaction is committed. So
+// transactions that append send no notices: otherwise no other transaction could commit while
+// they wait for the disk. One goroutine collects the notices and sends them in separate
+// transactions. A payload consists of lines. The first is the sender's tag. Then there is a line
+// for each room: its key and the first and last new offset, or its key and a signal (signal.go).
 
 const (
 	maxPayload  = 7900 // bytes; PostgreSQL's limit is less than 8,000
@@ -45,8 +45,8 @@ func key(room string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
-// notices are those that wait to be sent. While there are any, one goroutine sends them. The
-// fields are guarded by mu, except parted and unheard.
+// notices are the waiting notices. While there are any, one goroutine sends them. The fields are
+// guarded by mu, except parted and unheard.
 type notices struct {
 	mu      sync.Mutex
 	spans   map[string]span // by the room's key
@@ -54,14 +54,14 @@ type notices struct {
 	echo    bool // send a payload even if it is empty
 	sending bool
 
-	parted  atomic.Uint64 // signals that were sent in parts: their ids
+	parted  atomic.Uint64 // number of signals that were sent in parts; it makes their ids
 	unheard atomic.Int64  // how many times the Log has sent since it last received its own notice
 }
 
-// A signal is one that waits to be sent, in one line or in several.
+// A signal is a waiting signal, in one line or in several.
 type signal struct {
 	lines []string
-	done  chan<- error // has room for one
+	done  chan<- error // has a buffer of one
 }
 
 func (n *notices) init() { n.spans = map[string]span{} }
@@ -80,7 +80,7 @@ func (l *Log) announceSpan(key string, s span) {
 	l.notifyLocked()
 }
 
-// sendEcho sends a payload, even an empty one, that the Log expects to receive itself.
+// sendEcho sends a payload, even an empty one, and the Log expects to receive it itself.
 func (l *Log) sendEcho() {
 	l.notices.mu.Lock()
 	defer l.notices.mu.Unlock()
@@ -96,8 +96,8 @@ func (l *Log) notifyLocked() {
 	}
 }
 
-// notify sends the waiting notices. Notices that cannot be sent are lost: other servers
-// compare positions.
+// notify sends the waiting notices. If that fails, the notices are lost. Then the other servers
+// find the events by comparing positions.
 func (l *Log) notify() {
 	n := &l.notices
 	for {
@@ -124,8 +124,8 @@ func (l *Log) send(payloads []string) error {
 	})
 }
 
-// nextPayloads returns the next payloads and the signals in them. If there are no payloads,
-// the caller stops sending.
+// nextPayloads returns the next payloads and the signals in them. If there are none, the caller
+// must stop sending.
 func (n *notices) nextPayloads(tag string) (payloads []string, signals []signal) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -147,7 +147,7 @@ func (n *notices) nextPayloads(tag string) (payloads []string, signals []signal)
 	for len(n.signals) > 0 {
 		s := n.signals[0]
 		if len(s.lines) > 1 && len(payloads)+1+len(s.lines) > maxPayloads && b.Len() > 0 {
-			break // all parts go in one transaction, so that no others come between
+			break // all parts go in one transaction, so no other notices come between them
 		}
 		fit := true
 		for _, line := range s.lines {

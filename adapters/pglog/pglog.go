@@ -25,12 +25,12 @@ type Log struct {
 	sql atomic.Pointer[statements] // nil before the first use
 
 	feed  feed
-	sinks fanout.Sinks // interrupted by the Log itself
+	sinks fanout.Sinks // the Log itself calls Interrupted and Resumed
 
-	mu         sync.RWMutex      // guards what follows, down to runContext
+	mu         sync.RWMutex      // guards the fields down to runContext
 	rooms      map[string]*watch // by name: the rooms that are watched
-	keys       map[string]*watch // the same by the name's key
-	servers    map[string]bool   // servers that the database knows
+	keys       map[string]*watch // the same rooms, by the key of the name
+	servers    map[string]bool   // servers that this Log has stored in the database
 	runContext context.Context   // ends with the feed; nil if it is not open
 
 	lastSeen lastSeen
@@ -39,8 +39,8 @@ type Log struct {
 	pruner   pruner
 }
 
-// settings are what New and the options set. They never change after New, so anybody may
-// read them.
+// settings are set by New and the options. They never change after New, so they may be read
+// without a lock.
 type settings struct {
 	schema       string
 	channel      string // of NOTIFY
@@ -50,13 +50,13 @@ type settings struct {
 	listenConfig *pgx.ConnConfig
 }
 
-// feed is the state of the Log's listening. Only Open and Close use it, while they hold
-// the token; running is also used while mu is held.
+// feed is the state of the listening connection. Open and Close use it, and hold the token
+// meanwhile. Code that holds mu may use running too.
 type feed struct {
-	token   chan struct{} // has room for one value: whoever puts it in holds the token
+	token   chan struct{} // has a buffer of one; the goroutine that puts the value in holds the token
 	open    bool
 	stop    context.CancelFunc
-	running sync.WaitGroup // goroutines of Open and Beat; they are added while mu is held
+	running sync.WaitGroup // goroutines of Open and Beat; add while holding mu
 }
 
 var (
@@ -70,12 +70,12 @@ var (
 type Option func(*Log)
 
 // New returns a Log over pool. The caller closes the pool, after the servers. New does not
-// connect to the database. A Log in use has one connection of its own for LISTEN, beside
-// the pool's connections; it has the pool's configuration unless [WithListenConfig] sets
-// another one. Call [Log.Migrate] before the first use.
+// connect to the database. A Log in use has one connection of its own for LISTEN, beside the
+// pool's connections; it uses the pool's configuration unless [WithListenConfig] sets another
+// one. Call [Log.Migrate] before the first use.
 //
-// Give the pool a connect timeout of a few seconds (connect_timeout in the connection
-// string): then the Log recovers fastest after the database was not reachable.
+// Give the pool a connect timeout of a few seconds (connect_timeout in the connection string).
+// Then the Log recovers sooner after an outage of the database.
 func New(pool *pgxpool.Pool, opts ...Option) *Log {
 	l := &Log{
 		pool: pool,
@@ -111,17 +111,17 @@ func WithSchema(name string) Option {
 	}
 }
 
-// WithKeep sets how many of the newest messages are kept per room, and of the entries that
-// amend them, but at least 256 of these. By default all are kept; zero or a negative number
-// means the default. Each call of [Log.Beat] hides some of the older events, and deletes
-// some that are at least ten minutes old.
+// WithKeep sets how many of the newest messages are kept per room. It also limits the entries
+// that amend them, but keeps at least 256 of these. By default all are kept; zero or a negative
+// number means the default. Each call of [Log.Beat] hides some of the older events. It also
+// deletes some that are at least ten minutes old.
 func WithKeep(messages int) Option {
 	return func(l *Log) { l.keep = max(messages, 0) }
 }
 
 // WithKeepFor sets how long events are kept. By default they are kept forever; zero or a
-// negative duration means the default. Each call of [Log.Beat] hides some of the older
-// events, and deletes some that are at least ten minutes old.
+// negative duration means the default. Each call of [Log.Beat] hides some of the older events.
+// It also deletes some that are at least ten minutes old.
 func WithKeepFor(age time.Duration) Option {
 	return func(l *Log) { l.keepFor = max(age, 0) }
 }

@@ -11,14 +11,13 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// A plan made while the tables were empty does not read a room from its start
-// when there is much in it.
+// A plan that was made while the tables were empty does not read a large room from its start.
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	c := freshCluster(t)
 	c.exec(t, `ALTER SYSTEM SET autovacuum = off`)
 	c.exec(t, `SELECT pg_reload_conf()`)
-	// One connection, so that it has made its plans, and a listener.
+	// Two connections: one that has its plans already, and a listener.
 	pool, elsewhere := c.pool(t, "pool_max_conns=1"), c.pool(t, "pool_max_conns=1")
 	l, other := migrated(t, pool), migrated(t, elsewhere)
 	heardBy := opened(t, l)
@@ -51,7 +50,7 @@ func TestPlans(t *testing.T) {
 	other.Close(heard)
 	pool.Close()
 	elsewhere.Close()
-	// A backend reports what it has read when it ends, at the latest.
+	// A backend reports its reads at the latest when it ends.
 	eventually(t, "the connections are gone", func() bool {
 		var n int
 		c.query(t, &n, `SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'`)
@@ -64,8 +63,8 @@ func TestPlans(t *testing.T) {
 	}
 }
 
-// The database keeps a plan of each statement that is executed often: planning an append
-// takes it longer than carrying it out.
+// The database keeps a plan of each statement that is executed often. Planning an append would
+// take longer than executing it.
 func TestPlansAreKept(t *testing.T) {
 	t.Parallel()
 	pool := shared.pool(t, "pool_max_conns=1")
@@ -113,7 +112,7 @@ func TestPlansAreKept(t *testing.T) {
 	var kept, made, n int
 	if _, err := pgx.ForEachRow(rows, []any{&statement, &kept, &made}, func() error {
 		if n++; kept == 0 {
-			t.Errorf("planned %d times: %s", made, statement)
+			t.Errorf("the database made a new plan %d times: %s", made, statement)
 		}
 		return nil
 	}); err != nil {

@@ -11,7 +11,7 @@ import (
 
 const (
 	enterTTL   = 15 * time.Second // of a server that has entered a user but not called Beat
-	removedTTL = time.Hour        // how long a removed server is told so
+	removedTTL = time.Hour        // how long a removed server can still learn that
 )
 
 // lockedBatch begins a batch of statements that change presence. A batch is one
@@ -26,8 +26,8 @@ func (l *Log) lockedBatch(room, user string) *pgx.Batch {
 	return b
 }
 
-// Enter implements [chatlog.Presence]. A server that has not called Beat yet gets a lease
-// of 15 seconds.
+// Enter implements [chatlog.Presence]. A server that has not called Beat yet gets a lease of 15
+// seconds.
 func (l *Log) Enter(ctx context.Context, server, room string, m chatlog.Member) (first bool, err error) {
 	if err := checkNames(server, room, m.UserID, m.Username); err != nil {
 		return false, err
@@ -168,8 +168,8 @@ func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (p cha
 		b.Queue(c.sql.beat, escape(server), ttl).Query(func(rows pgx.Rows) error {
 			var fresh bool
 			_, err := pgx.ForEachRow(rows, []any{&fresh}, func() error {
-				// If the server's row is new although it had one, somebody has
-				// emptied the tables, and its users are lost.
+				// The server's row is new although it existed before. So the tables were
+				// emptied, and the server's users are lost.
 				p.Held = !(fresh && known)
 				return nil
 			})
@@ -194,8 +194,8 @@ func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (p cha
 	return p, nil
 }
 
-// removeDeadServers removes the servers whose leases have ended. It returns the users that
-// no other server has.
+// removeDeadServers removes the servers whose leases have ended. It returns the users that are
+// on no other server.
 func (l *Log) removeDeadServers(ctx context.Context, c dbConn) (gone []chatlog.Departure, err error) {
 	b := &pgx.Batch{}
 	b.Queue(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, l.channel)

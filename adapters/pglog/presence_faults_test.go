@@ -7,7 +7,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/logtest"
 )
 
-// The database stands still, for longer than a use of it may take, and loses its
+// The database is paused, for longer than one use of it may take, and then loses its
 // connections.
 func TestPresenceFaults(t *testing.T) {
 	t.Parallel()

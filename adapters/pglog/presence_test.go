@@ -39,7 +39,7 @@ func TestPresence(t *testing.T) {
 	if !mustEnter(t, a, "A", "room", "u1", 2) || mustEnter(t, b, "B", "room", "u1", 1) || !mustEnter(t, b, "B", "room", "u2", 1) {
 		t.Error("first is wrong")
 	}
-	mustEnter(t, a, "A", "room", "u1", 3) // counts anew
+	mustEnter(t, a, "A", "room", "u1", 3) // replaces the count
 	mustEnter(t, a, "A", "other", "u1", 1)
 	got, err := b.Members(t.Context(), "room", 10)
 	want := []chatlog.Member{{UserID: "u1", Username: "name of u1", Connections: 4}, {UserID: "u2", Username: "name of u2", Connections: 1}}
@@ -67,8 +67,8 @@ func TestPresence(t *testing.T) {
 	}
 }
 
-// Of two servers that a user comes to, or leaves, at the same time, one is first
-// and one is last.
+// If a user enters on two servers concurrently, exactly one Enter is the first. If the user
+// leaves both, exactly one Leave is the last.
 func TestPresenceRaces(t *testing.T) {
 	schema := pglog.WithSchema(newSchema())
 	logs := []*pglog.Log{migrated(t, shared.pool(t), schema), migrated(t, shared.pool(t), schema)}
@@ -102,8 +102,8 @@ func TestPresenceRaces(t *testing.T) {
 	}
 }
 
-// Users of dead servers are named once, by whichever server notices, and only if
-// they are on no other.
+// A user of dead servers is reported as gone once, by any one server, and only if the user is on
+// no other server.
 func TestDeadServers(t *testing.T) {
 	schema := pglog.WithSchema(newSchema())
 	const servers, dead, users = 6, 3, 40
@@ -118,10 +118,11 @@ func TestDeadServers(t *testing.T) {
 			ttl = time.Millisecond
 		}
 		if held, gone := mustBeat(t, logs[servers-1], "witness", time.Minute); !held || len(gone) > 0 {
-			t.Fatalf("held %v, %v gone before any server is dead", held, gone)
+			t.Fatalf("held is %v and %v are gone before any server is dead", held, gone)
 		}
 		for u := range users {
-			// User u is on the servers of its bits, some on none that lives.
+			// User u is on the servers whose bits are set in u. Some users are on dead servers
+			// only.
 			if u>>s&1 == 1 && (s < dead || u%8 != 7) {
 				mustEnter(t, logs[s], name(s), "room", fmt.Sprint(u), 1)
 			}
@@ -132,7 +133,7 @@ func TestDeadServers(t *testing.T) {
 	}
 	got := map[string]int{}
 	for s := range dead {
-		// They may find each other dead.
+		// The servers may also find each other dead.
 		_, gone := mustBeat(t, logs[s], name(s), time.Millisecond)
 		for _, d := range gone {
 			got[d.Member.UserID]++
@@ -159,7 +160,7 @@ func TestDeadServers(t *testing.T) {
 				for _, d := range gone {
 					got[d.Member.UserID]++
 					if d.Room != "room" || d.Member.Username != "name of "+d.Member.UserID {
-						t.Errorf("departed: %+v", d)
+						t.Errorf("wrong departure: %+v", d)
 					}
 				}
 				mu.Unlock()
@@ -175,7 +176,7 @@ func TestDeadServers(t *testing.T) {
 		if held, _ := mustBeat(t, logs[s], name(s), time.Minute); held {
 			t.Errorf("%s is held though it was removed", name(s))
 		}
-		// What it still says under its old name changes nothing.
+		// Calls under the name of the removed server change nothing.
 		mustEnter(t, logs[s], name(s), "room", "ghost", 1)
 	}
 	if _, ok, err := logs[0].Present(t.Context(), "room", "ghost"); ok || err != nil {
@@ -183,25 +184,25 @@ func TestDeadServers(t *testing.T) {
 	}
 }
 
-// A server whose rows are gone from the database enters its users again.
+// If a server's rows are deleted from the database, it enters its users again.
 func TestPresenceWiped(t *testing.T) {
 	schema := newSchema()
 	l := migrated(t, shared.pool(t), pglog.WithSchema(schema))
 	if held, _ := mustBeat(t, l, "A", time.Minute); !held {
-		t.Fatal("not held at first")
+		t.Fatal("not held before the wipe")
 	}
 	mustEnter(t, l, "A", "room", "u", 1)
 	shared.exec(t, `TRUNCATE `+schema+`.server, `+schema+`.presence`)
 	if held, _ := mustBeat(t, l, "A", time.Minute); held {
-		t.Error("held though nobody is known")
+		t.Error("held although the tables are empty")
 	}
 	if !mustEnter(t, l, "A2", "room", "u", 1) {
-		t.Error("not first after the wipe")
+		t.Error("Enter is not the first after the wipe")
 	}
 }
 
-// Nobody breaks a promise because the database was away, and what was entered
-// survives its crash.
+// A server does not remove others because the database was down. Users that have entered are
+// still there after a crash of the database.
 func TestPresenceSurvivesCrash(t *testing.T) {
 	t.Parallel()
 	c := freshCluster(t)

@@ -9,22 +9,22 @@ import (
 const (
 	pruneRooms  = 500              // rooms in one statement
 	pruneEvents = 5000             // events that one statement hides per room, or deletes in total
-	pruneFor    = time.Second      // how long one step works
+	pruneFor    = time.Second      // how long one step runs
 	idWindow    = 10 * time.Minute // how long the row of a hidden event is kept for its id
 )
 
 // pruner holds the state of retention. At most one step runs at any time.
 type pruner struct {
 	busy  atomic.Bool
-	paced atomic.Bool // turns were taken that nobody has deleted yet
+	paced atomic.Bool // there are turns to delete
 
 	// Only the running step uses these.
 	after  int64     // the id of the room where the last step ended
-	forgot time.Time // when turns were deleted
+	forgot time.Time // when turns were last deleted
 }
 
-// prune starts a step of retention, if an option asks for retention or there are turns to
-// forget, and no step runs. Close waits for the step.
+// prune starts a step of retention if an option asks for it, or if there are turns to delete. It
+// does nothing while a step runs. Close waits for the step.
 func (l *Log) prune() {
 	if l.keep == 0 && l.keepFor == 0 && !l.pruner.paced.Load() || l.pruner.busy.Swap(true) {
 		return
@@ -33,7 +33,7 @@ func (l *Log) prune() {
 	defer l.mu.Unlock()
 	run := l.runContext
 	if run == nil {
-		run = context.Background() // only Store and Presence are used
+		run = context.Background() // the feed is not open: only Store and Presence are used
 	}
 	l.feed.running.Go(func() {
 		defer l.pruner.busy.Store(false)
@@ -78,7 +78,7 @@ func (l *Log) pruneStep(ctx context.Context, c dbConn) error {
 		}
 		switch {
 		case deleted == pruneEvents, swept == pruneEvents, age != nil && moved > 0, more > 0:
-			// There may be more in the same rooms.
+			// The same rooms may have more such events.
 		case seen < pruneRooms:
 			p.after = 0
 			return nil
@@ -89,7 +89,7 @@ func (l *Log) pruneStep(ctx context.Context, c dbConn) error {
 	return nil
 }
 
-// forgetTurns deletes the turns that are over, once in forgetEvery.
+// forgetTurns deletes turns that have ended, at most once in forgetEvery.
 func (l *Log) forgetTurns(ctx context.Context, c dbConn) error {
 	p := &l.pruner
 	if time.Since(p.forgot) < forgetEvery || !p.paced.Swap(false) {

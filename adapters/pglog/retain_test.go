@@ -23,13 +23,13 @@ func mustPrune(t testing.TB, l *pglog.Log) {
 	}
 }
 
-// age makes all that is stored older.
+// age makes all stored events older.
 func age(t testing.TB, schema string, d time.Duration) {
 	shared.exec(t, `UPDATE `+schema+`.event SET at = at - $1::interval`, d)
 }
 
-// Of each room the newest are kept. The others are hidden immediately; their rows go
-// when their ids no longer need to be known.
+// WithKeep keeps the newest events of each room. The others are hidden immediately. Their rows
+// are deleted when their ids need not be known.
 func TestKeep(t *testing.T) {
 	schema := newSchema()
 	l := migrated(t, shared.pool(t), pglog.WithSchema(schema), pglog.WithKeep(5))
@@ -52,19 +52,19 @@ func TestKeep(t *testing.T) {
 		t.Errorf("the first id, repeated: %+v, %v", a, err)
 	}
 	if n := rows(t, schema); n != 21 {
-		t.Errorf("%d rows before their time", n)
+		t.Errorf("%d rows before they are ten minutes old", n)
 	}
 	age(t, schema, time.Hour)
 	mustPrune(t, l)
 	if n := rows(t, schema); n != 6 {
-		t.Errorf("%d rows after it", n)
+		t.Errorf("%d rows after ten minutes", n)
 	}
 	if e := mustAppend(t, l, "long", text("u", "1", "m")); e.Offset != 21 {
-		t.Errorf("an id of old: offset %d", e.Offset)
+		t.Errorf("a repeated id that was deleted: offset %d", e.Offset)
 	}
 }
 
-// Events older than the limit go, and a room may become empty.
+// Events older than the limit are deleted, and a room may become empty.
 func TestKeepFor(t *testing.T) {
 	schema := newSchema()
 	l := migrated(t, shared.pool(t), pglog.WithSchema(schema), pglog.WithKeepFor(30*time.Minute))
@@ -89,14 +89,15 @@ func TestKeepFor(t *testing.T) {
 	}
 }
 
-// A backlog of many rooms and of a long one goes by and by, as servers beat.
+// Calls of Beat work off a backlog of many rooms and of a long one step by step.
 func TestKeepBacklog(t *testing.T) {
 	schema := newSchema()
 	shut := migrated(t, shared.pool(t), pglog.WithSchema(schema))
 	mustAppend(t, shut, "long", text("u", "", "m"))
 	shared.exec(t, `INSERT INTO `+schema+`.room (name, epoch) SELECT 'r' || i, 'e' FROM generate_series(1, 1200) i`)
 	shared.exec(t, `UPDATE `+schema+`.room SET last = CASE name WHEN 'long' THEN 30000 ELSE 9 END WHERE name <> chr(26)`)
-	// Of each room all events are old but the last, and of the long one the last ten.
+	// All events of each room are old except the last one, and except the last ten of the long
+	// room.
 	shared.exec(t, `INSERT INTO `+schema+`.event
 		SELECT r.id, o, now() - CASE WHEN o = last OR o > 29990 THEN interval '0' ELSE interval '1 day' END, 'message', 'u', 'u', '', '', 'm', ''
 		FROM `+schema+`.room r, generate_series(1, last) o ON CONFLICT DO NOTHING`)

@@ -9,12 +9,12 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// typeErased is the type of a row that has been deleted as a message, or has amended one: the
-// place of something deleted. No server writes it, only the database's function erase.
+// typeErased is the type of the place of a deleted message, or of an entry that amended one.
+// Servers never write it. Only the database's function erase does.
 const typeErased = "erased"
 
-// row is an event as the database returns it. Its fields are nil if there is no event, and
-// those after id also where the event has no such thing.
+// row is an event as the database returns it. All fields are nil if there is no event. The
+// fields after id are also nil if the event has no such value.
 type row struct {
 	offset                               *int64
 	at                                   *time.Time
@@ -25,21 +25,21 @@ type row struct {
 	now
 }
 
-// amendment is what an entry that amends a message has.
+// amendment has the values of an entry that amends a message.
 type amendment struct {
 	target   *int64
 	reaction *string
 	removed  *bool
 }
 
-// now is what has become of a message.
+// now is the current state of a message.
 type now struct {
 	editedAt  *time.Time
 	amended   *int64
 	reactions *string
 }
 
-// columns are those of eventColumns.
+// columns returns the targets for the columns in eventColumns.
 func (r *row) columns() []any {
 	return []any{
 		&r.offset, &r.at, &r.kind, &r.user, &r.username, &r.to, &r.toName, &r.id,
@@ -47,7 +47,7 @@ func (r *row) columns() []any {
 	}
 }
 
-// messageColumns are those of messageColumns.
+// messageColumns returns the targets for the columns in messageColumns.
 func (r *row) messageColumns() []any {
 	return []any{
 		&r.offset, &r.at, &r.kind, &r.user, &r.username, &r.to, &r.toName, &r.id, &r.replyTo, &r.message, &r.data,
@@ -55,7 +55,7 @@ func (r *row) messageColumns() []any {
 	}
 }
 
-// event returns the event as it is read in its place.
+// event returns the event as a reader gets it.
 func (r *row) event() chatlog.Event {
 	if *r.kind == typeErased {
 		return chatlog.Event{Type: chatlog.TypePrivate, Offset: uint64(*r.offset), Time: r.at.UTC()}
@@ -88,8 +88,8 @@ func (r *row) event() chatlog.Event {
 	return e
 }
 
-// stored returns the event as the answer to who stores it or looks for it: what was deleted
-// has its ids.
+// stored returns the event as the answer to a repeated append or a lookup. A deleted event has
+// only its ids.
 func (r *row) stored() chatlog.Event {
 	e := r.event()
 	if *r.kind == typeErased {
@@ -106,8 +106,8 @@ func value[T any](p *T) (v T) {
 	return v
 }
 
-// In the reactions of a message, and in the table of reactions, U+001E and U+001F stand between
-// texts. In a text they are stored as U+001A and a digit, as U+0000 is in every text.
+// U+001E and U+001F separate the texts in the reactions of a message, and in the table reaction.
+// A text that contains them is stored with U+001A and a digit instead, as for U+0000.
 var (
 	packer   = strings.NewReplacer("\x00", "\x1a0", "\x1f", "\x1a1", "\x1e", "\x1a2", "\x1a", "\x1a\x1a")
 	unpacker = strings.NewReplacer("\x1a0", "\x00", "\x1a1", "\x1f", "\x1a2", "\x1e", "\x1a\x1a", "\x1a")
@@ -120,8 +120,8 @@ func pack(s string) string {
 	return packer.Replace(s)
 }
 
-// parseReactions parses the reactions of a message: of each what it is, the number of its
-// users, and users. A page has thousands, so it looks at each byte once.
+// parseReactions parses the reactions of a message: each reaction, its number of users, and
+// users. A page may have thousands of reactions, so parseReactions looks at each byte once.
 func parseReactions(s string) []chatlog.Reaction {
 	escaped, reactions, separators := false, 1, 0
 	for i := range len(s) {
@@ -135,7 +135,7 @@ func parseReactions(s string) []chatlog.Reaction {
 		}
 	}
 	all := make([]chatlog.Reaction, 1, reactions)
-	users := make([]string, 0, max(separators-reactions, 0)) // of all, in one array
+	users := make([]string, 0, max(separators-reactions, 0)) // of all reactions, in one array
 	for begin, field, i := 0, 0, 0; i <= len(s); i++ {
 		if i < len(s) && s[i] > '\x1f' || i < len(s) && s[i] < '\x1e' {
 			continue

@@ -11,11 +11,11 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// maxSignal is how many bytes the JSON of a signal may have, so that it fits into maxPayloads.
+// maxSignal is the largest size of a signal's JSON in bytes. It fits into maxPayloads payloads.
 const maxSignal = 100_000
 
-// Signal implements [chatlog.Feed]: it sends e with NOTIFY and does not store it. It returns
-// an error if e has more than 100,000 bytes as JSON, or if 1,024 signals already wait.
+// Signal implements [chatlog.Feed]: it sends e with NOTIFY and does not store it. It returns an
+// error if the JSON of e has more than 100,000 bytes, or if 1,024 signals already wait.
 func (l *Log) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -46,8 +46,8 @@ func (l *Log) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	}
 }
 
-// signalled is an event whose JSON has all fields. The JSON of a chatlog.Event has only
-// those that clients get. Data is a string, so that it keeps its bytes.
+// signalled is an event whose JSON has all fields. The JSON of a chatlog.Event has only the
+// fields for clients. Data is a string, so it keeps its exact bytes.
 type signalled struct {
 	*fields
 	Data string `json:"data,omitempty"`
@@ -55,8 +55,8 @@ type signalled struct {
 
 type fields chatlog.Event
 
-// signalLines returns the lines of notices for a signal: its JSON in one, or parts of it in
-// several, each of which fits into a payload.
+// signalLines returns the lines for a signal. They are one line with its JSON, or several lines
+// with parts of it. Each line fits into a payload.
 func (l *Log) signalLines(room string, e chatlog.Event) ([]string, error) {
 	f := fields(e)
 	data, err := json.Marshal(signalled{&f, string(e.Data)})
@@ -99,21 +99,21 @@ type notice struct {
 
 // A part is one of the parts of a signal.
 type part struct {
-	id        string // of the signal, from its sender
-	number, n int    // from 1, and of how many
+	id        string // of the signal; its sender chose it
+	number, n int    // from 1, and the number of parts
 	text      string
 }
 
-// parts are those of one signal that have come so far, in a connection that receives notices.
-// They come in one transaction, and so one after the other. The zero parts are of none.
+// parts collects the parts of one signal on a connection that receives notices. All parts come
+// in one transaction, so one after the other. The zero value has no parts.
 type parts struct {
 	tag, id string
 	next, n int
 	text    strings.Builder
 }
 
-// add adds p, which the server with tag has sent, and returns the signal if that was its last
-// part. A signal with a part that is missing is lost.
+// add adds p, which the server with tag has sent. It returns the signal if that was its last
+// part. A signal with a missing part is lost.
 func (p *parts) add(tag string, one part) *chatlog.Event {
 	if one.number == 1 {
 		*p = parts{tag: tag, id: one.id, next: 1, n: one.n}
@@ -131,7 +131,7 @@ func (p *parts) add(tag string, one part) *chatlog.Event {
 	return e
 }
 
-// parseSignal returns nil for what is not a signal.
+// parseSignal returns nil if text is not a signal.
 func parseSignal(text string) *chatlog.Event {
 	s := signalled{fields: new(fields)}
 	if json.Unmarshal([]byte(text), &s) != nil || s.Offset != 0 {
@@ -171,8 +171,8 @@ func parseNotices(payload string) (tag string, lines []notice) {
 	return tag, lines
 }
 
-// parsePart parses what follows the plus sign. It returns the zero part for what it does not
-// understand.
+// parsePart parses the text after the plus sign. It returns the zero part if it does not
+// understand the text.
 func parsePart(s string) (p part) {
 	f := strings.SplitN(s, " ", 4)
 	if len(f) < 4 {

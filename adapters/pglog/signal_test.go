@@ -13,7 +13,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// sized returns a signal with n bytes of data, in which every byte counts.
+// sized returns a signal with n bytes of data. Any change of a byte can be seen.
 func sized(user string, n int) chatlog.Event {
 	var b strings.Builder
 	b.WriteString(`{"a" : "<`)
@@ -27,8 +27,7 @@ func sized(user string, n int) chatlog.Event {
 	return chatlog.Event{Type: chatlog.TypeSignal, Kind: "cursor", UserID: user, Username: "U\x00", Data: []byte(b.String()), Text: "\x1a"}
 }
 
-// A signal of any size up to 100,000 bytes arrives as it was sent, and a larger one is
-// refused.
+// A signal of up to 100,000 bytes arrives unchanged. A larger one is refused.
 func TestLargeSignals(t *testing.T) {
 	schema := pglog.WithSchema(newSchema())
 	a, b := migrated(t, shared.pool(t), schema), migrated(t, shared.pool(t), schema)
@@ -53,8 +52,8 @@ func TestLargeSignals(t *testing.T) {
 	}
 }
 
-// Signals of several servers concurrently, large and small, between the notices of entries, are
-// never mixed.
+// Several servers send large and small signals concurrently, between notices of entries. The
+// signals are never mixed.
 func TestSignalsNotMixed(t *testing.T) {
 	schema := pglog.WithSchema(newSchema())
 	listener := migrated(t, shared.pool(t), schema)
@@ -87,7 +86,7 @@ func TestSignalsNotMixed(t *testing.T) {
 	for _, e := range signals() {
 		want := sized(e.UserID, len(e.Data))
 		if !cmp.Equal(e, want) {
-			t.Fatalf("a signal of %d bytes is another one", len(e.Data))
+			t.Fatalf("a signal of %d bytes was never sent", len(e.Data))
 		}
 		got[fmt.Sprint(e.UserID, " ", len(e.Data))]++
 	}
@@ -98,7 +97,7 @@ func TestSignalsNotMixed(t *testing.T) {
 	}
 }
 
-// A part that is missing, or is another's, makes nothing of the rest.
+// If a part is missing, or belongs to another signal, the other parts make no signal.
 func TestBrokenSignals(t *testing.T) {
 	lines := pglog.SignalLines(t, "room", sized("u", 30_000))
 	if len(lines) < 4 || pglog.Received(lines) != 1 || pglog.Received(append(slices.Clone(lines), lines...)) != 2 {

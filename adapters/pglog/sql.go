@@ -29,12 +29,12 @@ type statements struct {
 }
 
 // eventColumns are the columns of the event e in the room r, in the order of row.columns. An
-// entry that amends is gone when its message is.
+// entry that amends a message is hidden when its message is.
 const eventColumns = `e."offset", e.at, CASE WHEN e.target < r.first AND e.type <> 'delete' THEN 'erased' ELSE e.type END AS type,
 	e.user_id, e.username, e.to_id, e.to_username, e.client_id, e.reply_to, e.target, e.reaction, e.removed,
 	coalesce(e.new_message, e.message) AS message, e.data`
 
-// messageColumns are the columns of the message e with what has become of it, in the order of
+// messageColumns are the columns of the message e with its current state, in the order of
 // row.messageColumns.
 const messageColumns = `e."offset", e.at, e.type, e.user_id, e.username, e.to_id, e.to_username, e.client_id, e.reply_to, e.message, e.data,
 	e.edited_at, e.amended, e.reactions`
@@ -195,7 +195,7 @@ SELECT user_id, (array_agg(username ORDER BY at DESC))[1], sum(connections)
 FROM {schema}.presence WHERE room = $1 AND user_id = $2 GROUP BY user_id`),
 		rooms: in(`
 SELECT room, count(DISTINCT user_id) FROM {schema}.presence GROUP BY room`),
-		// 0 is for a room without users. Any difference changes the sum.
+		// The sum is 0 for a room without users. Any difference changes the sum.
 		versions: in(`
 SELECT coalesce((SELECT nullif(bit_xor(hashtextextended(
 		concat_ws(chr(26), p.user_id, p.server, p.username, p.connections::text, extract(epoch FROM p.at)::text), 0)), 0)

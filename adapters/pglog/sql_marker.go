@@ -2,11 +2,11 @@ package pglog
 
 import "strings"
 
-// A marker holds in the epoch that servers see. These expressions are for the room r.
+// A marker is valid in the epoch that servers see. These expressions are for the room r.
 const roomEpoch = `r.epoch || ' ' || {database} || '/' || r.tableoid`
 
 const (
-	// marking raises a marker, and returns it if that was so.
+	// marking raises a marker. It returns the marker if it has raised it.
 	marking = `
 INSERT INTO {schema}.marker AS m (room, user_id, epoch, "offset")
 SELECT r.id, $2, ` + roomEpoch + `, least($3::bigint, r.last) FROM {schema}.room r
@@ -20,8 +20,8 @@ SELECT coalesce(max(m."offset"), 0) FROM {schema}.room r
 JOIN {schema}.marker m ON m.room = r.id AND m.user_id = $2 AND m.epoch = ` + roomEpoch + `
 WHERE r.name = $1`
 
-	// taking takes a turn if it is free: a turn from the future is one of before the clock was
-	// set back.
+	// taking takes a turn if it is free. A turn in the future is from before the clock was set
+	// back.
 	taking = `
 INSERT INTO {schema}.turn AS t (room, user_id, turn, at, until)
 VALUES ($1, $2, $3, clock_timestamp(), clock_timestamp() + $4::interval)
@@ -32,15 +32,15 @@ WHERE (t.turn <> excluded.turn OR t.turn = '') AND (t.at <= excluded.at - $4::in
 SELECT t.turn = $3 AND $3 <> '', (extract(epoch FROM t.at + $4::interval - clock_timestamp()) * 1000000)::bigint
 FROM {schema}.turn t WHERE t.room = $1 AND t.user_id = $2`
 
-	// The result says whether turns are left.
+	// The result says whether there are more turns.
 	forgettingTurns = `
 WITH gone AS (DELETE FROM {schema}.turn WHERE until < clock_timestamp() RETURNING 1)
 SELECT (SELECT count(*) FROM {schema}.turn) > (SELECT count(*) FROM gone)`
 )
 
-// unreading returns the statement that counts what the user $2 has not read of the rooms $1:
-// public messages of others along the stretches between what is hidden, and private ones
-// from their index, up to $3 in each room.
+// unreading returns the statement that counts the events that the user $2 has not read in the
+// rooms $1. It reads public messages of others from the stretches between hidden events, and
+// private ones from their index. It reads up to $3 in each room.
 func unreading() string {
 	stretches := strings.NewReplacer(
 		"{bound}", "m.read + 1", "{first}", "r.first", "{limit}", "$3::bigint", "{wanted}", "e.user_id <> $2", "{window}", "2 * $3::bigint",

@@ -1,9 +1,9 @@
 package pglog
 
 const (
-	// The times of a room's events rise with their offsets, so the events that are too old
-	// are the first ones. NULL means no limit. In a room in which something was amended, not
-	// every entry is a message: trim_room counts (migrations/0005.sql).
+	// The times of a room's events grow with their offsets, so the events that are too old are
+	// the first ones. NULL means no limit. If something was amended in a room, not every entry
+	// is a message. Then trim_room counts (migrations/0005.sql).
 	retaining = `
 WITH lock AS MATERIALIZED (
 	SELECT pg_try_advisory_xact_lock(hashtextextended($1, 2)) AS got
@@ -27,7 +27,7 @@ WITH lock AS MATERIALIZED (
 )
 SELECT coalesce(max(id), 0), count(*), (SELECT count(*) FROM moved), (SELECT count(*) FROM trimmed WHERE more) FROM seen`
 
-	// Rows are deleted when their ids need no longer be known.
+	// Rows are deleted when their ids need not be known.
 	cleaning = `
 WITH cut AS (
 	SELECT r.id, o."offset" FROM {schema}.room r
@@ -51,8 +51,8 @@ WITH cut AS (
 )
 SELECT count(*) FROM cut`
 
-	// Entries that amend, and the places of deleted messages, are not read below
-	// first_entry. Their rows may go while messages on both sides of them stay.
+	// No reader gets amending entries, or places of deleted messages, from below first_entry. So
+	// their rows may be deleted while messages before and after them stay.
 	sweeping = `
 WITH cut AS (
 	SELECT r.id, o.* FROM {schema}.room r

@@ -1,10 +1,10 @@
 package pglog
 
-// appending returns the statement that appends, with more columns of the events, and with
-// their parameters.
+// appending returns the statement that appends. columns and params add more columns of the
+// events, and their parameters.
 //
-// An event that had been stored is read afterwards: a statement that has the columns for it costs
-// each append a tenth more.
+// An event that was already stored is read in a second statement. One statement with the columns
+// for it would make each append a tenth slower.
 //
 // "had" does not see an event that another transaction commits concurrently. Then the unique
 // index refuses the whole statement, and the next try finds the event.
@@ -42,7 +42,8 @@ UNION ALL
 SELECT n, epoch, origin, true, "offset", at FROM had`
 }
 
-// amending amends messages in the order of the arrays. A repeated entry is read afterwards.
+// amending amends messages in the order of the arrays. A repeated entry is read in a second
+// statement.
 const amending = `
 SELECT i.n, a.result, a.now_epoch, a.origin, a.at_offset, a.at_time, a.other
 FROM unnest({$2}, {$3}, {$4}, {$5}, {$6}, {$7}, (SELECT $8::bigint[]), {$9}, {$10}, {$11}, (SELECT $12::boolean[]), (SELECT $13::boolean[]))

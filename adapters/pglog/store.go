@@ -20,9 +20,9 @@ const maxPage = 10_000
 
 // Read implements [chatlog.Store]. It returns at most 10,000 events.
 //
-// In place of an event whose row an operator has deleted, Read returns a private message
-// without sender and receiver, which no user may see, as it does for a message that was
-// deleted. With Visible or Messages it returns nothing in their places.
+// If an operator has deleted the row of an event, Read returns a private message without sender
+// and receiver in its place, which no user may see. It does the same for a deleted message. With
+// Visible or Messages it returns nothing in their places.
 func (l *Log) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.Page, error) {
 	if err := checkNames(room); err != nil {
 		return chatlog.Page{}, err
@@ -56,8 +56,8 @@ func (l *Log) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.P
 	return page, nil
 }
 
-// boundOf returns the offset at which r begins, or before which it ends, as an argument of a
-// statement.
+// boundOf returns, as an argument of a statement, the offset at which r begins or before which
+// it ends.
 func boundOf(r chatlog.Range) uint64 {
 	bound := r.Before
 	if r.From > 0 {
@@ -68,7 +68,7 @@ func boundOf(r chatlog.Range) uint64 {
 	return min(bound, math.MaxInt64/2)
 }
 
-// readSome reads one event more than the limit, to know whether there are more.
+// readSome reads one event more than the limit, to learn whether there are more.
 func (l *Log) readSome(ctx context.Context, room string, r chatlog.Range, limit int) (chatlog.Page, error) {
 	args := []any{escape(room), int64(boundOf(r)), int64(limit) + 1}
 	if r.Visible {
@@ -92,8 +92,8 @@ func (l *Log) readSome(ctx context.Context, room string, r chatlog.Range, limit 
 	return page, nil
 }
 
-// query executes one of the statements that read a range of a room's events. Those for messages
-// have other columns.
+// query executes one of the statements that read a range of a room's events. With messages, the
+// rows have the columns for messages too.
 func (l *Log) query(ctx context.Context, room string, messages bool, sql func(*statements) string, args ...any) (page chatlog.Page, err error) {
 	err = l.withGeneration(ctx, func(c dbConn) (found bool, err error) {
 		page = chatlog.Page{}
@@ -131,7 +131,7 @@ func (l *Log) query(ctx context.Context, room string, messages bool, sql func(*s
 	return page, err
 }
 
-// fillMissing adds a private message of nobody for each missing event of from..end-1.
+// fillMissing adds a private message without users for each missing event of from..end-1.
 func fillMissing(events []chatlog.Event, from, end uint64) []chatlog.Event {
 	if from >= end {
 		return nil
@@ -234,11 +234,11 @@ func (l *Log) Renew(ctx context.Context, room, seen string) (string, error) {
 	}
 }
 
-// newEpoch returns the part of an epoch that is stored.
+// newEpoch returns a new value for the stored part of an epoch.
 func newEpoch() string { return strings.ToLower(rand.Text()) }
 
-// withGeneration calls f. If f finds nothing, somebody has emptied the table of rooms. Then
-// withGeneration stores a new epoch for rooms without events, and calls f again.
+// withGeneration calls f. If f finds no row, the table of rooms was emptied. Then withGeneration
+// stores a new epoch for rooms without events, and calls f again.
 func (l *Log) withGeneration(ctx context.Context, f func(dbConn) (found bool, err error)) error {
 	return l.withRetry(ctx, func(c dbConn) error {
 		found, err := f(c)

@@ -31,7 +31,7 @@ func readAll(t testing.TB, l *pglog.Log, room string) []chatlog.Event {
 	}
 }
 
-// Every text comes back as it was, and every name is a room of its own.
+// Every text comes back unchanged, and every different name is a different room.
 func TestTextsRoundTrip(t *testing.T) {
 	l := newLog(t)
 	hostile := []string{
@@ -81,8 +81,8 @@ func TestTextsRoundTrip(t *testing.T) {
 	}
 }
 
-// What the database would refuse is refused by itself, not with the events that
-// it would be stored with.
+// An event that the database would refuse is refused before the statement. The events beside it
+// are stored.
 func TestBadTexts(t *testing.T) {
 	l := newLog(t)
 	bad := map[string]chatlog.Event{
@@ -110,9 +110,8 @@ func TestBadTexts(t *testing.T) {
 	}
 }
 
-// Several pools write to the same rooms, repeating themselves and each other,
-// while a reader follows: offsets are dense, ids are stored once, and what the
-// reader sees never has a hole.
+// Several pools write to the same rooms, and repeat their own events and those of others, while
+// a reader follows. Offsets are dense, each id is stored once, and the reader never sees a hole.
 func TestConcurrentWriters(t *testing.T) {
 	rng := seed(t)
 	schema := pglog.WithSchema(newSchema())
@@ -143,7 +142,7 @@ func TestConcurrentWriters(t *testing.T) {
 					mu.Lock()
 					k := e.UserID + "/" + e.ID
 					if o := offsets[room][k]; o != 0 && o != a.Event.Offset {
-						t.Errorf("%s has offsets %d and %d", k, o, a.Event.Offset)
+						t.Errorf("%s has both offsets %d and %d", k, o, a.Event.Offset)
 					}
 					offsets[room][k] = a.Event.Offset
 					mu.Unlock()
@@ -162,7 +161,7 @@ func TestConcurrentWriters(t *testing.T) {
 		checkDense(t, events)
 		for _, e := range events {
 			if o := offsets[room][e.UserID+"/"+e.ID]; o != e.Offset {
-				t.Errorf("%s: event %d was acknowledged as %d", room, e.Offset, o)
+				t.Errorf("%s: event %d was acknowledged with offset %d", room, e.Offset, o)
 			}
 		}
 	}
@@ -172,22 +171,22 @@ func TestConcurrentWriters(t *testing.T) {
 	}
 }
 
-// checkDense fails the test unless events are numbered from 1 and in the order of
-// their times.
+// checkDense fails the test unless events have the offsets 1, 2, 3 and so on, and their times do
+// not fall.
 func checkDense(t testing.TB, events []chatlog.Event) {
 	t.Helper()
 	for i, e := range events {
 		if e.Offset != uint64(i)+1 {
-			t.Fatalf("offset %d in place %d", e.Offset, i)
+			t.Fatalf("offset %d at index %d", e.Offset, i)
 		}
 		if i > 0 && e.Time.Before(events[i-1].Time) {
-			t.Fatalf("time runs backwards at offset %d: %v, %v", e.Offset, events[i-1].Time, e.Time)
+			t.Fatalf("the time falls at offset %d: %v, %v", e.Offset, events[i-1].Time, e.Time)
 		}
 	}
 }
 
-// follow reads room from the start until ctx ends, and returns how many events it
-// saw. It fails the test when the log shows a later event before an earlier one.
+// follow reads room from the start until ctx ends, and returns the number of events. It fails
+// the test if the log shows a later event before an earlier one.
 func follow(ctx context.Context, t testing.TB, l *pglog.Log, room string) <-chan int {
 	done := make(chan int, 1)
 	go func() {
@@ -213,8 +212,8 @@ func follow(ctx context.Context, t testing.TB, l *pglog.Log, room string) <-chan
 	return done
 }
 
-// Transactions that take their offsets early and commit late, or not at all, are
-// neither overtaken nor leave a hole.
+// A transaction may take its offsets early and commit late, or not at all. No other transaction
+// overtakes it, and it leaves no hole.
 func TestLateCommits(t *testing.T) {
 	rng := seed(t)
 	pool := shared.pool(t, "pool_max_conns=20")
@@ -265,8 +264,7 @@ func TestLateCommits(t *testing.T) {
 	}
 }
 
-// Rows that an operator has deleted keep their offsets, and nobody sees anything
-// in their place.
+// Rows that an operator has deleted keep their offsets. Readers see nothing in their place.
 func TestDeletedRows(t *testing.T) {
 	schema := newSchema()
 	l := migrated(t, shared.pool(t), pglog.WithSchema(schema))
@@ -287,7 +285,7 @@ func TestDeletedRows(t *testing.T) {
 			}
 		}
 		if got := strings.Join(seen, " "); got != "2 3 6 7 8 9" || len(p.Events) != 10 || p.More {
-			t.Errorf("%+v: %d events, of which one may see %s; more %v", r, len(p.Events), got, p.More)
+			t.Errorf("%+v: %d events, visible are %s; more %v", r, len(p.Events), got, p.More)
 		}
 	}
 	shared.exec(t, `TRUNCATE `+schema+`.event`)

@@ -30,12 +30,12 @@ func unescape(s string) string {
 	return unescaper.Replace(s)
 }
 
-// maxKey is how many bytes the names in one index entry may have together, as stored. An
+// maxKey is the largest size in bytes of all names in one index entry together, as stored. An
 // entry of a PostgreSQL index holds about 2,700 bytes.
 const maxKey = 2000
 
-// checkEvent returns an error for an event that the database would refuse, with its whole
-// batch.
+// checkEvent returns an error for an event that the database would refuse. Without this check,
+// it would refuse the whole batch.
 func checkEvent(room string, e *chatlog.Event) error {
 	if err := checkNames(room, e.UserID, e.ID); err != nil {
 		return err

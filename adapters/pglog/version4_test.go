@@ -7,8 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// AsVersion4 makes l use the statements of version 4 of the schema for events: a server of
-// the version before, for as long as it neither amends nor asks for messages.
+// AsVersion4 makes l use the statements of version 4 of the schema for events. Such a Log acts
+// as a server of the previous version, unless it amends or asks for messages.
 func AsVersion4(ctx context.Context, l *Log) error {
 	return l.with(ctx, func(c dbConn) error {
 		sql := *newStatements(l.schema, databaseName)
@@ -33,7 +33,7 @@ func AsVersion4(ctx context.Context, l *Log) error {
 	})
 }
 
-// columns4 has NULL for the columns that came later.
+// columns4 has NULL for the newer columns.
 const columns4 = `e."offset", e.at, e.type, e.user_id, e.username, e.to_id, e.to_username, e.client_id,
 	NULL::bigint AS reply_to, NULL::bigint AS target, NULL::text AS reaction, NULL::boolean AS removed, e.message, NULL::text AS data`
 

@@ -2,22 +2,24 @@ package pglog
 
 import "strings"
 
-// A room's public messages lie in stretches between what is hidden: private messages, entries
-// that amend a message, and the places of deleted ones. These expressions find the
-// stretches behind a window of 25 times the limit that begins at the beginning of the page:
-// in the window, rows are read one by one, because that costs less than to jump over a few. Of each stretch they return: low and high,
-// its first and last offset; n, how many wanted messages were found so far, counted up to the
-// limit in each; and next, where the search continues. The cost does not depend on how much is
-// hidden: what was hidden from the beginning has prev_public (migrations/0003.sql), which leads
-// to the first and last of a run, and a deleted public message is in a range of the table
-// hidden (migrations/0005.sql) with all that was hidden around it then. So at most three steps
-// lead from one public message to the next, unless somebody has deleted rows.
+// A room's public messages lie in stretches between hidden events: private messages, entries
+// that amend a message, and the places of deleted ones. A page begins with a window of 25 times
+// the limit. In the window, rows are read one by one, because that costs less than jumping over
+// a few. These expressions find the stretches behind the window. For each stretch they return
+// its first and last offset (low and high), the number of wanted messages found so far, counted
+// up to the limit in each (n), and where the search continues (next).
 //
-// A condition prev_public = x would have some plans look for the last row in the primary key.
-// The greatest one up to x is the same, if a row has x.
+// The cost does not depend on how much is hidden. An event that was hidden from the start has
+// prev_public (migrations/0003.sql), which leads to the first and last event of a run. A deleted
+// public message is in a range of the table hidden (migrations/0005.sql), with all hidden events
+// around it at that time. So at most three steps lead from one public message to the next,
+// unless somebody has deleted rows.
 //
-// A stretch may contain private messages: those without a prev_public belong to no run. They
-// are read, and then left out.
+// With the condition prev_public = x, some plans look for the last row in the primary key. The
+// greatest prev_public up to x is the same if a row has x, and avoids such plans.
+//
+// A stretch may contain private messages: those without a prev_public belong to no run. They are
+// read and then left out.
 const (
 	stretchesBackward = `
 		SELECT 1::bigint AS low, 0::bigint AS high, greatest(least({bound}, r.last + 1) - {window}, {first}) - 1 AS next, ({window n}) AS n
@@ -76,11 +78,11 @@ const (
 				LIMIT {limit}) e) public
 		WHERE s.n < {limit} AND s.next <= r.last`
 
-	// What the window has.
+	// The events in the window.
 	windowBackward = `e."offset" < least({bound}, r.last + 1) AND e."offset" >= greatest(least({bound}, r.last + 1) - {window}, {first})`
 	windowForward  = `e."offset" >= greatest({bound}, {first}) AND e."offset" < least(greatest({bound}, {first}) + {window}, r.last + 1)`
 
-	// The range h has not grown when hidden entries were appended to it.
+	// The range h does not grow when hidden entries are appended after it.
 	hiddenTo = `coalesce((
 				SELECT ends."offset" FROM {schema}.event l
 				CROSS JOIN LATERAL (SELECT e."offset" FROM {schema}.event e
@@ -89,7 +91,7 @@ const (
 				WHERE l.room = h.room AND l."offset" = h.last LIMIT 1), h.last)`
 )
 
-// A kind says which of a room's entries a statement reads, and in which direction.
+// A kind says which entries of a room a statement reads, and in which direction.
 type kind struct{ visible, messages, forward bool }
 
 // someStatements returns the statements for the events that the user $4 may see, for the
@@ -169,8 +171,8 @@ ORDER BY e."offset" {order}`
 // firstEntry is the smallest offset from which on the room r holds every entry.
 const firstEntry = `greatest(r.first, r.first_entry)`
 
-// others returns the conditions for what k reads beside the public messages: private messages
-// and entries that amend. There is an index for each.
+// others returns the conditions for the other events of k: private messages and entries that
+// amend. Each has an index.
 func (k kind) others() (private, amendments []string) {
 	if !k.visible {
 		return []string{``}, nil
@@ -189,9 +191,9 @@ func (k kind) others() (private, amendments []string) {
 	}
 }
 
-// Rows from before version 3 of the schema get their prev_public room by room: unfilled
-// finds the next room with such rows, and fillLot fills a number of its rows. Hidden rows
-// are not filled, because they will be deleted.
+// Rows from before version 3 of the schema get their prev_public room by room. unfilled finds
+// the next room with such rows. fillLot fills some of its rows. Hidden rows are not filled,
+// because they will be deleted.
 const (
 	unfilled = `
 SELECT r.id, r.first FROM {schema}.room r

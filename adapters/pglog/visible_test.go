@@ -8,9 +8,9 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// What the database reads for a page of what one user may see hangs on the page, not
-// on what lies between: with plans made while the tables were empty, and with those
-// made when much is known of them.
+// The work to read a page of the events that one user may see depends on the page only, not on
+// the hidden events between. That is so with plans from empty tables, and with plans from tables
+// with statistics.
 func TestVisiblePlans(t *testing.T) {
 	t.Parallel()
 	c := freshCluster(t)
@@ -22,7 +22,7 @@ func TestVisiblePlans(t *testing.T) {
 		mustAppend(t, l, "room", text("ann", "", fmt.Sprint(n)))
 		mustAppend(t, l, "room", chatlog.Event{Type: chatlog.TypePrivate, UserID: "bob", Username: "b", To: []string{"bob", "ann"}[n%2], Text: "psst"})
 	}
-	const many, run = 100_000, 500 // private ones, but for one in so many
+	const many, run = 100_000, 500 // private messages; one message in each run is public
 	reads := 0
 	use := func(l *pglog.Log) {
 		t.Helper()
@@ -53,7 +53,7 @@ func TestVisiblePlans(t *testing.T) {
 	again := c.pool(t, "pool_max_conns=1")
 	use(pglog.New(again))
 	again.Close()
-	// A backend reports what it has read when it ends, at the latest.
+	// A backend reports its reads at the latest when it ends.
 	eventually(t, "the connections are gone", func() bool {
 		var n int
 		c.query(t, &n, `SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'`)
@@ -63,8 +63,9 @@ func TestVisiblePlans(t *testing.T) {
 	c.query(t, &read, `SELECT (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'event') +
 		(SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname = 'event')`)
 	c.query(t, &unused, `SELECT count(*) FROM pg_stat_user_indexes WHERE indexrelname LIKE 'event_%' AND indexrelname <> 'event_client_id' AND idx_scan = 0`)
-	read -= many // one for each row that was inserted, by the trigger
-	// Eleven events and a window of 275 rows, twice, and what leads to the next public ones.
+	read -= many // the trigger reads one row for each insert
+	// Eleven events and a window of 275 rows, twice, and the rows that lead to the next public
+	// ones.
 	if t.Logf("%d rows read", read); read < 2*reads || read > 400*reads {
 		t.Errorf("%d reads of at most ten events read %d rows", reads, read)
 	}

@@ -1,8 +1,8 @@
 -- The tables of version 1. {schema} stands for the quoted name of the schema.
 
--- One row a room. Its lock orders the room's events: whoever appends takes
--- offsets from it and holds it until the events are committed, so that they
--- become readable in the order of their offsets, without a hole.
+-- One row per room. Its lock orders the room's events. A transaction that appends takes offsets
+-- from it and holds it until the commit, so events become readable in the order of their
+-- offsets, without a hole.
 CREATE TABLE {schema}.room (
     id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name    text COLLATE "C" NOT NULL UNIQUE,
@@ -13,8 +13,8 @@ CREATE TABLE {schema}.room (
     last_at timestamptz NOT NULL DEFAULT '-infinity'
 ) WITH (fillfactor = 50);
 
--- No room has the name that is a single U+001A. Its epoch is that of rooms that
--- were never written to.
+-- No room has the name that is a single U+001A. The epoch of this row is the epoch of rooms
+-- without a row.
 INSERT INTO {schema}.room (name, epoch)
     VALUES (chr(26), replace(gen_random_uuid()::text, '-', ''));
 
@@ -32,12 +32,11 @@ CREATE TABLE {schema}.event (
     PRIMARY KEY (room, "offset")
 );
 
--- What makes appending idempotent.
+-- This index makes appending idempotent.
 CREATE UNIQUE INDEX event_client_id ON {schema}.event (room, user_id, client_id)
     WHERE client_id <> '';
 
--- The servers, until when each is believed to be alive, and when it was found not
--- to be.
+-- The servers, the end of each lease, and the time when a server was removed as dead.
 CREATE TABLE {schema}.server (
     id         text COLLATE "C" PRIMARY KEY,
     ttl        interval NOT NULL,
@@ -45,7 +44,7 @@ CREATE TABLE {schema}.server (
     removed_at timestamptz
 ) WITH (fillfactor = 50);
 
--- Who is in which room, by server.
+-- The users of each room, by server.
 CREATE TABLE {schema}.presence (
     room        text COLLATE "C" NOT NULL,
     user_id     text COLLATE "C" NOT NULL,

@@ -1,14 +1,14 @@
--- Version 3: private messages know how many of their kind lie before them, and a room
--- that was deleted does not come back in an epoch that it was in. Triggers do both, so
--- that it holds whoever writes, servers of the version before too.
+-- Version 3: private messages know where their run of private messages begins, and a deleted
+-- room never gets an epoch again that it had. Triggers do both, so it also holds for servers of
+-- older versions.
 
--- Of a private message: all rows of the room between prev_public and "offset" are
--- private messages, too. NULL promises nothing.
+-- If a private message has prev_public, all rows of the room between prev_public and "offset"
+-- are private messages too. NULL promises nothing.
 ALTER TABLE {schema}.event ADD COLUMN prev_public bigint;
 
--- The room's row is locked: what lies before is committed. A public row has no
--- prev_public; to ask for its type would have a plan that was made while the table was
--- small look through an index of private messages.
+-- The room's row is locked, so all rows before are committed. A public row has no prev_public. A
+-- condition on its type could give a bad plan: if made while the table was small, it would
+-- search an index of private messages.
 CREATE FUNCTION {schema}.event_prev_public() RETURNS trigger LANGUAGE plpgsql AS $event_prev_public$
 BEGIN
     NEW.prev_public := coalesce((SELECT e.prev_public FROM {schema}.event e

@@ -1,9 +1,9 @@
--- Version 4: where the private messages between two public ones begin and end, so that
--- public ones are read in order from the primary key without a look at the private ones
--- between. Rows of before version 3 have got their prev_public meanwhile.
+-- Version 4: the first and last message of each run of private messages. With it, public
+-- messages are read in order from the primary key, without reading the private ones between.
+-- Rows from before version 3 have got their prev_public already.
 
 CREATE INDEX {concurrently} event_private_run ON {schema}.event (room, prev_public, "offset")
     WHERE prev_public IS NOT NULL;
 
--- An index over public events costs each append of one, and was in version 2 for a while.
+-- An index of public events would slow each append. An early version 2 had it.
 DROP INDEX {concurrently} IF EXISTS {schema}.event_public;

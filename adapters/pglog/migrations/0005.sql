@@ -1,5 +1,5 @@
--- Version 5: messages that carry data and can be amended, markers and turns. All columns
--- are added without a look at the rows, and rows that do without them are not larger.
+-- Version 5: messages that carry data and can be amended, read markers, and turns. All columns
+-- are added without rewriting rows. Rows that do not use them do not grow.
 
 ALTER TABLE {schema}.event
     ADD COLUMN data        text,        -- of a message or an edit: JSON, verbatim
@@ -13,16 +13,16 @@ ALTER TABLE {schema}.event
     ADD COLUMN amended_at  timestamptz,
     ADD COLUMN reactions   text;        -- and its reactions in short (see amend)
 
--- NULL in all of them: nothing was amended in the room. "Others" are the entries that are
--- no messages: those that amend, and the places of what was deleted.
+-- All are NULL if nothing was amended in the room. "Others" are the entries that are no
+-- messages: entries that amend, and the places of deleted messages.
 ALTER TABLE {schema}.room
     ADD COLUMN first_entry bigint, -- the smallest offset from which on every entry is held, if above first
-    ADD COLUMN swept       bigint, -- below it no row of others is left
-    ADD COLUMN others      bigint, -- how many there are from counted on
-    ADD COLUMN recent      bigint, -- how many from first_entry on
-    ADD COLUMN counted     bigint; -- the first that others was counted from
+    ADD COLUMN swept       bigint, -- no rows of others are left below it
+    ADD COLUMN others      bigint, -- the number of others from counted on
+    ADD COLUMN recent      bigint, -- the number of others from first_entry on
+    ADD COLUMN counted     bigint; -- the value of first when others was counted
 
--- Who has given which reaction. The texts are stored as in the column reactions.
+-- The users of each reaction. The texts are stored as in the column reactions.
 CREATE TABLE {schema}.reaction (
     room     bigint NOT NULL,
     target   bigint NOT NULL,
@@ -31,9 +31,10 @@ CREATE TABLE {schema}.reaction (
     PRIMARY KEY (room, target, reaction, user_id)
 );
 
--- The entries that amend, by their message, and for one reader: public ones have an empty
--- to_id. In indexes of event they would cost each append of a message. target is that of
--- the entry, or its own offset if it is a delete, which stays when its message has gone.
+-- The entries that amend, by their message and by reader. Public ones have an empty to_id.
+-- Indexes of event for this would slow each append of a message. target is the target of the
+-- entry. For a delete it is the delete's own offset, because the delete stays when its message
+-- is gone.
 CREATE TABLE {schema}.amendment (
     room     bigint NOT NULL,
     target   bigint NOT NULL,
@@ -45,9 +46,9 @@ CREATE TABLE {schema}.amendment (
 CREATE INDEX amendment_to ON {schema}.amendment (room, to_id, "offset");
 CREATE INDEX amendment_from ON {schema}.amendment (room, user_id, "offset") WHERE to_id <> '';
 
--- Public messages that were deleted are hidden from history, as are private messages and
--- entries that amend. A row is a range of offsets all of which are hidden, and which had a
--- visible neighbour on both sides when it was last changed.
+-- History leaves out deleted public messages, private messages and entries that amend. A row is
+-- a range of offsets. All of them are hidden, and when the range last changed, its neighbours on
+-- both sides were visible.
 CREATE TABLE {schema}.hidden (
     room  bigint NOT NULL,
     first bigint NOT NULL,
@@ -55,7 +56,7 @@ CREATE TABLE {schema}.hidden (
     PRIMARY KEY (room, first)
 );
 
--- How far each user has read a room, in which epoch of it.
+-- How far each user has read a room, and in which epoch of it.
 CREATE TABLE {schema}.marker (
     room     bigint NOT NULL,
     user_id  text COLLATE "C" NOT NULL,
@@ -64,7 +65,7 @@ CREATE TABLE {schema}.marker (
     PRIMARY KEY (room, user_id)
 ) WITH (fillfactor = 50);
 
--- When users last sent to a room. A crash of the database may forget it.
+-- When users last sent to a room. A crash of the database may delete it.
 CREATE UNLOGGED TABLE {schema}.turn (
     room    text COLLATE "C" NOT NULL,
     user_id text COLLATE "C" NOT NULL,
@@ -74,7 +75,7 @@ CREATE UNLOGGED TABLE {schema}.turn (
     PRIMARY KEY (room, user_id)
 ) WITH (fillfactor = 50);
 
--- What belongs to a room goes with its row.
+-- When a room's row is deleted, everything of the room is deleted with it.
 CREATE OR REPLACE FUNCTION {schema}.room_deleted() RETURNS trigger LANGUAGE plpgsql AS $room_deleted$
 BEGIN
     UPDATE {schema}.room SET epoch = replace(gen_random_uuid()::text, '-', '') WHERE name = chr(26);
@@ -89,9 +90,9 @@ DROP TRIGGER deleted ON {schema}.room;
 CREATE TRIGGER deleted AFTER DELETE ON {schema}.room REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
     EXECUTE FUNCTION {schema}.room_deleted();
 
--- with_reaction returns a message's reactions with that of a user added or removed, or NULL
--- if there would be more than 20. Of each reaction they have what it is, the number of its
--- users and 50 of them at most, with U+001F between these, and U+001E between reactions.
+-- with_reaction returns a message's reactions after a user's reaction is added or removed, or
+-- NULL if there would be more than 20. Each reaction has its text, the number of its users, and
+-- at most 50 of them. U+001F separates these, and U+001E separates reactions.
 CREATE FUNCTION {schema}.with_reaction(reactions text, given text, by_user text, removes boolean, of_room bigint, of_target bigint)
 RETURNS text LANGUAGE plpgsql AS $with_reaction$
 DECLARE
@@ -131,8 +132,8 @@ BEGIN
     RETURN array_to_string(list, chr(30));
 END $with_reaction$;
 
--- erase makes the message t of a room, and what has amended it, the places of something
--- deleted. What is left of a row is its time, and its ids, so that it is not stored again.
+-- erase deletes the message t of a room, and what has amended it. Each row becomes the place of
+-- something deleted. It keeps its time, and its ids, so that the event is not stored again.
 CREATE FUNCTION {schema}.erase(in_room bigint, at_offset bigint, had_reactions boolean)
 RETURNS void LANGUAGE plpgsql AS $erase$
 DECLARE
@@ -142,7 +143,8 @@ DECLARE
     lo   bigint := 1;
     hi   bigint := at_offset;
 BEGIN
-    -- Plans of these that were made while the tables were small would not use an index.
+    -- Plans of these statements that were made while the tables were small would not use an
+    -- index.
     EXECUTE $sql$UPDATE {schema}.event e
         SET type = 'erased', username = '', to_id = '', to_username = '', message = '', target = NULL, reaction = NULL, removed = NULL,
             new_message = NULL, data = NULL
@@ -171,7 +173,7 @@ BEGIN
             edited_at = NULL, amended = NULL, amended_at = NULL, reactions = NULL, prev_public = pp
         WHERE e.room = in_room AND e."offset" = at_offset;
 
-    -- What is hidden before and after it becomes one range with it.
+    -- The hidden events before and after it form one range with it.
     SELECT h.first, h.last INTO gap FROM {schema}.hidden h
         WHERE h.room = in_room AND h.first <= pp ORDER BY h.first DESC LIMIT 1;
     IF FOUND AND gap.last >= pp THEN
@@ -194,8 +196,8 @@ BEGIN
     INSERT INTO {schema}.hidden (room, first, last) VALUES (in_room, lo, hi);
 END $erase$;
 
--- hidden_to returns the last offset up to which a room's rows are hidden from a hidden one on:
--- a row of the table hidden does not grow when hidden entries follow.
+-- hidden_to returns the last offset of a run of hidden rows. A row of the table hidden does not
+-- grow when hidden entries follow, so the run may be longer than the range.
 CREATE FUNCTION {schema}.hidden_to(in_room bigint, at_offset bigint) RETURNS bigint STABLE LANGUAGE plpgsql AS $hidden_to$
 DECLARE
     pp   bigint;
@@ -208,10 +210,10 @@ BEGIN
 END $hidden_to$;
 
 -- amend appends an entry that amends a message, and changes the message. result is 0 if the
--- entry was stored, 1 if it is one that had been stored with the same id, 2 if there is nothing
--- to do, 3 if there is no such message, 4 if there would be too many reactions. seen_... are
--- as for an append: what the caller knows of the room's log, and with what epoch a lost
--- one is replaced. mark and mark_user are the reaction and the user as the table reaction has them.
+-- entry was stored, 1 if an entry with the same id was already stored, 2 if there is nothing to
+-- do, 3 if there is no such message, and 4 if there would be too many reactions. seen_... are as
+-- for an append: the newest event that the caller has seen, and the new epoch for a log that has
+-- lost it. mark and mark_user are the reaction and the user, encoded as in the table reaction.
 CREATE FUNCTION {schema}.amend(
     of_room text, kind text, by_user text, by_name text, new_text text, new_data text, by_id text,
     at_target bigint, mark text, mark_user text, given text, removes boolean, moderates boolean,
@@ -312,9 +314,9 @@ BEGIN
     END IF;
 END $amend$;
 
--- trim hides the oldest messages of a room in which something was amended, down to keep
--- messages and to those not older than age, and keeps the newest 256 of its other entries, or
--- keep of them if that is more. NULL means no limit. It looks at lot rows at most, and
+-- trim hides the oldest messages of a room in which something was amended. It leaves at most
+-- keep messages, none of them older than age. It also keeps the newest 256 of the other entries,
+-- or keep of them if that is more. NULL means no limit. It looks at no more than lot rows, and
 -- returns whether there is more to do.
 CREATE FUNCTION {schema}.trim_room(in_room bigint, keep bigint, age interval, lot bigint) RETURNS boolean LANGUAGE plpgsql AS $trim_room$
 <<now>>
@@ -340,7 +342,7 @@ BEGIN
     start := greatest(r.first, r.first_entry);
     others := r.others;
     recent := r.recent;
-    IF r.counted <> r.first THEN -- a server of the version before has hidden some
+    IF r.counted <> r.first THEN -- a server of the previous version has hidden some
         SELECT r.last + 1 - r.first - count(*) INTO others FROM {schema}.event e
             WHERE e.room = in_room AND e."offset" >= r.first AND e.type IN ('message', 'private');
         SELECT count(*) INTO recent FROM {schema}.event e
