@@ -4,20 +4,12 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
-	"strings"
-	"sync/atomic"
 	"time"
 
-	"github.com/seed-08328bfd/chat/chatlog"
-	"github.com/seed-08328bfd/chat/internal/guard"
-	"github.com/seed-08328bfd/chat/internal/hook"
-	"github.com/seed-08328bfd/chat/internal/limit"
-	"github.com/seed-08328bfd/chat/internal/lock"
-	"github.com/seed-08328bfd/chat/internal/logging"
 	"github.com/seed-08328bfd/chat/internal/memlog"
-	"github.com/seed-08328bfd/chat/internal/origin"
 	"github.com/seed-08328bfd/chat/internal/rooms"
-	"github.com/seed-08328bfd/chat/internal/wsconn"
+	"github.com/seed-08328bfd/chat/internal/rules"
+	"github.com/seed-08328bfd/chat/internal/server"
 )
 
 // A Server is a chat server: an [http.Handler] for the paths of the [protocol], below the
@@ -27,71 +19,17 @@ import (
 // returns ErrUnavailable.
 //
 // [protocol]: https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md
-type Server struct {
-	// Immutable. The order of all locks is in package internal/lock.
-	cfg    config
-	local  bool // no other server uses the log
-	rooms  *rooms.Set
-	limits *limit.Limits
-	logger *logging.Logger
-	conns  wsconn.Config
-
-	stats    counters
-	hooks    hook.Caller
-	refusals origin.Refusals
-
-	mu       lock.Server
-	sessions map[*session]struct{}
-	joining  map[*session]struct{} // sessions in the middle of their handshakes
-	empty    chan struct{}         // closed when the last session has ended; nil if no goroutine waits
-}
+type Server struct{ core *server.Server }
 
 // New returns a Server with the given options. It starts no goroutine and does not use the
 // log. It panics if an option has a value that makes no sense; see [Option]. A log that
 // cannot be reached causes errors only when it is used.
 func New(opts ...Option) *Server {
-	s := &Server{
-		cfg:      defaults(),
-		sessions: map[*session]struct{}{},
-		joining:  map[*session]struct{}{},
-	}
+	c := server.Defaults()
 	for _, o := range opts {
-		o(&s.cfg)
+		o(&c)
 	}
-	s.local = s.cfg.log == nil
-	s.cfg.finish()
-	l := &s.cfg.limits
-	s.limits = limit.New(limit.Config{
-		Connections: l.conns, PerAddress: l.perAddress, PerUser: l.perUser, Rate: l.rate, Burst: l.burst,
-	})
-	s.hooks.Panicked = s.panicked
-	s.logger = logging.New(s.cfg.logger, &s.stats.panics)
-	s.rooms = rooms.New(s.roomsConfig())
-	s.conns = wsconn.Config{Clock: s.rooms.Clock, ReadLimit: s.cfg.frameLimit(), WriteTimeout: s.cfg.times.write}
-	return s
-}
-
-func (s *Server) roomsConfig() rooms.Config {
-	l, t := &s.cfg.limits, &s.cfg.times
-	rc := rooms.Config{
-		Log: s.cfg.log, Local: s.local,
-		Limits: rooms.Limits{
-			History: l.history, Resume: l.resume, Lag: l.lag,
-			Rooms: l.rooms, Members: l.members, Presence: l.presenceNotice,
-		},
-		Times: rooms.Times{
-			Flush: t.flush, FlushMost: t.flushMost, Grace: t.grace, Log: t.log,
-			PingInterval: t.pingInterval, PingTimeout: t.pingTimeout,
-		},
-		Receipts: s.cfg.receipts, Logger: s.logger, Control: s.control, Sweep: s.limits.Sweep, Panicked: s.logPanicked,
-	}
-	if s.cfg.compress {
-		rc.Pack = wsconn.Deflate
-	}
-	if s.cfg.hooks.present != nil {
-		rc.Present = s.present
-	}
-	return rc
+	return &Server{server.New(c)}
 }
 
 // ServeHTTP implements [http.Handler]. It returns when the connection is upgraded (RFC
@@ -99,49 +37,7 @@ func (s *Server) roomsConfig() rooms.Config {
 // those of net/http do not. An upgrade needs HTTP/1.1. It also needs a w that is an
 // [http.Hijacker], or that has an Unwrap method which leads to one, as
 // [http.ResponseController] asks of middleware. Otherwise the answer is 501.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	returned := false
-	defer func() {
-		if returned {
-			return
-		}
-		if p := recover(); p != nil {
-			panic(p) // net/http handles it
-		}
-		// A hook has ended the goroutine: net/http closes the connection now.
-		s.refuse(w, errInternal)
-		http.NewResponseController(w).Flush()
-	}()
-	s.route(w, r)
-	returned = true
-}
-
-func (s *Server) route(w http.ResponseWriter, r *http.Request) {
-	path := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
-	e := endpointOf(path)
-	if !s.shareAnswer(w, r, e) {
-		return
-	}
-	switch e {
-	case socketEndpoint:
-		s.serveSocket(w, r, path[1])
-	case roomsEndpoint:
-		s.serveRooms(w, r)
-	case messagesEndpoint:
-		s.serveMessages(w, r, path[1])
-	case membersEndpoint:
-		s.serveMembers(w, r, path[1])
-	case unreadEndpoint:
-		s.serveUnread(w, r)
-	default:
-		s.notFound(w, path)
-	}
-}
-
-// counters are the counts of Stats that package rooms does not keep.
-type counters struct {
-	refused, panics atomic.Uint64
-}
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.core.ServeHTTP(w, r) }
 
 // Stats are the counters of one server. The int fields are current values; the uint64
 // fields count from New on.
@@ -162,51 +58,20 @@ type Stats struct {
 
 // Stats returns the server's counters. Its cost grows with the number of rooms in use.
 func (s *Server) Stats() Stats {
-	c := s.rooms.Counters()
+	c := s.core.Rooms.Counters()
 	st := Stats{
-		Messages:   c.Messages.Load(),
-		Deliveries: c.Deliveries.Load(),
-		Rounds:     c.Rounds.Load(),
-		SlowCloses: c.Slow.Load(),
-		Refused:    s.stats.refused.Load(),
-		LogErrors:  c.LogErrors.Load(),
-		Resets:     c.Resets.Load(),
-		Panics:     s.stats.panics.Load(),
+		Connections: s.core.Connections(),
+		Messages:    c.Messages.Load(),
+		Deliveries:  c.Deliveries.Load(),
+		Rounds:      c.Rounds.Load(),
+		SlowCloses:  c.Slow.Load(),
+		Refused:     s.core.Refused(),
+		LogErrors:   c.LogErrors.Load(),
+		Resets:      c.Resets.Load(),
+		Panics:      s.core.Rules.Panics.Load(),
 	}
-	st.Rooms, st.Members = s.rooms.Count()
-	s.mu.Lock()
-	st.Connections = len(s.sessions)
-	s.mu.Unlock()
+	st.Rooms, st.Members = s.core.Rooms.Count()
 	return st
-}
-
-// endpoint is the handler that a path belongs to.
-type endpoint int
-
-const (
-	noEndpoint endpoint = iota
-	socketEndpoint
-	roomsEndpoint
-	messagesEndpoint
-	membersEndpoint
-	unreadEndpoint
-)
-
-// endpointOf returns the endpoint of a path's segments.
-func endpointOf(path []string) endpoint {
-	switch {
-	case len(path) == 2 && path[0] == "ws":
-		return socketEndpoint
-	case len(path) == 1 && path[0] == "rooms":
-		return roomsEndpoint
-	case len(path) == 1 && path[0] == "unread":
-		return unreadEndpoint
-	case len(path) == 3 && path[0] == "rooms" && path[2] == "messages":
-		return messagesEndpoint
-	case len(path) == 3 && path[0] == "rooms" && path[2] == "members":
-		return membersEndpoint
-	}
-	return noEndpoint
 }
 
 // MemoryOptions say what a memory log keeps. The zero MemoryOptions mean the defaults.
@@ -235,8 +100,8 @@ type MemoryOptions struct {
 // gets more than 262,144 of them in five minutes. It keeps the read markers of a room as long
 // as the room, those of the 65,536 users who marked last at least.
 func NewMemoryLog(o MemoryOptions) Log {
-	entries := checked("NewMemoryLog: Entries", o.Entries, 0)
-	bytes := checked("NewMemoryLog: Bytes", o.Bytes, 0)
+	entries := server.Checked("NewMemoryLog: Entries", o.Entries, 0)
+	bytes := server.Checked("NewMemoryLog: Bytes", o.Bytes, 0)
 	return memlog.New(cmp.Or(entries, 256), cmp.Or(bytes, 1<<20), cmp.Or(o.Expiry, time.Hour))
 }
 
@@ -244,29 +109,29 @@ func NewMemoryLog(o MemoryOptions) Log {
 var (
 	// ErrServerClosed is returned by Publish, Follow, Disconnect and Reauthorize after a
 	// call of Shutdown or Close.
-	ErrServerClosed = rooms.ErrClosed
+	ErrServerClosed = rules.ErrClosed
 	// ErrUnavailable is returned when the log failed or did not answer in time, and when a
 	// hook could not decide. After it, a published message may still have been kept:
 	// publish it again with the same ID.
-	ErrUnavailable = guard.ErrUnavailable
+	ErrUnavailable = rules.ErrUnavailable
 	// ErrBadName is returned for a room's name or a username that the rules refuse.
-	ErrBadName = errors.New("chat: bad name")
+	ErrBadName = rules.ErrBadName
 	// ErrBadMessage is returned for a message that is empty, too long or not
 	// UTF-8, or has an ID over 64 bytes or bad Data; for a reply to what is not there yet; and
 	// for what can be no reaction or no signal.
-	ErrBadMessage = errors.New("chat: bad message")
+	ErrBadMessage = rules.ErrBadMessage
 	// ErrNoSuchMessage is returned when there is no message to edit, to delete or to react
 	// to: it was never there or is no longer, or the user may not see it or may not do this.
-	ErrNoSuchMessage = chatlog.ErrNoSuchMessage
+	ErrNoSuchMessage = rules.ErrNoSuchMessage
 	// ErrUnsupported is returned for what the log cannot do: see package chatlog for what
 	// a log may leave out. All logs of this repository can do everything.
-	ErrUnsupported = guard.ErrUnsupported
+	ErrUnsupported = rules.ErrUnsupported
 	// ErrNoSuchUser is returned for a private message to an anonymous user who
 	// is not in the room.
-	ErrNoSuchUser = errors.New("chat: no such user")
+	ErrNoSuchUser = rules.ErrNoSuchUser
 	// ErrRejected is returned when the filter refused a message. The error's text contains
 	// the filter's.
-	ErrRejected = errors.New("chat: rejected")
+	ErrRejected = rules.ErrRejected
 	// ErrGap is yielded by Follow when events between the last event yielded and the next
 	// one are no longer available.
 	ErrGap = rooms.ErrGap
@@ -274,5 +139,5 @@ var (
 	ErrBadCode = errors.New("chat: bad close code")
 	// ErrTooMany is returned when the limit on rooms is reached, and for a reaction to a
 	// message that has 20 different ones. HTTP clients get status 429 for every limit.
-	ErrTooMany = limit.ErrReached
+	ErrTooMany = rules.ErrTooMany
 )

@@ -180,18 +180,18 @@ type Page struct {
 // those that were deleted, and with their reactions. The room need not be in use.
 // Errors are ErrBadName, ErrUnavailable and a canceled context's.
 func (s *Server) History(ctx context.Context, room string, q Query) (Page, error) {
-	room, err := s.checkRoomName(room)
+	room, err := s.core.Rules.Room(room)
 	if err != nil {
 		return Page{}, err
 	}
 	r := chatlog.Range{Limit: min(max(q.Limit, 0), proto.MaxPage), Visible: !q.All, Reader: q.Reader, Messages: true, Before: q.Before}
 	if q.Limit == 0 {
-		r.Limit = s.cfg.pageSize()
+		r.Limit = s.core.PageSize()
 	}
 	if q.From > 0 {
 		r.From, r.Before = q.From, 0
 	}
-	page, err := s.rooms.Log().Read(ctx, room, r)
+	page, err := s.core.Rooms.Log().Read(ctx, room, r)
 	if err != nil {
 		return Page{}, err
 	}
@@ -218,7 +218,7 @@ func (s *Server) Unread(ctx context.Context, userID string, rooms ...string) (ma
 	}
 	rooms = slices.Clone(rooms)
 	for i, name := range rooms {
-		name, err := s.checkRoomName(name)
+		name, err := s.core.Rules.Room(name)
 		if err != nil {
 			return nil, err
 		}
@@ -226,7 +226,7 @@ func (s *Server) Unread(ctx context.Context, userID string, rooms ...string) (ma
 	}
 	out := map[string]Unread{}
 	for some := range slices.Chunk(rooms, proto.MaxListed) {
-		unread, err := s.rooms.Log().Unread(ctx, userID, some)
+		unread, err := s.core.Rooms.Log().Unread(ctx, userID, some)
 		if err != nil {
 			return nil, err
 		}
@@ -252,34 +252,13 @@ var FromStart = rooms.FromStart
 // Any other error, also that of ctx, ends the sequence.
 func (s *Server) Follow(ctx context.Context, room string, since Position) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		name, err := s.checkRoomName(room)
+		name, err := s.core.Rules.Room(room)
 		if err != nil {
 			yield(Event{}, err)
 			return
 		}
-		s.rooms.Follow(ctx, name, since, func(e chatlog.Event, at Position, err error) bool {
+		s.core.Rooms.Follow(ctx, name, since, func(e chatlog.Event, at Position, err error) bool {
 			return yield(eventOf(e, at.Epoch, err))
 		})
 	}
-}
-
-// page reads what user may see of a room's history.
-func (s *Server) page(ctx context.Context, room, user string, q proto.Query) (chatlog.Page, error) {
-	r := chatlog.Range{Limit: q.Limit, Visible: true, Reader: user, Messages: true}
-	switch {
-	case q.HasAfter:
-		r.From = q.After + 1
-	case q.HasBefore && q.Before == 0:
-		r.Limit = 0
-	case q.HasBefore:
-		r.Before = q.Before
-	}
-	page, err := s.rooms.Log().Read(ctx, room, r)
-	if err != nil {
-		return chatlog.Page{}, err
-	}
-	if q.HasBefore && q.Before == 0 {
-		page.More = false // nothing is older
-	}
-	return page, nil
 }

@@ -1,41 +1,17 @@
 package chat
 
 import (
-	"fmt"
 	"math"
-	"strings"
 	"time"
-	"unicode"
 
-	"github.com/seed-08328bfd/chat/internal/memlog"
-	"github.com/seed-08328bfd/chat/internal/names"
+	"github.com/seed-08328bfd/chat/internal/server"
 )
-
-// limits are all numbers except the durations.
-type limits struct {
-	history, resume, lag           int
-	rate                           float64
-	burst                          int
-	messageSize, dataSize          int
-	conns, perAddress, perUser     int
-	rooms, members, presenceNotice int
-}
-
-// times are the durations.
-type times struct {
-	pingInterval, pingTimeout time.Duration
-	write                     time.Duration
-	flush, flushMost          time.Duration
-	grace                     time.Duration
-	log                       time.Duration
-	slow                      time.Duration // between two messages of a user; 0: none
-}
 
 // WithHistory sets how many of a room's latest messages a client gets when it joins.
 // Without [WithLog] it is also the number of messages that the server's memory log keeps
 // per room. The default is 50; zero means none.
 func WithHistory(messages int) Option {
-	return func(c *config) { c.limits.history = checked("WithHistory", messages, 0) }
+	return func(c *config) { c.Limits.History = server.Checked("WithHistory", messages, 0) }
 }
 
 // WithResume sets how many of a room's latest messages the server holds in memory while the
@@ -44,7 +20,7 @@ func WithHistory(messages int) Option {
 // less than the history of [WithHistory] counts as the history. The bytes of [WithMaxLag]
 // limit it too.
 func WithResume(messages int) Option {
-	return func(c *config) { c.limits.resume = checked("WithResume", messages, 0) }
+	return func(c *config) { c.Limits.Resume = server.Checked("WithResume", messages, 0) }
 }
 
 // WithMaxLag limits the live part of a room's log, in bytes of memory per room. This is how
@@ -53,14 +29,8 @@ func WithResume(messages int) Option {
 // MiB; zero panics. Less than four times the largest frame counts as that. For a moment it
 // may be exceeded by an eighth.
 func WithMaxLag(bytes int) Option {
-	return func(c *config) { c.limits.lag = checked("WithMaxLag", bytes, 1) }
+	return func(c *config) { c.Limits.Lag = server.Checked("WithMaxLag", bytes, 1) }
 }
-
-// These are so small that the sizes of a few messages together fit in an int of 32 bits.
-const (
-	maxMessageSize = 64 << 20
-	maxDataSize    = 16 << 20
-)
 
 // WithRateLimit limits the messages of each user, over all connections to this server:
 // perSecond messages per second on average, and at most burst in one moment (a token
@@ -71,12 +41,8 @@ const (
 // panic. With a limit, a burst below 1 panics, and one above 2,147,483,647 counts as that.
 func WithRateLimit(perSecond float64, burst int) Option {
 	return func(c *config) {
-		if !(perSecond >= 0) || math.IsInf(perSecond, 1) {
-			panic("chat: WithRateLimit: perSecond must be a number of 0 or more")
-		}
-		if c.limits.rate = perSecond; perSecond > 0 {
-			c.limits.burst = min(checked("WithRateLimit", burst, 1), math.MaxInt32)
-		}
+		c.Limits.Burst = server.CheckRate("WithRateLimit", perSecond, burst)
+		c.Limits.Rate = perSecond
 	}
 }
 
@@ -86,8 +52,8 @@ func WithRateLimit(perSecond float64, burst int) Option {
 // [WithDataSize] besides; a larger one ends the connection with 1009.
 func WithMessageSize(bytes int) Option {
 	return func(c *config) {
-		if c.limits.messageSize = min(checked("WithMessageSize", bytes, 0), maxMessageSize); bytes == 0 {
-			c.limits.messageSize = maxMessageSize
+		if c.Limits.MessageSize = min(server.Checked("WithMessageSize", bytes, 0), server.MaxMessageSize); bytes == 0 {
+			c.Limits.MessageSize = server.MaxMessageSize
 		}
 	}
 }
@@ -97,8 +63,8 @@ func WithMessageSize(bytes int) Option {
 // MiB; zero, like anything larger, means that.
 func WithDataSize(bytes int) Option {
 	return func(c *config) {
-		if c.limits.dataSize = min(checked("WithDataSize", bytes, 0), maxDataSize); bytes == 0 {
-			c.limits.dataSize = maxDataSize
+		if c.Limits.DataSize = min(server.Checked("WithDataSize", bytes, 0), server.MaxDataSize); bytes == 0 {
+			c.Limits.DataSize = server.MaxDataSize
 		}
 	}
 }
@@ -110,13 +76,13 @@ func WithDataSize(bytes int) Option {
 // ([WithModerator]) and [Server.Publish] need not wait. Use it in rooms with so many writers
 // that nobody can follow. The default, zero, is no such time.
 func WithSlowMode(d time.Duration) Option {
-	return func(c *config) { c.times.slow = checked("WithSlowMode", d, 0) }
+	return func(c *config) { c.Times.Slow = server.Checked("WithSlowMode", d, 0) }
 }
 
 // WithMaxConnections limits the live connections of the server; one more is refused with
 // status 429. The default, zero, is no limit except the process's limit of open files.
 func WithMaxConnections(n int) Option {
-	return func(c *config) { c.limits.conns = checked("WithMaxConnections", n, 0) }
+	return func(c *config) { c.Limits.Conns = server.Checked("WithMaxConnections", n, 0) }
 }
 
 // WithMaxConnectionsPerAddress limits the live connections from one client
@@ -124,21 +90,21 @@ func WithMaxConnections(n int) Option {
 // 429. The default, zero, is no limit. Behind a proxy every client has the proxy's address
 // unless WithTrustedProxies names it.
 func WithMaxConnectionsPerAddress(n int) Option {
-	return func(c *config) { c.limits.perAddress = checked("WithMaxConnectionsPerAddress", n, 0) }
+	return func(c *config) { c.Limits.PerAddress = server.Checked("WithMaxConnectionsPerAddress", n, 0) }
 }
 
 // WithMaxConnectionsPerUser limits the live connections of one user to this
 // server; one more is refused with status 429. The default, zero, is no limit.
 func WithMaxConnectionsPerUser(n int) Option {
-	return func(c *config) { c.limits.perUser = checked("WithMaxConnectionsPerUser", n, 0) }
+	return func(c *config) { c.Limits.PerUser = server.Checked("WithMaxConnectionsPerUser", n, 0) }
 }
 
 // WithMaxRooms limits the rooms in use on this server; joining one more is
 // refused with status 429. The default is 100,000; zero is no limit.
 func WithMaxRooms(n int) Option {
 	return func(c *config) {
-		if c.limits.rooms = checked("WithMaxRooms", n, 0); n == 0 {
-			c.limits.rooms = math.MaxInt
+		if c.Limits.Rooms = server.Checked("WithMaxRooms", n, 0); n == 0 {
+			c.Limits.Rooms = math.MaxInt
 		}
 	}
 }
@@ -146,7 +112,7 @@ func WithMaxRooms(n int) Option {
 // WithMaxMembers limits the connections per room on this server; one more is
 // refused with status 429. The default, zero, is no limit.
 func WithMaxMembers(n int) Option {
-	return func(c *config) { c.limits.members = checked("WithMaxMembers", n, 0) }
+	return func(c *config) { c.Limits.Members = server.Checked("WithMaxMembers", n, 0) }
 }
 
 // WithPresenceSize sets above which number of connections per room on this server joins and
@@ -155,15 +121,11 @@ func WithMaxMembers(n int) Option {
 // join and leave is sent in rooms of any size.
 func WithPresenceSize(members int) Option {
 	return func(c *config) {
-		if c.limits.presenceNotice = checked("WithPresenceSize", members, 0); members == 0 {
-			c.limits.presenceNotice = -1
+		if c.Limits.PresenceNotice = server.Checked("WithPresenceSize", members, 0); members == 0 {
+			c.Limits.PresenceNotice = -1
 		}
 	}
 }
-
-// longest is the longest duration of an option; a longer one counts as this. So sums of a
-// few of them do not overflow.
-const longest = 100 * 365 * 24 * time.Hour
 
 // WithPing sets after how long a silence the server pings a client (RFC 6455, section
 // 5.5.2), and how long the client has to answer before its connection is dropped. The
@@ -173,15 +135,15 @@ const longest = 100 * 365 * 24 * time.Hour
 // a timeout of zero it drops no client for its silence.
 func WithPing(interval, timeout time.Duration) Option {
 	return func(c *config) {
-		c.times.pingInterval = checked("WithPing", interval, 0)
-		c.times.pingTimeout = checked("WithPing", timeout, 0)
+		c.Times.PingInterval = server.Checked("WithPing", interval, 0)
+		c.Times.PingTimeout = server.Checked("WithPing", timeout, 0)
 	}
 }
 
 // WithWriteTimeout sets how long a client's connection may take to accept 16 KiB before it
 // is dropped. The default is 10 s; zero is no limit.
 func WithWriteTimeout(d time.Duration) Option {
-	return func(c *config) { c.times.write = checked("WithWriteTimeout", d, 0) }
+	return func(c *config) { c.Times.Write = server.Checked("WithWriteTimeout", d, 0) }
 }
 
 // WithFlushInterval sets the shortest time between two rounds of delivery in a room with
@@ -194,8 +156,8 @@ func WithWriteTimeout(d time.Duration) Option {
 // [figures]: https://github.com/seed-08328bfd/chat/blob/main/docs/operations.md#delay-against-work
 func WithFlushInterval(d time.Duration) Option {
 	return func(c *config) {
-		c.times.flush = checked("WithFlushInterval", d, 0)
-		c.times.flushMost = c.times.flush
+		c.Times.Flush = server.Checked("WithFlushInterval", d, 0)
+		c.Times.FlushMost = c.Times.Flush
 	}
 }
 
@@ -204,7 +166,7 @@ func WithFlushInterval(d time.Duration) Option {
 // in this time, the others see no leave and no join. The default is 5 s; zero means that a
 // leave is told immediately.
 func WithLeaveGrace(d time.Duration) Option {
-	return func(c *config) { c.times.grace = checked("WithLeaveGrace", d, 0) }
+	return func(c *config) { c.Times.Grace = server.Checked("WithLeaveGrace", d, 0) }
 }
 
 // WithLogTimeout limits each use of the log. It is also the longest time until a sender
@@ -212,84 +174,5 @@ func WithLeaveGrace(d time.Duration) Option {
 // default is 2 s; zero panics, because a log that hangs must not hang its callers. The
 // memory log of one server is never slow and has no timeout.
 func WithLogTimeout(d time.Duration) Option {
-	return func(c *config) { c.times.log = checked("WithLogTimeout", d, 1) }
+	return func(c *config) { c.Times.Log = server.Checked("WithLogTimeout", d, 1) }
 }
-
-// finish adjusts values that depend on each other, after all options were applied.
-func (c *config) finish() {
-	l, t := &c.limits, &c.times
-	for _, d := range []*time.Duration{&t.pingInterval, &t.pingTimeout, &t.write, &t.flush, &t.flushMost, &t.grace, &t.log, &t.slow} {
-		*d = min(*d, longest)
-	}
-	l.resume = max(l.resume, l.history)
-	// The largest frame: a text and data with every byte escaped, the names and the keys.
-	l.lag = max(l.lag, 4*(6*(l.messageSize+l.dataSize)+2<<10))
-	if c.log == nil {
-		c.log = memlog.New(l.history, 1<<20, time.Hour)
-	}
-}
-
-// CleanUsername is the default username rule. It returns the name as it is shown: in
-// Unicode's normal form KC (UAX #15), except where that form damages names; each emoji in
-// one form; no white space at the ends, and one space in place of several. The result may
-// be empty. The error is ErrBadName and says what to change. It refuses
-//
-//   - what is not UTF-8, or longer than 64 characters (code points);
-//   - control, format (such as bidirectional overrides and zero-width characters),
-//     unassigned, private-use and blank characters but the space. The joiners U+200C and
-//     U+200D may stand where they change how letters look (UAX #31, section 2.3) and
-//     in emoji (UTS #51), and are left out where they change nothing;
-//   - combining marks that have no letter, or are too many on one;
-//   - a word with letters of scripts that no language mixes, or with digits of two,
-//     which is how one name is made to look like another: words are moderately
-//     restrictive (UTS #39, section 5.2), and Armenian does not mix with Latin either.
-//     Words end at everything that is no letter, mark or number: "Олег (Oleg)" is fine.
-//
-// Names need not be unique, and letters of one script may look alike: the user's
-// id tells users apart.
-func CleanUsername(name string) (string, error) {
-	n, err := names.Check("username", strings.TrimFunc(name, func(r rune) bool {
-		return unicode.Is(unicode.Zs, r) // control characters are refused at the ends too
-	}))
-	if err != nil {
-		return "", badName(err)
-	}
-	return strings.Trim(n, " "), nil
-}
-
-// CleanRoom is the default room rule. It returns the name in the same form as
-// [CleanUsername], so names that look the same are the same room; upper and lower case
-// differ. It refuses the empty name, ".", "..", names with a slash or backslash, names with
-// white space at the ends, and everything that CleanUsername refuses. The error is
-// ErrBadName.
-func CleanRoom(name string) (string, error) {
-	n, err := names.Check("room's name", name)
-	switch {
-	case err != nil:
-		return "", badName(err)
-	case n == "":
-		return "", fmt.Errorf("%w: the room's name is empty", ErrBadName)
-	case n == "." || n == "..":
-		return "", fmt.Errorf("%w: . and .. are no names of a room", ErrBadName)
-	case strings.ContainsAny(n, `/\`):
-		return "", fmt.Errorf("%w: a room's name has no / and no \\ in it", ErrBadName)
-	case strings.TrimSpace(n) != n:
-		return "", fmt.Errorf("%w: the room's name has space around it", ErrBadName)
-	}
-	return n, nil
-}
-
-// CleanReaction is the default reaction rule. A reaction is one emoji, or a name such as
-// ":shipit:", of a-z, 0-9, '_', '+' and '-' between two colons. One emoji is what is shown as
-// one (UTS #51): also a flag, a keycap, one with a tone of skin, or several with joiners
-// between them. Each gets one form, so that reactions that look the same are the same. The
-// error is ErrBadName.
-func CleanReaction(reaction string) (string, error) {
-	r, err := names.Reaction(reaction)
-	if err != nil {
-		return "", badName(err)
-	}
-	return r, nil
-}
-
-func badName(err error) error { return fmt.Errorf("%w: %w", ErrBadName, err) }

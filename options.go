@@ -2,15 +2,14 @@ package chat
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/seed-08328bfd/chat/internal/forwarded"
 	"github.com/seed-08328bfd/chat/internal/origin"
 	"github.com/seed-08328bfd/chat/internal/proto"
-	"github.com/seed-08328bfd/chat/internal/request"
+	"github.com/seed-08328bfd/chat/internal/rules"
+	"github.com/seed-08328bfd/chat/internal/server"
 )
 
 // An Option sets one thing of a [Server]. Options are applied in order; a later one wins.
@@ -20,61 +19,8 @@ import (
 // the panic names the option. A nil function or log is the same as no option.
 type Option func(*config)
 
-// config is what the options set. Zero is none, or no limit.
-type config struct {
-	hooks  hooks
-	log    Log
-	limits limits
-	times  times
-
-	defaultName string
-	origins     origin.Policy
-	proxies     forwarded.Proxies
-	compress    bool
-	receipts    bool
-	logger      *slog.Logger
-}
-
-// hooks are functions of the library's user; nil means none.
-type hooks struct {
-	authenticate func(*http.Request) (User, error)
-	refresh      func(ctx context.Context, u User, token string) (User, error)
-	authorize    func(ctx context.Context, u User, room string, a Action) error
-	filter       func(ctx context.Context, u User, room string, m *Message) error
-	moderate     func(ctx context.Context, u User, room string) bool
-	present      func(ctx context.Context, room string, m Member, present bool)
-	nameRule     func(string) (string, error)
-	roomRule     func(string) (string, error)
-	reactionRule func(string) (string, error)
-}
-
-// The defaults of the options, all in one place.
-func defaults() config {
-	return config{
-		hooks:       hooks{roomRule: CleanRoom, reactionRule: CleanReaction},
-		defaultName: "Anonymous",
-		logger:      slog.Default(),
-		limits: limits{
-			history: 50, resume: 256, lag: 1 << 20,
-			burst: 20, messageSize: 16 << 10, dataSize: 8 << 10,
-			rooms: 100_000, presenceNotice: 250,
-		},
-		times: times{
-			pingInterval: 25 * time.Second, pingTimeout: 10 * time.Second,
-			write: 10 * time.Second,
-			flush: 2 * time.Millisecond, flushMost: 5 * time.Millisecond,
-			grace: 5 * time.Second, log: 2 * time.Second,
-		},
-	}
-}
-
-// checked returns v, a value of the option with this name. It panics if v is less than least.
-func checked[T int | time.Duration](option string, v, least T) T {
-	if v < least {
-		panic(fmt.Sprintf("chat: %s: %v is less than %v", option, v, least))
-	}
-	return v
-}
+// config is what the options set.
+type config = server.Config
 
 // WithLog keeps the rooms' events in l. Several servers may share one log; they then act as
 // one server: see [operations]. The default, and the meaning of nil, is a memory log that
@@ -83,7 +29,7 @@ func checked[T int | time.Duration](option string, v, least T) T {
 //
 // [operations]: https://github.com/seed-08328bfd/chat/blob/main/docs/operations.md#restarts-and-upgrades
 func WithLog(l Log) Option {
-	return func(c *config) { c.log = l }
+	return func(c *config) { c.Log = l }
 }
 
 // WithAuthenticator sets the function that finds out which user sends a request. The server
@@ -95,7 +41,14 @@ func WithLog(l Log) Option {
 // header of the Bearer scheme (RFC 6750, section 2.1). The default, and the meaning of nil,
 // is to let everybody in as an anonymous user.
 func WithAuthenticator(auth func(r *http.Request) (User, error)) Option {
-	return func(c *config) { c.hooks.authenticate = auth }
+	return func(c *config) {
+		if c.Hooks.Authenticate = nil; auth != nil {
+			c.Hooks.Authenticate = func(r *http.Request) (rules.User, error) {
+				u, err := auth(r)
+				return rules.User(u), err
+			}
+		}
+	}
 }
 
 // WithTokenRefresh sets the function that checks a fresh token, which a client sends on a
@@ -105,7 +58,14 @@ func WithAuthenticator(auth func(r *http.Request) (User, error)) Option {
 // stays connected until its present credentials run out. The default, and the meaning of
 // nil, is to ask the authenticator.
 func WithTokenRefresh(refresh func(ctx context.Context, u User, token string) (User, error)) Option {
-	return func(c *config) { c.hooks.refresh = refresh }
+	return func(c *config) {
+		if c.Hooks.Refresh = nil; refresh != nil {
+			c.Hooks.Refresh = func(ctx context.Context, u rules.User, token string) (rules.User, error) {
+				fresh, err := refresh(ctx, User(u), token)
+				return rules.User(fresh), err
+			}
+		}
+	}
 }
 
 // WithAuthorizer sets the function that the server asks before a user does something in a
@@ -116,7 +76,13 @@ func WithTokenRefresh(refresh func(ctx context.Context, u User, token string) (U
 // without an authenticator, u is the zero User; for GET /unread it has the ID that belongs
 // to the session. The default, and the meaning of nil, is to allow everything.
 func WithAuthorizer(may func(ctx context.Context, u User, room string, a Action) error) Option {
-	return func(c *config) { c.hooks.authorize = may }
+	return func(c *config) {
+		if c.Hooks.Authorize = nil; may != nil {
+			c.Hooks.Authorize = func(ctx context.Context, u rules.User, room string, a rules.Action) error {
+				return may(ctx, User(u), room, Action(a))
+			}
+		}
+	}
 }
 
 // WithFilter shows every message and every edit to f before the log keeps it: those of
@@ -128,7 +94,13 @@ func WithAuthorizer(may func(ctx context.Context, u User, room string, a Action)
 // rejected. Any other error is logged, and the sender gets the code unavailable. The default,
 // and the meaning of nil, is to pass everything.
 func WithFilter(f func(ctx context.Context, u User, room string, m *Message) error) Option {
-	return func(c *config) { c.hooks.filter = f }
+	return func(c *config) {
+		if c.Hooks.Filter = nil; f != nil {
+			c.Hooks.Filter = func(ctx context.Context, u rules.User, room string, m *rules.Message) error {
+				return f(ctx, User(u), room, (*Message)(m))
+			}
+		}
+	}
 }
 
 // WithModerator sets the function that says whether a user moderates a room. A moderator may
@@ -137,7 +109,11 @@ func WithFilter(f func(ctx context.Context, u User, room string, m *Message) err
 // and before it asks a user to wait for the slow mode. If f panics, the user is no moderator.
 // The default, and the meaning of nil, is that there are no moderators.
 func WithModerator(f func(ctx context.Context, u User, room string) bool) Option {
-	return func(c *config) { c.hooks.moderate = f }
+	return func(c *config) {
+		if c.Hooks.Moderate = nil; f != nil {
+			c.Hooks.Moderate = func(ctx context.Context, u rules.User, room string) bool { return f(ctx, User(u), room) }
+		}
+	}
 }
 
 // WithPresenceHook calls f when a user has joined a room or left it, counted over all
@@ -148,7 +124,7 @@ func WithModerator(f func(ctx context.Context, u User, room string) bool) Option
 // user has left. A server that is killed does not report what it knew last: compare with
 // [Server.Members] where that matters. The default, and the meaning of nil, is none.
 func WithPresenceHook(f func(ctx context.Context, room string, m Member, present bool)) Option {
-	return func(c *config) { c.hooks.present = f }
+	return func(c *config) { c.Hooks.Present = f }
 }
 
 // WithDefaultUsername sets the name of users who give none. The default is "Anonymous". The
@@ -156,7 +132,7 @@ func WithPresenceHook(f func(ctx context.Context, room string, m Member, present
 // is cut.
 func WithDefaultUsername(name string) Option {
 	return func(c *config) {
-		if c.defaultName = proto.CutText(name, maxRuled); name == "" {
+		if c.DefaultName = proto.CutText(name, rules.MaxName); name == "" {
 			panic("chat: WithDefaultUsername: the name is empty")
 		}
 	}
@@ -174,7 +150,7 @@ func WithDefaultUsername(name string) Option {
 // rule set with this option gets the safe name and may return another one; if it returns an
 // error, the error is logged and the safe name is used.
 func WithUsernameRule(rule func(name string) (string, error)) Option {
-	return func(c *config) { c.hooks.nameRule = rule }
+	return func(c *config) { c.Hooks.NameRule = rule }
 }
 
 // WithRoomRule sets which room names are allowed and how they are written, as
@@ -182,8 +158,8 @@ func WithUsernameRule(rule func(name string) (string, error)) Option {
 // one room. The default, and the meaning of nil, is [CleanRoom].
 func WithRoomRule(rule func(name string) (string, error)) Option {
 	return func(c *config) {
-		if c.hooks.roomRule = rule; rule == nil {
-			c.hooks.roomRule = CleanRoom
+		if c.Hooks.RoomRule = rule; rule == nil {
+			c.Hooks.RoomRule = CleanRoom
 		}
 	}
 }
@@ -194,8 +170,8 @@ func WithRoomRule(rule func(name string) (string, error)) Option {
 // makes equal are one. The default, and the meaning of nil, is [CleanReaction].
 func WithReactionRule(rule func(reaction string) (string, error)) Option {
 	return func(c *config) {
-		if c.hooks.reactionRule = rule; rule == nil {
-			c.hooks.reactionRule = CleanReaction
+		if c.Hooks.ReactionRule = rule; rule == nil {
+			c.Hooks.ReactionRule = CleanReaction
 		}
 	}
 }
@@ -203,7 +179,7 @@ func WithReactionRule(rule func(reaction string) (string, error)) Option {
 // WithReadReceipts shows to all chat.v1 members of a room how far each user has read it. The
 // default is off: only the user's own other connections are told.
 func WithReadReceipts(on bool) Option {
-	return func(c *config) { c.receipts = on }
+	return func(c *config) { c.Receipts = on }
 }
 
 // WithOriginPatterns allows pages of other origins than the server's own to connect (RFC
@@ -229,7 +205,7 @@ func WithOriginPatterns(patterns ...string) Option {
 	if err != nil {
 		panic("chat: WithOriginPatterns: " + err.Error())
 	}
-	return func(c *config) { c.origins = p }
+	return func(c *config) { c.Origins = p }
 }
 
 // WithTrustedProxies names reverse proxies by address or by network, such as "10.0.0.0/8";
@@ -246,7 +222,7 @@ func WithTrustedProxies(networks ...string) Option {
 	if err != nil {
 		panic("chat: WithTrustedProxies: " + err.Error())
 	}
-	return func(c *config) { c.proxies = p }
+	return func(c *config) { c.Proxies = p }
 }
 
 // WithCompression offers permessage-deflate without context takeover (RFC 7692) to clients
@@ -257,7 +233,7 @@ func WithTrustedProxies(networks ...string) Option {
 // size. The server's answer demands client_no_context_takeover. Clients that ignore this
 // are closed with 1002: Tornado and Mojolicious are known to.
 func WithCompression(on bool) Option {
-	return func(c *config) { c.compress = on }
+	return func(c *config) { c.Compress = on }
 }
 
 // WithLogger sets the logger for what no caller sees: failures of the log, panics in hooks,
@@ -266,24 +242,8 @@ func WithCompression(on bool) Option {
 // [slog.Default].
 func WithLogger(l *slog.Logger) Option {
 	return func(c *config) {
-		if c.logger = l; l == nil {
-			c.logger = slog.Default()
+		if c.Logger = l; l == nil {
+			c.Logger = slog.Default()
 		}
 	}
-}
-
-// pageSize is the number of messages in an answer if the client does not give a limit.
-func (c *config) pageSize() int {
-	if c.limits.history == 0 {
-		return 50
-	}
-	return min(c.limits.history, proto.MaxPage)
-}
-
-// frameLimit is the largest WebSocket message read from a client, in bytes.
-func (c *config) frameLimit() int { return proto.FrameLimit(c.limits.messageSize, c.limits.dataSize) }
-
-// sizes are those of what a client may send.
-func (c *config) sizes() request.Sizes {
-	return request.Sizes{Text: c.limits.messageSize, Data: c.limits.dataSize}
 }

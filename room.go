@@ -1,17 +1,14 @@
 package chat
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
-	"github.com/seed-08328bfd/chat/internal/anon"
 	"github.com/seed-08328bfd/chat/internal/proto"
-	"github.com/seed-08328bfd/chat/internal/request"
+	"github.com/seed-08328bfd/chat/internal/rules"
 )
 
 // A Message is a message to publish, or the new content of one to edit. In the log it
@@ -51,26 +48,26 @@ type Message struct {
 // ErrNoSuchUser, ErrUnsupported (for Data and ReplyTo), ErrServerClosed and ErrUnavailable;
 // after the last, the log may still hold the message.
 func (s *Server) Publish(ctx context.Context, room string, m Message) (Event, error) {
-	e, err := s.entryOf(TypeMessage, m)
+	e, err := s.core.Rules.Entry(TypeMessage, rules.Message(m))
 	if err != nil {
 		return Event{}, err
 	}
 	if e.To, e.ReplyTo = m.To, m.ReplyTo; e.To != "" {
 		e.Type = TypePrivate
 	}
-	return s.do(ctx, room, sender{}, e)
+	return eventOf(s.core.Rules.Do(ctx, room, e, false))
 }
 
 // Edit gives the message at the offset target another text and other data, on behalf of its
 // author, m.UserID: without Data it has none afterwards. It is like Publish in all else; the
 // event is the edit. The error may also be ErrNoSuchMessage.
 func (s *Server) Edit(ctx context.Context, room string, target uint64, m Message) (Event, error) {
-	e, err := s.entryOf(TypeEdit, m)
+	e, err := s.core.Rules.Entry(TypeEdit, rules.Message(m))
 	if err != nil {
 		return Event{}, err
 	}
 	e.Target = target
-	return s.do(ctx, room, sender{}, e)
+	return eventOf(s.core.Rules.Do(ctx, room, e, false))
 }
 
 // By says on whose behalf a program amends a message.
@@ -97,7 +94,7 @@ func (s *Server) Delete(ctx context.Context, room string, target uint64, by By) 
 // ErrTooMany and those of Publish but ErrNoSuchUser; ErrBadMessage is also that of the
 // reaction rule.
 func (s *Server) React(ctx context.Context, room string, target uint64, by By, reaction string, remove bool) (Event, error) {
-	reaction, err := s.checkReaction(reaction)
+	reaction, err := s.core.Rules.Reaction(reaction)
 	if err != nil {
 		return Event{}, err
 	}
@@ -108,160 +105,11 @@ func (s *Server) React(ctx context.Context, room string, target uint64, by By, r
 	return e, err
 }
 
-// entryOf returns an entry with what m says.
-func (s *Server) entryOf(typ chatlog.Type, m Message) (e chatlog.Event, err error) {
-	data, bad := dataOf(m.Data, s.cfg.limits.dataSize)
-	if bad == nil {
-		bad = request.CheckText(m.Text, len(data) > 0, s.cfg.limits.messageSize)
-	}
-	if bad != nil {
-		return e, fmt.Errorf("%w: %s", ErrBadMessage, bad.Text)
-	}
-	if !valid(m.To, m.Text) {
-		return e, fmt.Errorf("%w: not UTF-8", ErrBadMessage)
-	}
-	e = chatlog.Event{Type: typ, Text: m.Text, Data: data}
-	return e, s.sign(&e, By{UserID: m.UserID, Username: m.Username, ID: m.ID})
-}
-
-// dataOf returns data as a log keeps it; nil if there is none.
-func dataOf(data json.RawMessage, size int) (json.RawMessage, *proto.Error) {
-	if len(data) == 0 {
-		return nil, nil
-	}
-	return proto.CheckKept(data, size)
-}
-
-// sign sets whom e is from.
-func (s *Server) sign(e *chatlog.Event, by By) error {
-	if len(by.ID) > proto.MaxID || len(by.UserID) > proto.MaxUser || !valid(by.UserID, by.Username, by.ID) {
-		return fmt.Errorf("%w: not UTF-8, an ID over %d bytes or a UserID over %d", ErrBadMessage, proto.MaxID, proto.MaxUser)
-	}
-	e.UserID, e.Username, e.ID = by.UserID, cmp.Or(by.Username, s.cfg.defaultName), by.ID
-	return nil
-}
-
 func (s *Server) amend(ctx context.Context, room string, e chatlog.Event, by By) (Event, error) {
-	if err := s.sign(&e, by); err != nil {
+	if err := s.core.Rules.Sign(&e, by.UserID, by.Username, by.ID); err != nil {
 		return Event{}, err
 	}
-	return s.do(ctx, room, sender{moderator: by.Moderator}, e)
-}
-
-// do keeps e, which a program has made, in a room.
-func (s *Server) do(ctx context.Context, room string, from sender, e chatlog.Event) (Event, error) {
-	room, err := s.checkRoomName(room)
-	if err != nil {
-		return Event{}, err
-	}
-	if err := s.rooms.Connect(ctx); err != nil {
-		return Event{}, err
-	}
-	if e.Type == TypePrivate {
-		if err := s.address(ctx, room, &e); err != nil {
-			return eventOf(s.unlessRepeated(ctx, room, e, err))
-		}
-	}
-	from.User = User{ID: e.UserID, Name: e.Username}
-	return eventOf(s.append(ctx, from, room, e))
-}
-
-// A sender is whom an entry comes from.
-type sender struct {
-	User
-	moderator bool // may delete messages of others
-	client    bool // the slow mode holds
-}
-
-// append passes e through the filter and the slow mode, and appends it to the log and the
-// room. It returns the entry that the log holds, which is the first one if e repeats it, and
-// the epoch of its offset.
-func (s *Server) append(ctx context.Context, from sender, room string, e chatlog.Event) (stored chatlog.Event, epoch string, err error) {
-	if s.rooms.Closing() {
-		return e, "", ErrServerClosed
-	}
-	if s.cfg.hooks.filter != nil && (!e.Amends() || e.Type == TypeEdit) {
-		m := Message{UserID: e.UserID, Username: e.Username, To: e.To, Text: e.Text, Data: e.Data, ReplyTo: e.ReplyTo, ID: e.ID, Target: e.Target}
-		if refused := s.filter(ctx, from.User, room, &m); refused != nil {
-			return s.unlessRepeated(ctx, room, e, refused)
-		}
-		e.Username, e.Text, e.Data = m.Username, m.Text, m.Data
-	}
-	if err := s.inTime(ctx, from, room, &e); err != nil {
-		return s.unlessRepeated(ctx, room, e, err)
-	}
-	if e.Amends() {
-		return s.rooms.Amend(ctx, room, e, from.moderator)
-	}
-	return s.rooms.Publish(ctx, room, e)
-}
-
-// inTime reports what the log and the slow mode have against e.
-func (s *Server) inTime(ctx context.Context, from sender, room string, e *chatlog.Event) error {
-	log := s.rooms.Log()
-	if (e.Data != nil || e.ReplyTo != 0) && !log.Amends() {
-		return ErrUnsupported
-	}
-	if e.ReplyTo > 0 {
-		if there, err := s.rooms.Reaches(ctx, room, e.ReplyTo); err != nil {
-			return err
-		} else if !there {
-			return fmt.Errorf("%w: a reply to what is not there yet", ErrBadMessage)
-		}
-	}
-	every := s.cfg.times.slow
-	if every == 0 || !from.client || e.Amends() {
-		return nil
-	}
-	wait, err := log.Pace(ctx, room, e.UserID, e.ID, every)
-	if err != nil || wait <= 0 || s.moderates(ctx, from.User, room) {
-		return err
-	}
-	return &tooSoon{min(wait, every)}
-}
-
-// tooSoon is the refusal of the slow mode.
-type tooSoon struct{ wait time.Duration }
-
-func (t *tooSoon) Error() string { return "chat: too soon after the last message" }
-
-// address adds the receiver's name to a private message.
-func (s *Server) address(ctx context.Context, room string, e *chatlog.Event) error {
-	m, ok, err := s.rooms.Log().Present(ctx, room, e.To)
-	switch {
-	case err != nil:
-		return err
-	case ok:
-		e.ToUsername = m.Username
-	case anon.Is(e.To) || s.cfg.hooks.authenticate == nil || checkUserID(e.To) != nil:
-		return ErrNoSuchUser
-	default:
-		e.ToUsername = e.To // the user is not here now, and can read it later
-	}
-	return nil
-}
-
-// unlessRepeated is called with why, the reason to refuse e. If e repeats an entry of the
-// log, it returns that entry: the sender has lost the first answer, and gets it now
-// whatever the rules say about e today. Otherwise it returns why. Only a message with an id
-// that is about to be refused costs this look-up. If the look-up fails, its error is
-// returned, because the refusal might be wrong.
-func (s *Server) unlessRepeated(ctx context.Context, room string, e chatlog.Event, why error) (first chatlog.Event, epoch string, err error) {
-	var u *undecided
-	if errors.Is(why, ErrUnavailable) && !errors.As(why, &u) || e.ID == "" {
-		return e, "", why
-	}
-	a, err := s.rooms.Log().Lookup(ctx, room, e.UserID, e.ID)
-	switch {
-	case err != nil:
-		return e, "", err
-	case !a.Repeated:
-		return e, "", why
-	case a.Event.Type == "": // no longer held
-		e.Offset, e.Time = a.Event.Offset, a.Event.Time
-		return e, a.Epoch, nil
-	}
-	return a.Event, a.Epoch, nil
+	return eventOf(s.core.Rules.Do(ctx, room, e, by.Moderator))
 }
 
 // A Signal is what an application tells the members of a room, for what is worth nothing a
@@ -278,23 +126,55 @@ type Signal struct {
 // log. It comes at most once, and not at all where a member is far behind. Errors are
 // ErrBadName, ErrBadMessage, ErrUnsupported (for Data), ErrServerClosed and ErrUnavailable.
 func (s *Server) Signal(ctx context.Context, room string, g Signal) error {
-	room, err := s.checkRoomName(room)
-	if err != nil {
-		return err
-	}
-	data, bad := dataOf(g.Data, s.cfg.limits.dataSize)
+	data, bad := rules.Data(g.Data, s.core.Rules.Sizes().Data)
 	if bad != nil || !proto.IsSignalName(g.Name) {
 		return fmt.Errorf("%w: the name or the data of a signal", ErrBadMessage)
 	}
-	if data != nil && !s.rooms.Log().Amends() {
-		return ErrUnsupported
-	}
 	e := chatlog.Event{Kind: chatlog.Kind(g.Name), Data: data}
-	if err := s.sign(&e, By{UserID: g.UserID, Username: g.Username}); err != nil {
+	if err := s.core.Rules.Sign(&e, g.UserID, g.Username, ""); err != nil {
 		return err
 	}
-	if err := s.rooms.Connect(ctx); err != nil {
-		return err
+	return s.core.Rules.Signal(ctx, room, e)
+}
+
+// MarkRead says that a user has read a room up to offset, of which no more counts than the
+// room has. It returns the user's marker, which never goes back. Errors are ErrBadName,
+// ErrUnsupported, ErrServerClosed and ErrUnavailable.
+func (s *Server) MarkRead(ctx context.Context, room, userID string, offset uint64) (read uint64, err error) {
+	if room, err = s.core.Rules.Room(room); err != nil {
+		return 0, err
 	}
-	return s.rooms.Signal(ctx, room, e)
+	if err := checkReader(userID); err != nil {
+		return 0, err
+	}
+	if err := s.core.Rooms.Connect(ctx); err != nil {
+		return 0, err
+	}
+	return s.core.Rooms.MarkRead(ctx, room, userID, offset)
+}
+
+// checkReader refuses the id of no user.
+func checkReader(userID string) error {
+	if userID == "" || len(userID) > proto.MaxUser || !rules.Valid(userID) {
+		return fmt.Errorf("%w: the user's id must be 1 to %d bytes of UTF-8", ErrBadName, proto.MaxUser)
+	}
+	return nil
+}
+
+// Rooms returns the number of users present per room, over all servers that share the log.
+// Rooms without users are not in the map. Errors are ErrUnavailable and a canceled
+// context's.
+func (s *Server) Rooms(ctx context.Context) (map[string]int, error) {
+	return s.core.Rooms.Log().Rooms(ctx)
+}
+
+// Members returns at most limit of the users present in a room, over all servers that share
+// the log, and total, the number of all of them. With a limit of zero or less it returns
+// only the number. Errors are ErrBadName, ErrUnavailable and a canceled context's.
+func (s *Server) Members(ctx context.Context, room string, limit int) (members []Member, total int, err error) {
+	if room, err = s.core.Rules.Room(room); err != nil {
+		return nil, 0, err
+	}
+	list, err := s.core.Rooms.Log().Members(ctx, room, limit)
+	return list.Members, list.Total, err
 }

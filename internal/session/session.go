@@ -1,0 +1,243 @@
+package session
+
+import (
+	"context"
+	"net"
+
+	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/expiry"
+	"github.com/seed-08328bfd/chat/internal/limit"
+	"github.com/seed-08328bfd/chat/internal/object"
+	"github.com/seed-08328bfd/chat/internal/proto"
+	"github.com/seed-08328bfd/chat/internal/rooms"
+	"github.com/seed-08328bfd/chat/internal/rules"
+	"github.com/seed-08328bfd/chat/internal/wsconn"
+)
+
+// maxErrors is the number of errors in a row, all the client's fault, that end a connection.
+const maxErrors = 100
+
+// A Session is one client: its user, its connection, and its member in a room. Make one with
+// New. It takes up its connection in steps, each after the one before: Identify, Open, Join,
+// Attach, Start. If a step fails, or none follows, Abandon undoes all.
+type Session struct {
+	Speaker
+	core *Core
+	conn wsconn.Conn
+	seat seat
+
+	// Immutable once the handshake is answered.
+	V1      bool
+	secret  string // with which an anonymous user comes back under the same id
+	address limit.Place
+
+	// Owned by the goroutine that reads.
+	errors int // in a row that are the client's fault; other errors between them do not count
+
+	expiry expiry.Timer
+}
+
+// A seat is a session's place in one room.
+type seat struct {
+	room   string
+	joined bool // member is in the room
+	member rooms.Member
+}
+
+// New returns a session for a client at the address, which the caller has counted with
+// Core.Limits.Connect; the session undoes that when it ends. v1 says that the client speaks
+// chat.v1.
+func New(core *Core, address limit.Place, room string, v1 bool) *Session {
+	return &Session{core: core, address: address, seat: seat{room: room}, V1: v1}
+}
+
+// Identify makes u the session's user. secret is that of an anonymous user.
+func (s *Session) Identify(u rules.User, secret string) {
+	s.be(s.core.Rules, u)
+	if u.Anonymous() {
+		s.secret = secret
+	}
+}
+
+// Open counts the connection for its user. The error is rules.ErrTooMany.
+func (s *Session) Open() (err error) {
+	s.account, err = s.core.Limits.Open(s.User.ID)
+	return err
+}
+
+// Join makes the session's user a member of its room. since is what the client has seen, and
+// deflate says that it takes compressed messages. The client is a member before it sees the
+// answer: so it misses no event.
+func (s *Session) Join(ctx context.Context, since chatlog.Position, deflate bool) error {
+	s.conn.Init(&s.core.Conns, &s.seat.member, s, deflate)
+	err := s.core.Rules.Rooms.Join(ctx, s.seat.room, &s.seat.member, rooms.Joining{
+		Conn: &s.conn, Greeter: s, UserID: s.User.ID, Username: s.User.Name, V1: s.V1, Deflate: deflate, Since: since,
+	})
+	s.seat.joined = err == nil
+	return err
+}
+
+// Attach gives the session its connection, and what was already read from it, and tells the
+// room's members of the user. It comes before the answer to the client: so a client that has
+// its answer is in the lists of all clients that come later.
+func (s *Session) Attach(conn net.Conn, early []byte) {
+	s.conn.Attach(conn, early)
+	s.seat.member.Announce()
+}
+
+// Start writes the answer to the handshake and begins to read. The goroutine that reads ends
+// with the connection, and calls Core.Ended.
+func (s *Session) Start(answer []byte) error {
+	if err := s.conn.Open(answer); err != nil {
+		return err
+	}
+	s.expire()
+	go s.serve()
+	return nil
+}
+
+// Abandon undoes what a handshake has done that has failed.
+func (s *Session) Abandon() {
+	if s.seat.joined {
+		s.seat.member.Leave(true)
+	}
+	s.ended()
+}
+
+// ended removes the session from the limits, and tells the server.
+func (s *Session) ended() {
+	if s.account != nil {
+		s.core.Limits.Close(s.account)
+	}
+	s.core.Limits.Disconnect(s.address)
+	s.core.Ended(s)
+}
+
+// serve reads what the client sends until the connection ends, and then takes
+// the member out of the room.
+func (s *Session) serve() {
+	clean := false
+	defer func() { // even if a hook ends the goroutine
+		s.seat.member.Leave(clean)
+		s.expiry.Stop()
+		s.conn.Finish()
+		s.ended()
+	}()
+	clean = s.conn.Read()
+	if code, closing := s.conn.Closing(); closing && code == proto.CloseTryAgain {
+		clean = false // the client was told to come back and resume
+	}
+}
+
+// Handle implements [wsconn.Handler].
+func (s *Session) Handle(text []byte) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if p := recover(); p != nil { // the server's own; a hook may have ended the goroutine
+			s.rules.Caught(p, s.seat.room)
+		}
+		s.conn.Close(proto.CloseInternal, rules.InternalText)
+	}()
+	s.take(text)
+	returned = true
+}
+
+// take carries out a message, and tells the client if there was an error.
+func (s *Session) take(text []byte) {
+	var e *proto.Error
+	if s.V1 {
+		e = s.handleV1(text)
+	} else {
+		e = s.handlePlain(text)
+	}
+	if e == nil {
+		s.errors = 0
+		return
+	}
+	if e.Code == proto.CodeBadUTF8 && e.Fatal {
+		s.conn.Close(proto.CloseInvalid, "text is not UTF-8")
+		return
+	}
+	s.fail(e)
+	if e.AtFault() {
+		s.errors++
+	}
+	if s.errors >= maxErrors {
+		s.conn.Close(proto.ClosePolicy, "too many errors")
+		return
+	}
+	s.conn.Charge(wsconn.FrameCost + len(text))
+}
+
+// fail sends the client an error.
+func (s *Session) fail(e *proto.Error) {
+	if s.V1 {
+		s.conn.Send(proto.ErrorObject(e))
+	} else {
+		s.conn.Send(proto.SystemObject(e))
+	}
+}
+
+// Greet implements [rooms.Greeter].
+func (s *Session) Greet(g *rooms.Greeting) []byte {
+	switch {
+	case s.V1:
+		return wsconn.AppendText(nil, s.welcome(g))
+	case g.Gap:
+		return wsconn.AppendText(nil, proto.SystemObject(&proto.Error{Code: proto.CodeGap, Text: "some messages may be missing here"}))
+	}
+	return nil
+}
+
+// welcome returns the first object that a chat.v1 client gets.
+func (s *Session) welcome(g *rooms.Greeting) []byte {
+	w := object.Welcome{
+		Room: s.seat.room, User: s.User.ID, Username: s.User.Name, Session: s.secret,
+		At: g.At, Resumed: g.Resumed, Gap: g.Gap, Members: g.Members, Count: g.Count,
+		Limits: s.core.Told, Unread: s.seat.member.Unread(g.At),
+	}
+	if !s.rules.Rooms.Log().Amends() {
+		w.Limits.DataBytes = 0
+	}
+	return w.JSON()
+}
+
+// expire warns the client one minute before its credentials run out, and closes the
+// connection then.
+func (s *Session) expire() {
+	s.expiry.Set(s.Credentials().Expires, func() {
+		if s.V1 {
+			s.conn.Send(proto.ErrorObject(&proto.Error{Code: proto.CodeTokenExpiring, Text: "credentials run out within a minute: send fresh ones"}))
+		}
+	}, func() { s.conn.Close(proto.CloseExpired, "credentials ran out") })
+}
+
+// In reports whether the session is, or is about to be, in the room; with an empty name, in
+// any room.
+func (s *Session) In(room string) bool { return room == "" || room == s.seat.room }
+
+// Close closes the connection, for the sake of the room, or of all rooms if its name is
+// empty.
+func (s *Session) Close(room string, code int, reason string) { s.conn.Close(code, reason) }
+
+// Reauthorize closes the connection if the authorizer does not let the user be in its room
+// now. It asks with the latest credentials.
+func (s *Session) Reauthorize(room string) {
+	if refused, ok := s.rules.Authorize(s.rules.Rooms.Context(), s.Credentials(), s.seat.room, rules.ActionJoin).(*rules.Refusal); ok {
+		s.conn.Close(proto.CloseForbidden, refused.Text)
+	}
+}
+
+// Goodbye tells a chat.v1 client that the server shuts down, and closes the connection.
+func (s *Session) Goodbye(goodbye []byte) {
+	if s.V1 {
+		s.conn.Queue(wsconn.AppendText(nil, goodbye))
+	}
+	s.conn.Close(proto.CloseGoingAway, "server is shutting down")
+}
+
+// Kill cuts the connection.
+func (s *Session) Kill() { s.conn.Kill() }
