@@ -14,7 +14,7 @@ var amendScript = newScript("ids", "ready", "lists", "json", "state",
 
 var errNoAmendment = errors.New("redislog: the event does not amend a message")
 
-// leastAmends is how many of the entries that amend a room keeps at least.
+// leastAmends is the number of amending entries that a room always keeps.
 const leastAmends = 256
 
 // The replies of lua/amend.lua.
@@ -82,9 +82,10 @@ func amendment(e *chatlog.Event, offset, ms, to string) (chatlog.Event, error) {
 	return n, err
 }
 
-// amendParts returns what lua/amend.lua makes the JSON of e from: the part behind the type,
-// up to the username; the part from the id on, without text and data; and text and data.
-// Behind the first part the script puts the receiver, if the message is private.
+// amendParts returns the parts from which lua/amend.lua makes the JSON of e. The first goes from
+// after the type to the username. The second begins with the id, and has no text and data. The
+// third is text and data. If the message is private, the script adds the receiver after the
+// first part.
 func amendParts(e *chatlog.Event) (head, tail, content string) {
 	open := func(e chatlog.Event) string {
 		_, rest, _ := strings.Cut(encode(&e), `{"type":""`)

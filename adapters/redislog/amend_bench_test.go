@@ -9,8 +9,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// BenchmarkAmend is BenchmarkAppend for edits and for reactions: 64 senders, each once it
-// has the answer to the one before.
+// BenchmarkAmend is BenchmarkAppend for edits and for reactions. Each of 64 senders sends after
+// the answer to its last entry.
 func BenchmarkAmend(b *testing.B) {
 	message := strings.Repeat("x", 100)
 	for name, event := range map[string]func(i int) chatlog.Event{

@@ -11,7 +11,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// commands returns how many commands on a room's lists, index and states f takes.
+// commands returns the number of commands on a room's lists, index and states while f runs.
 func (i *instance) commands(t testing.TB, f func()) (calls int) {
 	t.Helper()
 	i.exec(t, "CONFIG", "RESETSTAT")
@@ -27,8 +27,8 @@ func (i *instance) commands(t testing.TB, f func()) (calls int) {
 	return calls
 }
 
-// What Redis does for a page, or to amend a message, hangs on the page and on what is
-// erased, and not on how many reactions, deletions and private messages lie between.
+// The work to read a page depends on the page only. The work to amend a message depends only on
+// what is erased. Reactions, deletions and private messages between them do not count.
 func TestAmendBounds(t *testing.T) {
 	t.Parallel()
 	i := freshInstance(t)
@@ -37,7 +37,7 @@ func TestAmendBounds(t *testing.T) {
 		put(t, l, "room", text("ann", "", fmt.Sprint(n)))
 		put(t, l, "room", private("bob", "bob"))
 	}
-	for n := range 1500 { // to a message that stays, and to one that goes
+	for n := range 1500 { // to a message that stays, and to one that will be deleted
 		amend(t, l, reaction(fmt.Sprint("user", n), 1, "+"))
 		if n < 700 {
 			amend(t, l, reaction("eve", 3, fmt.Sprint(n%10)))
@@ -101,8 +101,8 @@ func TestAmendBounds(t *testing.T) {
 	}
 }
 
-// A message that was edited or deleted since it was seen is not taken for one that Redis has
-// lost.
+// A message that was edited or deleted after a server has seen it does not look like a message
+// that Redis has lost.
 func TestAmendedIsNotLost(t *testing.T) {
 	t.Parallel()
 	prefix := newPrefix()
@@ -138,7 +138,7 @@ func TestAmendedIsNotLost(t *testing.T) {
 		amend(t, b, chatlog.Event{Type: chatlog.TypeDelete, UserID: "ann", Target: o})
 	}
 	check("all are deleted")
-	// And a loss is still found.
+	// A real loss is still found.
 	put(t, a, "room", text("ann", "", "seen"))
 	entries := a.RoomKeys("room")[1]
 	element := shared.exec(t, "LINDEX", entries, -1).(string)
@@ -151,8 +151,8 @@ func TestAmendedIsNotLost(t *testing.T) {
 	}
 }
 
-// When Redis gives up keys of a room with amended messages, reads and changes go on, and
-// what is read has no holes.
+// Redis evicts keys of a room with amended messages. Reads and changes still work, and the
+// history has no holes.
 func TestAmendEviction(t *testing.T) {
 	t.Parallel()
 	rng := seed(t)
@@ -200,7 +200,7 @@ func checkHoles(t *testing.T, l *redislog.Log, last uint64, rng *rand.Rand) {
 	}
 	for i, e := range all.Events {
 		if e.Offset != all.First+uint64(i) {
-			t.Fatalf("%d stands at %d", e.Offset, all.First+uint64(i))
+			t.Fatalf("offset %d is at the place of %d", e.Offset, all.First+uint64(i))
 		}
 	}
 	checkVisible(t, l, "room", "ann", rng)

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/logtest"
 )
 
-// TestAwayAtStart has Redis stand still, not answer, or not be there.
+// TestAwayAtStart starts while Redis is paused, does not answer, or does not run.
 func TestAwayAtStart(t *testing.T) {
 	t.Parallel()
 	i := freshInstance(t)

@@ -65,7 +65,7 @@ func (l *Log) Beat(ctx context.Context, server string, ttl time.Duration) (p cha
 		return p, nil
 	}
 	if len(p.Gone) > 0 {
-		err = nil // no later Beat names them again; the next Beat does what failed
+		err = nil // report the departures, because no later Beat does; the next Beat repeats what failed
 	}
 	p.Held = err == nil
 	return p, err

@@ -15,8 +15,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// A serverBefore does with a room what a server of the version before does, whose scripts
-// are in testdata/before: that one kept entries in a stream.
+// A serverBefore acts as a server of the previous version. That version kept entries in a
+// stream. Its scripts are in testdata/before.
 type serverBefore struct {
 	t       testing.TB
 	client  *redis.Client
@@ -38,7 +38,7 @@ func (s *serverBefore) word() string {
 	return fmt.Sprintf("before-%p-%d", s, s.words)
 }
 
-// run runs a script with the keys at these places.
+// run runs a script with the keys at the given indexes.
 func (s *serverBefore) run(uses []string, keys []int, args ...any) []any {
 	s.t.Helper()
 	var source strings.Builder
@@ -66,7 +66,7 @@ func (s *serverBefore) run(uses []string, keys []int, args ...any) []any {
 
 const week = "604800000"
 
-// append returns whether the id was known, and the epoch and the offset.
+// append returns whether the id was known, and the entry's epoch and offset.
 func (s *serverBefore) append(e chatlog.Event) (repeated bool, epoch string, offset uint64) {
 	s.t.Helper()
 	text, err := json.Marshal(before{string(e.Type), e.UserID, e.Username, e.To, e.ToUsername, e.Text, e.ID})
@@ -87,7 +87,7 @@ func (s *serverBefore) append(e chatlog.Event) (repeated bool, epoch string, off
 	return r[0].(int64) == 1, r[1].(string), offset
 }
 
-// before is the JSON of an event as that version wrote it.
+// before is the JSON of an event in the previous version.
 type before struct {
 	Type       string `json:"type"`
 	User       string `json:"user,omitempty"`
@@ -106,8 +106,8 @@ func hashBefore(user string) string {
 	return string(sum[:16])
 }
 
-// read returns the last and the first offset, and the offsets and texts of what reader may
-// see; of everything if reader is nil.
+// read returns the last and the first offset, and the offsets and texts that reader may see. It
+// returns everything if reader is nil.
 func (s *serverBefore) read(from uint64, limit int, reader *string) (last, first uint64, texts map[uint64]string) {
 	s.t.Helper()
 	args := []any{s.word(), from, 0, limit, "60000", s.seen, "0"}
@@ -134,8 +134,8 @@ func (s *serverBefore) watch() {
 	s.run([]string{"watch"}, []int{0, 1, 2, 6, 5}, s.word(), week, "0", "60000", s.seen)
 }
 
-// A room that servers of the version before have filled is the same for those of this one:
-// epoch, offsets, texts, who sees what, ids.
+// A room that servers of the previous version have filled is the same for servers of this one:
+// epoch, offsets, texts, ids, and what each user may see.
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{1, 3, 199, 200, 201, 900} {
@@ -183,11 +183,11 @@ func TestTakeOver(t *testing.T) {
 		}
 		for _, key := range l.RoomKeys("room") {
 			if ms := shared.exec(t, "PTTL", key).(int64); ms == -1 {
-				t.Errorf("%s stays for ever", key)
+				t.Errorf("%s never expires", key)
 			}
 		}
 		if e, ep := put(t, l, "room", text("ann", "", "m")); e.Offset != uint64(n+1) || ep != epoch {
-			t.Errorf("next is %s:%d", ep, e.Offset)
+			t.Errorf("the next entry is %s:%d", ep, e.Offset)
 		}
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// BenchmarkAppend appends texts of 100 bytes, each once it has the answer to the one
-// before, from many senders concurrently.
+// BenchmarkAppend appends texts of 100 bytes. Many senders send concurrently, each after the
+// answer to its last append.
 func BenchmarkAppend(b *testing.B) {
 	for _, senders := range []int{1, 8, 64, 512} {
 		b.Run(fmt.Sprint("senders=", senders), func(b *testing.B) {
@@ -61,7 +61,7 @@ func (i *instance) cpu(t testing.TB) (used time.Duration) {
 	return used
 }
 
-// BenchmarkDelivery measures from the start of an append on one server to its push on
+// BenchmarkDelivery measures the time from the start of an append on one server to its push on
 // another, one at a time.
 func BenchmarkDelivery(b *testing.B) {
 	prefix := newPrefix()
@@ -89,7 +89,7 @@ func BenchmarkDelivery(b *testing.B) {
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-us")
 }
 
-// timedSink tells when it was pushed to.
+// timedSink reports when an event is pushed to it.
 type timedSink struct{ came chan time.Time }
 
 func (s timedSink) Push(string, string, chatlog.Event) { s.came <- time.Now() }

@@ -15,7 +15,7 @@ import (
 	"github.com/seed-08328bfd/chat/chattest"
 )
 
-// A cluster is some masters that share the slots.
+// A cluster is a group of masters that share the slots.
 type cluster []*instance
 
 const slots = 16384
@@ -47,7 +47,7 @@ func newCluster(t testing.TB, n int) cluster {
 	return c
 }
 
-// client returns a client that may do no more than README.md says.
+// client returns a client with only the rights in README.md.
 func (c cluster) client(t testing.TB) *redis.ClusterClient {
 	t.Helper()
 	var addrs []string
@@ -79,7 +79,7 @@ func TestCluster(t *testing.T) {
 			}
 		}
 	})
-	// The hash tags put the buckets on slots at even distances.
+	// The hash tags spread the buckets evenly over the slots.
 	t.Run("Tags", func(t *testing.T) {
 		for b, tag := range redislog.Tags {
 			slot := c[0].exec(t, "CLUSTER", "KEYSLOT", fmt.Sprintf("chat:{%d}x", tag)).(int64)
@@ -92,7 +92,7 @@ func TestCluster(t *testing.T) {
 	t.Run("NodePaused", func(t *testing.T) { testNodePaused(t, c) })
 }
 
-// roomOn returns a room whose keys are, or are not, on a node.
+// roomOn returns a room whose keys are on a node, or not on it.
 func roomOn(t testing.TB, c cluster, node int, prefix string) string {
 	t.Helper()
 	for i := range 1000 {
@@ -106,8 +106,7 @@ func roomOn(t testing.TB, c cluster, node int, prefix string) string {
 	return ""
 }
 
-// testSlotMoves moves the slot of a room that is watched to another node while it is
-// written to.
+// testSlotMoves moves the slot of a watched room to another node while it is written to.
 func testSlotMoves(t *testing.T, c cluster) {
 	room := roomOn(t, c, 0, "moving")
 	slot := c[0].exec(t, "CLUSTER", "KEYSLOT", redislog.Key(room)).(int64)
@@ -136,7 +135,7 @@ func testSlotMoves(t *testing.T, c cluster) {
 			}
 		}
 	})
-	eventually(t, "it is pushed", func() bool { return r.last(room) > 20 })
+	eventually(t, "entries are pushed", func() bool { return r.last(room) > 20 })
 
 	from, to := c[0].exec(t, "CLUSTER", "MYID").(string), c[1].exec(t, "CLUSTER", "MYID").(string)
 	c[1].exec(t, "CLUSTER", "SETSLOT", slot, "IMPORTING", from)
@@ -153,33 +152,33 @@ func testSlotMoves(t *testing.T, c cluster) {
 	c[2].exec(t, "CLUSTER", "SETSLOT", slot, "NODE", to)
 
 	moved := position(t, l, room).Offset
-	eventually(t, "it is written to on the other node", func() bool { return position(t, l, room).Offset > moved+20 })
-	eventually(t, "it is pushed again", func() bool { return r.last(room) > moved+20 })
+	eventually(t, "entries are written on the other node", func() bool { return position(t, l, room).Offset > moved+20 })
+	eventually(t, "entries are pushed again", func() bool { return r.last(room) > moved+20 })
 	close(stop)
 	wg.Wait()
 	page := read(t, l, room, chatlog.Range{From: 1, Limit: 1 << 20})
 	for i, e := range page.Events {
 		if e.Offset != page.First+uint64(i) {
-			t.Fatalf("entry %d stands at %d", e.Offset, page.First+uint64(i))
+			t.Fatalf("entry %d is at the place of %d", e.Offset, page.First+uint64(i))
 		}
 		if id, ok := acked.Load(e.Offset); ok && id != e.ID {
-			t.Errorf("%d was acknowledged as %s and is %s", e.Offset, id, e.ID)
+			t.Errorf("offset %d was acknowledged for %s and has %s", e.Offset, id, e.ID)
 		}
 		acked.Delete(e.Offset)
 	}
 	acked.Range(func(offset, id any) bool {
 		if offset.(uint64) >= page.First {
-			t.Errorf("%s was acknowledged as %d and is not there", id, offset)
+			t.Errorf("%s was acknowledged with offset %d and is missing", id, offset)
 		}
 		return true
 	})
-	eventually(t, "what was interrupted is resumed", func() bool {
+	eventually(t, "every interruption is followed by Resumed", func() bool {
 		down, up := r.interruptions()
 		return down > 0 && down == up
 	})
 }
 
-// testNodePaused has one node stand still: rooms on the others do not.
+// testNodePaused pauses one node. Rooms on the other nodes work.
 func testNodePaused(t *testing.T, c cluster) {
 	l := c.log(t)
 	stuck, free := roomOn(t, c, 1, "paused"), roomOn(t, c, 2, "paused")
@@ -193,7 +192,7 @@ func testNodePaused(t *testing.T, c cluster) {
 			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			defer cancel()
 			if _, err := l.Append(ctx, stuck, text("u", "", "m")); err == nil {
-				t.Error("the node that stands still has answered")
+				t.Error("the paused node has answered")
 			}
 		})
 	}

@@ -24,8 +24,8 @@ func splitElement(s string) (offset, ms, flags, target, json string) {
 	return offset, ms, flags, target, s[i:]
 }
 
-// decodeElement returns the event of an element. What was deleted is the place of it: see
-// [chatlog.Amender].
+// decodeElement returns the event of an element. For a deleted message it is only the place of
+// it: see [chatlog.Amender].
 func decodeElement(s string) (chatlog.Event, error) {
 	offset, ms, flags, _, json := splitElement(s)
 	if strings.Contains(flags, "d") {
@@ -34,8 +34,8 @@ func decodeElement(s string) (chatlog.Event, error) {
 	return decode(offset, ms, json)
 }
 
-// decodeElements returns the events of the elements that a script has read. more has what
-// belongs to them: see lua/read.lua.
+// decodeElements returns the events of the elements that a script has read. more has the values
+// that belong to them: see lua/read.lua.
 func decodeElements(list, more *values, rg chatlog.Range) ([]chatlog.Event, error) {
 	var events []chatlog.Event
 	if n := len(list.items); n > 0 {
@@ -64,15 +64,15 @@ func decodeElements(list, more *values, rg chatlog.Range) ([]chatlog.Event, erro
 		if err != nil {
 			return nil, err
 		}
-		if !rg.Visible || e.VisibleTo(rg.Reader) { // the script has checked; this is a second guard
+		if !rg.Visible || e.VisibleTo(rg.Reader) { // the script has checked this already
 			events = append(events, e)
 		}
 	}
 	return events, nil
 }
 
-// fillEdit gives an edit the text and the data of its message, which is an element. If
-// that is gone, so is the edit.
+// fillEdit gives an edit the text and the data of its message. message is the message's element.
+// If it is "", the edit is gone too.
 func fillEdit(e *chatlog.Event, message string) error {
 	if message == "" {
 		*e = chatlog.Event{Type: chatlog.TypePrivate, Offset: e.Offset, Time: e.Time}
@@ -85,8 +85,8 @@ func fillEdit(e *chatlog.Event, message string) error {
 
 var errState = errors.New("redislog: state of a message in Redis is not as expected")
 
-// parseEdited sets when the message e was last edited, from the JSON of its element. Before
-// the text and the data no string can have these quotes.
+// parseEdited sets the time of the message's last edit, from the JSON of its element. No string
+// before the text and the data can contain these quotes.
 func parseEdited(e *chatlog.Event, json string) error {
 	_, json, _ = strings.Cut(json, `,"edited":[`)
 	json, _, _ = strings.Cut(json, "]")
@@ -96,8 +96,8 @@ func parseEdited(e *chatlog.Event, json string) error {
 	return err
 }
 
-// parseState sets the reactions to the message e. s is a state as lua/state.lua has it, or
-// "" if Redis has evicted it.
+// parseState sets the reactions to the message e. s is a state as in lua/state.lua, or "" if
+// Redis has evicted it.
 func parseState(e *chatlog.Event, s string) error {
 	if s == "" {
 		return nil
@@ -108,7 +108,7 @@ func parseState(e *chatlog.Event, s string) error {
 		return errState
 	}
 	e.Amended = max(e.Amended, offset)
-	_, s, _ = strings.Cut(s, " ") // its time
+	_, s, _ = strings.Cut(s, " ") // the time of the last change
 	p := stateParser{rest: s}
 	for p.rest != "" && !p.bad {
 		size := p.number()
@@ -134,7 +134,7 @@ func parseState(e *chatlog.Event, s string) error {
 	return nil
 }
 
-// A stateParser takes parts from the beginning of a state.
+// A stateParser takes parts from the start of a state.
 type stateParser struct {
 	rest string
 	bad  bool

@@ -29,8 +29,8 @@ func reaction(user string, target uint64, what string) chatlog.Event {
 	return chatlog.Event{Type: chatlog.TypeReaction, UserID: user, Username: user, Target: target, Reaction: what}
 }
 
-// What a message said, and what was said to it, is nowhere in Redis once its deletion is
-// answered: in no key, in no snapshot, and in no append-only file that was rewritten since.
+// When a deletion is answered, Redis has nothing of the message or of its amendments: in no key,
+// in no snapshot, and in no append-only file that was rewritten since.
 func TestErased(t *testing.T) {
 	t.Parallel()
 	for _, compression := range []string{"yes", "no"} {
@@ -43,7 +43,7 @@ func TestErased(t *testing.T) {
 			old.append(private("ann", "bob"))
 			r := opened(t, l, "room")
 			var secret []uint64
-			for n := range 40 { // among others, which stay
+			for n := range 40 { // other messages, which stay
 				put(t, l, "room", text("ann", "", fmt.Sprint("kept ", n)))
 				e := text("ann", fmt.Sprint("id", n), strings.Repeat("TEXTSECRET ", 1+n*n))
 				e.Data = json.RawMessage(`{"a":"DATASECRET"}`)
@@ -54,7 +54,7 @@ func TestErased(t *testing.T) {
 				secret = append(secret, stored.Offset)
 			}
 			secret = append(secret, 1)
-			for n := range 300 { // more of them than are kept
+			for n := range 300 { // more than a room keeps
 				target := secret[n%len(secret)]
 				switch n % 4 {
 				case 0:
@@ -69,13 +69,13 @@ func TestErased(t *testing.T) {
 				amend(t, l, reaction(fmt.Sprint("USERSECRET", n), 1, ":SECRET:"))
 			}
 			if found := i.find(t, "SECRET"); len(found) < 5 {
-				t.Fatalf("before the deletion only in %v", found)
+				t.Fatalf("before the deletion, the text is only in %v", found)
 			}
 			for _, target := range secret {
 				amend(t, l, chatlog.Event{Type: chatlog.TypeDelete, UserID: "ann", Target: target})
 			}
 			if found := i.find(t, "SECRET"); len(found) > 0 {
-				t.Errorf("after the deletion in %v", found)
+				t.Errorf("after the deletion, the text is in %v", found)
 			}
 			for _, rg := range []chatlog.Range{{From: 1}, {From: 1, Messages: true}, {Visible: true, Reader: "bob"}, {Messages: true, Visible: true, Reader: "ann"}} {
 				rg.Limit = 1000
@@ -97,8 +97,8 @@ func TestErased(t *testing.T) {
 	}
 }
 
-// find returns the keys whose value holds text, and the files that do once the append-only
-// file is rewritten.
+// find returns the keys whose value contains text. It also rewrites the append-only file, and
+// returns the files that contain text.
 func (i *instance) find(t testing.TB, text string) (found []string) {
 	t.Helper()
 	for _, key := range i.exec(t, "KEYS", "*").([]any) {
@@ -128,7 +128,7 @@ func (i *instance) find(t testing.TB, text string) (found []string) {
 	return found
 }
 
-// value returns all that a key holds.
+// value returns everything that a key holds.
 func (i *instance) value(t testing.TB, key string) any {
 	t.Helper()
 	switch kind := i.exec(t, "TYPE", key); kind {

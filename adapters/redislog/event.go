@@ -11,9 +11,9 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// An entry is an event as Redis stores it: JSON with the names of the protocol. Offset
-// and time are stored beside it. The script json.lua relies on the order: what an edit
-// replaces, text and data, comes last.
+// An entry is an event as Redis stores it: JSON with the names of the protocol. Offset and time
+// are stored beside it. json.lua relies on the order: text and data come last, because an edit
+// replaces them.
 type entry struct {
 	Type       string `json:"type"`
 	Event      string `json:"event,omitempty"`
@@ -26,8 +26,9 @@ type entry struct {
 	Target     uint64 `json:"target,omitempty"`
 	Reaction   string `json:"reaction,omitempty"`
 	Remove     bool   `json:"remove,omitempty"`
-	// Amends is the type of an entry that amends a private message. Its Type is
-	// "private", for servers that do not know Amends: they show it to nobody else.
+	// Amends is the type of an entry that amends a private message. Its Type is "private" for
+	// servers of the previous version: they do not know Amends, and show the entry to nobody
+	// else.
 	Amends  string          `json:"amends,omitempty"`
 	Message string          `json:"message,omitempty"`
 	Data    json.RawMessage `json:"data,omitempty"`
@@ -56,12 +57,12 @@ func marshal(v any) string {
 	j := json.NewEncoder(&b)
 	j.SetEscapeHTML(false)
 	if err := j.Encode(v); err != nil {
-		panic(err) // there is no entry and no string without JSON
+		panic(err) // every entry and every string has JSON
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// quoted returns a user's id as it stands in the JSON of entries, or "" for none.
+// quoted returns a user's id in the form that entries have in JSON, or "" for an empty id.
 func quoted(user string) string {
 	if user == "" {
 		return ""
@@ -69,7 +70,7 @@ func quoted(user string) string {
 	return marshal(user)
 }
 
-// flag returns a bool as scripts take it.
+// flag returns a bool as an argument of a script.
 func flag(b bool) string {
 	if b {
 		return "1"

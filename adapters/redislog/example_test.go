@@ -11,7 +11,7 @@ import (
 	"github.com/seed-08328bfd/chat/adapters/redislog"
 )
 
-// Two servers, which may be on two machines, are one over a Redis.
+// Two servers with one Redis, maybe on two machines, form one chat.
 func Example() {
 	newServer := func() *chat.Server {
 		client := redis.NewUniversalClient(&redis.UniversalOptions{

@@ -8,8 +8,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// Redis forgets a room that is out of use, and holds nothing of one that was only asked
-// for.
+// Redis deletes a room some time after its last use. It stores nothing for a room that was only
+// read.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	const life = 8 * time.Second
@@ -18,15 +18,15 @@ func TestExpiry(t *testing.T) {
 	put(t, l, "left", text("u", "1", "m"))
 	left, asked := position(t, l, "left"), position(t, l, "asked")
 	if p := read(t, l, "asked", chatlog.Range{Limit: 1}).Position; p != asked {
-		t.Errorf("asked for twice: %v, then %v", asked, p)
+		t.Errorf("two reads gave %v and then %v", asked, p)
 	}
 	if head, _, _, _ := l.KeysOf("asked"); lifeOf(t, head) > 0 {
-		t.Error("a key is kept of a room that was only asked for")
+		t.Error("there is a key of a room that was only read")
 	}
 	head, log, _, _ := l.KeysOf("left")
 	for _, key := range []string{head, log} {
 		if ms := lifeOf(t, key); ms <= 0 || ms > life*5/4 {
-			t.Errorf("%s lives for %v", key, ms)
+			t.Errorf("%s expires in %v", key, ms)
 		}
 	}
 	eventually(t, "all keys of rooms expire", func() bool {
@@ -43,11 +43,11 @@ func lifeOf(t testing.TB, key string) time.Duration {
 	return time.Duration(shared.exec(t, "PTTL", key).(int64)) * time.Millisecond
 }
 
-// A room that is watched lives on, also if Redis has lost it meanwhile.
+// A watched room does not expire, even if Redis has lost it meanwhile.
 func TestWatchedLivesOn(t *testing.T) {
 	t.Parallel()
 	const life = time.Hour
-	const least = 2 * time.Second // of a room without entries
+	const least = 2 * time.Second // the shortest life of a room without entries
 	l := newLog(t, redislog.Expiry(life, least))
 	opened(t, l, "room", "lost")
 	put(t, l, "room", text("u", "1", "m"))
@@ -61,18 +61,18 @@ func TestWatchedLivesOn(t *testing.T) {
 	anew := position(t, l, "lost")
 	for end := time.Now().Add(2 * least); time.Now().Before(end); time.Sleep(least / 8) {
 		if p, ms := position(t, l, "lost"), lifeOf(t, lost); p != anew || ms <= 0 || ms > least {
-			t.Fatalf("a watched room without entries went from %v to %v and lives for %v", anew, p, ms)
+			t.Fatalf("a watched room without entries went from %v to %v and expires in %v", anew, p, ms)
 		}
 	}
 	beat(t, l, "server", time.Minute)
 	if ms := lifeOf(t, head); ms > 600*time.Second {
-		t.Errorf("Redis is told again immediately: %v", ms)
+		t.Errorf("the expiry was extended again immediately: %v", ms)
 	}
 	l.Age(life / 2)
 	beat(t, l, "server", time.Minute)
 	for _, key := range []string{head, log} {
 		if ms := lifeOf(t, key); ms < life || ms > life*5/4 {
-			t.Errorf("%s lives for %v", key, ms)
+			t.Errorf("%s expires in %v", key, ms)
 		}
 	}
 	if p, q := position(t, l, "room"), position(t, l, "lost"); p != was || q != anew {

@@ -7,7 +7,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// Key returns a key of a room, for its slot.
+// Key returns a key of a room. Tests use it for the slot.
 func Key(room string) string {
 	return (&Log{settings: settings{prefix: defaultPrefix}}).key(bucketOf(room), keyHead, room)
 }
@@ -29,8 +29,8 @@ func (l *Log) RoomKeys(room string) []string {
 // PaceKey returns the key of a user's turn.
 func (l *Log) PaceKey(room, user string) string { return l.paceKey(room, user) }
 
-// KeysBefore returns the keys that the scripts of the version before take for a room: age,
-// head, log, ids, older ids, index, users; and the room's channel.
+// KeysBefore returns the keys that the scripts of the previous version take for a room: age,
+// head, log, ids, older ids, index, users. It also returns the room's channel.
 func (l *Log) KeysBefore(room string) (keys []string, channel string) {
 	b := bucketOf(room)
 	keys = append(keys, l.key(b, keyAge, ""))
@@ -49,7 +49,7 @@ var SplitElement, DecodeElement = splitElement, decodeElement
 // WritesKey returns the key of the servers' writes to the bucket of a room.
 func (l *Log) WritesKey(room string) string { return l.key(bucketOf(room), keyWrites, "") }
 
-// Prefix returns the prefix that an option sets.
+// Prefix returns the prefix that opt sets.
 func Prefix(o Option) string {
 	l := &Log{}
 	o(l)
@@ -69,18 +69,18 @@ func SameBucket(room string, n int) (rooms []string) {
 // Tags are the buckets' hash tags.
 var Tags = tags
 
-// Window sets how long ids are known at least.
+// Window sets the shortest time for which ids are known.
 func Window(d time.Duration) Option { return func(l *Log) { l.window = d } }
 
-// Expiry sets how long rooms are remembered, and those never written to.
+// Expiry sets how long Redis keeps rooms with entries, and rooms without.
 func Expiry(d, unwritten time.Duration) Option {
 	return func(l *Log) { l.expiry, l.unwritten = d, unwritten }
 }
 
-// Lease sets how long a server lives that has entered a user but not called Beat.
+// Lease sets the lease of a server that has entered a user but not called Beat.
 func Lease(d time.Duration) Option { return func(l *Log) { l.lease = d } }
 
-// Age lets d pass since Redis was told that rooms are watched.
+// Age acts as if d had passed since the Log last told Redis which rooms are watched.
 func (l *Log) Age(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -13,13 +13,13 @@ import (
 	"github.com/seed-08328bfd/chat/adapters/redislog"
 )
 
-// on returns what newMembers needs to use i.
+// on returns a function for newMembers that makes clients of i.
 func on(i *instance) func(testing.TB) redis.UniversalClient {
 	return func(t testing.TB) redis.UniversalClient { return i.client(t) }
 }
 
-// While Redis keeps its data, nothing acknowledged is lost, nothing comes twice, all
-// members see one order, and nobody is told of a gap.
+// While Redis keeps its data, no acknowledged message is lost, nothing comes twice, all members
+// see one order, and nobody is told of a gap.
 
 func TestServersAgree(t *testing.T) {
 	t.Parallel()
@@ -43,7 +43,7 @@ func TestServersAgreeOnCluster(t *testing.T) {
 	checkAgreement(t, c.log(t), members, 0)
 }
 
-// The subscriptions are cut again and again.
+// The subscriptions are cut repeatedly.
 func TestSubscriptionsCut(t *testing.T) {
 	t.Parallel()
 	rng := seed(t)
@@ -58,7 +58,7 @@ func TestSubscriptionsCut(t *testing.T) {
 	checkAgreement(t, redislog.New(i.client(t)), members, 0)
 }
 
-// All connections are cut, again and again.
+// All connections are cut repeatedly.
 func TestConnectionsCut(t *testing.T) {
 	t.Parallel()
 	rng := seed(t)
@@ -74,7 +74,7 @@ func TestConnectionsCut(t *testing.T) {
 	checkAgreement(t, redislog.New(i.client(t)), members, 0)
 }
 
-// Redis is killed and comes back with its append-only file.
+// Redis is killed and starts again with its append-only file.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	rng := seed(t)
@@ -93,8 +93,8 @@ func TestKilled(t *testing.T) {
 	checkAgreement(t, redislog.New(i.client(t)), members, 0)
 }
 
-// Redis stands still for ten seconds: members stay connected, who publishes is told
-// in time, and everything goes on afterwards.
+// Redis is paused for ten seconds. Members stay connected, a publisher gets an error in time,
+// and afterwards everything works again.
 func TestPaused(t *testing.T) {
 	t.Parallel()
 	i := freshInstance(t)
@@ -106,7 +106,7 @@ func TestPaused(t *testing.T) {
 		for time.Now().Before(end) {
 			began := time.Now()
 			_, err := servers[0].Publish(context.Background(), "another room", chat.Message{Text: "m"})
-			// The server's bound is two seconds; the rest is for a busy machine.
+			// The server's limit is two seconds; the rest is for a busy machine.
 			if d := time.Since(began); !errors.Is(err, chat.ErrUnavailable) || d > 8*time.Second {
 				t.Errorf("published after %v: %v", d, err)
 			}

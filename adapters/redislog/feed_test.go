@@ -16,7 +16,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// A recorder is a sink that keeps what it is told.
+// A recorder is a sink that records all calls.
 type recorder struct {
 	mu       sync.Mutex
 	pushed   []pushed
@@ -43,7 +43,7 @@ func (r *recorder) all() []pushed {
 	return append([]pushed(nil), r.pushed...)
 }
 
-// last returns the greatest offset that was pushed for room.
+// last returns the largest offset that was pushed for room.
 func (r *recorder) last(room string) (last uint64) {
 	for _, p := range r.all() {
 		if p.Room == room {
@@ -59,7 +59,7 @@ func (r *recorder) interruptions() (down, up int) {
 	return r.down, r.up
 }
 
-// opened connects a recorder to l that watches rooms.
+// opened returns a recorder that is opened with l and watches rooms.
 func opened(t testing.TB, l *redislog.Log, rooms ...string) *recorder {
 	t.Helper()
 	r := &recorder{}
@@ -75,8 +75,8 @@ func opened(t testing.TB, l *redislog.Log, rooms ...string) *recorder {
 	return r
 }
 
-// In a calm run every event and signal is pushed once, whole and in order, to every
-// sink that watches the room and to no other.
+// Without faults, every event and signal is pushed once, whole and in order, to every sink that
+// watches the room and to no other sink.
 func TestFeed(t *testing.T) {
 	t.Parallel()
 	prefix := newPrefix()
@@ -94,15 +94,15 @@ func TestFeed(t *testing.T) {
 		want = append(want, pushed{"one", epoch, stored}, pushed{"one", "", typing})
 	}
 	for _, r := range []*recorder{onA, onB} {
-		eventually(t, "everything is pushed", func() bool { return len(r.all()) >= len(want) })
+		eventually(t, "all events are pushed", func() bool { return len(r.all()) >= len(want) })
 		if d := cmp.Diff(want, r.all()); d != "" {
 			t.Errorf("pushed (-want +got):\n%s", d)
 		}
 	}
 }
 
-// The first room, the last and all between are watched while their number is large,
-// and nobody is told more of a room that is no longer watched.
+// Many rooms are watched. Events of all of them are pushed. When half of them are no longer
+// watched, the sink gets no more events of these.
 func TestManyRooms(t *testing.T) {
 	t.Parallel()
 	prefix := newPrefix()
@@ -129,7 +129,7 @@ func TestManyRooms(t *testing.T) {
 	for i := range rooms {
 		put(t, b, fmt.Sprint("room", i), text("u", "", "m"))
 	}
-	eventually(t, "the other half is pushed", func() bool { return len(r.all()) >= rooms/2 })
+	eventually(t, "events of the other half are pushed", func() bool { return len(r.all()) >= rooms/2 })
 	for _, p := range r.all() {
 		var i int
 		fmt.Sscanf(p.Room, "room%d", &i)
@@ -145,8 +145,8 @@ func TestManyRooms(t *testing.T) {
 	})
 }
 
-// The subscription is cut again and again. A sink is told of each loss and each
-// return, and what is appended after Resumed is pushed.
+// The subscription is cut repeatedly. A sink is told of each loss and of each return. What is
+// appended after Resumed is pushed.
 func TestSubscriptionCut(t *testing.T) {
 	t.Parallel()
 	i := freshInstance(t)
@@ -155,7 +155,7 @@ func TestSubscriptionCut(t *testing.T) {
 	for range 5 {
 		before, _ := r.interruptions()
 		i.exec(t, "CLIENT", "KILL", "TYPE", "pubsub")
-		eventually(t, "the sink is told", func() bool {
+		eventually(t, "the sink is told of the loss and the return", func() bool {
 			down, up := r.interruptions()
 			return down > before && up == down
 		})
@@ -164,7 +164,7 @@ func TestSubscriptionCut(t *testing.T) {
 	}
 }
 
-// Close waits for a push that is under way, and none comes after it.
+// Close waits for a running push, and no push begins after it.
 func TestCloseWaits(t *testing.T) {
 	t.Parallel()
 	l := newLog(t)
@@ -181,14 +181,14 @@ func TestCloseWaits(t *testing.T) {
 	go func() { l.Close(r); close(closed) }()
 	select {
 	case <-closed:
-		t.Error("Close has returned during a push")
+		t.Error("Close returned during a push")
 	case <-time.After(100 * time.Millisecond):
 	}
 	close(r.resume)
 	<-closed
 }
 
-// slowSink holds up a push.
+// slowSink blocks in Push.
 type slowSink struct {
 	recorder
 	pushing, resume chan struct{}
@@ -199,8 +199,7 @@ func (s *slowSink) Push(room, epoch string, e chatlog.Event) {
 	<-s.resume
 }
 
-// A connection that is open but silent is found out, and a sink that comes meanwhile
-// is told.
+// A connection that is open but silent is found. A sink that is opened meanwhile is told too.
 func TestSubscriptionSilent(t *testing.T) {
 	t.Parallel()
 	i := freshInstance(t)
@@ -215,18 +214,18 @@ func TestSubscriptionSilent(t *testing.T) {
 		t.Error("an event came through a frozen connection")
 	}
 	p.freeze(false)
-	eventually(t, "the sink is told that it is over", func() bool { _, up := r.interruptions(); return up == 1 })
+	eventually(t, "the sink is told that events arrive again", func() bool { _, up := r.interruptions(); return up == 1 })
 	e, _ := put(t, l, "room", text("u", "", "m"))
 	eventually(t, "an event is pushed", func() bool { return r.last("room") == e.Offset })
 }
 
-// Thousands of calls return when their contexts end although Redis does not answer,
-// and it can be used again when it does.
+// Thousands of calls return when their contexts end, although Redis does not answer. When Redis
+// answers again, the Log works again.
 func TestAway(t *testing.T) {
 	t.Parallel()
 	i := freshInstance(t)
 	p := newProxy(t, i.addr())
-	c := redis.NewClient(&redis.Options{Addr: p.addr, ReadTimeout: patience}) // which is of no help
+	c := redis.NewClient(&redis.Options{Addr: p.addr, ReadTimeout: patience}) // so the client's own timeout does not help
 	defer c.Close()
 	l := redislog.New(c)
 	r := opened(t, l, "room")
@@ -249,7 +248,7 @@ func TestAway(t *testing.T) {
 				err = l.Watch(ctx, r, fmt.Sprint("room", n))
 			}
 			if err == nil {
-				t.Error("no error, and nothing answers")
+				t.Error("no error, although nothing answers")
 			}
 		})
 	}
@@ -266,7 +265,7 @@ func TestAway(t *testing.T) {
 	})
 }
 
-// Open says that Redis cannot be reached, and works once it can.
+// Open returns an error while Redis cannot be reached, and works as soon as it can.
 func TestOpenWhileAway(t *testing.T) {
 	t.Parallel()
 	i := freshInstance(t)
@@ -274,15 +273,15 @@ func TestOpenWhileAway(t *testing.T) {
 	i.stop(syscall.SIGKILL)
 	r := &recorder{}
 	if err := l.Open(within(t), r); err == nil {
-		t.Fatal("no error, and nobody listens")
+		t.Fatal("no error, although nobody listens")
 	}
 	if err := l.Watch(within(t), r, "room"); err == nil {
-		t.Fatal("a sink that is not open may watch")
+		t.Fatal("a sink that is not open can watch")
 	}
 	if err := i.start(); err != nil {
 		t.Fatal(err)
 	}
 	r = opened(t, l, "room")
 	e, _ := put(t, l, "room", text("u", "", "m"))
-	eventually(t, "it is pushed", func() bool { return r.last("room") == e.Offset })
+	eventually(t, "the event is pushed", func() bool { return r.last("room") == e.Offset })
 }

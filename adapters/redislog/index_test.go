@@ -11,7 +11,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// An element is one of a room's lists.
+// An element is an element of a room's lists.
 type element struct {
 	offset, target uint64
 	flags, json    string
@@ -37,8 +37,8 @@ func elementsOf(t testing.TB, key string) (list []element) {
 	return list
 }
 
-// Whatever is done to a room's messages, and however much of it is trimmed: the index, the
-// states and both lists say the same, and nothing more is kept than what they say.
+// After any changes of a room's messages, and any trimming, the index, the states and both lists
+// agree. Nothing is kept that the lists do not need.
 func TestIndex(t *testing.T) {
 	t.Parallel()
 	rng := seed(t)
@@ -138,7 +138,7 @@ func checkIndex(t *testing.T, l *redislog.Log, room string, history int) {
 	slices.Sort(want)
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
-		t.Errorf("the index has %q, want %q", got, want)
+		t.Errorf("the index is %q, want %q", got, want)
 	}
 	var hash []string
 	for _, f := range shared.exec(t, "HKEYS", keys[3]).([]any) {
@@ -147,7 +147,7 @@ func checkIndex(t *testing.T, l *redislog.Log, room string, history int) {
 	slices.Sort(hash)
 	slices.Sort(states)
 	if !slices.Equal(hash, states) {
-		t.Errorf("states of %v, want %v", hash, states)
+		t.Errorf("the states are %v, want %v", hash, states)
 	}
 }
 
@@ -162,7 +162,7 @@ func checkRuns(t *testing.T, members []string, kind string, list []element) {
 	}
 	for i := 1; i < len(runs); i++ {
 		if runs[i][17:] == runs[i-1][17:] {
-			t.Errorf("%s and %s are one run", runs[i-1], runs[i])
+			t.Errorf("%s and %s should be one run", runs[i-1], runs[i])
 		}
 	}
 	i, shown, old := -1, 0, 0
@@ -183,7 +183,7 @@ func checkRuns(t *testing.T, members []string, kind string, list []element) {
 			shown++
 		}
 	}
-	if len(list) > 0 && i+1 < len(runs) || len(runs) > 1+2*len(list) { // the last run may be left of an empty list
-		t.Errorf("of the runs %q %d are behind the list", runs, len(runs)-i-1)
+	if len(list) > 0 && i+1 < len(runs) || len(runs) > 1+2*len(list) { // the last run may stay when the list is empty
+		t.Errorf("of the runs %q, %d begin after the list's end", runs, len(runs)-i-1)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// A room is held from the last message on that has gone, also if entries that amend follow
-// it.
+// When a message was removed, the room holds every entry from after the last removed one. That
+// is also so if amending entries follow it.
 func TestFirstBehindTrimmed(t *testing.T) {
 	t.Parallel()
 	l := newLog(t, redislog.WithHistory(10))
@@ -30,14 +30,15 @@ func TestFirstBehindTrimmed(t *testing.T) {
 		}
 	}
 	if _, err := l.Amend(within(t), "room", reaction("ann", 64, "-"), false); err != chatlog.ErrNoSuchMessage {
-		t.Errorf("a message that has gone is amended: %v", err)
+		t.Errorf("a removed message was amended: %v", err)
 	}
 	if u := unread(t, l, "bob", "room"); u[0].Unread != 10 {
 		t.Errorf("unread %+v", u)
 	}
 }
 
-// Edits that make messages larger than a room may have give up some of them, and not all.
+// Edits can make messages larger than WithHistoryBytes. Then some messages are removed, but not
+// all.
 func TestEditsBeyondBytes(t *testing.T) {
 	t.Parallel()
 	l := newLog(t, redislog.WithHistoryBytes(10_000))

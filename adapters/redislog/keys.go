@@ -44,7 +44,7 @@ const (
 	keyHead     = "head:"    // string, by room
 	keyEntries  = "entries:" // list, by room: messages, see lua/lists.lua
 	keyAmends   = "amends:"  // list, by room: the entries that amend messages
-	keyStates   = "states:"  // hash, by room: offset to what has become of an amended message
+	keyStates   = "states:"  // hash, by room: offset of an amended message to its reactions
 	keyIndex    = "index:"   // sorted set, by room: see lua/runs.lua
 	keyIDs      = "ids:"     // hash, by room: hash of user and id to offset and time
 	keyOlder    = "older:"   // hash, by room: the same for the previous window
@@ -53,13 +53,13 @@ const (
 	keyPace     = "pace:"    // string, by room and user: the user's last turn
 	feedOfRoom  = "feed:"    // shard channel, by room
 
-	// Of servers of the version before, see lua/takeover.lua.
+	// Keys of the previous version, see lua/takeover.lua.
 	keyOldLog   = "log:"     // stream, by room
 	keyOldIndex = "private:" // sorted set, by room
 )
 
-// roomKeys returns the keys of a room that all scripts of lua/lists.lua take, and behind
-// them those of the kinds more.
+// roomKeys returns the keys of a room that all scripts with lua/lists.lua take, and then the
+// keys of the kinds more.
 func (l *Log) roomKeys(bucket int, room string, more ...string) []string {
 	keys := make([]string, 0, 11)
 	keys = append(keys, l.key(bucket, keyAge, ""))

@@ -37,8 +37,8 @@ type seenEntry struct {
 	sums        sums
 }
 
-// sums are hashes by which two events with the same offset differ: one of what never
-// changes, and one also of the text.
+// sums are hashes that differ if two events with the same offset differ. One covers what never
+// changes. The other covers the text too.
 type sums struct{ who, whole uint64 }
 
 var seed = maphash.MakeSeed()
@@ -54,7 +54,7 @@ func sumsOf(e *chatlog.Event) sums {
 	return s
 }
 
-// differs reports whether a stands for another event than what an element of Redis says.
+// differs reports whether a is another event than the one in an element of Redis.
 func (m *seenEntry) differs(element string) bool {
 	offset, ms, flags, _, json := splitElement(element)
 	if strings.Contains(flags, "d") { // deleted
@@ -64,7 +64,7 @@ func (m *seenEntry) differs(element string) bool {
 	if err != nil {
 		return false
 	}
-	if now := sumsOf(&e); strings.Contains(flags, "e") { // with another text
+	if now := sumsOf(&e); strings.Contains(flags, "e") { // edited: it has another text
 		return now.who != m.sums.who
 	} else {
 		return now != m.sums

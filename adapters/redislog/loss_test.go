@@ -14,9 +14,9 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// When Redis loses data, every member is told of one gap and has what the log has.
+// When Redis loses data, every member is told of one gap and then has the events of the log.
 
-// lose has members on two servers talk while Redis loses something, and talk on.
+// lose lets members on two servers talk before, during and after the loss.
 func lose(t *testing.T, i *instance, loss func()) {
 	t.Helper()
 	_, members := newMembers(t, 2, on(i))
@@ -63,7 +63,7 @@ func (i *instance) restart(t testing.TB) {
 	}
 }
 
-// The end of the append-only file is lost, by so many bytes.
+// The append-only file loses this many bytes at its end.
 func TestTruncatedFile(t *testing.T) {
 	t.Parallel()
 	rng := seed(t)
@@ -80,7 +80,7 @@ func TestTruncatedFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// With the last entry at least, whatever was written behind it.
+		// The file loses the last entry at least, whatever was written after it.
 		entry := int64(strings.LastIndex(string(data), "RPUSH"))
 		if entry < 0 {
 			t.Fatal("no entry in the file")
@@ -94,8 +94,8 @@ func TestTruncatedFile(t *testing.T) {
 	})
 }
 
-// snapshot saves what i holds, and returns a function that brings it back, with more events
-// in one of its rooms.
+// snapshot saves the data of i. It returns a function that restores it, with more events in one
+// of its rooms.
 func (i *instance) snapshot(t testing.TB) (restore func(name string, more ...chatlog.Event)) {
 	t.Helper()
 	i.exec(t, "SAVE")
@@ -141,8 +141,8 @@ func written(t testing.TB, dump []byte, name string, more []chatlog.Event) []byt
 	return dump
 }
 
-// An older snapshot is restored, once as it was and once after somebody has written
-// past everything that the members know.
+// An older snapshot is restored. This happens once without change, and once after another server
+// has written more events than the members know.
 func TestOlderSnapshot(t *testing.T) {
 	t.Parallel()
 	for _, strangers := range []int{0, 10, 100} {
@@ -166,8 +166,8 @@ func TestOlderSnapshot(t *testing.T) {
 	}
 }
 
-// After a loss, a room that nobody was in and that has been written past what was lost
-// begins a new epoch when it is watched again; a room that somebody is in keeps its.
+// A room without members was written past the lost entries. After the loss it begins a new epoch
+// when it is watched again. A room with members keeps its epoch.
 func TestLossInUnusedRoom(t *testing.T) {
 	t.Parallel()
 	i := freshInstance(t)
@@ -176,7 +176,7 @@ func TestLossInUnusedRoom(t *testing.T) {
 	if _, err := witness.Enter(within(t), "s1", "occupied", chatlog.Member{UserID: "u", Connections: 1}); err != nil {
 		t.Fatal(err)
 	}
-	// All in one bucket, which is what loses.
+	// All rooms are in one bucket, and this bucket loses data.
 	rooms := redislog.SameBucket("occupied", 3)
 	for _, name := range append(rooms, "occupied") {
 		for range 5 {
@@ -192,28 +192,28 @@ func TestLossInUnusedRoom(t *testing.T) {
 	for range 3 {
 		put(t, witness, lost, text("u", "", "the end"))
 	}
-	// Strangers, who do not know what is missing, write to the room before the witness looks:
-	// the first use after that begins the new epoch, and would be theirs.
+	// Servers that do not know what is missing write to the room before the witness looks. The
+	// first use after that begins the new epoch, and would be their use.
 	m := text("stranger", "", "m")
 	restore(lost, m, m, m, m, m)
 	other := redislog.New(i.client(t))
-	eventually(t, "the witness is back", func() bool { _, up := r.interruptions(); return up > 0 })
-	beat(t, witness, "s1", time.Minute) // looks again, if what Resumed waited for came too late
+	eventually(t, "the witness is resumed", func() bool { _, up := r.interruptions(); return up > 0 })
+	beat(t, witness, "s1", time.Minute) // checks again, in case the check at Resumed came too early
 	for _, name := range rooms {
 		if p := position(t, other, name); p.Epoch != before[name] {
-			t.Errorf("%s has another epoch before it is watched", name)
+			t.Errorf("%s has a new epoch before it is watched", name)
 		}
 	}
 	opened(t, other, lost, quiet, "occupied")
 	for _, name := range []string{lost, quiet} {
 		if p := position(t, other, name); p.Epoch == before[name] {
-			t.Errorf("%s is in the epoch it was in before the loss", name)
+			t.Errorf("%s has the same epoch as before the loss", name)
 		}
 	}
 	if p := position(t, other, "occupied"); p.Epoch != before["occupied"] {
-		t.Errorf("a room that is in use has another epoch")
+		t.Errorf("a room in use has a new epoch")
 	}
-	// That is so once.
+	// The epoch changes only once.
 	after := position(t, other, lost)
 	opened(t, redislog.New(i.client(t)), lost)
 	if p := position(t, other, lost); p != after {
@@ -221,7 +221,7 @@ func TestLossInUnusedRoom(t *testing.T) {
 	}
 }
 
-// Servers find out that Redis has forgotten their users, and enter them again.
+// Servers notice that Redis has lost their users, and enter them again.
 func TestPresenceLost(t *testing.T) {
 	t.Parallel()
 	i := freshInstance(t)
@@ -235,14 +235,14 @@ func TestPresenceLost(t *testing.T) {
 		}
 		return n
 	}
-	eventually(t, "all are present", func() bool { return count() == 5 })
+	eventually(t, "all users are present", func() bool { return count() == 5 })
 	restore(room)
-	eventually(t, "whom the snapshot does not have is present again", func() bool { return count() == 5 })
+	eventually(t, "the users that are not in the snapshot are present again", func() bool { return count() == 5 })
 	i.exec(t, "FLUSHALL")
-	eventually(t, "all are present after FLUSHALL", func() bool { return count() == 5 })
+	eventually(t, "all users are present after FLUSHALL", func() bool { return count() == 5 })
 	late.conn.Close()
-	eventually(t, "who goes is gone", func() bool { return count() == 4 })
-	eventually(t, "each is there with one connection", func() bool {
+	eventually(t, "a user that leaves is gone", func() bool { return count() == 4 })
+	eventually(t, "each user has one connection", func() bool {
 		list, _, err := servers[0].Members(within(t), room, 10)
 		var names []string
 		for _, m := range list {

@@ -35,13 +35,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// quiet drops what the client says of lost connections.
+// quiet drops the client's log messages about lost connections.
 type quiet struct{}
 
 func (quiet) Printf(context.Context, string, ...any) {}
 
-// leaked returns the stacks of goroutines of this package and of the core that do
-// not end.
+// leaked returns the stacks of goroutines of this package and of the core that are still running
+// after a while.
 func leaked() (stacks string) {
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		buf := make([]byte, 1<<22)
@@ -64,7 +64,7 @@ func newPrefix() redislog.Option {
 	return redislog.WithPrefix(fmt.Sprintf("t%d:", serial.Add(1)))
 }
 
-// newLog returns a Log of its own rooms on the shared server.
+// newLog returns a Log with an unused prefix on the shared server.
 func newLog(t testing.TB, opts ...redislog.Option) *redislog.Log {
 	return redislog.New(shared.client(t), append([]redislog.Option{newPrefix()}, opts...)...)
 }
@@ -79,7 +79,7 @@ func seed(t testing.TB) *rand.Rand {
 	return rand.New(rand.NewPCG(n, 0))
 }
 
-// patience is how long what must happen may take.
+// patience is the longest time to wait for something that must happen.
 const patience = time.Minute
 
 // eventually waits until ok reports true.
@@ -92,7 +92,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// within returns a context for calls that have to succeed.
+// within returns a context for calls that must succeed soon.
 func within(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
@@ -103,7 +103,7 @@ func text(user, id, message string) chatlog.Event {
 	return chatlog.Event{Type: chatlog.TypeMessage, UserID: user, Username: user, ID: id, Text: message}
 }
 
-// put appends an event that nobody has appended before.
+// put appends an event that was never appended before.
 func put(t testing.TB, l chatlog.Log, room string, e chatlog.Event) (stored chatlog.Event, epoch string) {
 	t.Helper()
 	a, err := l.Append(within(t), room, e)

@@ -30,8 +30,8 @@ func (l *Log) MarkRead(ctx context.Context, room, userID string, offset uint64) 
 	return read, raised, nil
 }
 
-// Unread implements [chatlog.Marker]. Each room is a run of a script of its own, so that
-// none occupies Redis for long. All of them are in one pipeline.
+// Unread implements [chatlog.Marker]. It runs one script per room, so no script blocks Redis for
+// long. All runs are in one pipeline.
 func (l *Log) Unread(ctx context.Context, userID string, rooms []string) ([]chatlog.Unread, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (l *Log) Unread(ctx context.Context, userID string, rooms []string) ([]chat
 	return unread, nil
 }
 
-// An unreadCount counts in one room, in one or more runs of the script.
+// An unreadCount counts the unread messages of one room, in one or more runs of the script.
 type unreadCount struct {
 	chatlog.Unread
 	log        *Log
@@ -81,7 +81,7 @@ func (c *unreadCount) wait(ctx context.Context) error {
 		switch {
 		case r.bad:
 			return errReply
-		case c.epoch != "" && epoch != c.epoch: // begin again
+		case c.epoch != "" && epoch != c.epoch: // the room has a new epoch: count again from its start
 			c.epoch, c.Unread, from = "", chatlog.Unread{}, "1"
 			if read > 0 {
 				from = strconv.FormatUint(read+1, 10)
@@ -99,7 +99,7 @@ func (c *unreadCount) wait(ctx context.Context) error {
 	}
 }
 
-// Pace implements [chatlog.Pacer]. A turn is a key that lives as long as it counts.
+// Pace implements [chatlog.Pacer]. A turn is a key that lives until the user may send again.
 func (l *Log) Pace(ctx context.Context, room, userID, id string, every time.Duration) (wait time.Duration, err error) {
 	every = min(every, math.MaxInt64/4)
 	reply, err := l.do(ctx, paceScript, bucketOf(room), []string{l.paceKey(room, userID)}, id, strconv.FormatInt((every+time.Microsecond-1).Microseconds(), 10))

@@ -20,8 +20,8 @@ func unread(t testing.TB, l *redislog.Log, user string, rooms ...string) []chatl
 	return list
 }
 
-// What a user has written since is not counted, also when it is more than one run of the script
-// looks at.
+// A user's own messages do not count as unread, even if there are more than one run of the
+// script reads.
 func TestUnreadOfMany(t *testing.T) {
 	t.Parallel()
 	l := newLog(t, redislog.WithHistory(10000))
@@ -44,11 +44,11 @@ func TestUnreadOfMany(t *testing.T) {
 		t.Errorf("unread %+v, want %+v", got, want)
 	}
 	if got := unread(t, l, "eve", "public", "private"); got[0].Unread != chatlog.MaxUnread || got[1].Unread != 0 {
-		t.Errorf("unread of a stranger: %+v", got)
+		t.Errorf("unread of a user without a marker: %+v", got)
 	}
 }
 
-// Markers and turns do not stay for ever, and markers live on with a watched room.
+// Markers and turns expire. Markers stay while their room is watched.
 func TestMarkersExpire(t *testing.T) {
 	t.Parallel()
 	const life = time.Hour
@@ -61,24 +61,24 @@ func TestMarkersExpire(t *testing.T) {
 	keys := l.RoomKeys("room")
 	markers := keys[len(keys)-1]
 	if ms := lifeOf(t, markers); ms < life || ms > life*5/4 {
-		t.Errorf("markers live for %v", ms)
+		t.Errorf("markers expire in %v", ms)
 	}
 	shared.exec(t, "EXPIRE", markers, 600)
 	l.Age(life / 2)
 	beat(t, l, "server", time.Minute)
 	if ms := lifeOf(t, markers); ms < life {
-		t.Errorf("markers of a watched room live for %v", ms)
+		t.Errorf("markers of a watched room expire in %v", ms)
 	}
 	if wait, err := l.Pace(within(t), "room", "bob", "id", 3*time.Second); err != nil || wait != 0 {
 		t.Fatal(wait, err)
 	}
 	key := l.PaceKey("room", "bob")
 	if ms := lifeOf(t, key); ms <= 0 || ms > 4*time.Second {
-		t.Errorf("a turn lives for %v", ms)
+		t.Errorf("a turn expires in %v", ms)
 	}
 }
 
-// When Redis' clock is set back, nobody has to wait for it.
+// If Redis' clock is set back, no user has to wait for it.
 func TestPaceClockSetBack(t *testing.T) {
 	t.Parallel()
 	l := newLog(t)

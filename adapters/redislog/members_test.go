@@ -20,8 +20,7 @@ import (
 	"github.com/seed-08328bfd/chat/client"
 )
 
-// serve runs a server over a Log of its own until the test ends. Its users are who
-// they say.
+// serve runs a server with a new Log until the test ends. It believes each user's name.
 func serve(t testing.TB, c redis.UniversalClient, opts ...redislog.Option) *chattest.Server {
 	t.Helper()
 	return chattest.NewServer(t,
@@ -32,8 +31,7 @@ func serve(t testing.TB, c redis.UniversalClient, opts ...redislog.Option) *chat
 		}))
 }
 
-// A member is a client that stays in a room until the test ends, and remembers what
-// it is shown.
+// A member is a client that stays in a room until the test ends, and records what it receives.
 type member struct {
 	name string
 	conn *client.Conn
@@ -41,9 +39,9 @@ type member struct {
 	mu      sync.Mutex
 	events  []client.Event // of type message, since the last gap
 	gaps    []client.Gap
-	twice   int // events that were shown again or out of order
+	twice   int // events that came twice or out of order
 	welcome int
-	shown   map[string]string // place of every event ever shown, to its id
+	shown   map[string]string // position of every event ever received, to its id
 	sent    int
 	acked   map[string]uint64
 }
@@ -92,7 +90,7 @@ func (m *member) take(e client.Event) {
 	}
 }
 
-// last returns the offset of the newest event that m was shown.
+// last returns the offset of the newest event that m has received.
 func (m *member) last() uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -102,7 +100,7 @@ func (m *member) last() uint64 {
 	return m.events[len(m.events)-1].Offset
 }
 
-// say sends one message until it is acknowledged.
+// say sends one message again and again until it is acknowledged.
 func (m *member) say(ctx context.Context) error {
 	m.mu.Lock()
 	id := fmt.Sprint(m.name, "-", m.sent)
@@ -165,7 +163,7 @@ func newMembers(t testing.TB, n int, c func(testing.TB) redis.UniversalClient) (
 	return servers, members
 }
 
-// forgetAcknowledged forgets what was acknowledged to the members: Redis has lost it.
+// forgetAcknowledged drops the record of acknowledged messages, because Redis has lost them.
 func forgetAcknowledged(members []*member) {
 	for _, m := range members {
 		m.mu.Lock()
@@ -195,7 +193,7 @@ func checkAgreement(t testing.TB, l chatlog.Log, members []*member, gaps int) {
 	offsets := map[string]uint64{}
 	for i, e := range page.Events {
 		if e.Offset != page.First+uint64(i) {
-			t.Fatalf("entry %d stands at %d", e.Offset, page.First+uint64(i))
+			t.Fatalf("entry %d is at the place of %d", e.Offset, page.First+uint64(i))
 		}
 		if offsets[e.ID] != 0 {
 			t.Errorf("%s is in the log twice", e.ID)
@@ -207,11 +205,11 @@ func checkAgreement(t testing.TB, l chatlog.Log, members []*member, gaps int) {
 		eventually(t, m.name+" has seen everything", func() bool { return m.last() == page.Position.Offset })
 		m.mu.Lock()
 		if len(m.gaps) != gaps || m.twice != 0 {
-			t.Errorf("%s was told of %d gaps, want %d, and shown %d events again: %v", m.name, len(m.gaps), gaps, m.twice, m.gaps)
+			t.Errorf("%s was told of %d gaps, want %d, and got %d events twice: %v", m.name, len(m.gaps), gaps, m.twice, m.gaps)
 		}
 		for id, o := range m.acked {
 			if acks++; offsets[id] != o {
-				t.Errorf("%s was acknowledged as %d and is in the log as %d", id, o, offsets[id])
+				t.Errorf("%s was acknowledged with offset %d and has offset %d in the log", id, o, offsets[id])
 			}
 		}
 		var got, want []string
@@ -222,9 +220,9 @@ func checkAgreement(t testing.TB, l chatlog.Log, members []*member, gaps int) {
 			want = append(want, fmt.Sprint(e.Offset, " ", e.ID))
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("%s has not seen the log (-want +got):\n%s", m.name, cmp.Diff(want, got))
+			t.Errorf("the events of %s differ from the log (-want +got):\n%s", m.name, cmp.Diff(want, got))
 		}
 		m.mu.Unlock()
 	}
-	t.Logf("%d entries, %d acknowledged, seen by %d members", len(page.Events), acks, len(members))
+	t.Logf("%d entries, %d acknowledged, received by %d members", len(page.Events), acks, len(members))
 }

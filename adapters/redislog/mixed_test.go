@@ -12,8 +12,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// Servers of both versions use a room at random. Nothing that any of them has acknowledged
-// is lost or there twice, the room has no holes, and what is appended is pushed to both.
+// Servers of both versions use a room at random. No acknowledged entry is lost or stored twice,
+// the room has no holes, and every entry is pushed to both versions.
 func TestMixedVersions(t *testing.T) {
 	t.Parallel()
 	rng := seed(t)
@@ -42,7 +42,7 @@ func mixVersions(t *testing.T, rng *rand.Rand, logs []*redislog.Log, olds []*ser
 		t.Fatal(err)
 	}
 	var model []chatlog.Event // model[i] has offset i+1
-	var said []chatlog.Event  // the same as it was announced
+	var said []chatlog.Event  // the same events as they were published
 	ids := map[string]uint64{}
 	users := []string{"ann", "bob", "", "carl"}
 	someone := func() string { return users[rng.IntN(len(users))] }
@@ -76,7 +76,7 @@ func mixVersions(t *testing.T, rng *rand.Rand, logs []*redislog.Log, olds []*ser
 		e := text("ann", "", fmt.Sprint("text ", i))
 		switch rng.IntN(6) {
 		case 0, 1:
-			e.ID = fmt.Sprint("id", rng.IntN(i+1)) // some of them again
+			e.ID = fmt.Sprint("id", rng.IntN(i+1)) // some ids are repeated
 		case 2, 3:
 			e = private(someone(), someone())
 			e.Text = fmt.Sprint("private ", i)
@@ -130,7 +130,7 @@ func mixVersions(t *testing.T, rng *rand.Rand, logs []*redislog.Log, olds []*ser
 		}
 	}
 	checkModel(t, logs[1], model, epoch, history)
-	eventually(t, "all is pushed to servers of this version", func() bool { return live.last("room") == uint64(len(model)) })
+	eventually(t, "all events are pushed to servers of this version", func() bool { return live.last("room") == uint64(len(model)) })
 	down, up := live.interruptions()
 	for i, p := range live.all() {
 		if want := said[p.Event.Offset-1]; p.Epoch != epoch || !sameText(p.Event, want) || p.Event.Offset != uint64(i+1) && down == 0 {
@@ -150,7 +150,7 @@ func mixVersions(t *testing.T, rng *rand.Rand, logs []*redislog.Log, olds []*ser
 	}
 }
 
-// checkModel compares all that is kept with the end of model.
+// checkModel compares everything that is kept with the end of model.
 func checkModel(t *testing.T, l *redislog.Log, model []chatlog.Event, epoch string, history int) {
 	t.Helper()
 	p := read(t, l, "room", chatlog.Range{From: 1, Limit: 10000})

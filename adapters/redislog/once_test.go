@@ -16,8 +16,8 @@ import (
 	"github.com/seed-08328bfd/chat/adapters/redislog"
 )
 
-// A failingRedis is a Redis of one node that answers every script with an error, and counts
-// the scripts.
+// A failingRedis is a Redis of one node that answers every script with an error, and counts the
+// scripts.
 type failingRedis struct {
 	net.Listener
 	answer  string // the error; "" ends the connection instead of an answer
@@ -62,7 +62,7 @@ func (g *failingRedis) serve(c net.Conn) {
 				return
 			}
 			fmt.Fprintf(c, "-%s\r\n", g.answer)
-		case "cluster": // slots: all of them are here
+		case "cluster": // slots: this node has all of them
 			fmt.Fprintf(c, "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:%s\r\n", port)
 		default:
 			fmt.Fprint(c, "-ERR unknown command\r\n")
@@ -98,9 +98,9 @@ func readCommand(r *bufio.Reader) (args []string, err error) {
 	return args, err
 }
 
-// A script that writes has been given a new epoch to use. Sent again, perhaps to another
-// master, it might begin that in two logs. So the client, which retries by default, sends
-// none twice, whatever goes wrong.
+// A script that writes gets a new epoch to use if needed. If it were sent again, perhaps to
+// another master, that epoch might begin in two logs. The client retries by default. The Log
+// must turn that off: it sends no script twice, whatever error comes.
 func TestNothingIsSentTwice(t *testing.T) {
 	t.Parallel()
 	for _, answer := range []string{

@@ -41,7 +41,7 @@ func newRoomScript(files ...string) *script {
 	return newScript(append([]string{"begin", "seen", "lists", "held", "runs", "json", "takeover"}, files...)...)
 }
 
-// The marks of files that are in a function of their own, rest: see lua/rest.lua.
+// The lines of a script around the files in its function rest: see lua/rest.lua.
 const (
 	restBegin = "local function rest()\n"
 	restEnd   = "end\n"
@@ -52,7 +52,7 @@ const (
 // so a node that does not answer delays only its own rooms.
 type pipeliner struct {
 	client redis.UniversalClient
-	slots  chan struct{} // a value for each call that is waiting or under way
+	slots  chan struct{} // a value for each call that is waiting or running
 
 	mu      sync.Mutex
 	queue   []*call

@@ -184,7 +184,7 @@ func (l *Log) Present(ctx context.Context, room, userID string) (m chatlog.Membe
 
 // Versions implements [chatlog.Presence].
 func (l *Log) Versions(ctx context.Context, rooms []string) ([]uint64, error) {
-	const most = 500 // arguments of a script
+	const most = 500 // rooms in one run of the script
 	type part struct {
 		call *call
 		at   []int // in rooms

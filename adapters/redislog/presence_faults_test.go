@@ -8,7 +8,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/logtest"
 )
 
-// Redis stands still, for longer than a use of it may take, and loses its connections.
+// Redis is paused, for longer than one use of it may take, and then loses its connections.
 func TestPresenceFaults(t *testing.T) {
 	t.Parallel()
 	for range 2 {

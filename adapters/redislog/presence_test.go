@@ -28,8 +28,8 @@ func beat(t testing.TB, l chatlog.Log, server string, ttl time.Duration) (held b
 	return p.Held, p.Gone
 }
 
-// No server loses its users because Redis was away; one that is dead does, after it
-// has had its time again.
+// No server loses its users because Redis was down. A dead server loses them after a full lease
+// more.
 func TestAwayForLong(t *testing.T) {
 	t.Parallel()
 	const ttl = time.Second
@@ -53,7 +53,7 @@ func TestAwayForLong(t *testing.T) {
 		}
 	}
 	var gone []chatlog.Departure
-	eventually(t, "the users of a dead server to go", func() bool {
+	eventually(t, "the users of a dead server are removed", func() bool {
 		held, g := beat(t, b, "b", ttl)
 		gone = append(gone, g...)
 		return !held || len(gone) == 100
@@ -64,11 +64,11 @@ func TestAwayForLong(t *testing.T) {
 		}
 	}
 	if held, _ := beat(t, a, "a", ttl); held {
-		t.Error("a server that was removed is held")
+		t.Error("a removed server is still held")
 	}
 }
 
-// The many users of a dead server are each named once by those who remain.
+// A dead server had many users. The other servers report each of them as gone once.
 func TestManyDepartures(t *testing.T) {
 	t.Parallel()
 	const users = 1500
@@ -90,7 +90,7 @@ func TestManyDepartures(t *testing.T) {
 	}
 	var mu sync.Mutex
 	named := map[string]int{}
-	eventually(t, "everybody is gone", func() bool {
+	eventually(t, "all users are gone", func() bool {
 		var wg sync.WaitGroup
 		for n := range 6 {
 			wg.Go(func() {
@@ -108,11 +108,11 @@ func TestManyDepartures(t *testing.T) {
 		return err == nil && list.Total == 0
 	})
 	if len(named) != users {
-		t.Errorf("%d of %d users were named", len(named), users)
+		t.Errorf("%d of %d users were reported", len(named), users)
 	}
 	for user, n := range named {
 		if n != 1 {
-			t.Errorf("%s was named %d times", user, n)
+			t.Errorf("%s was reported %d times", user, n)
 		}
 	}
 	if keys := shared.exec(t, "KEYS", redislog.Prefix(prefix)+"*places:*").([]any); len(keys) > 0 {
@@ -120,8 +120,8 @@ func TestManyDepartures(t *testing.T) {
 	}
 }
 
-// A server that was taken for dead, and enters users before it hears of that, still
-// hears of it, and leaves nothing behind under its old name.
+// A server was removed as dead, and enters users before it learns of that. It still learns of
+// it, and leaves nothing under its old name.
 func TestLateEnter(t *testing.T) {
 	t.Parallel()
 	prefix, lease := newPrefix(), redislog.Lease(time.Second)
@@ -129,7 +129,7 @@ func TestLateEnter(t *testing.T) {
 	enter(t, a, "a", "room", "alice")
 	beat(t, a, "a", time.Millisecond)
 	beat(t, b, "b", time.Minute)
-	eventually(t, "alice to go", func() bool {
+	eventually(t, "alice is removed", func() bool {
 		beat(t, b, "b", time.Minute)
 		_, ok, err := b.Present(within(t), "room", "alice")
 		return err == nil && !ok
@@ -138,12 +138,12 @@ func TestLateEnter(t *testing.T) {
 		enter(t, a, "a", "room", "carol")
 	}
 	if held, _ := beat(t, a, "a", time.Minute); held {
-		t.Error("a server that was removed is held")
+		t.Error("a removed server is still held")
 	}
 	enter(t, a, "a2", "room", "carol")
 	beat(t, a, "a2", time.Minute)
-	// The old name's lease runs out; carol stays, on the new one.
-	eventually(t, "the old name to be forgotten", func() bool {
+	// The old name's lease ends. carol stays, under the new name.
+	eventually(t, "the old name is deleted", func() bool {
 		for _, l := range []*redislog.Log{a, b} {
 			_, gone := beat(t, l, map[*redislog.Log]string{a: "a2", b: "b"}[l], time.Minute)
 			if len(gone) > 0 {
@@ -157,7 +157,7 @@ func TestLateEnter(t *testing.T) {
 	}
 }
 
-// Redis has lost some of what was written of a server, and more has been written since.
+// Redis has lost some writes of a server, and the server has written more since.
 func TestPresenceOvertaken(t *testing.T) {
 	t.Parallel()
 	l := newLog(t)

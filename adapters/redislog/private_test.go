@@ -16,8 +16,8 @@ func private(from, to string) chatlog.Event {
 	return chatlog.Event{Type: chatlog.TypePrivate, UserID: from, Username: from, To: to, ToUsername: to, Text: "psst"}
 }
 
-// Whatever servers append, of this version and the one before, and whatever Redis gives
-// up of the index, readers get what is visible to them.
+// Servers of this version and of the previous one append, and Redis evicts parts of the index.
+// Readers always get exactly what is visible to them.
 func TestPrivateIndex(t *testing.T) {
 	t.Parallel()
 	rng := seed(t)
@@ -59,7 +59,7 @@ func TestPrivateIndex(t *testing.T) {
 	}
 }
 
-// checkVisible compares a range of what reader may see with all entries.
+// checkVisible compares a range that reader may see with all entries.
 func checkVisible(t *testing.T, l *redislog.Log, room, reader string, rng *rand.Rand) {
 	t.Helper()
 	all := read(t, l, room, chatlog.Range{From: 1, Limit: 10000})
@@ -85,8 +85,8 @@ func checkVisible(t *testing.T, l *redislog.Log, room, reader string, rng *rand.
 	}
 }
 
-// What Redis does for a page hangs on the page, not on what lies between; and the index
-// is no larger than the log, however many users there are.
+// The work to read a page depends on the page only, not on the entries between. The index is no
+// larger than the log, however many users there are.
 func TestPrivateBounds(t *testing.T) {
 	t.Parallel()
 	i := freshInstance(t)
@@ -126,11 +126,11 @@ func TestPrivateBounds(t *testing.T) {
 	}
 	put(t, l, "public", text("ann", "", "m"))
 	if n := i.exec(t, "EXISTS", l.IndexKey("public")).(int64); n != 0 {
-		t.Error("a room without private entries has an index of them")
+		t.Error("a room without private entries has an index")
 	}
 	for _, key := range []string{l.IndexKey("room")} {
 		if life := i.exec(t, "PTTL", key).(int64); life <= 0 {
-			t.Errorf("%s stays for ever", key)
+			t.Errorf("%s never expires", key)
 		}
 	}
 }

@@ -2,7 +2,7 @@ package redislog_test
 
 import "syscall"
 
-// attributes has a server end with the tests, however those end.
+// attributes makes the kernel end a server when the tests end, for any reason.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

@@ -4,7 +4,7 @@ package redislog_test
 
 import "syscall"
 
-// stopSignal has a process stand still until contSignal.
+// stopSignal pauses a process until contSignal.
 const (
 	stopSignal = syscall.SIGSTOP
 	contSignal = syscall.SIGCONT

@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// Windows can end a process and knows no other signals. Nor is there a redis-server
-// for it, so these tests say that it is missing; they compile all the same.
+// Windows can end a process, and has no other signals. There is no redis-server for it either,
+// so these tests report that it is missing. But they compile.
 const (
 	stopSignal = syscall.Signal(0x13)
 	contSignal = syscall.Signal(0x12)

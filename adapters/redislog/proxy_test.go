@@ -10,15 +10,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A proxy passes connections on to a server, until it is frozen: then what is sent
-// stays where it is, and the connections stay open.
+// A proxy passes connections on to a server until it is frozen. Then nothing passes, and the
+// connections stay open.
 type proxy struct {
 	addr string
 
 	mu     sync.Mutex
 	frozen chan struct{} // closed when not frozen
 
-	cut atomic.Bool // end the connection that the next answer comes on
+	cut atomic.Bool // end the connection on which the next answer comes
 }
 
 func newProxy(t testing.TB, to string) *proxy {

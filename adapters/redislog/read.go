@@ -8,8 +8,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// maxScan is how many hidden entries one run of the script reads at most where there is no
-// index of them: where Redis has evicted it.
+// maxScan is how many hidden entries one run of the script reads at most where Redis has evicted
+// the index.
 const maxScan = 1000
 
 // Read implements [chatlog.Store].
@@ -37,9 +37,8 @@ func (l *Log) Read(ctx context.Context, room string, rg chatlog.Range) (chatlog.
 	return p, nil
 }
 
-// readSome reads one event more than the limit, to know whether there are more. In a
-// room whose index was evicted, it may need several runs of the script. Each run is
-// bounded.
+// readSome reads one event more than the limit, to learn whether there are more. In a room whose
+// index was evicted, it may need several runs of the script. The work of each run is limited.
 func (l *Log) readSome(ctx context.Context, room string, rg chatlog.Range) (chatlog.Page, error) {
 	limit := min(max(rg.Limit, 0), 1<<30)
 	var p chatlog.Page

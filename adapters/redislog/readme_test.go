@@ -6,7 +6,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/snippets"
 )
 
-// TestREADME compiles what the README and the package's documentation show.
+// TestREADME compiles the code in the README and in the package's documentation.
 func TestREADME(t *testing.T) {
 	t.Parallel()
 	imports := map[string]string{

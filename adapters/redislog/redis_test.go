@@ -21,9 +21,9 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/ports"
 )
 
-// The tests run real Redis servers of their own: one that most of them share, with a
-// prefix each, and more for those that break theirs. All listen on free ports of the
-// loopback interface and keep their files in a temporary folder.
+// The tests start real Redis servers. Most tests share one server and have a prefix each. Tests
+// that break their server have one of their own. All servers listen on free loopback ports and
+// keep their files in a temporary folder.
 
 const missing = `redislog's tests run Redis servers of their own and did not find redis-server 7
 or newer on PATH (%v).
@@ -36,8 +36,8 @@ on a Mac with
 var (
 	testDir string       // removed at the end
 	program string       // redis-server
-	shared  *instance    // of most tests
-	serial  atomic.Int64 // of folders and prefixes
+	shared  *instance    // used by most tests
+	serial  atomic.Int64 // numbers of folders and prefixes
 )
 
 func setUp() (err error) {
@@ -70,8 +70,8 @@ func tearDown() {
 	}
 }
 
-// An instance is a Redis server. It can be stopped and started again on the same
-// port and files.
+// An instance is a Redis server. It can be stopped, and started again on the same port and
+// files.
 type instance struct {
 	dir    string
 	port   string
@@ -99,7 +99,7 @@ func (i *instance) begin() (err error) {
 			return err
 		}
 		if err = i.start(); err == nil {
-			break // and not if somebody else took the port meanwhile
+			break // and no other program took the port meanwhile
 		}
 	}
 	return err
@@ -146,7 +146,7 @@ func (i *instance) start() error {
 	started := make(chan error)
 	exited := make(chan struct{})
 	go func() {
-		runtime.LockOSThread() // the server is ended with the thread that started it
+		runtime.LockOSThread() // the kernel ends the server when the thread that started it ends
 		defer log.Close()
 		err := cmd.Start()
 		started <- err
@@ -173,7 +173,7 @@ func (i *instance) start() error {
 	return errors.New("redis-server does not answer")
 }
 
-// answers reports whether the server has loaded its data, or asks who we are.
+// answers reports whether the server has loaded its data, or asks for a password.
 func (i *instance) answers() bool {
 	c, err := net.DialTimeout("tcp", i.addr(), time.Second)
 	if err != nil {
@@ -199,7 +199,7 @@ func (i *instance) stop(s syscall.Signal) {
 	<-i.exited
 }
 
-// client returns a client as users are advised to make it, closed with the test.
+// client returns a client as README.md advises. It is closed with the test.
 func (i *instance) client(t testing.TB) *redis.Client {
 	t.Helper()
 	c := redis.NewClient(&redis.Options{Addr: i.addr(), Password: i.secret, ContextTimeoutEnabled: true, ReadTimeout: patience})

@@ -29,15 +29,15 @@ type Log struct {
 	words    words
 	lastSeen [buckets]lastSeen
 	servers  servers
-	sinks    fanout.Sinks // interrupted by subscribers
+	sinks    fanout.Sinks // subscribers call Interrupted and Resumed
 
-	mu          sync.RWMutex      // guards what follows
+	mu          sync.RWMutex      // guards the fields below
 	rooms       map[string]*watch // by name: the rooms that are watched
 	subscribers []*subscriber     // indexed like pipeliners; nil where no room is watched
 }
 
-// settings are what the options set. They never change after New, so anybody may read
-// them.
+// settings are set by the options. They never change after New, so they may be read without a
+// lock.
 type settings struct {
 	prefix    string        // of all keys and channels
 	history   int           // events that a room keeps
@@ -45,10 +45,10 @@ type settings struct {
 	expiry    time.Duration // how long a room is kept after its last use
 	window    time.Duration // how long ids are known at least
 	unwritten time.Duration // how long a room without events is kept
-	lease     time.Duration // of a server that has entered a user but has not called Beat
+	lease     time.Duration // the lease of a server that has entered a user but has not called Beat
 }
 
-// words makes words that are unique among all Logs. Anybody may use it concurrently.
+// words makes words that are unique among all Logs. It may be used concurrently.
 type words struct {
 	tag   string // what the words of this Log begin with; never changes after New
 	count atomic.Uint64
@@ -80,9 +80,8 @@ const (
 // after the servers. The client's options set addresses, TLS, users and timeouts. New
 // does not connect to Redis.
 //
-// Set ContextTimeoutEnabled in the client's options: then the Log recovers fastest from
-// a Redis that does not answer. The Log never sends a command twice, whatever MaxRetries
-// the client has.
+// Set ContextTimeoutEnabled in the client's options. Then the Log recovers sooner when Redis
+// does not answer. The Log never sends a command twice, whatever MaxRetries the client has.
 //
 // New panics if client is a [redis.Ring]: when a Redis is down, a Ring continues its rooms
 // in another Redis, without their events.
@@ -191,5 +190,5 @@ func (l *Log) start(ctx context.Context, s *script, bucket int, keys []string, a
 	return l.pipeliners[bucket%len(l.pipeliners)].start(ctx, s, keys, args)
 }
 
-// ms returns d in milliseconds, as scripts take it.
+// ms returns d in milliseconds, as an argument of a script.
 func ms(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

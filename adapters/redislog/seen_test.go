@@ -16,7 +16,7 @@ import (
 	"github.com/seed-08328bfd/chat/client"
 )
 
-// Rooms that were never written to leave nothing behind, however they were asked for.
+// Rooms that were never written to leave nothing in Redis, whatever was called for them.
 func TestNothingOfUnwrittenRooms(t *testing.T) {
 	t.Parallel()
 	prefix := newPrefix()
@@ -41,7 +41,7 @@ func TestNothingOfUnwrittenRooms(t *testing.T) {
 		}
 	}
 	if n := keys(); n != 0 {
-		t.Errorf("%d keys of rooms that were read", n)
+		t.Errorf("there are %d keys of rooms that were only read", n)
 	}
 	s := serve(t, shared.client(t), prefix, redislog.Expiry(time.Hour, 2*time.Second))
 	join(t, s, "u").conn.Close()
@@ -49,11 +49,11 @@ func TestNothingOfUnwrittenRooms(t *testing.T) {
 	for _, name := range names {
 		l.Unwatch(r, name)
 	}
-	eventually(t, "nothing is left of rooms that were joined", func() bool { return keys() == 0 })
+	eventually(t, "the keys of joined rooms expire", func() bool { return keys() == 0 })
 }
 
-// An epoch does not come back in a room whose keys were lost, when some time has passed
-// since its first entry.
+// When the keys of a room are lost some time after its first entry, the room never gets the same
+// epoch again.
 func TestEpochOfLostRoom(t *testing.T) {
 	t.Parallel()
 	prefix := newPrefix()
@@ -66,7 +66,7 @@ func TestEpochOfLostRoom(t *testing.T) {
 	if e, ep := put(t, stranger, "room", text("u", "", "m")); e.Offset != 1 || ep == epoch {
 		t.Errorf("the room is at %s:%d again", ep, e.Offset)
 	}
-	// Who has seen the room notices whatever the time.
+	// A server that has seen the room notices the loss after any time.
 	shared.exec(t, "DEL", head, log)
 	at := position(t, stranger, "room")
 	if e, ep := put(t, stranger, "room", text("u", "", "m")); e.Offset != 1 || ep != at.Epoch {
@@ -74,8 +74,8 @@ func TestEpochOfLostRoom(t *testing.T) {
 	}
 }
 
-// shorten stops Redis and starts it again with its append-only file cut before the
-// entry that holds text.
+// shorten stops Redis, cuts its append-only file before the entry that contains text, and starts
+// it again.
 func (i *instance) shorten(t testing.TB, text string) {
 	t.Helper()
 	i.stop(syscall.SIGKILL)
@@ -100,8 +100,8 @@ func (i *instance) shorten(t testing.TB, text string) {
 	}
 }
 
-// Redis loses 71 to 100. A Log that has seen 100 begins a new epoch in the very step in
-// which it asks or writes first, also when a stranger has written past 100 meanwhile.
+// Redis loses offsets 71 to 100. A Log that has seen 100 begins a new epoch in its first read or
+// write. It does so also if another Log has written past 100 meanwhile.
 func TestSeenIsCompared(t *testing.T) {
 	t.Parallel()
 	for _, strangers := range []int{0, 10, 30, 31} {
@@ -116,7 +116,7 @@ func TestSeenIsCompared(t *testing.T) {
 			"Positions": func(t *testing.T, l *redislog.Log) string { return position(t, l, room).Epoch },
 		} {
 			if name == "Positions" && strangers > 30 {
-				continue // who reads on finds out
+				continue // a reader of later entries finds the loss
 			}
 			t.Run(fmt.Sprint(name, strangers), func(t *testing.T) {
 				t.Parallel()
@@ -135,17 +135,17 @@ func TestSeenIsCompared(t *testing.T) {
 					put(t, other, room, text("stranger", "", "m"))
 				}
 				if epoch := use(t, l); epoch == was.Epoch {
-					t.Error("in the epoch of the entries that were lost")
+					t.Error("the room has the epoch of the lost entries")
 				}
 			})
 		}
 	}
 }
 
-// Redis is started from a shorter file while the only server that had the room dies,
-// and 31 messages are written onto 70. Who has seen 100 is told of a gap by the time of
-// the entry. With the offset alone nobody can know; but a second server that lives and
-// has seen 100 does, and then the offset alone is enough.
+// Redis restarts from a shorter file while the only server with the room dies. Then 31 messages
+// are written after offset 70. A client that has seen 100 is told of a gap if it names the time
+// of its entry. With the offset alone nobody can know of the loss, unless a second server lives
+// that has seen 100.
 func TestShorterFile(t *testing.T) {
 	t.Parallel()
 	for _, witness := range []bool{false, true} {
@@ -162,7 +162,7 @@ func TestShorterFile(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			eventually(t, "all has come", func() bool { return m.last() == 100 })
+			eventually(t, "all messages have come", func() bool { return m.last() == 100 })
 			m.mu.Lock()
 			at := m.events[len(m.events)-1].Position
 			m.mu.Unlock()
@@ -170,7 +170,7 @@ func TestShorterFile(t *testing.T) {
 			dying.Close()
 			i.shorten(t, "number 71.")
 			for n := range 31 {
-				eventually(t, "it is published", func() bool {
+				eventually(t, "the message is published", func() bool {
 					_, err := living.Publish(within(t), room, chat.Message{UserID: "u", ID: fmt.Sprint("id", n), Text: "other"})
 					return err == nil
 				})
@@ -187,7 +187,7 @@ func TestShorterFile(t *testing.T) {
 	}
 }
 
-// welcomeAt returns the welcome of a client that comes back to a place.
+// welcomeAt returns the welcome of a client that reconnects at a position.
 func welcomeAt(t testing.TB, s *chattest.Server, at chatlog.Position) client.Welcome {
 	t.Helper()
 	c, err := client.Dial(within(t), s.URL, room, client.WithUsername("back"), client.WithSince(at))

@@ -23,7 +23,7 @@ func newSentinel(t testing.TB) (master, replica, sentinel *instance) {
 	auth := []string{"--requirepass", secret, "--masterauth", secret}
 	master = fresh(t, &instance{secret: secret, args: auth})
 	replica = fresh(t, &instance{secret: secret, args: append(auth, "--replicaof", "127.0.0.1 "+master.port)})
-	eventually(t, "the replica is in step", func() bool {
+	eventually(t, "the replica follows the master", func() bool {
 		return strings.Contains(replica.exec(t, "INFO", "replication").(string), "master_link_status:up")
 	})
 	conf := filepath.Join(master.dir, "sentinel.conf")
@@ -37,10 +37,10 @@ func newSentinel(t testing.TB) (master, replica, sentinel *instance) {
 		t.Fatal(err)
 	}
 	sentinel = fresh(t, &instance{conf: conf})
-	// By default it promotes only who has told of itself in the last five seconds, but asks
-	// every ten. It asks again when the master is down, and waits a tenth of a second for an
-	// answer; without one it tries again after twice the failover timeout. And it does
-	// nothing for half a minute after the machine has stood still.
+	// By default Sentinel promotes only a replica that has sent its state in the last five
+	// seconds, but it asks every ten. When the master is down it asks again, and waits a tenth
+	// of a second for the answer. Without an answer it tries again after twice the failover
+	// timeout. It does nothing for half a minute after the machine was paused.
 	sentinel.exec(t, "SENTINEL", "DEBUG", "info-period", "1000", "tilt-period", "3000")
 	eventually(t, "the sentinel knows the replica", func() bool {
 		return len(sentinel.exec(t, "SENTINEL", "REPLICAS", "rooms").([]any)) == 1
@@ -48,7 +48,7 @@ func newSentinel(t testing.TB) (master, replica, sentinel *instance) {
 	return master, replica, sentinel
 }
 
-// failoverClient returns a client that asks the sentinel, closed with the test.
+// failoverClient returns a client that asks the sentinel. It is closed with the test.
 func failoverClient(t testing.TB, sentinel *instance) redis.UniversalClient {
 	t.Helper()
 	c := redis.NewFailoverClient(&redis.FailoverOptions{
@@ -58,8 +58,8 @@ func failoverClient(t testing.TB, sentinel *instance) redis.UniversalClient {
 	return c
 }
 
-// The master dies. If the replica has everything, nothing is lost. If the replica lacks the
-// last messages, members are told of one gap, and have what the log has.
+// The master dies. If the replica has everything, nothing is lost. If the replica lacks the last
+// messages, members are told of one gap, and then have the events of the log.
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	for _, lagging := range []bool{false, true} {
@@ -76,7 +76,7 @@ func TestFailover(t *testing.T) {
 			if lagging {
 				replica.exec(t, "CONFIG", "SET", "masterauth", "wrong")
 				master.exec(t, "CLIENT", "KILL", "TYPE", "replica")
-				eventually(t, "the replica is out of step", func() bool {
+				eventually(t, "the replica does not follow the master", func() bool {
 					return strings.Contains(replica.exec(t, "INFO", "replication").(string), "master_link_status:down")
 				})
 				sayAll(t, members, 5, 0)
@@ -94,8 +94,8 @@ func TestFailover(t *testing.T) {
 	}
 }
 
-// inStep waits until the replica has all that the master has written by now. WAIT is of no
-// use for that: it waits for the writes of its own connection only.
+// inStep waits until the replica has everything that the master has written so far. WAIT cannot
+// do that: it waits only for the writes of its own connection.
 func inStep(t testing.TB, master, replica *instance) {
 	t.Helper()
 	offset := func(i *instance, name string) int {
@@ -112,13 +112,13 @@ func inStep(t testing.TB, master, replica *instance) {
 		return 0
 	}
 	written := offset(master, "master_repl_offset")
-	eventually(t, "the replica is in step", func() bool {
+	eventually(t, "the replica has everything", func() bool {
 		return offset(replica, "slave_repl_offset") >= written
 	})
 }
 
-// is reports whether a server has a role. Sentinel ends its connections when it
-// gives it another one, so an error is no answer.
+// is reports whether a server has a role. Sentinel ends the server's connections when it changes
+// the role, so an error is no answer.
 func is(t testing.TB, i *instance, role string) bool {
 	c := redis.NewClient(&redis.Options{Addr: i.addr(), Password: i.secret, MaxRetries: -1})
 	defer c.Close()
@@ -126,7 +126,7 @@ func is(t testing.TB, i *instance, role string) bool {
 	return err == nil && strings.Contains(info, "role:"+role)
 }
 
-// failover has the sentinel promote the replica.
+// failover makes the sentinel promote the replica.
 func failover(t testing.TB, replica, sentinel *instance) {
 	t.Helper()
 	eventually(t, "the sentinel begins a failover", func() bool {
@@ -139,9 +139,9 @@ func failover(t testing.TB, replica, sentinel *instance) {
 	})
 }
 
-// The sentinel fails over while members of two servers talk, by command and because the
-// master is killed, and the replica had not got the last of it. No place is ever two
-// events, and everybody is told of a gap.
+// The sentinel fails over while members of two servers talk. One failover is by command, one
+// because the master is killed. The replica has not received the last entries. No position ever
+// belongs to two events, and every member is told of a gap.
 func TestFailoverWhileTalking(t *testing.T) {
 	t.Parallel()
 	for _, kill := range []bool{false, true} {
@@ -171,7 +171,7 @@ func TestFailoverWhileTalking(t *testing.T) {
 			l := redislog.New(failoverClient(t, sentinel))
 			var page chatlog.Page
 			for _, m := range members {
-				eventually(t, m.name+" is where the log is", func() bool {
+				eventually(t, m.name+" has the last entry of the log", func() bool {
 					page = read(t, l, room, chatlog.Range{From: 1, Limit: 1 << 20})
 					return m.last() == page.Position.Offset
 				})
@@ -214,18 +214,18 @@ func TestFailoverWhileTalking(t *testing.T) {
 	}
 }
 
-// With min-replicas-to-write a master that has lost its replica acknowledges nothing:
-// what it would have lost is refused until the failover, and sent again.
+// With min-replicas-to-write, a master without its replica acknowledges nothing. It refuses the
+// messages that it would have lost, and clients send them again after the failover.
 func TestFailoverWithMinReplicas(t *testing.T) {
 	t.Parallel()
 	master, replica, sentinel := newSentinel(t)
 	master.exec(t, "CONFIG", "SET", "min-replicas-to-write", "1")
 	_, members := newMembers(t, 2, func(t testing.TB) redis.UniversalClient { return failoverClient(t, sentinel) })
 	sayAll(t, members, 10, 0)
-	inStep(t, master, replica) // it acknowledges what the replica does not have yet
+	inStep(t, master, replica) // otherwise the master may acknowledge entries that the replica lacks
 	replica.exec(t, "CONFIG", "SET", "masterauth", "wrong")
 	master.exec(t, "CLIENT", "KILL", "TYPE", "replica")
-	eventually(t, "the replica is out of step", func() bool {
+	eventually(t, "the replica does not follow the master", func() bool {
 		return strings.Contains(replica.exec(t, "INFO", "replication").(string), "master_link_status:down")
 	})
 	during(t, members, func() {

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	pingAfter   = 2 * time.Second // after which a connection is pinged
-	deadAfter   = 2 * pingAfter   // after which it is taken for dead
+	pingAfter   = 2 * time.Second // a connection that is silent for this long is pinged
+	deadAfter   = 2 * pingAfter   // a connection that is silent for this long is taken for dead
 	maxChannels = 500             // channels in one command
 )
 

@@ -9,8 +9,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// BenchmarkSize measures the bytes that Redis uses for a kept event with a text of 100
-// bytes, and for what may come with it.
+// BenchmarkSize measures the bytes that Redis uses for a kept event with a text of 100 bytes,
+// and for related data.
 func BenchmarkSize(b *testing.B) {
 	const n = 1000
 	message := strings.Repeat("x", 100)

@@ -13,14 +13,14 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// A room keeps the newest events, whole and without holes, within both bounds.
+// A room keeps the newest events, without holes, within both limits.
 func TestTrim(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name        string
 		opts        []redislog.Option
 		size        int
-		least, most uint64 // of 1,000 events
+		least, most uint64 // events that are kept of 1,000
 	}{
 		{"by number", []redislog.Option{redislog.WithHistory(200)}, 10, 200, 330},
 		{"by bytes", []redislog.Option{redislog.WithHistoryBytes(64 << 10)}, 1000, 28, 65},
@@ -40,15 +40,15 @@ func TestTrim(t *testing.T) {
 			}
 			for i, e := range p.Events {
 				if e.Offset != p.First+uint64(i) || e.Text != message {
-					t.Fatalf("event %d stands at %d", e.Offset, p.First+uint64(i))
+					t.Fatalf("event %d is at the place of %d", e.Offset, p.First+uint64(i))
 				}
 			}
 		})
 	}
 }
 
-// An id is known for the window and not longer than twice that, also when its event
-// is no longer kept.
+// An id is known for the window, and not longer than twice the window. Whether its event is
+// still kept makes no difference.
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	const window = 400 * time.Millisecond
@@ -80,7 +80,7 @@ func TestWindow(t *testing.T) {
 				t.Fatalf("repeated %+v, got %+v", old, got)
 			}
 			if !dup {
-				all = nil // they are new events now
+				all = nil // from now on these ids make new events
 				break
 			}
 		}
@@ -93,7 +93,7 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// When Redis gives up keys of a room, what is left is either whole or begun anew.
+// When Redis evicts keys of a room, the rest of it is either whole or begins again.
 func TestEviction(t *testing.T) {
 	t.Parallel()
 	l := newLog(t)
@@ -110,7 +110,7 @@ func TestEviction(t *testing.T) {
 	shared.exec(t, "DEL", log)
 	p := read(t, l, "room", chatlog.Range{Limit: 10})
 	if p.Position != (chatlog.Position{Epoch: epoch, Offset: last}) || p.First != last+1 || len(p.Events) != 0 || p.More {
-		t.Errorf("without its entries, the room is %+v", p)
+		t.Errorf("the room without its entries is %+v", p)
 	}
 	if e, ep := put(t, l, "room", text("u", "next", "m")); e.Offset != last+1 || ep != epoch {
 		t.Errorf("the next event is %s:%d", ep, e.Offset)
@@ -118,24 +118,24 @@ func TestEviction(t *testing.T) {
 
 	shared.exec(t, "DEL", ids, older)
 	if again, err := l.Append(within(t), "room", text("u", "next", "m")); err != nil || again.Repeated || again.Event.Offset != last+2 {
-		t.Errorf("without its ids: %+v, %v", again, err)
+		t.Errorf("the append without its ids: %+v, %v", again, err)
 	}
 
 	shared.exec(t, "DEL", head)
 	if e, ep := put(t, l, "room", text("u", "next", "m")); e.Offset != 1 || ep == epoch {
-		t.Errorf("without its head, the first event is %s:%d", ep, e.Offset)
+		t.Errorf("the first event without a head is %s:%d", ep, e.Offset)
 	}
 	if p := read(t, l, "room", chatlog.Range{Limit: 10}); len(p.Events) != 1 || p.First != 1 {
-		t.Errorf("without its head, the room is %+v", p)
+		t.Errorf("the room without its head is %+v", p)
 	}
 
-	// The same, and something else comes before the first event.
+	// The same, but another call comes before the first event.
 	r := opened(t, l)
 	for what, f := range map[string]func() error{
 		"Read": func() error {
 			p, err := l.Read(within(t), "room", chatlog.Range{Limit: 10})
 			if len(p.Events) > 0 || p.First != 1 {
-				t.Errorf("without its head, the room is %+v", p)
+				t.Errorf("the room without its head is %+v", p)
 			}
 			return err
 		},
@@ -164,7 +164,7 @@ func TestEviction(t *testing.T) {
 	}
 }
 
-// While Redis is full, nothing is half done.
+// When Redis is full, nothing is half written.
 func TestOutOfMemory(t *testing.T) {
 	t.Parallel()
 	i := freshInstance(t, "--maxmemory-policy", "noeviction")
@@ -184,7 +184,7 @@ func TestOutOfMemory(t *testing.T) {
 	}
 }
 
-// A command whose answer was lost is not sent again, whatever the client is set to.
+// A command whose answer was lost is not sent again, whatever the client's options.
 func TestSentOnce(t *testing.T) {
 	t.Parallel()
 	p := newProxy(t, shared.addr())
@@ -193,10 +193,10 @@ func TestSentOnce(t *testing.T) {
 	l := redislog.New(c, newPrefix())
 	put(t, l, "room", text("u", "", "first"))
 	for n := range 20 {
-		position(t, l, "room") // over a connection that the next command finds ready
+		position(t, l, "room") // this makes a connection that the next command uses
 		p.cut.Store(true)
 		if _, err := l.Append(within(t), "room", text("u", "", fmt.Sprint(n))); err == nil {
-			t.Errorf("%d: no error, and the answer was lost", n)
+			t.Errorf("%d: no error, although the answer was lost", n)
 		}
 		p.cut.Store(false)
 	}
@@ -208,7 +208,7 @@ func TestSentOnce(t *testing.T) {
 		seen[e.Text] = true
 	}
 	if len(seen) < 10 {
-		t.Errorf("only %d of 20 commands got through", len(seen)-1)
+		t.Errorf("only %d of 20 commands were executed", len(seen)-1)
 	}
 }
 
@@ -228,7 +228,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// When Redis' clock is set back, the room's is not.
+// If Redis' clock is set back, the times in a room do not go back.
 func TestClockSetBack(t *testing.T) {
 	t.Parallel()
 	l := newLog(t)

@@ -8,8 +8,8 @@ import (
 	"github.com/seed-08328bfd/chat/chattest"
 )
 
-// Every Log of the suite is a process of its own as far as it can tell: with its
-// own client, subscription and memory.
+// Every Log of the suite has its own client, subscription and memory, as if it were another
+// process.
 func TestLog(t *testing.T) {
 	t.Parallel()
 	prefix := newPrefix()

@@ -25,7 +25,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/ports"
 )
 
-// aclRules returns the rules that README.md says are enough.
+// aclRules returns the rules in README.md.
 func aclRules(t testing.TB) []string {
 	t.Helper()
 	readme, err := os.ReadFile("README.md")
@@ -40,7 +40,7 @@ func aclRules(t testing.TB) []string {
 	return strings.Fields(strings.ReplaceAll(rules, "\\\n", " "))
 }
 
-// restrict makes the user that README.md describes.
+// restrict makes the user with the rights in README.md.
 func (i *instance) restrict(t testing.TB) {
 	t.Helper()
 	args := []any{"ACL", "SETUSER", "chat", "on", ">SECRET"}
@@ -50,7 +50,7 @@ func (i *instance) restrict(t testing.TB) {
 	i.exec(t, args...)
 }
 
-// The whole suite over TLS, as a user who may do no more than README.md says.
+// The whole suite runs over TLS, as a user with only the rights in README.md.
 func TestTLSAndACL(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -71,27 +71,27 @@ func TestTLSAndACL(t *testing.T) {
 	}
 	chattest.TestLog(t, func(t *testing.T) chatlog.Log { return open(t) })
 
-	// What the suite does not reach: trimming by bytes, and ids that grow old.
+	// The suite does not cover these: trimming by bytes, and ids that expire.
 	l := open(t, redislog.WithHistoryBytes(1000), redislog.Window(time.Millisecond))
 	put(t, l, "room", private("u", "v"))
 	put(t, l, "room", text("u", "", "after a private one"))
 	if p := read(t, l, "room", chatlog.Range{Limit: 100, Visible: true, Reader: "w"}); len(p.Events) == 0 || p.Events[len(p.Events)-1].Offset != p.Position.Offset {
-		t.Errorf("what one reader may see: %+v", p)
+		t.Errorf("the events that one reader may see: %+v", p)
 	}
 	for n := range 20 {
 		put(t, l, "trimmed", text("u", fmt.Sprint(n), strings.Repeat("x", 100)))
 		time.Sleep(2 * time.Millisecond)
 	}
 	if p := read(t, l, "trimmed", chatlog.Range{Limit: 100}); p.First < 10 || p.Position.Offset != 20 {
-		t.Errorf("from %d to %v are left of 20", p.First, p.Position)
+		t.Errorf("of 20 events, %d to %v are left", p.First, p.Position)
 	}
-	// Another prefix is forbidden.
+	// The user has no rights to another prefix.
 	if _, err := open(t, redislog.WithPrefix("other:")).Append(within(t), "room", text("u", "", "m")); err == nil || !strings.Contains(err.Error(), "NOPERM") {
-		t.Errorf("outside of the user's keys: %v", err)
+		t.Errorf("a call outside of the user's keys: %v", err)
 	}
 }
 
-// certificate writes cert.pem and key.pem for 127.0.0.1, and returns who trusts them.
+// certificate writes cert.pem and key.pem for 127.0.0.1, and returns a pool that trusts them.
 func certificate(t testing.TB, dir string) *x509.CertPool {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

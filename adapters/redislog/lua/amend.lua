@@ -1,17 +1,16 @@
--- Appends an entry that amends a message, does to the message what it says, and announces
--- it.
+-- Appends an entry that amends a message, changes the message, and publishes the entry.
 -- KEYS: as for append
 -- ARGV: fresh epoch, id or '', feed, entries that amend to keep, bytes of messages to keep,
 --       life of the room, window of the ids, maximum number of ids, newest entry seen or '',
 --       '1' if the room is watched, type, target, '1' for a moderator, user's id as JSON or
---       ''; the entry's JSON in two parts, between which the receiver is put: behind the type to
---       the username, and from the id on; of an edit the JSON of text and data; of a reaction
---       itself, the user's id, '1' to remove it, and the maximum numbers of different reactions
---       and of listed users
+--       ''; the entry's JSON in two parts, with a place for the receiver between them: from
+--       after the type to the username, and from the id on; for an edit the JSON of text and
+--       data; for a reaction its text, the user's id, '1' to remove it, and the maximum
+--       numbers of different reactions and of listed users
 -- Returns 0, epoch, offset, time, receiver as JSON or ''; for a repeated id 1, epoch, offset,
--- time, and the first entry as answer gives it; for a reaction that changes nothing 2, epoch,
--- offset, time, of the last entry that has amended the message; 3 for no such message; 4 for
--- a reaction too many.
+-- time, and the first entry as answer returns it; for a reaction that changes nothing 2,
+-- epoch, and offset and time of the last entry that has amended the message; 3 for no such
+-- message; 4 for too many reactions.
 local now = clock()
 local b, h, few = bucket(KEYS[1], ARGV[1]), load(KEYS[2]), nil
 local quick = ready(b, h, ARGV[9], now)
@@ -31,7 +30,7 @@ if first then
   return {1, h.epoch, first, at, seldom().answer(tonumber(first), h.offset)}
 end
 
--- The message. In a room without amending entries before it, the second look finds it.
+-- Find the message. In a room without earlier amending entries, the second look finds it.
 local kind, target, user = ARGV[11], tonumber(ARGV[12]), ARGV[14]
 local place = target - offsetof(redis.call('LINDEX', entries, 0) or '0')
 local message = place >= 0 and redis.call('LINDEX', entries, int(place))
@@ -47,7 +46,7 @@ if flags == 'd' or flags == 'g' then
 end
 local json = string.sub(message, begin)
 
--- Who may do this to it.
+-- Check that the user may do this to the message.
 local private, to, own = string.find(flags, 'p', 1, true), nil, false
 if private then
   local f = parts(json, false)
@@ -67,7 +66,7 @@ if kind ~= 'reaction' and not own and not (kind == 'delete' and ARGV[13] == '1')
   return {3}
 end
 
--- What has become of it.
+-- The state of the message.
 local before, changed = edited(flags, json)
 local reactions, over, noted = '', false, string.find(flags, 's', 1, true)
 if noted then
@@ -89,7 +88,7 @@ if kind == 'reaction' then
   end
 end
 
--- The entry.
+-- Make the entry.
 h.offset = h.offset + 1
 h.time = math.max(h.time, now)
 local offset, time = int(h.offset), int(h.time)
@@ -115,7 +114,7 @@ end
 local tail = ARGV[16] .. '}'
 local n = redis.call('RPUSH', amends, offset .. ' ' .. time .. ' ' .. letter .. ARGV[12] .. ',' .. int(before) .. head .. tail)
 
--- The message after it.
+-- Store the changed message.
 local bytes, new = 0, n == 1 or private
 if kind == 'edit' then
   local after = textless(json, string.find(flags, 'l', 1, true)) .. ',"edited":[' .. offset .. ',' .. time .. ']' .. ARGV[17] .. '}'

@@ -1,15 +1,15 @@
--- Appends a message and announces it.
+-- Appends a message and publishes it.
 -- KEYS: age, head, entries, amends, states, index, old log, old index, users, ids, older ids
 -- ARGV: fresh epoch, id or '', event, feed, messages to keep, bytes to keep, life of the
 --       room, window of the ids, maximum number of ids, newest entry seen or '', '1' if
 --       the room is watched, how long the epoch of rooms without a head may be used
 --       after its first write; for a private message also its two users as JSON or ''
 -- Returns 0, epoch, offset, time; or for a repeated id 1, epoch, offset, time, and the
--- first entry as answer gives it.
+-- first entry as answer returns it.
 local b, h = open(KEYS[1], KEYS[2], ARGV[1], ARGV[10], ARGV[11])
 h = h or begin(b, ARGV[1], tonumber(ARGV[12]))
 if h.offset == 0 then
-  clear() -- left over from a room whose head was lost
+  clear() -- remove the rest of a room whose head was lost
   redis.call('DEL', ids, older)
   if h.epoch == b.epoch and b.used == 0 then
     b.used = now

@@ -1,4 +1,4 @@
--- Extends a server's lease and ends the leases that have run out.
+-- Extends a server's lease, and ends the leases whose time is over.
 -- KEYS: leases, writes, dead servers, last beat, removed servers
 -- ARGV: server, ttl, number of writes that the server knows of
 -- Returns 1 if the server's users are still held, otherwise 0; the number of its writes;
@@ -8,9 +8,9 @@ local function expired()
   return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', int(now))
 end
 
--- No lease runs while no server could beat. Servers beat three times per ttl, so while
--- one lives, the time between two beats is below half of ttl. A longer gap extends all
--- leases, at most to ttl from now. If the clock was set back, all leases move with it.
+-- No lease runs while no server could beat. Servers beat three times per ttl, so while one
+-- lives, the time between two beats is below half of ttl. A longer gap extends all leases, at
+-- most to ttl from now. If the clock was set back, all leases move with it.
 local last = redis.call('GET', KEYS[4])
 local gap = last and now - last or 0
 if gap < 0 or gap > ttl / 2 then
@@ -29,7 +29,7 @@ redis.call('SET', KEYS[4], int(now))
 local held, known = 1, tonumber(ARGV[3])
 local writes = tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or 0)
 if writes < known then
-  held = 0 -- the rest of this server is removed when its lease ends
+  held = 0 -- what is left of this server is removed when its lease ends
 else
   if writes == 0 then
     writes = redis.call('HINCRBY', KEYS[2], ARGV[1], 1)

@@ -1,4 +1,4 @@
--- Returns what stands at the offset of an entry that a server has seen.
+-- Returns the element at the offset of an entry that a server has seen.
 -- KEYS: age, head, entries, amends, states, index, old log, old index, users
 -- ARGV: fresh, offset
 -- Returns age, epoch or '', last offset, and the element or ''.

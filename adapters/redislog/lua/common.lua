@@ -19,8 +19,8 @@ end
 --   due     when the time to live must be set again
 --   size    bytes of messages added since mark
 --   mark    first offset of the younger half of the bytes kept; with a zero before it if all
---           entries are in the lists of lists.lua. Servers of the version before, which
---           append to a stream, write it without the zero: see takeover.lua
+--           entries are in the lists of lists.lua. Servers of the previous version
+--           append to a stream, and write it without the zero: see takeover.lua
 --   age     of the bucket at the last check that the room had lost nothing
 -- turned, due and mark stay text here, because they rarely change.
 local words = '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+)$'

@@ -4,14 +4,14 @@
 -- Returns 1 if the user was on no server before, otherwise 0; and the number of the
 -- server's writes.
 if redis.call('ZSCORE', KEYS[7], ARGV[1]) then
-  return {0, 0} -- the server was removed; the small number of writes tells it so
+  return {0, 0} -- the server was removed; it sees that from the small number of writes
 end
 local writes = redis.call('HINCRBY', KEYS[2], ARGV[1], 1)
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
   redis.call('ZADD', KEYS[1], int(clock() + ARGV[6]), ARGV[1])
 end
--- A user is kept as [server, connections, name, server, connections, name, ...], in
--- the order in which the servers have last told of it. The last name is the user's.
+-- A user is kept as [server, connections, name, server, connections, name, ...], in the order of
+-- the servers' last writes. The last name is the user's.
 local s = redis.call('HGET', KEYS[4], ARGV[3])
 local u = s and cjson.decode(s) or {}
 local i = 1

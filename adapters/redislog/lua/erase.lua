@@ -1,5 +1,5 @@
--- Erasing, and what a room keeps. eraser returns the functions that few runs of a script
--- need.
+-- Erasing entries, and trimming a room. eraser returns the functions. Few runs of a script need
+-- them.
 
 local function eraser()
   local erase = {}
@@ -14,7 +14,7 @@ local function eraser()
     local before = i > 0 and offsetof(redis.call('LINDEX', l.key, i - 1))
     local after = i < l.n - 1 and offsetof(redis.call('LINDEX', l.key, i + 1))
     if begun and not (before and before >= begun) then
-      redis.call('ZREM', index, runs .. pad(begun) .. kind) -- nothing is left of this run before offset
+      redis.call('ZREM', index, runs .. pad(begun) .. kind) -- this run has no entry before offset
       begun, kind = run(runs, offset)
     end
     if kind ~= 'p' then
@@ -23,11 +23,11 @@ local function eraser()
     if after and not (beyond and after >= tonumber(string.sub(beyond, 2, 17))) then
       redis.call('ZADD', index, 0, runs .. pad(offset + 1) .. 'o')
     elseif beyond and string.sub(beyond, 18) == 'p' then
-      redis.call('ZREM', index, beyond) -- it goes on
+      redis.call('ZREM', index, beyond) -- the two runs become one
     end
   end
 
-  -- unlist removes a private entry from those of its two users.
+  -- unlist removes a private entry from the lists of its two users.
   function erase.unlist(kind, offset, json)
     local f = parts(json)
     for _, user in ipairs({f.user or '', f.to or ''}) do
@@ -35,8 +35,8 @@ local function eraser()
     end
   end
 
-  -- forget erases what is known of a message beside its element: the reactions, and the
-  -- entries that have amended it. The work is bounded by what is erased.
+  -- forget erases everything about a message except its element: the reactions, and the entries
+  -- that have amended it. The work depends only on what is erased.
   function erase.forget(offset, flags, json)
     local o = edited(flags, json)
     if string.find(flags, 's', 1, true) then
@@ -63,7 +63,7 @@ local function eraser()
     end
   end
 
-  -- prune removes the runs before that of first.
+  -- prune removes the runs before the run of first.
   function erase.prune(runs, first)
     local begun = run(runs, first)
     if begun then
@@ -71,7 +71,7 @@ local function eraser()
     end
   end
 
-  -- drop removes the n oldest of the entries that amend. It returns the last of them.
+  -- drop removes the n oldest amending entries. It returns the last of them.
   function erase.drop(n)
     local last
     while n > 0 do
@@ -110,7 +110,7 @@ local function eraser()
     end
     local first = list(entries).first
     if first > gone + 1 then
-      redis.call('LPUSH', entries, int(gone) .. ' ' .. when .. ' g') -- all between them amend
+      redis.call('LPUSH', entries, int(gone) .. ' ' .. when .. ' g') -- all entries between them amend
     end
     local l = list(amends)
     local before = seek(l, gone + 1)
@@ -123,8 +123,8 @@ local function eraser()
     erase.prune('c', math.max(gone + 1, l.first))
   end
 
-  -- amendments removes the oldest entries that amend, down to most of them and a sign where
-  -- they begin.
+  -- amendments removes the oldest amending entries. It keeps at most most of them, and an
+  -- element that says where they begin.
   function erase.amendments(most)
     local last, time = split(erase.drop(redis.call('LLEN', amends) - most))
     redis.call('LPUSH', amends, int(last) .. ' ' .. time .. ' g')

@@ -1,8 +1,8 @@
 -- Entries by their offsets, from either list.
 
--- held returns the element with an offset from either list, or nothing. last is the
--- room's last offset. If all entries since then are messages, or all amend one, the first
--- or the second look finds it.
+-- held returns the element with an offset from either list, or nothing. last is the room's last
+-- offset. If all later entries are messages, or all amend one, the first or the second look
+-- finds it.
 local function held(offset, last)
   local e
   for _, key in ipairs({entries, amends}) do
@@ -20,8 +20,8 @@ local function timeat(offset, last)
   return e and tonumber(string.match(e, '^%d+ (%d+)'))
 end
 
--- answer returns what is told of the entry at an offset: the element, or '' if it is not
--- held or was deleted; and for an edit also the element of its message.
+-- answer returns the element at an offset, or '' if it is not held or was deleted. For an edit
+-- it also returns the element of its message.
 local function answer(offset, last)
   local e = held(offset, last)
   if not e then

@@ -1,7 +1,7 @@
--- Parts of the JSON of entries. What users wrote is never decoded: the parts are copied as
--- they are.
+-- Parts of the JSON of entries. Scripts never decode what users wrote: they copy the parts
+-- unchanged.
 
--- closing returns where the string ends that begins with the quote at i.
+-- closing returns the place of the closing quote of the string that begins with the quote at i.
 local function closing(s, i)
   repeat
     i = string.find(s, '["\\]', i + 1)
@@ -13,7 +13,7 @@ local function closing(s, i)
   until false
 end
 
--- edited returns offset and time of the last edit of a message with those flags, or 0.
+-- edited returns offset and time of the last edit of a message with these flags, or 0.
 local function edited(flags, json)
   if not string.find(flags, 'e', 1, true) then
     return 0, '0'
@@ -22,7 +22,7 @@ local function edited(flags, json)
   return tonumber(offset), time
 end
 
--- isfrom reports whether a public message is from a user, whose id is given as JSON or ''.
+-- isfrom reports whether a public message is from a user. The user's id is given as JSON, or ''.
 local function isfrom(json, user)
   local start = '{"type":"message"'
   if user == '' then
@@ -32,15 +32,15 @@ local function isfrom(json, user)
   return string.sub(json, 1, #start) == start
 end
 
--- parts returns the values in an entry's JSON up to its text, as JSON, by their keys. Of a
--- legacy message it finds the id behind the text. In kept it returns the object without
--- text and data, and without its closing brace.
+-- parts returns the values in an entry's JSON up to its text, as JSON, by their keys. In a
+-- legacy message it finds the id after the text. In kept it returns the object without text and
+-- data, and without its closing brace.
 local function parts(json, legacy)
   local f, kept, at = {}, {}, 2
   while true do
     local key, v = string.match(json, '^"([%l_]+)":()', at)
     if key == 'message' and legacy then
-      -- Every quote in a text has a backslash before it, so this is not found in one.
+      -- Every quote in a text has a backslash before it, so no text contains this.
       at = string.find(json, ',"id":"', v, true)
       if not at then
         break
@@ -63,9 +63,9 @@ local function parts(json, legacy)
   return f, '{' .. table.concat(kept, ',')
 end
 
--- textless returns the JSON of a message without text, data, last edit and closing brace.
--- Every quote in a string has a backslash before it, so the first of these keys that is
--- found is the message's.
+-- textless returns the JSON of a message without text, data, last edit and closing brace. Every
+-- quote in a string has a backslash before it, so the first of these keys belongs to the
+-- message.
 local function textless(json, legacy)
   if legacy then
     local _, kept = parts(json, legacy)

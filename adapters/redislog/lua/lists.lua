@@ -1,29 +1,30 @@
 -- The entries of a room. Messages and the entries that amend them are in two lists, each
--- in the order of the offsets: a list is small, and what is in it can be replaced, so
--- that nothing is left of what is erased. An element is one string:
+-- in the order of the offsets. A list is small, and its elements can be replaced, so
+-- nothing is left of an erased entry. An element is one string:
 --
 --   OFFSET ' ' TIME ' ' FLAGS JSON             a message
 --   OFFSET ' ' TIME ' ' FLAGS TARGET ',' BEFORE JSON   an entry that amends the message TARGET
 --
--- BEFORE is the offset of the entry that has amended the message before it, or 0: from the
--- last one, all of them are found. An edit and a deletion have no text there. The JSON of an
--- edited message has, before its text and data, "edited":[OFFSET,TIME] of the last edit.
+-- BEFORE is the offset of the previous entry that has amended the same message, or 0. So
+-- the last one leads to all of them. An edit and a deletion have no text there. The JSON of
+-- an edited message has, before its text and data, "edited":[OFFSET,TIME] of the last edit.
 -- Nothing follows the flags d and g. FLAGS are letters:
 --   p  for two users only
 --   d  deleted: nothing but the offset and the time is left
---   s  of a message: somebody has given a reaction, and the hash of states has it
+--   s  of a message: it has reactions, which are in the hash of states
 --   e  of a message: it was edited
---   o  of a message: more users have given a reaction than the state lists
---   l  of a message: a server of the version before has written the JSON, in which the
---      id stands behind the text
+--   o  of a message: a reaction has more users than the state lists
+--   l  of a message: a server of the previous version has written the JSON, in which the
+--      id comes after the text
 --   e  of an entry that amends: an edit, whose text is that of the target
 --   r  a reaction
 --   x  a deletion
---   g  only at the head of a list: the last of those that were given up, where it is needed
---      to know how far the list goes back
+--   g  only the first element of a list: the place of the last removed entry, if it is
+--      needed to know how far back the list goes
 --
--- A room without amending entries has no holes in its messages, so an offset says where in
--- the list its message is. With some of them, a few elements are looked at.
+-- In a room without amending entries, the offsets of messages are dense, so an offset gives
+-- the place of its message in the list. With some amending entries, a search looks at a few
+-- elements.
 
 -- The keys of all scripts that use this file.
 local entries, amends, states, index = KEYS[3], KEYS[4], KEYS[5], KEYS[6]
@@ -38,7 +39,7 @@ local function offsetof(e)
   return tonumber(string.match(e, '^%d+'))
 end
 
--- list returns what seek needs of a list: its length and its first and last offset.
+-- list returns what seek needs to know of a list: its length, and its first and last offset.
 local function list(key)
   local l = {key = key, n = redis.call('LLEN', key), first = 0, last = 0}
   if l.n > 0 then
@@ -49,8 +50,8 @@ local function list(key)
 end
 
 -- seek returns the index of the first element whose offset is at least offset. Offsets
--- grow by at least 1 from element to element: that leaves one candidate in a list without
--- holes, and few in one with some.
+-- grow by at least 1 from element to element. So a list without holes has one candidate,
+-- and a list with some holes has few.
 local function seek(l, offset)
   if l.n == 0 or offset <= l.first then
     return 0
@@ -81,7 +82,7 @@ local function find(l, offset)
   end
 end
 
--- pad formats an offset so that offsets are sorted by their bytes.
+-- pad formats an offset so that the order of the bytes is the order of the offsets.
 local function pad(n)
   return string.format('%016.0f', n)
 end

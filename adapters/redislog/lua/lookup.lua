@@ -2,7 +2,7 @@
 -- KEYS: as for append
 -- ARGV: id
 -- Returns an empty list if the id is not known; otherwise 1, epoch, offset, time, and the
--- entry as answer gives it.
+-- entry as answer returns it.
 local h = load(KEYS[2])
 if not h or h.offset == 0 then
   return {}

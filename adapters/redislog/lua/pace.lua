@@ -8,7 +8,7 @@ if last then
   local left = last + every - now
   if id == ARGV[1] and id ~= '' then
     return 0
-  elseif left > 0 and left <= every then -- more: the clock was set back
+  elseif left > 0 and left <= every then -- a larger number means that the clock was set back
     return left
   end
 end

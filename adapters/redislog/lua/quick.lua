@@ -1,7 +1,7 @@
--- The quick way to append, for nearly all messages: what append.lua would do with a message
--- for everyone in a room of which nothing has to be set up, moved, erased or compared in
--- depth. It goes before the files that append.lua needs, because Redis pays for each of
--- their functions in each run. Keys, arguments and what is returned are those of append.lua.
+-- The quick way to append. It works for nearly all messages: messages for everyone, in a room in
+-- which nothing must be set up, moved, erased or compared in depth. It comes before the files
+-- that append.lua needs, because each run of a script costs time for each of its functions.
+-- Keys, arguments and results are those of append.lua.
 local now = clock()
 do
   local b, h = bucket(KEYS[1], ARGV[1]), load(KEYS[2])

@@ -16,7 +16,7 @@ end
 local from, before, limit = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local only, visible, reader, most = ARGV[8] == '1', ARGV[9] == '1', ARGV[10], tonumber(ARGV[11])
 
--- The lists, and the first offset from which on all is held.
+-- The lists, and the first offset from which on every entry is held.
 local messages, changes = list(entries), nil
 local first = messages.n > 0 and messages.first or h.offset + 1
 local dense = messages.n > 0 and messages.last == h.offset and messages.n == messages.last - first + 1
@@ -71,7 +71,7 @@ if changes then
     view = {runs = 'c', own = key and 'v' .. key, shown = shown}
   end
   local o, c, stop = walk(changes, forward, at, till, limit, view, most)
-  -- Merged, up to where both have looked.
+  -- Merge the entries, up to the offset that both searches have reached.
   local merged, i, k = {}, 1, 1
   if stop and (not goon or forward and stop < goon or not forward and stop > goon) then
     goon = stop
@@ -94,7 +94,7 @@ if changes then
   found = merged
 end
 
--- What belongs to them.
+-- The states or messages that belong to them.
 local more = {}
 if only and redis.call('EXISTS', states) == 1 then
   local amended = {}

@@ -1,6 +1,6 @@
--- ready reports whether a room has entries and needs nothing of what open and finish do: it
--- is the one that the caller has seen, its entries are in the lists, and its time to live
--- need not be set. It may be wrong in saying no.
+-- ready reports whether open and finish have nothing to do for a room: it has entries, it is the
+-- room that the caller has seen, its entries are in the lists, and its time to live need not be
+-- set. Sometimes it says no although nothing is to do.
 local function ready(b, h, seen, now)
   if not h or not h.moved or h.offset == 0 or h.age ~= b.age or now >= tonumber(h.due) then
     return false
@@ -11,7 +11,7 @@ local function ready(b, h, seen, now)
   elseif tonumber(offset) == h.offset then
     return tonumber(time) == h.time
   end
-  -- Mostly, all entries since then are messages, or all amend one.
+  -- Usually all later entries are messages, or all amend one.
   local i, start = int(offset - h.offset - 1), offset .. ' ' .. time .. ' '
   return string.sub(redis.call('LINDEX', KEYS[3], i) or '', 1, #start) == start
     or string.sub(redis.call('LINDEX', KEYS[4], i) or '', 1, #start) == start

@@ -10,17 +10,17 @@
 --   'g' OFFSET NN REACTION USER  a user who has given a reaction to the message at OFFSET
 --                        and is not listed in its state; NN is the length of REACTION
 --
--- With the runs, a script finds what one user may see without reading what is hidden from
--- that user. The first run is hidden, and each other run has at least one entry. What is
--- before the first run, or in a run 'o', may be hidden if Redis has evicted the index.
+-- With the runs, a script finds the entries that one user may see without reading the
+-- others. The first run is hidden, and each other run has at least one entry. Entries before
+-- the first run, or in a run 'o', may be hidden if Redis has evicted the index.
 
--- userkey returns the USER of a user's id in JSON.
+-- userkey returns the USER of a user's id, which is given as JSON.
 local function userkey(quoted)
   return string.sub(redis.sha1hex(quoted), 1, 16)
 end
 
--- run returns where the run begins that contains offset, and its kind. It returns nothing
--- before the first run.
+-- run returns the offset at which the run that contains offset begins, and its kind. It returns
+-- nothing before the first run.
 local function run(runs, offset)
   local b = redis.call('ZREVRANGEBYLEX', index, '[' .. runs .. pad(offset) .. 'p', '[' .. runs, 'LIMIT', 0, 1)[1]
   if b then
@@ -28,8 +28,8 @@ local function run(runs, offset)
   end
 end
 
--- note adds the entry at offset to the runs, before it is appended. It returns whether
--- the entry before it is hidden, and whether the runs have changed.
+-- note adds the entry at offset to the runs, before it is appended. It returns whether the entry
+-- before it is hidden, and whether the runs have changed.
 local function note(runs, offset, hidden)
   local _, kind = run(runs, offset - 1)
   local was = kind == 'p'
@@ -39,8 +39,8 @@ local function note(runs, offset, hidden)
   return was, was ~= hidden
 end
 
--- notemessage does that for a message. from and to are a private message's users as JSON,
--- '' for none. It returns whether the index has changed.
+-- notemessage does the same for a message. from and to are the two users of a private message as
+-- JSON, or '' for a public one. It returns whether the index has changed.
 local function notemessage(offset, from, to)
   local was, changed = note('b', offset, from ~= nil)
   if was then

@@ -1,8 +1,8 @@
--- What servers have seen of a room, compared with what Redis has.
+-- Comparing the entries that servers have seen with those in Redis.
 
--- lost reports whether a room lacks an entry that a server has seen in it. seen is epoch,
--- offset and time of that entry, or ''. timeat returns the time of the entry at an offset;
--- without it, only the room's last entry is compared.
+-- lost reports whether a room lacks an entry that a server has seen in it. seen is the epoch,
+-- offset and time of that entry, or ''. timeat returns the time of the entry at an offset.
+-- Without timeat, only the room's last entry is compared.
 local function lost(b, h, seen, timeat)
   local epoch, offset, time = string.match(seen, '^(%S+) (%d+) (%d+)$')
   if not h then

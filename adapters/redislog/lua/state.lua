@@ -2,15 +2,16 @@
 --
 --   OFFSET ' ' TIME ' ' {SIZE ':' COUNT ':' TEXT(reaction) {TEXT(user)}}
 --
--- OFFSET and TIME are those of the last entry that has added or removed a reaction. Each reaction is SIZE bytes behind the colon: so one is found
--- without reading the users of the others. TEXT is the length, a colon and the bytes. The
--- first users are listed here, and all others are in the index under 'g' (runs.lua).
+-- OFFSET and TIME are those of the last entry that has added or removed a reaction. SIZE is
+-- the size of a reaction after the colon in bytes, so a search can skip the users of other
+-- reactions. TEXT is the length, a colon and the bytes. The first users are listed here.
+-- All others are in the index under 'g' (runs.lua).
 
 local function counted(text)
   return #text .. ':' .. text
 end
 
--- given returns where a user is in a list of users, from and to, or nothing.
+-- given returns where a user begins and ends in a list of users, or nothing.
 local function given(list, user)
   if not string.find(list, counted(user), 1, true) then
     return nil
@@ -26,10 +27,10 @@ local function given(list, user)
   end
 end
 
--- react adds a user to those who have given a reaction, or with remove takes the user out.
--- reactions is the part of a state behind TIME. It returns that part anew, or nil if
--- nothing changes, and whether a user is in the index. With kinds different reactions, it
--- adds no other: then it returns false.
+-- react adds a user to a reaction, or with remove removes the user. reactions is the part of a
+-- state after TIME. It returns the new part, or nil if nothing changes, and whether a user is in
+-- the index. If there are already kinds different reactions, it adds no other one, and returns
+-- false.
 local function react(offset, reactions, reaction, user, remove, kinds, listed)
   local at, n = 1, 0
   local others = 'g' .. pad(offset) .. string.format('%02d', #reaction) .. reaction

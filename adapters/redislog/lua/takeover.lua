@@ -1,16 +1,16 @@
--- Servers of the version before kept the entries of a room in a stream, and an index of
--- the private ones. While such servers run beside those of this version, they append to
--- the stream and write the head without its sign. Whoever finds the head like that first
--- moves the entries of the stream to the lists. Old servers then see no history before
--- their own next entry, and tell gaps; they lose and change nothing.
+-- Servers of the previous version kept the entries of a room in a stream, and an index of the
+-- private ones. While such servers run beside those of this version, they append to the stream,
+-- and write the head without the zero before mark. The first script that finds such a head moves
+-- the entries of the stream to the lists. Old servers then see no history before their own next
+-- entry, and report gaps. They lose and change nothing.
 
 -- clear removes all entries of a room.
 local function clear()
   redis.call('DEL', entries, amends, states, index, stream, streamindex)
 end
 
--- takeover moves what old servers have appended to the lists. The work is bounded by what
--- old servers keep.
+-- takeover moves the entries that old servers have appended to the lists. The work is limited by
+-- what old servers keep.
 local function takeover(head, h)
   h.moved, h.mark = true, '0' .. h.mark
   if h.offset == 0 then
@@ -21,7 +21,7 @@ local function takeover(head, h)
   local first = e[1] and tonumber(string.match(e[1][1], '^%d+')) or h.offset + 1
   local newest = math.max(list(entries).last, list(amends).last)
   if newest ~= first - 1 then
-    -- The lists are of a room whose head was lost, or entries between are.
+    -- The lists belong to a room whose head was lost, or entries between are missing.
     redis.call('DEL', entries, amends, states, index)
   end
   local life = int(math.max(redis.call('PTTL', head), 1))
@@ -47,10 +47,9 @@ local function takeover(head, h)
   save(head, h)
 end
 
--- open returns the bucket and the head of a room (nil if it has none). Before that it
--- takes over what old servers have appended, compares the room with what the caller has
--- seen, and begins a new epoch if entries are lost. watched is '1' if the caller watches
--- the room.
+-- open returns the bucket and the head of a room (nil if it has none). Before that it takes over
+-- what old servers have appended, compares the room with what the caller has seen, and begins a
+-- new epoch if entries are lost. watched is '1' if the caller watches the room.
 local function open(agekey, head, fresh, seen, watched)
   local b, h = bucket(agekey, fresh), load(head)
   if h and not h.moved then

@@ -2,9 +2,9 @@
 -- KEYS: as for mark
 -- ARGV: fresh epoch, newest entry seen or '', '1' if the room is watched, life of the epoch of
 --       rooms without a head, user, user as JSON or '', maximum to count, maximum number of
---       messages that do not count to look at, offset to go on from or ''
+--       other messages to look at, offset to continue from or ''
 -- Returns epoch, offset read up to, last offset, and the number. If it stopped at the second
--- maximum, also the offset to go on from.
+-- maximum, also the offset to continue from.
 local b, h = open(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3])
 h = h or begin(b, ARGV[1], ARGV[4] / 2) -- not stored
 if h.offset == 0 then
@@ -14,7 +14,7 @@ local epoch, offset = string.match(redis.call('HGET', KEYS[10], ARGV[5]) or '', 
 local read = epoch == h.epoch and offset or '0'
 local user = ARGV[6]
 
--- Of private messages, walk finds those that the user has sent or received.
+-- walk finds only those private messages that the user has sent or received.
 local function counts(e, flags, json)
   if flags == 'd' or flags == 'g' then
     return false

@@ -1,7 +1,8 @@
 -- Reading a range of one list.
 
 -- segments returns the runs of a list between the offsets at and till, in reading order, as
--- {from, to, kind}: at most most of them; if there are more, also where the next begins.
+-- {from, to, kind}. It returns at most most of them. If there are more, it also returns where
+-- the next begins.
 local function segments(runs, at, till, most)
   local found = {}
   if at <= till then
@@ -34,13 +35,14 @@ local function segments(runs, at, till, most)
   return found
 end
 
--- walk collects at most want entries of a list from the offset at to the offset till, which
--- is smaller when the reading goes backward. A view says what is shown: runs, the prefix
--- of the runs, nil if all is shown; shown, which reports whether an element with its flags
--- and the place of its JSON is; and own, the prefix of the reader's private entries in the
--- index, or nil. With runs, each look at the list gives an entry, except in runs that
--- Redis has evicted, and of what shown leaves out for another reason: the walk looks at
--- most such entries, and then returns where to go on. It returns offsets and elements in reading order.
+-- walk collects at most want entries of a list from the offset at to the offset till. till is
+-- smaller than at when reading backward. A view says which entries are shown. Its fields are
+-- runs, the prefix of the runs, or nil if all are shown; shown, a function that decides by the
+-- flags of an element and the place of its JSON; and own, the prefix of the reader's private
+-- entries in the index, or nil. With runs, each look at the list gives an entry. The exceptions
+-- are runs that Redis has evicted, and entries that shown leaves out for another reason. walk
+-- looks at most at most such entries, and then returns where to continue. It returns offsets and
+-- elements in reading order.
 local function walk(l, forward, at, till, want, view, most)
   local offsets, found, hidden = {}, {}, 0
   if forward then
@@ -67,8 +69,8 @@ local function walk(l, forward, at, till, want, view, most)
     return redis.call(command, index, '[' .. view.own .. pad(from), '[' .. view.own .. pad(till), 'LIMIT', 0, want)
   end
   local private, m = view.own and mine(at) or {}, 1
-  -- own takes those of a segment. If it has looked at most hidden ones, it returns where
-  -- to go on.
+  -- own collects the reader's own entries of a segment. If it has looked at most hidden entries,
+  -- it returns where to continue.
   local function own(from, to)
     while private[m] and #found < want do
       local o = tonumber(string.sub(private[m], 18))
@@ -89,8 +91,8 @@ local function walk(l, forward, at, till, want, view, most)
       end
     end
   end
-  -- others takes the entries of a segment. If it has looked at most hidden ones, it
-  -- returns where to go on.
+  -- others collects the entries of a segment. If it has looked at most hidden entries, it
+  -- returns where to continue.
   local function others(from, to)
     while #found < want and (forward and from <= to or not forward and from >= to) do
       local n, part = math.min(want - #found, most), nil

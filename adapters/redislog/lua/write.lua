@@ -1,14 +1,14 @@
--- What appending and amending have in common.
+-- The common parts of appending and amending.
 
--- grow counts bytes of messages that were added, and removes the older half of the
--- messages when both halves are too large. last is the last offset of a message.
+-- grow counts the bytes of added messages. When both halves of the messages are too large, it
+-- removes the older half. last is the last offset of a message.
 local function grow(h, bytes, most)
   h.size = math.max(0, h.size + bytes)
   if h.size >= tonumber(most) / 2 then
     local l = list(entries)
     local n = seek(l, tonumber(h.mark))
     if n == l.n then
-      n = math.floor(n / 2) -- edits alone have made them larger
+      n = math.floor(n / 2) -- only edits have made the messages larger
     end
     if n > 0 then
       eraser().messages(n)
@@ -17,7 +17,7 @@ local function grow(h, bytes, most)
   end
 end
 
--- mortal reports whether one of the keys that a room has not always lacks a time to live.
+-- mortal reports whether one of the room's optional keys has no time to live.
 local function mortal()
   for _, key in ipairs({amends, states, index}) do
     if redis.call('PTTL', key) == -1 then
@@ -26,8 +26,8 @@ local function mortal()
   end
 end
 
--- finish stores the head. When that is due, or new is true because a key was created, it
--- also sets how long the room lives.
+-- finish stores the head. If that is due, or if new is true because a key was created, it also
+-- sets how long the room lives.
 local function finish(head, h, now, life, new)
   life = tonumber(life)
   if now >= tonumber(h.due) or new then
