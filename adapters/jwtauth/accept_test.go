@@ -22,7 +22,7 @@ import (
 	"github.com/seed-08328bfd/chat/adapters/jwtauth"
 )
 
-// ask puts a token to a, in an Authorization header.
+// ask gives a token to a, in an Authorization header.
 func ask(a auth, token string) (chat.User, error) {
 	r := httptest.NewRequest(http.MethodGet, "/ws/general", nil)
 	r.Header.Set("Authorization", "Bearer "+token)
@@ -102,12 +102,12 @@ func TestUser(t *testing.T) {
 	}
 	a = static(t, jwtauth.WithUser(func(_ jwtauth.Claims, u *chat.User) error { u.ID = ""; return nil }))
 	if _, err = ask(a, hs256(nil, nil)); err == nil {
-		t.Error("a user without an id")
+		t.Error("a user without an id was accepted")
 	}
 }
 
-// TestNames has the names of tokens shown, made safe: a good token lets in whatever
-// the name in it.
+// TestNames checks that the names of tokens are made safe. A good token is accepted whatever
+// name it has.
 func TestNames(t *testing.T) {
 	ts := serve(t, static(t))
 	for _, row := range []struct{ name, want string }{
@@ -117,7 +117,7 @@ func TestNames(t *testing.T) {
 		{`"Олег (Oleg)"`, "Олег (Oleg)"},
 		{`"p\u0430ypal"`, "p\u0430ypal"},
 		{`"علی\u200cرضا"`, "علی\u200cرضا"},
-		{`"\ud83d\ude00\ud83d"`, "😀"}, // half a character
+		{`"\ud83d\ude00\ud83d"`, "😀"}, // half of a surrogate pair
 		{`"\u200b"`, "Anonymous"}, {`""`, "Anonymous"}, {`null`, "Anonymous"},
 	} {
 		payload := strings.Replace(good(claims{"name": "NAME"}), `"NAME"`, row.name, 1)
@@ -157,7 +157,7 @@ func TestTimesAndAudience(t *testing.T) {
 		{"exp with a fraction", nil, claims{"exp": float64(in(time.Minute)) + 0.5}, true},
 		{"one aud of several", nil, claims{"aud": []string{"mail", "chat"}}, true},
 		{"any of several audiences", []jwtauth.Option{jwtauth.WithAudience("a", "b")}, claims{"aud": "b"}, true},
-		{"aud for nobody here", []jwtauth.Option{jwtauth.WithAudience()}, nil, false},
+		{"an aud claim, but no audience is set", []jwtauth.Option{jwtauth.WithAudience()}, nil, false},
 		{"no aud, none wanted", []jwtauth.Option{jwtauth.WithAudience()}, claims{"aud": nil}, true},
 		{"aud number", nil, claims{"aud": 1}, false},
 		{"jku of a good token is ignored", nil, claims{}, true},

@@ -15,7 +15,7 @@ import (
 	"github.com/seed-08328bfd/chat/adapters/jwtauth"
 )
 
-// A server that knows its users by tokens.
+// A server that knows its users by their tokens.
 func Example() {
 	secret := []byte("an example's secret of 32 bytes!")
 	auth, err := jwtauth.New(context.Background(),
@@ -30,7 +30,7 @@ func Example() {
 	ts := httptest.NewServer(srv)
 	defer ts.Close()
 
-	// This is the login's part.
+	// This is what the login service does.
 	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
 		"iss": "https://login.example.com/", "aud": "chat", "sub": "u1", "name": "Alice",
 		"exp": time.Now().Add(time.Hour).Unix(),
@@ -57,7 +57,7 @@ func Example() {
 	// 200 OK
 }
 
-// Rooms by a claim of the token.
+// The token has a claim that lists the user's rooms.
 func ExampleAllowRooms() {
 	may := jwtauth.AllowRooms("rooms")
 	_ = chat.New(chat.WithAuthorizer(may)) // with an authenticator of this package
@@ -75,8 +75,8 @@ func ExampleAllowRooms() {
 	// your token does not allow that in this room
 }
 
-// Guests beside the users with tokens: who brings no token is let in under an id
-// of the service's own, and who brings a bad one is not.
+// Guests beside users with tokens. A request without a token gets an id that the service makes.
+// A request with a bad token is refused.
 func ExampleNew_guests() {
 	auth, err := jwtauth.New(context.Background(), jwtauth.WithKey("", "HS256", []byte("an example's secret of 32 bytes!")))
 	if err != nil {

@@ -16,9 +16,8 @@ import (
 // fuzzSecret is fixed, so that a corpus can hold good tokens.
 var fuzzSecret = []byte("0123456789abcdef0123456789abcdef")
 
-// accepts is what may be accepted, told by other means than the package's own:
-// it reports whether token is signed with fuzzSecret by HS256, and returns its
-// claims.
+// accepts decides without the package's own code whether token may be accepted. It reports
+// whether token is signed with fuzzSecret by HS256, and returns its claims.
 func accepts(token string) (map[string]any, bool) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 || len(token) > 8<<10 {
@@ -53,10 +52,10 @@ func check(t *testing.T, a auth, token string) {
 	}
 	payload, ok := accepts(token)
 	if !ok {
-		t.Fatalf("%q was let in", token)
+		t.Fatalf("%q was accepted", token)
 	}
 	if payload["sub"] != u.ID || u.ID == "" || payload["aud"] != "chat" {
-		t.Fatalf("user %q of the claims %v", u.ID, payload)
+		t.Fatalf("user %q for the claims %v", u.ID, payload)
 	}
 	n, _ := payload["exp"].(json.Number)
 	if exp, err := n.Float64(); err != nil || time.Unix(int64(exp), 0).Before(time.Now().Add(-time.Minute)) {
@@ -68,7 +67,7 @@ func fuzzAuth(t testing.TB) auth {
 	return mustNew(t, jwtauth.WithKey("", "HS256", fuzzSecret), jwtauth.WithAudience("chat"))
 }
 
-// FuzzToken puts any text to the authenticator.
+// FuzzToken gives any text to the authenticator.
 func FuzzToken(f *testing.F) {
 	for _, r := range rows("http://127.0.0.1:1") {
 		if r.token != "" && len(r.token) < 2<<10 {
@@ -80,8 +79,7 @@ func FuzzToken(f *testing.F) {
 	f.Fuzz(func(t *testing.T, token string) { check(t, a, token) })
 }
 
-// FuzzClaims signs any header and claims, so that what lies behind the signature
-// is reached too.
+// FuzzClaims signs any header and claims, so the checks after the signature are reached too.
 func FuzzClaims(f *testing.F) {
 	for _, r := range rows("http://127.0.0.1:1") {
 		parts := strings.Split(r.token, ".")

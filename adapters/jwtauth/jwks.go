@@ -25,11 +25,11 @@ const (
 type jwks struct {
 	algorithms []string
 	ctx        context.Context // of the fetches: the end of a request must not stop one
-	known      jwkset.Storage  // what was fetched
-	fetching   jwkset.Storage  // the same, but fetches when it misses a key
+	known      jwkset.Storage  // the fetched keys
+	fetching   jwkset.Storage  // the same keys, but a read of an unknown key fetches
 
 	mu      sync.Mutex // held while fetching
-	fetched time.Time  // when last fetched for an unknown key
+	fetched time.Time  // time of the last fetch for an unknown key
 }
 
 func newJWKS(ctx context.Context, c *config) (*jwks, error) {
@@ -121,7 +121,7 @@ func (j *jwks) lookUp(kid string, named bool) (jwkset.JWK, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if k, err := j.known.KeyRead(j.ctx, kid); err == nil {
-		return k, true // fetched while waiting for the lock
+		return k, true // another call fetched it while this one waited for the lock
 	}
 	if !j.fetched.IsZero() && time.Since(j.fetched) < fetchPause {
 		return jwkset.JWK{}, false
@@ -131,7 +131,7 @@ func (j *jwks) lookUp(kid string, named bool) (jwkset.JWK, bool) {
 	return k, err == nil
 }
 
-// limitBody cuts off answers that are too long.
+// limitBody cuts off bodies that are too long.
 type limitBody struct{ next http.RoundTripper }
 
 func (l limitBody) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -56,7 +56,7 @@ func (i *issuer) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	json.NewEncoder(w).Encode(claims{"keys": i.keys})
 }
 
-// RoundTrip lets an issuer be reached without a network.
+// RoundTrip makes an issuer reachable without a network.
 func (i *issuer) RoundTrip(r *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
 	i.ServeHTTP(w, r)
@@ -93,7 +93,7 @@ func TestJWKS(t *testing.T) {
 		{"RS256", "rs", jwt.SigningMethodRS256, k.rsa, true},
 		{"ES256", "es", jwt.SigningMethodES256, k.ec, true},
 		{"EdDSA", "ed", jwt.SigningMethodEdDSA, k.ed, true},
-		{"a static key beside it", "static", jwt.SigningMethodHS256, k.secret, true},
+		{"a static key beside the set", "static", jwt.SigningMethodHS256, k.secret, true},
 		{"another key's id", "es", jwt.SigningMethodRS256, k.rsa, false},
 		{"RS384 with a key for RS256", "rs", jwt.SigningMethodRS384, k.rsa, false},
 		{"a secret from the set", "hs", jwt.SigningMethodHS256, k.secret, false},
@@ -113,7 +113,7 @@ func TestJWKS(t *testing.T) {
 
 	a = mustNew(t, jwtauth.WithJWKS(ts.URL, "ES256"), jwtauth.WithHTTPClient(ts.Client()), jwtauth.WithAudience("chat"))
 	if _, err := ask(a, signed(jwt.SigningMethodRS256, k.rsa, "rs", nil)); err == nil {
-		t.Error("an algorithm that was not asked for")
+		t.Error("accepted a token with an algorithm that no option allows")
 	}
 	is.set(jwk("rs", &k.rsa.PublicKey))
 	a = mustNew(t, jwtauth.WithJWKS(ts.URL), jwtauth.WithHTTPClient(ts.Client()), jwtauth.WithAudience("chat"))
@@ -122,12 +122,11 @@ func TestJWKS(t *testing.T) {
 	}
 	a = mustNew(t, jwtauth.WithJWKS(ts.URL), jwtauth.WithHTTPClient(ts.Client()), jwtauth.WithAudience("chat"), jwtauth.WithKey("hs", "HS256", k.secret))
 	if _, err := ask(a, signed(jwt.SigningMethodRS256, k.rsa, "", nil)); err == nil {
-		t.Error("no kid, one key there and one here")
+		t.Error("accepted a token without kid although there are two keys")
 	}
 }
 
-// TestJWKSRotation goes through the life of an issuer's keys on a clock of its
-// own.
+// TestJWKSRotation goes through the life of an issuer's keys, on a fake clock.
 func TestJWKSRotation(t *testing.T) {
 	k := testKeys()
 	synctest.Test(t, func(t *testing.T) {
@@ -165,7 +164,7 @@ func TestJWKSRotation(t *testing.T) {
 		fetches("too soon", 2)
 		time.Sleep(11 * time.Second)
 		var wg sync.WaitGroup
-		for range 20 { // all find the key by one fetch
+		for range 20 { // one fetch is enough for all
 			wg.Go(func() { expect("fetched anew", byNew(), true) })
 		}
 		wg.Wait()
@@ -173,7 +172,7 @@ func TestJWKSRotation(t *testing.T) {
 
 		is.fail(true)
 		time.Sleep(time.Minute)
-		fetches("at the interval, in vain", 4)
+		fetches("at the interval, when the fetch fails", 4)
 		expect("issuer down", byNew(), true)
 
 		is.fail(false)
@@ -194,7 +193,7 @@ func TestJWKSUnreachable(t *testing.T) {
 	ts := httptest.NewServer(&issuer{down: true})
 	defer ts.Close()
 	if _, err := jwtauth.New(t.Context(), jwtauth.WithJWKS(ts.URL), jwtauth.WithLogger(logger())); err == nil {
-		t.Error("no error for a JWKS that cannot be had")
+		t.Error("no error for a JWKS that cannot be fetched")
 	}
 	endless := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, `{"keys":[`)

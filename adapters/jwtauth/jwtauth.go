@@ -19,11 +19,11 @@
 //
 // # What is refused
 //
-// An authenticator refuses everything that RFC 8725 warns of, and everything ambiguous:
-// an algorithm that is not the key's, "none", tokens over 8 KiB, more than one token,
-// duplicate names and deep nesting in the JSON, a "crit" header, an unknown key id, a
-// missing exp, an aud that is not one of [WithAudience]. It ignores the headers jku, x5u,
-// x5c and jwk: keys come from the options only.
+// An authenticator refuses every token that RFC 8725 warns of, and every ambiguous one: an
+// algorithm that is not the key's, "none", tokens over 8 KiB, more than one token, duplicate
+// names and deep nesting in the JSON, a "crit" header, an unknown key id, a missing exp, an aud
+// that is not one of [WithAudience]. It ignores the headers jku, x5u, x5c and jwk: keys come
+// from the options only.
 //
 // Errors are fixed texts and never contain any part of a token. More about keys and
 // rules: https://github.com/seed-08328bfd/chat/blob/main/adapters/jwtauth/README.md

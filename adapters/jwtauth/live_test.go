@@ -15,7 +15,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
-// pipes is a network of net.Pipe connections, on which a test's clock can run.
+// pipes is a network of net.Pipe connections, so a test in a bubble can use it.
 type pipes chan net.Conn
 
 func (p pipes) Accept() (net.Conn, error) {
@@ -36,14 +36,14 @@ func (p pipes) dial(context.Context, string, string) (net.Conn, error) {
 	return client, nil
 }
 
-// live is a client whose frames arrive in a channel that is closed at the end.
+// live is a client. Its frames arrive in a channel that is closed when the connection ends.
 type live struct {
 	*ws.Conn
 	frames chan string
 	err    error // why it ended
 }
 
-// connect opens a connection to a server of its own, within a bubble.
+// connect opens a connection to a new server, inside a bubble.
 func connect(t *testing.T, a auth, token string) *live {
 	t.Helper()
 	srv := chat.New(chat.WithAuthenticator(a), chat.WithLogger(logger()))
@@ -89,7 +89,7 @@ func (l *live) refresh(t *testing.T, token string) {
 	}
 }
 
-// errors returns the codes of the errors that have come.
+// errors returns the codes of the errors that have arrived.
 func (l *live) errors() (codes []string) {
 	synctest.Wait()
 	for {
@@ -155,7 +155,7 @@ func TestRefresh(t *testing.T) {
 		time.Sleep(4*time.Minute + 30*time.Second)
 		l.expect(t, "before the end", "token_expiring")
 
-		// Another subject, an expired token and rubbish change nothing.
+		// A token with another subject, an expired token and an invalid token change nothing.
 		l.refresh(t, lasting(time.Hour, claims{"sub": "u2"}))
 		l.expect(t, "another subject", "auth_failed")
 		l.refresh(t, lasting(-time.Minute, nil))
@@ -165,7 +165,7 @@ func TestRefresh(t *testing.T) {
 
 		l.refresh(t, lasting(5*time.Minute, nil))
 		l.expect(t, "fresh")
-		time.Sleep(3 * time.Minute) // past the first token's end
+		time.Sleep(3 * time.Minute) // after the first token's end
 		l.expect(t, "after the first end")
 		time.Sleep(90 * time.Second)
 		l.expect(t, "before the second end", "token_expiring")

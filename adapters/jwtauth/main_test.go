@@ -19,8 +19,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
-// TestMain fails the suite if any part of any token that a test made was logged,
-// or came back to a client in an answer, a header or a frame.
+// TestMain fails the suite if any part of a test's token was logged, or came back to a client in
+// an answer, a header or a frame.
 func TestMain(m *testing.M) {
 	code := m.Run()
 	seen.Lock()
@@ -32,8 +32,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// seen is what clients and logs saw in the whole suite, and the tokens that must
-// not be in it.
+// seen is everything that clients and logs saw in the whole suite, and the tokens that must not
+// be in it.
 var seen struct {
 	sync.Mutex
 	out    bytes.Buffer
@@ -55,7 +55,8 @@ func watch(token string) string {
 	return token
 }
 
-// leaks returns the parts of tokens, whole or all but the ends, that are in out.
+// leaks returns the parts of tokens that are in out. It also finds a part without its first and
+// last bytes.
 func leaks(out string, tokens []string) (found []string) {
 	for _, token := range tokens {
 		for part := range strings.SplitSeq(token, ".") {
@@ -76,10 +77,10 @@ func leaks(out string, tokens []string) (found []string) {
 func TestLeaks(t *testing.T) {
 	token := hs256(claims{"sub": "u1"}, nil)
 	if got := leaks("level=INFO err="+token[4:40]+"...", []string{token}); len(got) != 1 {
-		t.Error("a leak of a part was not found")
+		t.Error("a leaked part was not found")
 	}
 	if got := leaks("level=INFO err=bad", []string{token}); len(got) != 0 {
-		t.Error("a leak was found where there is none")
+		t.Error("a leak was found in a text without one")
 	}
 }
 
@@ -100,13 +101,13 @@ func mustNew(t testing.TB, opts ...jwtauth.Option) auth {
 	return a
 }
 
-// serve runs a chat server that lets in whom a knows.
+// serve runs a chat server that accepts the users of a.
 func serve(t testing.TB, a auth, opts ...chat.Option) *httptest.Server {
 	t.Helper()
 	srv := chat.New(append([]chat.Option{chat.WithAuthenticator(a), chat.WithLogger(logger())}, opts...)...)
 	ts := httptest.NewUnstartedServer(srv)
 	ts.Config.ErrorLog = slog.NewLogLogger(logger().Handler(), slog.LevelError)
-	ts.Config.MaxHeaderBytes = 4 << 20 // not what is tested here
+	ts.Config.MaxHeaderBytes = 4 << 20 // so the limit of net/http does not hide ours
 	ts.Start()
 	t.Cleanup(ts.Close)
 	t.Cleanup(func() { srv.Close() })
@@ -119,8 +120,8 @@ type answer struct {
 	body   string
 }
 
-// knock sends an opening handshake for the room general, or what edit makes of
-// it, and returns the answer.
+// knock sends an opening handshake for the room general, changed by edit, and returns the
+// answer.
 func knock(t testing.TB, ts *httptest.Server, edit func(*http.Request)) answer {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, ts.URL+"/ws/general", nil)
@@ -161,7 +162,7 @@ func bearer(token string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
 }
 
-// dial opens a chat.v1 connection and returns it with its welcome.
+// dial opens a chat.v1 connection, and returns it with its welcome.
 func dial(t testing.TB, ts *httptest.Server, header http.Header, protocols ...string) (*ws.Conn, string) {
 	t.Helper()
 	c, resp, err := ws.Dial(t.Context(), ts.URL+"/ws/general", &ws.DialOptions{

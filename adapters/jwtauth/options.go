@@ -97,7 +97,7 @@ func WithLogger(l *slog.Logger) Option {
 	}
 }
 
-// WithIssuer sets what the iss claim must be. By default, and with "", the claim is not
+// WithIssuer sets the required value of the iss claim. By default, and with "", the claim is not
 // checked.
 func WithIssuer(iss string) Option {
 	return func(c *config) { c.issuer = iss }
@@ -110,8 +110,8 @@ func WithAudience(aud ...string) Option {
 	return func(c *config) { c.audiences = aud }
 }
 
-// WithLeeway sets how far the issuer's clock may be from this one. exp counts as that much
-// later, nbf and iat count as that much earlier. The default is 30 s. Zero or a negative
+// WithLeeway sets how much the issuer's clock may differ from this one. exp counts as that much
+// later; nbf and iat count as that much earlier. The default is 30 s. Zero or a negative
 // duration means no leeway.
 func WithLeeway(d time.Duration) Option {
 	return func(c *config) { c.leeway = max(d, 0) }

@@ -11,7 +11,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/snippets"
 )
 
-// TestSnippets compiles what the README and the package's documentation show.
+// TestSnippets compiles the code in the README and in the package's documentation.
 func TestSnippets(t *testing.T) {
 	imports := map[string]string{"jwtauth": "github.com/seed-08328bfd/chat/adapters/jwtauth"}
 	for _, file := range []string{"README.md", "jwtauth.go"} {
@@ -19,8 +19,8 @@ func TestSnippets(t *testing.T) {
 	}
 }
 
-// TestREADME runs the README's program for a token, and puts that to an
-// authenticator such as the program's.
+// TestREADME runs the README's program to get a token, and gives it to an authenticator like the
+// program's.
 func TestREADME(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	if err != nil {

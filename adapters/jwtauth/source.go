@@ -61,8 +61,7 @@ func (a *authenticator) cookieToken(r *http.Request) (string, error) {
 	}
 }
 
-// ownPage reports whether a request with these headers comes from a page of one
-// of the origins.
+// ownPage reports whether a request with these headers comes from a page of one of the origins.
 func (a *authenticator) ownPage(h http.Header) bool {
 	switch origin := h.Values("Origin"); {
 	case len(origin) > 1:

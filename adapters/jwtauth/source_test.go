@@ -11,7 +11,7 @@ import (
 	"github.com/seed-08328bfd/chat/adapters/jwtauth"
 )
 
-// places puts a token where a request can have one.
+// places puts a token in each place where a request can have one.
 func places(token string) map[string]func(*http.Request) {
 	return map[string]func(*http.Request){
 		"header": bearer(token),
@@ -94,8 +94,8 @@ func edits(e ...func(*http.Request)) []func(*http.Request) { return e }
 
 func options(o ...jwtauth.Option) []jwtauth.Option { return o }
 
-// TestNeverEchoed holds that the server selects chat.v1 and no more, wherever the
-// token was.
+// TestNeverEchoed checks that the server selects chat.v1 and nothing else, wherever the token
+// was.
 func TestNeverEchoed(t *testing.T) {
 	token := hs256(nil, nil)
 	a := static(t, jwtauth.WithQueryToken(), jwtauth.WithCookie("jwt", "https://app.example.com"))

@@ -18,7 +18,7 @@ import (
 
 const h256 = `{"alg":"HS256","typ":"JWT"}`
 
-// row is one input that gets 401.
+// row is one input that must get 401.
 type row struct {
 	id, name string
 	token    string // in an Authorization header, unless edit is set
@@ -31,7 +31,7 @@ func rows(evil string) []row {
 	ok := hs256(nil, nil)
 	parts := strings.Split(ok, ".")
 	in := func(d time.Duration) int64 { return time.Now().Add(d).Unix() }
-	std := func() string { // one whose payload differs between the alphabets
+	std := func() string { // a token whose payload differs between the two base64 alphabets
 		p := strings.Replace(good(nil), `"u1"`, `"u1","pad":"~~~???>>>"`, 1)
 		return watch(b64([]byte(h256)) + "." + base64.RawStdEncoding.EncodeToString([]byte(p)) + "." + parts[2])
 	}
@@ -58,7 +58,7 @@ func rows(evil string) []row {
 		{id: "J12", name: "iat future", token: hs256(claims{"iat": in(5 * time.Minute)}, nil)},
 		{id: "J13", name: "wrong aud", token: hs256(claims{"aud": "mail"}, nil)},
 		{id: "J13", name: "no aud", token: hs256(claims{"aud": nil}, nil)},
-		{id: "J14", name: "aud array without ours", token: hs256(claims{"aud": []string{"mail", "chat2"}}, nil)},
+		{id: "J14", name: "aud array without our audience", token: hs256(claims{"aud": []string{"mail", "chat2"}}, nil)},
 		{id: "J15", name: "wrong iss", token: hs256(claims{"iss": "https://login.example.com"}, nil)},
 		{id: "J15", name: "no iss", token: hs256(claims{"iss": nil}, nil)},
 		{id: "J16", name: "kid path", token: hs256(nil, claims{"kid": "../../dev/null"})},
@@ -116,8 +116,8 @@ func rows(evil string) []row {
 	}
 }
 
-// TestTable sends every row in an Authorization header, the tokens among the
-// subprotocols as well, and on a live connection.
+// TestTable sends every row in an Authorization header, every token also among the subprotocols,
+// and also on a live connection.
 func TestTable(t *testing.T) {
 	var fetched atomic.Int32
 	evil := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { fetched.Add(1) }))
@@ -149,7 +149,7 @@ func TestTable(t *testing.T) {
 				req.Header.Set("Sec-WebSocket-Protocol", "chat.v1, bearer."+r.token)
 			}))
 			if len(r.token) > 16<<10 {
-				return // or more than a frame may hold
+				return // or the frame is too large
 			}
 			object, _ := json.Marshal(map[string]string{"type": "auth", "token": r.token})
 			write(t, live, string(object))
@@ -166,12 +166,12 @@ func TestTable(t *testing.T) {
 		t.Errorf("%d of 24 rows", len(ids))
 	}
 	if n := fetched.Load(); n != 0 {
-		t.Errorf("%d requests to what a token named", n)
+		t.Errorf("%d requests to URLs that a token named", n)
 	}
-	seen.Lock() // so that TestMain has something to look through
+	seen.Lock() // TestMain searches these texts, so there must be some
 	defer seen.Unlock()
 	if out := seen.out.String(); !strings.Contains(out, "jwtauth: no token") || !strings.Contains(out, `"code":"auth_failed"`) || len(seen.tokens) < 60 {
-		t.Error("what logs and clients saw was not kept")
+		t.Error("the texts that logs and clients saw were not recorded")
 	}
 }
 
@@ -190,8 +190,8 @@ func refused(t *testing.T, want, got answer) {
 	}
 }
 
-// TestLongTokenIsCheap holds that nothing is allocated for a token that is too
-// long or has no token's form.
+// TestLongTokenIsCheap checks that nothing is allocated for a token that is too long or
+// malformed.
 func TestLongTokenIsCheap(t *testing.T) {
 	a := mustNew(t, jwtauth.WithKey("", "HS256", testKeys().secret))
 	for name, token := range map[string]string{

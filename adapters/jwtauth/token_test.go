@@ -23,7 +23,7 @@ import (
 
 type claims map[string]any
 
-// keys are what the tests sign with.
+// keys are the keys that the tests sign with.
 type keys struct {
 	secret []byte
 	rsa    *rsa.PrivateKey
@@ -46,7 +46,7 @@ var testKeys = sync.OnceValue(func() keys {
 	return k
 })
 
-// rsaPEM is the public key as anybody can have it.
+// rsaPEM is the public key in the form that anybody can get.
 func rsaPEM() []byte {
 	der, err := x509.MarshalPKIXPublicKey(&testKeys().rsa.PublicKey)
 	if err != nil {
@@ -57,7 +57,7 @@ func rsaPEM() []byte {
 
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// raw signs a header and a payload, whatever they are, with HMAC.
+// raw signs any header and payload with HMAC.
 func raw(header, payload string, secret []byte) string {
 	text := b64([]byte(header)) + "." + b64([]byte(payload))
 	h := hmac.New(sha256.New, secret)
@@ -72,8 +72,8 @@ func raw512(header, payload string, secret []byte) string {
 	return watch(text + "." + b64(h.Sum(nil)))
 }
 
-// good are the claims of a token that is good for an hour, changed by c; nil
-// removes one.
+// good returns the claims of a token that is valid for an hour, changed by c. A nil value
+// removes a claim.
 func good(c claims) string {
 	all := claims{"sub": "u1", "name": "Alice", "iss": "https://login.example.com/", "aud": "chat", "exp": time.Now().Add(time.Hour).Unix()}
 	maps.Copy(all, c)
@@ -85,7 +85,8 @@ func good(c claims) string {
 	return string(b)
 }
 
-// hs256 is a token of the tests' secret; header's values are added to its own.
+// hs256 returns a token signed with the tests' secret. The values of header are added to the
+// token's header.
 func hs256(c, header claims) string {
 	h := claims{"alg": "HS256", "typ": "JWT"}
 	maps.Copy(h, header)
@@ -96,7 +97,7 @@ func hs256(c, header claims) string {
 	return raw(string(b), good(c), testKeys().secret)
 }
 
-// signed is a token by the library, with any of the keys.
+// signed returns a token that the jwt library signed, with any of the keys.
 func signed(m jwt.SigningMethod, key any, kid string, c claims) string {
 	var all jwt.MapClaims
 	if err := json.Unmarshal([]byte(good(c)), &all); err != nil {
@@ -113,7 +114,7 @@ func signed(m jwt.SigningMethod, key any, kid string, c claims) string {
 	return watch(s)
 }
 
-// jwk is a public key as a JWKS has it.
+// jwk returns a public key in the form of a JWKS.
 func jwk(kid string, key crypto.PublicKey) claims {
 	k := claims{"kid": kid, "use": "sig"}
 	switch key := key.(type) {
