@@ -12,8 +12,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// testAmend appends to rooms and amends them through two servers, and compares each answer
-// and a reading after each with a model.
+// testAmend appends to rooms and amends them through two servers. It compares each answer, and a
+// read after each, with a model.
 func testAmend(t *testing.T, open func() chatlog.Log) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -35,7 +35,7 @@ func testAmend(t *testing.T, open func() chatlog.Log) {
 	}
 }
 
-// checkAll compares all that can be read.
+// checkAll compares all possible reads.
 func (m *amended) checkAll(l chatlog.Log, rng *rand.Rand) {
 	m.t.Helper()
 	for _, reader := range visibleReaders {
@@ -53,8 +53,9 @@ func (m *amended) checkAll(l chatlog.Log, rng *rand.Rand) {
 	}
 }
 
-// testAmendConcurrently has several servers append and amend concurrently. In the order of
-// the offsets, each entry that was stored was allowed, and the room is what they make of it.
+// testAmendConcurrently lets several servers append and amend concurrently. It then goes through
+// the stored entries in the order of their offsets. Each must have been allowed, and the room
+// must be what they make of it.
 func testAmendConcurrently(t *testing.T, open func() chatlog.Log) {
 	const senders, each = 6, 30
 	seed := rand.Uint64()
@@ -111,7 +112,7 @@ func testAmendConcurrently(t *testing.T, open func() chatlog.Log) {
 		}
 		if s.e.Amends() {
 			if at, err := m.judge(&s.e, s.moderator); at > 0 || err != nil {
-				t.Fatalf("stored %+v, which is no change (%d) or is refused (%v)", s.e, at, err)
+				t.Fatalf("stored %+v, which repeats entry %d or must be refused (%v)", s.e, at, err)
 			}
 			if want := m.stored(s.e); s.e.To != want.To {
 				t.Errorf("stored %+v for %q, want %q", s.e, s.e.To, want.To)
@@ -121,7 +122,7 @@ func testAmendConcurrently(t *testing.T, open func() chatlog.Log) {
 	}
 	for _, e := range repeated {
 		if e.Offset == 0 || e.Offset > m.last() || m.at(e.Offset).own.Target != e.Target && e.Offset != e.Target {
-			t.Errorf("%+v changed nothing, which is no answer", e)
+			t.Errorf("%+v was answered as a repetition, but it repeats nothing", e)
 		}
 	}
 	for _, l := range logs {
@@ -133,33 +134,34 @@ func testAmendConcurrently(t *testing.T, open func() chatlog.Log) {
 	m.announced(sinks)
 	told := false
 	for i := 0; i < 10 && !told; i++ {
-		m.append(logs[0], message("are you told?"))
+		m.append(logs[0], message("sent until every sink gets one"))
 		m.amend(logs[2], chatlog.Event{Type: chatlog.TypeEdit, UserID: "u1", Target: m.last(), Text: "you are"}, false)
 		told = allTold(sinks, m.room, m.last())
 	}
 	if !told {
-		t.Error("not every sink was told of an edit")
+		t.Error("not every sink received an edit")
 	}
 	m.announced(sinks)
 }
 
-// announced compares what sinks were told with what was stored.
+// announced compares the pushed entries with the stored ones.
 func (m *amended) announced(sinks []*sink) {
 	m.t.Helper()
 	for _, s := range sinks {
 		s.find(func(p push) bool {
 			if o := p.event.Offset; p.room != m.room || p.epoch != m.epoch || o < 1 || o > m.last() {
-				m.t.Errorf("told of %+v, and the room is %q in %s, at %d", p, m.room, m.epoch, m.last())
+				m.t.Errorf("pushed %+v, but the room is %q in %s, at %d", p, m.room, m.epoch, m.last())
 			} else if p.event.Type != "" && !m.announces(p.event) {
-				m.t.Errorf("told of %+v, stored %+v", p.event, m.at(o).own)
+				m.t.Errorf("pushed %+v, stored %+v", p.event, m.at(o).own)
 			}
 			return false
 		})
 	}
 }
 
-// announces reports whether e, of which a sink was told, is what was stored: whole, or as it
-// is now, or as it was read in between, with the text of an edit that was stored by then.
+// announces reports whether the pushed event e matches a stored entry. It may be the whole entry
+// as stored, the entry in its current state, or a state between them, with the text of an edit
+// stored before the push.
 func (m *amended) announces(e chatlog.Event) bool {
 	own := m.at(e.Offset).own
 	if sameAmended(e, own) || m.matches(e, m.entry(e.Offset, false)) {
@@ -182,7 +184,7 @@ func (m *amended) announces(e chatlog.Event) bool {
 	return false
 }
 
-// testAmendFields keeps data, reactions and ids of all kinds of content.
+// testAmendFields keeps data, reactions and ids with unusual content.
 func testAmendFields(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	m := newAmended(t, "amend-fields")
@@ -209,7 +211,7 @@ func testAmendFields(t *testing.T, open func() chatlog.Log) {
 	m.looksUp(a)
 }
 
-// testAmendNames has users and reactions that are easily mistaken.
+// testAmendNames uses users and reactions that are easy to confuse.
 func testAmendNames(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	var m *amended
@@ -253,7 +255,7 @@ func testAmendNames(t *testing.T, open func() chatlog.Log) {
 	}
 }
 
-// amendedData are objects of which a log keeps the bytes.
+// amendedData are objects whose bytes a log must keep.
 var amendedData = []string{
 	`{}`, "{ \"b\" : 1,\r\n\t\"a\":[ ] }", `{"n":1e400,"m":-0,"k":1.10,"i":12345678901234567890,"e":1E+2}`, `{"":{"":[]},"a":null,"__proto__":{"x":true}}`,
 	"{\"s\":\"\u2028\u2029<&>\U0010ffff\x7f\"}", `{"s":"\u0000\u2028\/\b\"\\é"}`, `{"s":"\ud83d\ude00","lone":"\ud800","other":"\uDC00x"}`,

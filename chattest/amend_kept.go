@@ -9,28 +9,28 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// lost looks how much of the room the log holds, which has to be enough.
+// lost checks that the log still holds enough of the room.
 func (m *amended) lost(l chatlog.Log) {
 	m.t.Helper()
 	all := read(m.t, l, m.room, chatlog.Range{Limit: 0})
 	messages := read(m.t, l, m.room, chatlog.Range{Limit: 0, Messages: true})
 	m.first, m.oldest = all.First, messages.First
-	var message, amending uint64 // the last that may be lost
+	var message, amending uint64 // the last entries that may be lost
 	held, amends := 0, 0
 	for o := m.last(); o > 0; o-- {
 		if m.at(o).own.Amends() {
 			if amends++; amends == kept+1 {
 				amending = o
 			}
-		} else if held++; held == kept+1 { // deleted ones may count
+		} else if held++; held == kept+1 { // deleted messages may count
 			message = o
 		}
 	}
 	if m.oldest < 1 || m.oldest > message+1 || m.first < m.oldest || m.first > max(message, amending)+1 {
-		m.t.Fatalf("of %d entries the log holds messages from %d on, and all from %d on, want at most %d and %d",
+		m.t.Fatalf("of %d entries the log holds messages from %d on and all entries from %d on; want at most %d and %d",
 			m.last(), m.oldest, m.first, message+1, max(message, amending)+1)
 	}
-	// What has amended a message that is gone may be gone, too.
+	// When a message is removed, the entries that amended it may be removed too.
 	for from := m.first; from <= m.last(); {
 		p := read(m.t, l, m.room, chatlog.Range{From: from, Limit: 100})
 		for _, e := range p.Events {
@@ -41,13 +41,13 @@ func (m *amended) lost(l chatlog.Log) {
 			from = e.Offset + 1
 		}
 		if len(p.Events) == 0 {
-			m.t.Fatalf("nothing is held from %d on", from)
+			m.t.Fatalf("the log holds no entry from %d on", from)
 		}
 	}
 }
 
-// testAmendKept has a room with more messages and more amendments than the log has to keep.
-// Neither push out the other.
+// testAmendKept has more messages and more amendments in a room than the log must keep. Messages
+// must not push out amendments, nor amendments messages.
 func testAmendKept(t *testing.T, open func() chatlog.Log) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -73,10 +73,10 @@ func testAmendKept(t *testing.T, open func() chatlog.Log) {
 		}
 		m.lost(b)
 		if phase == 1 && messages <= kept && m.oldest != 1 {
-			t.Errorf("of %d messages those before %d are gone", messages, m.oldest)
+			t.Errorf("of %d messages, the log has lost those before %d", messages, m.oldest)
 		}
 		m.checkAll(a, rng)
-		for range 15 { // about the oldest message
+		for range 15 { // that amend the oldest message
 			e, moderator := m.random(rng, 1)
 			if e.Target, e.ID = m.oldest+rng.Uint64N(8)-min(4, m.oldest), ""; e.Amends() && m.last()-m.oldest > 4 {
 				m.amend(a, e, moderator)
@@ -86,12 +86,12 @@ func testAmendKept(t *testing.T, open func() chatlog.Log) {
 		}
 	}
 	if m.first == 1 && m.oldest == 1 {
-		t.Logf("the log has kept all %d entries", m.last())
+		t.Logf("the log still holds all %d entries", m.last())
 	}
 }
 
-// testAmendHistory has one message get 300 reactions, and more that is not for everyone
-// after it. The last 50 messages are read all the same.
+// testAmendHistory gives one message 300 reactions, and then private ones. The last 50 messages
+// must still be readable.
 func testAmendHistory(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	m := newAmended(t, "amend-history")
@@ -118,7 +118,7 @@ func testAmendHistory(t *testing.T, open func() chatlog.Log) {
 	}
 	m.lost(a)
 	if m.oldest != 1 {
-		t.Errorf("the messages before %d are gone", m.oldest)
+		t.Errorf("the log has lost the messages before %d", m.oldest)
 	}
 	pages()
 	for i := range 100 {
@@ -130,7 +130,7 @@ func testAmendHistory(t *testing.T, open func() chatlog.Log) {
 	}
 	m.lost(a)
 	pages()
-	for i := range 20 { // and some are deleted, of the oldest and of the newest
+	for i := range 20 { // delete some of the oldest and of the newest messages
 		m.amend(a, chatlog.Event{Type: chatlog.TypeDelete, UserID: "u1", Target: uint64(1 + 3*i)}, false)
 	}
 	m.lost(a)
@@ -165,7 +165,7 @@ func testDelete(t *testing.T, open func() chatlog.Log) {
 					m.check(a, r)
 					for _, e := range read(t, a, m.room, r).Events {
 						if e.Offset != 1 && e.Offset != 3 && strings.Contains(fmt.Sprintf("%+v %s", e, e.Data), "secret") {
-							t.Fatalf("what was deleted is read: %+v", e)
+							t.Fatalf("a deleted message can be read: %+v", e)
 						}
 					}
 				}

@@ -10,7 +10,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// testAmendOnce has several servers do the same concurrently: one of them does it.
+// testAmendOnce lets several servers do the same concurrently. Exactly one of them must succeed.
 func testAmendOnce(t *testing.T, open func() chatlog.Log) {
 	const times = 8
 	logs := handles(3, open)
@@ -18,7 +18,7 @@ func testAmendOnce(t *testing.T, open func() chatlog.Log) {
 	for range 3 {
 		put(t, logs[0], room, message("x"))
 	}
-	// all amends with e from several servers concurrently. It returns how many have stored
+	// all amends with e from several servers concurrently. It returns how many calls have stored
 	// it, and how many were refused with err.
 	all := func(e func(i int) chatlog.Event, err error) (stored, refused int32) {
 		t.Helper()
@@ -52,7 +52,7 @@ func testAmendOnce(t *testing.T, open func() chatlog.Log) {
 		t.Helper()
 		last += uint64(want)
 		if at := positionOf(t, logs[1], room).Offset; stored != want || refused != wantRefused || at != last {
-			t.Fatalf("%s: %d of %d stored, %d refused, the room at %d; want %d, %d, %d", what, stored, times, refused, at, want, wantRefused, last)
+			t.Fatalf("%s: %d of %d calls stored, %d refused, the room is at %d; want %d, %d, %d", what, stored, times, refused, at, want, wantRefused, last)
 		}
 	}
 	for n := range 5 {
@@ -86,8 +86,8 @@ func testAmendOnce(t *testing.T, open func() chatlog.Log) {
 	}
 }
 
-// testAmendReadable reads a message while it is amended: what is read of it is what the
-// entries up to the position of the page have made of it.
+// testAmendReadable reads a message while it is amended. The message in a page must be the
+// result of the entries up to the page's position.
 func testAmendReadable(t *testing.T, open func() chatlog.Log) {
 	const n = 120 // entries that amend: an edit, a reaction, an edit, ...
 	logs := handles(3, open)
@@ -107,7 +107,7 @@ func testAmendReadable(t *testing.T, open func() chatlog.Log) {
 			got = x.Count
 		}
 		if m.Text != fmt.Sprint(text) || m.Amended != amended || got != count {
-			return fmt.Errorf("read with Messages (%t) at %d: %+v, want the text %d and %d reactions up to %d", messages, at, m, text, count, amended)
+			return fmt.Errorf("with Messages %t, the message at %d is %+v; want the text %d, %d reactions, and Amended %d", messages, at, m, text, count, amended)
 		}
 		return nil
 	}
@@ -125,7 +125,7 @@ func testAmendReadable(t *testing.T, open func() chatlog.Log) {
 					t.Errorf("%+v: at %d, %v", e, a.Event.Offset, err)
 					return
 				}
-				pollFor(patience, func() bool { return reads.Load() >= o/3 || t.Failed() }) // not faster than all can read
+				pollFor(patience, func() bool { return reads.Load() >= o/3 || t.Failed() }) // do not write faster than the readers read
 			}
 			return
 		}
@@ -150,7 +150,7 @@ func testAmendReadable(t *testing.T, open func() chatlog.Log) {
 	for _, l := range logs {
 		p := read(t, l, room, chatlog.Range{Limit: 5, Messages: true})
 		if err := check(p, true); err != nil || p.Events[0].Amended != n+1 {
-			t.Errorf("in the end %+v, %v", p, err)
+			t.Errorf("the last page is %+v, %v", p, err)
 		}
 	}
 }

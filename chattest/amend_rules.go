@@ -10,7 +10,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// testAmendNot has every reason for which a message cannot be amended.
+// testAmendNot tries every amendment that must be refused.
 func testAmendNot(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	m := newAmended(t, "amend-not")
@@ -35,7 +35,7 @@ func testAmendNot(t *testing.T, open func() chatlog.Log) {
 	m.amend(a, react, false)
 	m.amend(a, chatlog.Event{Type: chatlog.TypeDelete, UserID: "u1", Target: deleted}, false)
 	targets := []uint64{0, public, private, self, deleted, nobody, nobody + 1, nobody + 2, nobody + 3, nobody + 4, 1 << 32, 1<<53 - 1}
-	users := []string{"", "u3", "u2", "u", "u11", "U1", "u1"} // who is least allowed comes first
+	users := []string{"", "u3", "u2", "u", "u11", "U1", "u1"} // the users with the fewest rights first
 	for _, kind := range []chatlog.Type{chatlog.TypeEdit, chatlog.TypeReaction, chatlog.TypeDelete} {
 		for _, user := range users {
 			for _, moderator := range []bool{false, true} {
@@ -98,7 +98,7 @@ func testAmendAgain(t *testing.T, open func() chatlog.Log) {
 	do(chatlog.Event{Type: chatlog.TypeReaction, Target: 1, Reaction: "👍", Remove: true, ID: "r2"}, true)
 	do(chatlog.Event{Type: chatlog.TypeReaction, Target: 1, Reaction: "👍", Remove: true}, false)
 	do(chatlog.Event{Type: chatlog.TypeReaction, Target: 1, Reaction: "👍"}, true)
-	do(chatlog.Event{Type: chatlog.TypeReaction, Target: 1, Reaction: "👎", ID: "not"}, true) // its first tries stored nothing
+	do(chatlog.Event{Type: chatlog.TypeReaction, Target: 1, Reaction: "👎", ID: "not"}, true) // the first tries with this id stored nothing
 	again()
 	do(chatlog.Event{Type: chatlog.TypeDelete, Target: 1, ID: "d"}, true)
 	again()
@@ -109,7 +109,7 @@ func testAmendAgain(t *testing.T, open func() chatlog.Log) {
 	m.checkAll(logs[0], rand.New(rand.NewPCG(1, 1)))
 }
 
-// testReactions gives one message many different reactions, and one of them by many users.
+// testReactions gives one message many different reactions, and one reaction from many users.
 func testReactions(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	m := newAmended(t, "reactions")
@@ -122,7 +122,7 @@ func testReactions(t *testing.T, open func() chatlog.Log) {
 		t.Helper()
 		m.check(b, chatlog.Range{Limit: 1, Messages: true})
 	}
-	for i := range chatlog.MaxReactions + 2 { // the last ones are too many
+	for i := range chatlog.MaxReactions + 2 { // the last reactions are too many
 		react("u1", fmt.Sprint(":", i, ":"), false)
 	}
 	check()
@@ -137,11 +137,11 @@ func testReactions(t *testing.T, open func() chatlog.Log) {
 	react("u1", ":3:", false)
 	check()
 	if got := m.at(1).now.Reactions; len(got) != chatlog.MaxReactions || got[0].Reaction != ":0:" || got[len(got)-1].Reaction != ":3:" {
-		t.Fatalf("the suite has %+v", got)
+		t.Fatalf("the model is wrong: %+v", got)
 	}
 }
 
-// testManyReactions has a thousand users give one reaction, and take it back.
+// testManyReactions lets a thousand users give one reaction, and remove it.
 func testManyReactions(t *testing.T, open func() chatlog.Log) {
 	const users = 1000
 	logs := handles(2, open)
@@ -178,13 +178,13 @@ func testManyReactions(t *testing.T, open func() chatlog.Log) {
 		}
 		for _, user := range listed {
 			if !all[user] {
-				t.Fatalf("%s is listed and has not reacted", user)
+				t.Fatalf("%s is listed but has not reacted", user)
 			}
 		}
 		return listed
 	}
 	react(0, users, false)
-	for range 2 { // the place of one who is listed is taken by another
+	for range 2 { // when a listed user removes the reaction, another user is listed
 		for _, user := range check() {
 			e := chatlog.Event{Type: chatlog.TypeReaction, UserID: user, Target: 1, Reaction: "👍", Remove: true}
 			if _, err := logs[0].(chatlog.Amender).Amend(within(t), room, e, false); err != nil {

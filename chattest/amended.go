@@ -8,21 +8,21 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// amended is a model of a room whose messages change: what a log has to answer.
+// amended is a model of a room with amended messages. It knows how a log must answer.
 type amended struct {
 	t       testing.TB
 	room    string
 	epoch   string
 	records []record // by offset, from 1
 	ids     map[[2]string]uint64
-	first   uint64 // of all entries
-	oldest  uint64 // of the messages
+	first   uint64 // the first held offset of all entries
+	oldest  uint64 // the first held offset of the messages
 }
 
-// record is an entry and what has become of it.
+// record is an entry and its current state.
 type record struct {
 	own  chatlog.Event // as it was stored
-	now  chatlog.Event // as it is; of reactions it has all users, in the order in which they came
+	now  chatlog.Event // its current state; reactions have all users, in the order of their entries
 	gone bool          // only the place is left
 }
 
@@ -34,7 +34,7 @@ func (m *amended) last() uint64 { return uint64(len(m.records)) }
 
 func (m *amended) at(offset uint64) *record { return &m.records[offset-1] }
 
-// entry returns what is read at offset.
+// entry returns the entry at offset as a read returns it.
 func (m *amended) entry(offset uint64, messages bool) chatlog.Event {
 	r := m.at(offset)
 	if r.gone {
@@ -55,8 +55,8 @@ func (m *amended) message(offset uint64) *record {
 	return m.at(offset)
 }
 
-// judge returns what the log has to do with e: to return an error, or to repeat the entry
-// numbered at, or with neither to store it.
+// judge returns what the log must do with e: return an error, or repeat the entry at an offset,
+// or otherwise store e.
 func (m *amended) judge(e *chatlog.Event, moderator bool) (at uint64, err error) {
 	if at := m.ids[[2]string{e.UserID, e.ID}]; at > 0 && e.ID != "" {
 		return at, nil
@@ -82,7 +82,7 @@ func (m *amended) judge(e *chatlog.Event, moderator bool) (at uint64, err error)
 	return 0, nil
 }
 
-// stored returns e as the log stores it next.
+// stored returns e as the log must store it next.
 func (m *amended) stored(e chatlog.Event) chatlog.Event {
 	e.Offset, e.To, e.ToUsername = m.last()+1, "", ""
 	if r := m.at(e.Target); r.own.Type == chatlog.TypePrivate {
@@ -120,7 +120,7 @@ func (m *amended) add(e chatlog.Event) {
 	}
 }
 
-// reacted returns the reactions all after e.
+// reacted returns the reactions after e, which were all before it.
 func reacted(all []chatlog.Reaction, e chatlog.Event) []chatlog.Reaction {
 	all = slices.Clone(all)
 	i := slices.IndexFunc(all, func(x chatlog.Reaction) bool { return x.Reaction == e.Reaction })
@@ -155,8 +155,7 @@ func (m *amended) append(l chatlog.Log, e chatlog.Event) {
 	m.keeps(a, e)
 }
 
-// amend amends a message, or gets the answer that is due instead. It reports whether the
-// entry was stored.
+// amend amends a message, and checks the answer. It reports whether the entry was stored.
 func (m *amended) amend(l chatlog.Log, e chatlog.Event, moderator bool) bool {
 	m.t.Helper()
 	at, refused := m.judge(&e, moderator)
@@ -164,7 +163,7 @@ func (m *amended) amend(l chatlog.Log, e chatlog.Event, moderator bool) bool {
 	switch {
 	case refused != nil:
 		if !errors.Is(err, refused) {
-			m.t.Fatalf("%+v by a moderator (%t) is answered with %+v, %v, want %v", e, moderator, a, err, refused)
+			m.t.Fatalf("%+v with moderator %t is answered with %+v, %v; want %v", e, moderator, a, err, refused)
 		}
 	case err != nil:
 		m.t.Fatalf("%+v by a moderator (%t): %v", e, moderator, err)
@@ -179,7 +178,7 @@ func (m *amended) amend(l chatlog.Log, e chatlog.Event, moderator bool) bool {
 	return false
 }
 
-// keeps compares what was stored with e, and adds it.
+// keeps compares the stored entry with e, and adds it to the model.
 func (m *amended) keeps(a chatlog.Appended, e chatlog.Event) {
 	m.t.Helper()
 	if m.epoch == "" {
@@ -189,12 +188,12 @@ func (m *amended) keeps(a chatlog.Appended, e chatlog.Event) {
 		m.t.Fatalf("stored in %s:\n got %+v, Repeated %t, in %s\nwant %+v", m.epoch, a.Event, a.Repeated, a.Epoch, e)
 	}
 	if n := m.last(); n > 0 && e.Time.Before(m.at(n).own.Time) {
-		m.t.Fatalf("entry %d is of %v, the one before of %v", e.Offset, e.Time, m.at(n).own.Time)
+		m.t.Fatalf("entry %d has the time %v, the one before has %v", e.Offset, e.Time, m.at(n).own.Time)
 	}
 	m.add(e)
 }
 
-// repeated compares the answer to e with the entry numbered at.
+// repeated compares the answer to e with the entry at an offset.
 func (m *amended) repeated(a chatlog.Appended, e chatlog.Event, at uint64) {
 	m.t.Helper()
 	r := m.at(at)
@@ -205,6 +204,6 @@ func (m *amended) repeated(a chatlog.Appended, e chatlog.Event, at uint64) {
 		m.t.Fatalf("%+v is answered with %+v, want %+v", e, a.Event, m.entry(at, false))
 	}
 	if r.gone && a.Event.Text != "" && a.Event.Text != e.Text {
-		m.t.Fatalf("what was deleted is returned: %+v", a.Event)
+		m.t.Fatalf("a deleted message is returned: %+v", a.Event)
 	}
 }

@@ -23,7 +23,7 @@ func (m *amended) looksUp(l chatlog.Log) {
 	}
 }
 
-// check reads with r and compares.
+// check reads the range r and compares.
 func (m *amended) check(l chatlog.Log, r chatlog.Range) {
 	m.t.Helper()
 	first := m.first
@@ -49,7 +49,7 @@ func (m *amended) check(l chatlog.Log, r chatlog.Range) {
 	}
 }
 
-// checkRandom reads one of many ranges.
+// checkRandom reads a random range.
 func (m *amended) checkRandom(l chatlog.Log, rng *rand.Rand) {
 	m.t.Helper()
 	r := chatlog.Range{Messages: rng.IntN(3) > 0, Visible: rng.IntN(3) > 0, Limit: []int{-1, 0, 1, 2, 10, 50, 1000}[rng.IntN(7)]}
@@ -63,8 +63,8 @@ func (m *amended) checkRandom(l chatlog.Log, rng *rand.Rand) {
 	m.check(l, r)
 }
 
-// matches reports whether got is want. The text of a TypeEdit may be its own or the present
-// one of the message.
+// matches reports whether got is want. The text of a TypeEdit may be its own or the current text
+// of the message.
 func (m *amended) matches(got, want chatlog.Event) bool {
 	if want.Type == chatlog.TypeEdit {
 		now := want
@@ -76,7 +76,7 @@ func (m *amended) matches(got, want chatlog.Event) bool {
 	return sameAmended(got, want)
 }
 
-// sameAmended reports whether got is want, which has all users of its reactions.
+// sameAmended reports whether got is want. The reactions of want have all users.
 func sameAmended(got, want chatlog.Event) bool {
 	if len(got.Reactions) != len(want.Reactions) || !got.Edited.Equal(want.Edited) || got.Edited.Location() != want.Edited.Location() {
 		return false
@@ -104,7 +104,7 @@ func sameAmended(got, want chatlog.Event) bool {
 	return same(got, want)
 }
 
-// random returns an event for a room: with the chance amends one that amends a message.
+// random returns an event for a room. With the probability amends it amends a message.
 func (m *amended) random(rng *rand.Rand, amends float64) (e chatlog.Event, moderator bool) {
 	e = mixed(rng, 0.3)
 	if rng.IntN(3) == 0 {

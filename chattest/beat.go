@@ -25,7 +25,7 @@ func testBeat(t *testing.T, open func() chatlog.Log) {
 	a.enter(room("1"), "u1", "Alice", 2)
 	beat(b)
 	if got := b.members(room("1")); got != "u1/Alice/2" || d.String() != "" {
-		t.Fatalf("of a server before its first Beat: members %q, departures %q", got, d)
+		t.Fatalf("before the first Beat of a server: members %q, departures %q", got, d)
 	}
 	beat(c)
 	a.enter(room("1"), "u2", "Bob", 1)
@@ -41,9 +41,9 @@ func testBeat(t *testing.T, open func() chatlog.Log) {
 
 	const want = "1 u1/Alice, 2 u1/Alice"
 	if held, gone := a.beat(200 * time.Millisecond); !held || len(gone) > 0 {
-		t.Fatalf("the last Beat: held %t, gone %v", held, gone)
+		t.Fatalf("the last Beat of a: held %t, gone %v", held, gone)
 	}
-	eventually(t, "the users of a dead server to leave", func() bool {
+	eventually(t, "the users of a dead server to be removed", func() bool {
 		time.Sleep(20 * time.Millisecond)
 		beat(b)
 		beat(c)
@@ -63,14 +63,14 @@ func testBeat(t *testing.T, open func() chatlog.Log) {
 		t.Errorf("members %q", got)
 	}
 	if !b.leave(room("1"), "u2") {
-		t.Errorf("a user whose other server is dead did not leave last")
+		t.Errorf("a user on no other live server left, but not as the last")
 	}
 	if held, _ := a.beat(longTTL); held {
-		t.Errorf("a server that was removed is held")
+		t.Errorf("a removed server is still held")
 	}
 }
 
-// testBeatConcurrently has several servers find several others dead concurrently.
+// testBeatConcurrently lets several servers find several dead servers concurrently.
 func testBeatConcurrently(t *testing.T, open func() chatlog.Log) {
 	const users = 40
 	var alive, dead []*host
@@ -89,10 +89,10 @@ func testBeatConcurrently(t *testing.T, open func() chatlog.Log) {
 		d.add(gone)
 	}
 	for _, h := range dead {
-		_, gone := h.beat(time.Millisecond) // which may find the one before dead
+		_, gone := h.beat(time.Millisecond) // this Beat may find the previous server dead
 		d.add(gone)
 	}
-	alive[0].leave(d.prefix, "u0") // now on the dead alone, if they are still there
+	alive[0].leave(d.prefix, "u0") // now u0 is on dead servers only, or on none
 	count := func() (n int) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -105,19 +105,19 @@ func testBeatConcurrently(t *testing.T, open func() chatlog.Log) {
 			d.add(gone)
 		})
 	}
-	eventually(t, "everybody to leave", func() bool {
+	eventually(t, "all users to be removed", func() bool {
 		_, gone := alive[0].beat(longTTL)
 		d.add(gone)
 		return alive[0].members(d.prefix) == ""
 	})
-	// u0 may have left by Leave. Everybody else is named once.
+	// u0 may have left by Leave. Every other user is reported once.
 	seen := map[string]int{}
 	for _, s := range d.all {
 		seen[s]++
 	}
 	for i := 1; i < users; i++ {
 		if n := seen[fmt.Sprintf(" u%d/Alice", i)]; n != 1 {
-			t.Errorf("u%d was named %d times", i, n)
+			t.Errorf("u%d was reported %d times", i, n)
 		}
 	}
 	if n := count(); n > users {
@@ -125,15 +125,15 @@ func testBeatConcurrently(t *testing.T, open func() chatlog.Log) {
 	}
 }
 
-// testReturn tests a server that returns after it was removed. It has a new name, while the
-// users of the old name are removed.
+// testReturn tests a server that returns after it was removed. It has a new name, and meanwhile
+// the users of the old name are removed.
 func testReturn(t *testing.T, open func() chatlog.Log) {
 	a, b := newHost(t, open()), newHost(t, open())
 	d := &departures{prefix: newName("return")}
 	a.enter(d.prefix, "u1", "Alice", 1)
 	a.enter(d.prefix, "u2", "Bob", 1)
 	a.beat(time.Millisecond)
-	eventually(t, "the users of a dead server to leave", func() bool {
+	eventually(t, "the users of a dead server to be removed", func() bool {
 		time.Sleep(5 * time.Millisecond)
 		_, gone := b.beat(longTTL)
 		d.add(gone)
@@ -143,21 +143,21 @@ func testReturn(t *testing.T, open func() chatlog.Log) {
 		t.Errorf("departures %q, want %q", d, want)
 	}
 	if held, _ := a.beat(longTTL); held {
-		t.Fatal("a server that was removed is held")
+		t.Fatal("a removed server is still held")
 	}
-	// Its earlier calls arrive late, and change nothing.
+	// Calls under the old name arrive late, and must change nothing.
 	if a.enter(d.prefix, "u3", "Carol", 1) || b.members(d.prefix) != "" {
-		t.Errorf("a server that was removed has entered %q", b.members(d.prefix))
+		t.Errorf("a removed server has entered %q", b.members(d.prefix))
 	}
 	again := newHost(t, a.log)
 	if !again.enter(d.prefix, "u1", "Alice", 1) {
-		t.Error("a user who was gone did not come first")
+		t.Error("a removed user returned, but not as the first")
 	}
 	if held, gone := again.beat(longTTL); !held {
 		t.Errorf("a new name is not held, gone %v", gone)
 	}
 	if again.enter(d.prefix, "u1", "Alice", 2) {
-		t.Error("a user came first twice")
+		t.Error("a user was the first twice")
 	}
 	for range 3 {
 		_, gone := b.beat(longTTL)
@@ -250,14 +250,14 @@ func testContext(t *testing.T, open func() chatlog.Log) {
 			select {
 			case err := <-done:
 				if err == nil {
-					t.Errorf("%s: no error, and its context has ended", call.name)
+					t.Errorf("%s: no error, although its context has ended", call.name)
 				}
 			case <-time.After(patience):
-				t.Errorf("%s does not return, and its context has ended", call.name)
+				t.Errorf("%s does not return, although its context has ended", call.name)
 			}
 		}
 		if err := call.do(within(t)); err != nil {
-			t.Errorf("%s after one whose context had ended: %v", call.name, err)
+			t.Errorf("the next %s after a context has ended: %v", call.name, err)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// brokenAmender is a memory log with its optional methods, some of them replaced.
+// brokenAmender is a memory log with its optional methods. Some of them are replaced.
 type brokenAmender struct {
 	broken
 	amend    func(chatlog.Amender, context.Context, string, chatlog.Event, bool) (chatlog.Appended, error)
@@ -20,7 +20,7 @@ type brokenAmender struct {
 	pace     func(l chatlog.Pacer, ctx context.Context, room, user, id string, every time.Duration) (time.Duration, error)
 
 	mu   sync.Mutex
-	seen map[string]map[uint64]chatlog.Event // what was stored, by room and offset
+	seen map[string]map[uint64]chatlog.Event // the stored events, by room and offset
 }
 
 func (b *brokenAmender) see(room string, e chatlog.Event) {
@@ -32,7 +32,7 @@ func (b *brokenAmender) see(room string, e chatlog.Event) {
 	b.seen[room][e.Offset] = e
 }
 
-// was returns what was stored at offset.
+// was returns the event that was stored at offset.
 func (b *brokenAmender) was(room string, offset uint64) chatlog.Event {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -93,7 +93,7 @@ func (b *brokenAmender) Pace(ctx context.Context, room, user, id string, every t
 	return l.Pace(ctx, room, user, id, every)
 }
 
-// amending opens a log that broken made.
+// amending returns a function that opens a log made by broken.
 func amending(make func() *brokenAmender) func() func() chatlog.Log {
 	return func() func() chatlog.Log {
 		b := make()
@@ -102,7 +102,7 @@ func amending(make func() *brokenAmender) func() func() chatlog.Log {
 	}
 }
 
-// reading is a log whose pages are changed.
+// reading is a log that changes the events of its pages.
 func reading(change func(b *brokenAmender, room string, e *chatlog.Event, r chatlog.Range)) func() func() chatlog.Log {
 	return amending(func() *brokenAmender {
 		b := &brokenAmender{}
@@ -117,7 +117,7 @@ func reading(change func(b *brokenAmender, room string, e *chatlog.Event, r chat
 	})
 }
 
-// counting is a log that counts as unread what counts, above the marker.
+// counting is a log that counts the events above the marker for which counts is true as unread.
 func counting(counts func(e chatlog.Event, user string) bool) func() func() chatlog.Log {
 	return amending(func() *brokenAmender {
 		return &brokenAmender{unread: func(l chatlog.Log, user string, rooms []string, u []chatlog.Unread) {
@@ -134,7 +134,7 @@ func counting(counts func(e chatlog.Event, user string) bool) func() func() chat
 	})
 }
 
-// deafSink is told of no entry that amends.
+// deafSink receives no entry that amends.
 type deafSink struct{ chatlog.Sink }
 
 func (s deafSink) Push(room, epoch string, e chatlog.Event) {

@@ -8,7 +8,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// broken is a memory log with some methods replaced: what defects are made of.
+// broken is a memory log with some methods replaced, so that it has a defect.
 type broken struct {
 	chatlog.Log
 	append    func(chatlog.Log, context.Context, string, chatlog.Event) (chatlog.Appended, error)
@@ -155,12 +155,12 @@ func (b *broken) Beat(ctx context.Context, server string, ttl time.Duration) (ch
 	return p, err
 }
 
-// hide drops from a page what its reader may not see.
+// hide removes from a page everything that its reader may not see.
 func hide(p *chatlog.Page, r chatlog.Range) {
 	p.Events = slices.DeleteFunc(p.Events, func(e chatlog.Event) bool { return r.Visible && !e.VisibleTo(r.Reader) })
 }
 
-// lateSink has pushes wait in a queue that Close does not see to.
+// lateSink queues pushes, and Close does not wait for the queue.
 type lateSink struct{ chatlog.Sink }
 
 func (s lateSink) Push(room, epoch string, e chatlog.Event) {
@@ -170,7 +170,7 @@ func (s lateSink) Push(room, epoch string, e chatlog.Event) {
 	}()
 }
 
-// lateLog pushes late.
+// lateLog gives each sink such a queue.
 type lateLog struct{ chatlog.Log }
 
 func (l lateLog) Open(ctx context.Context, s chatlog.Sink) error { return l.Log.Open(ctx, lateSink{s}) }

@@ -27,8 +27,7 @@ func messageOf(l chatlog.Store, room string, e chatlog.Event) (m chatlog.Event) 
 	return m
 }
 
-// impersonating is a log that amends as the author of the message, where the event asks
-// for that.
+// impersonating is a log that amends as the message's author if asks is true for the event.
 func impersonating(ask func(e, m chatlog.Event, moderator bool) bool) func() func() chatlog.Log {
 	return amendWith(func(l chatlog.Amender, ctx context.Context, room string, e chatlog.Event, moderator bool) (chatlog.Appended, error) {
 		user := e.UserID
@@ -41,7 +40,7 @@ func impersonating(ask func(e, m chatlog.Event, moderator bool) bool) func() fun
 	})
 }
 
-// reencoded is what becomes of data in a log that keeps values and not bytes.
+// reencoded returns data as a log changes it that stores values instead of bytes.
 func reencoded(data json.RawMessage) json.RawMessage {
 	var v any
 	if data == nil || json.Unmarshal(data, &v) != nil {
@@ -51,9 +50,9 @@ func reencoded(data json.RawMessage) json.RawMessage {
 	return b
 }
 
-// amendDefects are the ways to be wrong about messages that change.
+// amendDefects are the possible defects with amended messages.
 var amendDefects = []defect{
-	{"lets the first edit hold", "Amend", amendWith(func(l chatlog.Amender, ctx context.Context, room string, e chatlog.Event, moderator bool) (chatlog.Appended, error) {
+	{"ignores all edits after the first", "Amend", amendWith(func(l chatlog.Amender, ctx context.Context, room string, e chatlog.Event, moderator bool) (chatlog.Appended, error) {
 		own := e
 		if m := messageOf(l, room, e); e.Type == chatlog.TypeEdit && !m.Edited.IsZero() {
 			e.Text, e.Data = m.Text, m.Data
@@ -88,7 +87,7 @@ var amendDefects = []defect{
 		}
 		return func() chatlog.Log { return l }
 	}},
-	{"keeps data that an edit has not", "Amend", amendWith(func(l chatlog.Amender, ctx context.Context, room string, e chatlog.Event, moderator bool) (chatlog.Appended, error) {
+	{"keeps the old data when an edit has none", "Amend", amendWith(func(l chatlog.Amender, ctx context.Context, room string, e chatlog.Event, moderator bool) (chatlog.Appended, error) {
 		own := e.Data
 		if e.Type == chatlog.TypeEdit && e.Data == nil {
 			e.Data = messageOf(l, room, e).Data
@@ -97,7 +96,7 @@ var amendDefects = []defect{
 		a.Event.Data = own
 		return a, err
 	})},
-	{"takes what a message replies to from it", "Amend", reading(func(b *brokenAmender, _ string, e *chatlog.Event, r chatlog.Range) {
+	{"removes the reply target of a message", "Amend", reading(func(b *brokenAmender, _ string, e *chatlog.Event, r chatlog.Range) {
 		if !e.Edited.IsZero() {
 			e.ReplyTo = 0
 		}
@@ -112,7 +111,7 @@ var amendDefects = []defect{
 			e.Reactions[i].Count = len(e.Reactions[i].Users)
 		}
 	})},
-	{"lists a user too few", "ManyReactions", reading(func(b *brokenAmender, _ string, e *chatlog.Event, _ chatlog.Range) {
+	{"lists one user too few", "ManyReactions", reading(func(b *brokenAmender, _ string, e *chatlog.Event, _ chatlog.Range) {
 		for i := range e.Reactions {
 			e.Reactions[i].Users = e.Reactions[i].Users[:min(len(e.Reactions[i].Users), 49)]
 		}
@@ -120,7 +119,7 @@ var amendDefects = []defect{
 	{"sorts reactions", "Reactions", reading(func(b *brokenAmender, _ string, e *chatlog.Event, _ chatlog.Range) {
 		slices.SortFunc(e.Reactions, func(a, b chatlog.Reaction) int { return strings.Compare(a.Reaction, b.Reaction) })
 	})},
-	{"has no bound of reactions", "Reactions", amending(func() *brokenAmender {
+	{"has no limit of reactions", "Reactions", amending(func() *brokenAmender {
 		return &brokenAmender{amend: func(l chatlog.Amender, ctx context.Context, room string, e chatlog.Event, moderator bool) (chatlog.Appended, error) {
 			a, err := l.Amend(ctx, room, e, moderator)
 			if errors.Is(err, chatlog.ErrTooManyReactions) {
@@ -129,22 +128,22 @@ var amendDefects = []defect{
 			return a, err
 		}}
 	})},
-	{"does not say when a message was edited", "Amend", reading(func(b *brokenAmender, _ string, e *chatlog.Event, _ chatlog.Range) { e.Edited = time.Time{} })},
-	{"does not say what a message reflects", "Amend", reading(func(b *brokenAmender, _ string, e *chatlog.Event, _ chatlog.Range) { e.Amended = 0 })},
-	{"says everywhere what has become of a message", "Amend", amending(func() *brokenAmender {
+	{"does not return the time of the last edit", "Amend", reading(func(b *brokenAmender, _ string, e *chatlog.Event, _ chatlog.Range) { e.Edited = time.Time{} })},
+	{"does not return the last entry that amended a message", "Amend", reading(func(b *brokenAmender, _ string, e *chatlog.Event, _ chatlog.Range) { e.Amended = 0 })},
+	{"returns the current state of messages in every read", "Amend", amending(func() *brokenAmender {
 		return &brokenAmender{broken: broken{readRange: func(r *chatlog.Range) { r.Messages = r.Messages || r.From == 0 && r.Limit == 2 }}}
 	})},
-	{"leaves the text of what is deleted", "Delete", reading(func(b *brokenAmender, room string, e *chatlog.Event, r chatlog.Range) {
+	{"keeps the text of a deleted message", "Delete", reading(func(b *brokenAmender, room string, e *chatlog.Event, r chatlog.Range) {
 		if was := b.was(room, e.Offset); e.Type == chatlog.TypePrivate && e.Username == "" && !was.Amends() {
 			e.Text = was.Text
 		}
 	})},
-	{"leaves the edits of what is deleted", "Delete", reading(func(b *brokenAmender, room string, e *chatlog.Event, r chatlog.Range) {
+	{"keeps the edits of a deleted message", "Delete", reading(func(b *brokenAmender, room string, e *chatlog.Event, r chatlog.Range) {
 		if was := b.was(room, e.Offset); e.Type == chatlog.TypePrivate && was.Amends() {
 			*e = was
 		}
 	})},
-	{"looks up what is deleted", "Delete", amending(func() *brokenAmender {
+	{"looks up deleted messages", "Delete", amending(func() *brokenAmender {
 		b := &brokenAmender{}
 		b.lookup = func(a *chatlog.Appended, _, _ string) {
 			if a.Repeated && a.Event.Type == "" {
@@ -153,12 +152,12 @@ var amendDefects = []defect{
 		}
 		return b
 	})},
-	{"lists what is deleted", "Delete", amending(func() *brokenAmender {
+	{"lists deleted messages", "Delete", amending(func() *brokenAmender {
 		return &brokenAmender{broken: broken{readRange: func(r *chatlog.Range) { r.Messages = false }, read: func(p *chatlog.Page, r chatlog.Range) {
 			p.Events = slices.DeleteFunc(p.Events, func(e chatlog.Event) bool { return r.Messages && e.Amends() })
 		}}}
 	})},
-	{"pushes messages out with amendments", "AmendHistory", amending(func() *brokenAmender {
+	{"lets amendments push out messages", "AmendHistory", amending(func() *brokenAmender {
 		return &brokenAmender{broken: broken{read: func(p *chatlog.Page, r chatlog.Range) {
 			if p.Position.Offset > kept {
 				p.First = max(p.First, p.Position.Offset-kept)
@@ -179,27 +178,27 @@ var amendDefects = []defect{
 			}
 		}}}
 	})},
-	{"amends a private message for everyone", "AmendNot", reading(func(b *brokenAmender, _ string, e *chatlog.Event, _ chatlog.Range) {
+	{"shows an amended private message to everyone", "AmendNot", reading(func(b *brokenAmender, _ string, e *chatlog.Event, _ chatlog.Range) {
 		if e.Amends() {
 			e.To = ""
 		}
 	})},
-	{"shows everyone what amends a private message", "Amend", amending(func() *brokenAmender {
+	{"shows the amendments of a private message to everyone", "Amend", amending(func() *brokenAmender {
 		return &brokenAmender{broken: broken{readRange: func(r *chatlog.Range) { r.Visible, r.Limit = false, 1000 }, read: func(p *chatlog.Page, r chatlog.Range) {
 			in := slices.DeleteFunc(p.Events, func(e chatlog.Event) bool { return r.Visible && !e.Amends() && !e.VisibleTo(r.Reader) })
-			r.Before = 0 // what is before it was left out already
+			r.Before = 0 // the first pass has applied Before already
 			p.Events, p.More = pageOf(in, r)
 		}}}
 	})},
 	{"lets a moderator edit", "AmendNot", impersonating(func(e, m chatlog.Event, moderator bool) bool { return moderator && e.Type == chatlog.TypeEdit })},
 	{"lets anybody edit", "AmendNot", impersonating(func(e, m chatlog.Event, _ bool) bool { return e.Type == chatlog.TypeEdit && m.VisibleTo(e.UserID) })},
 	{"lets anybody delete", "AmendNot", impersonating(func(e, m chatlog.Event, _ bool) bool { return e.Type == chatlog.TypeDelete && m.VisibleTo(e.UserID) })},
-	{"lets a moderator delete what is hidden", "AmendNot", impersonating(func(e, m chatlog.Event, moderator bool) bool { return moderator && e.Type == chatlog.TypeDelete })},
-	{"lets one react to what is hidden", "AmendNot", impersonating(func(e, m chatlog.Event, _ bool) bool { return e.Type == chatlog.TypeReaction && !m.VisibleTo(e.UserID) })},
+	{"lets a moderator delete a hidden message", "AmendNot", impersonating(func(e, m chatlog.Event, moderator bool) bool { return moderator && e.Type == chatlog.TypeDelete })},
+	{"lets a user react to a hidden message", "AmendNot", impersonating(func(e, m chatlog.Event, _ bool) bool { return e.Type == chatlog.TypeReaction && !m.VisibleTo(e.UserID) })},
 	{"stores reactions that change nothing", "AmendAgain", amending(func() *brokenAmender {
 		return &brokenAmender{amended: func(a *chatlog.Appended, e chatlog.Event) { a.Repeated = a.Repeated && e.Type != chatlog.TypeReaction }}
 	})},
-	{"answers them with the message", "AmendAgain", amending(func() *brokenAmender {
+	{"answers an unchanged reaction with the message", "AmendAgain", amending(func() *brokenAmender {
 		return &brokenAmender{amended: func(a *chatlog.Appended, e chatlog.Event) {
 			if a.Repeated && e.Type == chatlog.TypeReaction && e.Reaction != ":other:" {
 				a.Event.Offset = e.Target
@@ -213,7 +212,7 @@ var amendDefects = []defect{
 		a.Event.ID = id
 		return a, err
 	})},
-	{"answers repetitions of deleted messages with them", "AmendAgain", amending(func() *brokenAmender {
+	{"answers a repetition of a deleted message with the message", "AmendAgain", amending(func() *brokenAmender {
 		b := &brokenAmender{}
 		b.append = func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 			a, err := l.Append(ctx, room, e)
@@ -228,8 +227,8 @@ var amendDefects = []defect{
 		e.Data = nil
 		return l.Amend(ctx, room, e, moderator)
 	})},
-	{"keeps values and not bytes", "AmendFields", reading(func(b *brokenAmender, _ string, e *chatlog.Event, _ chatlog.Range) { e.Data = reencoded(e.Data) })},
-	{"takes white space out of data", "AmendFields", reading(func(b *brokenAmender, _ string, e *chatlog.Event, _ chatlog.Range) {
+	{"keeps the values of data and not its bytes", "AmendFields", reading(func(b *brokenAmender, _ string, e *chatlog.Event, _ chatlog.Range) { e.Data = reencoded(e.Data) })},
+	{"removes white space from data", "AmendFields", reading(func(b *brokenAmender, _ string, e *chatlog.Event, _ chatlog.Range) {
 		var c bytes.Buffer
 		if json.Compact(&c, e.Data) == nil {
 			e.Data = c.Bytes()
@@ -239,7 +238,7 @@ var amendDefects = []defect{
 		e.Reaction = strings.ToLower(e.Reaction)
 		return l.Amend(ctx, room, e, moderator)
 	})},
-	{"looks and reacts apart", "AmendOnce", amendWith(func(l chatlog.Amender, ctx context.Context, room string, e chatlog.Event, moderator bool) (chatlog.Appended, error) {
+	{"checks and stores a reaction in two steps", "AmendOnce", amendWith(func(l chatlog.Amender, ctx context.Context, room string, e chatlog.Event, moderator bool) (chatlog.Appended, error) {
 		m := messageOf(l, room, e)
 		time.Sleep(time.Millisecond)
 		a, err := l.Amend(ctx, room, e, moderator)
@@ -247,11 +246,11 @@ var amendDefects = []defect{
 		a.Repeated = a.Repeated && (e.Type != chatlog.TypeReaction || i >= 0 && slices.Contains(m.Reactions[i].Users, e.UserID) != e.Remove)
 		return a, err
 	})},
-	{"reads messages and positions apart", "AmendReadable", reading(func(b *brokenAmender, room string, e *chatlog.Event, _ chatlog.Range) {
+	{"reads messages and positions in two steps", "AmendReadable", reading(func(b *brokenAmender, room string, e *chatlog.Event, _ chatlog.Range) {
 		time.Sleep(time.Millisecond)
 		e.Text = messageOf(b.Log, room, chatlog.Event{Target: e.Offset}).Text
 	})},
-	{"does not announce what amends", "AmendConcurrently", func() func() chatlog.Log {
+	{"does not push amendments", "AmendConcurrently", func() func() chatlog.Log {
 		l := deafLog{amending(func() *brokenAmender { return &brokenAmender{} })()().(*brokenAmender)}
 		return func() chatlog.Log { return l }
 	}},

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// markDefects are the ways to be wrong about markers and turns.
+// markDefects are the possible defects with markers and turns.
 var markDefects = []defect{
 	{"marks down", "Unread", amending(func() *brokenAmender {
 		return &brokenAmender{markRead: func(l chatlog.Marker, ctx context.Context, room, user string, offset uint64) (uint64, bool, error) {
@@ -17,7 +17,7 @@ var markDefects = []defect{
 			return min(read, max(offset, 1)), raised, err
 		}}
 	})},
-	{"marks above the last", "MarkRead", amending(func() *brokenAmender {
+	{"marks above the last offset", "MarkRead", amending(func() *brokenAmender {
 		return &brokenAmender{markRead: func(l chatlog.Marker, ctx context.Context, room, user string, offset uint64) (uint64, bool, error) {
 			read, raised, err := l.MarkRead(ctx, room, user, offset)
 			return max(read, offset), raised, err
@@ -29,13 +29,13 @@ var markDefects = []defect{
 			return read, true, err
 		}}
 	})},
-	{"raises for two", "MarkReadConcurrently", amending(func() *brokenAmender {
+	{"tells two callers that they raised the marker", "MarkReadConcurrently", amending(func() *brokenAmender {
 		return &brokenAmender{markRead: func(l chatlog.Marker, ctx context.Context, room, user string, offset uint64) (uint64, bool, error) {
 			read, _, err := l.MarkRead(ctx, room, user, offset)
 			return read, read == offset, err
 		}}
 	})},
-	{"marks in any case", "MarkRead", amending(func() *brokenAmender { return &brokenAmender{marker: strings.ToLower} })},
+	{"ignores the case of users in markers", "MarkRead", amending(func() *brokenAmender { return &brokenAmender{marker: strings.ToLower} })},
 	{"keeps markers in a new epoch", "Unread", amending(func() *brokenAmender {
 		b := &brokenAmender{}
 		b.marker = func(user string) string { return user }
@@ -52,7 +52,7 @@ var markDefects = []defect{
 		}
 		return b
 	})},
-	{"counts what is private to others", "Unread", counting(func(e chatlog.Event, user string) bool { return e.UserID != user && !e.Amends() && e.Text != "" })},
+	{"counts private messages of others", "Unread", counting(func(e chatlog.Event, user string) bool { return e.UserID != user && !e.Amends() && e.Text != "" })},
 	{"counts one's own", "Unread", counting(func(e chatlog.Event, user string) bool { return e.VisibleTo(user) && !e.Amends() })},
 	{"counts amendments", "Unread", counting(func(e chatlog.Event, user string) bool { return e.VisibleTo(user) && e.UserID != user })},
 	{"counts on", "UnreadMany", amending(func() *brokenAmender {
@@ -64,33 +64,33 @@ var markDefects = []defect{
 			}
 		}}
 	})},
-	{"counts among the last hundred", "UnreadMany", amending(func() *brokenAmender {
+	{"counts only the last hundred entries", "UnreadMany", amending(func() *brokenAmender {
 		return &brokenAmender{unread: func(_ chatlog.Log, _ string, _ []string, u []chatlog.Unread) {
 			for i := range u {
 				u[i].Unread = max(0, min(u[i].Unread, u[i].Unread+100-int(u[i].Last-u[i].Read)))
 			}
 		}}
 	})},
-	{"has turns for all", "Pace", paceWith(func(chatlog.Pacer, string, string, string, time.Duration) time.Duration { return 0 })},
+	{"always has a turn", "Pace", paceWith(func(chatlog.Pacer, string, string, string, time.Duration) time.Duration { return 0 })},
 	{"has one turn for all users", "Pace", paceWith(func(l chatlog.Pacer, room, _, id string, every time.Duration) time.Duration {
 		return turnOf(l, room, "", id, every)
 	})},
 	{"has one turn for all rooms", "Pace", paceWith(func(l chatlog.Pacer, _, user, id string, every time.Duration) time.Duration {
 		return turnOf(l, "", user, id, every)
 	})},
-	{"joins room and user", "Pace", paceWith(func(l chatlog.Pacer, room, user, id string, every time.Duration) time.Duration {
+	{"joins room and user into one name", "Pace", paceWith(func(l chatlog.Pacer, room, user, id string, every time.Duration) time.Duration {
 		return turnOf(l, room+user, "", id, every)
 	})},
-	{"knows no ids", "Pace", paceWith(func(l chatlog.Pacer, room, user, _ string, every time.Duration) time.Duration {
+	{"ignores ids of turns", "Pace", paceWith(func(l chatlog.Pacer, room, user, _ string, every time.Duration) time.Duration {
 		return turnOf(l, room, user, "", every)
 	})},
-	{"takes no id for one", "Pace", paceWith(func(l chatlog.Pacer, room, user, id string, every time.Duration) time.Duration {
+	{"takes an empty id for an id", "Pace", paceWith(func(l chatlog.Pacer, room, user, id string, every time.Duration) time.Duration {
 		return turnOf(l, room, user, id+"'", every)
 	})},
-	{"has turns too early", "Pace", paceWith(func(l chatlog.Pacer, room, user, id string, every time.Duration) time.Duration {
+	{"gives turns too early", "Pace", paceWith(func(l chatlog.Pacer, room, user, id string, every time.Duration) time.Duration {
 		return turnOf(l, room, user, id, every/2)
 	})},
-	{"looks and takes apart", "PaceConcurrently", func() func() chatlog.Log {
+	{"checks and takes a turn in two steps", "PaceConcurrently", func() func() chatlog.Log {
 		var mu sync.Mutex
 		taken := map[string]bool{}
 		return paceWith(func(_ chatlog.Pacer, room, user, id string, every time.Duration) time.Duration {

@@ -10,10 +10,10 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// readerDefects are the ways to be wrong about what one user has written or may see.
+// readerDefects are the possible defects with a user's own and visible events.
 var readerDefects = []defect{
 	{"looks up nothing", "Lookup", wrap(&broken{lookup: func(a *chatlog.Appended, _, _ string) { *a = chatlog.Appended{} }})},
-	{"looks up what is held only", "Lookup", wrap(&broken{lookup: func(a *chatlog.Appended, _, _ string) {
+	{"looks up only held events", "Lookup", wrap(&broken{lookup: func(a *chatlog.Appended, _, _ string) {
 		if a.Event.Type == "" {
 			*a = chatlog.Appended{}
 		}
@@ -23,13 +23,13 @@ var readerDefects = []defect{
 			a.Epoch = "x"
 		}
 	}})},
-	{"looks up offsets only", "Lookup", wrap(&broken{lookup: func(a *chatlog.Appended, _, _ string) { a.Event.Text = "" }})},
-	{"looks up whatever it is asked for", "LookupNot", wrap(&broken{lookup: func(a *chatlog.Appended, userID, id string) {
+	{"looks up only offsets", "Lookup", wrap(&broken{lookup: func(a *chatlog.Appended, _, _ string) { a.Event.Text = "" }})},
+	{"looks up ids that were never stored", "LookupNot", wrap(&broken{lookup: func(a *chatlog.Appended, userID, id string) {
 		if !a.Repeated {
 			a.Event, a.Repeated = chatlog.Event{Offset: 1, UserID: userID, ID: id}, true
 		}
 	}})},
-	{"looks up in any case", "LookupNot", func() func() chatlog.Log {
+	{"ignores the case of ids in Lookup", "LookupNot", func() func() chatlog.Log {
 		var mu sync.Mutex
 		ids := map[string]chatlog.Appended{}
 		l := &broken{Log: chat.NewMemoryLog(chat.MemoryOptions{}), append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
@@ -49,24 +49,24 @@ var readerDefects = []defect{
 		return func() chatlog.Log { return l }
 	}},
 	{"shows everything", "Visible", wrap(&broken{readRange: func(r *chatlog.Range) { r.Visible = false }})},
-	{"shows everybody what is public", "Visible", wrap(&broken{readRange: func(r *chatlog.Range) { r.Reader = "" }})},
-	{"hides from the page, not from the limit", "Visible", wrap(&broken{readRange: func(r *chatlog.Range) { r.Visible = false }, read: hide})},
-	{"hides from the page, not from the limit", "VisibleKept", wrap(&broken{readRange: func(r *chatlog.Range) { r.Visible = false }, read: hide})},
-	{"hides what one has sent", "Visible", wrap(&broken{read: func(p *chatlog.Page, r chatlog.Range) {
+	{"shows only public events", "Visible", wrap(&broken{readRange: func(r *chatlog.Range) { r.Reader = "" }})},
+	{"hides events after it has applied the limit", "Visible", wrap(&broken{readRange: func(r *chatlog.Range) { r.Visible = false }, read: hide})},
+	{"hides events after it has applied the limit", "VisibleKept", wrap(&broken{readRange: func(r *chatlog.Range) { r.Visible = false }, read: hide})},
+	{"hides a user's own private messages", "Visible", wrap(&broken{read: func(p *chatlog.Page, r chatlog.Range) {
 		p.Events = slices.DeleteFunc(p.Events, func(e chatlog.Event) bool { return r.Visible && e.Type == chatlog.TypePrivate && e.To != r.Reader })
 	}})},
-	{"has more that is not visible", "Visible", wrap(&broken{read: func(p *chatlog.Page, r chatlog.Range) {
+	{"has More set for hidden events", "Visible", wrap(&broken{read: func(p *chatlog.Page, r chatlog.Range) {
 		p.More = p.More || r.Visible && r.From == 0 && len(p.Events) > 0 && p.Events[0].Offset > p.First
 	}})},
-	{"is blind below what is gone", "VisibleKept", wrap(&broken{read: func(p *chatlog.Page, r chatlog.Range) {
+	{"shows no event of a trimmed room", "VisibleKept", wrap(&broken{read: func(p *chatlog.Page, r chatlog.Range) {
 		if r.Visible && p.First > 1 {
 			p.Events = nil
 		}
 	}})},
-	{"has a nobody who sees things", "Visible", wrap(&broken{readRange: func(r *chatlog.Range) {
+	{"shows private events to the empty reader", "Visible", wrap(&broken{readRange: func(r *chatlog.Range) {
 		if r.Reader == "" {
 			r.Reader = "u1"
 		}
 	}})},
-	{"takes any reader for a filter", "Visible", wrap(&broken{readRange: func(r *chatlog.Range) { r.Visible = r.Visible || r.Reader != "" }})},
+	{"filters by Reader without Visible", "Visible", wrap(&broken{readRange: func(r *chatlog.Range) { r.Visible = r.Visible || r.Reader != "" }})},
 }

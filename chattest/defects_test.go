@@ -15,15 +15,15 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// The logs in this file are wrong in one way each, and the suite has to see it.
+// Each log in this file has one defect, and the suite must find it.
 
-// A defect is a way to be wrong.
+// A defect is a log that breaks the contract in one way.
 type defect struct {
 	name, seen string
 	open       func() func() chatlog.Log
 }
 
-// defects are the ways to be wrong, and the subtest that sees each.
+// defects are the possible defects, each with the subtest that must find it.
 var defects = slices.Concat(readerDefects, amendDefects, markDefects, []defect{
 	{"forgets ids", "Repeated", wrap(&broken{append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 		id := e.ID
@@ -32,14 +32,14 @@ var defects = slices.Concat(readerDefects, amendDefects, markDefects, []defect{
 		a.Event.ID = id
 		return a, err
 	}})},
-	{"forgets whose ids", "RepeatedNot", wrap(&broken{append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
+	{"ignores the user of an id", "RepeatedNot", wrap(&broken{append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 		user := e.UserID
 		e.UserID = ""
 		a, err := l.Append(ctx, room, e)
 		a.Event.UserID = user
 		return a, err
 	}})},
-	{"joins user and id", "RepeatedNot", func() func() chatlog.Log {
+	{"joins user and id into one name", "RepeatedNot", func() func() chatlog.Log {
 		var mu sync.Mutex
 		ids := map[string]chatlog.Appended{}
 		l := &broken{Log: chat.NewMemoryLog(chat.MemoryOptions{}), append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
@@ -56,7 +56,7 @@ var defects = slices.Concat(readerDefects, amendDefects, markDefects, []defect{
 		}}
 		return func() chatlog.Log { return l }
 	}},
-	{"compares ids and appends apart", "RepeatedConcurrently", func() func() chatlog.Log {
+	{"compares ids and appends in two steps", "RepeatedConcurrently", func() func() chatlog.Log {
 		var mu sync.Mutex
 		ids := map[string]chatlog.Appended{}
 		l := &broken{Log: chat.NewMemoryLog(chat.MemoryOptions{}), append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
@@ -99,16 +99,16 @@ var defects = slices.Concat(readerDefects, amendDefects, markDefects, []defect{
 		l := chat.NewMemoryLog(chat.MemoryOptions{Entries: kept - 1})
 		return func() chatlog.Log { return l }
 	}},
-	{"has a log per server", "Empty", func() func() chatlog.Log {
+	{"has a separate log per server", "Empty", func() func() chatlog.Log {
 		return func() chatlog.Log { return chat.NewMemoryLog(chat.MemoryOptions{}) }
 	}},
-	{"has a log per server", "Dense", func() func() chatlog.Log {
+	{"has a separate log per server", "Dense", func() func() chatlog.Log {
 		return func() chatlog.Log { return chat.NewMemoryLog(chat.MemoryOptions{}) }
 	}},
 	{"never has more", "Ranges", wrap(&broken{read: func(p *chatlog.Page, _ chatlog.Range) { p.More = false }})},
 	{"has more for a full page", "Ranges", wrap(&broken{read: func(p *chatlog.Page, r chatlog.Range) { p.More = r.Limit > 0 && len(p.Events) == r.Limit }})},
 	{"has everything from 1", "Kept", wrap(&broken{read: func(p *chatlog.Page, _ chatlog.Range) { p.First = 1 }})},
-	{"has nothing first", "Empty", wrap(&broken{read: func(p *chatlog.Page, _ chatlog.Range) {
+	{"has First 0 in an empty room", "Empty", wrap(&broken{read: func(p *chatlog.Page, _ chatlog.Range) {
 		if len(p.Events) == 0 {
 			p.First = 0
 		}
@@ -123,7 +123,7 @@ var defects = slices.Concat(readerDefects, amendDefects, markDefects, []defect{
 			r.Before++
 		}
 	}})},
-	{"takes no limit for all", "Ranges", wrap(&broken{readRange: func(r *chatlog.Range) {
+	{"takes limit 0 for no limit", "Ranges", wrap(&broken{readRange: func(r *chatlog.Range) {
 		if r.Limit <= 0 {
 			r.Limit = 1000
 		}
@@ -133,7 +133,7 @@ var defects = slices.Concat(readerDefects, amendDefects, markDefects, []defect{
 			slices.Reverse(p.Events)
 		}
 	}})},
-	{"loses who a private message is to", "Fields", wrap(&broken{read: func(p *chatlog.Page, _ chatlog.Range) {
+	{"loses the receiver of a private message", "Fields", wrap(&broken{read: func(p *chatlog.Page, _ chatlog.Range) {
 		for i := range p.Events {
 			p.Events[i].ToUsername = ""
 		}
@@ -160,7 +160,7 @@ var defects = slices.Concat(readerDefects, amendDefects, markDefects, []defect{
 	{"renews always", "RenewConcurrently", wrap(&broken{renew: func(_, now string) string { return now }})},
 	{"renews never", "Renew", wrap(&broken{renew: func(seen, _ string) string { return "x" + seen }})},
 	{"announces nothing", "Announce", wrap(&broken{watch: func(chatlog.Sink) chatlog.Sink { return nil }})},
-	{"announces to one server", "Announce", func() func() chatlog.Log {
+	{"pushes to one server only", "Announce", func() func() chatlog.Log {
 		var mu sync.Mutex
 		n := 0
 		l := &broken{Log: chat.NewMemoryLog(chat.MemoryOptions{}), watch: func(s chatlog.Sink) chatlog.Sink {
@@ -174,7 +174,7 @@ var defects = slices.Concat(readerDefects, amendDefects, markDefects, []defect{
 		return func() chatlog.Log { return l }
 	}},
 	{"loses signals", "Signal", wrap(&broken{signal: func(*chatlog.Event) bool { return false }})},
-	{"keeps the text out of signals", "Signal", wrap(&broken{signal: func(e *chatlog.Event) bool {
+	{"drops the text of signals", "Signal", wrap(&broken{signal: func(e *chatlog.Event) bool {
 		e.Text = ""
 		return true
 	}})},
@@ -184,7 +184,7 @@ var defects = slices.Concat(readerDefects, amendDefects, markDefects, []defect{
 		return func() chatlog.Log { return l }
 	}},
 	{"is always first", "Enter", wrap(&broken{enter: func(_ *chatlog.Member, first *bool) { *first = true }})},
-	{"keeps the name of a server that was left", "EnterNames", func() func() chatlog.Log {
+	{"keeps the name from a server that the user has left", "EnterNames", func() func() chatlog.Log {
 		var last atomic.Pointer[string]
 		l := &broken{Log: chat.NewMemoryLog(chat.MemoryOptions{}), enter: func(m *chatlog.Member, _ *bool) { last.Store(&m.Username) },
 			members: func(list *chatlog.MemberList) {
@@ -195,7 +195,7 @@ var defects = slices.Concat(readerDefects, amendDefects, markDefects, []defect{
 		return func() chatlog.Log { return l }
 	}},
 	{"is never first", "EnterConcurrently", wrap(&broken{enter: func(_ *chatlog.Member, first *bool) { *first = false }})},
-	{"takes servers for one", "Enter", wrap(&broken{server: func(string) string { return "one" }})},
+	{"takes all servers for one", "Enter", wrap(&broken{server: func(string) string { return "one" }})},
 	{"counts servers, not connections", "Members", wrap(&broken{members: func(l *chatlog.MemberList) {
 		for i := range l.Members {
 			l.Members[i].Connections = 1
@@ -225,7 +225,7 @@ var defects = slices.Concat(readerDefects, amendDefects, markDefects, []defect{
 			v[i] = min(v[i], 1)
 		}
 	}})},
-	{"has versions of nobody", "Versions", wrap(&broken{versions: func(v []uint64) {
+	{"has versions for rooms without users", "Versions", wrap(&broken{versions: func(v []uint64) {
 		for i := range v {
 			v[i]++
 		}
@@ -234,7 +234,7 @@ var defects = slices.Concat(readerDefects, amendDefects, markDefects, []defect{
 	{"never buries", "Beat", wrap(&broken{beat: func(p *chatlog.Pulse) { p.Gone = nil }})},
 	{"holds for ever", "Beat", wrap(&broken{beat: func(p *chatlog.Pulse) { p.Held = true }})},
 	{"holds nobody", "Return", wrap(&broken{beat: func(p *chatlog.Pulse) { p.Held = false }})},
-	{"names the departed twice", "BeatConcurrently", wrap(&broken{beat: func(p *chatlog.Pulse) { p.Gone = append(p.Gone, p.Gone...) }})},
+	{"reports each departure twice", "BeatConcurrently", wrap(&broken{beat: func(p *chatlog.Pulse) { p.Gone = append(p.Gone, p.Gone...) }})},
 	{"ignores contexts", "Context", wrap(&broken{ctx: context.WithoutCancel})},
 })
 
@@ -247,7 +247,7 @@ func wrap(b *broken) func() func() chatlog.Log {
 
 const defectVar = "CHATTEST_DEFECT"
 
-// TestDefects runs the suite over every broken log, in a process of its own.
+// TestDefects runs the suite with every broken log, each in a separate process.
 func TestDefects(t *testing.T) {
 	for _, d := range defects {
 		t.Run(d.seen+"/"+d.name, func(t *testing.T) {
@@ -261,7 +261,7 @@ func TestDefects(t *testing.T) {
 	}
 }
 
-// TestDefect is what TestDefects runs. By itself there is nothing for it to do.
+// TestDefect is the test that TestDefects runs in that process. Alone it does nothing.
 func TestDefect(t *testing.T) {
 	name := os.Getenv(defectVar)
 	if name == "" {

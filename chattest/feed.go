@@ -9,8 +9,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// announced appends to room until all sinks are told: an announcement may be lost, but not
-// all of them.
+// announced appends to room until every sink gets a push. Some pushes may be lost, but not all
+// of them.
 func announced(t *testing.T, l chatlog.Log, room string, sinks []*sink) {
 	t.Helper()
 	for range 10 {
@@ -19,10 +19,10 @@ func announced(t *testing.T, l chatlog.Log, room string, sinks []*sink) {
 			return
 		}
 	}
-	t.Fatalf("not every sink was told of entries of %q", room)
+	t.Fatalf("not every sink received entries of %q", room)
 }
 
-// testAnnounce looks at what watching servers are told of entries.
+// testAnnounce checks the pushes of entries to watching servers.
 func testAnnounce(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	room, unseen := newName("announce"), newName("announce")
@@ -44,15 +44,15 @@ func testAnnounce(t *testing.T, open func() chatlog.Log) {
 				return false
 			}
 			if o := got.event.Offset; got.epoch != p.Position.Epoch || o < 1 || o > p.Position.Offset {
-				t.Errorf("told of %+v, and the room is at %v", got, p.Position)
+				t.Errorf("pushed %+v, but the room is at %v", got, p.Position)
 			} else if got.event.Type != "" && !same(got.event, p.Events[o-1]) {
-				t.Errorf("told of %+v, read %+v", got.event, p.Events[o-1])
+				t.Errorf("pushed %+v, read %+v", got.event, p.Events[o-1])
 			}
 			return false
 		})
 	}
 
-	// A repetition is not announced. An entry of the next room is.
+	// A repetition is not pushed. An entry of the next room is.
 	next := newName("announce")
 	for _, s := range sinks {
 		s.watch(t, next)
@@ -60,7 +60,7 @@ func testAnnounce(t *testing.T, open func() chatlog.Log) {
 	announced(t, a, next, sinks)
 }
 
-// testAnnounceNames watches rooms whose names are easily mistaken.
+// testAnnounceNames watches rooms whose names are easy to confuse.
 func testAnnounceNames(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	unique := newName("")
@@ -73,13 +73,13 @@ func testAnnounceNames(t *testing.T, open func() chatlog.Log) {
 	}
 	s.find(func(p push) bool {
 		if p.event.Type != "" && p.event.Text != "in "+p.room {
-			t.Errorf("%q was told of %q", p.room, p.event.Text)
+			t.Errorf("the sink of %q received %q", p.room, p.event.Text)
 		}
 		return false
 	})
 }
 
-// signalled signals to room until all sinks are told, and returns the event.
+// signalled signals to room until every sink gets a push, and returns the event.
 func signalled(t *testing.T, l chatlog.Log, room string, e chatlog.Event, sinks []*sink) chatlog.Event {
 	t.Helper()
 	for range 10 {
@@ -102,7 +102,7 @@ func signalled(t *testing.T, l chatlog.Log, room string, e chatlog.Event, sinks 
 	return e
 }
 
-// testSignal sends what no log keeps.
+// testSignal sends events that no log keeps.
 func testSignal(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	room := newName("signal")
@@ -118,14 +118,14 @@ func testSignal(t *testing.T, open func() chatlog.Log) {
 		e.Offset = 0
 		for _, s := range sinks {
 			if got, _ := s.signal(room, e.ID); !same(got, e) {
-				t.Errorf("signalled %+v, told of %+v", e, got)
+				t.Errorf("signalled %+v, pushed %+v", e, got)
 			}
 		}
 	}
 	if p := read(t, a, room, chatlog.Range{Limit: 10}); p.Position.Offset != 0 || len(p.Events) != 0 {
-		t.Errorf("signals were kept: %+v", p)
+		t.Errorf("signals were stored: %+v", p)
 	}
-	// A room that nobody watches is no error, nor is the one that servers talk in.
+	// A signal to a room that nobody watches is no error.
 	if err := a.Signal(within(t), newName("signal"), chatlog.Event{Type: chatlog.TypeTyping}); err != nil {
 		t.Errorf("Signal to an unwatched room: %v", err)
 	}
@@ -146,7 +146,7 @@ func testUnwatch(t *testing.T, open func() chatlog.Log) {
 	signalled(t, b, room, chatlog.Event{Type: chatlog.TypeTyping}, []*sink{leaver, neighbour, far})
 	a.Unwatch(leaver, room)
 	quiet := 0
-	eventually(t, "the pushes to end after Unwatch", func() bool {
+	eventually(t, "pushes to end after Unwatch", func() bool {
 		e := signalled(t, b, room, chatlog.Event{Type: chatlog.TypeTyping}, []*sink{neighbour, far})
 		if _, ok := leaver.signal(room, e.ID); ok {
 			quiet = 0
@@ -155,7 +155,7 @@ func testUnwatch(t *testing.T, open func() chatlog.Log) {
 		}
 		return quiet == 3
 	})
-	// Other rooms and sinks go on, and so does this one when watched again.
+	// Other rooms and sinks still get pushes. So does this room when it is watched again.
 	announced(t, b, room, []*sink{neighbour, far})
 	announced(t, b, other, []*sink{leaver})
 	leaver.watch(t, room)
@@ -197,7 +197,7 @@ func testClose(t *testing.T, open func() chatlog.Log) {
 		leaver.close(t)
 		from = positionOf(t, a, room).Offset
 		if !pollFor(patience, func() bool { return stayer.told(room, from+20) }) {
-			t.Errorf("another sink is told of nothing after Close")
+			t.Errorf("another sink gets no pushes after Close")
 		}
 		close(stop)
 		wg.Wait()
@@ -206,7 +206,7 @@ func testClose(t *testing.T, open func() chatlog.Log) {
 		if leaver.late > 0 {
 			t.Errorf("%d pushes after Close", leaver.late)
 		}
-		// A server that could not begin opens the same sink again.
+		// A server whose start failed opens the same sink again.
 		leaver.closed, leaver.pushes = false, nil
 		leaver.mu.Unlock()
 		if err := a.Open(within(t), leaver); err != nil {

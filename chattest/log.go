@@ -44,15 +44,14 @@ const kept = 200
 // may call Beat on it. The store must keep at least the last 200 entries per room, with
 // texts of 1 MiB together, and must keep every room for some minutes.
 //
-// A log that is a [chatlog.Amender], a [chatlog.Marker] or a [chatlog.Pacer] is held to that
-// too, and the output of the test says which it is; a log that is none has no such subtests.
-// Of an Amender the store must keep at least the last 200 messages per room and the last 200
-// entries that amend, a thousand users of one reaction, and the markers of some hundred
-// users.
+// If a log is a [chatlog.Amender], a [chatlog.Marker] or a [chatlog.Pacer], TestLog tests that
+// too. The output of the test says which of these it is. The store of an Amender must keep at
+// least the last 200 messages per room and the last 200 entries that amend, a thousand users of
+// one reaction, and the markers of some hundred users.
 //
-// If a feed may lose something, the suite sends it again before a test fails. The suite
-// does not test what takes longer than seconds: that ids are known for five minutes, and
-// that old entries are deleted.
+// If a feed may lose something, the suite sends it again before a test fails. The suite does not
+// test what takes longer than seconds: that ids are known for five minutes, and that old entries
+// are deleted.
 func TestLog(t *testing.T, open func(t *testing.T) chatlog.Log) {
 	tests := []logTest{
 		{"Empty", testEmpty},
@@ -108,8 +107,8 @@ type logTest struct {
 	run  func(*testing.T, func() chatlog.Log)
 }
 
-// optionalTests returns the tests of the optional interfaces that l has, and tells t which
-// these are.
+// optionalTests returns the tests of the optional interfaces that l has. It logs which these
+// are.
 func optionalTests(t *testing.T, l chatlog.Log) (tests []logTest) {
 	_, amender := l.(chatlog.Amender)
 	_, marker := l.(chatlog.Marker)
@@ -149,19 +148,19 @@ func optionalTests(t *testing.T, l chatlog.Log) (tests []logTest) {
 	return tests
 }
 
-// newName returns a name that nothing had before.
+// newName returns a name that was never used before.
 func newName(prefix string) string {
 	return prefix + "-" + strings.ToLower(rand.Text()[:12])
 }
 
-// within returns a context for one use of the log.
+// within returns a context for one call of the log.
 func within(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-// eventually polls until ok, and fails the test if that takes too long.
+// eventually polls until ok returns true, and fails the test if that takes too long.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	if !pollFor(patience, ok) {
@@ -186,7 +185,7 @@ func message(text string) chatlog.Event {
 	return chatlog.Event{Type: chatlog.TypeMessage, UserID: "u1", Username: "Alice", Text: text}
 }
 
-// put appends e, which was not appended before.
+// put appends e, which must be new.
 func put(t testing.TB, l chatlog.Log, room string, e chatlog.Event) (stored chatlog.Event, epoch string) {
 	t.Helper()
 	a, err := l.Append(within(t), room, e)
@@ -240,7 +239,7 @@ func runConcurrently(n int, f func(i int)) {
 	wg.Wait()
 }
 
-// handles opens n of them.
+// handles opens n handles.
 func handles(n int, open func() chatlog.Log) []chatlog.Log {
 	l := make([]chatlog.Log, n)
 	for i := range l {
@@ -249,8 +248,8 @@ func handles(n int, open func() chatlog.Log) []chatlog.Log {
 	return l
 }
 
-// confusingNames are names, ids and texts that an implementation may mistake for
-// something else, or for each other.
+// confusingNames are names, ids and texts that an implementation may confuse with special values
+// or with each other.
 var confusingNames = []string{
 	"a", "A", "a ", " a", "á", "a\u0301", "a:b", "a/b", "a|b", "a.b", "a,b", "a\x00b", "a\x1ab", "\x00", "\x1a",
 	"{x}", "{", "}", "}{", "{}", "{}x", "*", "?", "[a]", "[^a]", "%", "%s", "%d%n", "_", "\\", "\\0", "\\x00", "\\u0000",

@@ -8,7 +8,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// lookedUp is what Lookup finds, or the zero Event.
+// lookedUp returns what Lookup finds, or the zero Event.
 func lookedUp(t testing.TB, l chatlog.Log, room, user, id string) (e chatlog.Event, epoch string) {
 	t.Helper()
 	a, err := l.Lookup(within(t), room, user, id)
@@ -21,8 +21,8 @@ func lookedUp(t testing.TB, l chatlog.Log, room, user, id string) (e chatlog.Eve
 	return a.Event, a.Epoch
 }
 
-// testLookup looks for what was appended with an id, as long as Append knows it,
-// whether the event is still held or not.
+// testLookup looks up events by their ids for as long as Append knows the ids, whether the event
+// is still held or not.
 func testLookup(t *testing.T, open func() chatlog.Log) {
 	logs := handles(2, open)
 	room := newName("lookup")
@@ -67,11 +67,11 @@ func testLookup(t *testing.T, open func() chatlog.Log) {
 	}
 	check()
 	if at := positionOf(t, logs[0], room); at != (chatlog.Position{Epoch: epoch, Offset: uint64(len(stored))}) {
-		t.Errorf("looking has moved the room to %v", at)
+		t.Errorf("Lookup has moved the room to %v", at)
 	}
 }
 
-// testLookupNot looks for what only looks like something that was appended.
+// testLookupNot looks up ids that are similar to stored ones.
 func testLookupNot(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	room := newName("lookup-not")
@@ -89,7 +89,7 @@ func testLookupNot(t *testing.T, open func() chatlog.Log) {
 		e, _ = put(t, a, room, e)
 		if e.ID != "" {
 			if got, epoch := lookedUp(t, b, room, e.UserID, e.ID); !same(got, e) || epoch != at.Epoch {
-				t.Errorf("appended %+v, looked up %+v in %s", e, got, epoch)
+				t.Errorf("appended %+v, and a similar id found %+v in %s", e, got, epoch)
 			}
 		}
 	}

@@ -28,7 +28,7 @@ func unread(t testing.TB, l chatlog.Log, user string, rooms ...string) []chatlog
 	return got
 }
 
-// unread returns what user has not read, with the marker read.
+// unread returns what user has not read. It also checks the marker.
 func (m *amended) unread(user string, read uint64) chatlog.Unread {
 	u := chatlog.Unread{Read: read, Last: m.last()}
 	for o := read + 1; o <= m.last(); o++ {
@@ -39,7 +39,7 @@ func (m *amended) unread(user string, read uint64) chatlog.Unread {
 	return u
 }
 
-// testUnread has users read a room while it grows, and changes.
+// testUnread lets users read a room while it grows and changes.
 func testUnread(t *testing.T, open func() chatlog.Log) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -70,7 +70,7 @@ func testUnread(t *testing.T, open func() chatlog.Log) {
 				want := max(marks[user], min(offset, m.last()))
 				read, raised := markRead(t, logs[rng.IntN(2)], m.room, user, offset)
 				if read != want || raised != (want > marks[user]) {
-					t.Fatalf("%q at %d reads up to %d of %d: %d, raised %t", user, marks[user], offset, m.last(), read, raised)
+					t.Fatalf("%q with the marker %d reads up to %d of %d: marker %d, raised %t", user, marks[user], offset, m.last(), read, raised)
 				}
 				marks[user] = want
 			}
@@ -79,7 +79,7 @@ func testUnread(t *testing.T, open func() chatlog.Log) {
 		for _, user := range readers {
 			check(user)
 		}
-		// The marks are of one epoch.
+		// Markers are valid in one epoch.
 		epoch, err := logs[0].Renew(within(t), m.room, m.epoch)
 		if err != nil {
 			t.Fatal(err)
@@ -89,7 +89,7 @@ func testUnread(t *testing.T, open func() chatlog.Log) {
 		for i, user := range readers {
 			check(user)
 			if read, raised := markRead(t, logs[1], m.room, user, uint64(i)); read != uint64(i) || raised != (i > 0) {
-				t.Errorf("in a new epoch %q reads up to %d: %d, raised %t", user, i, read, raised)
+				t.Errorf("in a new epoch %q reads up to %d: marker %d, raised %t", user, i, read, raised)
 			}
 			marks[user] = uint64(i)
 			check(user)
@@ -97,8 +97,8 @@ func testUnread(t *testing.T, open func() chatlog.Log) {
 	}
 }
 
-// testUnreadMany asks for many rooms in one call, some of which nobody has written to, and
-// counts to where counting stops.
+// testUnreadMany asks for many rooms in one call. Some have no entries, and some have more
+// unread ones than the log counts.
 func testUnreadMany(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	if got := unread(t, a, "u1"); len(got) != 0 {
@@ -127,7 +127,7 @@ func testUnreadMany(t *testing.T, open func() chatlog.Log) {
 	if got := unread(t, b, "u2", rooms...); !slices.Equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	for i := range want { // u1 has written it all
+	for i := range want { // u1 has written every message
 		want[i].Read, want[i].Unread = 0, 0
 	}
 	if got := unread(t, b, "u1", rooms...); !slices.Equal(got, want) {
@@ -142,7 +142,7 @@ func testUnreadMany(t *testing.T, open func() chatlog.Log) {
 			}
 		}
 	}
-	// Those of others are counted, however many of one's own are between.
+	// Messages of others are counted, whatever the number of own messages between.
 	for range 60 {
 		put(t, a, room, chatlog.Event{Type: chatlog.TypeMessage, UserID: "u2", Text: "own"})
 		put(t, a, room, chatlog.Event{Type: chatlog.TypePrivate, UserID: "u1", To: "u3", Text: "for another"})
@@ -154,19 +154,19 @@ func testUnreadMany(t *testing.T, open func() chatlog.Log) {
 			if got = unread(t, a, "u2", room)[0]; got != want {
 				t.Errorf("%+v, want %+v", got, want)
 			}
-		} else if got != want && got.Unread < 105-25 { // of 225 entries 25 may be gone
+		} else if got != want && got.Unread < 105-25 { // of 225 entries 25 may be removed
 			t.Errorf("%+v, want %+v", got, want)
 		}
 	}
 }
 
-// testMarkRead marks rooms as read, for users who are easily mistaken.
+// testMarkRead marks rooms as read, for users with names that are easy to confuse.
 func testMarkRead(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	unknown := newName("mark-read")
 	for _, offset := range []uint64{0, 1, 5} {
 		if read, raised := markRead(t, a, unknown, "u1", offset); read != 0 || raised {
-			t.Errorf("a room never written to is read up to %d, raised %t", read, raised)
+			t.Errorf("a room never written to has the marker %d, raised %t", read, raised)
 		}
 	}
 	if at := positionOf(t, b, unknown); at.Offset != 0 {
@@ -208,7 +208,7 @@ func testMarkRead(t *testing.T, open func() chatlog.Log) {
 	}
 	for _, far := range []uint64{last + 1, 1 << 32, 1<<53 - 1} {
 		if read, raised := markRead(t, b, room, "far", far); read != last || raised != (far == last+1) {
-			t.Errorf("up to %d of %d: %d, raised %t", far, last, read, raised)
+			t.Errorf("reading up to %d of %d: marker %d, raised %t", far, last, read, raised)
 		}
 	}
 	put(t, a, room, message("x"))
@@ -240,7 +240,7 @@ func testMarkReadConcurrently(t *testing.T, open func() chatlog.Log) {
 			offset := 1 + rng.Uint64N(n)
 			read, raised, err := logs[i%3].(chatlog.Marker).MarkRead(within(t), room, "u2", offset)
 			if err != nil || read < offset || read < last || raised && read != offset {
-				t.Errorf("up to %d after %d: %d, raised %t, %v", offset, last, read, raised, err)
+				t.Errorf("reading up to %d after %d: marker %d, raised %t, %v", offset, last, read, raised, err)
 				return
 			}
 			if last = read; raised {
@@ -251,7 +251,7 @@ func testMarkReadConcurrently(t *testing.T, open func() chatlog.Log) {
 	most := uint64(0)
 	for i := range raises {
 		if k := raises[i].Load(); k > 1 {
-			t.Errorf("%d calls have raised the marker to %d", k, i)
+			t.Errorf("%d calls report that they raised the marker to %d", k, i)
 		} else if k == 1 {
 			most = uint64(i)
 		}

@@ -6,8 +6,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// testEnterNames has a user on several servers by different names. The list has that of
-// the last Enter, and none of a server that the user is not on now.
+// testEnterNames enters a user on several servers by different names. The list must have the
+// name of the last Enter, and no name from a server that the user has left.
 func testEnterNames(t *testing.T, open func() chatlog.Log) {
 	a, b, c := newHost(t, open()), newHost(t, open()), newHost(t, open())
 	room := newName("enter-names")

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// paced asks for a turn, and fails the test if the wait is none that can be.
+// paced asks for a turn, and fails the test if the wait is not possible.
 func paced(t testing.TB, l chatlog.Log, room, user, id string, every time.Duration) (wait time.Duration) {
 	t.Helper()
 	wait, err := l.(chatlog.Pacer).Pace(within(t), room, user, id, every)
@@ -19,7 +19,7 @@ func paced(t testing.TB, l chatlog.Log, room, user, id string, every time.Durati
 	return wait
 }
 
-// testPace takes turns, each in one of two servers.
+// testPace takes turns, each time from one of two servers.
 func testPace(t *testing.T, open func() chatlog.Log) {
 	logs := handles(2, open)
 	room := newName("pace")
@@ -32,7 +32,7 @@ func testPace(t *testing.T, open func() chatlog.Log) {
 		}
 	}
 	const long = 10 * time.Minute
-	for range 2 { // the second time each has the turn of its own id
+	for range 2 { // the second time, each id already has its turn
 		expect(room, "u1", "a", long, true)
 		expect(room, "u2", "a", long, true)
 		expect(room+"2", "u1", "a", long, true)
@@ -43,7 +43,7 @@ func testPace(t *testing.T, open func() chatlog.Log) {
 		expect(room, "u1", "a", long, true)
 	}
 	expect(room, "u3", "", long, true)
-	expect(room, "u3", "", long, false) // no id is like no other
+	expect(room, "u3", "", long, false) // two empty ids are not the same id
 	expect(room, "u3", "x", long, false)
 	unique := newName("")
 	for i, s := range confusingNames {
@@ -63,7 +63,7 @@ func testPace(t *testing.T, open func() chatlog.Log) {
 		t.Errorf("turns have moved the room to %v", at)
 	}
 
-	// Each turn comes after its time, and not much later than the log has said.
+	// Each turn comes after its interval, and not much later than the log has said.
 	const short = 300 * time.Millisecond
 	room = newName("pace")
 	for i := range 3 {
@@ -72,19 +72,19 @@ func testPace(t *testing.T, open func() chatlog.Log) {
 		eventually(t, "the next turn", func() bool { return paced(t, logs[i%2], room, "u1", id, short) == 0 })
 		first := paced(t, logs[i%2], room, "u1", id+"'", short)
 		if first == 0 && time.Since(before) < short {
-			t.Fatalf("a second turn after %v", time.Since(before))
+			t.Fatalf("a second turn after only %v", time.Since(before))
 		}
 		if first == 0 {
-			continue // this machine has slept
+			continue // the machine was paused
 		}
-		eventually(t, "a wait to end", func() bool { return paced(t, logs[(i+1)%2], room, "u1", id+"'", short) == 0 })
+		eventually(t, "the interval to end", func() bool { return paced(t, logs[(i+1)%2], room, "u1", id+"'", short) == 0 })
 		if d := time.Since(before); d < short*9/10 {
-			t.Errorf("two turns in %v", d)
+			t.Errorf("two turns in only %v", d)
 		}
 	}
 }
 
-// testPaceConcurrently has several servers ask for one turn concurrently.
+// testPaceConcurrently lets several servers ask for one turn concurrently.
 func testPaceConcurrently(t *testing.T, open func() chatlog.Log) {
 	logs := handles(3, open)
 	for _, same := range []bool{false, true} {
@@ -104,7 +104,7 @@ func testPaceConcurrently(t *testing.T, open func() chatlog.Log) {
 			}
 		})
 		if n, want := turns.Load(), map[bool]int32{false: 1, true: 8}[same]; n != want {
-			t.Errorf("%d of 8 had the turn, want %d, with the same id: %t", n, want, same)
+			t.Errorf("%d of 8 calls got the turn, want %d; the same id: %t", n, want, same)
 		}
 	}
 }

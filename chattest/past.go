@@ -13,9 +13,9 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// testPrivateHistory has one user send thousands of private messages to somebody made up.
-// Everybody else gets the last messages that are theirs to see, and pages on from
-// there, as far as the log still holds them.
+// testPrivateHistory lets one user send thousands of private messages to a made-up user. Every
+// other user gets the last messages that are visible to that user, and can page back from there,
+// as far as the log holds them.
 func testPrivateHistory(t *testing.T, open func() chatlog.Log) {
 	const flood = 2100
 	opts := []chat.Option{byQuery, chat.WithHistory(50), chat.WithRateLimit(0, 0)}
@@ -34,7 +34,7 @@ func testPrivateHistory(t *testing.T, open func() chatlog.Log) {
 			say(chat.Message{UserID: "ann", To: "bob", Text: "psst"})
 		}
 	}
-	dial(t, a, room, url.Values{"as": {"watcher"}}) // so that one server has seen it all
+	dial(t, a, room, url.Values{"as": {"watcher"}}) // so that one server sees every entry
 	fill(t, a, room, flood, chat.Message{UserID: "eve", To: "nobody there", Text: "spam"})
 	for n := range 3 {
 		say(chat.Message{UserID: "ann", Text: fmt.Sprint("after it, ", n)})
@@ -65,9 +65,9 @@ func testPrivateHistory(t *testing.T, open func() chatlog.Log) {
 	}
 }
 
-// settled waits until a server has everything of a room to which nobody writes now. The
-// entries of the flood reach it in any order. If the log has trimmed one that it still waits
-// for, it begins anew with what the log holds, and closes who is there.
+// settled waits until a server has every entry of a room to which nobody writes now. The entries
+// of the flood reach it in any order. If the log has trimmed an entry that the server still
+// waits for, the server starts again with what the log holds, and closes the room's connections.
 func settled(t *testing.T, s *Server, room string, end chatlog.Position) {
 	t.Helper()
 	eventually(t, "the server to have read the room to its end", func() bool {
@@ -94,7 +94,7 @@ func offsets(events []chatlog.Event) (o []uint64) {
 	return o
 }
 
-// newest returns the last n of o at most.
+// newest returns the last n of o, or all if there are fewer.
 func newest(o []uint64, n int) []uint64 { return o[max(0, len(o)-n):] }
 
 func (v past) equal(what string, got, want []uint64) {
@@ -126,7 +126,7 @@ func (v past) get(params url.Values) (a answer) {
 	return a
 }
 
-// pages goes back through everything over HTTP, and forward again from Go.
+// pages pages back through the whole history over HTTP, and forward again in Go.
 func (v past) pages() {
 	v.t.Helper()
 	a := v.get(url.Values{"limit": {"50"}})
@@ -134,12 +134,12 @@ func (v past) pages() {
 	v.equal("the newest", got, newest(v.seen, 50))
 	for a.More && len(got) <= len(v.seen) {
 		if len(a.Messages) == 0 {
-			v.t.Fatal("an empty page, and more")
+			v.t.Fatal("an empty page with More")
 		}
 		a = v.get(url.Values{"before": {fmt.Sprint(a.Messages[0].Offset)}, "limit": {"100"}})
 		got = append(offsets(a.Messages), got...)
 	}
-	v.equal("back by before", got, v.seen)
+	v.equal("paging back with before", got, v.seen)
 	got = nil
 	for q := (chat.Query{Reader: v.reader, From: 1, Limit: 100}); ; q.From = got[len(got)-1] + 1 {
 		p, err := v.s.History(within(v.t), v.room, q)
@@ -153,10 +153,10 @@ func (v past) pages() {
 			break
 		}
 	}
-	v.equal("on from the first", got, v.seen)
+	v.equal("paging forward from the first", got, v.seen)
 }
 
-// joins comes into the room, and asks for what was before.
+// joins joins the room, and asks for older messages.
 func (v past) joins() {
 	v.t.Helper()
 	p, _ := dial(v.t, v.s, v.room, url.Values{"as": {v.reader}})
@@ -181,7 +181,7 @@ func (v past) joins() {
 	}
 }
 
-// resumes comes back after having seen the first few entries.
+// resumes reconnects after the first few entries.
 func (v past) resumes(all []chatlog.Event) {
 	v.t.Helper()
 	since := chatlog.Position{Epoch: v.page.Position.Epoch, Offset: all[0].Offset + 6}

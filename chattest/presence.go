@@ -15,7 +15,7 @@ import (
 // longTTL is longer than any test, so no lease ends in it.
 const longTTL = 10 * time.Minute
 
-// host is a server that users are on.
+// host is a server with users.
 type host struct {
 	t    testing.TB
 	log  chatlog.Log
@@ -70,12 +70,12 @@ func (h *host) members(room string) string {
 	slices.Sort(s)
 	rooms, err := h.log.Rooms(within(h.t))
 	if n, ok := rooms[room]; err != nil || n != list.Total || ok != (list.Total > 0) {
-		h.t.Errorf("Rooms says %d (listed: %t) of a room with %d users, %v", n, ok, list.Total, err)
+		h.t.Errorf("Rooms has %d users (listed: %t) for a room with %d, %v", n, ok, list.Total, err)
 	}
 	return strings.Join(s, " ")
 }
 
-// testEnter has users come and go on two servers.
+// testEnter lets users come and go on two servers.
 func testEnter(t *testing.T, open func() chatlog.Log) {
 	a, b := newHost(t, open()), newHost(t, open())
 	room := newName("enter")
@@ -94,7 +94,7 @@ func testEnter(t *testing.T, open func() chatlog.Log) {
 		{"u1 to another room", func() bool { return a.enter(room+"2", "u1", "Alice", 1) }, true, "u1/Alice/4 u2/Alice/1"},
 		{"u1 off a", func() bool { return a.leave(room, "u1") }, false, "u1/Alice/3 u2/Alice/1"},
 		{"u1 off a again", func() bool { return a.leave(room, "u1") }, false, "u1/Alice/3 u2/Alice/1"},
-		{"u2 off a, where it is not", func() bool { return a.leave(room, "u2") }, false, "u1/Alice/3 u2/Alice/1"},
+		{"u2 leaves a without being there", func() bool { return a.leave(room, "u2") }, false, "u1/Alice/3 u2/Alice/1"},
 		{"u1 off b", func() bool { return b.leave(room, "u1") }, true, "u2/Alice/1"},
 		{"u1 off b again", func() bool { return b.leave(room, "u1") }, false, "u2/Alice/1"},
 		{"u1 to b", func() bool { return b.enter(room, "u1", "Alicia", 1) }, true, "u1/Alicia/1 u2/Alice/1"},
@@ -117,7 +117,7 @@ func testEnter(t *testing.T, open func() chatlog.Log) {
 	a.leave(room+"2", "u1")
 }
 
-// testEnterConcurrently has users come to all servers concurrently, and leave them so.
+// testEnterConcurrently lets users enter and leave on all servers concurrently.
 func testEnterConcurrently(t *testing.T, open func() chatlog.Log) {
 	const servers, users = 4, 10
 	var hosts []*host
@@ -134,7 +134,7 @@ func testEnterConcurrently(t *testing.T, open func() chatlog.Log) {
 			}
 		})
 		if n := changed.Load(); n != users {
-			t.Errorf("round %d: %d users came first, want %d", round, n, users)
+			t.Errorf("round %d: %d calls were the first, want %d", round, n, users)
 		}
 		if list, err := hosts[0].log.Members(within(t), room, 0); err != nil || list.Total != users {
 			t.Errorf("round %d: %d users, %v", round, list.Total, err)
@@ -146,7 +146,7 @@ func testEnterConcurrently(t *testing.T, open func() chatlog.Log) {
 			}
 		})
 		if n := changed.Load(); n != users {
-			t.Errorf("round %d: %d users left last, want %d", round, n, users)
+			t.Errorf("round %d: %d calls were the last, want %d", round, n, users)
 		}
 		if got := hosts[0].members(room); got != "" {
 			t.Errorf("round %d: %q are left", round, got)
@@ -183,7 +183,7 @@ func testMembers(t *testing.T, open func() chatlog.Log) {
 		}
 	}
 	if list, err := a.log.Members(within(t), newName("members"), 10); err != nil || list.Total != 0 || len(list.Members) != 0 {
-		t.Errorf("a room with nobody: %+v, %v", list, err)
+		t.Errorf("a room without users: %+v, %v", list, err)
 	}
 	for _, at := range []struct{ room, user string }{{room, "nobody"}, {room, ""}, {newName("members"), "u1"}} {
 		if m, ok, err := a.log.Present(within(t), at.room, at.user); err != nil || ok {
@@ -196,7 +196,7 @@ func testMembers(t *testing.T, open func() chatlog.Log) {
 	}
 }
 
-// testRooms lists rooms; entries and watchers make none.
+// testRooms lists rooms. Entries and watchers alone make no room.
 func testRooms(t *testing.T, open func() chatlog.Log) {
 	a, b := newHost(t, open()), newHost(t, open())
 	want := map[string]int{}
@@ -241,14 +241,14 @@ func testRooms(t *testing.T, open func() chatlog.Log) {
 	check()
 }
 
-// testPresenceNames has rooms, users and usernames that are easily mistaken.
+// testPresenceNames has rooms, users and usernames that are easy to confuse.
 func testPresenceNames(t *testing.T, open func() chatlog.Log) {
 	a, b := newHost(t, open()), newHost(t, open())
 	unique := newName("")
 	common := newName("presence-names")
 	for _, s := range confusingNames {
 		if !a.enter(s+unique, s, s, 1) || !a.enter(common, s, s, 1) {
-			t.Errorf("%q is taken for somebody else", s)
+			t.Errorf("%q is taken for another user", s)
 		}
 	}
 	rooms, err := b.log.Rooms(within(t))
@@ -269,12 +269,12 @@ func testPresenceNames(t *testing.T, open func() chatlog.Log) {
 	}
 	for _, s := range confusingNames {
 		if b.leave(common, s) || !a.leave(common, s) || !a.leave(s+unique, s) {
-			t.Errorf("%q is taken for somebody else", s)
+			t.Errorf("%q is taken for another user", s)
 		}
 	}
 }
 
-// departures gathers what Beat names in certain rooms.
+// departures collects the departures that Beat reports in certain rooms.
 type departures struct {
 	prefix string
 	mu     sync.Mutex

@@ -8,7 +8,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// pageOf returns what Read is to give of a room that has the entries all.
+// pageOf returns the page that Read must return for a room with the entries all.
 func pageOf(all []chatlog.Event, r chatlog.Range) (events []chatlog.Event, more bool) {
 	for _, e := range all {
 		if e.Offset >= r.From && (r.Before == 0 || e.Offset < r.Before) {
@@ -40,8 +40,8 @@ func testRanges(t *testing.T, open func() chatlog.Log) {
 	}
 }
 
-// checkRanges reads the ranges about the ends of a room that holds the entries
-// all, from first on.
+// checkRanges reads ranges around both ends of a room. The log holds the entries all, from the
+// offset first on.
 func checkRanges(t *testing.T, l chatlog.Log, room string, all []chatlog.Event, first uint64) {
 	t.Helper()
 	edges := []uint64{0}
@@ -80,7 +80,7 @@ func outline(events []chatlog.Event, first, last uint64, more bool) string {
 	return fmt.Sprintf("offsets %v, First %d, position %d, More %t", offsets, first, last, more)
 }
 
-// testKept appends more than the log has to keep, and reads what it holds.
+// testKept appends more than the log must keep, and reads what it holds.
 func testKept(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	room := newName("kept")

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// testRepeated appends the same user's same ids again.
+// testRepeated appends the same ids of the same user again.
 func testRepeated(t *testing.T, open func() chatlog.Log) {
 	logs := handles(2, open)
 	room := newName("repeated")
@@ -25,7 +25,7 @@ func testRepeated(t *testing.T, open func() chatlog.Log) {
 		stored = append(stored, e)
 	}
 	for i, first := range stored {
-		// Whoever repeats it may have edited it: the first counts.
+		// The repetition may have another text. The first entry counts.
 		e := chatlog.Event{Type: chatlog.TypeMessage, UserID: first.UserID, Username: "Alicia", Text: "again", ID: first.ID}
 		again, err := logs[i/2%2].Append(within(t), room, e)
 		if err != nil || !again.Repeated || again.Epoch != epoch || !same(again.Event, first) {
@@ -66,7 +66,7 @@ func testRepeatedConcurrently(t *testing.T, open func() chatlog.Log) {
 		}
 	})
 	if n := news.Load(); n != ids {
-		t.Errorf("%d of %d appends were no repetition, want %d", n, ids*times, ids)
+		t.Errorf("%d of %d appends stored an entry, want %d", n, ids*times, ids)
 	}
 	p := read(t, logs[0], room, chatlog.Range{From: 1, Limit: ids * times})
 	if len(p.Events) != ids {
@@ -81,7 +81,7 @@ func testRepeatedConcurrently(t *testing.T, open func() chatlog.Log) {
 	}
 }
 
-// testRepeatedNot appends what only looks like a repetition.
+// testRepeatedNot appends events that are similar to a repetition but are new.
 func testRepeatedNot(t *testing.T, open func() chatlog.Log) {
 	l := open()
 	room := newName("not-repeated")
@@ -148,14 +148,14 @@ func testRenew(t *testing.T, open func() chatlog.Log) {
 		return epoch
 	}
 	if e := renew(b, newName("stranger")); e != first {
-		t.Errorf("Renew of an epoch that never was changed %s to %s", first, e)
+		t.Errorf("Renew of an epoch that never existed changed %s to %s", first, e)
 	}
 	second := renew(b, first)
 	if _, err := chatlog.ParsePosition(second + ":5"); err != nil || second == first {
 		t.Errorf("Renew changed %s to %s, %v", first, second, err)
 	}
 	if e := renew(a, first); e != second {
-		t.Errorf("Renew of the last but one epoch changed %s to %s", second, e)
+		t.Errorf("Renew of an old epoch changed %s to %s", second, e)
 	}
 	third := renew(a, second)
 	if third == first || third == second {
@@ -171,7 +171,7 @@ func testRenew(t *testing.T, open func() chatlog.Log) {
 	}
 }
 
-// testRenewConcurrently has several servers see the same trouble.
+// testRenewConcurrently lets several servers renew the same epoch.
 func testRenewConcurrently(t *testing.T, open func() chatlog.Log) {
 	logs := handles(3, open)
 	room := newName("renew-at-once")

@@ -19,7 +19,7 @@ import (
 // The tests in this file use a log through servers and sockets: what clients see depends on
 // the log and on the core.
 
-// byQuery takes the parameter as for the user.
+// byQuery takes the query parameter "as" as the user.
 var byQuery = chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
 	if id := r.URL.Query().Get("as"); id != "" {
 		return chat.User{ID: id}, nil
@@ -27,7 +27,7 @@ var byQuery = chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
 	return chat.User{}, errors.New("who?")
 })
 
-// A peer is a connection to a server, in the dialect chat.v1.
+// A peer is a connection to a server with the subprotocol chat.v1.
 type peer struct {
 	t    testing.TB
 	conn *ws.Conn
@@ -70,7 +70,7 @@ func (p *peer) next() (a answer) {
 	return a
 }
 
-// until returns the next object that ok says is the one.
+// until reads objects until ok returns true, and returns that object.
 func (p *peer) until(ok func(answer) bool) answer {
 	p.t.Helper()
 	for {
@@ -130,8 +130,8 @@ func fill(t testing.TB, s *Server, room string, n int, m chat.Message) (last uin
 	return newest.Load()
 }
 
-// testRepeatedOverSocket has clients send again what was kept, when the server would
-// refuse it by now: they get the first answer.
+// testRepeatedOverSocket lets clients send stored messages again when the server would refuse
+// them as new ones. They must get the first answer.
 func testRepeatedOverSocket(t *testing.T, open func() chatlog.Log) {
 	var forbidden, rejected atomic.Bool
 	no := chat.Refuse("not now")
@@ -156,16 +156,16 @@ func testRepeatedOverSocket(t *testing.T, open func() chatlog.Log) {
 	ann, _ := dial(t, named, room, url.Values{"as": {"ann"}})
 	bea, _ := dial(t, anonymous, room, nil)
 	gone, _ := dial(t, anonymous, room, nil)
-	eventually(t, "everybody to be there", func() bool {
+	eventually(t, "all users to be present", func() bool {
 		_, n, err := anonymous.Members(within(t), room, 0)
 		return err == nil && n == 3
 	})
 	ofAnn, toBob, toGone := ann.say("", "1"), ann.say("bob", "2"), bea.say(gone.user, "3")
 	if ofAnn != "1" || toBob != "2" || toGone != "3" {
-		t.Fatalf("acknowledged with %s, %s and %s", ofAnn, toBob, toGone)
+		t.Fatalf("the three messages were acknowledged with %s, %s and %s", ofAnn, toBob, toGone)
 	}
 	gone.conn.Close(proto.CloseNormal, "")
-	eventually(t, "one to leave", func() bool {
+	eventually(t, "a user to leave", func() bool {
 		_, n, err := anonymous.Members(within(t), room, 0)
 		return err == nil && n == 2
 	})
@@ -179,7 +179,7 @@ func testRepeatedOverSocket(t *testing.T, open func() chatlog.Log) {
 			t.Errorf("%s, a fresh one: %s, want %s", when, got, fresh)
 		}
 	}
-	again("the receiver gone", proto.CodeNoSuchUser, bea, gone.user, "3", "3")
+	again("the receiver has left", proto.CodeNoSuchUser, bea, gone.user, "3", "3")
 	forbidden.Store(true)
 	again("forbidden", proto.CodeForbidden, ann, "", "1", "1")
 	again("forbidden", proto.CodeForbidden, ann, "bob", "2", "2")
@@ -188,7 +188,7 @@ func testRepeatedOverSocket(t *testing.T, open func() chatlog.Log) {
 	rejected.Store(true)
 	again("rejected", proto.CodeRejected, ann, "", "1", "1")
 	again("rejected", proto.CodeRejected, ann, "bob", "2", "2")
-	// And from Go.
+	// The same in Go.
 	for _, e := range []chat.Message{{UserID: "ann", ID: "1", Text: "other"}, {UserID: "ann", ID: "2", To: "bob", Text: "other"}, {UserID: bea.user, ID: "3", To: gone.user, Text: "other"}} {
 		s := named
 		if e.ID == "3" {

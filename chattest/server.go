@@ -14,7 +14,7 @@ import (
 type Server struct {
 	*chat.Server
 	URL string // where its paths begin, such as "http://127.0.0.1:41234"
-	WS  string // the same place with the scheme ws
+	WS  string // the same address with the scheme ws
 }
 
 // NewServer runs a server with the given options until the test ends. Then the server shuts

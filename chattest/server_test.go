@@ -36,15 +36,15 @@ func TestNewServer(t *testing.T) {
 		}()
 	})
 	if code := <-closed; code != 1001 {
-		t.Errorf("at the end of the test the member was closed with %d", code)
+		t.Errorf("at the end of the test the connection was closed with %d", code)
 	}
 	if resp, err := http.Get(url + "/rooms"); err == nil {
 		resp.Body.Close()
-		t.Error("the server outlives the test")
+		t.Error("the server still runs after the test")
 	}
 }
 
-// TestTwoServers has two servers over one log be one chat.
+// TestTwoServers checks that two servers with one log form one chat.
 func TestTwoServers(t *testing.T) {
 	log := chat.NewMemoryLog(chat.MemoryOptions{})
 	a := chattest.NewServer(t, chat.WithLog(log))

@@ -7,13 +7,13 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// A push is what a sink was told.
+// A push is one push to a sink.
 type push struct {
 	room, epoch string
 	event       chatlog.Event
 }
 
-// sink remembers what it was told.
+// sink records its pushes.
 type sink struct {
 	log chatlog.Log
 
@@ -84,13 +84,13 @@ func (s *sink) find(ok func(push) bool) (push, bool) {
 	return push{}, false
 }
 
-// told reports whether s knows that room is at offset or beyond.
+// told reports whether s knows that room has reached offset.
 func (s *sink) told(room string, offset uint64) bool {
 	_, ok := s.find(func(p push) bool { return p.room == room && p.event.Offset >= offset })
 	return ok
 }
 
-// allTold reports whether all sinks are told within a short time that room is at offset.
+// allTold reports whether all sinks learn within a short time that room has reached offset.
 func allTold(sinks []*sink, room string, offset uint64) bool {
 	return pollFor(patience/10, func() bool {
 		for _, s := range sinks {
@@ -102,7 +102,7 @@ func allTold(sinks []*sink, room string, offset uint64) bool {
 	})
 }
 
-// signal returns the signal that s was told of in room.
+// signal returns the signal that was pushed to s for room.
 func (s *sink) signal(room, id string) (chatlog.Event, bool) {
 	p, ok := s.find(func(p push) bool { return p.room == room && p.event.Offset == 0 && p.event.ID == id })
 	return p.event, ok

@@ -59,7 +59,7 @@ func testDense(t *testing.T, open func() chatlog.Log) {
 		}
 		for j := range s[1:] {
 			if s[j].Offset >= s[j+1].Offset {
-				t.Errorf("offset %d after %d from one sender", s[j+1].Offset, s[j].Offset)
+				t.Errorf("one sender got offset %d after %d", s[j+1].Offset, s[j].Offset)
 			}
 		}
 		all = append(all, s...)
@@ -75,17 +75,17 @@ func testDense(t *testing.T, open func() chatlog.Log) {
 		}
 		for i, e := range p.Events {
 			if !same(e, all[i]) || e.Offset != uint64(i+1) {
-				t.Fatalf("entry %d is %+v, and was returned as %+v", i+1, e, all[i])
+				t.Fatalf("entry %d is read as %+v, and was returned as %+v", i+1, e, all[i])
 			}
 			if i > 0 && e.Time.Before(p.Events[i-1].Time) {
-				t.Errorf("entry %d is of %v, the one before of %v", i+1, e.Time, p.Events[i-1].Time)
+				t.Errorf("entry %d has the time %v, the one before has %v", i+1, e.Time, p.Events[i-1].Time)
 			}
 		}
 	}
 }
 
-// testReadable reads a room while others write: what is readable grows by its end
-// only, and what was appended is readable.
+// testReadable reads a room while others write. Readable entries grow only at the end, and every
+// appended entry is readable.
 func testReadable(t *testing.T, open func() chatlog.Log) {
 	const senders, each = 4, 40
 	logs := handles(2, open)
@@ -138,7 +138,7 @@ func testReadable(t *testing.T, open func() chatlog.Log) {
 	})
 }
 
-// testFields appends events of all kinds of content.
+// testFields appends events with all kinds of content.
 func testFields(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	room := newName("fields")
@@ -171,14 +171,14 @@ func testFields(t *testing.T, open func() chatlog.Log) {
 			t.Fatalf("appended %+v, read %+v", e, p.Events)
 		}
 	}
-	// What the log gives is not the caller's to choose.
+	// The log chooses offset and time, not the caller.
 	stored, _ := put(t, a, room, chatlog.Event{Type: chatlog.TypeMessage, Text: "x", Offset: 99, Time: time.Unix(1, 0)})
 	if stored.Offset != uint64(len(events)+1) || stored.Time.Year() < 2000 {
 		t.Errorf("appended with offset 99 in 1970, stored %+v", stored)
 	}
 }
 
-// testTime looks at the times that the log gives.
+// testTime checks the times that the log sets.
 func testTime(t *testing.T, open func() chatlog.Log) {
 	l := open()
 	room := newName("time")
@@ -200,7 +200,7 @@ func testTime(t *testing.T, open func() chatlog.Log) {
 	}
 }
 
-// testNames writes to rooms whose names are easily mistaken.
+// testNames writes to rooms whose names are easy to confuse.
 func testNames(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	unique := newName("")
@@ -274,8 +274,8 @@ func testPositions(t *testing.T, open func() chatlog.Log) {
 	}
 	for i, p := range at {
 		if want[i].Epoch == "" {
-			// A room that was never written to may have another epoch by now, but the same
-			// one for every reader.
+			// A room that was never written to may have a new epoch by now, but every reader
+			// gets the same one.
 			if want[i].Epoch = positionOf(t, a, rooms[i]).Epoch; p.Epoch != want[i].Epoch {
 				p = positionOf(t, b, rooms[i])
 			}

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// testRepeats has every call made twice, as after a lost answer.
+// testRepeats makes every call twice, as a server does after a lost answer.
 func testRepeats(t *testing.T, open func() chatlog.Log) {
 	a, b := newHost(t, open()), newHost(t, open())
 	room := newName("repeats")
@@ -28,7 +28,7 @@ func testRepeats(t *testing.T, open func() chatlog.Log) {
 		{func() bool { return a.leave(room, "u1") }, true, ""},
 	} {
 		for n := range 3 {
-			// Only the first call has done anything.
+			// Only the first of the two calls has an effect.
 			if got := step.do(); got != (step.changed && n == 0) {
 				t.Errorf("step %d, call %d: %t, want %t", i, n, got, step.changed && n == 0)
 			}
@@ -40,7 +40,7 @@ func testRepeats(t *testing.T, open func() chatlog.Log) {
 	}
 }
 
-// testVersions has versions change with who is there, and not otherwise.
+// testVersions checks that versions change if and only if the users change.
 func testVersions(t *testing.T, open func() chatlog.Log) {
 	a, b := newHost(t, open()), newHost(t, open())
 	var rooms []string
@@ -57,7 +57,7 @@ func testVersions(t *testing.T, open func() chatlog.Log) {
 		return v
 	}
 	if v := versions(); slices.Max(v) != 0 {
-		t.Errorf("versions of rooms with nobody: %v", v)
+		t.Errorf("versions of rooms without users: %v", v)
 	}
 	a.enter(other, "u0", "Alice", 1)
 	was := versions()
@@ -88,15 +88,16 @@ func testVersions(t *testing.T, open func() chatlog.Log) {
 		again := versions()
 		v[350], again[350] = 0, again[350]-v[350]
 		if again[350] != 0 || !slices.Equal(v, was) {
-			t.Errorf("step %d: versions change although nobody has come or gone", i)
+			t.Errorf("step %d: versions change although no user has come or gone", i)
 		}
 	}
 	b.leave(room, "u5")
 	a.leave(other, "u0")
 }
 
-// testAllServersSilent has all servers fall silent for longer than their promise, as when
-// the log is away: none of them is dead for that. One that stays silent then is.
+// testAllServersSilent stops the Beats of all servers for longer than their leases, as if the
+// log were down. No server is removed for that. A server that then stays silent alone is
+// removed.
 func testAllServersSilent(t *testing.T, open func() chatlog.Log) {
 	const ttl = time.Second
 	var hosts []*host
@@ -114,14 +115,14 @@ func testAllServersSilent(t *testing.T, open func() chatlog.Log) {
 		for _, h := range hosts {
 			held, gone := h.beat(ttl)
 			if d.add(gone); !held {
-				t.Error("a server is not held because nobody could beat")
+				t.Error("a server was removed although no server could beat")
 			}
 		}
 	}
 	if d.String() != "" {
-		t.Errorf("gone because nobody could beat: %q", d)
+		t.Errorf("users were removed although no server could beat: %q", d)
 	}
-	eventually(t, "the users of a server that alone falls silent to leave", func() bool {
+	eventually(t, "the users of the only silent server to be removed", func() bool {
 		time.Sleep(ttl / 20)
 		for _, h := range hosts[1:] {
 			held, gone := h.beat(ttl)

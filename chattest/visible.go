@@ -9,14 +9,14 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// visibleUsers send and get private messages in these tests. Some are easily taken
-// for others, and one is nobody.
+// visibleUsers send and get private messages in these tests. Some have names that are easy to
+// confuse, and one has the empty id.
 var visibleUsers = []string{"u1", "u10", "u", "u1\x00", ""}
 
-// visibleReaders read them, and some who have none.
+// visibleReaders are the readers in these tests. Some of them have no messages.
 var visibleReaders = append(slices.Clone(visibleUsers), "stranger", "private", "message")
 
-// mixed returns an event to append: public, or private with the given chance.
+// mixed returns an event to append: public, or private with the given probability.
 func mixed(rng *rand.Rand, private float64) chatlog.Event {
 	e := message(fmt.Sprint(rng.Uint32()))
 	e.UserID = visibleUsers[rng.IntN(len(visibleUsers))]
@@ -26,8 +26,7 @@ func mixed(rng *rand.Rand, private float64) chatlog.Event {
 	return e
 }
 
-// checkVisible reads with r what its reader may see of a room that holds the entries
-// all.
+// checkVisible reads with r what its reader may see. The log holds the entries all.
 func checkVisible(t *testing.T, l chatlog.Log, room string, r chatlog.Range, all []chatlog.Event) {
 	t.Helper()
 	var seen []chatlog.Event
@@ -64,7 +63,7 @@ func testVisible(t *testing.T, open func() chatlog.Log) {
 		for range 24 {
 			e, _ := put(t, a, room, mixed(rng, private))
 			all = append(all, e)
-			// The newest ones are read most, and while the room is growing.
+			// The newest entries are read most often, and while the room grows.
 			reader := visibleReaders[rng.IntN(len(visibleReaders))]
 			checkVisible(t, b, room, chatlog.Range{Limit: rng.IntN(4), Visible: true, Reader: reader}, all)
 		}
@@ -82,14 +81,14 @@ func testVisible(t *testing.T, open func() chatlog.Log) {
 			// Without Visible, a Reader changes nothing.
 			p := read(t, b, room, chatlog.Range{Limit: 100, Reader: reader})
 			if !slices.EqualFunc(p.Events, all, same) || p.More {
-				t.Errorf("not visible alone: %s", outline(p.Events, p.First, p.Position.Offset, p.More))
+				t.Errorf("not only the visible entries: %s", outline(p.Events, p.First, p.Position.Offset, p.More))
 			}
 		}
 	}
 }
 
-// testVisibleKept reads visible ranges of rooms that have lost their first entries,
-// in long runs of private and of public ones.
+// testVisibleKept reads visible ranges of rooms that have lost their first entries. The rooms
+// have long runs of private and of public entries.
 func testVisibleKept(t *testing.T, open func() chatlog.Log) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

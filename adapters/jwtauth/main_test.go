@@ -55,8 +55,8 @@ func watch(token string) string {
 	return token
 }
 
-// leaks returns the parts of tokens that are in out. It also finds a part without its first and
-// last bytes.
+// leaks returns the tokens of which a part is in out. It also finds a part whose first and last
+// eight bytes are missing.
 func leaks(out string, tokens []string) (found []string) {
 	for _, token := range tokens {
 		for part := range strings.SplitSeq(token, ".") {
