@@ -131,3 +131,9 @@ func Goodbye(reason string, retry time.Duration) []byte {
 	b = strconv.AppendInt(append(b, `,"retry_after_ms":`...), retry.Milliseconds(), 10)
 	return append(b, '}')
 }
+
+// Left returns what ends a member of a room, whose name it does not have yet.
+func Left(code int, reason string) []byte {
+	b := strconv.AppendInt([]byte(`{"type":"left","code":`), int64(code), 10)
+	return append(proto.AppendQuoted(append(b, `,"reason":`...), reason), '}')
+}

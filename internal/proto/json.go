@@ -10,6 +10,21 @@ func AppendTime(b []byte, t time.Time) []byte {
 	return t.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
 }
 
+// AppendTagged appends object with the name of its room right after its type, with which
+// every object of the protocol begins: {"type":"message","room":"a", and so on. The object
+// must not name a room itself.
+func AppendTagged(b []byte, room string, object []byte) []byte {
+	i := len(`{"type":"`)
+	for ; object[i] != '"'; i++ {
+		if object[i] == '\\' {
+			i++
+		}
+	}
+	i++
+	b = append(append(b, object[:i]...), `,"room":`...)
+	return append(AppendQuoted(b, room), object[i:]...)
+}
+
 const hexDigits = "0123456789abcdef"
 
 // AppendQuoted appends s as a JSON string (RFC 8259, section 7). Bytes that are not UTF-8

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
-	"github.com/seed-08328bfd/chat/internal/stream"
 )
 
 // This package does once what every log would otherwise have to do: it treats a pushed
@@ -151,11 +150,8 @@ func (r *room) reset(page chatlog.Page, epoch string, last uint64) bool {
 	if page.Position.Epoch != r.epoch {
 		r.set.retired.add(r.name, r.epoch)
 	}
-	base := r.stream.Next() + 1
-	r.stream = stream.New(base, r.set.cfg.Limits.Lag)
-	r.stream.Reset = base
 	r.outOfOrder = nil
-	r.loadLocked(page)
+	r.loadLocked(page, true)
 	r.streamEnd.Store(r.stream.Next())
 	if r.grown != nil {
 		close(r.grown)

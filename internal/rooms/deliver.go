@@ -206,8 +206,9 @@ func (r *room) addMemberLocked(m *Member) {
 	r.joinCount++
 }
 
-// removeMemberLocked removes m from later rounds; a round in progress may still visit it.
-func (r *room) removeMemberLocked(m *Member) {
+// removeMemberLocked removes m from later rounds; a round in progress may still visit it. It
+// reports whether m was a member.
+func (r *room) removeMemberLocked(m *Member) bool {
 	for i, o := range r.members {
 		if o != m {
 			continue
@@ -220,6 +221,8 @@ func (r *room) removeMemberLocked(m *Member) {
 		r.members[i] = r.members[last]
 		r.members[last] = nil
 		r.members = r.members[:last]
-		return
+		r.stream.Drop(m.Enc)
+		return true
 	}
+	return false
 }

@@ -50,7 +50,7 @@ func deletedInOrder(t *testing.T, order []int) {
 		}
 		all = append(all, a)
 	}
-	var before []object // what p got before the deletion came
+	var before []gotten // what p got before the deletion came
 	deleted := false
 	for _, i := range order {
 		sink{here}.Push("r", all[i].Epoch, all[i].Event)

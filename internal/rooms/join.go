@@ -17,7 +17,23 @@ type Joining struct {
 	Username string           // what people see
 	V1       bool             // the client speaks chat.v1
 	Deflate  bool             // it takes compressed messages
+	Events   bool             // it takes Server-Sent Events, and no frames
 	Since    chatlog.Position // what the client has seen; zero if it has seen nothing
+	// Check, if not nil, is asked when the user is in the room and nobody was told yet; an
+	// error of it ends the joining. Only [Many.Join] asks it.
+	Check func() error
+}
+
+// newLink returns the connection as the rooms know it.
+func (s *Set) newLink(j *Joining) link {
+	l := link{conn: j.Conn, name: j.Username, Identity: stream.Identity{User: j.UserID, V1: j.V1, Conn: s.identity.conns.Add(1)}}
+	switch {
+	case j.Events:
+		l.Enc = stream.Events
+	case j.Deflate:
+		l.Enc = stream.Deflated
+	}
+	return l
 }
 
 // A Greeter gives the first frames that a member gets, before its history.
@@ -34,20 +50,31 @@ type Greeting struct {
 	Count   int              // how many users those are
 }
 
-// pendingJoin is what joining still has to do for a member.
-type pendingJoin struct {
+// beginning is what a member still has to get before the stream takes over.
+type beginning struct {
 	since    chatlog.Position
+	greeter  Greeter // nil once the greeting is queued
 	greeting Greeting
+
+	// What is replayed from the log, from when the greeting is queued on.
+	replayFrom  uint64 // the next offset to take from the log before the cursor counts; 0: none
+	replayEnd   uint64 // what is replayed are messages as they are now, up to this offset; 0: entries
+	replayLimit int    // how many entries to read for the replay next
+	frames      []byte // of a Many: what was read, and waits for its turn
 }
 
 // Join makes m a member of the room called name. Until Announce, m's user is in no list but
 // its own. If Join fails, it undoes everything; otherwise Leave must follow.
-func (s *Set) Join(ctx context.Context, name string, m *Member, j Joining) (err error) {
-	m.conn, m.greeter, m.name = j.Conn, j.Greeter, j.Username
-	m.User, m.V1, m.Conn = j.UserID, j.V1, s.identity.conns.Add(1)
-	if j.Deflate {
-		m.Enc = stream.Deflated
-	}
+func (s *Set) Join(ctx context.Context, name string, m *Member, j Joining) error {
+	l := s.newLink(&j)
+	m.link = &l
+	m.begin = &beginning{since: j.Since, greeter: j.Greeter}
+	return s.join(ctx, name, m)
+}
+
+// join is Join for a member that knows its connection and how it begins.
+func (s *Set) join(ctx context.Context, name string, m *Member) (err error) {
+	m.Identity = &m.link.Identity
 	r, err := s.acquire(ctx, name)
 	if err != nil {
 		return err
@@ -58,20 +85,19 @@ func (s *Set) Join(ctx context.Context, name string, m *Member, j Joining) (err 
 			return
 		}
 		if m.user != nil {
-			r.removeConnection(m.user, m.name, 0)
+			r.removeConnection(m.user, m.link.name, 0)
 		}
 		s.release(r)
 		m.room = nil
 	}()
 	m.room = r
-	if m.user, err = r.addConnection(j.UserID, j.Username); err != nil {
+	if m.user, err = r.addConnection(m.User, m.link.name); err != nil {
 		return err
 	}
 	if err := r.awaitEntered(ctx, m.user); err != nil {
 		return s.log.Unavailable(err)
 	}
-	r.catchUpTo(ctx, j.Since)
-	m.pending = &pendingJoin{since: j.Since}
+	r.catchUpTo(ctx, m.begin.since)
 	r.addMember(m)
 	joined = true
 	return nil
@@ -82,15 +108,16 @@ func (s *Set) Join(ctx context.Context, name string, m *Member, j Joining) (err 
 // earlier events.
 func (r *room) addMember(m *Member) {
 	r.mu.Lock()
+	r.stream.Use(m.Enc)
 	m.Cursor = r.stream.Next()
 	m.Live = m.Cursor
-	g := &m.pending.greeting
+	g := &m.begin.greeting
 	g.At = r.placeLocked()
 	m.epoch = r.epoch
 	if m.V1 {
 		g.Members, g.Count = r.roster.members(m.user, proto.MaxListed)
 	}
-	m.user.name = m.name // another connection may have set its own since addConnection
+	m.user.name = m.link.name // another connection may have set its own since addConnection
 	r.addMemberLocked(m)
 	r.mu.Unlock()
 }
@@ -101,16 +128,20 @@ func (m *Member) Announce() { m.room.announceUser(m.user) }
 
 // Leave removes m from its room. clean says that the client closed the connection.
 // Otherwise a chat.v1 client may come back within the grace, and the others see no leave.
+// Only the first call counts.
 func (m *Member) Leave(clean bool) {
 	r := m.room
 	r.mu.Lock()
-	r.removeMemberLocked(m)
+	left := r.removeMemberLocked(m)
 	r.mu.Unlock()
+	if !left {
+		return
+	}
 	grace := r.set.cfg.Times.Grace
 	if clean || !m.V1 || r.set.life.closing.Load() {
 		grace = 0
 	}
-	r.removeConnection(m.user, m.name, grace)
+	r.removeConnection(m.user, m.link.name, grace)
 	r.set.release(r)
 }
 
@@ -131,10 +162,14 @@ func (r *room) catchUpTo(ctx context.Context, since chatlog.Position) {
 	}
 }
 
-// Begin implements [wsconn.Source]: it sets the cursor of a new member. Joining,
-// replaying and resuming differ only in the place it starts from.
-func (m *Member) Begin() {
-	st := m.pending
+// Begin implements [wsconn.Source].
+func (m *Member) Begin() { m.start() }
+
+// start sets the cursor of a new member, and queues what it gets first. Joining, replaying
+// and resuming differ only in the place it starts from. It reports false if m was removed
+// before.
+func (m *Member) start() (begun bool) {
+	st := m.begin
 	v := m.room.view()
 	g := &st.greeting
 	var from start
@@ -146,44 +181,61 @@ func (m *Member) Begin() {
 	if !g.Resumed {
 		from, err = m.newest(&v)
 	}
-	first := m.greeter.Greet(g)
-	c := m.conn
+	first := st.greeter.Greet(g)
+	c := m.link.conn
 	c.Lock()
 	defer c.Unlock()
-	v = m.room.view() // what was deleted in the meantime is not sent
-	m.pending = nil
-	if code, closing := c.ClosingLocked(); closing && code != proto.CloseGoingAway {
-		return // a member that was removed while joining gets nothing
+	if many := m.link.many; many != nil {
+		many.awaitLocked(m, len(first))
 	}
-	m.Cursor, m.replayFrom, m.replayLimit = from.cursor, from.replay, proto.MaxPage
-	m.replayEnd, m.Had = from.end, from.had
+	v = m.room.view() // what was deleted in the meantime is not sent
+	code, closing := c.ClosingLocked()
+	if m.over || m.link.many != nil && c.OverLocked() || closing && code != proto.CloseGoingAway {
+		return false // it gets nothing
+	}
+	m.Cursor, m.Had = from.cursor, from.had
+	st.replayFrom, st.replayEnd, st.replayLimit = from.replay, from.end, proto.MaxPage
 	if m.V1 && !m.knowsReplayEnd(&v, st) {
-		m.unsentPosition = g.At
+		m.unsentPosition = g.At.Offset
 	}
 	switch {
 	case err != nil:
-		c.CloseLocked(proto.CloseTryAgain, historyUnavailable)
-	case m.replayFrom != 0:
-	case m.unsentPosition != (chatlog.Position{}) && m.Cursor >= m.Live:
+	case st.replayFrom != 0:
+	case m.unsentPosition != 0 && m.Cursor >= m.Live:
 		first = m.appendReplayEnd(first)
 	case v.Base <= m.Cursor && m.Cursor < v.Next():
-		// In one write with the greeting, and before any reply. Next closes a member that
-		// has fallen behind while it joined.
+		// In one write with the greeting, and before any reply. Next ends a member that has
+		// fallen behind while it joined.
 		first = append(first, m.nextPiece(&v)...)
 	}
-	// No reply can be lost before this: a reply waits for the lock, and what already waits
-	// are replies to objects that the client sent before the greeting.
-	c.AheadLocked(first)
-	if len(from.page.Events) > 0 && err == nil && m.room.dropErased(&from.page, from.erasures) && m.queueLocked(&from.page, m.replayEnd) {
-		m.endHistoryLocked()
+	st.greeter, st.greeting = nil, Greeting{}
+	if m.link.many == nil {
+		// No reply can be lost before this: a reply waits for the lock, and what already
+		// waits are replies to objects that the client sent before the greeting.
+		c.AheadLocked(first)
+	} else {
+		c.DrainLocked(first)
 	}
+	switch {
+	case err != nil:
+		m.loseLocked(historyUnavailable)
+		return true
+	case len(from.page.Events) > 0 && m.room.dropErased(&from.page, from.erasures):
+		b, last := m.appendPage(nil, &from.page, st.replayEnd)
+		c.DrainLocked(b)
+		if last {
+			m.endHistoryLocked()
+		}
+	}
+	m.replayedLocked(nil)
+	return true
 }
 
 // resume finds the place after what the client has seen. ok is false if the log
 // does not hold everything from there on, or holds another entry at that place. Only the
 // client is told then: a claim of one client changes nothing for others.
 func (m *Member) resume(v *stream.View) (from start, ok bool) {
-	st := m.pending
+	st := m.begin
 	if st.since.Epoch != st.greeting.At.Epoch || st.since.Offset > st.greeting.At.Offset {
 		return start{}, false
 	}

@@ -98,7 +98,7 @@ func reaction(target uint64, user, reaction string) chatlog.Event {
 
 // summary returns what a client would show of objects: a line of the messages with
 // their text, reactions and amended, and of everything else but the welcome and notices.
-func summary(objects []object) string {
+func summary(objects []gotten) string {
 	var all []string
 	for i := range objects {
 		o := &objects[i]

@@ -4,31 +4,36 @@ import (
 	"log/slog"
 	"math"
 
-	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/stream"
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
 
-// A Member is one connection's place in one room: a cursor in the room's stream. It is the
-// Source of its connection. A zero Member can join once.
+// A link is one connection as the rooms know it. It never changes.
+type link struct {
+	stream.Identity
+	conn *wsconn.Conn
+	many *Many  // nil for a connection of one room
+	name string // what people see
+}
+
+// A Member is one connection's place in one room: a cursor in the room's stream. Unless it
+// is one of a [Many], it is the Source of its connection. A zero Member can join once.
 type Member struct {
 	// Immutable once it has joined.
-	conn    *wsconn.Conn
-	room    *room
-	user    *localUser
-	greeter Greeter
-	name    string // what people see
-	epoch   string // the epoch of every offset that the client is told
+	link  *link
+	room  *room
+	user  *localUser
+	epoch string // the epoch of every offset that the client is told
 
 	// Guarded by the connection's lock.
 	stream.Reader
-	owedEnd        uint64           // the place that Owes has noted
-	replayFrom     uint64           // the next offset to take from the log before the cursor counts; 0: none
-	replayEnd      uint64           // what is replayed are messages as they are now, up to this offset; 0: entries
-	replayLimit    int              // how many entries to read for the replay next
-	unsentPosition chatlog.Position // the welcome's, if the replay's end must be told; zero once done
-	pending        *pendingJoin     // what joining still has to do; nil once done
+	owedEnd        uint64     // the place that Owes has noted
+	unsentPosition uint64     // the offset in the welcome, if the replay's end must be told; 0 once done
+	begin          *beginning // what it still has to get before the stream; nil once done
+	next           *Member    // in a list of a Many
+	listed         bool       // it is in one
+	over           bool       // its Many has ended it: nothing more is for it
 }
 
 // Epoch returns the epoch of every offset that m is told.
@@ -38,25 +43,26 @@ func (m *Member) Epoch() string { return m.epoch }
 // socket accepts them without blocking. It returns the first place of the stream that m
 // still needs, or the view's end if that is lower.
 func (m *Member) flush(v *stream.View, memo *lastRun, p *wsconn.Prober) (low uint64) {
-	c := m.conn
+	c := m.link.conn
 	c.Lock()
 	defer c.Unlock()
 	_, closing := c.ClosingLocked()
 	switch {
-	case c.DeadLocked() || closing && m.Cursor >= m.owedEnd:
+	case m.over || c.DeadLocked() || closing && m.Cursor >= m.owedEnd:
 		return v.Next()
-	case m.pending != nil || m.replayFrom != 0:
+	case m.begin != nil:
 		return 0 // it may need every item
 	case c.DrainingLocked():
 		if m.Cursor < v.Base {
-			m.closeBehindLocked(v)
+			m.behindLocked(v)
 			return v.Next()
 		}
+		m.readyLocked()
 		return min(m.Cursor, v.Next())
 	}
 	for m.Cursor < v.Next() {
 		if m.Cursor < v.Base {
-			m.closeBehindLocked(v)
+			m.behindLocked(v)
 			return v.Next()
 		}
 		b, next := memo.run(v, &m.Reader)
@@ -72,6 +78,7 @@ func (m *Member) flush(v *stream.View, memo *lastRun, p *wsconn.Prober) (low uin
 		if n < len(b) {
 			rest := m.advancePartly(v, n)
 			memo.delivered += m.Cursor - from
+			m.readyLocked()
 			c.DrainLocked(rest)
 			return min(m.Cursor, v.Next())
 		}
@@ -86,9 +93,10 @@ func (m *Member) flush(v *stream.View, memo *lastRun, p *wsconn.Prober) (low uin
 // neededFrom returns the first place of the stream that m needs. A member that does not
 // read the stream now needs nothing.
 func (m *Member) neededFrom() uint64 {
-	m.conn.Lock()
-	defer m.conn.Unlock()
-	if _, closing := m.conn.ClosingLocked(); closing || m.conn.DeadLocked() || m.pending != nil || m.replayFrom != 0 {
+	c := m.link.conn
+	c.Lock()
+	defer c.Unlock()
+	if m.over || c.OverLocked() || m.begin != nil {
 		return math.MaxUint64
 	}
 	return m.Cursor
@@ -121,9 +129,9 @@ func (o *lastRun) run(v *stream.View, r *stream.Reader) ([]byte, uint64) {
 	return o.b, o.next
 }
 
-// closeBehindLocked closes a member whose cursor is before the stream's first item.
-func (m *Member) closeBehindLocked(v *stream.View) {
-	if _, closing := m.conn.ClosingLocked(); closing || m.conn.DeadLocked() {
+// behindLocked ends a member whose cursor is before the stream's first item.
+func (m *Member) behindLocked(v *stream.View) {
+	if m.link.conn.OverLocked() {
 		return
 	}
 	reason := "events were lost: come back and resume" // which the room has logged
@@ -133,26 +141,50 @@ func (m *Member) closeBehindLocked(v *stream.View) {
 		set.cfg.Logger.Later(slog.LevelInfo, "chat: member too slow", "room", m.room.name, "user", m.User)
 		reason = "too slow: come back and resume"
 	}
-	m.conn.CloseLocked(proto.CloseTryAgain, reason)
+	m.loseLocked(reason)
+}
+
+// loseLocked ends a member that cannot go on and is to come back: one of a Many alone,
+// another one with its connection.
+func (m *Member) loseLocked(reason string) {
+	if many := m.link.many; many != nil {
+		many.loseLocked(m, reason)
+		return
+	}
+	m.link.conn.CloseLocked(proto.CloseTryAgain, reason)
+}
+
+// readyLocked notes that m has more to get from its connection's drain. A connection of one
+// room asks its only member anyway.
+func (m *Member) readyLocked() {
+	if many := m.link.many; many != nil {
+		many.ready.push(m)
+	}
 }
 
 // Next implements [wsconn.Source].
 func (m *Member) Next() (b []byte, then wsconn.Then) {
-	if m.replayFrom != 0 {
+	if m.begin != nil {
 		return nil, wsconn.Fetch
 	}
 	v := m.room.view()
-	switch {
-	case m.Cursor < v.Base:
-		m.closeBehindLocked(&v)
-	case m.unsentPosition != (chatlog.Position{}) && m.Cursor >= m.Live:
-		b = m.appendReplayEnd(nil)
-	case m.Cursor < v.Next():
-		b = m.nextPiece(&v)
-	case m.Cursor == m.room.streamEnd.Load():
+	if b = m.turn(&v); len(b) == 0 && m.unsentPosition == 0 && m.Cursor == m.room.streamEnd.Load() {
 		then = wsconn.Park
 	}
 	return b, then
+}
+
+// turn returns the next frames for m, of what the stream holds.
+func (m *Member) turn(v *stream.View) []byte {
+	switch {
+	case m.Cursor < v.Base:
+		m.behindLocked(v)
+	case m.unsentPosition != 0 && m.Cursor >= m.Live:
+		return m.appendReplayEnd(nil)
+	case m.Cursor < v.Next():
+		return m.nextPiece(v)
+	}
+	return nil
 }
 
 // Fetch implements [wsconn.Source].
@@ -161,7 +193,7 @@ func (m *Member) Fetch() { m.replayPage() }
 // Owes implements [wsconn.Source]. A replay is not completed before a close: the client
 // knows where it has stopped.
 func (m *Member) Owes() bool {
-	if m.room == nil || m.pending != nil || m.replayFrom != 0 {
+	if m.begin != nil || m.room == nil {
 		return false
 	}
 	end := m.room.streamEnd.Load()
@@ -186,11 +218,18 @@ func (m *Member) Rest() []byte {
 }
 
 // nextPiece returns the next frames to write and counts them as delivered. It returns not
-// much more than a wsconn.Piece, so that a close frame need not wait for everything.
+// much more than a wsconn.Piece, so that a close frame need not wait for everything. The
+// members of a Many take turns, and get no more than a Piece in each, or one larger frame.
 func (m *Member) nextPiece(v *stream.View) []byte {
 	from := m.Cursor
 	b, next := v.Run(&m.Reader)
-	if len(b) > 2*wsconn.Piece {
+	switch {
+	case m.link.many != nil && len(b) > wsconn.Piece:
+		m.skipUnseen(v)
+		var n int
+		n, next = v.Whole(m.Cursor, m.Enc, wsconn.Piece)
+		b = b[:n]
+	case len(b) > 2*wsconn.Piece:
 		m.skipUnseen(v)
 		var rest []byte
 		rest, next = v.Split(m.Cursor, m.Enc, wsconn.Piece)
@@ -212,13 +251,14 @@ func (m *Member) skipUnseen(v *stream.View) {
 // Without a replay it waits until nothing is queued. During a replay something is always
 // queued, so it does not wait, and the answer must be smaller.
 func (m *Member) AwaitRoom() int {
-	c := m.conn
+	c := m.link.conn
 	c.Lock()
 	defer c.Unlock()
-	for c.WaitingLocked() > 0 && m.replayFrom == 0 && !c.OverLocked() {
+	replaying := func() bool { return m.link.many == nil && m.begin != nil && m.begin.replayFrom != 0 }
+	for c.WaitingLocked() > 0 && !replaying() && !c.OverLocked() {
 		c.WaitLocked()
 	}
-	if m.replayFrom != 0 {
+	if replaying() {
 		return wsconn.OutLimit / 4
 	}
 	return wsconn.OutLimit

@@ -45,8 +45,8 @@ func newSet(t *testing.T, log chatlog.Log, change func(*Config)) *Set {
 	return s
 }
 
-// an object is what a peer gets.
-type object struct {
+// A gotten is an object that a peer got.
+type gotten struct {
 	chatlog.Event
 	Position string
 	Resumed  bool
@@ -64,7 +64,7 @@ type peer struct {
 	asleep bool          // pause was called
 
 	mu   sync.Mutex
-	got  []object
+	got  []gotten
 	code int // of the close frame
 }
 
@@ -156,7 +156,7 @@ func (p *peer) read() {
 		p.mu.Lock()
 		switch h[0] & 15 {
 		case wsconn.OpText:
-			o := object{raw: string(b)}
+			o := gotten{raw: string(b)}
 			if err := json.Unmarshal(b, &o); err != nil {
 				p.t.Errorf("%q: %v", b, err)
 			}
@@ -180,7 +180,7 @@ func (p *peer) resume() {
 }
 
 // take returns what the peer has got since the last call.
-func (p *peer) take() []object {
+func (p *peer) take() []gotten {
 	p.t.Helper()
 	synctest.Wait()
 	p.mu.Lock()
@@ -191,7 +191,7 @@ func (p *peer) take() []object {
 }
 
 // types returns the types and offsets of objects, for messages.
-func types(objects []object) string {
+func types(objects []gotten) string {
 	var b strings.Builder
 	for i := range objects {
 		o := &objects[i]

@@ -157,7 +157,7 @@ func (r *room) removeConnection(o *localUser, name string, grace time.Duration) 
 	if o.conns > 0 && o.name == name {
 		// The user's name must be that of a remaining connection.
 		if i := slices.IndexFunc(r.members, func(m *Member) bool { return m.user == o }); i >= 0 {
-			o.name = r.members[i].name
+			o.name = r.members[i].link.name
 		}
 	}
 	if r.set.life.closing.Load() && !r.set.cfg.Local {

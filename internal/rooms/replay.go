@@ -28,7 +28,7 @@ type start struct {
 // is read from the log. Then the log may be ahead of the stream, and has what comes in the
 // stream up to there in it.
 func (m *Member) newest(v *stream.View) (from start, err error) {
-	want, at := m.room.set.cfg.Limits.History, m.pending.greeting.At
+	want, at := m.room.set.cfg.Limits.History, m.begin.greeting.At
 	from.cursor = m.Live
 	first := at.Offset + 1 // the oldest entry looked at
 	amended := false
@@ -100,25 +100,27 @@ func (m *Member) oldest(page *chatlog.Page, rg chatlog.Range) (offset uint64, er
 	return offset, nil
 }
 
-// replayPage queues the next events that only the log holds and m may see, until the
+// replayPage gives m the next events that only the log holds and m may see, until the
 // stream takes over. Entries go no further than the stream: what is in the log but not yet
 // in the stream is about to come live.
 func (m *Member) replayPage() {
-	r := m.room
+	r, st := m.room, m.begin
 	r.mu.Lock()
 	v, at, erasures := r.stream.View, r.placeLocked(), r.erasures
 	r.mu.Unlock()
-	history := m.replayEnd != 0
+	history := st.replayEnd != 0
 	// What the stream holds since a reset is nothing that m could go on with, whose
 	// place of becoming live lies before it.
-	lost := at.Epoch != m.epoch || !history && m.replayFrom > at.Offset+1 || m.Live < v.Reset
-	if cursor, ok := v.After(m.replayFrom-1, at.Offset); ok && !lost && !history {
-		m.conn.Lock()
-		m.Cursor, m.replayFrom = cursor, 0
-		m.conn.Unlock()
+	lost := at.Epoch != m.epoch || !history && st.replayFrom > at.Offset+1 || m.Live < v.Reset
+	c := m.link.conn
+	if cursor, ok := v.After(st.replayFrom-1, at.Offset); ok && !lost && !history {
+		c.Lock()
+		m.Cursor, st.replayFrom = cursor, 0
+		m.replayedLocked(nil)
+		c.Unlock()
 		return
 	}
-	end := m.replayEnd
+	end := st.replayEnd
 	if !history { // from there on the stream has them
 		end = at.Offset
 		if o, ok := v.Entry(); ok {
@@ -128,62 +130,84 @@ func (m *Member) replayPage() {
 	var page chatlog.Page
 	var err error
 	if !lost {
-		page, err = r.set.log.Read(r.set.life.ctx, r.name, chatlog.Range{From: m.replayFrom, Limit: max(m.replayLimit, 1), Messages: history, Visible: true, Reader: m.User})
+		page, err = r.set.log.Read(r.set.life.ctx, r.name, chatlog.Range{From: st.replayFrom, Limit: max(st.replayLimit, 1), Messages: history, Visible: true, Reader: m.User})
 	}
-	m.conn.Lock()
-	defer m.conn.Unlock()
-	switch {
-	case lost || err != nil || page.Position.Epoch != at.Epoch || page.First > m.replayFrom || page.Position.Offset < at.Offset:
-		m.conn.CloseLocked(proto.CloseTryAgain, historyUnavailable)
-	case !r.dropErased(&page, erasures): // it is read again
-	case !m.queueLocked(&page, end):
-	case history:
-		m.endHistoryLocked()
-	default:
-		m.replayFrom = end + 1 // what lies between is not for m
+	c.Lock()
+	defer c.Unlock()
+	if lost || err != nil || page.Position.Epoch != at.Epoch || page.First > st.replayFrom || page.Position.Offset < at.Offset {
+		m.loseLocked(historyUnavailable)
+		return
+	}
+	var b []byte
+	if r.dropErased(&page, erasures) { // otherwise it is read again
+		var last bool
+		switch b, last = m.appendPage(nil, &page, end); {
+		case !last:
+		case history:
+			m.endHistoryLocked()
+		default:
+			st.replayFrom = end + 1 // what lies between is not for m
+		}
+	}
+	m.replayedLocked(b)
+}
+
+// replayedLocked gives m the frames that were read for its replay, which goes on or is over.
+func (m *Member) replayedLocked(frames []byte) {
+	if many := m.link.many; many != nil {
+		many.replayedLocked(m, frames)
+		return
+	}
+	m.link.conn.QueueLocked(frames)
+	if m.begin.replayFrom == 0 {
+		m.begin = nil
 	}
 }
 
-// queueLocked queues the events of page up to the offset end. No more is queued than may
-// wait; the next page is read later, and no larger than it need be. It reports whether
-// these were the last ones up to end.
-func (m *Member) queueLocked(page *chatlog.Page, end uint64) (last bool) {
+// appendPage appends the events of page up to the offset end, but no more bytes than may
+// wait; at least one event. The next page is read later, and no larger than it need be. It
+// reports whether these were the last ones up to end.
+func (m *Member) appendPage(b []byte, page *chatlog.Page, end uint64) (_ []byte, last bool) {
+	st, most := m.begin, wsconn.Piece
+	if m.link.many == nil {
+		most = wsconn.OutLimit/2 - m.link.conn.WaitingLocked()
+	}
 	var object []byte
 	for i := range page.Events {
 		e := &page.Events[i]
 		if e.Offset > end {
-			return true
+			return b, true
 		}
-		if m.conn.WaitingLocked() > wsconn.OutLimit/2 {
-			m.replayLimit = i
-			return false
+		if !e.Amends() || m.V1 {
+			n := len(b)
+			object = chatlog.AppendJSON(object[:0], e)
+			if b = m.Enc.Append(b, m.room.name, m.epoch, e.Offset, object); n > 0 && len(b) > most {
+				st.replayLimit = i
+				return b[:n], false
+			}
+			if e.Offset >= m.unsentPosition {
+				m.unsentPosition = 0 // this shows it
+			}
 		}
-		m.replayFrom = e.Offset + 1
-		if e.Amends() && !m.V1 {
-			continue
-		}
-		if e.Offset >= m.unsentPosition.Offset {
-			m.unsentPosition = chatlog.Position{} // this shows it
-		}
-		object = chatlog.AppendJSON(object[:0], e)
-		m.conn.QueueTextLocked(object)
+		st.replayFrom = e.Offset + 1
 	}
-	m.replayLimit = min(2*max(m.replayLimit, 1), proto.MaxPage)
-	return !page.More
+	st.replayLimit = min(2*max(st.replayLimit, 1), proto.MaxPage)
+	return b, !page.More
 }
 
 // endHistoryLocked ends the replay of messages: the stream takes over, or if it has trimmed
 // what m needs next, entries are replayed.
 func (m *Member) endHistoryLocked() {
-	r, end := m.room, m.replayEnd
+	r, st := m.room, m.begin
+	end := st.replayEnd
 	r.mu.Lock()
 	base, last := r.stream.Base, r.last.Offset
 	r.mu.Unlock()
-	m.replayFrom, m.replayEnd = 0, 0
+	st.replayFrom, st.replayEnd = 0, 0
 	switch {
 	case m.Cursor >= base:
 	case end < last:
-		m.replayFrom = end + 1
+		st.replayFrom = end + 1
 	default: // the room is catching up, and what the stream has is all older
 		m.Cursor = base
 	}
@@ -193,18 +217,19 @@ func (m *Member) endHistoryLocked() {
 // place before, or the replay's last entry is the one of the welcome's position. cursor and
 // replay are set. Of a history that goes that far in the log, m.Had says that the client does
 // not see the entry itself, which perhaps amends a message.
-func (m *Member) knowsReplayEnd(v *stream.View, st *pendingJoin) bool {
+func (m *Member) knowsReplayEnd(v *stream.View, st *beginning) bool {
 	g := &st.greeting
 	if g.At.Offset == 0 || g.Resumed && st.since.Offset == g.At.Offset {
 		return true
 	}
 	seq, ok := v.At(g.At.Offset)
-	return ok && (m.replayFrom != 0 || m.Cursor <= seq) && m.Sees(&v.Items[seq-v.Base], seq)
+	return ok && (st.replayFrom != 0 || m.Cursor <= seq) && m.Sees(&v.Items[seq-v.Base], seq)
 }
 
 // appendReplayEnd appends a position object, which ends a replay whose end the client cannot see.
 func (m *Member) appendReplayEnd(b []byte) []byte {
-	object := proto.AppendQuoted([]byte(`{"type":"`+proto.TypePosition+`","position":`), m.unsentPosition.Place())
-	m.unsentPosition = chatlog.Position{}
-	return wsconn.AppendText(b, append(object, '}'))
+	at := chatlog.Position{Epoch: m.epoch, Offset: m.unsentPosition}
+	m.unsentPosition = 0
+	object := proto.AppendQuoted([]byte(`{"type":"`+proto.TypePosition+`","position":`), at.Place())
+	return m.Enc.Append(b, m.room.name, m.epoch, at.Offset, append(object, '}'))
 }

@@ -105,7 +105,7 @@ func (r *room) open(ctx context.Context) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.loadLocked(page)
+	r.loadLocked(page, false)
 	r.ready = true
 	r.eraseAheadLocked()
 	r.appendInOrderLocked()
@@ -115,9 +115,10 @@ func (r *room) open(ctx context.Context) error {
 	return nil
 }
 
-// loadLocked makes page what the stream holds.
-func (r *room) loadLocked(page chatlog.Page) {
+// loadLocked makes page what the stream holds. lost says that the log has lost events.
+func (r *room) loadLocked(page chatlog.Page, lost bool) {
 	r.epoch = page.Position.Epoch
+	r.stream.Begin(r.epoch, lost)
 	r.last = chatlog.Event{Offset: page.Position.Offset}
 	for i := range page.Events {
 		r.appendLocked(&page.Events[i])
@@ -158,7 +159,7 @@ var encoded = sync.Pool{New: func() any { return new([]byte) }}
 
 // putObjectLocked adds an encoded object to the stream.
 func (r *room) putObjectLocked(object []byte, offset uint64, ms int64, who *stream.Audience) {
-	r.stream.Append(object, offset, ms, who, r.set.cfg.Pack)
+	r.stream.Append(object, offset, ms, who)
 	r.streamEnd.Store(r.stream.Next())
 	if r.grown != nil {
 		close(r.grown)

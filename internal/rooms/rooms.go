@@ -27,7 +27,7 @@ func (s *Set) acquire(ctx context.Context, name string) (*room, error) {
 			s.mu.Unlock()
 			return nil, fmt.Errorf("%w: rooms", limit.ErrReached)
 		}
-		r = &room{set: s, name: name, stream: stream.New(0, s.cfg.Limits.Lag), opened: make(chan struct{}), roomUsers: roomUsers{users: map[string]*localUser{}}}
+		r = &room{set: s, name: name, stream: stream.New(name, s.cfg.Limits.Lag, s.cfg.Pack), opened: make(chan struct{}), roomUsers: roomUsers{users: map[string]*localUser{}}}
 		s.rooms.Store(name, r)
 		s.roomCount++
 	}

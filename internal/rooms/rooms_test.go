@@ -20,7 +20,7 @@ func TestPrivateFromNobody(t *testing.T) {
 	for _, e := range []chatlog.Event{{Type: chatlog.TypePrivate, To: "a"}, {Type: chatlog.TypePrivate}} {
 		who := audienceOf(&e)
 		for _, user := range []string{"a", "b", ""} {
-			if got, want := who.Has(&stream.Reader{User: user, V1: true}), e.VisibleTo(user); got != want {
+			if got, want := who.Has(&stream.Reader{Identity: &stream.Identity{User: user, V1: true}}), e.VisibleTo(user); got != want {
 				t.Errorf("to %q: user %q gets it: %v, want %v", e.To, user, got, want)
 			}
 		}

@@ -53,6 +53,7 @@ type Limits struct {
 	Lag      int // bytes held per room
 	Rooms    int // in use
 	Members  int // connections to a room; 0: any number
+	Joined   int // rooms of one connection
 	Presence int // connections to a room above which notices are gathered; below 0: never
 }
 

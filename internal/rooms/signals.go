@@ -27,14 +27,14 @@ func (m *Member) Typing() {
 	if early || r.busy() {
 		return
 	}
-	r.set.log.Signal(r.set.life.ctx, r.name, chatlog.Event{Type: chatlog.TypeTyping, Time: now, UserID: m.User, Username: m.name})
+	r.set.log.Signal(r.set.life.ctx, r.name, chatlog.Event{Type: chatlog.TypeTyping, Time: now, UserID: m.User, Username: m.link.name})
 }
 
 // Signal tells the others what an application means by name and data, unless a member is
 // far behind. data is one JSON object, or nil; it is not changed afterwards.
 func (m *Member) Signal(name chatlog.Kind, data json.RawMessage) {
 	s := m.room.set
-	s.Signal(s.life.ctx, m.room.name, chatlog.Event{Kind: name, UserID: m.User, Username: m.name, Data: data}) // it may be lost
+	s.Signal(s.life.ctx, m.room.name, chatlog.Event{Kind: name, UserID: m.User, Username: m.link.name, Data: data}) // it may be lost
 }
 
 // Signal sends e, as a TypeSignal, to the chat.v1 members of the room called name, except to

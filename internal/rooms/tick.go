@@ -79,7 +79,7 @@ func (s *Set) pingAll(now time.Duration) {
 		members, r.membersShared = r.members, true
 		r.mu.Unlock()
 		for _, m := range members {
-			m.conn.Check(now, s.cfg.Times.PingInterval, s.cfg.Times.PingTimeout)
+			m.link.conn.Check(now, s.cfg.Times.PingInterval, s.cfg.Times.PingTimeout)
 		}
 		return true
 	})

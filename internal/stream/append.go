@@ -3,22 +3,17 @@ package stream
 import "github.com/seed-08328bfd/chat/internal/wsconn"
 
 // Append adds an event whose payload is the JSON text of one object. It removes the oldest
-// items while all items take more than the limit, but never the newest. packed, if not nil,
-// compresses the payload for the members that use compression.
-func (s *Stream) Append(payload []byte, offset uint64, ms int64, who *Audience, packed func([]byte) []byte) {
-	it := Item{Offset: offset, Time: ms, Who: who}
-	it.enc[Plain] = s.put(Plain, wsconn.FinBit|wsconn.OpText, payload)
-	if packed != nil {
-		if z := packed(payload); z != nil {
-			it.enc[Deflated] = s.put(Deflated, wsconn.FinBit|wsconn.RSV1Bit|wsconn.OpText, z)
-		} else {
-			it.enc[Deflated] = s.put(Deflated, wsconn.FinBit|wsconn.OpText, payload)
-		}
-	}
+// items while all items take more than the limit, but never the newest.
+func (s *Stream) Append(payload []byte, offset uint64, ms int64, who *Audience) {
 	if len(s.Items) == cap(s.Items) {
 		s.move()
 	}
-	s.Items = append(s.Items, it)
+	s.Items = append(s.Items, Item{Offset: offset, Time: ms, Who: who})
+	for e := range s.lanes {
+		if s.lanes[e].readers > 0 {
+			s.frames[e] = append(s.frames[e], s.encode(Enc(e), payload, offset, s.pack))
+		}
+	}
 	if who != nil {
 		s.held += who.cost()
 		s.special = s.Next()
@@ -26,11 +21,28 @@ func (s *Stream) Append(payload []byte, offset uint64, ms int64, who *Audience, 
 	if offset != 0 {
 		s.entries++
 	}
-	k := 0
-	for ; k < len(s.Items)-1 && s.held+itemRoom(len(s.Items)-k)*itemCost > s.limit; k++ {
-		s.drop(&s.Items[k])
+	s.fit()
+}
+
+// fit removes the oldest items while all items take more than the limit, but never the
+// newest.
+func (s *Stream) fit() {
+	cost, k := s.itemCost(), 0
+	for ; k < len(s.Items)-1 && s.held+itemRoom(len(s.Items)-k)*cost > s.limit; k++ {
+		s.drop(k)
 	}
 	s.cut(k)
+}
+
+// itemCost returns what an item takes in the arrays.
+func (s *Stream) itemCost() int {
+	cost := itemCost
+	for e := range s.lanes {
+		if s.lanes[e].readers > 0 {
+			cost += spanCost
+		}
+	}
+	return cost
 }
 
 func (a *Audience) cost() int {
@@ -41,7 +53,7 @@ func (a *Audience) cost() int {
 // four times larger, up to 64 KiB or a sixteenth of the limit: so quiet rooms stay small,
 // and memory is freed in small parts.
 func (s *Stream) put(e Enc, first byte, payload []byte) span {
-	c := s.open[e]
+	c := s.lanes[e].open
 	need := len(payload) + wsconn.MaxHeader
 	if c == nil || len(c.mem)-c.used < need {
 		size := 1 << 10
@@ -50,14 +62,18 @@ func (s *Stream) put(e Enc, first byte, payload []byte) span {
 		}
 		size = max(min(size, s.limit/16), 1<<10, need)
 		c = &chunk{mem: make([]byte, size)}
-		s.open[e] = c
+		s.lanes[e].open = c
 		s.held += size
 	}
 	start := c.used
-	b := append(wsconn.AppendHeader(c.mem[:start], first, len(payload)), payload...)
+	b := c.mem[:start]
+	if e != Events {
+		b = wsconn.AppendHeader(b, first, len(payload))
+	}
+	b = append(b, payload...)
 	c.used = len(b)
 	c.spans++
-	return span{c, start, c.used}
+	return span{c, uint32(start), uint32(c.used)}
 }
 
 // Trim removes the oldest items before the sequence low while there are more than entries
@@ -65,27 +81,28 @@ func (s *Stream) put(e Enc, first byte, payload []byte) span {
 func (s *Stream) Trim(entries int, low uint64) {
 	k := 0
 	for k < len(s.Items)-1 && s.Base+uint64(k) < low && (s.entries > entries || (len(s.Items)-k-64)/2 > entries) {
-		s.drop(&s.Items[k])
+		s.drop(k)
 		k++
 	}
 	s.cut(k)
 }
 
-// drop removes an item, which is about to be cut off, from the counts.
-func (s *Stream) drop(it *Item) {
-	for e := range it.enc {
-		c := it.enc[e].chunk
-		if c == nil {
+// drop removes item k, which is about to be cut off, from the counts.
+func (s *Stream) drop(k int) {
+	for e := range s.frames {
+		if s.frames[e] == nil || s.frames[e][k].chunk == nil {
 			continue
 		}
+		c := s.frames[e][k].chunk
 		if c.spans--; c.spans == 0 {
 			s.held -= len(c.mem)
 			s.dead += len(c.mem)
-			if s.open[e] == c {
-				s.open[e] = nil
+			if s.lanes[e].open == c {
+				s.lanes[e].open = nil
 			}
 		}
 	}
+	it := &s.Items[k]
 	if it.Who != nil {
 		s.held -= it.Who.cost()
 		s.dead += it.Who.cost()
@@ -96,10 +113,15 @@ func (s *Stream) drop(it *Item) {
 }
 
 // cut cuts off the first k items, which were dropped. Views may still read them in their
-// array. So when too much memory before the remaining items is unused, these move to a new
-// array.
+// arrays. So when too much memory before the remaining items is unused, these move to new
+// arrays.
 func (s *Stream) cut(k int) {
 	s.Items = s.Items[k:]
+	for e := range s.frames {
+		if s.frames[e] != nil {
+			s.frames[e] = s.frames[e][k:]
+		}
+	}
 	s.Base += uint64(k)
 	if before := s.array - cap(s.Items); s.dead > s.limit/16 || before > len(s.Items)/4+64 {
 		s.move()
@@ -109,11 +131,16 @@ func (s *Stream) cut(k int) {
 // itemRoom returns the length of an array for n items and for items to come.
 func itemRoom(n int) int { return n + n/2 + 16 }
 
-// move copies the items to a new array. After that only views that still need the trimmed
-// items refer to them.
+// move copies the items and their spans to new arrays. After that only views that still need
+// the trimmed items refer to them.
 func (s *Stream) move() {
 	s.array = itemRoom(len(s.Items))
 	s.Items = append(make([]Item, 0, s.array), s.Items...)
+	for e := range s.lanes {
+		if s.lanes[e].readers > 0 {
+			s.frames[e] = append(make([]span, 0, s.array), s.frames[e]...)
+		}
+	}
 	s.dead = 0
 }
 
@@ -123,9 +150,8 @@ func (s *Stream) since(seq uint64) (bytes int) {
 	if seq > s.Base {
 		from = min(seq-s.Base, uint64(len(s.Items)))
 	}
-	for i := range s.Items[from:] {
-		sp := &s.Items[from+uint64(i)].enc[Plain]
-		bytes += sp.end - sp.start
+	for _, sp := range s.frames[Plain][from:] {
+		bytes += int(sp.end - sp.start)
 	}
 	return bytes
 }

@@ -7,7 +7,7 @@ var nobody = &Audience{Private: true}
 // the entry by that amend it. Their items stay in their places, and nobody gets them. It
 // reports whether there was anything to erase.
 //
-// What a view reads is not changed: the items move to a new array, and what stays of a chunk
+// What a view reads is not changed: the items move to new arrays, and what stays of a chunk
 // with erased frames moves to a new chunk. So the frames are gone when the views are that
 // were taken before.
 func (s *Stream) Erase(target, by uint64) (erased bool) {
@@ -22,11 +22,14 @@ func (s *Stream) Erase(target, by uint64) (erased bool) {
 	for i := range s.Items {
 		it := &s.Items[i]
 		if it.Offset == target || it.Offset < by && it.Who != nil && it.Who.Target == target {
-			for e := range it.enc {
-				if it.enc[e].chunk != nil {
-					moved[it.enc[e].chunk] = nil
+			for _, frames := range s.frames {
+				if frames == nil {
+					continue
 				}
-				it.enc[e] = span{}
+				if frames[i].chunk != nil {
+					moved[frames[i].chunk] = nil
+				}
+				frames[i] = span{}
 			}
 			if it.Who != nil {
 				s.held -= it.Who.cost()
@@ -39,9 +42,9 @@ func (s *Stream) Erase(target, by uint64) (erased bool) {
 	if len(moved) == 0 {
 		return false
 	}
-	for i := range s.Items {
-		for e := range s.Items[i].enc {
-			sp := &s.Items[i].enc[e]
+	for _, frames := range s.frames {
+		for i := range frames {
+			sp := &frames[i]
 			to, ok := moved[sp.chunk]
 			if !ok {
 				continue
@@ -53,16 +56,16 @@ func (s *Stream) Erase(target, by uint64) (erased bool) {
 			start := to.used
 			to.used += copy(to.mem[start:], sp.bytes())
 			to.spans++
-			*sp = span{to, start, to.used}
+			*sp = span{to, uint32(start), uint32(to.used)}
 		}
 	}
 	for from, to := range moved {
 		if to == nil {
 			s.held -= len(from.mem)
 		}
-		for e := range s.open {
-			if s.open[e] == from {
-				s.open[e] = to
+		for e := range s.lanes {
+			if s.lanes[e].open == from {
+				s.lanes[e].open = to
 			}
 		}
 	}
@@ -72,9 +75,9 @@ func (s *Stream) Erase(target, by uint64) (erased bool) {
 // forgetTrimmed adds the chunks in which trimmed items have frames. Of each encoding that
 // can only be the first.
 func (s *Stream) forgetTrimmed(moved map[*chunk]*chunk) {
-	for e := range s.open {
-		for i := range s.Items {
-			if sp := &s.Items[i].enc[e]; sp.chunk != nil {
+	for _, frames := range s.frames {
+		for i := range frames {
+			if sp := &frames[i]; sp.chunk != nil {
 				if sp.start > 0 {
 					moved[sp.chunk] = nil
 				}

@@ -5,15 +5,6 @@ package stream
 
 import "unsafe"
 
-// Enc is one of the encodings in which members get events.
-type Enc uint8
-
-const (
-	Plain    Enc = iota
-	Deflated     // permessage-deflate without context takeover
-	encodings
-)
-
 // chunk is memory in which frames of one encoding stand one after another.
 //
 // Its bytes never change once a span covers them: a reader that holds a span reads it
@@ -27,20 +18,19 @@ type chunk struct {
 	spans int // items of the stream that have a span here
 }
 
-// span is one encoded frame in a chunk.
+// span is one encoded frame in a chunk; the zero span is no frame.
 type span struct {
 	chunk      *chunk
-	start, end int
+	start, end uint32
 }
 
 func (s *span) bytes() []byte { return s.chunk.mem[s.start:s.end] }
 
-// An Item is one event as members get it.
+// An Item is one event as members get it. Its frames stand in [View].
 type Item struct {
 	Offset uint64 // in the log; 0 for an event that the log does not keep
 	Time   int64  // of the entry, in Unix milliseconds; tells it from another entry with the same offset
 	Who    *Audience
-	enc    [encodings]span
 }
 
 // An Audience says which members get an event that is not for everyone.
@@ -85,35 +75,68 @@ func (a *Audience) allows(user string) bool {
 //
 // A stream is guarded by its room's mutex; its views need no lock.
 //
-// A stream holds at most limit bytes, and an eighth more for a moment: the whole
-// chunks in which its items are, the array of the items, and their audiences.
+// Each item has a frame in every encoding in use: [Plain] always is, another one from the
+// first [Stream.Use] to the last [Stream.Drop]. A stream holds at most limit bytes for all
+// of them, and an eighth more for a moment: the whole chunks in which its frames are, the
+// arrays of the items and their spans, and their audiences.
 type Stream struct {
 	View
+	room    string
+	epoch   string // of the offsets
+	pack    func([]byte) []byte
 	limit   int
 	held    int // bytes of the chunks and audiences of items
-	dead    int // bytes that only trimmed items use and that the array still refers to
+	dead    int // bytes that only trimmed items use and that the arrays still refer to
 	array   int // length of the array that items is a part of
 	entries int // items that are entries of the log
-	open    [encodings]*chunk
+	lanes   [encodings]lane
+}
+
+// lane is what a stream knows of one encoding.
+type lane struct {
+	open    *chunk // takes the next frame; nil if there is none
+	readers int    // the encoding is in use while it has any
 }
 
 const (
 	itemCost     = int(unsafe.Sizeof(Item{}))
+	spanCost     = int(unsafe.Sizeof(span{}))
 	audienceCost = int(unsafe.Sizeof(Audience{}))
 )
 
-// New returns an empty stream whose first item has the sequence base.
-func New(base uint64, limit int) Stream {
-	return Stream{View: View{Base: base}, limit: limit}
+// New returns an empty stream of the room with this name, which holds at most limit bytes.
+// pack compresses a payload for the readers of a deflated encoding; it returns nil for what
+// it does not make smaller. A nil pack never does.
+func New(room string, limit int, pack func([]byte) []byte) Stream {
+	s := Stream{room: room, limit: limit, pack: pack}
+	s.lanes[Plain].readers = 1
+	return s
+}
+
+// Begin says which epoch the offsets of the items are in. lost says that the log has lost
+// events: what s holds goes, and every reader of before is behind its first item.
+func (s *Stream) Begin(epoch string, lost bool) {
+	s.epoch = epoch
+	if !lost {
+		return
+	}
+	base := s.Next() + 1
+	s.View = View{Base: base, Reset: base}
+	s.held, s.dead, s.array, s.entries = 0, 0, 0, 0
+	for e := range s.lanes {
+		s.lanes[e].open = nil
+	}
+	s.move()
 }
 
 // A View is a stream at one moment. It stays valid and needs no lock: new items are
 // appended after its end, and items are trimmed by reslicing.
 type View struct {
 	Items   []Item
-	Base    uint64 // sequence of items[0]
-	special uint64 // every item from here on is for everyone
-	Reset   uint64 // the first item after the log has lost events; 0: it has lost none
+	frames  [encodings][]span // of the items; nil for an encoding that is not in use
+	Base    uint64            // sequence of items[0]
+	special uint64            // every item from here on is for everyone
+	Reset   uint64            // the first item after the log has lost events; 0: it has lost none
 }
 
 // Next returns the sequence that the next item will get.
@@ -121,13 +144,18 @@ func (v *View) Next() uint64 { return v.Base + uint64(len(v.Items)) }
 
 // A Reader is a place in a stream, and what decides which items are delivered from there.
 type Reader struct {
-	Cursor uint64
-	Live   uint64 // events that no log keeps are seen from this sequence on
-	Had    uint64 // entries up to this offset are not seen: r has got them another way
-	Enc    Enc
-	User   string
-	Conn   uint64 // the connection's number, unique on its server
-	V1     bool
+	Cursor    uint64
+	Live      uint64 // events that no log keeps are seen from this sequence on
+	Had       uint64 // entries up to this offset are not seen: r has got them another way
+	*Identity        // shared by all readers of a connection
+}
+
+// An Identity is who reads, and in which form.
+type Identity struct {
+	User string
+	Conn uint64 // the connection's number, unique on its server
+	Enc  Enc
+	V1   bool // chat.v1
 }
 
 // Public reports whether every item of v from the cursor on is for r.
@@ -166,37 +194,37 @@ func (r *Reader) passHad(v *View) {
 
 // Run returns the longest run of frames from r's cursor on that is one piece of memory and
 // is all for r, and the cursor after it. If there is nothing more, it returns no bytes and
-// the view's end. The cursor must not be below v.Base. Run forgets r.Had once it is passed.
+// the view's end; also if r's encoding is no longer in use. The cursor must not be below
+// v.Base. Run forgets r.Had once it is passed.
 func (v *View) Run(r *Reader) (b []byte, next uint64) {
 	if r.Had != 0 {
 		r.passHad(v)
 	}
-	i, n := int(r.Cursor-v.Base), len(v.Items)
+	i, n, frames := int(r.Cursor-v.Base), len(v.Items), v.frames[r.Enc]
 	public := r.Public(v)
 	for i < n && !public && !r.Sees(&v.Items[i], v.Base+uint64(i)) {
 		i++
 	}
-	if i >= n {
+	if i >= n || len(frames) < n {
 		return nil, v.Next()
 	}
-	first := &v.Items[i].enc[r.Enc]
+	first := &frames[i]
 	j := n - 1 // the last item of the run
-	if !public || v.Items[j].enc[r.Enc].chunk != first.chunk {
+	if !public || frames[j].chunk != first.chunk {
 		for j = i; j+1 < n; j++ {
-			it := &v.Items[j+1]
-			if it.enc[r.Enc].chunk != first.chunk || !public && !r.Sees(it, v.Base+uint64(j)+1) {
+			if frames[j+1].chunk != first.chunk || !public && !r.Sees(&v.Items[j+1], v.Base+uint64(j)+1) {
 				break
 			}
 		}
 	}
-	return first.chunk.mem[first.start:v.Items[j].enc[r.Enc].end], v.Base + uint64(j) + 1
+	return first.chunk.mem[first.start:frames[j].end], v.Base + uint64(j) + 1
 }
 
 // Split finds the frame in which the first n bytes of a run from cursor end. It returns the
 // rest of that frame, and the cursor after it.
 func (v *View) Split(cursor uint64, e Enc, n int) (rest []byte, next uint64) {
 	for i := int(cursor - v.Base); ; i++ {
-		f := v.Items[i].enc[e].bytes()
+		f := v.frames[e][i].bytes()
 		if n < len(f) {
 			if n == 0 {
 				return nil, v.Base + uint64(i)
@@ -205,6 +233,21 @@ func (v *View) Split(cursor uint64, e Enc, n int) (rest []byte, next uint64) {
 		}
 		n -= len(f)
 	}
+}
+
+// Whole returns the length of the first frames of a run from cursor that are together at
+// most n bytes, but of one frame at least, and the cursor after them. The run must be longer
+// than n.
+func (v *View) Whole(cursor uint64, e Enc, n int) (bytes int, next uint64) {
+	i := int(cursor - v.Base)
+	for bytes = len(v.frames[e][i].bytes()); bytes < n; i++ {
+		next := len(v.frames[e][i+1].bytes()) // it is there, because the run is longer
+		if bytes+next > n {
+			break
+		}
+		bytes += next
+	}
+	return bytes, v.Base + uint64(i) + 1
 }
 
 // At returns the sequence of the entry with offset, if the view holds it.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/seed-08328bfd/chat/internal/wsconn"
@@ -20,16 +21,42 @@ func TestStreamModel(t *testing.T) {
 			who     *Audience
 		}
 		var all []entry
-		s := New(0, 1<<30>>rng.IntN(24))
+		s := New("a \"room\"", 1<<30>>rng.IntN(24), func(b []byte) []byte {
+			if len(b)%2 == 0 {
+				return nil
+			}
+			return append([]byte("packed "), b...)
+		})
+		s.Begin("ep", false)
 		var offset uint64
 		had := map[*Reader]uint64{}
 		var old View // and what it gave to a reader, before an Erase
 		var oldFrames []byte
-		readers := []*Reader{{User: "a"}, {User: "b", V1: true}, {User: "c", V1: true, Enc: Deflated}, {User: "d", Enc: Deflated}}
+		readers := []*Reader{
+			reader("a", false, Plain), reader("b", true, Plain), reader("c", true, Deflated), reader("d", false, Deflated),
+			reader("a", true, Tagged), reader("c", true, TaggedDeflated), reader("d", true, TaggedDeflated), reader("b", true, Events),
+		}
+		var used [encodings]int
+		var since [encodings]uint64 // what is older was encoded when the encoding came in use
+		in := map[*Reader]bool{}
+		use := func(r *Reader, on bool) {
+			if in[r] == on {
+				return
+			}
+			if in[r] = on; !on {
+				used[r.Enc]--
+				s.Drop(r.Enc)
+				return
+			}
+			if used[r.Enc]++; used[r.Enc] == 1 {
+				since[r.Enc] = s.Next()
+			}
+			s.Use(r.Enc)
+		}
 		for range 300 {
 			switch op := rng.IntN(10); {
 			case op < 6:
-				e := entry{payload: fmt.Sprint("|payload ", len(all), "|", string(bytes.Repeat([]byte{'x'}, rng.IntN(3000)>>rng.IntN(12))))}
+				e := entry{payload: fmt.Sprint(`{"type":"m",`+"\n|payload ", len(all), "|", string(bytes.Repeat([]byte{'x'}, rng.IntN(3000)>>rng.IntN(12))))}
 				if rng.IntN(3) > 0 {
 					offset++
 					e.offset = offset
@@ -47,19 +74,14 @@ func TestStreamModel(t *testing.T) {
 					e.who = &Audience{V1Only: true}
 				}
 				all = append(all, e)
-				s.Append([]byte(e.payload), e.offset, 0, e.who, func(b []byte) []byte {
-					if len(b)%2 == 0 {
-						return nil
-					}
-					return append([]byte("packed "), b...)
-				})
+				s.Append([]byte(e.payload), e.offset, 0, e.who)
 			case op < 7:
 				if offset == 0 || rng.IntN(2) == 0 {
 					s.Trim(rng.IntN(50), s.Base+uint64(rng.IntN(100)))
 					break
 				}
 				old = s.View
-				from := Reader{User: "a", V1: true}
+				from := *reader("a", true, Plain)
 				from.Cursor = old.Base
 				oldFrames, _ = old.Run(&from)
 				oldFrames = bytes.Clone(oldFrames)
@@ -68,7 +90,7 @@ func TestStreamModel(t *testing.T) {
 				for i := range all {
 					if e := &all[i]; e.offset == target || e.offset != 0 && e.offset < by && e.who != nil && e.who.Target == target {
 						e.who = &Audience{Private: true}
-						holds(t, &s, e.payload)
+						holds(t, &s, e.payload[len(`{"type":"m"`)+2:])
 					}
 				}
 				from.Cursor = old.Base
@@ -77,7 +99,18 @@ func TestStreamModel(t *testing.T) {
 				}
 			default:
 				r := readers[rng.IntN(len(readers))]
+				if rng.IntN(8) == 0 {
+					use(r, !in[r])
+				}
 				v := s.View
+				if !in[r] {
+					if r.Cursor = v.Next(); used[r.Enc] == 0 && r.Enc != Plain {
+						if b, next := v.Run(&Reader{Cursor: v.Base, Identity: r.Identity}); b != nil || next != v.Next() {
+							t.Fatalf("seed %d: %d bytes in an encoding that is not in use", seed, len(b))
+						}
+					}
+					break
+				}
 				if r.Cursor < v.Base {
 					r.Cursor = v.Base // as a member that comes back
 				}
@@ -94,21 +127,21 @@ func TestStreamModel(t *testing.T) {
 					if !e.who.Has(r) || e.offset == 0 && i < r.Live || e.offset != 0 && e.offset <= had[r] {
 						continue
 					}
-					if r.Enc == Deflated && len(e.payload)%2 == 1 {
-						p := append([]byte("packed "), e.payload...)
-						want = append(wsconn.AppendHeader(want, wsconn.FinBit|wsconn.RSV1Bit|wsconn.OpText, len(p)), p...)
-					} else {
-						want = wsconn.AppendText(want, []byte(e.payload))
-					}
+					want = appendWanted(want, e.payload, e.offset, r.Enc, i >= since[r.Enc])
 				}
 				var got []byte
 				for r.Cursor < v.Next() {
 					b, next := v.Run(r)
 					if len(b) > 0 && rng.IntN(3) == 0 { // the socket takes a part
-						n := rng.IntN(len(b))
+						n, start := rng.IntN(len(b)), len(got)
 						got = append(got, b[:n]...)
 						for !r.Sees(&v.Items[r.Cursor-v.Base], r.Cursor) {
 							r.Cursor++
+						}
+						if rng.IntN(2) == 0 {
+							n, r.Cursor = v.Whole(r.Cursor, r.Enc, n)
+							got = append(got[:start], b[:n]...)
+							continue
 						}
 						var rest []byte
 						rest, r.Cursor = v.Split(r.Cursor, r.Enc, n)
@@ -124,8 +157,15 @@ func TestStreamModel(t *testing.T) {
 			}
 			held, largest, entries := 0, 0, 0
 			chunks := map[*chunk]bool{}
-			for _, it := range s.Items {
-				for _, sp := range it.enc {
+			for i, it := range s.Items {
+				for e, frames := range s.frames {
+					if frames == nil && e != int(Plain) && used[e] == 0 {
+						continue
+					}
+					if len(frames) != len(s.Items) || cap(frames) != cap(s.Items) {
+						t.Fatalf("seed %d: %d frames for %d items", seed, len(frames), len(s.Items))
+					}
+					sp := frames[i]
 					if sp.chunk == nil {
 						if it.Who != nobody {
 							t.Fatalf("seed %d: an item has no frames", seed)
@@ -149,11 +189,33 @@ func TestStreamModel(t *testing.T) {
 				t.Fatalf("seed %d: counts %d bytes, %d entries; holds %d, %d", seed, s.held, s.entries, held, entries)
 			}
 			// With what only trimmed items have, and the array.
-			if all := s.held + s.dead + s.array*itemCost; len(s.Items) > 1 && all > s.limit+s.limit/4+64*itemCost {
+			if all := s.held + s.dead + s.array*s.itemCost(); len(s.Items) > 1 && all > s.limit+s.limit/4+64*s.itemCost() {
 				t.Fatalf("seed %d: %d bytes are held, in chunks of up to %d; the limit is %d", seed, all, largest, s.limit)
 			}
 		}
 	}
+}
+
+func reader(user string, v1 bool, e Enc) *Reader {
+	return &Reader{Identity: &Identity{User: user, V1: v1, Enc: e}}
+}
+
+// appendWanted appends what a reader of e must get.
+func appendWanted(b []byte, object string, offset uint64, e Enc, packed bool) []byte {
+	switch e {
+	case Events:
+		if offset != 0 {
+			b = fmt.Appendf(b, "id: ep:%d\n", offset)
+		}
+		return fmt.Appendf(b, "data: %s\n\n", strings.ReplaceAll(object, "\n", " "))
+	case Tagged, TaggedDeflated:
+		object = `{"type":"m","room":"a \"room\"",` + object[len(`{"type":"m",`):]
+	}
+	if packed && (e == Deflated || e == TaggedDeflated) && len(object)%2 == 1 {
+		p := "packed " + object
+		return append(wsconn.AppendHeader(b, wsconn.FinBit|wsconn.RSV1Bit|wsconn.OpText, len(p)), p...)
+	}
+	return wsconn.AppendText(b, []byte(object))
 }
 
 // holds fails if s has payload in memory.
@@ -167,22 +229,20 @@ func holds(t *testing.T, s *Stream, payload string) {
 			t.Fatalf("%q is still in memory", payload)
 		}
 	}
-	for _, it := range s.Items[:cap(s.Items)] {
-		for _, sp := range it.enc {
+	for e, frames := range s.frames {
+		for _, sp := range frames[:cap(frames)] {
 			look(sp.chunk)
 		}
-	}
-	for _, c := range s.open {
-		look(c)
+		look(s.lanes[e].open)
 	}
 }
 
 func BenchmarkStreamAppend(b *testing.B) {
-	s := New(0, 1<<20)
+	s := New("r", 1<<20, nil)
 	payload := make([]byte, 200)
 	b.ReportAllocs()
 	for i := uint64(1); b.Loop(); i++ {
-		s.Append(payload, i, 0, nil, nil)
+		s.Append(payload, i, 0, nil)
 		s.Trim(256, s.Next())
 	}
 }
