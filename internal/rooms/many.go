@@ -80,6 +80,12 @@ func (c *Many) Join(ctx context.Context, name string, j Joining) (err error) {
 			return err
 		}
 	}
+	c.conn.Lock()
+	over := m.over
+	c.conn.Unlock()
+	if over {
+		return ErrClosed
+	}
 	m.Announce()
 	if joined = m.start(); !joined {
 		return ErrClosed

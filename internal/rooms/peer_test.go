@@ -48,6 +48,8 @@ func newSet(t *testing.T, log chatlog.Log, change func(*Config)) *Set {
 // A gotten is an object that a peer got.
 type gotten struct {
 	chatlog.Event
+	Room     string
+	Code     int // of a left object
 	Position string
 	Resumed  bool
 	Gap      bool
@@ -57,7 +59,8 @@ type gotten struct {
 // A peer is a member of a room, and the other end of its connection.
 type peer struct {
 	t      *testing.T
-	member Member
+	member Member // unless it has many
+	many   *Many
 	conn   wsconn.Conn
 	end    net.Conn
 	paused chan struct{} // has a value while the peer does not read
@@ -94,22 +97,27 @@ func joinPaused(t *testing.T, s *Set, j Joining) *peer {
 func tryJoin(t *testing.T, s *Set, j Joining) (*peer, error) {
 	t.Helper()
 	p := &peer{t: t, paused: make(chan struct{}, 1)}
-	var server net.Conn
-	p.end, server = net.Pipe()
 	p.conn.Init(pipeConfig, &p.member, silent{}, j.Deflate)
 	j.Conn, j.Greeter = &p.conn, p
 	if err := s.Join(t.Context(), "r", &p.member, j); err != nil {
 		return nil, err
 	}
+	p.open()
+	p.member.Announce()
+	synctest.Wait()
+	return p, nil
+}
+
+// open connects a peer, which does not read yet.
+func (p *peer) open() {
+	var server net.Conn
+	p.end, server = net.Pipe()
 	p.conn.Attach(server, nil)
 	p.pause()
 	go p.read()
 	if err := p.conn.Open([]byte("open")); err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
-	p.member.Announce()
-	synctest.Wait()
-	return p, nil
 }
 
 // Greet implements [Greeter] with the fields of a welcome that rooms knows.
@@ -216,7 +224,11 @@ func (p *peer) leave() {
 		p.resume()
 	}
 	p.conn.Kill()
-	p.member.Leave(true)
+	if p.many != nil {
+		p.many.LeaveAll(true)
+	} else {
+		p.member.Leave(true)
+	}
 	p.end.Close()
 	synctest.Wait()
 }

@@ -34,7 +34,7 @@ const (
 	rootTests    = 12 // files of tests there
 	fileLines    = 300
 	structFields = 15
-	roomsNames   = 44 // functions, types and methods that internal/rooms exports
+	roomsNames   = 52 // functions, types and methods that internal/rooms exports
 )
 
 // An allowance is a number over the rule's, and why. It must be needed, and nothing may
