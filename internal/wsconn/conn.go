@@ -34,7 +34,7 @@ type Handler interface {
 	Handle(text []byte)
 }
 
-// A Conn is the server's side of one WebSocket. Three parties write to it, always whole
+// A Conn is the server's side of one WebSocket, or of what stands in for it (see Framing). Three parties write to it, always whole
 // frames: rounds of delivery and the drain goroutine, which write what the Source has;
 // replies; and the library, which writes control frames. Replies and control frames go
 // through out, and are written before the source's frames. A close frame is the exception:
@@ -52,6 +52,7 @@ type Conn struct {
 	deflate bool
 	conn    net.Conn
 	raw     syscall.RawConn // nil if only blocking writes are possible
+	form    Framing         // nil: WebSocket frames, both ways
 
 	mu      lock.Conn
 	out     outState
@@ -165,7 +166,7 @@ func (c *Conn) closeLocked(code int, reason string, owes bool) {
 	}
 	c.closing.code = code
 	c.closing.begun = true
-	frame := appendClose(nil, code, reason)
+	frame := c.appendClose(code, reason)
 	if owes {
 		c.closing.by = time.Now().Add(CloseTimeout / 2)
 	}
@@ -252,27 +253,3 @@ func (c *Conn) killLocked() {
 	}
 	conn.Close()
 }
-
-// Check pings a peer that has been silent for the interval. It kills the connection if the
-// peer has been silent for the timeout since the ping, or if one message has taken longer
-// than the timeout. An interval or timeout of zero means never. Every whole frame ends a
-// silence. Only one goroutine may call it.
-func (c *Conn) Check(now, interval, timeout time.Duration) {
-	heard := time.Duration(c.in.heard.Load())
-	if began := time.Duration(c.in.began.Load()); began != 0 && timeout > 0 && now-began >= timeout {
-		c.Kill()
-		return
-	}
-	switch {
-	case c.pinged > heard:
-		if timeout > 0 && now-c.pinged >= timeout {
-			c.Kill()
-		}
-	case interval > 0 && now-heard >= interval:
-		c.pinged = now
-		c.Queue(pingFrame)
-	}
-}
-
-// pingFrame is an empty ping (RFC 6455, section 5.5.2).
-var pingFrame = []byte{FinBit | opPing, 0}

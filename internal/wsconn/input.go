@@ -53,7 +53,7 @@ type input struct {
 	debt       int    // cost not paid yet, at the time paid
 	paid       time.Duration
 
-	heard atomic.Int64 // when the last whole frame came
+	heard atomic.Int64 // when the last whole frame came; without such frames, when the peer accepted bytes
 	began atomic.Int64 // when the message that is still incomplete began; 0 without one
 }
 

@@ -14,8 +14,12 @@ import (
 
 // Read reads what the peer sends until the connection ends, and passes its messages to the
 // Handler. It reports whether the connection ended with a close frame. Call Finish after
-// it.
+// it. Of a connection that is only written to, it reads nothing and waits for the end.
 func (c *Conn) Read() (clean bool) {
+	if c.form != nil {
+		c.conn.Read(nil) // waits for the end
+		return c.isClosing()
+	}
 	for {
 		typ, text, err := c.readMessage()
 		switch {

@@ -19,15 +19,20 @@ import (
 // wrappers do not count: one may have the method and fail when it is called, and some
 // cannot answer correctly after that.
 func CanHijack(w http.ResponseWriter) bool {
+	_, ok := Innermost(w).(http.Hijacker)
+	return ok
+}
+
+// Innermost returns the writer that w wraps, through all wrappers with an Unwrap method; w
+// itself if it wraps none.
+func Innermost(w http.ResponseWriter) http.ResponseWriter {
 	for {
 		t, ok := w.(interface{ Unwrap() http.ResponseWriter })
 		if !ok || t.Unwrap() == nil {
-			break
+			return w
 		}
 		w = t.Unwrap()
 	}
-	_, ok := w.(http.Hijacker)
-	return ok
 }
 
 // Hijack takes over the request's connection, and the bytes that were read from it after

@@ -57,7 +57,12 @@ func (c *Conn) WaitingLocked() int { return len(c.out.b) + c.out.writing }
 func (c *Conn) QueueLocked(frames []byte) { c.out.b = append(c.out.b, frames...) }
 
 // QueueTextLocked is QueueLocked with payload as a text message.
-func (c *Conn) QueueTextLocked(payload []byte) { c.out.b = AppendText(c.out.b, payload) }
+func (c *Conn) QueueTextLocked(payload []byte) { c.out.b = c.AppendText(c.out.b, payload) }
+
+// QueueEntryLocked is QueueLocked with what AppendEntry makes of payload.
+func (c *Conn) QueueEntryLocked(payload []byte, epoch string, offset uint64) {
+	c.out.b = c.AppendEntry(c.out.b, payload, epoch, offset)
+}
 
 // AheadLocked puts frames before everything that waits.
 func (c *Conn) AheadLocked(frames []byte) { c.out.b = append(frames, c.out.b...) }
@@ -130,7 +135,7 @@ var scratch = sync.Pool{New: func() any { return new([]byte) }}
 // Send sends payload as a text message. It waits while too much waits to be written.
 func (c *Conn) Send(payload []byte) {
 	b := scratch.Get().(*[]byte)
-	*b = AppendText((*b)[:0], payload)
+	*b = c.AppendText((*b)[:0], payload)
 	c.reply(*b)
 	if cap(*b) <= 4<<10 { // one that has grown large is not kept
 		clear(*b) // it may be a message that is deleted
@@ -187,6 +192,9 @@ func (c *Conn) next() (b []byte, done bool) {
 	case c.out.dead, len(c.out.b) == 0 && c.closing.begun && c.closing.last == nil:
 		c.out.draining = false
 		c.signalLocked()
+		if c.form != nil {
+			c.killLocked() // no answer comes
+		}
 		return nil, true
 	case len(c.out.b) > 0:
 		b, c.out.b = c.out.b, nil
@@ -247,6 +255,9 @@ func (c *Conn) write(b []byte) error {
 			c.extendLocked()
 			c.mu.Unlock()
 		}
+	}
+	if c.form != nil {
+		c.in.heard.Store(int64(c.cfg.Clock()))
 	}
 	return c.conn.SetWriteDeadline(time.Time{})
 }

@@ -15,6 +15,7 @@ var layers = [][]string{
 	{"chatlog", "internal/forwarded", "internal/answer"},
 	{"internal/guard", "internal/limit", "internal/fanout", "internal/object", "internal/request"},
 	{"internal/hook", "internal/memlog", "internal/wsconn"},
+	{"internal/events"},
 	{"internal/stream"},
 	{"internal/rooms"},
 	{"internal/rules"},

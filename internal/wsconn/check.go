@@ -1,0 +1,38 @@
+package wsconn
+
+import "time"
+
+// Check pings a peer that has been silent for the interval. It kills the connection if the
+// peer has been silent for the timeout since the ping, or if one message has taken longer
+// than the timeout. An interval or timeout of zero means never. Every whole frame ends a
+// silence. Only one goroutine may call it.
+//
+// A peer that is only written to answers nothing. There the silence is ours: Check pings when
+// the peer has accepted nothing for the interval, so that the write timeout finds out whether
+// it is gone, and what lies between sees that the connection is in use.
+func (c *Conn) Check(now, interval, timeout time.Duration) {
+	heard := time.Duration(c.in.heard.Load())
+	if c.form != nil {
+		if interval > 0 && now-heard >= interval && c.pinged <= heard {
+			c.pinged = now
+			c.Queue(c.form.AppendPing(nil))
+		}
+		return
+	}
+	if began := time.Duration(c.in.began.Load()); began != 0 && timeout > 0 && now-began >= timeout {
+		c.Kill()
+		return
+	}
+	switch {
+	case c.pinged > heard:
+		if timeout > 0 && now-c.pinged >= timeout {
+			c.Kill()
+		}
+	case interval > 0 && now-heard >= interval:
+		c.pinged = now
+		c.Queue(pingFrame)
+	}
+}
+
+// pingFrame is an empty ping (RFC 6455, section 5.5.2).
+var pingFrame = []byte{FinBit | opPing, 0}

@@ -1,0 +1,140 @@
+package wsconn
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// lines is a Framing of one line each.
+type lines struct{}
+
+func (lines) AppendText(b, text []byte, epoch string, offset uint64) []byte {
+	return fmt.Appendf(b, "%s %s%d\n", text, epoch, offset)
+}
+func (lines) AppendPing(b []byte) []byte { return append(b, "ping\n"...) }
+func (lines) AppendClose(b []byte, code int, reason string) []byte {
+	return fmt.Appendf(b, "close %d %s\n", code, reason)
+}
+
+// pipeRead is a pipe whose reading waits for the end, as that of a response does.
+type pipeRead struct {
+	net.Conn
+	end chan struct{}
+}
+
+func (p pipeRead) Read([]byte) (int, error)        { <-p.end; return 0, io.EOF }
+func (p pipeRead) SetReadDeadline(time.Time) error { return io.ErrNoProgress }
+func (p pipeRead) Close() error {
+	select {
+	case <-p.end:
+	default:
+		close(p.end)
+	}
+	return p.Conn.Close()
+}
+
+// stream opens a connection that is only written to, whose source is s.
+func stream(s Source, writeTimeout time.Duration) (c *Conn, peer net.Conn, ended chan time.Duration) {
+	conn, peer := net.Pipe()
+	start := time.Now()
+	c = new(Conn)
+	c.InitStream(&Config{Clock: func() time.Duration { return time.Since(start) }, WriteTimeout: writeTimeout}, s, lines{})
+	c.Attach(pipeRead{conn, make(chan struct{})}, nil)
+	ended = make(chan time.Duration, 1)
+	go func() {
+		if c.Open([]byte("first\n")) == nil {
+			c.Read()
+		}
+		c.Finish()
+		ended <- time.Since(start)
+	}()
+	return c, peer, ended
+}
+
+// TestStream writes everything in the connection's form, and ends it with the close.
+func TestStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, peer, ended := stream(busy{}, time.Second)
+		got := make(chan string)
+		go func() {
+			b, _ := io.ReadAll(peer)
+			got <- string(b)
+		}()
+		synctest.Wait()
+		c.Send([]byte("reply"))
+		synctest.Wait()
+		c.Lock()
+		if c.DrainingLocked() {
+			t.Error("it still drains")
+		}
+		c.DrainLocked(c.AppendEntry(nil, []byte("entry"), "e", 7))
+		c.QueueTextLocked([]byte("text"))
+		c.QueueEntryLocked([]byte("entry"), "e", 8)
+		c.Unlock()
+		c.Close(1001, "bye")
+		c.Send([]byte("too late"))
+		want := "first\nreply 0\nentry e7\ntext 0\nentry e8\nclose 1001 bye\n"
+		if s := <-got; s != want {
+			t.Errorf("got %q, want %q", s, want)
+		}
+		if took := <-ended; took != 0 {
+			t.Errorf("the end took %v: nobody answers a close here", took)
+		}
+	})
+}
+
+// TestStreamPings pings after a silence of the server's own, and once only until the peer
+// has accepted the ping. Then the write timeout counts, and the ping timeout never.
+func TestStreamPings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const interval, second = 10 * time.Second, time.Second
+		c, peer, ended := stream(busy{}, 25*second)
+		read := func(want string) {
+			t.Helper()
+			b := make([]byte, len(want))
+			if _, err := io.ReadFull(peer, b); err != nil || string(b) != want {
+				t.Fatalf("got %q, %v; want %q", b, err, want)
+			}
+			synctest.Wait()
+		}
+		read("first\n")
+		for at := second; at < 9*second; at += second {
+			time.Sleep(second)
+			c.Check(at, interval, second)
+		}
+		c.Send([]byte("a"))
+		read("a 0\n") // at 8 s
+		time.Sleep(9 * second)
+		c.Check(17*second, interval, second)
+		synctest.Wait()
+		c.Lock()
+		if c.DrainingLocked() {
+			t.Error("a ping although something was written 9 seconds ago")
+		}
+		c.Unlock()
+		time.Sleep(second)
+		c.Check(18*second, interval, second)
+		read("ping\n")
+		time.Sleep(interval)
+		c.Check(28*second, interval, second)
+		for at := 29 * second; at < 50*second; at += second {
+			time.Sleep(second)
+			c.Check(at, interval, second)
+		}
+		read("ping\n")
+		c.Lock()
+		if c.DrainingLocked() {
+			t.Error("more than one ping waited")
+		}
+		c.Unlock()
+		time.Sleep(interval)
+		c.Check(59*second, interval, second) // nobody reads it
+		if at := <-ended; at != (59+25)*second {
+			t.Errorf("the peer that does not read was cut at %v", at)
+		}
+	})
+}
