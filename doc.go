@@ -22,6 +22,7 @@
 // [New] makes a [Server] from [Option] values. It is an [http.Handler] for
 //
 //	GET /ws/{room}              joins a room: a WebSocket
+//	GET /ws                     joins any number of rooms: a WebSocket
 //	GET /rooms                  the rooms in use, and how many users are in each
 //	GET /rooms/{room}/messages  a room's history, in pages
 //	GET /rooms/{room}/members   who is there

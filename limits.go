@@ -109,6 +109,14 @@ func WithMaxRooms(n int) Option {
 	}
 }
 
+// WithMaxJoinedRooms limits the rooms that one connection with many rooms is in; joining one
+// more gets an error object with the code too_many. Clients are told the limit in the hello
+// object. The default is 100; zero panics, because a connection would be of no use. More than
+// 10,000 counts as that.
+func WithMaxJoinedRooms(n int) Option {
+	return func(c *config) { c.Limits.Joined = min(server.Checked("WithMaxJoinedRooms", n, 1), 10_000) }
+}
+
 // WithMaxMembers limits the connections per room on this server; one more is
 // refused with status 429. The default, zero, is no limit.
 func WithMaxMembers(n int) Option {

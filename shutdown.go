@@ -87,3 +87,23 @@ func (s *Server) Disconnect(ctx context.Context, userID string, d Disconnect) er
 func (s *Server) Reauthorize(ctx context.Context, room, userID string) error {
 	return s.core.Reauthorize(ctx, room, userID)
 }
+
+// Join puts a connected user into a room, on whatever server: each of the user's connections
+// that can be in many rooms joins it, as if the client had asked, and the client gets the
+// room's welcome. The authorizer is not asked: the caller has decided. Connections in a single
+// room stay as they are, and so does one that is in the room already or in as many rooms as
+// [WithMaxJoinedRooms] allows. Join returns before the user is in the room. A user without
+// connections is no error, and is not remembered: let the client ask for its rooms, or call
+// Join again, when the user comes. Errors are ErrBadName, ErrServerClosed and ErrUnavailable;
+// after the last, connections to other servers may not have joined.
+func (s *Server) Join(ctx context.Context, userID, room string) error {
+	return s.core.Join(ctx, userID, room)
+}
+
+// Leave takes a user out of a room, on every server that shares the log: a connection with
+// many rooms loses that one, with the code 1000, and one in that room alone is closed with it.
+// It does not stop the user from coming back. It returns before the user has left. A user who
+// is not in the room is no error. Errors are those of Join.
+func (s *Server) Leave(ctx context.Context, userID, room string) error {
+	return s.core.Leave(ctx, userID, room)
+}

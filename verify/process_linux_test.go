@@ -2,7 +2,7 @@ package verify
 
 import "syscall"
 
-// attributes makes the kernel end a program when the tests end, for any reason.
+// attributes has a program end with the tests, however those end.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

@@ -81,7 +81,7 @@ func dial(t *testing.T, url string, protocols ...string) *ws.Conn {
 	return c
 }
 
-// event has the fields of an object that the tests read.
+// event is what the tests look at of an object.
 type event struct {
 	Type, Username, Message, Code string
 }
@@ -158,11 +158,11 @@ func TestLink(t *testing.T) {
 	}
 }
 
-// A path that is not part of the chat is refused, and not redirected.
+// What is no path of the chat is refused as it stands, and not redirected.
 func TestOddPaths(t *testing.T) {
 	base := serve(t)
 	for path, want := range map[string]int{
-		"/ws": 404, "/ws/": 400, "/ws/.": 400, "/ws/..": 400, "/ws/%2e%2e": 400, "/ws/../x": 404, "//ws/x": 404,
+		"/ws": 426, "/ws/": 400, "/ws/.": 400, "/ws/..": 400, "/ws/%2e%2e": 400, "/ws/../x": 404, "//ws/x": 404,
 		"/rooms/": 404, "/rooms//messages": 400, "/rooms/../messages": 400, "/wsx": 404,
 	} {
 		if resp, body := do(t, "GET", strings.TrimSuffix(base, "/")+path, nil); resp.StatusCode != want || resp.Request.URL.Path != must(url.PathUnescape(path)) {

@@ -11,16 +11,36 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// A Welcome is the first object that a client gets.
+// A Welcome is the first object that a client gets of a room.
 type Welcome struct {
-	Room, User, Username string
-	Session              string // of an anonymous user; otherwise empty
-	At                   chatlog.Position
-	Resumed, Gap         bool
-	Members              []chatlog.Member
-	Count                int // of the members in the room
-	Limits               Limits
-	Unread               *chatlog.Unread // of the user; nil if it is not known
+	Room         string
+	Tagged       bool   // the room stands right after the type, as in all objects of a connection with many
+	ID           string // of the client's join; "" if it gave none
+	Who          Who
+	At           chatlog.Position
+	Resumed, Gap bool
+	Members      []chatlog.Member
+	Count        int // of the members in the room
+	Limits       Limits
+	Unread       *chatlog.Unread // of the user; nil if it is not known
+}
+
+// Who is as which user a client is connected. Session is that of an anonymous user,
+// otherwise empty.
+type Who struct{ User, Username, Session string }
+
+func (w *Who) appendJSON(b []byte) []byte {
+	b = proto.AppendQuoted(append(b, `,"user":`...), w.User)
+	b = proto.AppendQuoted(append(b, `,"username":`...), w.Username)
+	return proto.AppendQuoted(append(b, `,"session":`...), w.Session)
+}
+
+// Hello returns the first object on a connection with at most this number of rooms.
+func Hello(who Who, l Limits, rooms int) []byte {
+	b := append(make([]byte, 0, 512), `{"type":"`+proto.TypeHello+`","protocol":"`+proto.Subprotocol+`"`...)
+	b = l.appendJSON(append(who.appendJSON(b), `,"limits":{`...))
+	b = strconv.AppendInt(append(b, `,"rooms":`...), int64(rooms), 10)
+	return append(b, "}}"...)
 }
 
 // Limits are what a client is told that it may send.
@@ -33,17 +53,24 @@ type Limits struct {
 
 // JSON returns the object.
 func (w *Welcome) JSON() []byte {
-	b := append(make([]byte, 0, 512), `{"type":"`+proto.TypeWelcome+`","protocol":"`+proto.Subprotocol+`","room":`...)
-	b = proto.AppendQuoted(b, w.Room)
-	b = proto.AppendQuoted(append(b, `,"user":`...), w.User)
-	b = proto.AppendQuoted(append(b, `,"username":`...), w.Username)
-	b = proto.AppendQuoted(append(b, `,"session":`...), w.Session)
+	b := append(make([]byte, 0, 512), `{"type":"`+proto.TypeWelcome+`"`...)
+	if w.Tagged {
+		b = proto.AppendQuoted(append(b, `,"room":`...), w.Room)
+	}
+	if w.ID != "" {
+		b = proto.AppendQuoted(append(b, `,"id":`...), w.ID)
+	}
+	b = append(b, `,"protocol":"`+proto.Subprotocol+`"`...)
+	if !w.Tagged {
+		b = proto.AppendQuoted(append(b, `,"room":`...), w.Room)
+	}
+	b = w.Who.appendJSON(b)
 	b = proto.AppendQuoted(append(b, `,"position":`...), w.At.Place())
 	b = strconv.AppendBool(append(b, `,"resumed":`...), w.Resumed)
 	b = strconv.AppendBool(append(b, `,"gap":`...), w.Gap)
 	b = AppendMembers(append(b, `,"members":`...), w.Members)
 	b = strconv.AppendInt(append(b, `,"member_count":`...), int64(w.Count), 10)
-	b = w.Limits.appendJSON(append(b, `,"limits":`...))
+	b = append(w.Limits.appendJSON(append(b, `,"limits":{`...)), '}')
 	if w.Unread != nil {
 		b = strconv.AppendUint(append(b, `,"read":`...), w.Unread.Read, 10)
 		b = strconv.AppendInt(append(b, `,"unread":`...), int64(w.Unread.Unread), 10)
@@ -56,15 +83,14 @@ func (w *Welcome) JSON() []byte {
 }
 
 func (l *Limits) appendJSON(b []byte) []byte {
-	b = strconv.AppendInt(append(b, `{"message_bytes":`...), int64(l.MessageBytes), 10)
+	b = strconv.AppendInt(append(b, `"message_bytes":`...), int64(l.MessageBytes), 10)
 	b = strconv.AppendInt(append(b, `,"data_bytes":`...), int64(l.DataBytes), 10)
 	b = strconv.AppendFloat(append(b, `,"rate_per_second":`...), l.Rate, 'g', -1, 64)
 	burst := 0
 	if l.Rate > 0 {
 		burst = l.Burst
 	}
-	b = strconv.AppendInt(append(b, `,"burst":`...), int64(burst), 10)
-	return append(b, '}')
+	return strconv.AppendInt(append(b, `,"burst":`...), int64(burst), 10)
 }
 
 // AppendMembers appends a list of members.

@@ -31,6 +31,8 @@ const (
 	CodeAuthFailed    = "auth_failed"
 	CodeNoSuchMessage = "no_such_message"
 	CodeUnsupported   = "unsupported"
+	CodeNotJoined     = "not_joined"
+	CodeTooMany       = "too_many" // also of a refused request
 
 	CodeGap = "gap" // tells a plain client of a gap; a chat.v1 client learns it from the welcome
 )
@@ -44,7 +46,6 @@ const (
 	CodeNotFound         = "not_found"
 	CodeMethodNotAllowed = "method_not_allowed"
 	CodeUpgradeRequired  = "upgrade_required"
-	CodeTooMany          = "too_many"
 	CodeInternal         = "internal"
 )
 
@@ -101,6 +102,9 @@ type Error struct {
 	Fatal bool          // the connection ends
 
 	Excused bool // not the client's fault, whatever the code says
+
+	// Room is the room that the error is about, on a connection with many; otherwise empty.
+	Room string
 }
 
 // BadRequest returns an error with CodeBadRequest; format and args are those of
@@ -111,7 +115,11 @@ func BadRequest(format string, args ...any) *Error {
 
 // ErrorObject encodes e for a chat.v1 member.
 func ErrorObject(e *Error) []byte {
-	b := AppendQuoted([]byte(`{"type":"`+TypeError+`","code":`), e.Code)
+	b := []byte(`{"type":"` + TypeError + `"`)
+	if e.Room != "" {
+		b = AppendQuoted(append(b, `,"room":`...), e.Room)
+	}
+	b = AppendQuoted(append(b, `,"code":`...), e.Code)
 	b = AppendQuoted(append(b, `,"message":`...), e.Text)
 	return append(e.appendRest(b), '}')
 }

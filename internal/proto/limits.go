@@ -38,6 +38,10 @@ func ParseLimit(s string) (int, error) {
 // for the escapes in a text; those in data are part of its size.
 func FrameLimit(messageSize, dataSize int) int { return max(2*messageSize, 4<<10) + dataSize }
 
+// MaxJoin is the largest number of bytes that a room takes in a join of many: its name and
+// the place that the client has seen, with every character escaped.
+const MaxJoin = 1 << 10
+
 // SignalsPerSecond is how many signals of one user a server passes on in a second, over all
 // connections to it.
 const SignalsPerSecond = 20

@@ -48,6 +48,7 @@ type Greeting struct {
 	Gap     bool             // it does not, though the client has seen something
 	Members []chatlog.Member // whom members had been told of there; chat.v1 only
 	Count   int              // how many users those are
+	Unread  *chatlog.Unread  // of the user, up to At; nil if it is not known; chat.v1 only
 }
 
 // beginning is what a member still has to get before the stream takes over.
@@ -180,6 +181,9 @@ func (m *Member) start() (begun bool) {
 	var err error
 	if !g.Resumed {
 		from, err = m.newest(&v)
+	}
+	if m.V1 {
+		g.Unread = m.unread(g.At)
 	}
 	first := st.greeter.Greet(g)
 	c := m.link.conn

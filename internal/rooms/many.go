@@ -42,8 +42,8 @@ func (s *Set) NewMany(j Joining) *Many {
 	return c
 }
 
-// errJoined is returned to a caller that has not asked Member.
-var errJoined = errors.New("chat: the connection is in this room already")
+// ErrJoined is returned for a room that the connection is in, or joins, already.
+var ErrJoined = errors.New("chat: the connection is in this room already")
 
 // Join makes c a member of the room called name, in which it must not be yet, and tells the
 // others. It queues the greeting and the beginning of what the client gets, and waits with
@@ -101,7 +101,7 @@ func (c *Many) reserve(name string, m *Member) error {
 	case c.left || c.conn.OverLocked():
 		return ErrClosed
 	case c.members[name] != nil:
-		return errJoined
+		return ErrJoined
 	case len(c.members) >= c.set.cfg.Limits.Joined:
 		return fmt.Errorf("%w: rooms of one connection", limit.ErrReached)
 	}

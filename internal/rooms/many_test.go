@@ -97,7 +97,7 @@ func TestManyRooms(t *testing.T) {
 			if p.many.Member("a") == nil || p.many.Member("b") != nil || strings.Join(p.many.Rooms(), " ") != `" a r` {
 				t.Errorf("%v", p.many.Rooms())
 			}
-			for room, want := range map[string]error{"a": errJoined, "b": limit.ErrReached} {
+			for room, want := range map[string]error{"a": ErrJoined, "b": limit.ErrReached} {
 				if err := p.enter(room, chatlog.Position{}, nil); !errors.Is(err, want) {
 					t.Errorf("%s: %v", room, err)
 				}

@@ -91,9 +91,9 @@ func (s *Set) toldOfRead(e *chatlog.Event) *stream.Audience {
 	return who
 }
 
-// Unread returns what m's user has not read up to the place at, behind which everything will
+// unread returns what m's user has not read up to the place at, behind which everything will
 // come live; nil if the log does not say.
-func (m *Member) Unread(at chatlog.Position) *chatlog.Unread {
+func (m *Member) unread(at chatlog.Position) *chatlog.Unread {
 	s, name := m.room.set, m.room.name
 	ctx, cancel := s.log.Bound(s.life.ctx)
 	defer cancel()

@@ -13,6 +13,8 @@ import (
 const (
 	kindDisconnect  = "disconnect"
 	kindReauthorize = "reauthorize"
+	kindJoin        = "enter" // the join of a user is KindJoin
+	kindLeave       = "exit"
 )
 
 // Disconnect is that of chat.Server, with a code that MayCloseWith allows.
@@ -25,6 +27,25 @@ func (s *Server) Disconnect(ctx context.Context, userID, room string, code int, 
 // Reauthorize is that of chat.Server.
 func (s *Server) Reauthorize(ctx context.Context, room, userID string) error {
 	return s.tell(ctx, userID, room, chatlog.Event{Kind: kindReauthorize})
+}
+
+// Join is that of chat.Server.
+func (s *Server) Join(ctx context.Context, userID, room string) error {
+	return s.tellIn(ctx, userID, room, kindJoin)
+}
+
+// Leave is that of chat.Server.
+func (s *Server) Leave(ctx context.Context, userID, room string) error {
+	return s.tellIn(ctx, userID, room, kindLeave)
+}
+
+// tellIn is tell for a command that needs a room.
+func (s *Server) tellIn(ctx context.Context, userID, room string, kind chatlog.Kind) error {
+	room, err := s.Rules.Room(room)
+	if err != nil {
+		return err
+	}
+	return s.tell(ctx, userID, room, chatlog.Event{Kind: kind})
 }
 
 // tell sends e, a command about a user, to all servers, including this one.
@@ -56,29 +77,53 @@ func MayCloseWith(code int) bool {
 // control carries out e, a command that a server has sent.
 func (s *Server) control(e chatlog.Event) {
 	switch e.Kind {
-	case kindDisconnect:
-		for _, c := range s.sessions.meant(&e) {
-			disconnect(c, &e)
+	case kindDisconnect, kindReauthorize, kindJoin, kindLeave:
+	default:
+		return // of a later version
+	}
+	all := s.sessions.of(&e)
+	switch e.Kind {
+	case kindReauthorize, kindJoin:
+		// A hook or the log may be slow, and the caller, the log's feed, must not wait.
+		if len(all) > 0 {
+			go obeySlowly(all, &e) // ends with the last hook's answer
 		}
-	case kindReauthorize:
-		if meant := s.sessions.meant(&e); len(meant) > 0 {
-			// The hook may be slow, and the caller, the log's feed, must not wait.
-			go reauthorize(meant, e.To) // ends with the hook's last answer
+	default:
+		for _, c := range all {
+			obey(c, &e)
 		}
 	}
 }
 
-// reauthorize asks the authorizer about each of the sessions.
-func reauthorize(all []*session.Session, room string) {
+// obey carries out the command e for c, a session of the user that it is about.
+func obey(c *session.Session, e *chatlog.Event) {
+	switch e.Kind {
+	case kindJoin:
+		c.Enter(e.To)
+	case kindReauthorize:
+		c.Reauthorize(e.To)
+	case kindLeave:
+		if c.In(e.To) {
+			c.Close(e.To, proto.CloseNormal, "")
+		}
+	case kindDisconnect:
+		if c.In(e.To) {
+			disconnect(c, e)
+		}
+	}
+}
+
+// obeySlowly carries out e for each of the sessions.
+func obeySlowly(all []*session.Session, e *chatlog.Event) {
 	defer func() {
-		if len(all) > 0 { // the hook has ended the goroutine: the others are asked about, too
-			go reauthorize(all, room)
+		if len(all) > 0 { // a hook has ended the goroutine: it goes on with the others
+			go obeySlowly(all, e)
 		}
 	}()
 	for len(all) > 0 {
 		c := all[0]
 		all = all[1:]
-		c.Reauthorize(room)
+		obey(c, e)
 	}
 }
 

@@ -40,6 +40,7 @@ type Limits struct {
 	MessageSize, DataSize          int
 	Conns, PerAddress, PerUser     int
 	Rooms, Members, PresenceNotice int
+	Joined                         int // rooms of one connection
 }
 
 // Times are the durations.
@@ -68,7 +69,7 @@ func Defaults() Config {
 		Limits: Limits{
 			History: 50, Resume: 256, Lag: 1 << 20,
 			Burst: 20, MessageSize: 16 << 10, DataSize: 8 << 10,
-			Rooms: 100_000, PresenceNotice: 250,
+			Rooms: 100_000, PresenceNotice: 250, Joined: 100,
 		},
 		Times: Times{
 			PingInterval: 25 * time.Second, PingTimeout: 10 * time.Second,
@@ -138,7 +139,7 @@ func (c *Config) rooms(local bool) rooms.Config {
 		Log: c.Log, Local: local,
 		Limits: rooms.Limits{
 			History: l.History, Resume: l.Resume, Lag: l.Lag,
-			Rooms: l.Rooms, Members: l.Members, Presence: l.PresenceNotice,
+			Rooms: l.Rooms, Members: l.Members, Presence: l.PresenceNotice, Joined: l.Joined,
 		},
 		Times: rooms.Times{
 			Flush: t.Flush, FlushMost: t.FlushMost, Grace: t.Grace, Log: t.Log,

@@ -79,7 +79,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, method string) bo
 		s.logRefusal(r)
 	}
 	switch {
-	case r.Method != method && !(method == http.MethodGet && r.Method == http.MethodHead && !strings.HasPrefix(strings.TrimPrefix(r.URL.Path, "/"), "ws/")):
+	case r.Method != method && !(method == http.MethodGet && r.Method == http.MethodHead && !isSocket(r.URL.Path)):
 		w.Header().Set("Allow", method)
 		answer.Refuse(w, http.StatusMethodNotAllowed, proto.CodeMethodNotAllowed, "this path takes "+method)
 	case s.Rooms.Closing():
@@ -90,6 +90,12 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, method string) bo
 		return true
 	}
 	return false
+}
+
+// isSocket reports whether a path is that of an endpoint that upgrades.
+func isSocket(path string) bool {
+	path = strings.TrimPrefix(path, "/")
+	return path == "ws" || strings.HasPrefix(path, "ws/")
 }
 
 // roomOf returns the room name that the rule makes of a path's segment. If ok is false, it

@@ -27,10 +27,20 @@ type handshake struct {
 
 // serveSocket answers GET /ws/{room}. Cheap checks come first.
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request, segment string) {
-	room, ok := s.roomOf(w, segment)
-	if !ok || !s.admit(w, r, http.MethodGet) {
-		return
+	if room, ok := s.roomOf(w, segment); ok && s.admit(w, r, http.MethodGet) {
+		s.shakeHands(w, r, room)
 	}
+}
+
+// serveMany answers GET /ws, for a connection with many rooms.
+func (s *Server) serveMany(w http.ResponseWriter, r *http.Request) {
+	if s.admit(w, r, http.MethodGet) {
+		s.shakeHands(w, r, "")
+	}
+}
+
+// shakeHands makes a session of r: in a room, or without a name in none yet.
+func (s *Server) shakeHands(w http.ResponseWriter, r *http.Request, room string) {
 	var h handshake
 	if err := h.parse(s.Rules, r); err != nil {
 		s.refuse(w, err)
@@ -118,8 +128,10 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, c
 		return err
 	}
 	c.Identify(u, h.session)
-	if err := s.Rules.May(r.Context(), u, room, rules.ActionJoin); err != nil {
-		return err
+	if room != "" {
+		if err := s.Rules.May(r.Context(), u, room, rules.ActionJoin); err != nil {
+			return err
+		}
 	}
 	if err := c.Open(); err != nil {
 		return err
@@ -130,6 +142,9 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, c
 		return answer.New(status, proto.CodeUpgradeRequired, text)
 	default:
 		return answer.New(status, proto.CodeBadRequest, text)
+	}
+	if room == "" && !h.v1 {
+		return answer.BadRequest("this path speaks " + proto.Subprotocol + " only: offer it as a subprotocol, or name a room: /ws/{room}")
 	}
 	if !wsconn.CanHijack(w) {
 		s.logger.Error("chat: the http.ResponseWriter is no http.Hijacker: HTTP/2 or a middleware hides it")
@@ -203,8 +218,9 @@ func (s *Server) identify(r *http.Request, h *handshake) (u rules.User, err erro
 // now. A session that Disconnect meant gets its close frame when it is connected. If there
 // was a command, the authorizer is asked once more; over a shared log it always is, because
 // the handshake may have taken long, and a command of another server may have been lost.
+// A connection with many rooms is in none yet.
 func (s *Server) recheck(ctx context.Context, c *session.Session, room string, commands []chatlog.Event) error {
-	if !s.local || len(commands) > 0 {
+	if room != "" && (!s.local || len(commands) > 0) {
 		if err := s.Rules.May(ctx, c.User, room, rules.ActionJoin); err != nil {
 			return err
 		}
@@ -213,8 +229,8 @@ func (s *Server) recheck(ctx context.Context, c *session.Session, room string, c
 		return rules.ErrUnavailable
 	}
 	for i := range commands {
-		if e := &commands[i]; e.Kind == kindDisconnect && isAbout(e, c) {
-			disconnect(c, e)
+		if e := &commands[i]; e.Kind != kindReauthorize && e.UserID == c.User.ID {
+			obey(c, e)
 		}
 	}
 	return nil

@@ -96,14 +96,14 @@ func (g *registry) whenEmpty() <-chan struct{} {
 	return g.empty
 }
 
-// meant returns the open sessions that the command e is about. Those in the middle of their
-// handshakes, whose user may not be known yet, remember it.
-func (g *registry) meant(e *chatlog.Event) (meant []*session.Session) {
+// of returns the open sessions of the user that the command e is about. Those in the middle
+// of their handshakes, whose user may not be known yet, remember the command.
+func (g *registry) of(e *chatlog.Event) (all []*session.Session) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for c := range g.open {
-		if isAbout(e, c) {
-			meant = append(meant, c)
+		if c.User.ID == e.UserID {
+			all = append(all, c)
 		}
 	}
 	for c, commands := range g.joining {
@@ -111,10 +111,5 @@ func (g *registry) meant(e *chatlog.Event) (meant []*session.Session) {
 			g.joining[c] = append(commands, *e)
 		}
 	}
-	return meant
-}
-
-// isAbout reports whether the command e is about c.
-func isAbout(e *chatlog.Event, c *session.Session) bool {
-	return c.User.ID == e.UserID && c.In(e.To)
+	return all
 }

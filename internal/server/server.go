@@ -11,6 +11,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/logging"
 	"github.com/seed-08328bfd/chat/internal/object"
 	"github.com/seed-08328bfd/chat/internal/origin"
+	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/rooms"
 	"github.com/seed-08328bfd/chat/internal/rules"
 	"github.com/seed-08328bfd/chat/internal/session"
@@ -53,9 +54,12 @@ func New(cfg Config) *Server {
 	}
 	s.Rooms = rooms.New(rc)
 	s.Rules.Rooms = s.Rooms
+	conns := wsconn.Config{Clock: s.Rooms.Clock, ReadLimit: s.cfg.frameLimit(), WriteTimeout: s.cfg.Times.Write}
+	many := conns
+	many.ReadLimit = max(many.ReadLimit, l.Joined*proto.MaxJoin)
 	s.core = session.Core{
 		Rules: s.Rules, Limits: limits, PageSize: s.cfg.PageSize(),
-		Conns: wsconn.Config{Clock: s.Rooms.Clock, ReadLimit: s.cfg.frameLimit(), WriteTimeout: s.cfg.Times.Write},
+		Conns: conns, ManyConns: many, Rooms: l.Joined, Local: s.local,
 		Told:  object.Limits{MessageBytes: l.MessageSize, DataBytes: l.DataSize, Rate: l.Rate, Burst: l.Burst},
 		Ended: s.sessions.remove,
 	}
@@ -98,6 +102,8 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	switch e {
 	case socketEndpoint:
 		s.serveSocket(w, r, path[1])
+	case manyEndpoint:
+		s.serveMany(w, r)
 	case roomsEndpoint:
 		s.serveRooms(w, r)
 	case messagesEndpoint:
@@ -117,6 +123,7 @@ type endpoint int
 const (
 	noEndpoint endpoint = iota
 	socketEndpoint
+	manyEndpoint
 	roomsEndpoint
 	messagesEndpoint
 	membersEndpoint
@@ -128,6 +135,8 @@ func endpointOf(path []string) endpoint {
 	switch {
 	case len(path) == 2 && path[0] == "ws":
 		return socketEndpoint
+	case len(path) == 1 && path[0] == "ws":
+		return manyEndpoint
 	case len(path) == 1 && path[0] == "rooms":
 		return roomsEndpoint
 	case len(path) == 1 && path[0] == "unread":

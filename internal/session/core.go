@@ -13,12 +13,17 @@ import (
 
 // A Core is what the sessions of one server have in common. It never changes.
 type Core struct {
-	Rules    *rules.Rules
-	Limits   *limit.Limits
-	Conns    wsconn.Config
-	PageSize int           // messages in a history if the client gives no limit
-	Told     object.Limits // what a welcome says that a client may send
-	Ended    func(*Session)
+	Rules  *rules.Rules
+	Limits *limit.Limits
+	Conns  wsconn.Config
+	// ManyConns is Conns for connections with many rooms, of which a client names Rooms at most
+	// in one object when it comes back.
+	ManyConns wsconn.Config
+	Rooms     int           // of one connection, at most
+	Local     bool          // no other server uses the log
+	PageSize  int           // messages in a history if the client gives no limit
+	Told      object.Limits // what a welcome says that a client may send
+	Ended     func(*Session)
 }
 
 // Clock returns the time since the server was made.

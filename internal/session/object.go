@@ -55,25 +55,33 @@ func (s *Session) object(o *proto.Object, id string) *proto.Error {
 	if e != nil {
 		return e
 	}
-	switch chatlog.Type(typ) { // which no copy is made for
-	case chatlog.TypeMessage:
-		return s.onEntry(o, chatlog.TypeMessage, id)
-	case chatlog.TypePrivate, chatlog.TypeEdit, chatlog.TypeDelete, chatlog.TypeReaction:
-		return s.onEntry(o, chatlog.Type(typ), id)
-	case chatlog.TypeRead:
-		return s.onRead(o, id)
-	case chatlog.TypeSignal:
-		return s.onSignal(o)
-	case chatlog.TypeTyping:
-		return s.onTyping()
-	case proto.TypeHistory:
-		return s.onHistory(o, id)
+	switch string(typ) { // which no copy is made for
 	case proto.TypePing:
 		s.conn.Charge(wsconn.FrameCost)
 		s.conn.Send(object.Pong(id))
 		return nil
 	case proto.TypeAuth:
 		return s.onAuth(o)
+	}
+	if s.many == nil {
+		return s.inRoom(s.seat, string(typ), o, id)
+	}
+	return s.many.object(string(typ), o, id)
+}
+
+// inRoom carries out what a client asks for in one room.
+func (s *Session) inRoom(in seat, typ string, o *proto.Object, id string) *proto.Error {
+	switch t := chatlog.Type(typ); t {
+	case chatlog.TypeMessage, chatlog.TypePrivate, chatlog.TypeEdit, chatlog.TypeDelete, chatlog.TypeReaction:
+		return s.onEntry(in, o, t, id)
+	case chatlog.TypeRead:
+		return s.onRead(in, o, id)
+	case chatlog.TypeSignal:
+		return s.onSignal(in, o)
+	case chatlog.TypeTyping:
+		return s.onTyping(in)
+	case proto.TypeHistory:
+		return s.onHistory(in, o, id)
 	}
 	return &proto.Error{Code: proto.CodeUnknownType, Text: "unknown type"}
 }
@@ -82,28 +90,28 @@ func (s *Session) object(o *proto.Object, id string) *proto.Error {
 var acks = sync.Pool{New: func() any { return new([]byte) }}
 
 // ack acknowledges the object with this id, if it has one.
-func (s *Session) ack(id string, offset uint64) {
+func (s *Session) ack(in seat, id string, offset uint64) {
 	if id == "" {
 		return
 	}
 	b := acks.Get().(*[]byte)
 	defer acks.Put(b)
 	*b = object.AppendAck((*b)[:0], id, offset)
-	s.conn.Send(*b)
+	s.reply(in, *b)
 }
 
 // onEntry publishes a message, or amends one. If it has an id, it is acknowledged.
-func (s *Session) onEntry(o *proto.Object, typ chatlog.Type, id string) *proto.Error {
-	offset, epoch, e := s.entry(s.seat.room, o, typ, id)
+func (s *Session) onEntry(in seat, o *proto.Object, typ chatlog.Type, id string) *proto.Error {
+	offset, epoch, e := s.entry(in.room, o, typ, id)
 	switch {
 	case e != nil:
 		return e
-	case id != "" && epoch != s.seat.member.Epoch():
+	case id != "" && epoch != in.member.Epoch():
 		// The client would take the offset for one of its own epoch, where another message
-		// may have it. The connection will soon be closed with 1013.
+		// may have it. It will soon lose the room, with 1013.
 		return &proto.Error{Code: proto.CodeUnavailable, Text: "the log has lost events: come back and send again", Retry: time.Second}
 	}
-	s.ack(id, offset)
+	s.ack(in, id, offset)
 	return nil
 }
 

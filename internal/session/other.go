@@ -12,43 +12,43 @@ import (
 // This file carries out what becomes no entry of a log.
 
 // onRead notes how far the user has read.
-func (s *Session) onRead(o *proto.Object, id string) *proto.Error {
-	offset, e := s.marker(s.seat.room, o)
+func (s *Session) onRead(in seat, o *proto.Object, id string) *proto.Error {
+	offset, e := s.marker(in.room, o)
 	if e != nil {
 		return e
 	}
 	s.conn.Charge(wsconn.FrameCost)
-	read, err := s.seat.member.MarkRead(offset)
+	read, err := in.member.MarkRead(offset)
 	if err != nil {
 		return wireErrorOf(err)
 	}
-	s.ack(id, read)
+	s.ack(in, id, read)
 	return nil
 }
 
 // onSignal shows the others a signal of the application.
-func (s *Session) onSignal(o *proto.Object) *proto.Error {
-	event, e := s.signal(s.seat.room, o)
+func (s *Session) onSignal(in seat, o *proto.Object) *proto.Error {
+	event, e := s.signal(in.room, o)
 	if e != nil {
 		return e
 	}
 	s.conn.Charge(wsconn.FrameCost + len(event.Data))
-	s.seat.member.Signal(event.Kind, event.Data)
+	in.member.Signal(event.Kind, event.Data)
 	return nil
 }
 
 // onTyping shows the others that the user is typing.
-func (s *Session) onTyping() *proto.Error {
-	if e := s.allowed(s.seat.room, rules.ActionTyping); e != nil {
+func (s *Session) onTyping(in seat) *proto.Error {
+	if e := s.allowed(in.room, rules.ActionTyping); e != nil {
 		return e
 	}
 	s.conn.Charge(wsconn.FrameCost)
-	s.seat.member.Typing()
+	in.member.Typing()
 	return nil
 }
 
 // onHistory answers with a page of messages.
-func (s *Session) onHistory(o *proto.Object, id string) *proto.Error {
+func (s *Session) onHistory(in seat, o *proto.Object, id string) *proto.Error {
 	asked, e := o.Request.Text("request")
 	if e != nil {
 		return e
@@ -63,17 +63,17 @@ func (s *Session) onHistory(o *proto.Object, id string) *proto.Error {
 	if e != nil {
 		return e
 	}
-	if e := s.allowed(s.seat.room, rules.ActionRead); e != nil {
+	if e := s.allowed(in.room, rules.ActionRead); e != nil {
 		return e
 	}
-	most := s.seat.member.AwaitRoom()
-	page, err := s.rules.Page(s.rules.Rooms.Context(), s.seat.room, s.User.ID, q)
+	most := in.member.AwaitRoom()
+	page, err := s.rules.Page(s.rules.Rooms.Context(), in.room, s.User.ID, q)
 	if err != nil {
 		return &proto.Error{Code: proto.CodeUnavailable, Text: "the history could not be read: ask again", Retry: time.Second}
 	}
 	object.BoundPage(&page, most-512, q.HasAfter) // the rest is the answer's other keys
 	b := object.History(&page, asked)
-	s.conn.Send(b)
+	s.reply(in, b)
 	s.conn.Charge(len(b))
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/expiry"
 	"github.com/seed-08328bfd/chat/internal/limit"
-	"github.com/seed-08328bfd/chat/internal/object"
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/rooms"
 	"github.com/seed-08328bfd/chat/internal/rules"
@@ -22,12 +21,15 @@ const maxErrors = 100
 // Attach, Start. If a step fails, or none follows, Abandon undoes all.
 type Session struct {
 	Speaker
-	core *Core
-	conn wsconn.Conn
-	seat seat
+	core   *Core
+	conn   wsconn.Conn
+	member rooms.Member // if many is nil
+	joined bool         // member is in its room
 
 	// Immutable once the handshake is answered.
 	V1      bool
+	seat    seat   // the room of member
+	many    *many  // the rooms of a connection with many; nil if it has one
 	secret  string // with which an anonymous user comes back under the same id
 	address limit.Place
 
@@ -40,15 +42,19 @@ type Session struct {
 // A seat is a session's place in one room.
 type seat struct {
 	room   string
-	joined bool // member is in the room
-	member rooms.Member
+	member *rooms.Member
 }
 
 // New returns a session for a client at the address, which the caller has counted with
 // Core.Limits.Connect; the session undoes that when it ends. v1 says that the client speaks
-// chat.v1.
+// chat.v1. The name of no room is empty: then the client may be in many, and speaks chat.v1.
 func New(core *Core, address limit.Place, room string, v1 bool) *Session {
-	return &Session{core: core, address: address, seat: seat{room: room}, V1: v1}
+	s := &Session{core: core, address: address, V1: v1}
+	s.seat = seat{room, &s.member}
+	if room == "" {
+		s.many = &many{s: s}
+	}
+	return s
 }
 
 // Identify makes u the session's user. secret is that of an anonymous user.
@@ -69,11 +75,18 @@ func (s *Session) Open() (err error) {
 // deflate says that it takes compressed messages. The client is a member before it sees the
 // answer: so it misses no event.
 func (s *Session) Join(ctx context.Context, since chatlog.Position, deflate bool) error {
-	s.conn.Init(&s.core.Conns, &s.seat.member, s, deflate)
-	err := s.core.Rules.Rooms.Join(ctx, s.seat.room, &s.seat.member, rooms.Joining{
+	j := rooms.Joining{
 		Conn: &s.conn, Greeter: s, UserID: s.User.ID, Username: s.User.Name, V1: s.V1, Deflate: deflate, Since: since,
-	})
-	s.seat.joined = err == nil
+	}
+	if s.many != nil {
+		s.many.rooms = s.rules.Rooms.NewMany(j)
+		s.conn.Init(&s.core.ManyConns, s.many.rooms.Source(), s, deflate)
+		s.conn.Queue(wsconn.AppendText(nil, s.many.hello()))
+		return nil
+	}
+	s.conn.Init(&s.core.Conns, &s.member, s, deflate)
+	err := s.rules.Rooms.Join(ctx, s.seat.room, &s.member, j)
+	s.joined = err == nil
 	return err
 }
 
@@ -82,7 +95,9 @@ func (s *Session) Join(ctx context.Context, since chatlog.Position, deflate bool
 // its answer is in the lists of all clients that come later.
 func (s *Session) Attach(conn net.Conn, early []byte) {
 	s.conn.Attach(conn, early)
-	s.seat.member.Announce()
+	if s.joined {
+		s.member.Announce()
+	}
 }
 
 // Start writes the answer to the handshake and begins to read. The goroutine that reads ends
@@ -98,10 +113,18 @@ func (s *Session) Start(answer []byte) error {
 
 // Abandon undoes what a handshake has done that has failed.
 func (s *Session) Abandon() {
-	if s.seat.joined {
-		s.seat.member.Leave(true)
-	}
+	s.leave(true)
 	s.ended()
+}
+
+// leave takes the user out of all rooms.
+func (s *Session) leave(clean bool) {
+	switch {
+	case s.joined:
+		s.member.Leave(clean)
+	case s.many != nil && s.many.rooms != nil:
+		s.many.rooms.LeaveAll(clean)
+	}
 }
 
 // ended removes the session from the limits, and tells the server.
@@ -114,11 +137,11 @@ func (s *Session) ended() {
 }
 
 // serve reads what the client sends until the connection ends, and then takes
-// the member out of the room.
+// the user out of the rooms.
 func (s *Session) serve() {
 	clean := false
 	defer func() { // even if a hook ends the goroutine
-		s.seat.member.Leave(clean)
+		s.leave(clean)
 		s.expiry.Stop()
 		s.conn.Finish()
 		s.ended()
@@ -172,6 +195,15 @@ func (s *Session) take(text []byte) {
 	s.conn.Charge(wsconn.FrameCost + len(text))
 }
 
+// reply sends the client an object about a room that it is in.
+func (s *Session) reply(in seat, object []byte) {
+	if s.many == nil {
+		s.conn.Send(object)
+		return
+	}
+	s.many.rooms.Reply(in.member, object)
+}
+
 // fail sends the client an error.
 func (s *Session) fail(e *proto.Error) {
 	if s.V1 {
@@ -179,30 +211,6 @@ func (s *Session) fail(e *proto.Error) {
 	} else {
 		s.conn.Send(proto.SystemObject(e))
 	}
-}
-
-// Greet implements [rooms.Greeter].
-func (s *Session) Greet(g *rooms.Greeting) []byte {
-	switch {
-	case s.V1:
-		return wsconn.AppendText(nil, s.welcome(g))
-	case g.Gap:
-		return wsconn.AppendText(nil, proto.SystemObject(&proto.Error{Code: proto.CodeGap, Text: "some messages may be missing here"}))
-	}
-	return nil
-}
-
-// welcome returns the first object that a chat.v1 client gets.
-func (s *Session) welcome(g *rooms.Greeting) []byte {
-	w := object.Welcome{
-		Room: s.seat.room, User: s.User.ID, Username: s.User.Name, Session: s.secret,
-		At: g.At, Resumed: g.Resumed, Gap: g.Gap, Members: g.Members, Count: g.Count,
-		Limits: s.core.Told, Unread: s.seat.member.Unread(g.At),
-	}
-	if !s.rules.Rooms.Log().Amends() {
-		w.Limits.DataBytes = 0
-	}
-	return w.JSON()
 }
 
 // expire warns the client one minute before its credentials run out, and closes the
@@ -215,19 +223,34 @@ func (s *Session) expire() {
 	}, func() { s.conn.Close(proto.CloseExpired, "credentials ran out") })
 }
 
-// In reports whether the session is, or is about to be, in the room; with an empty name, in
-// any room.
-func (s *Session) In(room string) bool { return room == "" || room == s.seat.room }
+// In reports whether a command about the room may be about the session; with an empty name,
+// about any room.
+func (s *Session) In(room string) bool { return room == "" || s.many != nil || room == s.seat.room }
 
 // Close closes the connection, for the sake of the room, or of all rooms if its name is
-// empty.
-func (s *Session) Close(room string, code int, reason string) { s.conn.Close(code, reason) }
+// empty. A connection with many rooms loses only the one that is named.
+func (s *Session) Close(room string, code int, reason string) {
+	if s.many != nil && room != "" {
+		s.many.rooms.End(room, code, reason)
+		return
+	}
+	s.conn.Close(code, reason)
+}
 
-// Reauthorize closes the connection if the authorizer does not let the user be in its room
-// now. It asks with the latest credentials.
+// Reauthorize takes the user out of the room, or out of all rooms if its name is empty,
+// where the authorizer does not let the user be now. It asks with the latest credentials.
 func (s *Session) Reauthorize(room string) {
-	if refused, ok := s.rules.Authorize(s.rules.Rooms.Context(), s.Credentials(), s.seat.room, rules.ActionJoin).(*rules.Refusal); ok {
-		s.conn.Close(proto.CloseForbidden, refused.Text)
+	all := []string{s.seat.room}
+	if s.many != nil {
+		all = s.many.rooms.Rooms()
+	}
+	for _, name := range all {
+		if room != "" && room != name {
+			continue
+		}
+		if refused, ok := s.rules.Authorize(s.rules.Rooms.Context(), s.Credentials(), name, rules.ActionJoin).(*rules.Refusal); ok {
+			s.Close(name, proto.CloseForbidden, refused.Text)
+		}
 	}
 }
 

@@ -53,6 +53,18 @@ type Object struct {
 	Unread    int             `json:"unread"`
 }
 
+// UnmarshalJSON implements [json.Unmarshaler]. The code of a left object is a number.
+func (o *Object) UnmarshalJSON(b []byte) error {
+	type plain Object
+	v := struct {
+		*plain
+		Code json.RawMessage `json:"code"`
+	}{plain: (*plain)(o)}
+	err := json.Unmarshal(b, &v)
+	o.Code = strings.Trim(string(v.Code), `"`)
+	return err
+}
+
 // Keys returns the keys of an object in order.
 func Keys(t testing.TB, object string) string {
 	t.Helper()

@@ -19,6 +19,9 @@ type Peer struct {
 	Conn *ws.Conn
 }
 
+// Many in place of a room's name asks for a connection with many rooms.
+const Many = "\x00many"
+
 // Dial connects to a room in the plain dialect, or in chat.v1 if v1 says so.
 func Dial(t testing.TB, base, room string, v1 bool, params ...string) *Peer {
 	t.Helper()
@@ -42,7 +45,11 @@ func TryDial(t testing.TB, base, room string, v1 bool, params ...string) (*Peer,
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
-	conn, resp, err := ws.Dial(ctx, base+"/ws/"+url.PathEscape(room)+"?"+q.Encode(), &opts)
+	path := "/ws/" + url.PathEscape(room)
+	if room == Many {
+		path = "/ws"
+	}
+	conn, resp, err := ws.Dial(ctx, base+path+"?"+q.Encode(), &opts)
 	if err != nil {
 		return nil, resp, err
 	}

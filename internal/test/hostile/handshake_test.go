@@ -121,7 +121,7 @@ var handshakes = []httpRow{
 	{"H15 semicolon in the query", wsconf.Handshake("/ws/r?a=1;b=2"), 400, "bad_request", nil},
 	{"H16 bare LF", strings.ReplaceAll(wsconf.Handshake("/ws/r"), "\r\n", "\n"), 101, "", nil},
 	{"H18 nothing here", wsconf.Handshake("/"), 404, "not_found", nil},
-	{"H18 no room", wsconf.Handshake("/ws"), 404, "not_found", nil},
+	{"H18 no room, and no chat.v1", wsconf.Handshake("/ws"), 400, "bad_request", nil},
 	{"H18 empty room", wsconf.Handshake("/ws/"), 400, "bad_room", nil},
 	{"H18 dots", wsconf.Handshake("/ws/../ws/r"), 404, "not_found", nil},
 	{"H18 dot", wsconf.Handshake("/ws/."), 400, "bad_room", nil},
