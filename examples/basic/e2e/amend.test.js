@@ -132,7 +132,7 @@ test('markers are a maximum, not too many, and are sent again; signals have a ra
   assert.deepEqual(await sent(page), [{type: 'read', offset: 10}, {type: 'read', offset: 12}]);
   const come = async (position, more) => {
     await page.evaluate(() => {
-      last().end(1006);
+      last().end(1001);
       chat.reconnect();
     });
     await page.clock.runFor(100);

@@ -1,59 +1,89 @@
-// A server that the test plays, inside the page: WebSocket is replaced, and each
-// attempt is in `sockets`. The clock is the test's, too, where it asks for one.
+// A server that the test plays, and a page without a browser: WebSocket, fetch and what a
+// page listens to are replaced, and each attempt is in `sockets`. The clock is the
+// test's, too, where it asks for one.
 
-import {person, serve, watch} from './harness.js';
+import {afterEach} from 'node:test';
+import {install, settled, uninstall} from './clock.js';
+import {load} from './modules.js';
 
-/** Opens an empty page of the server's origin with chat.js and the fake in it. */
+const {connect, connectRooms} = await load('chat.js');
+const own = Object.fromEntries(['fetch', 'WebSocket', 'location', 'document', 'addEventListener', 'dispatchEvent'].map((k) => [k, globalThis[k]]));
+const {random} = Math, {now} = Date;
+/** @type {{close: () => void}[]} */ let chats = [];
+
+afterEach(() => {
+  for (const c of chats.splice(0)) c.close();
+  Object.assign(globalThis, own);
+  Object.assign(Math, {random});
+  Object.assign(Date, {now});
+});
+
+class FakeSocket {
+  constructor(url, protocols) {
+    Object.assign(this, {url: String(url), protocols, sent: []});
+    sockets.push(this);
+  }
+  send(s) {
+    this.sent.push(JSON.parse(s));
+    this.answer?.(this.sent.at(-1));
+  }
+  close(code) { this.closed = code; }
+  say(o) { this.onmessage?.({data: JSON.stringify(o)}); }
+  end(code = 1006, reason = '') { this.onclose?.({code, reason}); }
+  welcome(position, more = {}) {
+    this.say({
+      type: 'welcome', protocol: 'chat.v1', room: 'r', user: 'me', username: 'Me', session: '', position, resumed: false, gap: false,
+      members: [{user: 'me', username: 'Me'}], member_count: 1, limits: {message_bytes: 1000, rate_per_second: 0, burst: 0, data_bytes: 100}, ...more,
+    });
+  }
+}
+
+globalThis.PageTransitionEvent = class extends Event {
+  constructor(type, {persisted}) {
+    super(type);
+    this.persisted = persisted;
+  }
+};
+
+/** Opens an empty page with chat.js and the fake in it. There is one at a time. */
 export async function stage({clock = false} = {}) {
-  const {url} = await serve();
-  const context = await person();
-  if (clock) await context.clock.install({time: new Date(2026, 0, 2, 3, 4, 5)});
-  await context.route('**/blank', (route) => route.fulfill({contentType: 'text/html', body: '<!doctype html><title>blank</title>'}));
-  const page = await context.newPage();
-  watch(page);
-  await page.goto(`${url}blank`);
-  await page.evaluate(async () => {
-    const {connect} = await import('./chat.js');
-    Object.assign(window, {connect, sockets: [], states: [], got: [], fetches: [], held: []});
-    window.fetch = async (url) => {
+  for (const c of chats.splice(0)) c.close();
+  uninstall();
+  const page = new EventTarget();
+  Object.assign(globalThis, {
+    window: globalThis, connect, sockets: [], states: [], got: [], fetches: [], held: [], errors: [],
+    location: new URL('http://127.0.0.1/'), document: Object.assign(new EventTarget(), {hidden: false}), WebSocket: FakeSocket,
+    addEventListener: page.addEventListener.bind(page), dispatchEvent: page.dispatchEvent.bind(page),
+    fetch: async (url) => {
       fetches.push(String(url));
       throw new TypeError('nobody there');
-    };
-    window.WebSocket = class {
-      constructor(url, protocols) {
-        Object.assign(this, {url: String(url), protocols, sent: []});
-        sockets.push(this);
-      }
-      send(s) {
-        this.sent.push(JSON.parse(s));
-        this.answer?.(this.sent.at(-1));
-      }
-      close(code) {
-        this.closed = code;
-      }
-      say(o) { this.onmessage?.({data: JSON.stringify(o)}); }
-      end(code = 1006, reason = '') { this.onclose?.({code, reason}); }
-      welcome(position, more = {}) {
-        this.say({
-          type: 'welcome', protocol: 'chat.v1', room: 'r', user: 'me', username: 'Me', session: '', position, resumed: false, gap: false,
-          members: [{user: 'me', username: 'Me'}], member_count: 1, limits: {message_bytes: 1000, rate_per_second: 0, burst: 0, data_bytes: 100}, ...more,
-        });
-      }
-    };
+    },
     /** Connects, and notes what the client tells. */
-    window.start = (options = {}) => {
-      window.chat = connect('/', {room: 'r', ...options});
-      chat.on('state', (s) => states.push(s));
-      chat.on('gap', () => got.push('gap'));
-      chat.on('held', (h) => held.push(h));
-      chat.on('message', (m) => got.push(m.message));
-    };
-    window.last = () => sockets.at(-1);
-    window.message = (offset, message, more = {}) => ({
+    start: (options = {}) => {
+      const c = globalThis.chat = connect('/', {room: 'r', ...options});
+      chats.push(c);
+      c.on('state', (s) => states.push(s));
+      c.on('gap', () => got.push('gap'));
+      c.on('held', (h) => held.push(h));
+      c.on('message', (m) => got.push(m.message));
+    },
+    /** The same for many rooms. */
+    startMany: (options = {}) => {
+      const c = globalThis.many = connectRooms('/', options);
+      chats.push(c);
+      c.on('state', (s) => states.push(s));
+      return c;
+    },
+    last: () => sockets.at(-1),
+    message: (offset, message, more = {}) => ({
       type: 'message', offset, time: '2026-01-01T00:00:00.000Z', user: 'other', username: 'O', message, ...more,
-    });
+    }),
     /** What became of a send: an offset, or a code. */
-    window.fate = (promise) => promise.then((r) => r.offset, (e) => e.code);
+    fate: (promise) => promise.then((r) => r.offset, (e) => e.code),
   });
-  return page;
+  const time = clock ? install() : {runFor: settled};
+  return {
+    clock: time,
+    evaluate: async (what, arg) => (typeof what === 'string' ? (0, eval)(what) : what(arg)),
+  };
 }

@@ -1,18 +1,13 @@
 // view.js by itself: the vectors that package client passes too.
 
 import assert from 'node:assert/strict';
-import {cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
-import {tmpdir} from 'node:os';
+import {readFileSync} from 'node:fs';
 import path from 'node:path';
-import {after, test} from 'node:test';
-import {pathToFileURL} from 'node:url';
+import {test} from 'node:test';
+import {load} from './modules.js';
 
 const root = path.resolve(import.meta.dirname, '../../..');
-const dir = mkdtempSync(path.join(tmpdir(), 'chat-view-'));
-after(() => rmSync(dir, {recursive: true, force: true}));
-cpSync(path.join(root, 'chatpage/static/view.js'), path.join(dir, 'view.js'));
-writeFileSync(path.join(dir, 'package.json'), '{"type": "module"}');
-const {View} = await import(pathToFileURL(path.join(dir, 'view.js')).href);
+const {View} = await load('view.js');
 
 /** Every value in it, so that a change of it shows. */
 const copy = (o) => JSON.stringify(o);

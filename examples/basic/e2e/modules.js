@@ -1,0 +1,16 @@
+// The client's modules, for Node: it takes a .js file for a module only below a
+// package.json that says so.
+
+import {cpSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import path from 'node:path';
+import {after} from 'node:test';
+import {pathToFileURL} from 'node:url';
+
+const dir = mkdtempSync(path.join(tmpdir(), 'chat-modules-'));
+after(() => rmSync(dir, {recursive: true, force: true}));
+cpSync(path.resolve(import.meta.dirname, '../../../chatpage/static'), dir, {recursive: true});
+writeFileSync(path.join(dir, 'package.json'), '{"type": "module"}');
+
+/** @param {string} name of a file of chatpage/static */
+export const load = (name) => import(pathToFileURL(path.join(dir, name)).href);
