@@ -79,6 +79,9 @@
 //	  await chat.send('hello');
 //	</script>
 //
+// connectRooms has many rooms over one connection. Where a network lets no WebSockets
+// through, chat.js goes over plain HTTP by itself.
+//
 // Everything that chat.js can do is in
 // https://github.com/seed-08328bfd/chat/blob/main/chatpage/README.md#chatjs-in-your-own-page,
 // and what it sends is in

@@ -1,6 +1,6 @@
 // What a client asks the server, and waits to be told.
 
-import {ChatError} from './link.js';
+import {ChatError} from './errors.js';
 import {later} from './time.js';
 
 /** @typedef {{stop: () => void, resolve: (answer: any) => void, reject: (error: Error) => void}} Asked */

@@ -1,20 +1,22 @@
-// A client for one room of a chat server. Beside it belong asks.js, frames.js, http.js, link.js,
-// notices.js, queue.js, roster.js, time.js and wire.js. It touches no document, so it fits any page:
+// A client for rooms of a chat server. It touches no document, so it fits any page:
 //
 //   import {connect} from './chat.js';
 //   const chat = connect('/chat/', {room: 'general', username: 'Alice'});
 //   chat.on('message', (m) => console.log(m.username, m.message));
 //   await chat.send('hello');
 //
+// Many rooms share one connection with connectRooms. The modules that this one imports belong beside it.
 // It speaks the chat.v1 dialect (docs/protocol.md), reconnects by itself, goes on where it was, and shows nothing twice.
 
 import {Asks} from './asks.js';
+import {ChatError} from './errors.js';
 import {frame, unfit} from './frames.js';
-import {messages, mount, rooms} from './http.js';
-import {ChatError, Link} from './link.js';
+import {messages, rooms} from './http.js';
+import {Connection} from './many.js';
 import {Notices} from './notices.js';
 import {Queue} from './queue.js';
 import {Roster} from './roster.js';
+import {alone} from './single.js';
 import {later, wish} from './time.js';
 import {isSession, newID, Place} from './wire.js';
 
@@ -24,7 +26,11 @@ export {ChatError, messages, newID, rooms};
 
 /** Joins a room of the server that is mounted at url, such as '/' or 'https://example.com/chat/'.
  * @param {string|URL} url @param {Options} [options] @returns {Chat} */
-export const connect = (url, options) => new Chat(url, options);
+export const connect = (url, options = {}) => new Chat(alone(url, options), options);
+
+/** Connects to the server for many rooms over one connection: `join` gives a Chat for each.
+ * @param {string|URL} url @param {import('./types.js').ConnectionOptions} [options] @returns {Connection} */
+export const connectRooms = (url, options = {}) => new Connection(url, options, (link, more) => new Chat(link, {...options, ...more}));
 
 /** One client in one room. types.js has its events. */
 export class Chat extends EventTarget {
@@ -34,52 +40,42 @@ export class Chat extends EventTarget {
   session = '';
   /** @type {import('./frames.js').Limits} */ limits = {message_bytes: 16384, rate_per_second: 0, burst: 0};
 
-  #base; #options; #link; #queue; #notices; #roster = new Roster(); #asks = new Asks(); #troubles = 0;
+  #options; #link; #queue; #notices; #roster = new Roster(); #asks = new Asks();
   /** @type {Place|null} */ #place; // after the latest message
   /** @type {Place|null} */ #joined = null; // that of the first welcome, as long as #place is null
   #goal = new Place('', 0); // that of the last welcome: what is up to there is replay
   #again = {after: 0, upTo: 0}; // offsets of messages that came before, and come once more after a gap
   #replayed = false; #patience = () => {};
 
-  /** @param {string|URL} url @param {Options} [options] */
-  constructor(url, options = {}) {
+  /** @param {(chat: Chat) => import('./single.js').RoomLink} link @param {Options} options */
+  constructor(link, options) {
     super();
-    this.#base = mount(url);
     this.#options = options;
     this.room = options.room ?? 'general';
     this.session = isSession(options.session) ? options.session : ''; // else it is none of such a server's
     this.#place = Place.parse(options.since);
+    this.#link = link(this);
     this.#queue = new Queue(options.sendTimeout ?? 30_000, {
       send: (frame) => this.#link.send(frame),
       held: (held) => this.#emit('held', held),
-    });
+    }, this.#link.rate);
     this.#notices = new Notices((o) => this.#link.send(o));
-    this.#link = new Link({
-      url: () => this.#url(),
-      offer: () => (this.session ? [`session.${this.session}`] : []),
-      token: async () => (typeof options.token === 'function' ? options.token() : options.token),
-      renewable: typeof options.token === 'function',
-      receive: (o) => this.#receive(o),
-      change: (state, more) => this.#change(state, more),
-      amend: (why) => {
-        if (why.code !== 'bad_request' || !this.#place || this.user) return false;
-        this.#place = null; // another server's
-        return true;
-      },
-      // A hundred errors in a row end a connection. If the store or the rate was their
-      // reason, that is no reason to stay away.
-      excused: (code) => code === 1008 && this.#troubles >= 50,
-    });
     queueMicrotask(() => this.state === 'closed' || this.reconnect()); // after listeners were added
   }
 
   get state() { return this.#link.state; }
+
+  /** 'websocket', or 'http' where WebSockets are blocked. */
+  get transport() { return this.#link.transport; }
 
   /** By user; about the first 100 of a larger room. */
   get members() { return this.#roster.members; }
 
   /** Users present. */
   get count() { return this.#roster.count; }
+
+  /** For the link: bytes of the largest that is sent and not yet answered. */
+  get largest() { return this.#queue.largest; }
 
   /** The place up to which everything has come, for `since`; '' as long as there is none. */
   get position() { return String(this.#place ?? ''); }
@@ -127,9 +123,10 @@ export class Chat extends EventTarget {
     if (sent) return sent;
     try {
       if (this.state === 'closed') throw new ChatError('closed', 'not connected');
-      const f = frame({...o, id});
+      const f = frame({...o, id}, this.#link.added);
       const why = unfit(f, this.user ? this.limits : {...this.limits, data_bytes: Infinity}); // before a welcome they are not known
       if (why) throw why;
+      this.#link.use();
       return this.#queue.add(id, f);
     } catch (e) {
       return Promise.reject(e);
@@ -156,7 +153,7 @@ export class Chat extends EventTarget {
 
   /** @param {{limit?: number, named?: Iterable<string>}} [some] so many of the rooms with most users, and those named; without it all
    * @returns {Promise<Map<string, number>>} the users present in each room of the server that has any */
-  rooms({limit, named} = {}) { return rooms(this.#base, {token: this.#options.token, limit, named}); }
+  rooms({limit, named} = {}) { return rooms(this.#link.base, {token: this.#options.token, limit, named}); }
 
   /** Tries immediately if the connection is lost or was closed. */
   reconnect() {
@@ -173,19 +170,18 @@ export class Chat extends EventTarget {
   /** @param {keyof Events} type @param {any} [detail] */
   #emit(type, detail) { this.dispatchEvent(new CustomEvent(type, {detail})); }
 
-  #url() {
-    const url = new URL(`ws/${encodeURIComponent(this.room)}`, this.#base);
-    if (this.#options.username) url.searchParams.set('username', this.#options.username);
-    if (this.#place) url.searchParams.set('since', this.position);
-    return url; // the session is not in it, because consoles and proxies log URLs
+  /** For the link: whether a place that the server refuses is given up. @param {ChatError} why */
+  amend(why) {
+    if (why.code !== 'bad_request' || !this.#place || this.user) return false;
+    this.#place = null; // another server's
+    return true;
   }
 
-  /** @param {import('./link.js').State} state @param {import('./link.js').More} more */
-  #change(state, more) {
+  /** For the link. @param {import('./link.js').State} state @param {import('./link.js').More} more */
+  change(state, more) {
     const error = more.error ?? new ChatError('disconnected', 'the connection was lost');
     if (state !== 'open') {
       this.#patience();
-      this.#troubles = 0;
       this.#notices.lost();
       this.#asks.lost(error);
       this.#queue.lost(more.code);
@@ -194,8 +190,8 @@ export class Chat extends EventTarget {
     this.#emit('state', {state, ...more});
   }
 
-  /** @param {any} o */
-  #receive(o) {
+  /** For the link: takes what the server says. @param {any} o */
+  receive(o) {
     switch (o.type) {
       case 'welcome': return this.#welcome(o);
       case 'message':
@@ -203,13 +199,10 @@ export class Chat extends EventTarget {
       case 'edit':
       case 'delete':
       case 'reaction': return this.#entry(o, o.type);
-      case 'ack':
-        this.#troubles = 0;
-        return this.#queue.settle(o.id, o);
-      case 'history': return this.#asks.answer(o.request, {...o, epoch: this.#goal.epoch});
+      case 'ack': return void this.#queue.settle(o.id, o);
+      case 'history': return void this.#asks.answer(o.request, {epoch: this.#goal.epoch, ...o});
       case 'position': return this.#reached(Place.parse(o.position));
       case 'error': return this.#error(o);
-      case 'goodbye': return this.#link.comeBackIn(wish(o.retry_after_ms));
       case 'typing':
       case 'read':
       case 'signal': return this.#emit(o.type, o);
@@ -275,19 +268,10 @@ export class Chat extends EventTarget {
   }
 
   /** @param {any} o */
-  async #error(o) {
+  #error(o) {
     const error = new ChatError(o.code, o.message, wish(o.retry_after_ms));
-    this.#troubles = o.code === 'rate_limited' || o.code === 'unavailable' ? this.#troubles + 1 : 0;
-    if (o.id) {
-      const told = this.#queue.refused(o.id, error) || this.#asks.answer(o.id, error) || this.#notices.refused(o.id, error);
-      return told instanceof ChatError ? this.#emit('error', told) : undefined; // or it is of what is settled
-    }
-    if (o.code === 'token_expiring' && typeof this.#options.token === 'function') {
-      try {
-        return this.#link.send({type: 'auth', token: await this.#options.token()});
-      } catch { /* the old one may do for a while */ }
-    }
-    this.#emit('error', error);
+    const told = o.id && (this.#queue.refused(o.id, error) || this.#asks.answer(o.id, error) || this.#notices.refused(o.id, error));
+    if (!o.id || told instanceof ChatError) this.#emit('error', error); // or it is of what is settled
   }
 
   /** @param {any} o */

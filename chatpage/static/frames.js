@@ -1,6 +1,6 @@
 // What a client sends that the room's log keeps, as it goes out.
 
-import {ChatError} from './link.js';
+import {ChatError} from './errors.js';
 import {utf8Length} from './wire.js';
 
 /** @typedef {{message_bytes: number, data_bytes?: number, rate_per_second: number, burst: number}} Limits data_bytes: 0 if the
@@ -12,8 +12,8 @@ import {utf8Length} from './wire.js';
  * @property {number} data of its data, in bytes
  * @property {boolean} rich whether a server of an earlier version would keep only a part of it */
 
-/** @param {any} object with an id @returns {Frame} throws a ChatError */
-export function frame(object) {
+/** @param {any} object with an id @param {number} [more] bytes that the connection adds @returns {Frame} throws a ChatError */
+export function frame(object, more = 0) {
   let data = '';
   if (object.data !== undefined) {
     try {
@@ -23,7 +23,7 @@ export function frame(object) {
   }
   const text = JSON.stringify(object);
   return {
-    text, bytes: utf8Length(text), size: utf8Length(object.message ?? ''), data: utf8Length(data),
+    text, bytes: utf8Length(text) + more, size: utf8Length(object.message ?? ''), data: utf8Length(data),
     rich: data !== '' || object.reply_to !== undefined,
   };
 }

@@ -1,19 +1,23 @@
 // What a server tells over plain HTTP.
 
-import {bearer, ChatError} from './link.js';
+import {ChatError} from './errors.js';
+import {retryAfter} from './time.js';
+import {bearer} from './wire.js';
 
-/** @typedef {string|(() => string|Promise<string>)} Token credentials, or what gets them */
+/** @typedef {string|(() => string|undefined|Promise<string|undefined>)} Token credentials, or what gets them */
+
+/** @param {Token|undefined} token @returns {Promise<string|undefined>} */
+export const credentials = async (token) => (typeof token === 'function' ? token() : token);
 
 /** @param {string|URL} url where the server is mounted
  * @param {{token?: Token, limit?: number, named?: Iterable<string>}} [options] limit: so many of the rooms with most
  * users, 100 at most; named: these rooms, 100 at most. Without both all rooms, which may be very many
  * @returns {Promise<Map<string, number>>} the users present in each room that has any */
 export async function rooms(url, {token, limit, named} = {}) {
-  const headers = bearer(typeof token === 'function' ? await token() : token);
   const at = new URL('rooms', mount(url));
   if (limit !== undefined) at.searchParams.set('limit', String(limit));
   for (const room of named ?? []) at.searchParams.append('room', room);
-  const r = await fetch(at, {headers, cache: 'no-store'});
+  const r = await fetch(at, {headers: bearer(await credentials(token)), cache: 'no-store'});
   if (!r.ok) throw new ChatError('unavailable', 'the rooms cannot be listed');
   return new Map(Object.entries(await r.json()));
 }
@@ -22,10 +26,9 @@ export async function rooms(url, {token, limit, named} = {}) {
  * @param {{after?: number, before?: number, limit?: number, token?: Token}} [options]
  * @returns {Promise<import('./types.js').Page & {position: string}>} position: the log's last place */
 export async function messages(url, room, {token, ...range} = {}) {
-  const headers = bearer(typeof token === 'function' ? await token() : token);
-  const at = new URL(`rooms/${encodeURIComponent(room)}/messages`, mount(url));
-  for (const [key, value] of Object.entries(range)) at.searchParams.set(key, String(value));
-  const r = await fetch(at, {headers, cache: 'no-store'});
+  const at = roomURL(mount(url), room, 'messages');
+  for (const [key, value] of Object.entries(range)) if (value !== undefined) at.searchParams.set(key, String(value));
+  const r = await fetch(at, {headers: bearer(await credentials(token)), cache: 'no-store'});
   if (!r.ok) throw new ChatError('unavailable', 'the messages cannot be read');
   return r.json();
 }
@@ -35,4 +38,48 @@ export function mount(url) {
   const base = new URL(url, globalThis.location?.href);
   if (!base.pathname.endsWith('/')) base.pathname += '/';
   return base;
+}
+
+/** @param {URL} base @param {string} room @param {string} what @returns {URL} */
+export const roomURL = (base, room, what) => new URL(`rooms/${encodeURIComponent(room)}/${what}`, base);
+
+/** Why a response refuses something, in the server's own words.
+ * @param {Response} r @returns {Promise<ChatError|null>} null if something between here and the server has answered */
+export async function refusalIn(r) {
+  try {
+    const {error} = await r.json();
+    const why = new ChatError(error.code, error.message, retryAfter(r.headers));
+    why.status = r.status;
+    why.final = r.status < 429;
+    return why;
+  } catch {
+    return null;
+  }
+}
+
+/** @typedef {{why: ChatError|null, blocked: boolean}} Verdict why: the server's refusal, if there is one;
+ *   blocked: somebody answers plain HTTP there and refuses nothing, so it is the WebSocket that does not get through */
+
+/** Asks with a plain GET of its address why a handshake failed, because browsers show nothing of a handshake's answer.
+ * The server makes all its checks before it looks for the upgrade. So its answer is one of these:
+ *
+ *   426 Upgrade Required: it would have let this client in. What came as a WebSocket did not arrive as one: a proxy
+ *     refused it, took the header away, or let it hang. That is blocked.
+ *   another error, as JSON: the server's own refusal, which plain HTTP would get as well. That is not blocked.
+ *   something else: not from the server. A 5xx is a proxy that does not reach the server now; a page or another
+ *     refusal is a filter, which may let other paths through: that counts as blocked, and a try over HTTP will tell.
+ *   no answer: nobody is there, for the one as for the other.
+ *
+ * @param {URL} url @param {() => Promise<string|undefined>} token @returns {Promise<Verdict>} */
+export async function askWhy(url, token) {
+  const signal = AbortSignal.timeout(5000);
+  try {
+    const given = await Promise.race([token(), new Promise((_, no) => signal.addEventListener('abort', no))]);
+    const r = await fetch(url, {headers: bearer(/** @type {string|undefined} */ (given)), cache: 'no-store', signal});
+    if (r.status === 426) return {why: null, blocked: true};
+    const why = r.status < 400 ? null : await refusalIn(r);
+    return {why, blocked: !why && r.status < 500};
+  } catch {
+    return {why: null, blocked: false};
+  }
 }

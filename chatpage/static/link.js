@@ -1,58 +1,50 @@
-// A WebSocket that comes back: reconnects with full jitter, notices a connection
-// that died in silence, and finds out why a handshake was refused. chat.js is
-// built on it.
+// A connection that comes back: reconnects with full jitter, notices one that died in
+// silence, finds out why a handshake was refused, and goes over plain HTTP where WebSockets
+// are blocked (way.js says when). chat.js is built on it.
 
-import {later, now, retryAfter} from './time.js';
-
-/** Why something failed. `code` is the server's (docs/protocol.md), or from here:
- * timeout, uncertain, disconnected, closed, close_N (the closing code), too_long, bad_token, bad_url. */
-export class ChatError extends Error {
-  /** @param {string} code @param {string} message @param {number} [retryAfter] milliseconds until trying again may help */
-  constructor(code, message, retryAfter = 0) {
-    super(message);
-    this.name = 'ChatError';
-    this.code = code;
-    this.retryAfter = retryAfter;
-    this.final = false; // whether trying again is of no use
-  }
-}
+import {ChatError} from './errors.js';
+import {askWhy} from './http.js';
+import {Socket} from './socket.js';
+import {later, now, wish} from './time.js';
+import {Way} from './way.js';
+import {isToken} from './wire.js';
 
 /** @typedef {'connecting'|'open'|'waiting'|'closed'} State */
 /** @typedef {{wait?: number, error?: ChatError, code?: number}} More wait: milliseconds until the next attempt;
  *   code: that of the close, if there was a connection */
 /** @typedef {object} Hooks
- * @property {() => URL} url the address, asked before each attempt
+ * @property {() => URL} url the WebSocket's address, asked before each attempt
  * @property {() => string[]} offer what goes beside the subprotocol
+ * @property {(hooks: import('./socket.js').WireHooks) => import('./socket.js').Wire} stream the same over plain HTTP
  * @property {() => Promise<string|undefined>} token credentials, asked before each attempt
  * @property {boolean} renewable whether asking again may give other credentials
  * @property {(object: any) => void} receive takes each object from the server
  * @property {(state: State, more: More) => void} change
- * @property {(why: ChatError) => boolean} amend whether trying again may help after all
- * @property {(code: number) => boolean} excused whether the server closed for trouble that passes */
-
-/** @param {string|undefined} token @returns {Record<string, string>} the headers that carry it */
-export const bearer = (token) => (token ? {Authorization: `Bearer ${token}`} : {});
-
-/** What may stand in the list of subprotocols (RFC 9110, section 5.6.2). */
-const isToken = (/** @type {string} */ s) => /^[\w!#$%&'*+.^`|~-]+$/.test(s);
+ * @property {(why: ChatError) => boolean} amend whether trying again may help after all */
 
 const watchEvery = 5000, openWithin = 15_000, pingAfter = 25_000, pongWithin = 10_000; // milliseconds
+const streamSilent = 60_000; // a stream has a comment each 25 s, unless the server was told otherwise
 const awakeWithin = 4000; // the same after the network or the page has come back
 const longestWait = 30_000, stableAfter = 30_000;
+const steadyAfter = 6000; // a WebSocket that is tried beside a stream
 const purpose = new Set([1000, 1008, 4003]); // codes of closing on purpose: do not come back
 // What tells that the network or the page is back, and what to listen to for it.
 const wakes = /** @type {const} */ (['online', 'pageshow', 'focus']), documentWakes = /** @type {const} */ (['visibilitychange', 'resume']);
 
 export class Link {
   /** @type {State} */ state = 'connecting';
-  /** @type {WebSocket|null} */ #ws = null;
-  #hooks; #attempt = 0; #tries = 0; #openedAt = 0; #began = 0;
+  /** @type {import('./socket.js').Wire|null} */ #wire = null;
+  #hooks; #way = new Way(); #attempt = 0; #tries = 0; #openedAt = 0; #began = 0;
   #heard = 0; #pinged = NaN; #within = pongWithin; #watched = 0; #slept = false; #beat = 0;
-  #retry = () => {}; #asked = 0; #patient = false;
+  #retry = () => {}; #asked = 0; #patient = false; #troubles = 0;
+  #rise = () => {}; // ends the try of a WebSocket, or the wait for it
   #listening = new AbortController();
 
   /** @param {Hooks} hooks */
   constructor(hooks) { this.#hooks = hooks; }
+
+  /** What the connection goes over. */
+  get transport() { return this.#way.over === 'http' ? 'http' : 'websocket'; }
 
   /** Begins, or tries immediately if the connection is lost or was closed. */
   async open() {
@@ -62,25 +54,46 @@ export class Link {
     this.#listen();
     this.#heard = this.#began = this.#watched = now();
     this.#pinged = NaN;
+    this.#troubles = 0;
     this.#beat = Number(setInterval(() => this.#watch(), watchEvery));
     this.#set('connecting');
+    const hooks = {
+      receive: (/** @type {any} */ o) => this.#receive(o),
+      heard: () => {
+        this.#heard = now();
+        this.#pinged = NaN;
+        this.#within = pongWithin;
+      },
+      lost: (/** @type {number} */ code, /** @type {string} */ reason, /** @type {ChatError|null} */ why = null) => this.#lost(code, reason, why),
+    };
+    if (this.#way.over === 'http') {
+      this.#wire = this.#hooks.stream(hooks);
+      return;
+    }
+    await this.#socket(hooks, attempt, (wire) => {
+      this.#wire = wire;
+      this.#retry = later(awakeWithin, () => wire.opened || this.#hurry(attempt));
+    }, (why) => (why.final ? this.close(why) : this.#later(why)));
+  }
+
+  /** @param {import('./socket.js').WireHooks} hooks @param {number} attempt nothing comes of it after another one
+   * @param {(wire: Socket) => void} made @param {(why: ChatError) => void} failed */
+  async #socket(hooks, attempt, made, failed) {
     let token;
     try {
       token = await this.#hooks.token();
     } catch (e) {
-      if (attempt === this.#attempt) this.#later(new ChatError('auth_failed', e instanceof Error ? e.message : String(e)));
+      if (attempt === this.#attempt) failed(new ChatError('auth_failed', e instanceof Error ? e.message : String(e)));
       return;
     }
     if (attempt !== this.#attempt) return;
     try {
       if (token && !isToken(`bearer.${token}`)) throw new ChatError('bad_token', 'the token has characters that a WebSocket cannot carry');
-      const url = this.#hooks.url();
-      url.protocol = url.protocol.replace('http', 'ws');
-      const ws = this.#ws = new WebSocket(url, ['chat.v1', ...this.#hooks.offer(), ...(token ? [`bearer.${token}`] : [])]);
-      ws.onmessage = (e) => this.#receive(e.data);
-      ws.onclose = (e) => this.#lost(e.code, e.reason);
+      made(new Socket(this.#hooks.url(), ['chat.v1', ...this.#hooks.offer(), ...(token ? [`bearer.${token}`] : [])], hooks));
     } catch (e) { // it would fail each time
-      this.close(e instanceof ChatError ? e : new ChatError('bad_url', e instanceof Error ? e.message : String(e)));
+      const why = e instanceof ChatError ? e : new ChatError('bad_url', e instanceof Error ? e.message : String(e));
+      why.final = true;
+      failed(why);
     }
   }
 
@@ -88,14 +101,14 @@ export class Link {
   ready() {
     this.#openedAt = now();
     this.#asked = 0;
+    this.#retry();
+    this.#way.opened();
     this.#set('open');
+    if (this.#way.over === 'http') this.#tryLater();
   }
 
   /** Sends an object, given as one or as its JSON. @param {object|string} object */
-  send(object) { this.#ws?.send(typeof object === 'string' ? object : JSON.stringify(object)); }
-
-  /** Makes the next attempt wait for ms, as the server wished. @param {number} ms */
-  comeBackIn(ms) { this.#asked = ms; }
+  send(object) { this.#wire?.send(typeof object === 'string' ? object : JSON.stringify(object)); }
 
   /** Ends for good, until open is called again. @param {ChatError} error @param {number} [code] */
   close(error, code) {
@@ -123,18 +136,22 @@ export class Link {
     globalThis.addEventListener?.('pagehide', () => this.#pause(), {signal});
   }
 
-  /** @param {string} data */
-  #receive(data) {
-    this.#heard = now();
-    this.#pinged = NaN;
-    this.#within = pongWithin;
-    let object;
+  /** @param {any} o */
+  #receive(o) {
+    if (o.type === 'goodbye') this.#asked = wish(o.retry_after_ms);
+    if (o.type === 'ack') this.#troubles = 0;
+    if (o.type === 'error') this.#troubles = o.code === 'rate_limited' || o.code === 'unavailable' ? this.#troubles + 1 : 0;
+    if (o.type === 'error' && o.code === 'token_expiring' && this.#hooks.renewable) this.#renew(o);
+    else this.#hooks.receive(o);
+  }
+
+  /** @param {any} o the server's warning */
+  async #renew(o) {
     try {
-      object = JSON.parse(data);
-    } catch {
-      return;
+      this.send({type: 'auth', token: await this.#hooks.token()});
+    } catch { // the old one may do for a while
+      this.#hooks.receive(o);
     }
-    this.#hooks.receive(object);
   }
 
   #watch() {
@@ -144,6 +161,8 @@ export class Link {
     this.#watched = t;
     if (this.state === 'connecting') {
       if (t - this.#heard > openWithin && !this.#slept) this.#lost(1006, '');
+    } else if (!this.#wire?.pings) {
+      if (t - this.#heard > streamSilent && !this.#slept) this.#lost(1006, '');
     } else if (Number.isNaN(this.#pinged)) {
       if (t - this.#heard > pingAfter) this.#ping();
     } else if (this.#slept) {
@@ -162,7 +181,10 @@ export class Link {
   #check(why) {
     if (globalThis.document?.hidden) return;
     const t = now();
-    if (this.state === 'open' && (why === 'online' || t - this.#heard > watchEvery)) {
+    if (why === 'online') this.#way.renew();
+    if (this.state === 'open' && !this.#wire?.pings) { // a stream cannot be asked
+      if (why === 'online' || t - this.#heard > streamSilent / 2) this.#later(null, Math.random() * 1000);
+    } else if (this.state === 'open' && (why === 'online' || t - this.#heard > watchEvery)) {
       if (!(t - this.#pinged < awakeWithin)) this.#ping();
       this.#within = awakeWithin;
       later(awakeWithin + 100, () => this.state === 'open' && this.#heard <= t && this.#watch());
@@ -186,45 +208,38 @@ export class Link {
 
   #drop() {
     clearInterval(this.#beat);
-    const ws = this.#ws;
-    this.#ws = null;
-    if (!ws) return;
-    ws.onmessage = ws.onclose = null;
-    ws.close(1000);
+    this.#rise();
+    this.#wire?.close();
+    this.#wire = null;
   }
 
-  /** @param {number} code @param {string} reason */
-  async #lost(code, reason) {
-    const used = this.state === 'open', excused = this.#hooks.excused(code);
+  /** The handshake has no answer for a while: a plain request that has one tells that it hangs. @param {number} attempt */
+  async #hurry(attempt) {
+    const {blocked} = await askWhy(this.#hooks.url(), this.#hooks.token);
+    if (blocked && attempt === this.#attempt && this.state === 'connecting') this.#lost(1006, '', null, blocked);
+  }
+
+  /** @param {number} code @param {string} reason @param {ChatError|null} [why] @param {boolean} [blocked] if that is known */
+  async #lost(code, reason, why = null, blocked) {
+    const used = this.state === 'open', excused = code === 1008 && this.#troubles >= 50; // by the store or the rate
+    const http = this.#way.over === 'http', attempt = this.#attempt;
+    this.#retry();
     this.#drop();
     if ((purpose.has(code) && !excused) || (code === 4001 && !this.#hooks.renewable)) {
       return this.close(new ChatError(`close_${code}`, reason || 'the server ended the connection'), code);
     }
     if (used) {
-      if (now() - this.#openedAt > stableAfter) this.#tries = 0;
+      const lived = now() - this.#openedAt;
+      if (lived > stableAfter) this.#tries = 0;
+      if (!http) this.#way.lost(code, lived);
       return this.#later(null, this.#asked || (excused ? 5000 * (1 + Math.random()) : 0), code);
     }
-    const attempt = this.#attempt;
-    const why = await this.#ask();
+    if (!http && blocked === undefined) ({why, blocked} = await askWhy(this.#hooks.url(), this.#hooks.token));
     if (attempt !== this.#attempt) return;
-    if (why?.final && !this.#hooks.amend(why)) return this.close(why);
+    if (why?.final && !(http && why.status >= 404) && !this.#hooks.amend(why)) return this.close(why);
+    if (http) this.#way.failedOverHTTP(why);
+    else if (this.#way.failed(blocked ?? false)) return void this.open();
     this.#later(why, (why?.retryAfter ?? 0) * (1 + Math.random() / 2));
-  }
-
-  /** Asks over HTTP why the handshake failed, which a WebSocket does not tell. 426 means that it would not have. */
-  async #ask() {
-    const signal = AbortSignal.timeout(5000);
-    try {
-      const token = await Promise.race([this.#hooks.token(), new Promise((_, no) => signal.addEventListener('abort', no))]);
-      const r = await fetch(this.#hooks.url(), {headers: bearer(token), cache: 'no-store', signal});
-      if (r.status < 400 || r.status === 426) return null;
-      const {error} = await r.json();
-      const why = new ChatError(error.code, error.message, retryAfter(r.headers));
-      why.final = r.status < 429;
-      return why;
-    } catch {
-      return null; // nobody there
-    }
   }
 
   /** Tries again after wait milliseconds, or by default after a random part of a time that doubles (full jitter).
@@ -232,9 +247,43 @@ export class Link {
   #later(error, wait = 0, code) {
     this.#patient = wait > 1000; // it is the server's wish
     wait ||= 50 + Math.random() * Math.min(longestWait, 1000 * 2 ** this.#tries++);
-    clearInterval(this.#beat);
+    this.#drop();
     this.#retry();
     this.#retry = later(wait, () => this.open());
     this.#set('waiting', {wait, error: error ?? undefined, code});
+  }
+
+  /** Tries a WebSocket when it is time, beside the stream. What it brings is not looked at: if it lives, the connection
+   * is made anew over another one, which goes on at the place that the stream has come to. */
+  #tryLater() {
+    /** @type {Socket|null} */ let trial = null;
+    const attempt = this.#attempt;
+    const again = () => {
+      if (attempt !== this.#attempt) return;
+      this.#rise();
+      this.#way.longer();
+      this.#tryLater();
+    };
+    const move = () => {
+      if (this.#wire?.busy) return void (stop = later(500, move));
+      this.#way.back();
+      this.open();
+    };
+    let stop = later(this.#way.wait, () => {
+      stop = later(openWithin, again);
+      let answered = false;
+      const heard = () => {
+        if (answered) return;
+        answered = true;
+        stop();
+        stop = later(steadyAfter, move);
+      };
+      this.#socket({heard, receive() {}, lost: again}, attempt, (wire) => (trial = wire), again);
+    });
+    this.#rise = () => {
+      stop();
+      trial?.close();
+      this.#rise = () => {};
+    };
   }
 }

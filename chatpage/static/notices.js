@@ -1,7 +1,7 @@
 // What a client tells the server without an answer: that the user is typing, has read up to
 // a place, and the application's signals.
 
-import {ChatError} from './link.js';
+import {ChatError} from './errors.js';
 import {later, now} from './time.js';
 
 const typingPause = 2500, readPause = 500; // milliseconds between two

@@ -2,12 +2,12 @@
 // after a refusal that passes or a lost connection, and never twice.
 
 import {unfit} from './frames.js';
-import {ChatError} from './link.js';
+import {ChatError} from './errors.js';
+import {Rate} from './rate.js';
 import {Ages, later, now} from './time.js';
 
 const most = 32; // messages sent and not yet answered
 const defaultPause = 1000; // milliseconds until a refused message is sent again, if the server does not say
-const margin = 0.95; // of the server's rate: the network sends what was apart together
 /** The server knows an id again for five minutes at least. What it may have kept is
  * not sent again when those are nearly over. */
 const knownFor = 270_000;
@@ -31,16 +31,21 @@ export class Queue {
   /** @type {Map<string, Item>} */ #items = new Map();
   #hooks; #timeout; #open = false; #replayed = false;
   #flying = 0; #window = most; #hold = 0;
-  #rate = 0; #burst = 0; #tokens = NaN; #filled = 0;
+  #rate;
   /** @type {import('./frames.js').Limits|null} */ #limits = null; #cancel = () => {};
   ages = new Ages();
 
   /** @param {number} timeout milliseconds that the server has to answer
-   * @param {{send: (frame: string) => void, held: (held: Held) => void}} hooks */
-  constructor(timeout, hooks) {
+   * @param {{send: (frame: string) => void, held: (held: Held) => void}} hooks
+   * @param {Rate} [rate] that of all rooms of the connection */
+  constructor(timeout, hooks, rate = new Rate()) {
     this.#timeout = timeout;
     this.#hooks = hooks;
+    this.#rate = rate;
   }
+
+  /** Bytes of the largest that is sent and not yet answered. */
+  get largest() { return Math.max(0, ...[...this.#items.values()].map((item) => (item.sent ? item.frame.bytes : 0))); }
 
   /** @param {string} id @returns {Promise<any>|undefined} of a message that is in the queue */
   promise(id) { return this.#items.get(id)?.promise; }
@@ -57,9 +62,7 @@ export class Queue {
   /** There is a connection. @param {import('./frames.js').Limits} limits */
   opened(limits) {
     this.#limits = limits;
-    this.#rate = margin * (limits.rate_per_second || 0) / 1000;
-    this.#burst = Math.max(1, limits.burst || 0);
-    this.#fill();
+    this.#rate.set(limits);
     this.#open = true;
     this.#replayed = false;
     this.#pump();
@@ -147,30 +150,16 @@ export class Queue {
         this.settle(item.id, uncertain());
         return;
       }
-      const wait = Math.max(this.#hold - now(), this.#turn());
+      const wait = Math.max(this.#hold - now(), this.#rate.wait);
       if (wait > 0) {
         this.#cancel = later(wait, () => this.#pump());
         return this.#hooks.held({wait, error, id});
       }
-      this.#tokens--;
+      this.#rate.take();
       this.#flying++;
       item.sent = this.ages.stamp();
       item.stop = later(this.#timeout, () => this.settle(item.id, new ChatError('timeout', 'the server did not answer')));
       this.#hooks.send(item.frame.text);
     }
-  }
-
-  #fill() {
-    const t = now();
-    const full = this.#tokens + (t - this.#filled) * this.#rate;
-    this.#tokens = Number.isNaN(full) ? this.#burst : Math.min(this.#burst, full);
-    this.#filled = t;
-  }
-
-  /** @returns {number} milliseconds until the rate allows one more */
-  #turn() {
-    if (!(this.#rate > 0)) return 0;
-    this.#fill();
-    return this.#tokens >= 1 ? 0 : Math.ceil((1 - this.#tokens) / this.#rate);
   }
 }

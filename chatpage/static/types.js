@@ -1,6 +1,6 @@
 // The types of chat.js, for editors and tsc: there is nothing in here that runs.
 
-/** @typedef {import('./link.js').ChatError} ChatError */
+/** @typedef {import('./errors.js').ChatError} ChatError */
 /** @typedef {import('./roster.js').Member} Member */
 /** @typedef {{type: 'message'|'private', offset: number, time: string, user: string, username: string,
  *   message: string, to?: string, to_username?: string, id?: string, data?: any, reply_to?: number, edited?: string,
@@ -13,7 +13,7 @@
 /** @typedef {{messages: Message[], first: number, more: boolean, epoch?: string}} Page
  *   oldest first, as they are now; `first` is the oldest offset that the server still has, `epoch` is the one that
  *   offsets are of */
-/** @typedef {{state: import('./link.js').State, wait?: number, error?: ChatError}} StateChange */
+/** @typedef {{state: import('./link.js').State, wait?: number, error?: ChatError, code?: number}} StateChange */
 /** @typedef {{user: string, username: string, name: string, data?: any}} Signal */
 
 /** The events of a Chat, with what `on` passes:
@@ -44,5 +44,16 @@
  * @property {string} [since] the `position` of an earlier Chat: get only what came after it
  * @property {number} [sendTimeout] milliseconds that the server has to answer a message; by default 30,000.
  *   The time in which a message waits for a connection, or its turn, is not counted */
+
+/** @typedef {Omit<Options, 'room'|'since'>} ConnectionOptions */
+
+/** The events of a Connection, with what `on` passes:
+ *
+ *   state    as of a Chat: of the connection, which all rooms share
+ *   hello    the server's object, on each connection
+ *   joined   a Chat: the service has put the user into this room, without being asked to by `join`
+ *   error    a ChatError that belongs to no room
+ *
+ * @typedef {{state: StateChange, hello: any, joined: import('./chat.js').Chat, error: ChatError}} ConnectionEvents */
 
 export {};

@@ -27,3 +27,9 @@ export const isSession = (s) => /^[\w-]{32}$/.test(s ?? '');
 
 /** @param {string} s */
 export const utf8Length = (s) => new TextEncoder().encode(s).length;
+
+/** @param {string|undefined} token @returns {Record<string, string>} the headers that carry it */
+export const bearer = (token) => (token ? {Authorization: `Bearer ${token}`} : {});
+
+/** What may stand in the list of subprotocols (RFC 9110, section 5.6.2). @param {string} s */
+export const isToken = (s) => /^[\w!#$%&'*+.^`|~-]+$/.test(s);

@@ -1,0 +1,131 @@
+// Many rooms where WebSockets are blocked: a stream for each, as far as the browser's
+// connections reach.
+
+import assert from 'node:assert/strict';
+import {test} from 'node:test';
+import {stage} from './fake.js';
+import {refusal, web} from './web.js';
+
+/** A connection for many rooms whose first WebSocket is blocked, in the rooms named. */
+async function blocked(rooms, answers = {}, options = {}) {
+  const page = await stage({clock: true});
+  const seen = web(answers);
+  startMany(options);
+  window.log = [];
+  window.chats = Object.fromEntries(rooms.map((room) => {
+    const chat = many.join(room);
+    chat.on('message', (m) => log.push(`${room} ${m.message}`));
+    chat.on('state', ({state, error}) => log.push(`${room} ${state}${error ? ` ${error.code}` : ''}`));
+    return [room, chat];
+  }));
+  await page.clock.runFor(10);
+  last().end();
+  await page.clock.runFor(10);
+  assert.deepEqual([many.state, many.transport], ['open', 'http']);
+  return {page, ...seen};
+}
+
+const live = (streams) => streams.filter((s) => !s.aborted).map((s) => s.room);
+const of = (streams, room) => streams.findLast((s) => s.room === room);
+const states = () => Object.values(chats).map(({state}) => state).join(' ');
+
+test('the first stream says who one is, for all', async () => {
+  const {page, streams, posts} = await blocked(['a', 'b', 'c'], {}, {username: 'Ann'});
+  assert.deepEqual(live(streams), ['a'], 'so that it is one user in all rooms');
+  streams[0].welcome('e:0');
+  await page.clock.runFor(10);
+  assert.deepEqual(streams.map((s) => [s.room, s.session?.length]), [['a', undefined], ['b', 32], ['c', 32]]);
+  of(streams, 'b').welcome('f:3');
+  of(streams, 'b').say(message(4, 'in b'));
+  await page.clock.runFor(10);
+  const sent = fate(chats.b.send('hi', {id: '1'}));
+  await page.clock.runFor(10);
+  assert.deepEqual([await sent, posts[0].url.pathname, posts[0].object], [1, '/rooms/b/events', {type: 'message', message: 'hi', id: '1'}]);
+  assert.deepEqual([states(), chats.b.position, many.session.length, many.user], ['open open connecting', 'f:4:1767225600000', 32, 'me']);
+  assert.ok(log.includes('b in b'));
+  // One room's refusal or end is its own; the network's is everyone's.
+  of(streams, 'b').say({type: 'left', room: 'b', code: 4003, reason: 'banned'});
+  await page.clock.runFor(10);
+  assert.deepEqual([states(), many.rooms.has('b')], ['open closed connecting', false]);
+  of(streams, 'a').say({type: 'left', room: 'a', code: 1013, reason: 'slow'});
+  await page.clock.runFor(2000);
+  assert.equal(streams.filter((s) => s.room === 'a').length, 2, 'it joins again');
+  of(streams, 'a').welcome('e:0', {resumed: true});
+  of(streams, 'c').welcome('e:0');
+  await page.clock.runFor(10);
+  of(streams, 'c').cut();
+  await page.clock.runFor(10);
+  assert.equal(many.state, 'waiting');
+  await page.clock.runFor(3000);
+  assert.deepEqual(live(streams).sort(), ['a', 'c']);
+  assert.deepEqual(streams.slice(-2).map((s) => [s.room, s.since]), [['a', 'e:0'], ['c', 'e:0']]);
+});
+
+test('four rooms have a stream, those used last; the others resume when they are used', async () => {
+  const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const {page, streams} = await blocked(names);
+  streams[0].welcome('e:0');
+  await page.clock.runFor(10);
+  for (const s of streams.slice(1)) s.welcome('e:0');
+  await page.clock.runFor(10);
+  assert.deepEqual([live(streams), states()], [['a', 'b', 'c', 'd'], 'open open open open waiting waiting']);
+  assert.ok(log.includes('e waiting too_many_streams'));
+  await page.clock.runFor(20_000);
+  assert.equal(streams.length, 4, 'they wait, and nobody sees them come and go');
+  // Using one takes the stream of the one that was not used for longest.
+  fate(chats.a.send('x'));
+  const sent = fate(chats.e.send('from e'));
+  await page.clock.runFor(10);
+  assert.deepEqual(live(streams), ['a', 'c', 'd', 'e']);
+  of(streams, 'e').welcome('e:7');
+  await page.clock.runFor(10);
+  assert.deepEqual([await sent > 0, states()], [true, 'open waiting open open open waiting']);
+  // Not in turns of a moment, whatever the page does.
+  const b = fate(chats.b.send('from b')), f = fate(chats.f.send('from f'));
+  await page.clock.runFor(10);
+  for (const room of ['b', 'f']) of(streams, room)?.welcome('e:0');
+  await page.clock.runFor(10);
+  assert.deepEqual([typeof await b, typeof await f], ['number', 'number']);
+  fate(chats.c.send('c'));
+  fate(chats.d.send('d'));
+  const before = streams.length;
+  await page.clock.runFor(2900);
+  assert.ok(streams.length <= before + 1);
+  await page.clock.runFor(4000);
+  for (const room of ['c', 'd']) of(streams, room).welcome('e:0', {resumed: true});
+  await page.clock.runFor(10);
+  assert.deepEqual([chats.c.state, chats.d.state, live(streams).length], ['open', 'open', 4]);
+  // A stream that becomes free goes to one that waits.
+  const waits = Object.values(chats).filter(({state}) => state === 'waiting').length;
+  many.leave('c');
+  await page.clock.runFor(2000);
+  assert.deepEqual([live(streams).length, Object.values(chats).filter(({state}) => state === 'waiting').length], [4, waits - 1]);
+  // And none is left behind when WebSockets work again.
+  many.reconnect();
+  many.close();
+  await page.clock.runFor(10);
+  assert.deepEqual(live(streams), []);
+});
+
+test('a refusal over HTTP is the room\'s; credentials are everyone\'s', async () => {
+  const {page, streams} = await blocked(['a', 'b', 'c'], {
+    open: (s) => ({b: refusal(403, 'forbidden'), c: refusal(503, 'unavailable', {'Retry-After': '2'})})[s.room],
+  });
+  streams[0].welcome('e:0');
+  await page.clock.runFor(10);
+  assert.deepEqual([states(), many.state], ['open closed waiting', 'open']);
+  await page.clock.runFor(3100);
+  assert.deepEqual(streams.map((s) => s.room), ['a', 'b', 'c', 'c']);
+  of(streams, 'a').say({type: 'left', room: 'a', code: 4001, reason: 'credentials ran out'});
+  await page.clock.runFor(10);
+  assert.deepEqual([many.state, chats.a.state], ['closed', 'closed']);
+});
+
+test('HTTP/2 has no such limit', async (t) => {
+  t.mock.method(performance, 'getEntriesByName', () => [{nextHopProtocol: 'h2'}]);
+  const names = Array.from({length: 12}, (_, i) => `r${i}`);
+  const {page, streams} = await blocked(names);
+  streams[0].welcome('e:0');
+  await page.clock.runFor(10);
+  assert.deepEqual(live(streams), names);
+});
