@@ -18,7 +18,7 @@ import (
 
 var ann, bob = chat.By{UserID: "ann", Username: "Ann"}, chat.By{UserID: "bob"}
 
-// said is a message of Ann's in the room r.
+// said publishes a message from Ann in the room r.
 func said(t *testing.T, srv *chat.Server, m chat.Message) chat.Event {
 	t.Helper()
 	m.UserID, m.Username = ann.UserID, ann.Username
@@ -29,7 +29,7 @@ func said(t *testing.T, srv *chat.Server, m chat.Message) chat.Event {
 	return e
 }
 
-// brief is what is left of the room r, in short.
+// brief returns a short form of everything left in the room r.
 func brief(t *testing.T, srv *chat.Server) (lines []string) {
 	t.Helper()
 	page, err := srv.History(t.Context(), "r", chat.Query{All: true})
@@ -46,7 +46,7 @@ func brief(t *testing.T, srv *chat.Server) (lines []string) {
 	return lines
 }
 
-// TestAmendFromGo changes messages as a program does.
+// TestAmendFromGo amends messages in Go.
 func TestAmendFromGo(t *testing.T) {
 	t.Parallel()
 	srv, base := harness.Serve(t, harness.Quiet)
@@ -99,7 +99,7 @@ func TestAmendFromGo(t *testing.T) {
 	}
 }
 
-// TestBadAmendmentsFromGo has all that a program may do wrong.
+// TestBadAmendmentsFromGo makes every mistake that a program can make.
 func TestBadAmendmentsFromGo(t *testing.T) {
 	t.Parallel()
 	srv, _ := harness.Serve(t, harness.Quiet, chat.WithDataSize(100))
@@ -158,7 +158,7 @@ func TestBadAmendmentsFromGo(t *testing.T) {
 	}
 }
 
-// TestMarksAndSignalsFromGo: a program marks for a user, and signals to all but one.
+// TestMarksAndSignalsFromGo marks a room as read for a user, and signals to all users but one.
 func TestMarksAndSignalsFromGo(t *testing.T) {
 	t.Parallel()
 	srv, base := harness.Serve(t, harness.Quiet, harness.UserByHeader)
@@ -198,8 +198,8 @@ func TestMarksAndSignalsFromGo(t *testing.T) {
 	}
 }
 
-// TestThreeServers has three servers share a log: each tells its members what the others'
-// change, and all end with the same room.
+// TestThreeServers has three servers with one log. Each tells its members what the other servers
+// amend, and all end with the same room.
 func TestThreeServers(t *testing.T) {
 	t.Parallel()
 	log := chat.NewMemoryLog(chat.MemoryOptions{})
@@ -212,7 +212,7 @@ func TestThreeServers(t *testing.T) {
 		servers, peers = append(servers, srv.Server), append(peers, p)
 	}
 	said(t, servers[0], chat.Message{Text: "one"})
-	for i, p := range peers { // each is ahead of what the others' rooms may know
+	for i, p := range peers { // each is ahead of what the other servers' rooms have read
 		p.Send(fmt.Sprintf(`{"type":"message","message":"reply","reply_to":%d,"id":"m"}`, i+1))
 		if o := p.Until("ack"); o.Offset != uint64(i+2) {
 			t.Fatalf("%+v", o)
@@ -256,8 +256,8 @@ func (l *lockedList) take() []string {
 	return all
 }
 
-// TestActionsOfAmendments: the authorizer is asked about each, and what it refuses is
-// answered as stored if it was stored before.
+// TestActionsOfAmendments checks that the authorizer decides on each amendment. A refused
+// amendment that was stored before gets its first answer.
 func TestActionsOfAmendments(t *testing.T) {
 	t.Parallel()
 	var asked lockedList

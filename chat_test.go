@@ -39,7 +39,7 @@ func TestTwoMembersTalk(t *testing.T) {
 		t.Fatalf("Alice sees %+v", o)
 	}
 	alice.Conn.Close(1000, "")
-	harness.Eventually(t, "the room to vanish", func() bool {
+	harness.Eventually(t, "the room to be removed", func() bool {
 		_, body := harness.Get(t, base+"/rooms")
 		return body == `{}`
 	})
@@ -123,7 +123,7 @@ func TestMountedUnderPrefix(t *testing.T) {
 	}
 }
 
-// TestThousandMembers has everybody get everything, in order.
+// TestThousandMembers checks that every member gets every message, in order.
 func TestThousandMembers(t *testing.T) {
 	const members, messages = 1000, 30
 	srv, base := harness.Serve(t, chat.WithPing(harness.Patience, harness.Patience), chat.WithPresenceSize(1), chat.WithHistory(0))
@@ -137,7 +137,7 @@ func TestThousandMembers(t *testing.T) {
 			for i := range messages {
 				o, err := p.Read()
 				if o.Type == "system" && err == nil {
-					o, err = p.Read() // one of the first two
+					o, err = p.Read() // the acknowledgement or the message
 				}
 				if err != nil || o.Offset != uint64(i+1) || o.Message != fmt.Sprint(i) {
 					t.Errorf("message %d: %+v, %v", i, o, err)

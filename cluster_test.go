@@ -18,7 +18,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
-// TestServersOverOneLog has two servers that share a log behave as one.
+// TestServersOverOneLog checks that two servers with one log behave as one.
 func TestServersOverOneLog(t *testing.T) {
 	log := chat.NewMemoryLog(chat.MemoryOptions{Entries: 100})
 	_, a := harness.Serve(t, chat.WithLog(log))
@@ -101,13 +101,13 @@ func TestDisconnect(t *testing.T) {
 	}
 }
 
-// TestBanAndMute is what the cookbook does.
+// TestBanAndMute does what the cookbook describes.
 func TestBanAndMute(t *testing.T) {
 	var banned, muted atomic.Bool
 	var actions []chat.Action
 	srv, base := harness.Serve(t, chat.WithAuthorizer(func(_ context.Context, u chat.User, room string, a chat.Action) error {
 		if a != chat.ActionList {
-			actions = append(actions, a) // one connection: one at a time
+			actions = append(actions, a) // there is one connection, so calls come one at a time
 		}
 		if banned.Load() {
 			return chat.Refuse("you are banned")
@@ -146,15 +146,15 @@ func TestBanAndMute(t *testing.T) {
 	}
 }
 
-// TestServerDies has a server's users leave when its lease runs out, and a
-// server that shuts down hand its users on.
+// TestServerDies has a server whose lease ends, so that its users leave, and a server that shuts
+// down and hands its users over.
 func TestServerDies(t *testing.T) {
 	log := chat.NewMemoryLog(chat.MemoryOptions{Entries: 100})
 	harness.InBubble(t, func(b *harness.Bubble) {
 		alice := b.Dial("r", true, "username=Alice")
 		alice.Until("welcome")
 		ctx := context.Background()
-		// A server that was killed: it entered, and says no more.
+		// A server that was killed: it has entered a user, and then is silent.
 		if _, err := log.Enter(ctx, "dead", "r", chatlog.Member{UserID: "u9", Username: "Zoe", Connections: 1}); err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +162,7 @@ func TestServerDies(t *testing.T) {
 			t.Fatal(p, err)
 		}
 		start := time.Now()
-		// Nobody has signalled that she came.
+		// No server has sent a signal that she joined.
 		if o := alice.Until("system"); o.Event != "join" || o.Username != "Zoe" || time.Since(start) > 2*time.Second {
 			t.Errorf("got %+v after %v", o, time.Since(start))
 		}
@@ -170,7 +170,7 @@ func TestServerDies(t *testing.T) {
 			t.Errorf("got %+v", o)
 		}
 		if d := time.Since(start); d < 15*time.Second || d > 21*time.Second {
-			t.Errorf("told after %v", d)
+			t.Errorf("notified after %v", d)
 		}
 		if rooms, err := b.Rooms(ctx); err != nil || rooms["r"] != 1 {
 			t.Errorf("rooms %v, %v", rooms, err)
@@ -178,7 +178,7 @@ func TestServerDies(t *testing.T) {
 	}, chat.WithLog(log))
 }
 
-// TestDisconnectReasons has reasons that no close frame has room for, or may have.
+// TestDisconnectReasons uses reasons that are too long for a close frame, or not valid in one.
 func TestDisconnectReasons(t *testing.T) {
 	t.Parallel()
 	log := chat.NewMemoryLog(chat.MemoryOptions{Entries: 100})
@@ -211,11 +211,11 @@ func TestDisconnectReasons(t *testing.T) {
 		}
 	}
 	if err := first.Disconnect(context.Background(), strings.Repeat("x", 10_000), chat.Disconnect{Code: 1008}); err != nil {
-		t.Errorf("a user whom nobody can be: %v", err)
+		t.Errorf("an id that no user can have: %v", err)
 	}
 }
 
-// lateSignals is a log whose signals wait until they are let through.
+// lateSignals is a log whose signals wait until the test lets them pass.
 type lateSignals struct {
 	chat.Log
 	waiting, through chan struct{}
@@ -229,8 +229,8 @@ func (l *lateSignals) Signal(ctx context.Context, room string, e chatlog.Event) 
 	return l.Log.Signal(ctx, room, e)
 }
 
-// A user who is back before the feed brings the command to the server that has sent it is
-// not removed again.
+// The command to remove a user also comes back to the server that has sent it. A user who has
+// reconnected before that is not removed again.
 func TestRemovedOnce(t *testing.T) {
 	l := &lateSignals{chat.NewMemoryLog(chat.MemoryOptions{}), make(chan struct{}), make(chan struct{})}
 	srv, base := harness.Serve(t, harness.Quiet, harness.UserByHeader, chat.WithLog(l))

@@ -14,14 +14,14 @@ import (
 	"github.com/seed-08328bfd/chat"
 )
 
-// A server beside the rest of a service, and how both are ended.
+// A server beside the other handlers of a service, and the shutdown of both.
 func Example() {
 	srv := chat.New(chat.WithHistory(100), chat.WithDefaultUsername("Guest"))
 	mux := http.NewServeMux()
 	mux.Handle("/chat/", http.StripPrefix("/chat", srv))
 
 	service := &http.Server{Addr: "localhost:8080", Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	// go service.ListenAndServe(), and when the service is to end:
+	// go service.ListenAndServe(), and to stop the service:
 
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -74,7 +74,7 @@ func ExampleServer_Publish() {
 
 	deploy := chat.Message{Username: "Deployer", Text: "v1.2.3 is live", ID: "deploy-1.2.3"}
 	first, _ := srv.Publish(context.Background(), "ops", deploy)
-	again, _ := srv.Publish(context.Background(), "ops", deploy) // not said twice
+	again, _ := srv.Publish(context.Background(), "ops", deploy) // stored only once
 	fmt.Println(first.Offset, again.Offset)
 	// Output: 1 1
 }
@@ -109,7 +109,7 @@ func ExampleServer_Follow() {
 	defer cancel()
 	srv.Publish(ctx, "general", chat.Message{Username: "Alice", Text: "hello"})
 	page, _ := srv.History(ctx, "general", chat.Query{Limit: 1})
-	from := chat.Position{Epoch: page.Position.Epoch} // the beginning
+	from := chat.Position{Epoch: page.Position.Epoch} // from the beginning
 
 	go srv.Publish(ctx, "general", chat.Message{Username: "Bob", Text: "bye"})
 	for e, err := range srv.Follow(ctx, "general", from) {
@@ -157,7 +157,7 @@ func ExampleWithAuthenticator() {
 	// Output: 401 Unauthorized
 }
 
-// A message is changed and gets reactions; the history has it as it is now.
+// A message is edited and gets reactions. The history has its current state.
 func ExampleServer_Edit() {
 	srv := chat.New()
 	defer srv.Close()
@@ -180,7 +180,7 @@ func ExampleServer_Edit() {
 	// 2 Yes 1 false []
 }
 
-// Only the author may delete a message, and who moderates.
+// Only the author or a moderator may delete a message.
 func ExampleServer_Delete() {
 	srv := chat.New()
 	defer srv.Close()
@@ -213,7 +213,7 @@ func ExampleServer_Unread() {
 	// Output: 2 0 <nil>
 }
 
-// Data is an application's own part of a message, here a poll that a filter checks.
+// Data is an application's own part of a message. Here it is a poll, which a filter checks.
 func ExampleWithFilter() {
 	srv := chat.New(chat.WithFilter(func(_ context.Context, _ chat.User, _ string, m *chat.Message) error {
 		var poll struct{ Options []string }

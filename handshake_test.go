@@ -14,7 +14,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
-// hooked calls then when the answer to a handshake is on its way.
+// hooked calls then when the answer to a handshake is about to be sent.
 type hooked struct {
 	http.ResponseWriter
 	then func()
@@ -26,9 +26,9 @@ func (h hooked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, err
 }
 
-// TestCloseDuringHandshake closes a connection between the moment in which it was
-// taken over and the answer to its handshake. Who is closed with a code gets the
-// answer and the code; Close, which sends no codes, leaves the handshake unanswered.
+// TestCloseDuringHandshake closes a connection between its hijacking and the answer to its
+// handshake. A connection that is closed with a code gets the answer and the code. Close sends
+// no codes and leaves the handshake unanswered.
 func TestCloseDuringHandshake(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -63,7 +63,7 @@ func TestCloseDuringHandshake(t *testing.T) {
 	}
 }
 
-// waitRefused returns when s takes no more connections.
+// waitRefused returns when s accepts no more connections.
 func waitRefused(s *chat.Server) {
 	for {
 		w := httptest.NewRecorder()
@@ -74,8 +74,8 @@ func waitRefused(s *chat.Server) {
 	}
 }
 
-// TestOvertakenDuringHandshake has so much said meanwhile that the server no longer
-// holds all that came after the member did.
+// TestOvertakenDuringHandshake sends so many messages during a handshake that the server no
+// longer holds all entries since the member joined.
 func TestOvertakenDuringHandshake(t *testing.T) {
 	srv := chat.New(harness.Quiet, chat.WithMaxLag(1), chat.WithResume(0))
 	hs := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -92,7 +92,7 @@ func TestOvertakenDuringHandshake(t *testing.T) {
 	harness.Expect(t, "closed with", p.Closed(), 1013)
 }
 
-// answeredConn calls then when its first bytes, the answer to a handshake, are out.
+// answeredConn calls then when its first bytes, the answer to a handshake, are sent.
 type answeredConn struct {
 	net.Conn
 	then func()
@@ -117,8 +117,8 @@ func (a answering) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return &answeredConn{conn, a.then}, rw, err
 }
 
-// TestAnsweredIsThere has a second user join at the moment in which the first has
-// its answer: whoever is connected is in the lists of those who come later.
+// TestAnsweredIsThere lets a second user join at the moment when the first gets the answer. A
+// connected user must be in the lists of later users.
 func TestAnsweredIsThere(t *testing.T) {
 	srv := chat.New(harness.Quiet)
 	var welcome harness.Object
@@ -137,8 +137,8 @@ func TestAnsweredIsThere(t *testing.T) {
 	harness.Expect(t, "members in Bob's welcome", welcome.Count, 2)
 }
 
-// endingLog answers as a log does whose caller's context was canceled, as a server's
-// is when it ends.
+// endingLog answers like a log whose caller's context was canceled. A server's context is
+// canceled when the server closes.
 type endingLog struct{ chat.Log }
 
 func (endingLog) Members(context.Context, string, int) (chatlog.MemberList, error) {
@@ -149,8 +149,8 @@ func (endingLog) Enter(context.Context, string, string, chatlog.Member) (bool, e
 	return false, context.Canceled
 }
 
-// TestCanceledIsAnswered holds that a client which is there gets an answer when it is
-// the server that has canceled, and never net/http's 200 for a handler without a word.
+// TestCanceledIsAnswered checks that a client gets an answer when the server has canceled the
+// call. It must never get net/http's 200 for a handler that writes nothing.
 func TestCanceledIsAnswered(t *testing.T) {
 	_, base := harness.Serve(t, harness.Quiet, chat.WithLog(endingLog{chat.NewMemoryLog(chat.MemoryOptions{})}))
 	status, _ := harness.Get(t, base+"/rooms/r/members")

@@ -15,18 +15,18 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
-// TestReplayEnds looks for what tells a client that its replay is over: the entry
-// at the welcome's position, or else an object that says so, in its place between
-// replay and what is live, and ahead of neither.
+// TestReplayEnds checks how a client learns that its replay is over: by the entry at the
+// welcome's position, or else by an object that says so. That object comes after the replay and
+// before live events.
 func TestReplayEnds(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name    string
 		opts    []chat.Option
-		entries string // one a letter: p public, x private to others
+		entries string // one per letter: p public, x private to others
 		since   int    // -1: none
 		plain   bool
-		places  bool // whether it is told
+		places  bool // whether the object is sent
 	}{
 		{name: "an empty room", since: -1},
 		{name: "ends with a message", entries: "pxp", since: -1},
@@ -39,7 +39,7 @@ func TestReplayEnds(t *testing.T) {
 		{name: "resumed, a message and one of others", entries: "ppx", since: 1, places: true},
 		{name: "from the log", opts: []chat.Option{chat.WithResume(1)}, entries: strings.Repeat("p", 250) + "x", since: 3, places: true},
 		{name: "from the log, ends with a message", opts: []chat.Option{chat.WithResume(1)}, entries: strings.Repeat("px", 120) + "p", since: 3},
-		{name: "from beyond the log", entries: "px", since: 9, places: true},
+		{name: "from after the end of the log", entries: "px", since: 9, places: true},
 		{name: "plain", entries: "ppx", since: -1, plain: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -69,7 +69,7 @@ func TestReplayEnds(t *testing.T) {
 				p.Here()
 			}
 			p.Send("ping")
-			if !tc.places { // otherwise once it has come, or what is live may show it
+			if !tc.places { // otherwise wait for the object first, because a live event could replace it
 				harness.Publish(t, srv, "r", "live")
 			}
 			var got []string
@@ -107,7 +107,7 @@ func TestLastFiftyOfSixty(t *testing.T) {
 		alice.Send(fmt.Sprint("m", i))
 		alice.Until("message")
 	}
-	// Notices are not history and do not count.
+	// Notices are not in the history, and do not count.
 	harness.Dial(t, base, "general", false).Conn.Close(1000, "")
 	alice.Until("system")
 	alice.Until("system")
@@ -130,7 +130,7 @@ func TestHistorySizes(t *testing.T) {
 			harness.Publish(t, srv, "r", fmt.Sprint(i))
 		}
 		p := harness.Dial(t, base, "r", true)
-		p.Until("welcome") // or what is live could be the last of the history
+		p.Until("welcome") // otherwise live events could be the end of the history
 		harness.Publish(t, srv, "r", "live")
 		var got []string
 		for {
@@ -150,8 +150,8 @@ func TestHistorySizes(t *testing.T) {
 	}
 }
 
-// TestLogThatCannot: with a log that has no optional part, each of what needs one is
-// unsupported, and the rest is as ever.
+// TestLogThatCannot uses a log without optional interfaces. Every feature that needs one is
+// unsupported, and all others work.
 func TestLogThatCannot(t *testing.T) {
 	t.Parallel()
 	srv, base := harness.Serve(t, harness.Quiet, chat.WithLog(struct{ chat.Log }{chat.NewMemoryLog(chat.MemoryOptions{})}))

@@ -16,7 +16,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
-// misdeeds are what hooks do that they should not.
+// misdeeds are ways in which a hook may misbehave.
 var misdeeds = map[string]func() error{
 	"panic":                     func() error { panic("secret") },
 	"panic of an error":         func() error { panic(errors.New("secret")) },
@@ -27,7 +27,7 @@ var misdeeds = map[string]func() error{
 	"a panic with a bad String": func() error { panic(badStringer{}) },
 }
 
-// nilError is an error type as beginners return it: not nil, but a nil pointer.
+// nilError is a common mistake: an error that is not nil, but contains a nil pointer.
 type nilError struct{ text string }
 
 func (e *nilError) Error() string { return e.text }
@@ -36,7 +36,7 @@ type badStringer struct{}
 
 func (badStringer) String() string { panic("secret") }
 
-// misbehaving is a server each of whose hooks misbehaves when it is told to.
+// misbehaving is a server whose hooks misbehave on demand.
 type misbehaving struct {
 	*chat.Server
 	base string
@@ -78,8 +78,8 @@ func newMisbehaving(t *testing.T, misdeed func() error, opts ...chat.Option) *mi
 	return h
 }
 
-// TestHookFailsRequests has each hook misbehave in each way while a request is
-// answered: the answer is 500, and nothing that the request had taken stays taken.
+// TestHookFailsRequests lets each hook misbehave in each way while a request is answered. The
+// answer is 500, and everything that the request had taken is released.
 func TestHookFailsRequests(t *testing.T) {
 	t.Parallel()
 	for name, misdeed := range misdeeds {
@@ -105,7 +105,7 @@ func TestHookFailsRequests(t *testing.T) {
 				}
 				h.set("")
 				good.Conn.Close(1000, "")
-				harness.Eventually(t, "the place to be free", func() bool { return h.Stats().Connections == 0 && h.Stats().Rooms == 0 })
+				harness.Eventually(t, "the connection to be released", func() bool { return h.Stats().Connections == 0 && h.Stats().Rooms == 0 })
 				if row.path != "" {
 					continue
 				}
@@ -137,8 +137,8 @@ func checkInternal(t *testing.T, what string, status int, body string) {
 	}
 }
 
-// TestHookFailsOnSocket has hooks misbehave while a connection is live: the sender
-// is refused and stays. Only who ends the goroutine ends the connection.
+// TestHookFailsOnSocket lets hooks misbehave while a connection is live. The sender gets an
+// error and stays. Only a hook that ends the goroutine ends the connection.
 func TestHookFailsOnSocket(t *testing.T) {
 	t.Parallel()
 	for name, misdeed := range misdeeds {
@@ -179,11 +179,11 @@ func TestHookFailsOnSocket(t *testing.T) {
 					p.Until("pong")
 					p.Conn.Close(1000, "")
 				}
-				harness.Eventually(t, "the place to be free", func() bool { return h.Stats().Connections == 1 })
+				harness.Eventually(t, "the connection to be released", func() bool { return h.Stats().Connections == 1 })
 			}
 			h.set("filter")
 			done := make(chan struct{})
-			go func() { // the hook may end it
+			go func() { // the hook may end this goroutine
 				defer close(done)
 				if _, err := h.Publish(context.Background(), "r", chat.Message{Text: "x"}); !errors.Is(err, chat.ErrRejected) {
 					t.Errorf("Publish: %v", err)
@@ -199,8 +199,8 @@ func TestHookFailsOnSocket(t *testing.T) {
 	}
 }
 
-// TestRulesThatReturnNonsense has rules return what no name can be, and errors of
-// every kind: the status is what the options say, and the name is nowhere.
+// TestRulesThatReturnNonsense lets rules return invalid names, and errors of every kind. The
+// status is as the options say, and the name is used nowhere.
 func TestRulesThatReturnNonsense(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -241,7 +241,7 @@ func TestRulesThatReturnNonsense(t *testing.T) {
 		} else if row.err != nil && !errors.Is(err, row.err) {
 			t.Errorf("room: %s: %v does not wrap %v", row.what, err, row.err)
 		}
-		// The names of an authenticator's users are put to the rule, too, but not refused.
+		// The names of an authenticator's users go through the rule too, but are not refused.
 		_, base = harness.Serve(t, harness.Quiet, chat.WithUsernameRule(func(name string) (string, error) {
 			if name == "" {
 				return "", nil
@@ -254,7 +254,7 @@ func TestRulesThatReturnNonsense(t *testing.T) {
 	}
 }
 
-// TestRefusalsAreCut has a hook whose error is far too long, and not UTF-8.
+// TestRefusalsAreCut uses a hook whose error is too long and not UTF-8.
 func TestRefusalsAreCut(t *testing.T) {
 	t.Parallel()
 	_, base := harness.Serve(t, harness.Quiet, chat.WithFilter(func(_ context.Context, _ chat.User, _ string, e *chat.Message) error {
@@ -269,7 +269,7 @@ func TestRefusalsAreCut(t *testing.T) {
 	}
 }
 
-// rawRequest sends a handshake and returns whatever is answered.
+// rawRequest sends a handshake, and returns the answer.
 func rawRequest(base, path string) (*wsconf.Conn, error) {
 	return wsconf.Dial(strings.TrimPrefix(base, "http://"), wsconf.Handshake(path, harness.OfferV1), time.Now().Add(harness.Patience))
 }

@@ -31,8 +31,8 @@ func mounted(t *testing.T, middleware func(http.Handler) http.Handler, opts ...c
 	return srv, hs.URL
 }
 
-// lazyWriter keeps the status back until there is a body, as writers do that wait to
-// see whether it is worth compressing.
+// lazyWriter holds the status back until there is a body. Some writers do so to decide about
+// compression.
 type lazyWriter struct {
 	http.ResponseWriter
 	status int
@@ -52,8 +52,8 @@ func (w *lazyWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return w.ResponseWriter.(http.Hijacker).Hijack()
 }
 
-// TestLazyStatus has the answer to a handshake reach the client whatever the
-// writers in between do with a status.
+// TestLazyStatus checks that the answer to a handshake reaches the client, whatever the writers
+// between do with a status.
 func TestLazyStatus(t *testing.T) {
 	_, base := mounted(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(&lazyWriter{ResponseWriter: w}, r) })
@@ -62,7 +62,7 @@ func TestLazyStatus(t *testing.T) {
 	harness.Expect(t, "room", p.Until("welcome").Room, "r")
 }
 
-// failingWriter is a Hijacker that is none.
+// failingWriter is a Hijacker whose Hijack fails.
 type failingWriter struct {
 	http.ResponseWriter
 	hijack func()
@@ -73,7 +73,7 @@ func (w *failingWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return nil, nil, errors.New("not today")
 }
 
-// markingWriter does before Hijack what gin does: what comes later is no answer.
+// markingWriter acts like gin before Hijack: it takes later writes for no answer.
 type markingWriter struct {
 	http.ResponseWriter
 	marked bool
@@ -92,8 +92,8 @@ func (w *markingWriter) WriteHeader(status int) {
 	}
 }
 
-// TestNoConnection has writers that cannot give the connection away. Each is
-// answered with 501, and who came is gone without a trace.
+// TestNoConnection uses writers that cannot hijack the connection. Each request is answered with
+// 501, and leaves no trace.
 func TestNoConnection(t *testing.T) {
 	for name, wrap := range map[string]func(w http.ResponseWriter) http.ResponseWriter{
 		"no method": func(w http.ResponseWriter) http.ResponseWriter { return struct{ http.ResponseWriter }{w} },
@@ -127,8 +127,8 @@ func TestNoConnection(t *testing.T) {
 	}
 }
 
-// TestHeadersOfMiddleware has what a middleware has set stand in the answer, but
-// for what would make it another answer.
+// TestHeadersOfMiddleware checks that headers of a middleware are in the answer, except those
+// that would change its meaning.
 func TestHeadersOfMiddleware(t *testing.T) {
 	_, base := mounted(t, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -160,7 +160,7 @@ func TestHeadersOfMiddleware(t *testing.T) {
 	}
 }
 
-// TestUpgradeOverHTTP2 has a 426 without the headers that HTTP/2 forbids.
+// TestUpgradeOverHTTP2 gets a 426 without the headers that HTTP/2 forbids.
 func TestUpgradeOverHTTP2(t *testing.T) {
 	srv := chat.New(harness.Quiet)
 	defer srv.Close()
@@ -178,8 +178,8 @@ func TestUpgradeOverHTTP2(t *testing.T) {
 	}
 }
 
-// TestUpgradeThatCloses has a 426 that names both, Upgrade and that the connection
-// ends, as the bytes that go over the wire: net/http hides the header from clients.
+// TestUpgradeThatCloses gets a 426 whose Connection header names both Upgrade and close. It
+// reads the bytes, because net/http hides the header from clients.
 func TestUpgradeThatCloses(t *testing.T) {
 	_, base := harness.Serve(t)
 	for name, request := range map[string]string{

@@ -15,7 +15,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
-// Numbers that make no sense panic in New and name their option.
+// Invalid numbers panic in New, and the panic names the option.
 func TestNonsensePanics(t *testing.T) {
 	for name, o := range map[string]chat.Option{
 		"WithHistory":                  chat.WithHistory(-1),
@@ -53,7 +53,7 @@ func TestNonsensePanics(t *testing.T) {
 	}
 }
 
-// Zero is none, or no limit.
+// Zero means none, or no limit.
 func TestZeroIsNoLimit(t *testing.T) {
 	srv, base := harness.Serve(t, harness.Quiet, chat.WithRateLimit(0, 0), chat.WithPing(0, 0), chat.WithWriteTimeout(0), chat.WithMaxRooms(0),
 		chat.WithMaxMembers(0), chat.WithMaxConnections(0), chat.WithMessageSize(0), chat.WithFlushInterval(0), chat.WithLeaveGrace(0), chat.WithPresenceSize(0),
@@ -78,8 +78,8 @@ func TestZeroIsNoLimit(t *testing.T) {
 	}
 }
 
-// Only what a hook refuses reaches the client. What it could not decide means that the
-// client tries again.
+// Only a hook's refusal reaches the client as text. After any other error of a hook, the client
+// tries again.
 func TestRefuse(t *testing.T) {
 	var may error
 	var mu sync.Mutex
@@ -103,7 +103,7 @@ func TestRefuse(t *testing.T) {
 				return errors.New("dial tcp 10.0.0.7: secret")
 			}
 			m.Text += "!"
-			m.UserID, m.To, m.ID = "x", "y", "z" // does not count
+			m.UserID, m.To, m.ID = "x", "y", "z" // has no effect
 			return nil
 		}))
 	p := harness.Dial(t, base, "r", true)
@@ -139,7 +139,8 @@ func TestRefuse(t *testing.T) {
 	}
 }
 
-// The presence hook hears of each time that a user is there, over all servers.
+// The presence hook is called each time that a user comes to or leaves a room, counted over all
+// servers.
 func TestPresenceHook(t *testing.T) {
 	log := chat.NewMemoryLog(chat.MemoryOptions{})
 	var mu sync.Mutex
@@ -160,7 +161,7 @@ func TestPresenceHook(t *testing.T) {
 	q := harness.Dial(t, b, "r", true, "username", "Ann", "session", session)
 	q.Until("welcome")
 	p.Conn.CloseNow()
-	time.Sleep(50 * time.Millisecond) // in which nothing is to be heard
+	time.Sleep(50 * time.Millisecond) // in which the hook must not be called
 	q.Conn.CloseNow()
 	harness.Eventually(t, "the leaving", count(2))
 	mu.Lock()
@@ -168,7 +169,7 @@ func TestPresenceHook(t *testing.T) {
 	harness.Expect(t, "heard", strings.Join(heard, ", "), "r Ann true, r Ann false")
 }
 
-// Reauthorize ends what the authorizer refuses by now, on every server, and nobody else.
+// Reauthorize ends exactly the connections that the authorizer now refuses, on every server.
 func TestReauthorize(t *testing.T) {
 	log := chat.NewMemoryLog(chat.MemoryOptions{})
 	var banned sync.Map
@@ -204,7 +205,7 @@ func TestReauthorize(t *testing.T) {
 	}
 }
 
-// A code that no application may send is an error.
+// Disconnect returns an error for a code that no application may send.
 func TestDisconnectCodes(t *testing.T) {
 	srv, _ := harness.Serve(t, harness.Quiet)
 	for code, want := range map[int]error{0: nil, 1000: nil, 1008: nil, 1011: nil, 1013: nil, 3000: nil, 4003: nil, 4999: nil,
@@ -215,7 +216,7 @@ func TestDisconnectCodes(t *testing.T) {
 	}
 }
 
-// Every event knows its place, from which Follow goes on; FromStart has them all.
+// Every event has its position, from which Follow can continue. FromStart returns all events.
 func TestPositionsOfEvents(t *testing.T) {
 	srv, _ := harness.Serve(t, harness.Quiet, chat.WithHistory(5))
 	for i := range 10 {
@@ -249,7 +250,7 @@ func TestPositionsOfEvents(t *testing.T) {
 	harness.Expect(t, "on from a page", texts, "89")
 }
 
-// A fresh token goes to the hook that is there for it, with the user it is to renew.
+// A fresh token goes to the hook for it, with the user of the connection.
 func TestTokenRefresh(t *testing.T) {
 	_, base := harness.Serve(t, harness.Quiet,
 		chat.WithAuthenticator(func(r *http.Request) (chat.User, error) { return chat.User{ID: "u", Value: "first"}, nil }),

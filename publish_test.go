@@ -15,8 +15,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
-// TestFilterOutlastsRoom has a message wait in the filter while its room is dropped
-// and opened again: whoever is there then gets it, live and in order.
+// TestFilterOutlastsRoom lets a message wait in the filter while its room is removed and opened
+// again. The members at that time get it, live and in order.
 func TestFilterOutlastsRoom(t *testing.T) {
 	t.Parallel()
 	for log, opt := range map[string]chat.Option{"own": chat.WithHistory(0), "shared": chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: 100}))} {
@@ -31,7 +31,7 @@ func TestFilterOutlastsRoom(t *testing.T) {
 		harness.InBubble(t, func(b *harness.Bubble) {
 			entered, leave = make(chan struct{}), make(chan struct{})
 			dropped := func() bool { return b.Stats().Rooms == 0 }
-			for _, before := range []bool{true, false} { // is the room in use when the message comes?
+			for _, before := range []bool{true, false} { // is the room in use when the message arrives?
 				var first *harness.Peer
 				if before {
 					first = b.Dial("r", true, "")
@@ -45,7 +45,7 @@ func TestFilterOutlastsRoom(t *testing.T) {
 				<-entered
 				if before {
 					first.Conn.Close(1000, "")
-					harness.Eventually(t, "the room to be dropped", dropped)
+					harness.Eventually(t, "the room to be removed", dropped)
 				}
 				second := b.Dial("r", true, "")
 				second.Until("welcome")
@@ -62,13 +62,13 @@ func TestFilterOutlastsRoom(t *testing.T) {
 					}
 				}
 				second.Conn.Close(1000, "")
-				harness.Eventually(t, "the room to be dropped", dropped)
+				harness.Eventually(t, "the room to be removed", dropped)
 			}
 		}, harness.Quiet, chat.WithHistory(0), chat.WithLeaveGrace(0), chat.WithLogTimeout(50*time.Millisecond), filter, opt)
 	}
 }
 
-// TestFilterOutlastsServer has the server close while a filter runs.
+// TestFilterOutlastsServer closes the server while a filter runs.
 func TestFilterOutlastsServer(t *testing.T) {
 	t.Parallel()
 	entered, leave := make(chan struct{}), make(chan struct{})
@@ -90,11 +90,11 @@ func TestFilterOutlastsServer(t *testing.T) {
 		t.Errorf("Publish: %v", err)
 	}
 	if page, err := log.Read(context.Background(), "r", chatlog.Range{Limit: 1}); err != nil || len(page.Events) != 0 {
-		t.Errorf("kept all the same: %+v, %v", page, err)
+		t.Errorf("stored although the server was closed: %+v, %v", page, err)
 	}
 }
 
-// refusing is a log that refuses writes while it is told to.
+// refusing is a log that refuses writes on demand.
 type refusing struct {
 	chat.Log
 	off atomic.Bool
@@ -107,8 +107,8 @@ func (l *refusing) Append(ctx context.Context, room string, e chatlog.Event) (ch
 	return l.Log.Append(ctx, room, e)
 }
 
-// TestErrorsThatAreNotTheClients has a client get 250 errors in a row, in fake time:
-// it stays if they are not its fault, and what it does wrong in between counts.
+// TestErrorsThatAreNotTheClients gives a client 250 errors in a row, in fake time. It stays if
+// they are not its fault. Its own errors between them count.
 func TestErrorsThatAreNotTheClients(t *testing.T) {
 	for _, row := range []struct {
 		what, object, code string
@@ -146,7 +146,7 @@ func TestErrorsThatAreNotTheClients(t *testing.T) {
 				l.off.Store(false)
 				p.Send(`{"type":"ping"}`)
 				p.Until("pong")
-				// The hundred are in a row, whatever lies between.
+				// The hundred are in a row, whatever other objects are between.
 				for range 100 {
 					if row.code != "unavailable" {
 						p.Send(row.object)
@@ -173,12 +173,12 @@ func TestErrorsThatAreNotTheClients(t *testing.T) {
 	}
 }
 
-// TestRatePauses has a client come back with 200 messages that waited, one keep the
-// pauses it is told, and one not.
+// TestRatePauses has three clients: one comes back with 200 waiting messages, one keeps the
+// pauses that it is told, and one does not.
 func TestRatePauses(t *testing.T) {
 	opts := []chat.Option{harness.Quiet, chat.WithRateLimit(0.1, 20)}
-	// A pipe holds nothing: what comes after the answer is written when the client
-	// next reads, after its pause.
+	// A pipe has no buffer. The client's next object is written when the client reads again,
+	// after its pause.
 	opts = append(opts, chat.WithWriteTimeout(time.Hour))
 	harness.InBubble(t, func(b *harness.Bubble) {
 		p := b.Dial("r", true, "")
@@ -190,7 +190,7 @@ func TestRatePauses(t *testing.T) {
 			}
 		}
 		wait := 10 * time.Second
-		for range 150 { // keeps the pauses, but for another connection of the same user
+		for range 150 { // keeps the pauses, except on another connection of the same user
 			time.Sleep(wait)
 			p.Send(`{"type":"message","message":"x","id":"ok"}`)
 			p.Until("ack")
@@ -198,7 +198,7 @@ func TestRatePauses(t *testing.T) {
 			o := p.Until("error")
 			wait = time.Duration(o.RetryMS) * time.Millisecond
 		}
-		for i := 0; ; i++ { // does not
+		for i := 0; ; i++ { // does not keep them
 			p.Send(`{"type":"message","message":"x"}`)
 			time.Sleep(20 * time.Millisecond)
 			if _, err := p.Read(); err != nil {
@@ -208,14 +208,14 @@ func TestRatePauses(t *testing.T) {
 				return
 			}
 			if i == 400 {
-				t.Fatal("stays for ever")
+				t.Fatal("the client was never closed")
 			}
 		}
 	}, opts...)
 }
 
-// TestTextsAreUTF8: what logs and clients would not take as it is, or take for another
-// user's, is refused to Publish and to the filter.
+// TestTextsAreUTF8 checks that Publish and the filter cannot use texts that logs and clients
+// would change, or confuse with another user's.
 func TestTextsAreUTF8(t *testing.T) {
 	t.Parallel()
 	srv, _ := harness.Serve(t, harness.Quiet, chat.WithFilter(func(_ context.Context, _ chat.User, _ string, m *chat.Message) error {
@@ -244,8 +244,8 @@ func TestTextsAreUTF8(t *testing.T) {
 	}
 }
 
-// TestFilterOfChanges: the filter sees edits and data, and may change both; what amends
-// without a text it does not see.
+// TestFilterOfChanges checks that the filter gets edits and data, and may change both. It does
+// not get amendments without a text.
 func TestFilterOfChanges(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
@@ -266,7 +266,7 @@ func TestFilterOfChanges(t *testing.T) {
 		default:
 			m.Text = fmt.Sprintf("%s%s %d %d", m.Text, m.Data, m.Target, m.ReplyTo)
 		}
-		m.Target, m.ReplyTo = 7, 7 // do not count
+		m.Target, m.ReplyTo = 7, 7 // have no effect
 		return nil
 	}))
 	p := harness.Dial(t, base, "r", true)

@@ -17,8 +17,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
-// TestClosingWithHangingHook has a filter hang for good: Shutdown returns soon after
-// its context ends, and Close within its own limit.
+// TestClosingWithHangingHook has a filter that never returns. Shutdown returns soon after its
+// context ends, and Close within its own limit.
 func TestClosingWithHangingHook(t *testing.T) {
 	for _, closing := range []string{"Shutdown", "Close"} {
 		t.Run(closing, func(t *testing.T) {
@@ -58,8 +58,8 @@ func (h handlerFunc) Handle(context.Context, slog.Record) error { h(); return ni
 func (h handlerFunc) WithAttrs([]slog.Attr) slog.Handler        { return h }
 func (h handlerFunc) WithGroup(string) slog.Handler             { return h }
 
-// TestClosingFromInside calls Shutdown and Close from hooks, the logger, the log and a
-// loop over Follow: they do not wait for themselves, and everything ends.
+// TestClosingFromInside calls Shutdown and Close from hooks, the logger, the log and a loop over
+// Follow. They do not wait for themselves, and everything ends.
 func TestClosingFromInside(t *testing.T) {
 	t.Parallel()
 	for _, from := range []string{"authenticator", "filter", "authorizer", "logger", "follow", "Append", "Positions"} {
@@ -132,9 +132,9 @@ func TestClosingFromInside(t *testing.T) {
 	}
 }
 
-// TestClosingBesideHook has a hook start a goroutine that closes the server, and wait
-// for it: the goroutine is not known to be the hook's, so it waits for the connection
-// whose hook waits for it, for as long as it may.
+// TestClosingBesideHook has a hook that starts a goroutine that closes the server, and waits for
+// it. The server cannot know that the goroutine belongs to the hook. So it waits for the
+// connection of that hook until its time limit.
 func TestClosingBesideHook(t *testing.T) {
 	for _, closing := range []string{"Shutdown", "Close"} {
 		t.Run(closing, func(t *testing.T) {
@@ -179,8 +179,8 @@ func TestClosingBesideHook(t *testing.T) {
 
 // TestShutdownOfMany has cooperative, silent and stuck connections.
 func TestShutdownOfMany(t *testing.T) {
-	const members = 500                                                                                        // all answer within wsconn.CloseTimeout, on machines that are busy too
-	srv, base := harness.Serve(t, chat.WithPing(harness.Patience, harness.Patience), chat.WithPresenceSize(1)) // or notices are most of the work
+	const members = 500                                                                                        // all answer within wsconn.CloseTimeout, also on busy machines
+	srv, base := harness.Serve(t, chat.WithPing(harness.Patience, harness.Patience), chat.WithPresenceSize(1)) // otherwise notices are most of the work
 	var peers []*harness.Peer
 	for i := range members {
 		peers = append(peers, harness.Dial(t, base, fmt.Sprint("room", i%7), i%2 == 0))
@@ -188,7 +188,7 @@ func TestShutdownOfMany(t *testing.T) {
 	var wg sync.WaitGroup
 	for i, p := range peers {
 		if i%10 == 9 {
-			continue // reads nothing, and answers no close
+			continue // reads nothing, and does not answer a close
 		}
 		wg.Go(func() {
 			bye := false
@@ -232,9 +232,9 @@ func TestShutdownOfMany(t *testing.T) {
 	}
 }
 
-// TestLastWords has clients send a message and a close frame and be gone, with
-// bytes unread, so that what the server writes meanwhile fails: the message is
-// kept, and they have left immediately.
+// TestLastWords has clients that send a message and a close frame and then drop the connection,
+// with bytes unread. So the server's writes fail. The message is stored, and the members leave
+// immediately.
 func TestLastWords(t *testing.T) {
 	const clients = 150
 	srv, base := harness.Serve(t, harness.Quiet, chat.WithLeaveGrace(time.Hour), chat.WithHistory(0), chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: 1000})))
@@ -245,7 +245,7 @@ func TestLastWords(t *testing.T) {
 		c.Close()
 		harness.Publish(t, srv, "r", "noise")
 	}
-	harness.Eventually(t, "all to have left", func() bool {
+	harness.Eventually(t, "all members to leave", func() bool {
 		_, n, err := srv.Members(t.Context(), "r", 0)
 		return err == nil && n == 0
 	})

@@ -10,8 +10,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
-// Tests in this file run in bubbles of fake time, over pipes, so that every
-// promise of a time is checked exactly and immediately.
+// Tests in this file run in bubbles of fake time, over pipes. So they check every promised time
+// exactly, without waiting.
 
 func TestSilentPeerIsDropped(t *testing.T) {
 	harness.InBubble(t, func(b *harness.Bubble) {
@@ -36,7 +36,7 @@ func TestHalfFrameThenSilence(t *testing.T) {
 	})
 }
 
-// TestEndlessMessage answers pings but never ends its message.
+// TestEndlessMessage has a client that answers pings but never ends its message.
 func TestEndlessMessage(t *testing.T) {
 	harness.InBubble(t, func(b *harness.Bubble) {
 		c := b.Raw("r")
@@ -52,7 +52,7 @@ func TestEndlessMessage(t *testing.T) {
 		if d := harness.EndsAfter(c); d < 10*time.Second || d > 11*time.Second {
 			t.Errorf("dropped after %v", d)
 		}
-		time.Sleep(2 * time.Second) // for the writer to notice
+		time.Sleep(2 * time.Second) // so that the writer notices
 	})
 }
 
@@ -67,7 +67,7 @@ func TestAnsweringPeerStays(t *testing.T) {
 	})
 }
 
-// TestStuckWriter has a peer that takes nothing: pipes have no buffer.
+// TestStuckWriter has a client that reads nothing: pipes have no buffer.
 func TestStuckWriter(t *testing.T) {
 	harness.InBubble(t, func(b *harness.Bubble) {
 		b.Raw("r")
@@ -85,7 +85,7 @@ func TestStuckWriter(t *testing.T) {
 func TestShutdownBound(t *testing.T) {
 	harness.InBubble(t, func(b *harness.Bubble) {
 		for range 20 {
-			b.Raw("r") // takes no close frame, and answers none
+			b.Raw("r") // neither reads nor answers a close frame
 		}
 		good := b.Dial("r", true, "")
 		good.Until("welcome")
@@ -121,7 +121,7 @@ func TestLeaveGrace(t *testing.T) {
 		session := bob.Until("welcome").Session
 		alice.Until("system")
 
-		bob.Conn.CloseNow() // unclean
+		bob.Conn.CloseNow() // without a close frame
 		time.Sleep(4 * time.Second)
 		bob = b.Dial("r", true, "username=Bob&session="+session)
 		bob.Until("welcome")
@@ -144,7 +144,7 @@ func TestLeaveGrace(t *testing.T) {
 	})
 }
 
-// TestSlowMember has members that never read beside healthy ones.
+// TestSlowMember has members that never read, beside healthy ones.
 func TestSlowMember(t *testing.T) {
 	srv, base := harness.Serve(t, chat.WithMaxLag(1), chat.WithMessageSize(4<<10), chat.WithResume(10), chat.WithWriteTimeout(time.Minute), chat.WithPing(harness.Patience, harness.Patience))
 	slow := make([]*harness.Peer, 3)
@@ -191,9 +191,9 @@ func TestSlowMember(t *testing.T) {
 	}
 }
 
-// TestSlowMode: one message in ten seconds, over two servers, over reconnects and whatever
-// kind of log there is. What is refused for another reason, and what is no message, takes no
-// turn; a repetition costs none.
+// TestSlowMode allows one message in ten seconds. That holds over two servers, over reconnects
+// and with any log. A message that is refused for another reason takes no turn, nor does another
+// object. A repetition takes no turn either.
 func TestSlowMode(t *testing.T) {
 	for name, paces := range map[string]bool{"a log that paces": true, "a log that does not": false} {
 		t.Run(name, func(t *testing.T) {
@@ -250,12 +250,12 @@ func TestSlowMode(t *testing.T) {
 				}
 				time.Sleep(6 * time.Second)
 				say(a, `{"type":"private","to":"boss","message":"2","id":"2"}`, "ack", 0)
-				say(a, `{"type":"message","message":"1","id":"1"}`, "ack", 0) // kept long ago
-				for range 150 {                                               // told only now: not its fault
+				say(a, `{"type":"message","message":"1","id":"1"}`, "ack", 0) // stored long ago
+				for range 150 {                                               // the client learns of it only now, so these are not its fault
 					say(a, `{"type":"message","message":"3"}`, late, 10*time.Second)
 				}
 				say(a, `{"type":"ping"}`, "pong", 0)
-				time.Sleep(2 * time.Second) // now it knows
+				time.Sleep(2 * time.Second) // now the client knows
 				for range 99 {
 					say(a, `{"type":"message","message":"4"}`, late, 8*time.Second)
 				}
@@ -266,7 +266,7 @@ func TestSlowMode(t *testing.T) {
 	}
 }
 
-// TestSlowModeOfTwoServers: with a log that paces it is one for all servers.
+// TestSlowModeOfTwoServers checks that with a log that is a Pacer, all servers share the turns.
 func TestSlowModeOfTwoServers(t *testing.T) {
 	t.Parallel()
 	log := chat.NewMemoryLog(chat.MemoryOptions{})

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// FuzzEventJSON holds the encoder to encoding/json.
+// FuzzEventJSON compares the encoder with encoding/json.
 func FuzzEventJSON(f *testing.F) {
 	f.Add("u1", "Alice", "hi <b> \u2028 \x00 \xff \"\\", "id", uint64(7))
 	f.Fuzz(func(t *testing.T, user, name, text, id string, offset uint64) {

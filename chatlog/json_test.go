@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestObjects holds each type's object to the protocol, and reads it back.
+// TestObjects compares each type's object with the protocol, and reads it back.
 func TestObjects(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC)
@@ -47,7 +47,7 @@ func TestObjects(t *testing.T) {
 		if test.e.Offset == 0 {
 			continue // some of its keys have other names
 		}
-		test.e.To = "" // clients know it from the target
+		test.e.To = "" // clients take it from the target
 		if diff := cmp.Diff(test.e, back); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", got, diff)
 		}

@@ -18,8 +18,8 @@ import (
 	"github.com/seed-08328bfd/chat/client"
 )
 
-// serve serves what mount makes of a new server with its page until the test ends,
-// and returns its address.
+// serve serves the handler that mount makes of a new server until the test ends, and returns its
+// address.
 func serve(t *testing.T, mount func(http.Handler) http.Handler) string {
 	t.Helper()
 	srv := chat.New()
@@ -31,7 +31,7 @@ func serve(t *testing.T, mount func(http.Handler) http.Handler) string {
 
 func atRoot(h http.Handler) http.Handler { return h }
 
-// do sends a request, and does not follow where it is sent to.
+// do sends a request, and does not follow redirects.
 func do(t *testing.T, method, url string, header http.Header) (*http.Response, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
@@ -51,7 +51,7 @@ func do(t *testing.T, method, url string, header http.Header) (*http.Response, s
 	return resp, string(body)
 }
 
-// talks has a message acknowledged and come back through the chat at url.
+// talks sends a message to the chat at url, and reads its acknowledgement and the message.
 func talks(t *testing.T, url string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -118,7 +118,7 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// TestUncutPrefix asks as a proxy does that does not cut its prefix off.
+// TestUncutPrefix sends a request like a proxy that does not remove its prefix.
 func TestUncutPrefix(t *testing.T) {
 	url := serve(t, atRoot)
 	for _, path := range []string{"/chat/ws/general", "/chat/rooms", "/a/b/rooms/r/messages"} {
@@ -151,7 +151,7 @@ func TestHeaders(t *testing.T) {
 	if m := regexp.MustCompile(`(?i)<style|style=|<script>|\son\w+=|javascript:`).FindString(page); m != "" {
 		t.Errorf("the page has %q, which its policy forbids", m)
 	}
-	// What the page refers to is there.
+	// Everything that the page refers to exists.
 	for _, m := range regexp.MustCompile(`(?:src|href)="([^"#][^"]*)"`).FindAllStringSubmatch(page, -1) {
 		if resp, _ := do(t, "GET", url+"/"+m[1], nil); resp.StatusCode != http.StatusOK {
 			t.Errorf("%s: %d", m[1], resp.StatusCode)
@@ -159,8 +159,8 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestBelowPrefix holds that a prefix has the whole chat below it, and that the
-// prefix without a slash leads to the page and not to the site's root.
+// TestBelowPrefix checks that a prefix has the whole chat below it. The prefix without a slash
+// leads to the page, not to the site's root.
 func TestBelowPrefix(t *testing.T) {
 	url := serve(t, func(h http.Handler) http.Handler {
 		return http.StripPrefix("/some/where", h) // as a router does that passes on the prefix alone
@@ -190,8 +190,8 @@ func TestBelowPrefix(t *testing.T) {
 	}
 }
 
-// TestWrongPrefixes holds that no prefix leads to another site, in circles, or to
-// the site's root.
+// TestWrongPrefixes checks that no prefix leads to another site, to a redirect loop, or to the
+// site's root.
 func TestWrongPrefixes(t *testing.T) {
 	for prefix, want := range map[string]string{"/x//evil.example": "./evil.example/", "/a:b": "./a:b/", "/a%2Fb": "./a%2Fb/", "/chat/": ""} {
 		req := httptest.NewRequest("GET", prefix, nil)
@@ -204,8 +204,8 @@ func TestWrongPrefixes(t *testing.T) {
 	}
 }
 
-// TestBeside holds that a server beside other handlers gets its own paths as they
-// are, and the others get the rest.
+// TestBeside checks that a server beside other handlers gets its own paths unchanged, and that
+// the other handlers get all other paths.
 func TestBeside(t *testing.T) {
 	said := func(who string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, who+" "+r.URL.EscapedPath()) })
@@ -223,8 +223,7 @@ func TestBeside(t *testing.T) {
 	}
 }
 
-// TestDocumentedPolicy holds that the package's documentation has the policy that
-// is sent.
+// TestDocumentedPolicy checks that the package's documentation has the policy that is sent.
 func TestDocumentedPolicy(t *testing.T) {
 	doc, err := os.ReadFile("doc.go")
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatpage"
 )
 
-// title asks for an address and returns the status and what the page there is called.
+// title requests an address, and returns the status and the title of the page.
 func title(url string) string {
 	resp, err := http.Get(url)
 	if err != nil {
@@ -52,7 +52,7 @@ func ExampleHandler() {
 	// Output: 200 OK chat
 }
 
-// The files for a page of one's own, which has the chat at /chat/.
+// The files for a page of your own, with the chat at /chat/.
 func ExampleFiles() {
 	srv := chat.New()
 	defer srv.Close()

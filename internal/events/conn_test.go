@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// pipes is a listener whose one connection is a pipe.
+// pipes is a listener with one connection, which is a pipe.
 type pipes chan net.Conn
 
 func (p pipes) Accept() (net.Conn, error) {
@@ -25,8 +25,8 @@ func (p pipes) Accept() (net.Conn, error) {
 func (p pipes) Close() error { close(p); return nil }
 func (pipes) Addr() net.Addr { return noAddr{} }
 
-// inBubble runs f with the client's side of a connection whose request h serves, over a pipe,
-// which has no buffer, and in fake time. Both can tell each other something.
+// inBubble runs f with the client's side of a connection, and h for its request, in fake time.
+// The connection is a pipe without a buffer. h and f share the channel told.
 func inBubble(t *testing.T, h func(c *Conn, told chan error), f func(peer net.Conn, answer *bufio.Reader, told chan error)) {
 	synctest.Test(t, func(t *testing.T) {
 		told := make(chan error, 1)
@@ -51,7 +51,7 @@ func inBubble(t *testing.T, h func(c *Conn, told chan error), f func(peer net.Co
 }
 
 // TestOutlivesTimeouts keeps a stream open for longer than the timeouts of the http.Server,
-// until the client goes.
+// until the client leaves.
 func TestOutlivesTimeouts(t *testing.T) {
 	var took time.Duration
 	inBubble(t, func(c *Conn, ended chan error) {
@@ -109,8 +109,8 @@ func TestCut(t *testing.T) {
 	})
 }
 
-// TestEnd ends streams after their last write: the client gets the whole answer, unless it
-// does not take its end within the timeout.
+// TestEnd ends streams after their last write. The client gets the whole answer, unless it does
+// not read the end within the timeout.
 func TestEnd(t *testing.T) {
 	end := func(c *Conn, _ chan error) {
 		c.Write([]byte("all"))
@@ -134,12 +134,12 @@ func TestEnd(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		if b, err := io.ReadAll(answer); err != nil || len(b) > 0 {
-			t.Errorf("after the timeout came %q, %v", b, err)
+			t.Errorf("after the timeout the client read %q, %v", b, err)
 		}
 	})
 }
 
-// TestHTTP2 serves a stream over HTTP/2, ends one in order and leaves another.
+// TestHTTP2 serves two streams over HTTP/2. It ends one, and the client leaves the other.
 func TestHTTP2(t *testing.T) {
 	ended := make(chan struct{})
 	hs := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -175,7 +175,7 @@ func TestHTTP2(t *testing.T) {
 	<-ended
 }
 
-// Writers as middlewares make them.
+// Writers in the forms that middlewares make.
 type (
 	bareWriter     struct{ http.ResponseWriter }
 	flushOnly      struct{ bareWriter }
@@ -196,7 +196,7 @@ func (breaks) Write([]byte) (int, error)             { panic("broken") }
 func (breaks) Flush()                                {}
 func (breaks) SetWriteDeadline(time.Time) error      { return nil }
 
-// TestWriters tells writers that can be a stream from others, of which nothing is used.
+// TestWriters distinguishes writers that can stream from others. Nothing of the others is used.
 func TestWriters(t *testing.T) {
 	r := httptest.NewRequest("GET", "/", nil)
 	rec := httptest.NewRecorder()
@@ -223,8 +223,8 @@ func TestWriters(t *testing.T) {
 	}
 }
 
-// TestPanickingWriter survives a writer that panics in a goroutine which net/http does not
-// watch over.
+// TestPanickingWriter survives a writer that panics in a goroutine for which net/http does not
+// recover panics.
 func TestPanickingWriter(t *testing.T) {
 	var told any
 	c, err := New(breaks{bareWriter{httptest.NewRecorder()}}, httptest.NewRequest("GET", "/", nil), func(v any, stack []byte) {

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// record is what a client makes of a record (WHATWG HTML, section 9.2.6).
+// record is a record as a client parses it (WHATWG HTML, section 9.2.6).
 type record struct{ id, data string }
 
-// parse reads a stream as section 9.2.6 says, without the fields that we never send.
+// parse reads a stream as section 9.2.6 says, without the fields that chat never sends.
 func parse(t testing.TB, stream string) (all []record, retry string) {
 	stream = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(stream)
 	if stream != "" && !strings.HasSuffix(stream, "\n\n") {
@@ -35,13 +35,13 @@ func parse(t testing.TB, stream string) (all []record, retry string) {
 		case field == "retry":
 			retry = value
 		default:
-			t.Errorf("the line %q", line)
+			t.Errorf("invalid line %q", line)
 		}
 	}
 	return all, retry
 }
 
-// TestRecords reads everything that a stream may have.
+// TestRecords reads everything that a stream may contain.
 func TestRecords(t *testing.T) {
 	f := Framing{Room: `a"b`}
 	b := AppendRetry(nil, 1500*time.Millisecond)
@@ -66,7 +66,7 @@ func TestRecords(t *testing.T) {
 		}
 	}
 	if _, retry := parse(t, string(AppendRetry(nil, 0))); retry != "1" {
-		t.Errorf("retry of no time: %q", retry)
+		t.Errorf("retry without a time: %q", retry)
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// TestLast closes sinks and looks who is told to be the last.
+// TestLast closes sinks, and checks which close is reported as the last.
 func TestLast(t *testing.T) {
 	var s Sinks
 	a, b := &server{feed: &feed{t: t}}, &server{feed: &feed{t: t}}
@@ -29,7 +29,7 @@ func TestLast(t *testing.T) {
 	}
 }
 
-// TestPushAllocates holds a push to its budget.
+// TestPushAllocates checks the allocations of a push.
 func TestPushAllocates(t *testing.T) {
 	var s Sinks
 	var w Watchers

@@ -12,9 +12,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// feed is a log as far as this package goes: its rooms, with one lock. It notes what
-// was done in terms of a clock that ticks with every step, for a look at all of it when
-// everything has ended.
+// feed acts as a log with rooms and one lock. It records each action with the time of a clock
+// that ticks with every step. At the end all records are checked.
 type feed struct {
 	t     *testing.T
 	sinks Sinks
@@ -23,39 +22,39 @@ type feed struct {
 	mu    sync.Mutex
 	rooms [4]struct {
 		watchers   Watchers
-		who        map[*Outlet]bool // what watchers has to be
-		subscribed bool             // as first and last have it
+		who        map[*Outlet]bool // the expected watchers
+		subscribed bool             // by the results of first and last
 	}
-	pushes []span // the offset of a push is its place here, and one
+	pushes []span // the offset of a push is its index here plus one
 }
 
-// span is something that took from begin to end.
+// span is the time of an action.
 type span struct {
 	room       int
 	begin, end int64
 }
 
-// watch is when a sink was told of a room: surely from in to out, and perhaps from in
-// called to out returned.
+// watch is the time in which a sink watched a room: surely from in to out, and perhaps from
+// called to returned.
 type watch struct {
 	room                         int
 	inCalled, in, outCalled, out int64
 }
 
-// server is a sink, and the one goroutine that opens and closes it.
+// server is a sink, with the only goroutine that opens and closes it.
 type server struct {
 	*feed
 	random *rand.Rand
 	open   atomic.Bool // from before Open to after Close
 	down   atomic.Int64
 	depth  atomic.Int64
-	back   atomic.Bool // Push comes back to the feed
+	back   atomic.Bool // Push calls the feed
 
 	opened  bool
 	now     map[int]watch // by room
-	watches []watch       // that have ended
+	watches []watch       // ended watches
 
-	got sync.Map // of *atomic.Int64: offset to how often
+	got sync.Map // of *atomic.Int64: offset to number of pushes
 }
 
 func (s *server) Push(room, epoch string, e chatlog.Event) {
@@ -77,10 +76,10 @@ func (s *server) Resumed()              { s.told(-1) }
 
 func (s *server) told(d int64) {
 	if !s.open.Load() {
-		s.t.Errorf("the sink is told of the feed after Close")
+		s.t.Errorf("the sink is called after Close")
 	}
 	if n := s.down.Add(d); n != 0 && n != 1 {
-		s.t.Errorf("the feed is down %d times", n)
+		s.t.Errorf("the feed is interrupted %d times", n)
 	}
 }
 
@@ -129,13 +128,13 @@ func (f *feed) change(room int, o *Outlet, add bool) {
 
 func (f *feed) subscribe(room int, on bool) {
 	if r := &f.rooms[room]; r.subscribed == on {
-		f.t.Errorf("told twice that subscribed is %t", on)
+		f.t.Errorf("subscribed became %t twice", on)
 	} else {
 		r.subscribed = on
 	}
 }
 
-// step does one thing that a server does.
+// step does one random action of a server.
 func (s *server) step() {
 	room := s.random.IntN(len(s.rooms))
 	w, watching := s.now[room]
@@ -179,7 +178,7 @@ func (s *server) step() {
 	}
 }
 
-// close closes the sink, while somebody else has it watch a room.
+// close closes the sink, while another goroutine lets it watch a room.
 func (s *server) close() {
 	called := s.clock.Add(1)
 	late := s.random.IntN(len(s.rooms))
@@ -215,7 +214,7 @@ func (s *server) close() {
 	s.watches = append(s.watches, watch{room: late, inCalled: called, in: out, outCalled: called, out: out})
 }
 
-// check compares what the sink was told with when it watched.
+// check compares the pushes to the sink with the times of its watches.
 func (s *server) check() {
 	for i, p := range s.pushes {
 		var n int64
@@ -228,13 +227,13 @@ func (s *server) check() {
 			may = may || w.room == p.room && w.inCalled < p.end && p.begin < w.out
 		}
 		if must && n != 1 || n > 1 || n == 1 && !may {
-			s.t.Errorf("told %d times of a push to room %d; has to be %t, may be %t", n, p.room, must, may)
+			s.t.Errorf("got %d pushes to room %d; required: %t, allowed: %t", n, p.room, must, may)
 		}
 	}
 }
 
-// TestModel has servers come, watch, go and push, while connections are lost and come
-// back, and compares what they are told with what a plain model says.
+// TestModel lets servers open, watch, unwatch, push and close, while connections are lost and
+// come back. It compares their pushes with a plain model.
 func TestModel(t *testing.T) {
 	for seed := range uint64(20) {
 		if t.Failed() {
@@ -269,7 +268,7 @@ func TestModel(t *testing.T) {
 		wg.Wait()
 		for i, s := range servers {
 			if isDown := s.down.Load() == 1; s.opened && isDown != (down != [3]bool{}) {
-				t.Errorf("sink %d has the feed down: %t, and the connections are lost: %v", i, isDown, down)
+				t.Errorf("sink %d is interrupted: %t, but the lost connections are: %v", i, isDown, down)
 			}
 			s.close()
 		}
@@ -278,7 +277,7 @@ func TestModel(t *testing.T) {
 		}
 		for i := range f.rooms {
 			if r := &f.rooms[i]; len(r.watchers) > 0 || r.subscribed {
-				t.Errorf("room %d is watched when all are closed", i)
+				t.Errorf("room %d is still watched after all sinks are closed", i)
 			}
 		}
 	}

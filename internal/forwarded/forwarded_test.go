@@ -94,8 +94,8 @@ func TestForwarded(t *testing.T) {
 	}
 }
 
-// A client sends lines of its own through a proxy that appends, to the last line or
-// in one of its own. It is whom the proxy has seen, whatever it sends.
+// A client sends lines of its own through a proxy. The proxy appends its entry to the last line,
+// or in a new line. The client must always be the address that the proxy has seen.
 func FuzzAppended(f *testing.F) {
 	for _, s := range []string{
 		"198.51.100.1", "198.51.100.1,", `for=198.51.100.1;by="`, `for=198.51.100.1;by="\`, `for=198.51.100.1;x="\\`, `"`, `\"`, "unknown", ";", "for=", "10.0.0.9", "\x00", "for=10.0.0.9, \"",
@@ -133,7 +133,7 @@ func FuzzAppended(f *testing.F) {
 			func(l []string) bool { return Follow(Forwarded(l), proxy, trusted).Client.Kind == Garbled },
 		} {
 			if read([]string{sent}) {
-				t.Fatalf("%q: a client that is nobody", sent)
+				t.Fatalf("%q: no client address", sent)
 			}
 		}
 	})

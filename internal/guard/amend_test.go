@@ -13,7 +13,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/guard"
 )
 
-// able is a log with the optional interfaces, of which each method does do.
+// able is a log with the optional interfaces. Each method calls do.
 type able struct {
 	chatlog.Log
 	do func(ctx context.Context) error
@@ -35,14 +35,14 @@ func (a able) Pace(ctx context.Context, _, _, _ string, every time.Duration) (ti
 	return every, a.do(ctx)
 }
 
-// short is a log whose Unread forgets a room.
+// short is a log whose Unread leaves out a room.
 type short struct{ able }
 
 func (s short) Unread(context.Context, string, []string) ([]chatlog.Unread, error) {
 	return make([]chatlog.Unread, 1), nil
 }
 
-// guarded is a guard, and what it has counted.
+// guarded is a guard, with its counts.
 type guarded struct {
 	*guard.Log
 	failed   atomic.Uint64
@@ -102,8 +102,8 @@ func TestOptionalInterfacesAreGuarded(t *testing.T) {
 	}
 }
 
-// TestRefusalsOfAmendAreNoFailures: what the log refuses comes through as the contract's
-// own error, whatever the log has wrapped it in.
+// TestRefusalsOfAmendAreNoFailures checks that a refusal of the log reaches the caller as the
+// contract's own error, even if the log has wrapped it.
 func TestRefusalsOfAmendAreNoFailures(t *testing.T) {
 	for _, want := range []error{chatlog.ErrNoSuchMessage, chatlog.ErrTooManyReactions} {
 		g := guardOf(able{do: func(context.Context) error { return fmt.Errorf("store: %w", want) }})
@@ -131,10 +131,10 @@ func TestALogWithoutOptionalInterfaces(t *testing.T) {
 		}
 	}
 	if g.failed.Load() != 0 {
-		t.Error("counted as a failure")
+		t.Error("a missing interface was counted as a failure")
 	}
 	if g := guardOf(able{}); !g.Amends() || !g.Marks() {
-		t.Error("an optional interface is not seen")
+		t.Error("an optional interface was not found")
 	}
 }
 
@@ -145,7 +145,7 @@ func TestUnreadAnswersForEachRoom(t *testing.T) {
 	}
 }
 
-// TestTurnsOfOneServer: what a log that is no Pacer leaves to the guard.
+// TestTurnsOfOneServer tests turns if the log is no Pacer. Then the guard has them.
 func TestTurnsOfOneServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := guardOf(struct{ chatlog.Log }{})
@@ -159,7 +159,7 @@ func TestTurnsOfOneServer(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		pace("r", "u", "2", 40*time.Second)
 		pace("r", "u", "", 40*time.Second)
-		pace("r", "u", "1", 0) // again, at no cost
+		pace("r", "u", "1", 0) // a repetition, which takes no turn
 		pace("r", "v", "1", 0)
 		pace("s", "u", "1", 0)
 		time.Sleep(40 * time.Second)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestOrder takes locks in and out of order.
+// TestOrder takes locks in the right order and in wrong ones.
 func TestOrder(t *testing.T) {
 	var r, other Room
 	var s Set

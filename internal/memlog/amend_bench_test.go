@@ -9,8 +9,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// BenchmarkAmend compares an append with a change of one of the last 50 messages, each with
-// an id, as clients send them.
+// BenchmarkAmend compares an append with an amendment of one of the last 50 messages. Each has
+// an id, like those that clients send.
 func BenchmarkAmend(b *testing.B) {
 	text := fmt.Sprintf("%100d", 1)
 	message := chatlog.Event{Type: chatlog.TypeMessage, UserID: "u", Username: "U", Text: text}
@@ -43,7 +43,8 @@ func BenchmarkAmend(b *testing.B) {
 	}
 }
 
-// BenchmarkReadAmended reads a page of 100 messages, with 20 reactions each and without.
+// BenchmarkReadAmended reads a page of 100 messages, with 20 reactions each and without
+// reactions.
 func BenchmarkReadAmended(b *testing.B) {
 	for _, reactions := range []int{0, 20} {
 		b.Run(fmt.Sprint(reactions), func(b *testing.B) {

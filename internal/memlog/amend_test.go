@@ -21,8 +21,8 @@ func amend(t testing.TB, l *Log, room string, e chatlog.Event) chatlog.Appended 
 	return a
 }
 
-// TestManyReactions has 10,000 users react to one message of 50. The room keeps them all
-// within its bytes, and 50 messages are read.
+// TestManyReactions lets 10,000 users react to one message of 50. The room keeps all reactions
+// within its limit of bytes, and 50 messages can be read.
 func TestManyReactions(t *testing.T) {
 	l := New(256, 1<<20, time.Hour)
 	for range 50 {
@@ -43,7 +43,7 @@ func TestManyReactions(t *testing.T) {
 		t.Errorf("the message has %+v", p.Events[24])
 	}
 	if p, _ = l.Read(bg, "r", chatlog.Range{Limit: 1}); p.First != 50+users-uint64(l.limits.others)+1 {
-		t.Errorf("all entries are held from %d on", p.First)
+		t.Errorf("entries are held only from %d on", p.First)
 	}
 	for i := range users - 1 {
 		amend(t, l, "r", chatlog.Event{Type: chatlog.TypeReaction, UserID: fmt.Sprintf("anon-%016d", i), Target: 25, Reaction: "👍", Remove: true})
@@ -54,7 +54,7 @@ func TestManyReactions(t *testing.T) {
 	}
 }
 
-// TestDeletedIsNowhere looks for the text of a deleted message in all that a room holds.
+// TestDeletedIsNowhere searches everything that a room holds for the text of a deleted message.
 func TestDeletedIsNowhere(t *testing.T) {
 	for _, target := range []uint64{1, 3} {
 		l := New(100, 1<<20, time.Hour)
@@ -92,7 +92,7 @@ func newID() string {
 	return fmt.Sprint("id", lastID)
 }
 
-// TestMarkersAreBounded marks a room as read by more users than it keeps.
+// TestMarkersAreBounded marks a room as read for more users than the room keeps.
 func TestMarkersAreBounded(t *testing.T) {
 	l := New(1, 1<<20, time.Hour)
 	for range 3 {
@@ -117,7 +117,7 @@ func TestMarkersAreBounded(t *testing.T) {
 	checkAccounts(t, l)
 }
 
-// TestForgottenMarkers has a room go with its markers.
+// TestForgottenMarkers checks that the markers of a forgotten room are gone.
 func TestForgottenMarkers(t *testing.T) {
 	for _, forget := range []time.Duration{-1, time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
@@ -141,7 +141,7 @@ func TestForgottenMarkers(t *testing.T) {
 	}
 }
 
-// TestPace has users wait for their turns, and the log forget the turns.
+// TestPace lets users wait for their turns, and checks that the log deletes ended turns.
 func TestPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(10, 1<<20, time.Hour)
@@ -171,7 +171,7 @@ func TestPace(t *testing.T) {
 		}
 		turns := &l.shard("r").turns
 		if n := len(turns.fresh) + len(turns.old); n > 3 {
-			t.Errorf("%d turns are held after they are over", n)
+			t.Errorf("%d turns are held after their end", n)
 		}
 		if n := stateOf(l); n != 0 {
 			t.Errorf("%d rooms were made", n)
@@ -179,7 +179,7 @@ func TestPace(t *testing.T) {
 	})
 }
 
-// TestTurnsAreBounded has more users take turns than are kept.
+// TestTurnsAreBounded takes more turns than the log keeps.
 func TestTurnsAreBounded(t *testing.T) {
 	l := New(10, 1<<20, time.Hour)
 	for i := range 3 * maxTurns {
@@ -193,7 +193,7 @@ func TestTurnsAreBounded(t *testing.T) {
 	}
 }
 
-// TestAmendIsNoUse has calls that change nothing make no room.
+// TestAmendIsNoUse checks that calls that change nothing make no room.
 func TestAmendIsNoUse(t *testing.T) {
 	l := New(10, 1<<20, time.Hour)
 	if _, err := l.Amend(bg, "r", chatlog.Event{Type: chatlog.TypeEdit, Target: 1}, true); !errors.Is(err, chatlog.ErrNoSuchMessage) {

@@ -24,7 +24,7 @@ func (s *countSink) Push(room, _ string, _ chatlog.Event) {
 func (s *countSink) Interrupted(error) {}
 func (s *countSink) Resumed()          {}
 
-// TestMemoryLogCloseWaits has a push take its time while the sink is closed.
+// TestMemoryLogCloseWaits closes a sink during a slow push.
 func TestMemoryLogCloseWaits(t *testing.T) {
 	l := New(10, 1<<20, time.Hour)
 	begun, end := make(chan bool), make(chan bool)
@@ -42,7 +42,7 @@ func TestMemoryLogCloseWaits(t *testing.T) {
 		l.Close(s)
 		close(closed)
 	}()
-	// The room is let go of before Close waits.
+	// The room has no watcher before Close waits.
 	for l.watched("r") {
 		time.Sleep(time.Millisecond)
 	}
@@ -54,7 +54,7 @@ func TestMemoryLogCloseWaits(t *testing.T) {
 	}
 	close(end)
 	<-closed
-	late.Push("r", "", &chatlog.Event{}) // of an Append that began before Close
+	late.Push("r", "", &chatlog.Event{}) // like the push of an Append that began before Close
 	if n := s.n.Load(); n != 1 {
 		t.Errorf("%d pushes, want 1", n)
 	}
@@ -68,8 +68,7 @@ func (l *Log) watched(room string) bool {
 	return r != nil && len(r.watchers) > 0
 }
 
-// TestMemoryLogPushComesBack has sinks use the log from within Push, while others
-// close.
+// TestMemoryLogPushComesBack has sinks that use the log inside Push, while other sinks close.
 func TestMemoryLogPushComesBack(t *testing.T) {
 	l := New(10, 1<<20, time.Hour)
 	for range 50 {
@@ -103,7 +102,7 @@ func TestMemoryLogPushComesBack(t *testing.T) {
 	}
 }
 
-// TestAppendAllocates holds the way of a message through the log to its budget.
+// TestAppendAllocates checks the allocations of a message's way through the log.
 func TestAppendAllocates(t *testing.T) {
 	l := New(100, 1<<20, time.Hour)
 	for range 2 {

@@ -12,7 +12,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// checkAccounts compares what a log has counted with what it holds.
+// checkAccounts compares the counts of a log with what it holds.
 func checkAccounts(t *testing.T, l *Log) {
 	t.Helper()
 	idle, bytes, occupied := 0, 0, int64(0)
@@ -85,8 +85,8 @@ func TestMemoryLogForgetsIdleRooms(t *testing.T) {
 	})
 }
 
-// TestMemoryLogForgetsAtOnce has texts go with the last use, and what makes
-// repetitions known stay for its time.
+// TestMemoryLogForgetsAtOnce has an expiry of zero. Texts are deleted when the last use ends.
+// Ids stay for their time, so repetitions are still known.
 func TestMemoryLogForgetsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(10, 1<<20, -1)
@@ -112,7 +112,7 @@ func TestMemoryLogForgetsAtOnce(t *testing.T) {
 			t.Errorf("%d rooms are left", n)
 		}
 		if o := say(t, l, "r", "a"); o != 1 || epochOf(t, l, "r") == epoch {
-			t.Errorf("a forgotten room goes on with %d", o)
+			t.Errorf("a forgotten room continues with offset %d", o)
 		}
 	})
 }
@@ -136,7 +136,7 @@ func TestMemoryLogBoundsIdleRooms(t *testing.T) {
 		put(fmt.Sprint("r", i))
 		checkAccounts(t, l)
 		if p, _ := l.Read(bg, "read", chatlog.Range{Limit: 1}); len(p.Events) == 0 {
-			t.Fatal("a room was forgotten although it was used last")
+			t.Fatal("the room that was used last was forgotten")
 		}
 	}
 	held := 0

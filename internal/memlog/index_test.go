@@ -14,7 +14,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// checkEntries compares what a room has counted and indexed with the entries that it holds.
+// checkEntries compares the counts and the index of a room with the entries that it holds.
 func checkEntries(t *testing.T, l *Log, r *roomState) {
 	t.Helper()
 	var size, messages, others int
@@ -77,11 +77,11 @@ func checkEntries(t *testing.T, l *Log, r *roomState) {
 		delete(by, o)
 	}
 	if len(by) > 0 {
-		t.Fatalf("%s: what is gone was amended by %v", r.name, by)
+		t.Fatalf("%s: removed messages were amended by %v", r.name, by)
 	}
 }
 
-// wanted returns what a reading of r has to give, found without the index.
+// wanted returns the expected result of a read of r, found without the index.
 func wanted(r *entries, rg chatlog.Range) (events []chatlog.Event, more bool) {
 	add := func(offset uint64, n *entry) {
 		var e chatlog.Event
@@ -109,21 +109,21 @@ func wanted(r *entries, rg chatlog.Range) (events []chatlog.Event, more bool) {
 	return events[len(events)-n:], more
 }
 
-// TestEntryCost holds an entry to what is counted for it.
+// TestEntryCost compares the size of an entry with the constant for it.
 func TestEntryCost(t *testing.T) {
 	if n := unsafe.Sizeof(entry{}); n > 144 {
 		t.Errorf("an entry takes %d bytes of the ring", n)
 	}
 	if n := unsafe.Sizeof(more{}); n > moreCost {
-		t.Errorf("what few messages have takes %d bytes, counted as %d", n, moreCost)
+		t.Errorf("the optional part of an entry takes %d bytes, counted as %d", n, moreCost)
 	}
 	if n := unsafe.Sizeof(reaction{}); n > reactionCost {
 		t.Errorf("a reaction takes %d bytes, counted as %d", n, reactionCost)
 	}
 }
 
-// TestEntries has random messages and amendments, and looks at all that is counted and
-// indexed after each.
+// TestEntries makes random messages and amendments, and checks all counts and indexes after
+// each.
 func TestEntries(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -157,8 +157,8 @@ func TestEntries(t *testing.T) {
 	}
 }
 
-// step does one thing to the room r: more and less of private messages, and of amendments,
-// as i grows.
+// step does one random action in the room r. As i grows, private messages and amendments become
+// more and then less frequent.
 func step(t *testing.T, l *Log, rng *rand.Rand, i int) {
 	user := fmt.Sprint("u", rng.IntN(4))
 	e := chatlog.Event{Type: chatlog.TypeMessage, UserID: user, Text: string(make([]byte, rng.IntN(50)))}

@@ -30,7 +30,7 @@ func FuzzMemoryLog(f *testing.F) {
 	})
 }
 
-// say appends a message with an id, if it is not empty, and returns the offset.
+// say appends a message, with an id if id is not empty, and returns the offset.
 func say(t testing.TB, l chatlog.Log, room, id string) uint64 {
 	t.Helper()
 	a, err := l.Append(bg, room, chatlog.Event{Type: chatlog.TypeMessage, UserID: "u", Text: "hi", ID: id})
@@ -64,7 +64,7 @@ func TestMemoryLogBoundsIDs(t *testing.T) {
 	}
 	r := l.shard("r").rooms["r"]
 	if len(r.ids.fresh) != 1000 || len(r.ids.old) != maxIDs {
-		t.Errorf("%d and %d ids are known", len(r.ids.fresh), len(r.ids.old))
+		t.Errorf("there are %d fresh and %d old ids", len(r.ids.fresh), len(r.ids.old))
 	}
 	for i := n - maxIDs; i < n; i += maxIDs / 10 {
 		if o := say(t, l, "r", fmt.Sprint(i)); o != uint64(i+1) {
@@ -73,7 +73,7 @@ func TestMemoryLogBoundsIDs(t *testing.T) {
 	}
 }
 
-// TestMemoryLogClockSetBack has the wall clock go back a day.
+// TestMemoryLogClockSetBack sets the wall clock back by a day.
 func TestMemoryLogClockSetBack(t *testing.T) {
 	l := New(10, 1<<20, time.Hour)
 	say(t, l, "r", "")
@@ -85,7 +85,7 @@ func TestMemoryLogClockSetBack(t *testing.T) {
 	}
 }
 
-// TestMemoryLogChurn has rooms come and go under many goroutines.
+// TestMemoryLogChurn makes and removes rooms in many goroutines.
 func TestMemoryLogChurn(t *testing.T) {
 	for _, forget := range []time.Duration{-1, 0, time.Hour} {
 		l := New(10, 1<<20, forget)
@@ -119,7 +119,7 @@ func TestMemoryLogChurn(t *testing.T) {
 		l.Beat(bg, "last", time.Hour)
 		checkAccounts(t, l)
 		if rooms, _ := l.Rooms(bg); len(rooms) != 0 {
-			t.Errorf("users are left in %v", rooms)
+			t.Errorf("there are users left in %v", rooms)
 		}
 	}
 }

@@ -12,12 +12,12 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// A logModel is a memory log as simple as can be: slices, maps and no bounds but
-// those that are promised. It drives a real one and compares.
+// A logModel is the simplest possible memory log: slices and maps, and only the promised limits.
+// It calls a real log and compares the results.
 type logModel struct {
 	t       *testing.T
 	log     *Log
-	bytes   []byte // what is left to do
+	bytes   []byte // the actions to do
 	rooms   map[string]*modelRoom
 	sinks   [2]*modelSink
 	servers map[string]time.Time
@@ -36,7 +36,7 @@ type modelRoom struct {
 	users   map[string]map[string]modelEntered // user to server
 }
 
-// modelSink gathers pushes.
+// modelSink records pushes.
 type modelSink struct {
 	pushes []modelPush
 }
@@ -54,7 +54,7 @@ func (s *modelSink) Resumed()          {}
 
 var bg = context.Background()
 
-// costOf returns about how many bytes a message takes.
+// costOf returns the approximate size of a message in bytes.
 func costOf(e *chatlog.Event) int {
 	var n entry
 	n.set(e, flagsOf(e))
@@ -115,7 +115,7 @@ func (m *logModel) run() {
 // inUse reports whether a room may not be forgotten.
 func (r *modelRoom) inUse() bool { return r.watched[0] || r.watched[1] || len(r.users) > 0 }
 
-// settle notes that a room was used, and what it loses by not being in use.
+// settle records a use of a room, and what the room loses when it is not in use.
 func (m *logModel) settle(r *modelRoom) {
 	r.used = time.Now()
 	if !r.inUse() && m.log.forget < 0 {
@@ -123,8 +123,8 @@ func (m *logModel) settle(r *modelRoom) {
 	}
 }
 
-// incarnate compares the epoch that the log gives a room with the one it had. It
-// may change when the room was not in use for long enough.
+// incarnate compares the epoch that the log gives a room with the previous one. It may change if
+// the room was not in use for long enough.
 func (m *logModel) incarnate(name string, r *modelRoom, epoch string) {
 	if r.epoch == epoch {
 		return
@@ -135,11 +135,11 @@ func (m *logModel) incarnate(name string, r *modelRoom, epoch string) {
 	case r.inUse():
 		m.t.Fatalf("%s is in use and went from %s to %s", name, r.epoch, epoch)
 	case idle < m.log.forget:
-		m.t.Fatalf("%s was forgotten after %v", name, idle)
+		m.t.Fatalf("%s was forgotten after only %v", name, idle)
 	}
 	for id, e := range r.ids {
 		if time.Since(e.Time) < idWindow {
-			m.t.Fatalf("%s was forgotten with the id %v of %v ago", name, id, time.Since(e.Time))
+			m.t.Fatalf("%s was forgotten although it has the id %v from %v ago", name, id, time.Since(e.Time))
 		}
 	}
 	r.epoch, r.events, r.last = epoch, nil, 0
@@ -167,9 +167,9 @@ func (m *logModel) append(name string, r *modelRoom) {
 	age := time.Since(first.Time)
 	switch {
 	case a.Repeated && (!known || age >= 2*idWindow):
-		m.t.Fatalf("%v is called a repetition: %t after %v", id, known, age)
+		m.t.Fatalf("%v is repeated, but known is %t after %v", id, known, age)
 	case !a.Repeated && known && age < idWindow:
-		m.t.Fatalf("%v was forgotten after %v", id, age)
+		m.t.Fatalf("the id %v was forgotten after %v", id, age)
 	}
 	want := first
 	if !a.Repeated {
@@ -189,7 +189,7 @@ func (m *logModel) append(name string, r *modelRoom) {
 			r.events = r.events[1:]
 		}
 	} else if !slices.ContainsFunc(r.events, func(e chatlog.Event) bool { return e.Offset == first.Offset }) {
-		want.Type, want.To, want.Text = e.Type, e.To, e.Text // the first is gone
+		want.Type, want.To, want.Text = e.Type, e.To, e.Text // the first entry is gone
 	}
 	if d := cmp.Diff(want, a.Event); d != "" {
 		m.t.Fatalf("Append (Repeated %t) (-want +got):\n%s", a.Repeated, d)

@@ -19,7 +19,7 @@ func (m *logModel) presence(name string, r *modelRoom) {
 		_, here := on[server]
 		last, err := m.log.Leave(bg, server, name, user)
 		if want := here && len(on) == 1; err != nil || last != want {
-			m.t.Fatalf("Leave says %t, want %t, %v", last, want, err)
+			m.t.Fatalf("Leave returned %t, want %t, %v", last, want, err)
 		}
 		if delete(on, server); len(on) == 0 {
 			delete(r.users, user)
@@ -33,12 +33,12 @@ func (m *logModel) presence(name string, r *modelRoom) {
 	first, err := m.log.Enter(bg, server, name, e)
 	if _, removed := m.removed[server]; removed {
 		if err != nil || first {
-			m.t.Fatalf("Enter on a server that was removed says %t, %v", first, err)
+			m.t.Fatalf("Enter on a removed server returned %t, %v", first, err)
 		}
 		return
 	}
 	if want := len(r.users[user]) == 0; err != nil || first != want {
-		m.t.Fatalf("Enter says %t, want %t, %v", first, want, err)
+		m.t.Fatalf("Enter returned %t, want %t, %v", first, want, err)
 	}
 	at, _ := m.log.Positions(bg, []string{name})
 	m.incarnate(name, r, at[0].Epoch)
@@ -53,13 +53,13 @@ func (m *logModel) presence(name string, r *modelRoom) {
 	m.settle(r)
 }
 
-// modelEntered is the last Enter of a server for a user, the nth of all.
+// modelEntered is a server's last Enter for a user. nth is its number among all calls.
 type modelEntered struct {
 	chatlog.Member
 	n int
 }
 
-// modelMember is a user over the servers that it is on.
+// modelMember is a user, with the servers that the user is on.
 func modelMember(user string, on map[string]modelEntered) chatlog.Member {
 	sum, n := chatlog.Member{UserID: user}, 0
 	for _, e := range on {
@@ -78,9 +78,9 @@ func (m *logModel) beat() {
 	now := time.Now()
 	_, removed := m.removed[server]
 	if err != nil || held == removed {
-		m.t.Fatalf("Beat says held %t, removed %t, %v", held, removed, err)
+		m.t.Fatalf("Beat returned held %t, removed %t, %v", held, removed, err)
 	}
-	if gap := now.Sub(m.beaten); gap > ttl/2 { // nobody could beat
+	if gap := now.Sub(m.beaten); gap > ttl/2 { // no server could beat
 		for s, end := range m.servers {
 			m.servers[s] = latest(end, earliest(end.Add(gap), now.Add(ttl)))
 		}
@@ -139,7 +139,7 @@ func earliest(a, b time.Time) time.Time {
 	return b
 }
 
-// check compares who is where, and what the log holds beside that.
+// check compares the present users, and the other state that the log holds.
 func (m *logModel) check() {
 	rooms := map[string]int{}
 	for name, r := range m.rooms {

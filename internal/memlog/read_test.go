@@ -8,7 +8,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// BenchmarkRead reads the last 50 messages, as who joins gets them.
+// BenchmarkRead reads the last 50 messages, as a new member gets them.
 func BenchmarkRead(b *testing.B) {
 	l := New(256, 1<<20, time.Hour)
 	for i := range 256 {

@@ -7,7 +7,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/names"
 )
 
-// BenchmarkSafe measures names of the worst kinds beside one of everyday.
+// BenchmarkSafe measures the most expensive names beside an ordinary one.
 func BenchmarkSafe(b *testing.B) {
 	for name, text := range map[string]string{
 		"everyday": "Олег (Oleg)", "joined": strings.Repeat("😀\u200d", 600), "marks": "a" + strings.Repeat("\u0300\u0323", 1000),

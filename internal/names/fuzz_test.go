@@ -12,8 +12,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/names"
 )
 
-// hold puts any text to both rules, which give what stays as it is, is short enough,
-// and has nothing unseen but what joins.
+// hold gives any text to both rules. Their results must not change when given again, must be
+// short enough, and must contain no invisible characters except joiners.
 func hold(t *testing.T, text string) {
 	t.Helper()
 	safe := names.Safe(text)
@@ -22,7 +22,7 @@ func hold(t *testing.T, text string) {
 			t.Fatalf("%+q made safe: %+q, then %+q", text, safe, n)
 		}
 	}
-	// What is safe is refused for its scripts only.
+	// A safe name can be refused only for its scripts.
 	if n, err := names.Check("name", safe); err != nil && !strings.Contains(err.Error(), "of different scripts in one word") || err == nil && n != safe {
 		t.Fatalf("%+q made safe: %+q, put to the rule: %+q, %v", text, safe, n, err)
 	}
@@ -60,8 +60,8 @@ func FuzzNames(f *testing.F) {
 	f.Fuzz(hold)
 }
 
-// pieces are what the rules look at. Names made of them come where bytes by chance
-// do not.
+// pieces are characters that the rules look at. Names of these pieces reach cases that random
+// bytes do not reach.
 var pieces = strings.Fields("a b é а о α क ् ि র য ‍ ‌ ක ් ර س ا د ب ُ ّ น ้ ํ า ำ ກ ໍ າ ᄒ ᅡ ᆫ 한 ㅋ 漢 か ﾞ ー 1 ２ ३ ৪ # * ⃣ ️ ︎ 👩 🏽 ❤ 🔥 🏳 🌈 🏴 ☠ 😀 ™ ㊗ 🈁 ℹ ⁉ 🇺 🇦 ´ ¨ ' - ( ) / . _ " +
 	"\u0301 \u0323 \u0308 \u0483 \u202e \u200b \u2066 \u00ad \u034f \U000e0067 \U000e0062 \U000e007f \U000e0100 \ufe00 \u3164 \u2800 \u115f \ufdfa \u1820 \u180b \u180e \u0f77 \u0f39 \u0f71 \xff \x00 \u0e47")
 

@@ -35,8 +35,8 @@ func TestGraphemes(t *testing.T) {
 	}
 }
 
-// TestTables holds the generated tables to what they must say, and Go's own of the
-// scripts to being read whole.
+// TestTables checks the generated tables with known facts, and that Go's tables of scripts are
+// read completely.
 func TestTables(t *testing.T) {
 	tab := table()
 	for bases := range tab.joined {
@@ -54,7 +54,7 @@ func TestTables(t *testing.T) {
 		}
 	}
 	for name, script := range unicode.Scripts {
-		for r := rune(0x370); r < 0x3000; r++ { // letters are in the script that they are of
+		for r := rune(0x370); r < 0x3000; r++ { // letters are in their script
 			if name != "Common" && name != "Inherited" && unicode.Is(script, r) && unicode.IsLetter(r) && scriptsOf(r) == anyScript {
 				t.Errorf("%U of %s is in any", r, name)
 			}
@@ -62,6 +62,6 @@ func TestTables(t *testing.T) {
 	}
 	if len(tab.joined) < 240 || !tab.pictograph.has('😀') || tab.pictograph.has('a') || !tab.colourful.has('⚡') || tab.colourful.has('❤') ||
 		!tab.joinsBoth.has('ب') || tab.joinsBoth.has('ا') || !tab.joinsBefore.has('ا') || !tab.vowelSign.has('ि') {
-		t.Error("a table lacks what it is for")
+		t.Error("a table lacks a character that it must contain")
 	}
 }

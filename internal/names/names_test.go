@@ -12,7 +12,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/names"
 )
 
-// good are names of people and rooms, as people write them.
+// good are names of people and rooms in their usual form.
 var good = []string{
 	// Persian, Arabic, Urdu, Pashto, Kurdish, Uyghur
 	"علی‌رضا", "محمدرضا", "می‌خواهم", "کتاب‌خانه", "خانه‌ای", "فاطمه", "عبد الرحمٰن", "مُحَمَّد", "آئشہ", "اردو چیٹ", "د پښتو", "ھەولێر",
@@ -36,15 +36,15 @@ var good = []string{
 	"👍🏿", "☝🏽", "🧑🏻‍🤝‍🧑🏿", "🏃🏽‍♀️‍➡️", "🍋‍🟩", "❤️‍🔥", "🏴‍☠️", "👁️‍🗨️", "㊗️", "🈁", "⁉️", "™️", "ℹ️ info", "⚡", "🫩", "👩‍❤️‍💋‍👨", "🐈‍⬛", "café ☕", "5 ⭐",
 }
 
-// written are names that come out in another form than they go in.
+// written are names that the rules change.
 var written = [][2]string{
 	{"محمد‌رضا", "محمدرضا"},                                                                    // the letters do not join anyway
-	{"హైదరాబాద్‌", "హైదరాబాద్"},                                                                // nothing follows that could
-	{"ភាសា\u200bខ្មែរ", "ភាសាខ្មែរ"}, {"ภาษา\u200bไทย", "ภาษาไทย"}, {"မြန်\u200bမာ", "မြန်မာ"}, // breaks of lines
+	{"హైదరాబాద్‌", "హైదరాబాద్"},                                                                // nothing follows that could join
+	{"ភាសា\u200bខ្មែរ", "ភាសាខ្មែរ"}, {"ภาษา\u200bไทย", "ภาษาไทย"}, {"မြန်\u200bမာ", "မြန်မာ"}, // line breaks
 	{"ಶ್ರೀ‌ರಾಮ", "ಶ್ರೀರಾಮ"},
 	{"⚡\ufe0f", "⚡"}, {"1\u20e3", "1️⃣"}, // one form of each emoji
 	{"🏳‍🌈", "🏳️‍🌈"}, {"☝\ufe0f🏽", "☝🏽"},
-	{"😀\u200d😀", "😀😀"}, {"👍🏽\ufe0f", "👍🏽"}, // joined to nothing that anybody shows
+	{"😀\u200d😀", "😀😀"}, {"👍🏽\ufe0f", "👍🏽"}, // joined, but not shown as one emoji anywhere
 	{"™", "TM"}, {"™\ufe0e", "TM"},
 	{"O\u00b4Brien", "O’Brien"}, {"O\u2019Brien", "O’Brien"},
 	{"a  b", "a b"}, {"a \u00a0\u3000b", "a b"},
@@ -70,7 +70,7 @@ func TestGood(t *testing.T) {
 	t.Logf("%d names", len(rows))
 }
 
-// bad are names that are refused, what the refusal names, and the name made safe.
+// bad are names that are refused, with a part of the error, and with the name made safe.
 var bad = []struct{ name, why, safe string }{
 	{"p\u0430ypal", "different scripts", "p\u0430ypal"}, {"\u0430dmin", "different scripts", "\u0430dmin"},
 	{"(\u0430dmin)", "different scripts", "(\u0430dmin)"}, {"x \u0430dmin", "different scripts", "x \u0430dmin"},
@@ -101,8 +101,8 @@ var bad = []struct{ name, why, safe string }{
 	{"a\ue000", "U+E000 (a private-use", "a"}, {"a\u0378", "U+0378 (a character that Unicode has not assigned)", "a"}, {"a\uffff", "U+FFFF", "a"},
 	{"\u0301bob", "U+0301", "bob"}, {"bob \u0301", "U+0301", "bob"}, {"\u00a8", "U+0308", ""}, {"\u200b\u200c\u200d\u2060", "U+200B", ""},
 	{"Z" + strings.Repeat("\u0300\u0323", 25), "combining", "Ẓ"}, {"a\u0301\u0301", "combining", "á"},
-	{"q\u0323\u0300\u0302\u0303\u0304", "U+0304", "q\u0323\u0300\u0302\u0303"},                         // five that pile up
-	{"က\u103b\u103c\u103d\u103e\u1031\u102d\u102f", "U+102F", "က\u103b\u103c\u103d\u103e\u1031\u102d"}, // seven that do not
+	{"q\u0323\u0300\u0302\u0303\u0304", "U+0304", "q\u0323\u0300\u0302\u0303"},                         // five marks on top of each other
+	{"က\u103b\u103c\u103d\u103e\u1031\u102d\u102f", "U+102F", "က\u103b\u103c\u103d\u103e\u1031\u102d"}, // seven marks side by side
 	{"ก" + strings.Repeat("็", 20), "combining", "ก็"},
 	{strings.Repeat("x", 65), "64 characters", strings.Repeat("x", 64)}, {strings.Repeat("x", 60<<10), "64 characters", strings.Repeat("x", 64)},
 	{strings.Repeat("x", 63) + "👩🏽‍💻", "64 characters", strings.Repeat("x", 63)}, {strings.Repeat("👨‍👩‍👧‍👦", 10), "64 characters", strings.Repeat("👨‍👩‍👧‍👦", 9)},

@@ -10,25 +10,25 @@ import (
 	"github.com/seed-08328bfd/chat/internal/names"
 )
 
-// reactions are what is given, and what becomes of it.
+// reactions are what clients send, and the result.
 var reactions = [][2]string{
 	{"👍", "👍"},
-	{"👍🏽", "👍🏽"},       // a tone of skin
+	{"👍🏽", "👍🏽"},       // with a skin tone
 	{"👨‍👩‍👧", "👨‍👩‍👧"}, // a family
-	{"🏳️‍🌈", "🏳️‍🌈"},   // a flag of two
+	{"🏳️‍🌈", "🏳️‍🌈"},   // a flag of two emoji
 	{"🏳‍🌈", "🏳️‍🌈"},    // the same without its selector
-	{"🇩🇪", "🇩🇪"},       // a flag of letters
+	{"🇩🇪", "🇩🇪"},       // a flag of two letters
 	{"🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f", "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"},
 	{"🏴\U000e0075\U000e0073\U000e0074\U000e0078\U000e007f", "🏴\U000e0075\U000e0073\U000e0074\U000e0078\U000e007f"}, // not recommended
 	{"1️⃣", "1️⃣"},
 	{"#⃣", "#️⃣"},
 	{"❤️", "❤️"},
-	{"❤", "❤️"},              // one that may be text
-	{"❤\ufe0e", "❤️"},        // and one that is
+	{"❤", "❤️"},              // an emoji that may be text
+	{"❤\ufe0e", "❤️"},        // and the same as text
 	{"👍\ufe0f", "👍"},         // a selector that changes nothing
 	{"😀\u200d😺", "😀\u200d😺"}, // not recommended
 	{"👩\u200d👩\u200d👩\u200d👩\u200d👩", "👩\u200d👩\u200d👩\u200d👩\u200d👩"},
-	{"🫪", "🫪"}, // of Unicode 17
+	{"🫪", "🫪"}, // from Unicode 17
 	{":shipit:", ":shipit:"},
 	{":+1:", ":+1:"},
 	{":a-b_9:", ":a-b_9:"},
@@ -38,8 +38,8 @@ var reactions = [][2]string{
 	{"👍 ", ""},
 	{" 👍", ""},
 	{"👍x", ""},
-	{"👍\u0301", ""}, // a mark
-	{"👍\u200d", ""}, // joins nothing
+	{"👍\u0301", ""}, // with a combining mark
+	{"👍\u200d", ""}, // a joiner at the end
 	{"\u200d👍", ""},
 	{"😀\u200d\u200d😀", ""},
 	{"🇩", ""}, // half of a flag
@@ -78,8 +78,8 @@ func TestReaction(t *testing.T) {
 	}
 }
 
-// FuzzReaction: what is accepted stays as it is when it is given again, is one character to
-// the eye and no text.
+// FuzzReaction checks that an accepted reaction does not change when it is given again, looks
+// like one character, and is no text.
 func FuzzReaction(f *testing.F) {
 	for _, row := range reactions {
 		f.Add(row[0])

@@ -83,7 +83,7 @@ func TestParse(t *testing.T) {
 
 var advice = regexp.MustCompile(`: write "([^"]*)"`)
 
-// What a pattern that can never match is told to be is a pattern.
+// If a pattern can never match, the advice in the error is a valid pattern.
 func TestAdvice(t *testing.T) {
 	for s, want := range map[string]string{
 		"":                            "",
@@ -134,7 +134,7 @@ func TestAdvice(t *testing.T) {
 			t.Errorf("%q: %v", s, err)
 		case m != nil:
 			if _, err := ParsePattern(m[1]); err != nil {
-				t.Errorf("%q is told to be %q: %v", s, m[1], err)
+				t.Errorf("the advice for %q is %q: %v", s, m[1], err)
 			}
 		}
 	}
@@ -149,7 +149,8 @@ func FuzzOrigin(f *testing.F) {
 		if err != nil {
 			return
 		}
-		// One form: what it is written as is itself, and a pattern of it matches it.
+		// There is one form: the text of an origin parses to the same origin, and a pattern of
+		// it matches it.
 		again := o.Scheme
 		if again != "null" {
 			again += "://" + o.Host

@@ -14,12 +14,12 @@ import (
 
 const dataLimit = 8 << 10
 
-// deep is an object that is depth levels deep.
+// deep returns a value with depth levels.
 func deep(depth int, open, end string) string {
 	return `{"a":` + strings.Repeat(open, depth-1) + strings.Repeat(end, depth-1) + `}`
 }
 
-// dataRows are texts, what becomes of them, and the code of the error.
+// dataRows are texts, the results, and the codes of the errors.
 var dataRows = []struct{ name, text, want, code string }{
 	{"empty", `{}`, `{}`, ""},
 	{"white space", " { \"a\" :\t[ 1 ,\r\n2 ] , \"b\":{ } } ", `{"a":[1,2],"b":{}}`, ""},
@@ -39,8 +39,8 @@ var dataRows = []struct{ name, text, want, code string }{
 	{"a key twice, escaped", `{"a":1,"\u0061":1}`, "", proto.CodeBadJSON},
 	{"a key twice, both escaped", `{"\ud83d\ude00":1,"😀":1}`, "", proto.CodeBadJSON},
 	{"empty keys", `{"":1,"":2}`, "", proto.CodeBadJSON},
-	{"half of a pair", `{"a":"\ud800"}`, "", proto.CodeBadUTF8},
-	{"half of a pair in a key", `{"\udc00":1}`, "", proto.CodeBadUTF8},
+	{"half of a surrogate pair", `{"a":"\ud800"}`, "", proto.CodeBadUTF8},
+	{"half of a surrogate pair in a key", `{"\udc00":1}`, "", proto.CodeBadUTF8},
 	{"an array", `[]`, "", proto.CodeBadRequest},
 	{"null", `null`, "", proto.CodeBadRequest},
 	{"a string", `"{}"`, "", proto.CodeBadRequest},
@@ -49,9 +49,9 @@ var dataRows = []struct{ name, text, want, code string }{
 	{"cut", `{"a":`, "", proto.CodeBadJSON},
 	{"two", `{}{}`, "", proto.CodeBadJSON},
 	{"not UTF-8", "{\"a\":\"\xff\"}", "", proto.CodeBadJSON},
-	{"as long as may be", `{"a":"` + strings.Repeat("x", dataLimit-8) + `"}`, `{"a":"` + strings.Repeat("x", dataLimit-8) + `"}`, ""},
-	{"long by white space only", `{"a":` + strings.Repeat(" ", 2*dataLimit) + `1}`, `{"a":1}`, ""},
-	{"long by what is escaped for a page", `{"a":"` + strings.Repeat("<", dataLimit-8) + `"}`, `{"a":"` + strings.Repeat(`\u003c`, dataLimit-8) + `"}`, ""},
+	{"the longest that is allowed", `{"a":"` + strings.Repeat("x", dataLimit-8) + `"}`, `{"a":"` + strings.Repeat("x", dataLimit-8) + `"}`, ""},
+	{"too long only by white space", `{"a":` + strings.Repeat(" ", 2*dataLimit) + `1}`, `{"a":1}`, ""},
+	{"longer than allowed only by escapes for HTML", `{"a":"` + strings.Repeat("<", dataLimit-8) + `"}`, `{"a":"` + strings.Repeat(`\u003c`, dataLimit-8) + `"}`, ""},
 	{"a byte more", `{"a":"` + strings.Repeat("x", dataLimit-7) + `"}`, "", proto.CodeTooLong},
 }
 
@@ -69,13 +69,13 @@ func TestCheckData(t *testing.T) {
 				t.Errorf("%+v, want %s", e, row.code)
 			}
 			if len(got) > 64 && cap(got) > len(got)+len(got)/4 {
-				t.Errorf("%d bytes in memory of %d", len(got), cap(got))
+				t.Errorf("%d bytes in a slice of %d", len(got), cap(got))
 			}
 		})
 	}
 }
 
-// FuzzCheckData compares with what encoding/json makes of the text.
+// FuzzCheckData compares the result with encoding/json.
 func FuzzCheckData(f *testing.F) {
 	for _, row := range dataRows {
 		f.Add([]byte(row.text))
@@ -90,7 +90,7 @@ func FuzzCheckData(f *testing.F) {
 				t.Fatalf("%q: %q is another value", text, got)
 			}
 			if bytes.ContainsAny(got, "\n\r\t<\u2028\u2029") {
-				t.Fatalf("%q: %q is not for a page", text, got)
+				t.Fatalf("%q: %q is not safe in HTML", text, got)
 			}
 		}
 		if bytes.Contains(bytes.ToLower(text), []byte(`\ud`)) {
@@ -115,7 +115,7 @@ func tokens(text []byte) (all []any) {
 	}
 }
 
-// judge reports whether data may be text.
+// judge reports whether data may be the text.
 func judge(text []byte) bool {
 	var small bytes.Buffer
 	if json.Compact(&small, text) != nil || small.Len() > dataLimit || small.Bytes()[0] != '{' || !bytes.Equal(bytes.ToValidUTF8(text, nil), text) {
@@ -125,7 +125,7 @@ func judge(text []byte) bool {
 	d.UseNumber()
 	type level struct {
 		keys map[string]bool // nil for an array
-		key  bool            // comes next
+		key  bool            // a key comes next
 	}
 	var in []*level
 	for {
@@ -167,8 +167,8 @@ func judge(text []byte) bool {
 	}
 }
 
-// TestCheckDataOfManyKeys: 300,000 keys are nothing. A search of the keys in pairs, which
-// is quadratic, takes so long for them that this test does not end in its time.
+// TestCheckDataOfManyKeys uses 300,000 keys, which take no notable time. A comparison of all
+// pairs of keys, which is quadratic, would not end before the test's timeout.
 func TestCheckDataOfManyKeys(t *testing.T) {
 	for _, format := range []string{`,"k%d":0`, `,"\u006b%d":{}`} {
 		b := []byte(`{"x":0`)
@@ -191,7 +191,8 @@ func BenchmarkCheckData(b *testing.B) {
 	}
 }
 
-// TestCheckKept: what CheckData has returned is never too long, and other escapes count as written.
+// TestCheckKept checks that a result of CheckData is never too long. All other escapes count as
+// written.
 func TestCheckKept(t *testing.T) {
 	for _, data := range []string{"{\"a\":\"<<\u2028\u2029<\"}", `{"<":"\\<\\"}`, `{"a":"\\u003c"}`, `{"a":"\\\\u2028<"}`, `{}`} {
 		kept, e := proto.CheckData([]byte(data), len(data))
@@ -202,12 +203,12 @@ func TestCheckKept(t *testing.T) {
 			t.Errorf("%s: %s, %v", data, again, e)
 		}
 		if _, e := proto.CheckKept(kept, len(data)-1); e == nil {
-			t.Errorf("%s: one byte too many is taken", data)
+			t.Errorf("%s: one byte too many is accepted", data)
 		}
 	}
 	for _, data := range []string{`{"a":"\\u003c"}`, `{"a":"\u003d"}`, `{"a":"\u003C"}`} {
 		if _, e := proto.CheckKept([]byte(data), len(data)-1); e == nil {
-			t.Errorf("%s: an escape that is none of CheckData's does not count", data)
+			t.Errorf("%s: an escape that CheckData never makes does not count", data)
 		}
 	}
 	for _, bad := range []string{"", `{"a":"\u00"}`, `{"a":"\`, `[]`, "{\"a\":\"\xff\"}"} {

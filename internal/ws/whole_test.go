@@ -25,8 +25,8 @@ func within(t *testing.T) context.Context {
 	return ctx
 }
 
-// TestCutMessages has the server's side end after every byte. What the client reads is whole
-// messages, and then that the connection was lost or closed.
+// TestCutMessages ends the server's side after every byte. The client reads only whole messages,
+// and then an error that the connection was lost or closed.
 func TestCutMessages(t *testing.T) {
 	text := strings.Repeat("the quick brown fox jumps over the lazy dog; ", 4)
 	z := wsconn.Deflate([]byte(text))
@@ -77,7 +77,7 @@ func TestCutMessages(t *testing.T) {
 	}
 }
 
-// counted is a transport that a program has made.
+// counted is a transport of a program's own.
 type counted struct{ n int }
 
 func (c *counted) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -85,8 +85,8 @@ func (c *counted) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// TestDialKeepsClient has an http.Client with everything set. It is asked as ever, and stays
-// as it is.
+// TestDialKeepsClient uses an http.Client with all fields set. Dial uses it, and does not change
+// it.
 func TestDialKeepsClient(t *testing.T) {
 	silent := make(chan struct{})
 	defer close(silent)
