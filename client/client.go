@@ -8,14 +8,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
-// A Conn is a member of one room. It uses one connection after another and reconnects by
-// itself. Make one with [Dial], and call Close when it is no longer needed. Its methods may
-// be called concurrently.
+// A Conn is a user's connection to a server, for any number of rooms. It uses one WebSocket
+// after another and reconnects by itself, with all its rooms. Make one with [Connect], and
+// call Close when it is no longer needed. Its methods may be called concurrently.
 type Conn struct {
 	cfg    config
 	server server
@@ -23,27 +22,25 @@ type Conn struct {
 	work   chan struct{} // wakes the writer
 	pace   pace
 
-	mu      sync.Mutex    // guards what follows
-	err     error         // why the Conn has ended
-	link    *link         // the present connection; nil while there is none
-	changed chan struct{} // see changedLocked; nil if nobody waits
+	mu      sync.Mutex // guards what follows, and the Rooms
+	err     error      // why the Conn has ended
+	link    *link      // the present connection; nil while there is none
+	changed wake       // for who waits for a room to accept
 	self    self
-	place   place
-	queue   queue
+	rooms   rooms
 	out     outbox
-	notices notices
+	signals turns
 }
 
-// server is where the Conn connects to. Nothing changes it after Dial.
+// server is where the Conn connects to. Nothing changes it after Connect or Dial.
 type server struct {
-	url  url.URL // of the room, without parameters
-	room string
+	url  url.URL // of the WebSocket, without parameters
 	http *http.Client
 	idle func() // closes the idle connections of http, unless the program owns it
 }
 
-// life is the time until the Conn ends. Nothing changes it after Dial; any goroutine may
-// use it.
+// life is the time until the Conn ends. Nothing changes it after Connect or Dial; any
+// goroutine may use it.
 type life struct {
 	ctx  context.Context // ends with the Conn
 	stop context.CancelFunc
@@ -52,48 +49,30 @@ type life struct {
 
 // self is the user that the Conn is. Guarded by Conn.mu.
 type self struct {
-	welcome Welcome // of the latest connection
+	welcome Welcome // of the latest connection; from a hello, it has no room
 	session string
 	token   string
 }
 
-// place is how far the Conn has come in the room. Guarded by Conn.mu.
-type place struct {
-	at     chat.Position // after the latest event that was put into the queue
-	joined chat.Position // of the first welcome, as long as at is zero
-	shown  string        // the epoch of the latest event that the program has got
-	recent recent
-}
-
-// Welcome returns what the server said first on the latest connection.
+// Welcome returns what the server said first on the latest connection: who the user is, and
+// what the server allows. Only User, Username, Session and Limits are set. What it says of a
+// room is [Room.Welcome].
 func (c *Conn) Welcome() Welcome {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.self.welcome
 }
 
-// History returns a page of those messages of the room that the user may see, oldest
-// first: with q.From those from that offset on, with q.Before the last ones before that
-// offset, with neither the newest. Zero is neither; both together are an [Error].
-// q.Limit is how many, at most 100; zero or less means the server's default. Reader and
-// All are ignored. The messages are as they are now, with Edited, Reactions and Amended.
-// Of the page's Position only the Epoch is set. Errors are those of [Conn.Publish], except
-// ErrUncertain.
-func (c *Conn) History(ctx context.Context, q chat.Query) (chat.Page, error) {
-	o := sentObject{Type: proto.TypeHistory, ID: rand.Text(), Before: q.Before, Limit: max(q.Limit, 0)}
-	if q.From > 0 {
-		after := q.From - 1
-		o.After = &after
-	}
-	obj, err := c.do(ctx, &call{id: o.ID, kind: proto.TypeHistory, objects: [][]byte{o.encode()}})
-	if err != nil {
-		return chat.Page{}, err
-	}
-	return chat.Page{Events: obj.Messages, Position: obj.Position, First: obj.First, More: obj.More}, nil
+// Connected reports whether there is a connection now. It is false while the Conn tries to
+// connect again, and after it has ended. [OnConnect] and [OnDisconnect] tell of changes.
+func (c *Conn) Connected() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.link != nil
 }
 
 // Ping waits until the server has answered a ping, on the next connection if this one is
-// lost. Errors are those of [Conn.Publish], except ErrUncertain.
+// lost. Errors are those of [Room.Publish], except ErrUncertain.
 func (c *Conn) Ping(ctx context.Context) error {
 	o := sentObject{Type: proto.TypePing, ID: rand.Text()}
 	_, err := c.do(ctx, &call{id: o.ID, kind: proto.TypePong, objects: [][]byte{o.encode()}})
@@ -102,7 +81,7 @@ func (c *Conn) Ping(ctx context.Context) error {
 
 // Auth sends the server a fresh token of the same user. When the server has accepted it,
 // it replaces that of [WithToken]. With a [WithTokenSource] there is no need to call
-// Auth. Errors are those of [Conn.Publish], except ErrUncertain. After an [Error] with
+// Auth. Errors are those of [Room.Publish], except ErrUncertain. After an [Error] with
 // [CodeAuthFailed] the old token is still valid.
 func (c *Conn) Auth(ctx context.Context, token string) error {
 	// The server does not answer a valid token, but it answers the ping that follows.
@@ -118,10 +97,10 @@ func (c *Conn) Auth(ctx context.Context, token string) error {
 	return err
 }
 
-// Close leaves the room and ends the Conn. The close code is 1000, so the others see the
-// user leave immediately. A marker of [Conn.MarkRead] that waits is sent first. Close returns when all goroutines of the Conn have ended, after
-// about two seconds at the latest. Calls in progress return ErrClosed. The error is always
-// nil. Close may be called again.
+// Close leaves all rooms and ends the Conn. The close code is 1000, so the others see the
+// user leave immediately. Markers of [Room.MarkRead] that wait are sent first. Close returns
+// when all goroutines of the Conn have ended, after about two seconds at the latest. Calls in
+// progress return ErrClosed. The error is always nil. Close may be called again.
 func (c *Conn) Close() error {
 	l := c.end(ErrClosed)
 	if l != nil {
@@ -129,9 +108,9 @@ func (c *Conn) Close() error {
 		late := time.AfterFunc(closeTimeout, func() { l.cancel(ErrClosed) })
 		defer late.Stop()
 		c.mu.Lock()
-		b := c.notices.read.object()
+		markers := c.rooms.markers()
 		c.mu.Unlock()
-		if b != nil {
+		for _, b := range markers {
 			l.send(b)
 		}
 		l.conn.Close(ws.StatusCode(proto.CloseNormal), "")
@@ -149,12 +128,45 @@ func (c *Conn) end(err error) *link {
 		return nil
 	}
 	c.err = err
-	for _, k := range c.out.byID {
+	for _, k := range c.out.byKey {
 		c.out.finish(k, nil, k.fate(err))
 	}
-	c.changedLocked()
+	for _, r := range c.rooms.list {
+		if r.err == nil {
+			r.err = err
+		}
+		r.changed.all()
+	}
+	c.changed.all()
 	c.life.stop()
 	l := c.link
 	c.link = nil
 	return l
+}
+
+// A wake lets goroutines wait for a change. Guarded by Conn.mu.
+type wake struct {
+	next chan struct{} // closed with the next change; nil if nobody waits
+}
+
+// all wakes all goroutines that wait.
+func (w *wake) all() {
+	if w.next != nil {
+		close(w.next)
+		w.next = nil
+	}
+}
+
+// waitLocked waits for w or the end of ctx. It releases mu meanwhile.
+func (c *Conn) waitLocked(ctx context.Context, w *wake) {
+	if w.next == nil {
+		w.next = make(chan struct{})
+	}
+	next := w.next
+	c.mu.Unlock()
+	select {
+	case <-next:
+	case <-ctx.Done():
+	}
+	c.mu.Lock()
 }

@@ -10,23 +10,76 @@ import (
 	"unicode/utf8"
 )
 
-// Dial joins a room. server is the URL at which the server's handler is mounted, such as
-// "https://example.com/chat"; ws and wss mean http and https, and parameters are kept.
-// Dial returns when the server has admitted the Conn. It fails when its first attempt
-// fails (see [WithDialRetry]), with an [Error] if the server has refused it, or when ctx
-// ends. After Dial has returned, ctx has no effect: the Conn stays connected until Close
-// is called or the server refuses it for good.
-func Dial(ctx context.Context, server, room string, opts ...Option) (*Conn, error) {
+// Connect opens a connection for many rooms. server is the URL at which the server's handler
+// is mounted, such as "https://example.com/chat"; ws and wss mean http and https, and
+// parameters are kept. Connect returns when the server has admitted the user. The Conn is in
+// no room then: see [Conn.Join].
+//
+// Connect fails when its first attempt fails (see [WithDialRetry]), with an [Error] if the
+// server has refused the user, or when ctx ends. A server of a version without rooms that
+// share a connection answers with Status 404. After Connect has returned, ctx has no effect:
+// the Conn stays connected until Close is called or the server refuses it for good.
+func Connect(ctx context.Context, server string, opts ...Option) (*Conn, error) {
+	c, err := newConn(server, "/ws", opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.dial(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Dial joins one room over a connection of its own, which works with every chat.v1 server.
+// It is like [Connect] followed by [Conn.Join], and fails as they do. Closing the Room ends
+// the connection.
+func Dial(ctx context.Context, server, room string, opts ...Option) (*Room, error) {
+	if err := checkName(room); err != nil {
+		return nil, err
+	}
+	c, err := newConn(server, "/ws/"+url.PathEscape(room), opts)
+	if err != nil {
+		return nil, err
+	}
+	c.cfg.logger = c.cfg.logger.With("room", room)
+	r := newRoom(c, room, c.cfg)
+	c.rooms.one = r
+	c.rooms.add(r)
+	if err := c.dial(ctx); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// newConn returns a Conn whose WebSocket has this path, in its escaped form, on the server.
+func newConn(base, path string, opts []Option) (*Conn, error) {
 	cfg := defaults()
 	for _, o := range opts {
 		o(&cfg)
 	}
-	c, err := newConn(cfg, server, room)
+	u, err := socketURL(base, path)
 	if err != nil {
 		return nil, err
 	}
+	c := &Conn{
+		cfg:    cfg,
+		server: server{url: *u},
+		life:   life{done: make(chan struct{})},
+		work:   make(chan struct{}, 1),
+		pace:   newPace(cfg.retry.first, cfg.retry.most),
+		self:   self{session: cfg.account.session, token: cfg.account.token},
+		rooms:  rooms{byName: map[string]*Room{}},
+		out:    outbox{byKey: map[callKey]*call{}, window: maxWindow},
+	}
+	c.server.http, c.server.idle = cfg.network.httpClient()
+	c.life.ctx, c.life.stop = context.WithCancel(context.Background())
+	return c, nil
+}
+
+// dial makes the first connection, and starts what keeps the Conn connected.
+func (c *Conn) dial(ctx context.Context) error {
 	l, err := c.connect(ctx)
-	for err != nil && cfg.retry.dial && !c.final(err) && c.retry(ctx, err, nil) {
+	for err != nil && c.cfg.retry.dial && !c.final(err) && c.retry(ctx, err, nil) {
 		l, err = c.connect(ctx)
 	}
 	if cause := ctx.Err(); err != nil && cause != nil && err != cause {
@@ -35,35 +88,22 @@ func Dial(ctx context.Context, server, room string, opts ...Option) (*Conn, erro
 	if err != nil {
 		c.life.stop()
 		c.server.idle()
-		return nil, err
+		return err
 	}
 	go c.run(l) // ends with the Conn; Close waits for it
-	return c, nil
+	return nil
 }
 
-func newConn(cfg config, base, room string) (*Conn, error) {
-	u, err := roomURL(base, room)
-	if err != nil {
-		return nil, err
+// checkName returns an error for what no server takes for the name of a room.
+func checkName(room string) error {
+	if room == "" || room == "." || room == ".." || !utf8.ValidString(room) {
+		return fmt.Errorf("client: %q cannot be the name of a room", room)
 	}
-	c := &Conn{
-		cfg:    cfg,
-		server: server{url: *u, room: room},
-		life:   life{done: make(chan struct{})},
-		work:   make(chan struct{}, 1),
-		pace:   newPace(cfg.retry.first, cfg.retry.most),
-		self:   self{session: cfg.account.session, token: cfg.account.token},
-		place:  place{at: cfg.account.since},
-		queue:  queue{maxEvents: cfg.buffer.events, maxBytes: cfg.buffer.bytes},
-		out:    outbox{byID: map[string]*call{}, window: maxWindow},
-	}
-	c.server.http, c.server.idle = cfg.network.httpClient()
-	c.life.ctx, c.life.stop = context.WithCancel(context.Background())
-	return c, nil
+	return nil
 }
 
-// roomURL returns the URL of a room's WebSocket.
-func roomURL(server, room string) (*url.URL, error) {
+// socketURL returns the URL of a WebSocket of the server. path is in its escaped form.
+func socketURL(server, path string) (*url.URL, error) {
 	u, err := url.Parse(server)
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)
@@ -79,11 +119,12 @@ func roomURL(server, room string) (*url.URL, error) {
 	if u.Host == "" {
 		return nil, errors.New("client: the server's URL has no host")
 	}
-	if room == "" || room == "." || room == ".." || !utf8.ValidString(room) {
-		return nil, fmt.Errorf("client: %q cannot be the name of a room", room)
+	plain, err := url.PathUnescape(path)
+	if err != nil {
+		return nil, fmt.Errorf("client: %w", err)
 	}
-	raw := strings.TrimSuffix(u.EscapedPath(), "/") + "/ws/" + url.PathEscape(room)
-	u.Path = strings.TrimSuffix(u.Path, "/") + "/ws/" + room
+	raw := strings.TrimSuffix(u.EscapedPath(), "/") + path
+	u.Path = strings.TrimSuffix(u.Path, "/") + plain
 	u.RawPath, u.Fragment, u.RawFragment = raw, "", ""
 	return u, nil
 }

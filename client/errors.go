@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	// ErrClosed is returned by the methods of a Conn after Close was called.
+	// ErrClosed is returned by the methods of a Conn or a Room after Close was called.
 	ErrClosed = errors.New("client: closed")
 	// ErrUncertain is returned, wrapped together with the cause, when a message, or what
 	// amends one, was sent and no answer has come: the server may have stored it. A program
@@ -37,6 +37,7 @@ const (
 	CodeTooLong      = proto.CodeTooLong      // "too_long": the text has more than Limits.MessageBytes
 	CodeBadUTF8      = proto.CodeBadUTF8      // "bad_utf8": the text is not UTF-8
 	CodeBadRequest   = proto.CodeBadRequest   // "bad_request": for example an ID over 64 bytes
+	CodeTooMany      = proto.CodeTooMany      // "too_many": for example more rooms over one connection than Limits.Rooms
 	CodeAuthFailed   = proto.CodeAuthFailed   // "auth_failed": the server did not accept the fresh token
 
 	CodeNoSuchMessage = proto.CodeNoSuchMessage // "no_such_message": there is no message to amend, or not for this user
@@ -45,7 +46,7 @@ const (
 )
 
 // An Error is a refusal by the server: of one request (Status and Close are zero), of a
-// handshake (Status is set), or of an open connection (Close is set). Find it with
+// handshake (Status is set), or of an open connection or of one room of it (Close is set). Find it with
 // [errors.As]. Its codes are those of the [protocol].
 //
 // [protocol]: https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md
@@ -59,8 +60,8 @@ type Error struct {
 	RetryAfter time.Duration
 	// Status is the HTTP status of a refused handshake; zero if there is none.
 	Status int
-	// Close is the code of the server's close frame (RFC 6455, section 7.4); zero if
-	// there is none.
+	// Close is the code of the server's close frame (RFC 6455, section 7.4), or that with
+	// which it has ended one room of a Conn; zero if there is none.
 	Close int
 }
 

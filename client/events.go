@@ -9,15 +9,15 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// The values of [Event.Type] beside those of package chat, which the Conn yields all.
+// The values of [Event.Type] beside those of package chat, which a Room yields all.
 const (
 	TypePresence chatlog.Type = proto.TypePresence // "presence": users joined and left, in a large room
-	TypeWelcome  chatlog.Type = proto.TypeWelcome  // "welcome": a new connection, the first one included
+	TypeWelcome  chatlog.Type = proto.TypeWelcome  // "welcome": the user has entered the room, over a new connection or again
 	TypeGap      chatlog.Type = "gap"              // messages may be missing here; a welcome comes next
 	TypeUpdate   chatlog.Type = "update"           // a message that came before, as it is now: only after a gap
 )
 
-// An Event is something that happened in the room, or to the Conn itself. Of a TypeRead,
+// An Event is something that happened in the room, or to the Room itself. Of a TypeRead,
 // Target is the offset up to which the user has read. Of a TypeSignal, Kind is the name. A
 // TypeUpdate has the fields of a message, and To if that is private; its Position is that
 // of the event before it.
@@ -26,9 +26,9 @@ type Event struct {
 
 	// Position is the position after the event: another Conn continues there with
 	// [WithSince]. An event that is not stored in the log has the position of the
-	// message before it. It is zero as long as the Conn knows no position.
+	// message before it. It is zero as long as the Room knows no position.
 	Position chat.Position `json:"position,omitzero"`
-	// Live says that the event happened while the Conn was connected. It is false for
+	// Live says that the event happened while the user was in the room. It is false for
 	// TypeGap, and for earlier messages, which the server sends after the welcome.
 	Live bool `json:"live,omitempty"`
 	// Joined and Left are the users who joined and left, for TypeSystem and
@@ -37,8 +37,8 @@ type Event struct {
 	Left   []chat.Member `json:"left,omitempty"`
 	// Count is the number of users in the room, for TypePresence.
 	Count int `json:"count,omitempty"`
-	// Welcome is what the server said first on a new connection, for TypeWelcome. It is
-	// nil for other types.
+	// Welcome is what the server said when the user entered the room, for TypeWelcome. It
+	// is nil for other types.
 	Welcome *Welcome `json:"-"`
 	// Gap says which messages may be missing, for TypeGap. It is nil for other types.
 	Gap *Gap `json:"gap,omitempty"`
@@ -48,23 +48,24 @@ type Event struct {
 // including To. Those that the server still has follow as events. If the two positions
 // have different epochs, the server has a new log, and their offsets are not comparable.
 type Gap struct {
-	From chat.Position `json:"from"` // the last position that the Conn had reached
-	To   chat.Position `json:"to"`   // the room's last position when the Conn came back
+	Room string        `json:"room"` // as in Welcome
+	From chat.Position `json:"from"` // the last position that the Room had reached
+	To   chat.Position `json:"to"`   // the room's last position when the user came back
 }
 
-// Welcome is what the server says first on every connection:
+// Welcome is what the server says first of a room, on every connection:
 // https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md.
 type Welcome struct {
 	Room     string `json:"room"`     // the name after the server's rules
-	User     string `json:"user"`     // the stable id of this Conn's user
+	User     string `json:"user"`     // the stable id of the user
 	Username string `json:"username"` // what people see
-	// Session is a secret with which another Conn becomes the same anonymous user
+	// Session is a secret with which another connection becomes the same anonymous user
 	// ([WithSession]). It is empty for a user with an account.
 	Session string `json:"session"`
 	// Position is the room's last position. Events up to it are replay.
 	Position chat.Position `json:"position"`
-	// Resumed says that the events that follow begin where the Conn was. Gap says that
-	// messages in between may be missing. Both are false on a first connection without
+	// Resumed says that the events that follow begin where the Room was. Gap says that
+	// messages in between may be missing. Both are false for the first one without
 	// [WithSince].
 	Resumed bool `json:"resumed"`
 	Gap     bool `json:"gap"`
@@ -73,7 +74,7 @@ type Welcome struct {
 	Members     []chat.Member `json:"members"`
 	MemberCount int           `json:"member_count"`
 	Limits      Limits        `json:"limits"`
-	// Read is the user's marker ([Conn.MarkRead]), an offset of Position's epoch; 0: none.
+	// Read is the user's marker ([Room.MarkRead]), an offset of Position's epoch; 0: none.
 	// Unread is the number of messages after it that the user may see and that are from
 	// others: exact below 100, and 100 for that many or more.
 	Read   uint64 `json:"read"`
@@ -86,6 +87,7 @@ type Limits struct {
 	RatePerSecond float64 `json:"rate_per_second"` // messages per second on average; 0: no limit
 	Burst         int     `json:"burst"`           // messages in quick succession; 0: no limit
 	DataBytes     int     `json:"data_bytes"`      // of the JSON of one message's data; 0: it takes none
+	Rooms         int     `json:"rooms"`           // over one connection; 0 in a welcome of Dial
 }
 
 // Events yields what happens in the room, in order: each message exactly once, over all
@@ -95,11 +97,12 @@ type Limits struct {
 // concurrently, each gets a part of the events.
 //
 // The last pair has an error: that of ctx when it ends, ErrClosed after Close, or the
-// reason why the Conn has ended, an [Error] or ErrProtocol.
-func (c *Conn) Events(ctx context.Context) iter.Seq2[Event, error] {
+// reason why the Room has ended, an [Error] or ErrProtocol. An Error with Close 1000 says that
+// the service has taken the user out of the room.
+func (r *Room) Events(ctx context.Context) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		for {
-			ev, err := c.nextEvent(ctx)
+			ev, err := r.nextEvent(ctx)
 			if !yield(ev, err) || err != nil {
 				return
 			}
@@ -108,57 +111,34 @@ func (c *Conn) Events(ctx context.Context) iter.Seq2[Event, error] {
 }
 
 // nextEvent waits for an event.
-func (c *Conn) nextEvent(ctx context.Context) (Event, error) {
+func (r *Room) nextEvent(ctx context.Context) (Event, error) {
+	c := r.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
 		switch {
 		case ctx.Err() != nil:
 			return Event{}, ctx.Err()
-		case c.err == ErrClosed || c.err != nil && len(c.queue.events) == 0:
-			return Event{}, c.err
-		case len(c.queue.events) > 0:
-			ev := c.queue.pop()
+		case r.err == ErrClosed || r.err != nil && len(r.queue.events) == 0:
+			return Event{}, r.err
+		case len(r.queue.events) > 0:
+			ev := r.queue.pop()
 			switch {
 			case ev.Type == TypeWelcome:
-				c.place.shown = ev.Welcome.Position.Epoch
+				r.place.shown = ev.Welcome.Position.Epoch
 			case ev.Position.Epoch != "":
-				c.place.shown = ev.Position.Epoch
+				r.place.shown = ev.Position.Epoch
 			}
-			if c.queue.drained() {
-				c.changedLocked()
-				if c.link != nil && c.link.flow.skipping {
-					c.link.cancel(errResume)
+			if r.queue.drained() {
+				r.changed.all()
+				if r.visit.skipping {
+					r.resyncLocked()
 				}
 			}
 			return ev, nil
 		}
-		c.waitLocked(ctx)
+		c.waitLocked(ctx, &r.changed)
 	}
-}
-
-// changedLocked wakes all goroutines that wait for a change: loops over Events wait for an
-// event, the reader of the connection for room in the queue or for a call, both for the
-// end of the Conn.
-func (c *Conn) changedLocked() {
-	if c.changed != nil {
-		close(c.changed)
-		c.changed = nil
-	}
-}
-
-// waitLocked waits for changedLocked or the end of ctx. It releases mu meanwhile.
-func (c *Conn) waitLocked(ctx context.Context) {
-	if c.changed == nil {
-		c.changed = make(chan struct{})
-	}
-	changed := c.changed
-	c.mu.Unlock()
-	select {
-	case <-changed:
-	case <-ctx.Done():
-	}
-	c.mu.Lock()
 }
 
 // queue has the events that the program has not yet read. Guarded by Conn.mu.

@@ -14,7 +14,7 @@ import (
 )
 
 // A message that is changed later: everyone gets the edit, and who comes later the new text.
-func ExampleConn_Edit() {
+func ExampleRoom_Edit() {
 	srv := chat.New()
 	defer srv.Close()
 	service := httptest.NewServer(srv)

@@ -69,7 +69,7 @@ func Example() {
 	// Echo: Is anybody here?
 }
 
-func ExampleConn_Send() {
+func ExampleRoom_Send() {
 	srv := chat.New(chat.WithFilter(func(_ context.Context, _ chat.User, _ string, e *chat.Message) error {
 		if strings.Contains(e.Text, "casino") {
 			return chat.Refuse("no advertising, please")
@@ -103,7 +103,7 @@ func ExampleConn_Send() {
 
 // A message with an ID is stored once, no matter how often one user publishes it within
 // five minutes, and over how many connections.
-func ExampleConn_Publish() {
+func ExampleRoom_Publish() {
 	srv := chat.New()
 	defer srv.Close()
 	service := httptest.NewServer(srv)
@@ -125,7 +125,7 @@ func ExampleConn_Publish() {
 	// 1 <nil>
 }
 
-func ExampleConn_History() {
+func ExampleRoom_History() {
 	srv := chat.New(chat.WithHistory(100))
 	defer srv.Close()
 	service := httptest.NewServer(srv)

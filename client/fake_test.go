@@ -105,7 +105,7 @@ func (f *fake) run(h http.Handler, test func(f *fake)) {
 	synctest.Wait()
 }
 
-func (f *fake) dial(opts ...client.Option) (*client.Conn, error) {
+func (f *fake) dial(opts ...client.Option) (*client.Room, error) {
 	return client.Dial(context.Background(), "http://pipe/chat", "r", append([]client.Option{
 		client.WithLogger(quiet), client.WithDialer(f.l.dial),
 	}, opts...)...)

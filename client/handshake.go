@@ -12,12 +12,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
-// connect makes a connection and reads its welcome.
+// connect makes a connection and reads what the server says first.
 func (c *Conn) connect(ctx context.Context) (*link, error) {
 	l, err := c.handshake(ctx)
 	if err != nil && ctx.Err() != nil {
@@ -52,22 +51,11 @@ func (c *Conn) handshake(ctx context.Context) (*link, error) {
 	if err != nil {
 		return fail(closed(err))
 	}
-	var w struct {
-		Type string    `json:"type"`
-		Time time.Time `json:"time"` // of the room's last message
-		Welcome
+	first, err := readFirst(b, c.rooms.one == nil)
+	if err != nil {
+		return fail(err)
 	}
-	if err := json.Unmarshal(b, &w); err != nil || w.Type != proto.TypeWelcome || w.Position.Epoch == "" {
-		return fail(fmt.Errorf("%w: the first object is not a welcome", ErrProtocol))
-	}
-	w.Position.Time = max(0, w.Time.UnixMilli())
-	var has struct {
-		Limits struct {
-			DataBytes json.RawMessage `json:"data_bytes"`
-		} `json:"limits"`
-	}
-	json.Unmarshal(b, &has) // has succeeded above
-	if err := c.admit(l, w.Welcome, has.Limits.DataBytes == nil); err != nil {
+	if err := c.admit(l, first); err != nil {
 		return fail(err)
 	}
 	return l, nil
@@ -77,7 +65,10 @@ func (c *Conn) handshake(ctx context.Context) (*link, error) {
 // of subprotocols, because proxies log URLs.
 func (c *Conn) request(ctx context.Context) (string, *ws.DialOptions, error) {
 	c.mu.Lock()
-	token, session, since := c.self.token, c.self.session, c.place.at
+	token, session, since := c.self.token, c.self.session, ""
+	if r := c.rooms.one; r != nil {
+		since = r.place.at.String()
+	}
 	c.mu.Unlock()
 	if c.cfg.account.source != nil {
 		var err error
@@ -92,7 +83,7 @@ func (c *Conn) request(ctx context.Context) (string, *ws.DialOptions, error) {
 		session = ""
 	}
 	// The server refuses a session that cannot be in the list, and says why.
-	for key, value := range map[string]string{"username": c.cfg.account.username, "session": session, "since": since.String()} {
+	for key, value := range map[string]string{"username": c.cfg.account.username, "session": session, "since": since} {
 		if value != "" {
 			q.Set(key, value)
 		}
@@ -184,58 +175,27 @@ func closed(err error) error {
 	return err
 }
 
-// admit makes l the present connection. It compares the welcome with the Conn's place, and
-// reports a gap if messages may be missing. plain says that the server is of a version
-// without data, replies and amendments.
-func (c *Conn) admit(l *link, w Welcome, plain bool) error {
+// admit makes l the present connection, on which this was said first.
+func (c *Conn) admit(l *link, first firstObject) error {
+	w, r := first.Welcome, c.rooms.one
 	c.mu.Lock()
 	if err := c.err; err != nil {
 		c.mu.Unlock()
 		return err
 	}
-	l.replay.end = w.Position
-	l.flow.skipping = c.queue.full()
-	var gap *Gap
-	switch {
-	case c.place.at != (chat.Position{}):
-		if !w.Resumed || w.Position.Epoch != c.place.at.Epoch {
-			gap = &Gap{c.place.at, w.Position}
-		}
-		// A log that ends before the place uses the offsets up to it again.
-		if w.Position.Epoch == c.place.at.Epoch && c.place.at.Offset <= w.Position.Offset {
-			l.replay.had = c.place.at.Offset
-		} else {
-			l.replay.known = c.place.recent.all()
-		}
-	case c.place.joined == (chat.Position{}):
-		c.place.joined = w.Position
-	case (c.place.joined.Epoch != w.Position.Epoch || c.place.joined.Offset != w.Position.Offset) && !l.flow.skipping:
-		// The first connection was lost before its first event, so it is not known
-		// which messages it would have brought.
-		gap = &Gap{c.place.joined, w.Position}
-		c.place.joined = w.Position
-	}
-	l.replay.gap = gap != nil
-	c.self.welcome, c.link, c.out.plain = w, l, plain
-	c.notices.opened(&w, plain)
+	c.self.welcome, c.link, c.out.plain = w, l, first.plain
 	if w.Session != "" {
 		c.self.session = w.Session
 	}
-	if w.Position.Offset == 0 {
-		l.reachedLocked(w.Position) // the log is empty, so there is no replay
+	var gap *Gap
+	if r != nil {
+		gap = r.enterLocked(w, first.plain)
 	}
-	if !l.flow.skipping && !c.cfg.buffer.noEvents {
-		if gap != nil {
-			c.queue.push(Event{Event: chat.Event{Type: TypeGap}, Position: c.place.at, Gap: gap})
-		}
-		c.queue.push(Event{Event: chat.Event{Type: TypeWelcome}, Position: c.place.at, Live: true, Welcome: &w})
-		c.changedLocked()
-	}
-	skipping := l.flow.skipping
 	c.mu.Unlock()
-	c.cfg.logger.Debug("client: connected", "room", c.server.room, "user", w.User)
-	if gap != nil && !skipping && c.cfg.callbacks.gap != nil {
-		c.cfg.callbacks.gap(*gap)
+	if r != nil {
+		r.tell(gap)
+	} else {
+		c.cfg.logger.Debug("client: connected", "user", w.User)
 	}
 	if c.cfg.callbacks.connect != nil {
 		c.cfg.callbacks.connect(w)

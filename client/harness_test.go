@@ -40,7 +40,7 @@ func soon(t testing.TB) context.Context {
 
 // user is a Conn in a test.
 type user struct {
-	*client.Conn
+	*client.Room
 	t testing.TB
 }
 

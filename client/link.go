@@ -2,15 +2,14 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
@@ -88,8 +87,12 @@ func (l *link) serve() error {
 	if e != nil && e.Close == proto.CloseTooBig {
 		c.out.tooBig(&Error{Code: CodeTooLong, Message: e.Message})
 	}
-	c.out.lost()
-	c.notices.typing.due, c.notices.signals.due = false, nil
+	c.out.lost(nil)
+	for _, r := range slices.Clone(c.rooms.list) {
+		if c.lostLocked(r); r.err != nil && c.err == nil {
+			c.rooms.remove(r)
+		}
+	}
 	return err
 }
 
@@ -125,50 +128,6 @@ func (l *link) read(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// handle processes one object of the server.
-func (l *link) handle(b []byte) error {
-	c := l.c
-	var o object
-	if err := json.Unmarshal(b, &o); err != nil && (o.Type == "" || types[o.Type]) {
-		return fmt.Errorf("client: malformed object from the server: %w", err)
-	}
-	switch o.Type {
-	case chat.TypeMessage, chat.TypePrivate, chat.TypeEdit, chat.TypeDelete, chat.TypeReaction,
-		chat.TypeSystem, chat.TypeTyping, chat.TypeRead, chat.TypeSignal, proto.TypePresence:
-		return l.event(&o)
-	case proto.TypePosition:
-		return l.reached(o.Position)
-	case proto.TypeGoodbye:
-		l.outcome.goodbye = o.retry()
-		return nil
-	case proto.TypeError:
-		if o.Code == proto.CodeTokenExpiring && c.cfg.account.source != nil {
-			if !l.refresh.running.Swap(true) {
-				l.wg.Go(l.refreshToken)
-			}
-		} else if o.ID == "" || o.ID == readID || o.ID == signalID && o.Code != proto.CodeRateLimited {
-			c.cfg.logger.Warn("client: error from the server", "room", c.server.room, "code", o.Code, "err", o.Text)
-		}
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch o.Type {
-	case proto.TypeAck, proto.TypePong:
-		c.out.accept(o.ID, o.Type, &o)
-	case proto.TypeHistory:
-		o.Position.Epoch = l.replay.end.Epoch
-		c.out.accept(o.Request, o.Type, &o)
-	case proto.TypeError:
-		if e := o.err(); c.out.byID[o.ID] == nil && (o.ID == readID || o.ID == signalID) {
-			c.notices.refuse(o.ID, e)
-		} else {
-			c.out.refuse(o.ID, e, !c.cfg.retry.noRate, time.Now())
-		}
-	}
-	c.nudge()
-	return nil
-}
-
 // refreshToken sends the server a fresh token. It waits for refreshPause after the last
 // one, because a server warns of a token with a short life as soon as it gets it. If it
 // fails the server closes the connection when the token expires, and the next handshake
@@ -190,6 +149,6 @@ func (l *link) refreshToken() {
 		err = l.c.Auth(ctx, token)
 	}
 	if err != nil && l.ctx.Err() == nil {
-		l.c.cfg.logger.Warn("client: token not refreshed", "room", l.c.server.room, "err", err)
+		l.c.cfg.logger.Warn("client: token not refreshed", "err", err)
 	}
 }

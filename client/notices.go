@@ -11,7 +11,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// readPause is the least time between two markers on one connection.
+// readPause is the least time between two markers of one room on one connection.
 const readPause = 500 * time.Millisecond
 
 // The server does not answer markers and signals, unless it refuses them: by these ids.
@@ -24,7 +24,7 @@ const (
 type notices struct {
 	typing  typing
 	read    marker
-	signals signals
+	signals [][]byte // due
 	// refused are the server's refusals by the id of the object: one that is for good
 	// holds for the connection, any other is the result of the next call.
 	refused map[string]*Error
@@ -44,24 +44,25 @@ type marker struct {
 	next  time.Time // no earlier is the next one sent
 }
 
-// object returns what is to be sent, and marks it as sent, or nil.
-func (m *marker) object() []byte {
+// marker returns the marker that is to be sent, and marks it as sent, or nil.
+func (r *Room) marker() []byte {
+	m := &r.notices.read
 	if m.want <= m.sent {
 		return nil
 	}
 	m.sent = m.want
-	return (&sentObject{Type: chat.TypeRead, ID: readID, Offset: m.want}).encode()
+	return r.encodeLocked(&sentObject{Type: chat.TypeRead, ID: readID, Offset: m.want})
 }
 
-// signals are bounded by the rate at which a server passes them on.
-type signals struct {
-	due    [][]byte
+// turns bound the signals of all rooms by the rate at which a server passes them on. Guarded
+// by Conn.mu.
+type turns struct {
 	spent  float64 // of proto.SignalsPerSecond
 	filled time.Time
 }
 
 // take takes the turn of a signal, or returns the time until there is one.
-func (s *signals) take(now time.Time) (wait time.Duration) {
+func (s *turns) take(now time.Time) (wait time.Duration) {
 	s.spent = max(0, s.spent-proto.SignalsPerSecond*now.Sub(s.filled).Seconds())
 	s.filled = now
 	if over := s.spent + 1 - proto.SignalsPerSecond; over > 0 {
@@ -71,10 +72,14 @@ func (s *signals) take(now time.Time) (wait time.Duration) {
 	return 0
 }
 
-// opened begins a connection with the welcome w. What was due on the last one is not sent,
-// but for a marker that the server does not know.
+// lost ends a visit. What was due is not sent in the next, but for a marker that the server
+// does not know.
+func (n *notices) lost() { n.typing.due, n.signals = false, nil }
+
+// opened begins a visit with the welcome w.
 func (n *notices) opened(w *Welcome, plain bool) {
-	n.typing.due, n.signals.due, n.refused = false, nil, nil
+	n.lost()
+	n.refused = nil
 	if n.read.epoch != w.Position.Epoch {
 		n.read.want = 0 // offsets of another epoch do not compare
 	}
@@ -83,14 +88,19 @@ func (n *notices) opened(w *Welcome, plain bool) {
 	}
 }
 
-// next returns an object that is due, or nil and when to ask again if that is not zero.
-func (n *notices) next(now time.Time) (b []byte, at time.Time) {
+// notice returns a notice of the room that is due, or nil and when to ask again if that is not
+// zero.
+func (r *Room) notice(now time.Time) (b []byte, at time.Time) {
+	n := &r.notices
+	if r.visit.state != inside {
+		return nil, at
+	}
 	if n.typing.due {
 		n.typing.due = false
-		return typingObject, at
+		return r.encodeLocked(&sentObject{Type: chat.TypeTyping}), at
 	}
-	if len(n.signals.due) > 0 {
-		b, n.signals.due = n.signals.due[0], n.signals.due[1:]
+	if len(n.signals) > 0 {
+		b, n.signals = n.signals[0], n.signals[1:]
 		return b, at
 	}
 	if n.read.want <= n.read.sent {
@@ -100,7 +110,7 @@ func (n *notices) next(now time.Time) (b []byte, at time.Time) {
 		return nil, n.read.next
 	}
 	n.read.next = now.Add(readPause)
-	return n.read.object(), at
+	return r.marker(), at
 }
 
 // refuse notes the server's refusal of a marker or a signal.
@@ -124,46 +134,48 @@ func (n *notices) refusal(id string) error {
 }
 
 // Typing shows the others in the room that the user is typing. It does not wait. Calls
-// within two seconds of the last notice, or while there is no connection, do nothing. The
-// error is that of ctx or the reason why the Conn has ended.
-func (c *Conn) Typing(ctx context.Context) error {
+// within two seconds of the last notice, or while the user is not in the room, do nothing. The
+// error is that of ctx or the reason why the Room has ended.
+func (r *Room) Typing(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	c := r.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now := time.Now(); c.err == nil && c.link != nil && now.Sub(c.notices.typing.last) >= proto.TypingPause {
-		c.notices.typing = typing{due: true, last: now}
+	if now := time.Now(); r.err == nil && r.visit.state == inside && now.Sub(r.notices.typing.last) >= proto.TypingPause {
+		r.notices.typing = typing{due: true, last: now}
 		c.nudge()
 	}
-	return c.err
+	return r.err
 }
 
 // MarkRead says that the user has read the room up to offset, that of an event which
-// [Conn.Events] has yielded. The server keeps the greatest, and tells the user's other
+// [Room.Events] has yielded. The server keeps the greatest, and tells the user's other
 // connections, which get a TypeRead. MarkRead does not wait: markers are sent at most twice
 // a second, the latest at last, and again on the next connection if the server does not
 // have it by then. After a new epoch of the log, earlier offsets are forgotten.
 //
-// The error is that of ctx, the reason why the Conn has ended, or an [Error] with which the
+// The error is that of ctx, the reason why the Room has ended, or an [Error] with which the
 // server has refused an earlier marker: with [CodeUnsupported] or [CodeUnknownType] it
 // cannot keep markers, and is sent no more of them on this connection.
-func (c *Conn) MarkRead(ctx context.Context, offset uint64) error {
+func (r *Room) MarkRead(ctx context.Context, offset uint64) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	c := r.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.noticeLocked(chat.TypeRead, readID); err != nil {
+	if err := r.noticeLocked(chat.TypeRead, readID); err != nil {
 		return err
 	}
-	epoch := c.place.shown
-	if epoch == "" || c.cfg.buffer.noEvents {
-		epoch = c.self.welcome.Position.Epoch
+	epoch := r.place.shown
+	if epoch == "" || r.cfg.buffer.noEvents {
+		epoch = r.welcome.Position.Epoch
 	}
-	m := &c.notices.read
+	m := &r.notices.read
 	switch {
-	case epoch != c.self.welcome.Position.Epoch:
+	case epoch != r.welcome.Position.Epoch:
 		return nil // the server has begun anew, and the program is about to learn of it
 	case m.epoch != epoch:
 		m.epoch, m.want = epoch, offset
@@ -175,15 +187,15 @@ func (c *Conn) MarkRead(ctx context.Context, offset uint64) error {
 }
 
 // Signal sends the others in the room a signal that the application gives a meaning, at
-// most once: it is not stored, and lost if there is no connection. They get a TypeSignal.
+// most once: it is not stored, and lost while the user is not in the room. They get a TypeSignal.
 // name has 1 to 32 of a-z, 0-9, '.', '_' and '-'; data is one JSON object of at most
 // Limits.DataBytes, or nil. Signal does not wait.
 //
-// The error is that of ctx, the reason why the Conn has ended, or an [Error]: with
-// [CodeRateLimited] for more than 20 a second, or with which the server has refused an
+// The error is that of ctx, the reason why the Room has ended, or an [Error]: with
+// [CodeRateLimited] for more than 20 a second, over all rooms of the connection, or with which the server has refused an
 // earlier signal. A server with [CodeUnsupported] or [CodeUnknownType] passes none on, and
 // is sent no more of them on this connection.
-func (c *Conn) Signal(ctx context.Context, name string, data json.RawMessage) error {
+func (r *Room) Signal(ctx context.Context, name string, data json.RawMessage) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -193,32 +205,33 @@ func (c *Conn) Signal(ctx context.Context, name string, data json.RawMessage) er
 	if len(data) == 0 {
 		data = nil
 	}
+	c := r.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.noticeLocked(chat.TypeSignal, signalID); err != nil {
+	if err := r.noticeLocked(chat.TypeSignal, signalID); err != nil {
 		return err
 	}
-	if err := checkData(data, c.self.welcome.Limits); err != nil {
+	if err := checkData(data, r.welcome.Limits); err != nil {
 		return err
 	}
-	if wait := c.notices.signals.take(time.Now()); wait > 0 {
+	if wait := c.signals.take(time.Now()); wait > 0 {
 		return &Error{Code: CodeRateLimited, Message: "too many signals: wait a little", RetryAfter: wait}
 	}
-	if c.link != nil {
+	if r.visit.state == inside {
 		o := sentObject{Type: chat.TypeSignal, ID: signalID, Name: name, Data: data}
-		c.notices.signals.due = append(c.notices.signals.due, o.encode())
+		r.notices.signals = append(r.notices.signals, r.encodeLocked(&o))
 		c.nudge()
 	}
 	return nil
 }
 
 // noticeLocked returns why no notice of this type is sent, or nil.
-func (c *Conn) noticeLocked(typ chatlog.Type, id string) error {
+func (r *Room) noticeLocked(typ chatlog.Type, id string) error {
 	switch {
-	case c.err != nil:
-		return c.err
-	case c.out.plain:
+	case r.err != nil:
+		return r.err
+	case r.c.out.plain:
 		return unknownType(typ)
 	}
-	return c.notices.refusal(id)
+	return r.notices.refusal(id)
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/seed-08328bfd/chat"
 )
 
-// An Option sets one property of a [Conn]. Options are applied in order; a later one
-// overrides an earlier one. The documentation of the protocol, for which the options
+// An Option sets one property of a [Conn] or of a [Room]: [Connect] and [Dial] take them all,
+// [Conn.Join] some. Options are applied in order; a later one overrides an earlier one. The documentation of the protocol, for which the options
 // name keys and codes, is
 // https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md.
 type Option func(*config)
 
-// config is what the options set. Nothing changes it after Dial has read the options.
+// config is what the options set. Nothing changes it after the options were read.
 type config struct {
 	account   account
 	network   network
@@ -27,7 +27,7 @@ type config struct {
 	logger    *slog.Logger
 }
 
-// account is the user that the Conn is, and where it begins.
+// account is the user that the Conn is, and where a Room begins.
 type account struct {
 	username string
 	session  string
@@ -51,7 +51,7 @@ type callbacks struct {
 	gap        func(Gap)
 }
 
-// buffer bounds what the Conn holds in memory.
+// buffer bounds what a Room, and one object, take of memory.
 type buffer struct {
 	events, bytes int
 	noEvents      bool
@@ -129,9 +129,10 @@ func WithSession(secret string) Option {
 	return func(c *config) { c.account.session = secret }
 }
 
-// WithSince begins after p, the [Event.Position] of an event of an earlier Conn, instead
+// WithSince begins after p, the [Event.Position] of an event of an earlier [Room], instead
 // of with the server's latest messages. If the server no longer has all messages after
-// p, the first event is a gap. The default is the zero Position: none.
+// p, the first event is a gap. It is for Dial and Join, since a Position is one of a room. The
+// default is the zero Position: none.
 func WithSince(p chat.Position) Option {
 	return func(c *config) { c.account.since = p }
 }
@@ -158,15 +159,16 @@ func WithDialer(dial func(ctx context.Context, network, addr string) (net.Conn, 
 }
 
 // OnConnect calls f for every new connection, the first one included, before its events.
-// Like all callbacks, f runs in the goroutine that keeps the connection (during Dial, in
-// Dial's caller). So it must return soon, and must not call Close or wait for an answer
-// of the server. The default, and the meaning of nil, is no call.
+// For [Connect] the Welcome is that of [Conn.Welcome]. Like all callbacks, f runs in the
+// goroutine that keeps the connection (during Connect and Dial, in their caller). So it must
+// return soon, and must not call Close or Join, or wait for an answer of the server. The
+// default, and the meaning of nil, is no call.
 func OnConnect(f func(Welcome)) Option {
 	return func(c *config) { c.callbacks.connect = f }
 }
 
 // OnDisconnect calls f when a connection was lost, or an attempt to connect has failed,
-// and the Conn tries again after wait (or later, if its buffer is full: see
+// and the Conn tries again after wait (that of Dial later, if its buffer is full: see
 // [WithBuffer]). It is not called for the error that ends the Conn. [OnConnect] says what
 // f may do. The default, and the meaning of nil, is no call.
 func OnDisconnect(f func(err error, wait time.Duration)) Option {
@@ -191,11 +193,12 @@ func WithLogger(l *slog.Logger) Option {
 	}
 }
 
-// WithBuffer bounds the events that wait for [Conn.Events]: their number, and their size
-// in bytes (exceeded by at most one event). When the buffer is full the Conn stops
-// reading. It continues, without a loss if the server still has the messages, when half
-// of the buffer is free. The defaults are 1024 and 1 MiB, also for values of zero or
-// less.
+// WithBuffer bounds the events of a room that wait for [Room.Events]: their number, and their
+// size in bytes (exceeded by at most one event). When the buffer is full, a connection of
+// Dial is no longer read; of one with many rooms, the events of this room are discarded and
+// fetched again later. It continues, without a loss if the server still has the messages,
+// when half of the buffer is free. The defaults are 1024 and 1 MiB, also for values of zero
+// or less.
 func WithBuffer(events, bytes int) Option {
 	return func(c *config) {
 		c.buffer.events = orDefault(events, defaultEvents)
@@ -203,9 +206,9 @@ func WithBuffer(events, bytes int) Option {
 	}
 }
 
-// WithoutEvents is for a program that only sends. The Conn discards all events, and
-// [Conn.Events] yields none. Without this option the buffer of such a program fills up,
-// and then the Conn is connected only while it sends.
+// WithoutEvents is for a program that only sends. All events are discarded, and
+// [Room.Events] yields none. Without this option the buffer of such a program fills up, and
+// then a Room of Dial is connected only while it sends.
 func WithoutEvents() Option {
 	return func(c *config) { c.buffer.noEvents = true }
 }
@@ -230,13 +233,14 @@ func WithBackoff(first, most time.Duration) Option {
 	}
 }
 
-// WithDialRetry makes [Dial] try again, as later reconnects do, until its context ends or
-// the server refuses for good. By default Dial returns the error of its first attempt.
+// WithDialRetry makes [Connect], [Dial] and [Conn.Join] try again, as later reconnects do,
+// until their context ends or the server refuses for good. By default they return the error
+// of the first attempt.
 func WithDialRetry() Option {
 	return func(c *config) { c.retry.dial = true }
 }
 
-// WithoutRateRetry makes [Conn.Send] return an [Error] with [CodeRateLimited] to its
+// WithoutRateRetry makes [Room.Send] return an [Error] with [CodeRateLimited] to its
 // caller. By default the Conn waits as long as the server says and sends the message
 // again, until the context of Send ends.
 func WithoutRateRetry() Option {

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -22,6 +23,7 @@ const (
 
 // call is a request that waits for its answer, over any number of connections.
 type call struct {
+	room    *Room // nil: it is for the connection
 	id      string
 	typ     chatlog.Type // of what is sent, if it becomes an entry of the log
 	kind    chatlog.Type // of the answer
@@ -55,23 +57,30 @@ func (k *call) fate(err error) error {
 	return err
 }
 
-// outbox has the calls in the order in which they were made. Guarded by Conn.mu.
+// callKey is what an answer names its call by.
+type callKey struct {
+	room *Room
+	id   string
+}
+
+// outbox has the calls in the order in which they were made. What a room's visit, or its
+// log, holds up, does not hold up those of other rooms. Guarded by Conn.mu.
 type outbox struct {
-	messages []*call // those sent on the present connection come first
+	messages []*call // of each room, those sent in the present visit come first
 	others   []*call
-	byID     map[string]*call
+	byKey    map[callKey]*call
 	flying   int       // messages sent and not answered
 	window   int       // the limit of flying: 1 after a refusal, one more after each ack
-	hold     time.Time // no message is sent before then
+	hold     time.Time // no message is sent before then, because there were too many
 	plain    bool      // the server is of a version without data, replies and amendments
 }
 
 // add adds k, or returns false if another call has the same id.
 func (o *outbox) add(k *call) bool {
-	if o.byID[k.id] != nil {
+	if o.byKey[k.key()] != nil {
 		return false
 	}
-	o.byID[k.id] = k
+	o.byKey[k.key()] = k
 	if k.message() {
 		o.messages = append(o.messages, k)
 	} else {
@@ -80,11 +89,22 @@ func (o *outbox) add(k *call) bool {
 	return true
 }
 
+func (k *call) key() callKey { return callKey{k.room, k.id} }
+
+// of returns the call of a room that an answer with this id is for, or one of the connection,
+// or nil.
+func (o *outbox) of(r *Room, id string) *call {
+	if k := o.byKey[callKey{r, id}]; k != nil {
+		return k
+	}
+	return o.byKey[callKey{nil, id}]
+}
+
 func (o *outbox) remove(k *call) {
-	if o.byID[k.id] != k {
+	if o.byKey[k.key()] != k {
 		return
 	}
-	delete(o.byID, k.id)
+	delete(o.byKey, k.key())
 	list := &o.others
 	if k.message() {
 		list = &o.messages
@@ -106,34 +126,40 @@ func (o *outbox) finish(k *call, obj *object, err error) {
 // and when to ask again; the zero time is after the next change.
 func (o *outbox) next(now time.Time) (*call, time.Time) {
 	for _, k := range o.others {
-		if !k.sent {
+		if !k.sent && k.room.present() {
 			k.sent, k.at = true, now
 			return k, time.Time{}
 		}
 	}
+	var until time.Time
 	for i := 0; i < len(o.messages) && o.flying < o.window; {
 		k := o.messages[i]
 		switch {
-		case k.sent:
+		case k.sent || !k.room.present():
 			i++
 		case !k.doubt.IsZero() && now.Sub(k.doubt) >= dedupe:
 			o.finish(k, nil, ErrUncertain)
 		case k.rich && o.plain:
 			o.finish(k, nil, k.fate(errPlain))
 		case now.Before(o.hold):
-			return nil, o.hold
+			return nil, earlier(until, o.hold)
+		case now.Before(k.room.back.hold):
+			until = earlier(until, k.room.back.hold)
+			i++
 		default:
 			k.sent, k.at = true, now
 			o.flying++
 			return k, time.Time{}
 		}
 	}
-	return nil, time.Time{}
+	return nil, until
 }
 
-// accept finishes the call that an answer of this type is for.
-func (o *outbox) accept(id string, kind chatlog.Type, obj *object) {
-	k := o.byID[id]
+// present reports whether what is for the room may be sent. The nil Room is the connection.
+func (r *Room) present() bool { return r == nil || r.visit.state == inside }
+
+// accept finishes k, which may be nil, if it waits for an answer of this type.
+func (o *outbox) accept(k *call, kind chatlog.Type, obj *object) {
 	if k == nil || k.kind != kind {
 		return
 	}
@@ -143,10 +169,10 @@ func (o *outbox) accept(id string, kind chatlog.Type, obj *object) {
 	o.finish(k, obj, nil)
 }
 
-// refuse processes an error object. A message that may succeed later goes back to its
-// place in the queue, and all messages after it wait too.
-func (o *outbox) refuse(id string, e *Error, rateRetry bool, now time.Time) {
-	k := o.byID[id]
+// refuse processes an error object for k, which may be nil. A message that may succeed later
+// goes back to its place in the queue, and all messages of its room after it wait too; after
+// too many messages, those of all rooms.
+func (o *outbox) refuse(k *call, e *Error, rateRetry bool, now time.Time) {
 	if k == nil {
 		return
 	}
@@ -161,16 +187,17 @@ func (o *outbox) refuse(id string, e *Error, rateRetry bool, now time.Time) {
 	if !k.sent {
 		return // the answer to an earlier attempt
 	}
-	wait := e.RetryAfter
+	wait, hold := e.RetryAfter, &o.hold
 	if wait <= 0 {
 		wait = refusedPause
 	}
 	if away {
 		k.doubtful()
 		wait += rand.N(wait)
+		hold = &k.room.back.hold
 	}
-	if until := now.Add(wait); until.After(o.hold) {
-		o.hold = until
+	if until := now.Add(wait); until.After(*hold) {
+		*hold = until
 	}
 	k.sent, k.refused = false, e
 	o.flying--
@@ -184,18 +211,21 @@ func (k *call) doubtful() {
 	}
 }
 
-// lost marks all calls as not sent, after the loss of a connection.
-func (o *outbox) lost() {
+// lost marks the calls of a room as not sent, after the end of a visit, or those of the
+// connection if r is nil.
+func (o *outbox) lost(r *Room) {
 	for _, k := range o.messages {
-		if k.sent {
+		if k.room == r && k.sent {
 			k.doubtful()
+			k.sent = false
+			o.flying--
 		}
-		k.sent = false
 	}
 	for _, k := range o.others {
-		k.sent = false
+		if k.room == r {
+			k.sent = false
+		}
 	}
-	o.flying = 0
 }
 
 // tooBig finishes the largest message that was sent, after the server has closed the
@@ -219,18 +249,24 @@ func (c *Conn) do(ctx context.Context, k *call) (*object, error) {
 	}
 	k.answer = make(chan answer, 1)
 	c.mu.Lock()
-	if c.err != nil {
-		defer c.mu.Unlock()
-		return nil, c.err
+	err := c.err
+	if k.room != nil {
+		err = k.room.err
+	}
+	if err != nil {
+		c.mu.Unlock()
+		return nil, err
 	}
 	if !c.out.add(k) {
 		c.mu.Unlock()
 		return nil, &Error{Code: CodeBadRequest, Message: "another message with this ID is being sent"}
 	}
 	if k.typ == chat.TypeMessage || k.typ == chat.TypePrivate {
-		c.notices.typing.due = false // the message shows it
+		k.room.notices.typing.due = false // the message shows it
 	}
-	c.changedLocked()
+	if r := cmp.Or(k.room, c.rooms.one); r != nil {
+		r.changed.all() // it may wait for something to send
+	}
 	c.mu.Unlock()
 	c.nudge()
 	select {

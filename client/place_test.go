@@ -214,7 +214,7 @@ func TestWithSince(t *testing.T) {
 		if got, want := seen(u), []string{"gap e:5-f:1", "welcome f:1", "1 x"}; !cmp.Equal(got, want) {
 			t.Error(cmp.Diff(want, got))
 		}
-		if want := []client.Gap{{From: chat.Position{Epoch: "e", Offset: 5}, To: chat.Position{Epoch: "f", Offset: 1}}}; !slices.Equal(told, want) {
+		if want := []client.Gap{{Room: "r", From: chat.Position{Epoch: "e", Offset: 5}, To: chat.Position{Epoch: "f", Offset: 1}}}; !slices.Equal(told, want) {
 			t.Errorf("told %v", told)
 		}
 		u.Close()

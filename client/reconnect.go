@@ -10,8 +10,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// pace decides how long to wait before the next connection. Only the goroutine that keeps
-// the connection may use it.
+// pace decides how long to wait before the next connection. That of a Conn is used only by
+// the goroutine that keeps the connection, that of a Room is guarded by Conn.mu.
 type pace struct {
 	first, most time.Duration
 	random      func(time.Duration) time.Duration // from zero to less than its argument
@@ -94,7 +94,7 @@ func (c *Conn) run(l *link) {
 		o := &l.outcome
 		for {
 			if c.final(err) {
-				c.cfg.logger.Warn("client: ended", "room", c.server.room, "err", err)
+				c.cfg.logger.Warn("client: ended", "err", err)
 				c.end(err)
 				return
 			}
@@ -113,7 +113,7 @@ func (c *Conn) run(l *link) {
 // retry waits before the next attempt to connect. It returns false if ctx ends first.
 func (c *Conn) retry(ctx context.Context, err error, o *outcome) bool {
 	wait := c.pace.next(err, o)
-	c.cfg.logger.Info("client: not connected", "room", c.server.room, "wait", wait, "err", err)
+	c.cfg.logger.Info("client: not connected", "wait", wait, "err", err)
 	if c.cfg.callbacks.disconnect != nil {
 		c.cfg.callbacks.disconnect(err, wait)
 	}
@@ -127,12 +127,16 @@ func (c *Conn) retry(ctx context.Context, err error, o *outcome) bool {
 	}
 }
 
-// awaitUse waits while a connection would have no use, because the queue is full and there
-// is nothing to send.
+// awaitUse waits while a connection of Dial would have no use, because the queue is full and
+// there is nothing to send.
 func (c *Conn) awaitUse() {
+	r := c.rooms.one
+	if r == nil {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.err == nil && c.queue.full() && len(c.out.byID) == 0 {
-		c.waitLocked(c.life.ctx)
+	for c.err == nil && r.queue.full() && len(c.out.byKey) == 0 {
+		c.waitLocked(c.life.ctx, &r.changed)
 	}
 }

@@ -7,65 +7,68 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// replay is what the connection repeats of earlier events. Guarded by Conn.mu.
+// replay is what the server repeats of earlier events in a visit. Guarded by Conn.mu.
 type replay struct {
 	end   chat.Position // the welcome's position: events up to it are not live
 	had   uint64        // events up to this offset were received before
 	gap   bool          // messages that were received before may come as they are now
-	last  uint64        // the greatest offset that has come on this connection
+	last  uint64        // the greatest offset that has come in this visit
 	known *known        // entries of another epoch that may be repeated
 }
 
-// flow says whether the connection is read, and what became of its events. Guarded by
-// Conn.mu.
+// flow says whether the connection is read. Guarded by Conn.mu.
 type flow struct {
-	stalled  bool          // the reader waits for room in the queue
-	skipping bool          // events are discarded, and Conn.place does not change
-	pinged   time.Duration // when the last ping was sent, as time after link.began
+	stalled bool          // the reader waits for room in a queue
+	pinged  time.Duration // when the last ping was sent, as time after link.began
 }
 
 // event puts an event into the queue if it is new, or a message as it is now, after a gap.
-func (l *link) event(o *object) error {
+func (l *link) event(r *Room, o *object) error {
 	c, e := l.c, o.event()
 	l.outcome.progress = true
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if r.visit.state != inside {
+		return nil // it wants to leave, and what comes later is not for it
+	}
+	v := &r.visit
+	v.progress = true
 	var m mark
-	shown := !c.cfg.buffer.noEvents
-	again := e.Offset != 0 && e.Offset <= l.replay.had
+	shown := !r.cfg.buffer.noEvents
+	again := e.Offset != 0 && e.Offset <= v.replay.had
 	switch {
-	case again && !l.replay.updates(&e.Event):
+	case again && !v.replay.updates(&e.Event):
 		return nil
 	case again:
 		e.Type = TypeUpdate
 	case e.Offset != 0:
-		c.deliveredLocked(&e.Event)
-		m = c.place.recent.mark(&e.Event)
-		if e.Offset > l.replay.end.Offset || !l.replay.known.has(&e.Event, m) {
+		r.deliveredLocked(&e.Event)
+		m = r.place.recent.mark(&e.Event)
+		if e.Offset > v.replay.end.Offset || !v.replay.known.has(&e.Event, m) {
 			break
 		}
 		if shown = shown && isMessage(&e.Event); shown {
 			e.Type = TypeUpdate
 		}
 	case e.Type != chat.TypeRead && e.Type != chat.TypeSignal:
-		l.reachedLocked(l.replay.end) // the server sends such events after the replay
+		r.reachedLocked(v.replay.end) // the server sends such events after the replay
 	}
-	l.replay.last = max(l.replay.last, e.Offset)
+	v.replay.last = max(v.replay.last, e.Offset)
 	if shown {
-		l.waitForRoomLocked()
+		l.waitForRoomLocked(r)
 	}
-	if l.flow.skipping || l.ctx.Err() != nil || c.err != nil {
+	if v.skipping || l.ctx.Err() != nil || r.err != nil {
 		return l.ctx.Err()
 	}
 	if e.Offset != 0 && !again {
-		c.place.at = chat.Position{Epoch: l.replay.end.Epoch, Offset: e.Offset, Time: max(0, e.Time.UnixMilli())}
-		l.replay.had = e.Offset
-		c.place.recent.add(m)
+		r.place.at = chat.Position{Epoch: v.replay.end.Epoch, Offset: e.Offset, Time: max(0, e.Time.UnixMilli())}
+		v.replay.had = e.Offset
+		r.place.recent.add(m)
 	}
 	if shown {
-		e.Position, e.Live = c.place.at, e.Offset == 0 || e.Offset > l.replay.end.Offset
-		c.queue.push(e)
-		c.changedLocked()
+		e.Position, e.Live = r.place.at, e.Offset == 0 || e.Offset > v.replay.end.Offset
+		r.queue.push(e)
+		r.changed.all()
 	}
 	return nil
 }
@@ -80,53 +83,113 @@ func isMessage(e *chat.Event) bool { return e.Type == chat.TypeMessage || e.Type
 
 // deliveredLocked treats the user's own message like its ack, which may have been lost
 // with an earlier connection.
-func (c *Conn) deliveredLocked(e *chat.Event) {
-	if k := c.out.byID[e.ID]; k != nil && e.UserID == c.self.welcome.User && !k.at.IsZero() {
-		c.out.accept(e.ID, proto.TypeAck, &object{Event: *e})
-		c.nudge()
+func (r *Room) deliveredLocked(e *chat.Event) {
+	out := &r.c.out
+	if k := out.of(r, e.ID); k != nil && e.UserID == r.welcome.User && !k.at.IsZero() {
+		out.accept(k, proto.TypeAck, &object{Event: *e})
+		r.c.nudge()
 	}
 }
 
-// waitForRoomLocked waits until the queue has room. Meanwhile nothing is read, and after
-// some time the server closes the connection because the client is too slow. But while a
-// call waits for its answer, reading continues and events are discarded until there is
-// room. Then the Conn reconnects and continues at its place.
-func (l *link) waitForRoomLocked() {
+// waitForRoomLocked makes sure that r has room for an event, or skips it.
+//
+// With one room to a connection it waits. Meanwhile nothing is read, and after some time the
+// server closes the connection because the client is too slow. But while a call waits for its
+// answer, reading continues and events are discarded until there is room. With many rooms it
+// never waits, because the others would, too: the events of this room are discarded. When
+// there is room again, the user comes back at the Room's place.
+func (l *link) waitForRoomLocked(r *Room) {
 	c := l.c
-	for c.err == nil && l.ctx.Err() == nil && (l.flow.skipping || c.queue.full()) && len(c.out.byID) == 0 {
-		l.flow.stalled = true
-		c.waitLocked(l.ctx)
+	if c.rooms.one == r {
+		for c.err == nil && l.ctx.Err() == nil && (r.visit.skipping || r.queue.full()) && len(c.out.byKey) == 0 {
+			l.flow.stalled = true
+			c.waitLocked(l.ctx, &r.changed)
+		}
+		l.flow.stalled = false
 	}
-	l.flow.stalled = false
-	if c.queue.full() {
-		l.flow.skipping = true
+	if r.queue.full() {
+		r.visit.skipping = true
 	}
 }
 
 // reached processes a position object: the server has sent everything up to p.
-func (l *link) reached(p chat.Position) error {
-	l.c.mu.Lock()
-	defer l.c.mu.Unlock()
-	if p.Epoch == l.replay.end.Epoch {
-		if p.Offset == l.replay.end.Offset {
-			p = l.replay.end // which has the time
+func (r *Room) reached(p chat.Position) {
+	r.c.mu.Lock()
+	defer r.c.mu.Unlock()
+	if end := r.visit.replay.end; r.visit.state == inside && p.Epoch == end.Epoch {
+		if p.Offset == end.Offset {
+			p = end // which has the time
 		}
-		l.reachedLocked(p)
+		r.reachedLocked(p)
 	}
-	return nil
 }
 
-// reachedLocked moves the Conn's place to p: everything up to there has come. Only
+// reachedLocked moves the Room's place to p: everything up to there has come. Only
 // objects that the server sends in the order of the room prove that. Answers do not,
 // however late they come: the server sends them before the rest of the replay.
-func (l *link) reachedLocked(p chat.Position) {
-	c := l.c
-	if l.flow.skipping || p.Offset <= l.replay.had && c.place.at.Epoch == p.Epoch && c.place.at.Offset <= l.replay.had {
+func (r *Room) reachedLocked(p chat.Position) {
+	v := &r.visit
+	if v.skipping || p.Offset <= v.replay.had && r.place.at.Epoch == p.Epoch && r.place.at.Offset <= v.replay.had {
 		return
 	}
-	l.replay.had = max(l.replay.had, p.Offset)
-	c.place.at = p
-	if l.replay.had >= l.replay.end.Offset {
-		l.replay.known = nil
+	v.replay.had = max(v.replay.had, p.Offset)
+	r.place.at = p
+	if v.replay.had >= v.replay.end.Offset {
+		v.replay.known = nil
+	}
+}
+
+// enterLocked begins a visit with the welcome w. It compares that with the Room's place, and
+// returns a gap to tell of if messages may be missing. plain says that the server is of a
+// version without data, replies and amendments.
+func (r *Room) enterLocked(w Welcome, plain bool) (told *Gap) {
+	r.visit = visit{state: inside, began: time.Now(), skipping: r.queue.full()}
+	v := &r.visit
+	v.replay.end = w.Position
+	var gap *Gap
+	switch {
+	case r.place.at != (chat.Position{}):
+		if !w.Resumed || w.Position.Epoch != r.place.at.Epoch {
+			gap = &Gap{w.Room, r.place.at, w.Position}
+		}
+		// A log that ends before the place uses the offsets up to it again.
+		if w.Position.Epoch == r.place.at.Epoch && r.place.at.Offset <= w.Position.Offset {
+			v.replay.had = r.place.at.Offset
+		} else {
+			v.replay.known = r.place.recent.all()
+		}
+	case r.place.joined == (chat.Position{}):
+		r.place.joined = w.Position
+	case (r.place.joined.Epoch != w.Position.Epoch || r.place.joined.Offset != w.Position.Offset) && !v.skipping:
+		// The first visit has ended before its first event, so it is not known which
+		// messages it would have brought.
+		gap = &Gap{w.Room, r.place.joined, w.Position}
+		r.place.joined = w.Position
+	}
+	v.replay.gap = gap != nil
+	r.welcome, r.known = w, true
+	r.notices.opened(&w, plain)
+	if w.Position.Offset == 0 {
+		r.reachedLocked(w.Position) // the log is empty, so there is no replay
+	}
+	if !v.skipping && !r.cfg.buffer.noEvents {
+		if gap != nil {
+			r.queue.push(Event{Event: chat.Event{Type: TypeGap}, Position: r.place.at, Gap: gap})
+		}
+		r.queue.push(Event{Event: chat.Event{Type: TypeWelcome}, Position: r.place.at, Live: true, Welcome: &w})
+	}
+	r.changed.all()
+	if v.skipping {
+		return nil
+	}
+	return gap
+}
+
+// tell tells the program of a welcome's gap. The caller does not hold Conn.mu.
+func (r *Room) tell(gap *Gap) {
+	w := r.Welcome()
+	r.cfg.logger.Debug("client: in the room", "user", w.User)
+	if gap != nil && r.cfg.callbacks.gap != nil {
+		r.cfg.callbacks.gap(*gap)
 	}
 }

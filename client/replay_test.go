@@ -33,14 +33,14 @@ func (c slowPipe) Read(p []byte) (int, error) {
 // TestRepliesDuringReplay has requests answered before the rest of the replay, early and
 // late, and then the connection cut.
 func TestRepliesDuringReplay(t *testing.T) {
-	for name, ask := range map[string]func(c *client.Conn) error{
-		"ping": func(c *client.Conn) error { return c.Ping(context.Background()) },
-		"auth": func(c *client.Conn) error { return c.Auth(context.Background(), "fresh") },
-		"history": func(c *client.Conn) error {
+	for name, ask := range map[string]func(c *client.Room) error{
+		"ping": func(c *client.Room) error { return c.Ping(context.Background()) },
+		"auth": func(c *client.Room) error { return c.Auth(context.Background(), "fresh") },
+		"history": func(c *client.Room) error {
 			_, err := c.History(context.Background(), chat.Query{})
 			return err
 		},
-		"send": func(c *client.Conn) error { _, err := c.Send(context.Background(), "x"); return err },
+		"send": func(c *client.Room) error { _, err := c.Send(context.Background(), "x"); return err },
 	} {
 		for _, late := range []time.Duration{0, 6 * time.Second, time.Hour} {
 			t.Run(fmt.Sprint(name, late), func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestRepliesDuringReplay(t *testing.T) {
 				}, func(f *fake) {
 					u := f.join(client.WithToken("t"), client.WithSince(chat.Position{Epoch: "e", Offset: 2}))
 					time.Sleep(late)
-					if err := ask(u.Conn); err != nil {
+					if err := ask(u.Room); err != nil {
 						t.Error(err)
 					}
 					time.Sleep(time.Minute)

@@ -12,16 +12,16 @@ import (
 )
 
 // Send sends a message to everyone in the room and waits until the server has stored it.
-// It returns the message's offset in the room's log. It is short for [Conn.Publish] with a
+// It returns the message's offset in the room's log. It is short for [Room.Publish] with a
 // Text.
-func (c *Conn) Send(ctx context.Context, text string) (offset uint64, err error) {
-	return c.Publish(ctx, chat.Message{Text: text})
+func (r *Room) Send(ctx context.Context, text string) (offset uint64, err error) {
+	return r.Publish(ctx, chat.Message{Text: text})
 }
 
-// SendPrivate sends a message to one user, whose id is to. It is short for [Conn.Publish]
+// SendPrivate sends a message to one user, whose id is to. It is short for [Room.Publish]
 // with To and a Text.
-func (c *Conn) SendPrivate(ctx context.Context, to, text string) (offset uint64, err error) {
-	return c.Publish(ctx, chat.Message{To: to, Text: text})
+func (r *Room) SendPrivate(ctx context.Context, to, text string) (offset uint64, err error) {
+	return r.Publish(ctx, chat.Message{To: to, Text: text})
 }
 
 // Publish sends a message and waits until the server has stored it. It returns the
@@ -41,22 +41,22 @@ func (c *Conn) SendPrivate(ctx context.Context, to, text string) (offset uint64,
 // publishes, edits, deletes and reacts to keeps its order. Of what is sent concurrently, up
 // to 32 are sent before the first is acknowledged.
 //
-// The error is an [Error], ErrClosed, the reason why the Conn has ended, or the error of
+// The error is an [Error], ErrClosed, the reason why the Room has ended, or the error of
 // ctx. If the message may have been stored nevertheless, the error also wraps
 // ErrUncertain (use [errors.Is]). It is ErrUncertain alone when the message was
 // not acknowledged for four and a half minutes. A server that does not take Data or
 // ReplyTo is not sent the message without it: the Error has [CodeUnsupported].
-func (c *Conn) Publish(ctx context.Context, m chat.Message) (offset uint64, err error) {
+func (r *Room) Publish(ctx context.Context, m chat.Message) (offset uint64, err error) {
 	o := sentObject{Type: chat.TypeMessage, ID: m.ID, To: m.To, Message: m.Text, Data: m.Data, ReplyTo: m.ReplyTo}
 	if m.To != "" {
 		o.Type = chat.TypePrivate
 	}
-	return c.store(ctx, &o)
+	return r.store(ctx, &o)
 }
 
 // Edit gives the message at the offset target, one of the user's own, the Text and the Data
 // of m, and waits until the server has stored that. The message has no Data then if m has
-// none. ID is that of [Conn.Publish]; the other fields are ignored, because the message
+// none. ID is that of [Room.Publish]; the other fields are ignored, because the message
 // stays a reply, and private. Edit returns the offset of the edit.
 //
 // Edit, Delete, React and Unreact survive the loss of a connection as Publish does, and
@@ -64,36 +64,36 @@ func (c *Conn) Publish(ctx context.Context, m chat.Message) (offset uint64, err 
 // message, or if it is not the user's to see or to change: the server does not
 // say which. It is [CodeUnsupported] if the server's log cannot do this, and
 // [CodeUnknownType] if the server is of a version that cannot.
-func (c *Conn) Edit(ctx context.Context, target uint64, m chat.Message) (offset uint64, err error) {
-	return c.store(ctx, &sentObject{Type: chat.TypeEdit, ID: m.ID, Target: target, Message: m.Text, Data: m.Data})
+func (r *Room) Edit(ctx context.Context, target uint64, m chat.Message) (offset uint64, err error) {
+	return r.store(ctx, &sentObject{Type: chat.TypeEdit, ID: m.ID, Target: target, Message: m.Text, Data: m.Data})
 }
 
 // Delete removes the message at the offset target: one of the user's own, or any if the
 // server takes the user for a moderator. When Delete returns, its text, data and reactions
-// are no longer anywhere on the server. It returns the offset of the delete. See [Conn.Edit]
+// are no longer anywhere on the server. It returns the offset of the delete. See [Room.Edit]
 // for the errors.
-func (c *Conn) Delete(ctx context.Context, target uint64) (offset uint64, err error) {
-	return c.store(ctx, &sentObject{Type: chat.TypeDelete, Target: target})
+func (r *Room) Delete(ctx context.Context, target uint64) (offset uint64, err error) {
+	return r.store(ctx, &sentObject{Type: chat.TypeDelete, Target: target})
 }
 
 // React adds a reaction of the user to the message at the offset target: by default of the
 // server, one emoji or a name such as ":shipit:", at most 32 bytes. It returns the offset of
 // the reaction, or that of the last event that has amended the message if the user has given
-// the reaction already. A message takes 20 different reactions. See [Conn.Edit] for the
+// the reaction already. A message takes 20 different reactions. See [Room.Edit] for the
 // errors; a reaction that the server does not take has [CodeBadRequest].
-func (c *Conn) React(ctx context.Context, target uint64, reaction string) (offset uint64, err error) {
-	return c.store(ctx, &sentObject{Type: chat.TypeReaction, Target: target, Reaction: reaction})
+func (r *Room) React(ctx context.Context, target uint64, reaction string) (offset uint64, err error) {
+	return r.store(ctx, &sentObject{Type: chat.TypeReaction, Target: target, Reaction: reaction})
 }
 
-// Unreact takes a reaction of the user back. It is like [Conn.React] otherwise: to take
+// Unreact takes a reaction of the user back. It is like [Room.React] otherwise: to take
 // back what was not given is no error.
-func (c *Conn) Unreact(ctx context.Context, target uint64, reaction string) (offset uint64, err error) {
-	return c.store(ctx, &sentObject{Type: chat.TypeReaction, Target: target, Reaction: reaction, Remove: true})
+func (r *Room) Unreact(ctx context.Context, target uint64, reaction string) (offset uint64, err error) {
+	return r.store(ctx, &sentObject{Type: chat.TypeReaction, Target: target, Reaction: reaction, Remove: true})
 }
 
 // store sends what becomes an entry of the log, and waits for its ack.
-func (c *Conn) store(ctx context.Context, o *sentObject) (offset uint64, err error) {
-	limits := c.Welcome().Limits
+func (r *Room) store(ctx context.Context, o *sentObject) (offset uint64, err error) {
+	limits := r.Welcome().Limits
 	if o.ID == "" {
 		o.ID = rand.Text()
 	}
@@ -113,12 +113,12 @@ func (c *Conn) store(ctx context.Context, o *sentObject) (offset uint64, err err
 	if err := checkData(o.Data, limits); err != nil {
 		return 0, err
 	}
-	b := o.encode()
+	b := r.encode(o)
 	if limit := limits.MessageBytes; limit > 0 && (len(o.Message) > limit || len(b) > proto.FrameLimit(limit, limits.DataBytes)) {
 		return 0, &Error{Code: CodeTooLong, Message: fmt.Sprintf("a message has at most %d bytes", limit)}
 	}
-	k := &call{id: o.ID, typ: o.Type, kind: proto.TypeAck, objects: [][]byte{b}, rich: o.Data != nil || o.ReplyTo > 0}
-	obj, err := c.do(ctx, k)
+	k := &call{room: r, id: o.ID, typ: o.Type, kind: proto.TypeAck, objects: [][]byte{b}, rich: o.Data != nil || o.ReplyTo > 0}
+	obj, err := r.c.do(ctx, k)
 	if err != nil {
 		return 0, err
 	}

@@ -3,7 +3,9 @@ package client
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/seed-08328bfd/chat"
@@ -17,11 +19,57 @@ var types = map[chatlog.Type]bool{
 	chat.TypeMessage: true, chat.TypePrivate: true, chat.TypeSystem: true, chat.TypeTyping: true,
 	chat.TypeEdit: true, chat.TypeDelete: true, chat.TypeReaction: true, chat.TypeRead: true, chat.TypeSignal: true,
 	proto.TypePresence: true, proto.TypePosition: true, proto.TypeAck: true, proto.TypeHistory: true,
-	proto.TypePong: true, proto.TypeError: true, proto.TypeGoodbye: true,
+	proto.TypePong: true, proto.TypeError: true, proto.TypeGoodbye: true, typeLeft: true,
 }
 
-// object is any object that a server sends, except the welcome.
+// The types of the objects with which rooms share a connection.
+const (
+	typeHello = "hello" // from the server, first on a connection
+	typeJoin  = "join"
+	typeLeave = "leave"
+	typeLeft  = "left" // from the server: a room has ended
+)
+
+// codeNotJoined refuses an object for a room that the connection is not in.
+const codeNotJoined = "not_joined"
+
+// firstObject is what a server says first: of itself, or of a room.
+type firstObject struct {
+	Type chatlog.Type `json:"type"`
+	ID   string       `json:"id"`   // of a join, if the server gives it back
+	Time time.Time    `json:"time"` // of the room's last message
+	Welcome
+
+	plain bool // the server is of a version without data, replies and amendments
+}
+
+// readFirst reads what a server says first: a hello, or a room's welcome.
+func readFirst(b []byte, hello bool) (o firstObject, err error) {
+	err = json.Unmarshal(b, &o)
+	switch {
+	case hello:
+		if err != nil || o.Type != typeHello || o.User == "" {
+			return o, fmt.Errorf("%w: the first object is not a hello", ErrProtocol)
+		}
+		return o, nil
+	case err != nil || o.Type != proto.TypeWelcome || o.Position.Epoch == "":
+		return o, fmt.Errorf("%w: the first object is not a welcome", ErrProtocol)
+	}
+	o.Position.Time = max(0, o.Time.UnixMilli())
+	var has struct {
+		Limits struct {
+			DataBytes json.RawMessage `json:"data_bytes"`
+		} `json:"limits"`
+	}
+	json.Unmarshal(b, &has) // has succeeded above
+	o.plain = has.Limits.DataBytes == nil
+	return o, nil
+}
+
+// object is any object that a server sends, except the first ones.
 type object struct {
+	Room string `json:"room"`
+
 	chat.Event // Text is also the text of an error, ID also that of the object answered
 
 	Joined []chat.Member `json:"joined"`
@@ -29,7 +77,7 @@ type object struct {
 	Count  int           `json:"count"`
 	Name   chatlog.Kind  `json:"name"` // of a signal
 
-	Code       string  `json:"code"`
+	Code       code    `json:"code"`
 	RetryAfter float64 `json:"retry_after_ms"`
 	Reason     string  `json:"reason"`
 
@@ -39,6 +87,19 @@ type object struct {
 	Request  string       `json:"request"`
 
 	Position chat.Position `json:"position"`
+}
+
+// A code is the word of an error, or the number with which a room has ended.
+type code string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (c *code) UnmarshalJSON(b []byte) error {
+	var n int
+	if json.Unmarshal(b, &n) == nil {
+		*c = code(strconv.Itoa(n))
+		return nil
+	}
+	return json.Unmarshal(b, (*string)(c))
 }
 
 // retry returns the time of retry_after_ms, at most a day.
@@ -52,7 +113,7 @@ func (o *object) retry() time.Duration {
 
 // err returns an error object as an Error.
 func (o *object) err() *Error {
-	return &Error{Code: o.Code, Message: o.Text, RetryAfter: o.retry()}
+	return &Error{Code: string(o.Code), Message: o.Text, RetryAfter: o.retry()}
 }
 
 // event returns what Events yields for o. Joined and Left have the members of every
@@ -78,7 +139,9 @@ func (o *object) event() Event {
 
 // sentObject is any object that a client sends. Data is valid JSON.
 type sentObject struct {
-	Type     chatlog.Type    `json:"type"`
+	Type chatlog.Type `json:"type"`
+	Room string       `json:"room,omitempty"`
+	joins
 	ID       string          `json:"id,omitempty"`
 	To       string          `json:"to,omitempty"`
 	Message  string          `json:"message,omitempty"`
@@ -89,10 +152,21 @@ type sentObject struct {
 	Remove   bool            `json:"remove,omitempty"`
 	Offset   uint64          `json:"offset,omitempty"`
 	Name     string          `json:"name,omitempty"`
-	Before   uint64          `json:"before,omitempty"`
-	After    *uint64         `json:"after,omitempty"`
-	Limit    int             `json:"limit,omitempty"`
-	Token    string          `json:"token,omitempty"`
+	asked
+	Token string `json:"token,omitempty"`
+}
+
+// asked is the page of the history that an object asks for.
+type asked struct {
+	Before uint64  `json:"before,omitempty"`
+	After  *uint64 `json:"after,omitempty"`
+	Limit  int     `json:"limit,omitempty"`
+}
+
+// joins are the rooms that an object joins, and where.
+type joins struct {
+	Since string            `json:"since,omitempty"`
+	Rooms map[string]string `json:"rooms,omitempty"`
 }
 
 func (o *sentObject) encode() []byte {
@@ -103,8 +177,5 @@ func (o *sentObject) encode() []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// Objects that are always the same are encoded once.
-var (
-	typingObject = (&sentObject{Type: chat.TypeTyping}).encode()
-	pingObject   = (&sentObject{Type: proto.TypePing}).encode()
-)
+// pingObject is always the same, so it is encoded once.
+var pingObject = (&sentObject{Type: proto.TypePing}).encode()

@@ -59,24 +59,43 @@ func (l *link) workLocked(now time.Time) (objects [][]byte, wait time.Duration) 
 	if c.err != nil { // nothing may follow the close frame
 		return nil, c.cfg.network.timeout
 	}
-	k, until := c.out.next(now)
+	objects, until := c.movesLocked(now)
+	if objects != nil {
+		return objects, 0
+	}
+	k, at := c.out.next(now)
 	if k != nil {
 		return k.objects, 0
 	}
-	b, at := c.notices.next(now)
+	until = earlier(until, at)
+	b, at := c.rooms.notice(now)
 	if b != nil {
 		return [][]byte{b}, 0
 	}
+	until = earlier(until, at)
 	wait, ping := l.silence(now.Sub(l.began))
 	if ping {
 		return [][]byte{pingObject}, 0
 	}
-	for _, t := range []time.Time{until, at} {
-		if !t.IsZero() {
-			wait = min(wait, t.Sub(now))
-		}
+	if !until.IsZero() {
+		wait = min(wait, until.Sub(now))
 	}
 	return nil, wait
+}
+
+// notice returns a notice that is due, of the rooms in turn, or nil and when to ask again if
+// that is not zero.
+func (rs *rooms) notice(now time.Time) (b []byte, at time.Time) {
+	for i := range rs.list {
+		turn := (rs.turn + i) % len(rs.list)
+		b, next := rs.list[turn].notice(now)
+		if b != nil {
+			rs.turn = turn + 1
+			return b, at
+		}
+		at = earlier(at, next)
+	}
+	return nil, at
 }
 
 // silence returns how much longer the server may be silent, and whether to send a ping

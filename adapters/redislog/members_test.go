@@ -34,7 +34,7 @@ func serve(t testing.TB, c redis.UniversalClient, opts ...redislog.Option) *chat
 // A member is a client that stays in a room until the test ends, and records what it receives.
 type member struct {
 	name string
-	conn *client.Conn
+	conn *client.Room
 
 	mu      sync.Mutex
 	events  []client.Event // of type message, since the last gap

@@ -35,7 +35,7 @@ func testKick(t *testing.T, args ...string) {
 	for i := range servers {
 		servers[i], urls[i] = serve(t, ctx, args...)
 	}
-	var inRoom, elsewhere, friends []*client.Conn
+	var inRoom, elsewhere, friends []*client.Room
 	for _, url := range urls {
 		inRoom = append(inRoom, enter(t, ctx, url, "room", "eve"))
 		elsewhere = append(elsewhere, enter(t, ctx, url, "elsewhere", "eve"))
@@ -79,7 +79,7 @@ func testKick(t *testing.T, args ...string) {
 // kicked sends eve away from a room, or from all, and waits until each of conns was
 // closed for good. A user's connections are gone within two seconds on every server;
 // what is held here leaves a busy machine some time.
-func kicked(t *testing.T, ctx context.Context, s *chat.Server, room, reason string, conns []*client.Conn) {
+func kicked(t *testing.T, ctx context.Context, s *chat.Server, room, reason string, conns []*client.Room) {
 	t.Helper()
 	began := time.Now()
 	if err := s.Disconnect(ctx, "eve", chat.Disconnect{Room: room, Code: chat.CloseForbidden, Reason: reason}); err != nil {
@@ -133,7 +133,7 @@ func serve(t *testing.T, ctx context.Context, args ...string) (*chat.Server, str
 	return s, hs.URL
 }
 
-func enter(t *testing.T, ctx context.Context, url, room, name string) *client.Conn {
+func enter(t *testing.T, ctx context.Context, url, room, name string) *client.Room {
 	t.Helper()
 	c, err := client.Dial(ctx, url, room, client.WithUsername(name), client.WithLogger(slog.New(slog.DiscardHandler)))
 	if err != nil {

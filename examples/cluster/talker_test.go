@@ -31,7 +31,7 @@ type talker struct {
 	home       int   // the server that it joins
 	order      []int // the servers, home first
 	rng        *rand.Rand
-	conn       *client.Conn
+	conn       *client.Room
 	joined     uint64 // the offset that the room had reached then
 	done       chan struct{}
 

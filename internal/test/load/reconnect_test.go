@@ -136,7 +136,7 @@ func comeBack(t *testing.T, how string) {
 	defer cancel()
 	came := &comebacks{attempts: make([]int, clients)}
 	var back atomic.Int64
-	conns := make([]*client.Conn, clients)
+	conns := make([]*client.Room, clients)
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, 64)
 	for i := range clients {
