@@ -164,7 +164,8 @@ func ParseOffset(s string) (uint64, error) {
 // tells it nothing: the answer is the same whether they are there.
 func (e *Error) AtFault() bool {
 	switch e.Code {
-	case CodeUnavailable, CodeRejected, CodeForbidden, CodeNoSuchUser, CodeAuthFailed, CodeNoSuchMessage, CodeUnsupported:
+	case CodeUnavailable, CodeRejected, CodeForbidden, CodeNoSuchUser, CodeAuthFailed, CodeNoSuchMessage, CodeUnsupported,
+		CodeNotJoined, CodeTooMany:
 		return false
 	}
 	return !e.Excused

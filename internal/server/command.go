@@ -82,48 +82,38 @@ func (s *Server) control(e chatlog.Event) {
 		return // of a later version
 	}
 	all := s.sessions.of(&e)
-	switch e.Kind {
-	case kindReauthorize, kindJoin:
-		// A hook or the log may be slow, and the caller, the log's feed, must not wait.
-		if len(all) > 0 {
-			go obeySlowly(all, &e) // ends with the last hook's answer
-		}
-	default:
+	if e.Kind != kindReauthorize {
 		for _, c := range all {
 			obey(c, &e)
 		}
+	} else if len(all) > 0 {
+		// The hook may be slow, and the caller, the log's feed, must not wait.
+		go reauthorize(all, e.To) // ends with the hook's last answer
 	}
 }
 
-// obey carries out the command e for c, a session of the user that it is about.
+// obey carries out the command e, which asks no hook, for c, a session of the user that it
+// is about.
 func obey(c *session.Session, e *chatlog.Event) {
-	switch e.Kind {
-	case kindJoin:
-		c.Enter(e.To)
-	case kindReauthorize:
-		c.Reauthorize(e.To)
-	case kindLeave:
-		if c.In(e.To) {
-			c.Close(e.To, proto.CloseNormal, "")
-		}
-	case kindDisconnect:
-		if c.In(e.To) {
-			disconnect(c, e)
-		}
+	switch {
+	case e.Kind == kindJoin, e.Kind == kindLeave:
+		c.Wish(e.To, e.Kind == kindJoin)
+	case c.In(e.To):
+		disconnect(c, e)
 	}
 }
 
-// obeySlowly carries out e for each of the sessions.
-func obeySlowly(all []*session.Session, e *chatlog.Event) {
+// reauthorize asks the authorizer about each of the sessions.
+func reauthorize(all []*session.Session, room string) {
 	defer func() {
-		if len(all) > 0 { // a hook has ended the goroutine: it goes on with the others
-			go obeySlowly(all, e)
+		if len(all) > 0 { // the hook has ended the goroutine: the others are asked about, too
+			go reauthorize(all, room)
 		}
 	}()
 	for len(all) > 0 {
 		c := all[0]
 		all = all[1:]
-		obey(c, e)
+		c.Reauthorize(room)
 	}
 }
 

@@ -59,7 +59,7 @@ func New(cfg Config) *Server {
 	many.ReadLimit = max(many.ReadLimit, l.Joined*proto.MaxJoin)
 	s.core = session.Core{
 		Rules: s.Rules, Limits: limits, PageSize: s.cfg.PageSize(),
-		Conns: conns, ManyConns: many, Rooms: l.Joined, Local: s.local,
+		Conns: conns, ManyConns: many, Rooms: l.Joined, Local: s.local, LogTimeout: s.cfg.Times.Log,
 		Told:  object.Limits{MessageBytes: l.MessageSize, DataBytes: l.DataSize, Rate: l.Rate, Burst: l.Burst},
 		Ended: s.sessions.remove,
 	}

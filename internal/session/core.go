@@ -18,12 +18,13 @@ type Core struct {
 	Conns  wsconn.Config
 	// ManyConns is Conns for connections with many rooms, of which a client names Rooms at most
 	// in one object when it comes back.
-	ManyConns wsconn.Config
-	Rooms     int           // of one connection, at most
-	Local     bool          // no other server uses the log
-	PageSize  int           // messages in a history if the client gives no limit
-	Told      object.Limits // what a welcome says that a client may send
-	Ended     func(*Session)
+	ManyConns  wsconn.Config
+	Rooms      int           // of one connection, at most
+	Local      bool          // no other server uses the log
+	LogTimeout time.Duration // of one use of the log
+	PageSize   int           // messages in a history if the client gives no limit
+	Told       object.Limits // what a welcome says that a client may send
+	Ended      func(*Session)
 }
 
 // Clock returns the time since the server was made.

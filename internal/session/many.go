@@ -26,6 +26,7 @@ type many struct {
 	s     *Session
 	rooms *rooms.Many
 	joins int // so far; owned by the goroutine that reads
+	wishes
 }
 
 // object carries out what a client asks for on a connection with many rooms.
@@ -82,8 +83,10 @@ func (c *many) onJoin(o *proto.Object, id string) *proto.Error {
 	if c.joins += len(all); c.joins > c.s.core.Rooms { // the first ones are free, so that coming back is fast
 		c.s.conn.Charge(wsconn.FrameCost * len(all))
 	}
+	ctx, cancel := c.bounded()
+	defer cancel()
 	if len(all) == 1 {
-		return c.join(c.s.rules.Rooms.Context(), &all[0], id)
+		return c.join(ctx, &all[0], id)
 	}
 	var wg sync.WaitGroup
 	turn := make(chan struct{}, joiners)
@@ -100,7 +103,7 @@ func (c *many) onJoin(o *proto.Object, id string) *proto.Error {
 				}
 				c.s.conn.Close(proto.CloseInternal, rules.InternalText)
 			}()
-			if e := c.join(c.s.rules.Rooms.Context(), &all[i], id); e != nil {
+			if e := c.join(ctx, &all[i], id); e != nil {
 				e.ID = id
 				c.s.fail(e)
 			}
@@ -109,6 +112,12 @@ func (c *many) onJoin(o *proto.Object, id string) *proto.Error {
 	}
 	wg.Wait()
 	return nil
+}
+
+// bounded returns a context for one object of the client. Nothing is read while it is carried
+// out, so the peer seems silent: that must end long before the ping timeout.
+func (c *many) bounded() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(c.s.rules.Rooms.Context(), 3*c.s.core.LogTimeout)
 }
 
 // join makes the user a member of a room. An error names the room as the client does.
@@ -162,7 +171,7 @@ func joinError(err error) *proto.Error {
 	case errors.Is(err, rooms.ErrJoined):
 		return proto.BadRequest("you are in this room already")
 	case errors.Is(err, limit.ErrReached):
-		return &proto.Error{Code: proto.CodeTooMany, Text: rules.PlainText(err), Excused: true}
+		return &proto.Error{Code: proto.CodeTooMany, Text: rules.PlainText(err)}
 	}
 	return &proto.Error{Code: proto.CodeUnavailable, Text: "the room cannot be joined now: try again", Retry: time.Second}
 }
@@ -177,17 +186,4 @@ func (c *many) onLeave(o *proto.Object) *proto.Error {
 	c.s.conn.Charge(wsconn.FrameCost)
 	c.rooms.End(in.room, proto.CloseNormal, "")
 	return nil
-}
-
-// Enter makes the user a member of the room because the server's program wants it, if the
-// connection can be in many rooms and is not in this one.
-func (s *Session) Enter(room string) {
-	if s.many == nil {
-		return
-	}
-	err := s.many.rooms.Join(s.rules.Rooms.Context(), room, rooms.Joining{Greeter: greeter{s, room, ""}})
-	if e := joinError(err); e != nil && !errors.Is(err, rooms.ErrJoined) {
-		e.Room = room
-		s.fail(e)
-	}
 }

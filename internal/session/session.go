@@ -107,6 +107,9 @@ func (s *Session) Start(answer []byte) error {
 		return err
 	}
 	s.expire()
+	if s.many != nil {
+		s.many.wishes.begin(s)
+	}
 	go s.serve()
 	return nil
 }

@@ -215,3 +215,58 @@ func TestProtocolMany(t *testing.T) {
 		}},
 	})
 }
+
+// TestJoinFromGo puts a user into rooms and out of them, from another server than the user's.
+func TestJoinFromGo(t *testing.T) {
+	t.Parallel()
+	log := chat.NewMemoryLog(chat.MemoryOptions{})
+	k := newTalk(t, harness.UserByHeader, chat.WithLog(log))
+	other := newTalk(t, harness.UserByHeader, chat.WithLog(log))
+	ctx := context.Background()
+	p := harness.Dial(t, k.base, harness.Many, true, "as", "u1")
+	p.Until("hello")
+	single, _ := k.join("as", "u1")
+	if err := other.srv.Join(ctx, "u1", "a"); err != nil {
+		t.Fatal(err)
+	}
+	if w := p.Until("welcome"); w.Room != "a" || w.ID != "" {
+		t.Errorf("%+v", w)
+	}
+	// A second Join of the room is none, and the last of many calls counts.
+	for range 50 {
+		other.srv.Join(ctx, "u1", "b")
+		other.srv.Leave(ctx, "u1", "b")
+		other.srv.Join(ctx, "u1", "a")
+	}
+	other.srv.Join(ctx, "u1", "c")
+	inside := map[string]bool{"a": true}
+	for !inside["c"] || inside["b"] {
+		switch o := p.Next(); o.Type {
+		case "welcome":
+			if inside[o.Room] {
+				t.Errorf("a second welcome to %s", o.Room)
+			}
+			inside[o.Room] = true
+		case "left":
+			delete(inside, o.Room)
+		case "error":
+			t.Errorf("%+v", o)
+		}
+	}
+	harness.Expect(t, "rooms", inside, map[string]bool{"a": true, "c": true})
+	if _, n, _ := k.srv.Members(ctx, "b", 0); n != 0 {
+		t.Errorf("%d in b", n)
+	}
+	other.srv.Leave(ctx, "u1", "r")
+	harness.Expect(t, "the single room", single.Closed(), 1000)
+	other.srv.Leave(ctx, "u1", "a")
+	if o := p.Until("left"); o.Room != "a" || o.Code != "1000" {
+		t.Errorf("%+v", o)
+	}
+	if err := other.srv.Join(ctx, "u1", "../x"); !errors.Is(err, chat.ErrBadName) {
+		t.Error(err)
+	}
+	if err := other.srv.Join(ctx, "nobody", "a"); err != nil {
+		t.Error(err)
+	}
+}

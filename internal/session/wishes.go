@@ -1,0 +1,97 @@
+package session
+
+import (
+	"errors"
+
+	"github.com/seed-08328bfd/chat/internal/lock"
+	"github.com/seed-08328bfd/chat/internal/proto"
+	"github.com/seed-08328bfd/chat/internal/rooms"
+	"github.com/seed-08328bfd/chat/internal/rules"
+)
+
+// wishes are the rooms in which the server's program wants the user to be, or not to be.
+// Joining may take long, so one goroutine carries the wishes out while there are any. Of a
+// room only the latest wish counts: so a Join and a Leave that follow each other end as the
+// program wants, and there is at most one wish for each room.
+type wishes struct {
+	mu      lock.Leaf
+	in      map[string]bool
+	working bool
+	begun   bool // the client has its answer, so that something can be sent
+}
+
+// Wish puts the user into the room, or takes the user out of it, because the server's program
+// wants it. It returns before that is done. A connection with one room cannot be put into
+// another; it is closed if the user is to leave the room.
+func (s *Session) Wish(room string, in bool) {
+	if s.many == nil {
+		if !in && room == s.seat.room {
+			s.conn.Close(proto.CloseNormal, "")
+		}
+		return
+	}
+	w := &s.many.wishes
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.in == nil {
+		w.in = map[string]bool{}
+	}
+	w.in[room] = in
+	w.workLocked(s)
+}
+
+// begin lets wishes be carried out from now on.
+func (w *wishes) begin(s *Session) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.begun = true
+	w.workLocked(s)
+}
+
+func (w *wishes) workLocked(s *Session) {
+	if w.begun && !w.working && len(w.in) > 0 {
+		w.working = true
+		go s.fulfil() // ends when there are no more wishes
+	}
+}
+
+// next returns one of the wishes; ok is false if there is none.
+func (w *wishes) next() (room string, in, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for room, in = range w.in {
+		delete(w.in, room)
+		return room, in, true
+	}
+	w.in, w.working = nil, false
+	return "", false, false
+}
+
+// fulfil carries out the wishes.
+func (s *Session) fulfil() {
+	through := false
+	defer func() {
+		if through {
+			return
+		}
+		if p := recover(); p != nil { // otherwise the log has ended the goroutine
+			s.rules.Caught(p, "")
+		}
+		s.conn.Close(proto.CloseInternal, rules.InternalText)
+	}()
+	for {
+		room, in, ok := s.many.wishes.next()
+		if through = !ok; through {
+			return
+		}
+		if !in {
+			s.many.rooms.End(room, proto.CloseNormal, "")
+			continue
+		}
+		err := s.many.rooms.Join(s.rules.Rooms.Context(), room, rooms.Joining{Greeter: greeter{s, room, ""}})
+		if e := joinError(err); e != nil && !errors.Is(err, rooms.ErrJoined) {
+			e.Room = room
+			s.fail(e)
+		}
+	}
+}
