@@ -15,16 +15,17 @@ import (
 type Error struct {
 	Status     int
 	Code, Text string
+	Retry      time.Duration // after which to try again; 0: no time is given
 }
 
 func (e *Error) Error() string { return e.Text }
 
 // New returns an Error.
-func New(status int, code, text string) *Error { return &Error{status, code, text} }
+func New(status int, code, text string) *Error { return &Error{Status: status, Code: code, Text: text} }
 
 // BadRequest returns an Error with status 400 and the code bad_request.
 func BadRequest(text string) *Error {
-	return &Error{http.StatusBadRequest, proto.CodeBadRequest, text}
+	return New(http.StatusBadRequest, proto.CodeBadRequest, text)
 }
 
 // Refuse answers with an error object.
@@ -34,10 +35,27 @@ func Refuse(w http.ResponseWriter, status int, code, text string) {
 	JSON(w, status, append(b, "}}\n"...))
 }
 
+// Send answers with e.
+func (e *Error) Send(w http.ResponseWriter) {
+	switch {
+	case e.Status == http.StatusServiceUnavailable:
+		TryLater(w, e.Status, e.Code, e.Text)
+		return
+	case e.Status == http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	case e.Retry > 0:
+		setRetryAfter(w, e.Retry)
+	}
+	Refuse(w, e.Status, e.Code, e.Text)
+}
+
+func setRetryAfter(w http.ResponseWriter, after time.Duration) {
+	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(after.Seconds()))))
+}
+
 // TryLater is Refuse for what may pass. Not all come back in one moment.
 func TryLater(w http.ResponseWriter, status int, code, text string) {
-	after := time.Second + Jitter(4*time.Second)
-	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(after.Seconds()))))
+	setRetryAfter(w, time.Second+Jitter(4*time.Second))
 	Refuse(w, status, code, text)
 }
 

@@ -38,9 +38,8 @@ type Conn struct {
 	writing chan struct{} // closed when the write in progress has ended; nil without one
 }
 
-// New makes the response w of the request r an event stream, and sets its headers. After an
-// error, which is ErrNoFlush, ErrNoDeadline or what a deadline could not be set for, nothing
-// was sent or set. If a writer that wraps another panics later, panicked is told.
+// New makes the response w of the request r an event stream. Nothing is sent or set yet.
+// Errors are ErrNoFlush, ErrNoDeadline and those of setting a deadline. If a writer that wraps another panics later, panicked is told.
 func New(w http.ResponseWriter, r *http.Request, panicked func(value any, stack []byte)) (*Conn, error) {
 	if !canFlush(w) {
 		return nil, ErrNoFlush
@@ -56,13 +55,17 @@ func New(w http.ResponseWriter, r *http.Request, panicked func(value any, stack 
 	case err != nil:
 		return nil, err
 	}
-	h := w.Header()
+	return c, nil
+}
+
+// SetHeaders sets the headers of an event stream. It comes before the first write.
+func (c *Conn) SetHeaders() {
+	h := c.w.Header()
 	h.Set("Content-Type", ContentType)
 	h.Set("Cache-Control", "no-store, no-transform")
 	h.Set("X-Accel-Buffering", "no") // nginx
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Del("Content-Length")
-	return c, nil
 }
 
 // canFlush reports whether the innermost writer that w wraps can flush. What wraps it does not
@@ -134,6 +137,9 @@ func (c *Conn) Close() error {
 	}
 	return nil
 }
+
+// Await waits until the Conn is closed.
+func (c *Conn) Await() { <-c.closed }
 
 // End is Close, and waits until no write is in progress. Then the client has the timeout to
 // accept the end of the response, which net/http writes after the handler has returned.

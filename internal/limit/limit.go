@@ -49,6 +49,7 @@ func New(cfg Config) *Limits { return &Limits{cfg: cfg} }
 type Account struct {
 	user    string
 	conns   int // guarded by Limits.mu
+	visits  int // guarded by Limits.mu
 	limiter *rate.Limiter
 	signals atomic.Pointer[rate.Limiter] // nil until the first
 }
@@ -89,6 +90,38 @@ func (l *Limits) Disconnect(addr Place) {
 func (l *Limits) Open(user string) (*Account, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	a := l.accountLocked(user)
+	if l.cfg.PerUser > 0 && a.conns >= l.cfg.PerUser {
+		return nil, fmt.Errorf("%w: connections of one user", ErrReached)
+	}
+	if a.conns++; a.conns+a.visits == 1 {
+		l.idle--
+	}
+	return a, nil
+}
+
+// Visit returns the account of a user for a request that is no connection, of which there is
+// no limit; Left undoes it.
+func (l *Limits) Visit(user string) *Account {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.accountLocked(user)
+	if a.visits++; a.conns+a.visits == 1 {
+		l.idle--
+	}
+	return a
+}
+
+// Left undoes Visit.
+func (l *Limits) Left(a *Account) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a.visits--
+	l.restLocked(a)
+}
+
+// accountLocked returns the account of a user, which perhaps is new.
+func (l *Limits) accountLocked(user string) *Account {
 	a := l.users[user]
 	if a == nil {
 		a = &Account{user: user}
@@ -101,20 +134,20 @@ func (l *Limits) Open(user string) (*Account, error) {
 		l.users[user] = a
 		l.idle++
 	}
-	if l.cfg.PerUser > 0 && a.conns >= l.cfg.PerUser {
-		return nil, fmt.Errorf("%w: connections of one user", ErrReached)
-	}
-	if a.conns++; a.conns == 1 {
-		l.idle--
-	}
-	return a, nil
+	return a
 }
 
 // Close undoes Open.
 func (l *Limits) Close(a *Account) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if a.conns--; a.conns > 0 {
+	a.conns--
+	l.restLocked(a)
+}
+
+// restLocked notes that a may be idle now.
+func (l *Limits) restLocked(a *Account) {
+	if a.conns+a.visits > 0 {
 		return
 	}
 	l.idle++
@@ -136,7 +169,7 @@ func (l *Limits) Sweep() {
 		return
 	}
 	for _, a := range l.users {
-		if a.conns == 0 && a.full() {
+		if a.conns+a.visits == 0 && a.full() {
 			l.forgetLocked(a)
 		}
 	}

@@ -3,6 +3,7 @@ package limit
 import (
 	"hash/maphash"
 	"net/netip"
+	"strconv"
 
 	"github.com/seed-08328bfd/chat/internal/forwarded"
 )
@@ -27,4 +28,16 @@ func PlaceOf(n forwarded.Node) (c Place) {
 		c.none = true
 	}
 	return c
+}
+
+// Account returns an account's name for all who come from c, which no user has; "" if c is
+// not known.
+func (c Place) Account() string {
+	switch {
+	case c.none:
+		return ""
+	case c.net.IsValid():
+		return "\x00" + c.net.String()
+	}
+	return "\x00" + strconv.FormatUint(c.hidden, 16)
 }

@@ -47,6 +47,8 @@ const (
 	CodeMethodNotAllowed = "method_not_allowed"
 	CodeUpgradeRequired  = "upgrade_required"
 	CodeInternal         = "internal"
+	CodeNotAcceptable    = "not_acceptable"
+	CodeUnsupportedType  = "unsupported_media_type"
 )
 
 // Refuses reports whether a server refuses a request with this code and HTTP status. A

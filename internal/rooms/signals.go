@@ -14,20 +14,34 @@ import (
 // What this file sends goes through the log's signals to every server, this one too, at
 // most once, and no log keeps it.
 
-// Typing tells the others that m's user is typing, unless they were told within proto.TypingPause
-// or a member is far behind.
-func (m *Member) Typing() {
-	r, now := m.room, time.Now()
+// Typing tells the others in the room called name that a user is typing, unless they were
+// told within proto.TypingPause or a member is far behind. Of a user who is not in the room
+// here, this server does not know when they were told.
+func (s *Set) Typing(ctx context.Context, name, userID, username string) error {
+	if s.life.closing.Load() {
+		return ErrClosed
+	}
+	now := time.Now()
+	if r := s.room(name); r != nil && (r.showedTyping(userID, now) || r.busy()) {
+		return nil
+	}
+	return s.log.Signal(ctx, name, chatlog.Event{Type: chatlog.TypeTyping, Time: now, UserID: userID, Username: username})
+}
+
+// showedTyping reports whether the others were told within the pause before now that a user
+// is typing. If they were not, now counts as such a time.
+func (r *room) showedTyping(userID string, now time.Time) bool {
 	r.mu.Lock()
-	early := now.Sub(m.user.lastTyping) < proto.TypingPause
-	if !early {
-		m.user.lastTyping = now
+	defer r.mu.Unlock()
+	u := r.users[userID]
+	if u == nil {
+		return false
 	}
-	r.mu.Unlock()
-	if early || r.busy() {
-		return
+	if now.Sub(u.lastTyping) < proto.TypingPause {
+		return true
 	}
-	r.set.log.Signal(r.set.life.ctx, r.name, chatlog.Event{Type: chatlog.TypeTyping, Time: now, UserID: m.User, Username: m.link.name})
+	u.lastTyping = now
+	return false
 }
 
 // Signal tells the others what an application means by name and data, unless a member is

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/seed-08328bfd/chat/internal/answer"
@@ -30,10 +31,7 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 	case errors.As(err, &u): // it wraps whatever the hook has met, and was logged
 		answer.TryLater(w, http.StatusServiceUnavailable, proto.CodeUnavailable, "nobody can say now whether you may")
 	case errors.As(err, &he):
-		if he.Status == http.StatusUnauthorized {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-		}
-		answer.Refuse(w, he.Status, he.Code, he.Text)
+		he.Send(w)
 	case errors.Is(err, rules.ErrBadName):
 		answer.Refuse(w, http.StatusBadRequest, proto.CodeBadName, rules.PlainText(err))
 	case errors.Is(err, rules.ErrTooMany):
@@ -71,17 +69,17 @@ func (s *Server) notFound(w http.ResponseWriter, path []string) {
 	answer.Refuse(w, http.StatusNotFound, proto.CodeNotFound, text)
 }
 
-// admit reports whether to serve a request to an endpoint: its method is the right one, its
-// origin is allowed and the server is not closing. Otherwise it answers.
-func (s *Server) admit(w http.ResponseWriter, r *http.Request, method string) bool {
+// admit reports whether to serve a request to an endpoint: its method is one of the right
+// ones, its origin is allowed and the server is not closing. Otherwise it answers.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request, methods ...string) bool {
 	_, ok := s.checkOrigin(r)
 	if !ok {
 		s.logRefusal(r)
 	}
 	switch {
-	case r.Method != method && !(method == http.MethodGet && r.Method == http.MethodHead && !isSocket(r.URL.Path)):
-		w.Header().Set("Allow", method)
-		answer.Refuse(w, http.StatusMethodNotAllowed, proto.CodeMethodNotAllowed, "this path takes "+method)
+	case !slices.Contains(methods, r.Method):
+		w.Header().Set("Allow", strings.Join(methods, ", "))
+		answer.Refuse(w, http.StatusMethodNotAllowed, proto.CodeMethodNotAllowed, "this path takes "+strings.Join(methods, " and "))
 	case s.Rooms.Closing():
 		s.refuse(w, rules.ErrClosed)
 	case !ok:
@@ -90,12 +88,6 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, method string) bo
 		return true
 	}
 	return false
-}
-
-// isSocket reports whether a path is that of an endpoint that upgrades.
-func isSocket(path string) bool {
-	path = strings.TrimPrefix(path, "/")
-	return path == "ws" || strings.HasPrefix(path, "ws/")
 }
 
 // roomOf returns the room name that the rule makes of a path's segment. If ok is false, it
@@ -134,8 +126,8 @@ func (s *Server) shareAnswer(w http.ResponseWriter, r *http.Request, e endpoint)
 		h.Set("Access-Control-Expose-Headers", "Retry-After")
 		return true
 	}
-	h.Set("Access-Control-Allow-Methods", http.MethodGet)
-	h.Set("Access-Control-Allow-Headers", "Authorization")
+	h.Set("Access-Control-Allow-Methods", e.methods())
+	h.Set("Access-Control-Allow-Headers", e.headers())
 	w.WriteHeader(http.StatusNoContent)
 	return false
 }

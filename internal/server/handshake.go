@@ -107,10 +107,17 @@ var (
 	errLost      = errors.New("chat: connection lost")
 )
 
-// upgrade lets c's user join the room and hands the request's connection over to c. If it
-// returns an error other than errLost, nothing was sent yet. If it fails, also because a
-// hook has panicked or ended the goroutine, it undoes all it has done for c.
-func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, c *session.Session, room string) (err error) {
+// A way is how a request becomes a session.
+type way struct {
+	check  func() error // whether it can; nothing is sent yet
+	join   func() error // makes the user a member
+	accept func() error // answers, and begins
+}
+
+// begin makes the session c of the request r, and lets its user join the room. If it returns
+// an error other than errLost, nothing was sent yet. If it fails, also because a hook has
+// panicked or ended the goroutine, it undoes all it has done for c.
+func (s *Server) begin(r *http.Request, h *handshake, c *session.Session, room string, by way) (err error) {
 	accepted := false
 	defer func() {
 		if !accepted {
@@ -136,6 +143,35 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, c
 	if err := c.Open(); err != nil {
 		return err
 	}
+	if err := by.check(); err != nil {
+		return err
+	}
+	if err := by.join(); err != nil {
+		return err
+	}
+	commands, ok := s.sessions.add(c, s.Rooms.Closing)
+	if !ok {
+		return rules.ErrClosed
+	}
+	if err := s.recheck(r.Context(), c, room, commands); err != nil {
+		return err
+	}
+	err = by.accept()
+	accepted = err == nil
+	return err
+}
+
+// upgrade makes c a session over a WebSocket, to which it hands the request's connection.
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, c *session.Session, room string) error {
+	return s.begin(r, h, c, room, way{
+		check:  func() error { return s.checkUpgrade(w, r, h, room) },
+		join:   func() error { return c.Join(r.Context(), h.since, h.extension != "") },
+		accept: func() error { return s.accept(w, r, h, c) },
+	})
+}
+
+// checkUpgrade reports why r cannot become a WebSocket.
+func (s *Server) checkUpgrade(w http.ResponseWriter, r *http.Request, h *handshake, room string) error {
 	switch status, text := wsconn.CheckHandshake(w, r); status {
 	case 0:
 	case http.StatusUpgradeRequired:
@@ -153,19 +189,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, h *handshake, c
 	if s.cfg.Compress {
 		h.extension = wsconn.AcceptDeflate(r.Header.Values("Sec-WebSocket-Extensions"))
 	}
-	if err := c.Join(r.Context(), h.since, h.extension != ""); err != nil {
-		return err
-	}
-	commands, ok := s.sessions.add(c, s.Rooms.Closing)
-	if !ok {
-		return rules.ErrClosed
-	}
-	if err := s.recheck(r.Context(), c, room, commands); err != nil {
-		return err
-	}
-	err = s.accept(w, r, h, c)
-	accepted = err == nil
-	return err
+	return nil
 }
 
 // accept takes over the connection, answers the handshake and starts c's goroutines. The

@@ -26,7 +26,7 @@ func (s *Server) caller(r *http.Request) (rules.User, error) {
 // reading makes the checks of a request about one room. If ok is false, it has answered.
 func (s *Server) reading(w http.ResponseWriter, r *http.Request, segment string, a rules.Action) (room string, u rules.User, ok bool) {
 	room, ok = s.roomOf(w, segment)
-	if !ok || !s.admit(w, r, http.MethodGet) {
+	if !ok || !s.admit(w, r, http.MethodGet, http.MethodHead) {
 		return "", u, false
 	}
 	u, err := s.caller(r)
@@ -78,7 +78,7 @@ func (s *Server) serveMembers(w http.ResponseWriter, r *http.Request, segment st
 
 // serveRooms answers GET /rooms.
 func (s *Server) serveRooms(w http.ResponseWriter, r *http.Request) {
-	if !s.admit(w, r, http.MethodGet) {
+	if !s.admit(w, r, http.MethodGet, http.MethodHead) {
 		return
 	}
 	u, err := s.caller(r)
@@ -113,7 +113,7 @@ func (s *Server) serveRooms(w http.ResponseWriter, r *http.Request) {
 
 // serveUnread answers GET /unread.
 func (s *Server) serveUnread(w http.ResponseWriter, r *http.Request) {
-	if !s.admit(w, r, http.MethodGet) {
+	if !s.admit(w, r, http.MethodGet, http.MethodHead) {
 		return
 	}
 	b, err := s.unread(r)

@@ -110,6 +110,8 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 		s.serveMessages(w, r, path[1])
 	case membersEndpoint:
 		s.serveMembers(w, r, path[1])
+	case eventsEndpoint:
+		s.serveEvents(w, r, path[1])
 	case unreadEndpoint:
 		s.serveUnread(w, r)
 	default:
@@ -127,6 +129,7 @@ const (
 	roomsEndpoint
 	messagesEndpoint
 	membersEndpoint
+	eventsEndpoint
 	unreadEndpoint
 )
 
@@ -145,6 +148,8 @@ func endpointOf(path []string) endpoint {
 		return messagesEndpoint
 	case len(path) == 3 && path[0] == "rooms" && path[2] == "members":
 		return membersEndpoint
+	case len(path) == 3 && path[0] == "rooms" && path[2] == "events":
+		return eventsEndpoint
 	}
 	return noEndpoint
 }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat/internal/answer"
-	"github.com/seed-08328bfd/chat/internal/object"
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
 
@@ -15,7 +14,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	open := s.sessions.all()
 	window := min(30*time.Second, time.Second+time.Duration(len(open))*time.Millisecond/2)
 	for _, c := range open {
-		c.Goodbye(object.Goodbye("shutdown", 100*time.Millisecond+answer.Jitter(window)))
+		c.Goodbye(100*time.Millisecond + answer.Jitter(window))
 	}
 	if s.Rules.Inside() {
 		go func() { // ends when all connections have ended, or with ctx

@@ -11,7 +11,11 @@ import (
 func (s *Session) Greet(g *rooms.Greeting) []byte {
 	switch {
 	case s.V1:
-		return wsconn.AppendText(nil, s.welcome(s.seat.room, "", g))
+		w := s.welcome(s.seat.room, "", g)
+		if g.At.Offset == 0 { // nothing comes before what is live: the client has seen everything
+			return s.conn.AppendEntry(nil, w, g.At.Epoch, 0)
+		}
+		return s.conn.AppendText(nil, w)
 	case g.Gap:
 		return wsconn.AppendText(nil, proto.SystemObject(&proto.Error{Code: proto.CodeGap, Text: "some messages may be missing here"}))
 	}

@@ -43,7 +43,7 @@ func (s *Session) onTyping(in seat) *proto.Error {
 		return e
 	}
 	s.conn.Charge(wsconn.FrameCost)
-	in.member.Typing()
+	s.rules.Rooms.Typing(s.rules.Rooms.Context(), in.room, s.User.ID, s.User.Name) // it may be lost
 	return nil
 }
 

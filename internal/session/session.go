@@ -30,6 +30,7 @@ type Session struct {
 	V1      bool
 	seat    seat   // the room of member
 	many    *many  // the rooms of a connection with many; nil if it has one
+	events  bool   // the client gets an event stream
 	secret  string // with which an anonymous user comes back under the same id
 	address limit.Place
 
@@ -75,19 +76,28 @@ func (s *Session) Open() (err error) {
 // deflate says that it takes compressed messages. The client is a member before it sees the
 // answer: so it misses no event.
 func (s *Session) Join(ctx context.Context, since chatlog.Position, deflate bool) error {
-	j := rooms.Joining{
-		Conn: &s.conn, Greeter: s, UserID: s.User.ID, Username: s.User.Name, V1: s.V1, Deflate: deflate, Since: since,
+	if s.many == nil {
+		s.conn.Init(&s.core.Conns, &s.member, s, deflate)
+		return s.join(ctx, since, deflate)
 	}
-	if s.many != nil {
-		s.many.rooms = s.rules.Rooms.NewMany(j)
-		s.conn.Init(&s.core.ManyConns, s.many.rooms.Source(), s, deflate)
-		s.conn.Queue(wsconn.AppendText(nil, s.many.hello()))
-		return nil
-	}
-	s.conn.Init(&s.core.Conns, &s.member, s, deflate)
-	err := s.rules.Rooms.Join(ctx, s.seat.room, &s.member, j)
+	s.many.rooms = s.rules.Rooms.NewMany(s.joining(since, deflate))
+	s.conn.Init(&s.core.ManyConns, s.many.rooms.Source(), s, deflate)
+	s.conn.Queue(wsconn.AppendText(nil, s.many.hello()))
+	return nil
+}
+
+// join makes the session's user a member of its one room.
+func (s *Session) join(ctx context.Context, since chatlog.Position, deflate bool) error {
+	err := s.rules.Rooms.Join(ctx, s.seat.room, &s.member, s.joining(since, deflate))
 	s.joined = err == nil
 	return err
+}
+
+func (s *Session) joining(since chatlog.Position, deflate bool) rooms.Joining {
+	return rooms.Joining{
+		Conn: &s.conn, Greeter: s, UserID: s.User.ID, Username: s.User.Name,
+		V1: s.V1, Deflate: deflate, Events: s.events, Since: since,
+	}
 }
 
 // Attach gives the session its connection, and what was already read from it, and tells the
@@ -255,14 +265,6 @@ func (s *Session) Reauthorize(room string) {
 			s.Close(name, proto.CloseForbidden, refused.Text)
 		}
 	}
-}
-
-// Goodbye tells a chat.v1 client that the server shuts down, and closes the connection.
-func (s *Session) Goodbye(goodbye []byte) {
-	if s.V1 {
-		s.conn.Queue(wsconn.AppendText(nil, goodbye))
-	}
-	s.conn.Close(proto.CloseGoingAway, "server is shutting down")
 }
 
 // Kill cuts the connection.

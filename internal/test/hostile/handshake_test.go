@@ -72,6 +72,7 @@ var (
 	wants13      = []string{versionLine}
 	wantsUpgrade = []string{"Upgrade: websocket", "Connection: Upgrade"}
 	allowGET     = []string{"Allow: GET"}
+	allowReading = []string{"Allow: GET, HEAD"}
 )
 
 var handshakes = []httpRow{
@@ -137,12 +138,12 @@ var handshakes = []httpRow{
 	{"H20 beside a token", wsconf.Handshake("/ws/r", "Sec-WebSocket-Protocol: chat.v1, bearer."+strings.Repeat("x", 10<<10)), 101, "", []string{"Sec-WebSocket-Protocol: chat.v1"}},
 	{"H20 in two headers", wsconf.Handshake("/ws/r", "Sec-WebSocket-Protocol: soap", harness.OfferV1), 101, "", []string{"Sec-WebSocket-Protocol: chat.v1"}},
 	{"H20 malformed", wsconf.Handshake("/ws/r", "Sec-WebSocket-Protocol: ,,;=\", ,"), 101, "", nil},
-	{"H25 POST /rooms", harness.Request("POST", "/rooms"), 405, "method_not_allowed", allowGET},
-	{"H25 DELETE messages", harness.Request("DELETE", "/rooms/r/messages"), 405, "method_not_allowed", allowGET},
+	{"H25 POST /rooms", harness.Request("POST", "/rooms"), 405, "method_not_allowed", allowReading},
+	{"H25 DELETE messages", harness.Request("DELETE", "/rooms/r/messages"), 405, "method_not_allowed", allowReading},
 	{"H25 HEAD /rooms", harness.Request("HEAD", "/rooms"), 200, "", nil},
 	{"H25 HEAD messages of a room called ws", harness.Request("HEAD", "/rooms/ws/messages"), 200, "", nil},
-	{"H25 PUT members", harness.Request("PUT", "/rooms/r/members"), 405, "method_not_allowed", allowGET},
-	{"H25 POST /unread", harness.Request("POST", "/unread"), 405, "method_not_allowed", allowGET},
+	{"H25 PUT members", harness.Request("PUT", "/rooms/r/members"), 405, "method_not_allowed", allowReading},
+	{"H25 POST /unread", harness.Request("POST", "/unread"), 405, "method_not_allowed", allowReading},
 	{"H25 /unread without a session", harness.Request("GET", "/unread?room=r"), 401, "unauthorized", nil},
 	{"H25 /unread/", harness.Request("GET", "/unread/"), 404, "not_found", nil},
 	{"H25 /rooms/", harness.Request("GET", "/rooms/"), 404, "not_found", nil},

@@ -175,7 +175,7 @@ func TestProtocolRead(t *testing.T) {
 				harness.Expect(t, fmt.Sprintf("%.60s: %s", query, body), status, want)
 			}
 			resp, err := http.Post(k.base+"/unread", "text/plain", nil)
-			if err != nil || resp.StatusCode != 405 || resp.Header.Get("Allow") != "GET" {
+			if err != nil || resp.StatusCode != 405 || resp.Header.Get("Allow") != "GET, HEAD" {
 				t.Errorf("POST: %v, %v", resp, err)
 			}
 		}},

@@ -1,0 +1,165 @@
+package server
+
+import (
+	"errors"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/answer"
+	"github.com/seed-08328bfd/chat/internal/events"
+	"github.com/seed-08328bfd/chat/internal/limit"
+	"github.com/seed-08328bfd/chat/internal/proto"
+	"github.com/seed-08328bfd/chat/internal/session"
+	"github.com/seed-08328bfd/chat/internal/wsconn"
+)
+
+// methods returns the methods of the endpoint that a page of another origin may use.
+func (e endpoint) methods() string {
+	if e == eventsEndpoint {
+		return "GET, POST"
+	}
+	return http.MethodGet
+}
+
+// headers returns the headers that such a page may set.
+func (e endpoint) headers() string {
+	if e == eventsEndpoint {
+		return "Authorization, Content-Type, Last-Event-ID"
+	}
+	return "Authorization"
+}
+
+// serveEvents answers GET and POST /rooms/{room}/events. A HEAD has no stream to tell of.
+func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request, segment string) {
+	room, ok := s.roomOf(w, segment)
+	if !ok || !s.admit(w, r, http.MethodGet, http.MethodPost) {
+		return
+	}
+	var err error
+	if r.Method == http.MethodPost {
+		err = s.post(w, r, room)
+	} else {
+		err = s.stream(w, r, room)
+	}
+	if err != nil && err != errLost {
+		s.refuse(w, err)
+	}
+}
+
+// Errors of an event stream.
+var (
+	errNotAccepted = answer.New(http.StatusNotAcceptable, proto.CodeNotAcceptable, "this path answers with "+events.ContentType)
+	errNoStream    = answer.New(http.StatusNotImplemented, proto.CodeInternal, "event streams are not possible here: a middleware collects or hides the answer")
+)
+
+// retryAfter is the least time after which a browser comes back by itself, and how much
+// longer it may be, so that not all come back in the same moment.
+const retryAfter, retryJitter = time.Second, 2 * time.Second
+
+// stream answers with an event stream, and returns when it has ended.
+func (s *Server) stream(w http.ResponseWriter, r *http.Request, room string) error {
+	if !accepts(r.Header.Values("Accept"), events.ContentType) {
+		return errNotAccepted
+	}
+	if r.ContentLength != 0 { // it would keep net/http from finding out that the client is gone
+		return answer.BadRequest("a request for an event stream has no body")
+	}
+	var h handshake
+	if err := h.parse(s.Rules, r); err != nil {
+		return err
+	}
+	if err := h.parseLastID(r.Header); err != nil {
+		return err
+	}
+	addr := limit.PlaceOf(s.cfg.Proxies.Client(r, s.logger))
+	if err := s.core.Limits.Connect(addr); err != nil {
+		return err
+	}
+	c := session.New(&s.core, addr, room, true)
+	var conn *events.Conn
+	// Whatever happens, nothing uses w after this handler has returned.
+	defer func() {
+		if conn != nil {
+			conn.End(wsconn.CloseTimeout)
+		}
+	}()
+	return s.begin(r, &h, c, room, way{
+		check: func() (err error) {
+			if conn, err = events.New(w, r, s.panickedWriter); err != nil {
+				s.logger.Error("chat: no event stream is possible", "err", err)
+				err = errNoStream
+			}
+			return err
+		},
+		join: func() error { return c.JoinEvents(r.Context(), h.since) },
+		accept: func() error {
+			conn.SetHeaders()
+			c.Attach(conn, nil)
+			if err := c.Start(events.AppendRetry(nil, retryAfter+answer.Jitter(retryJitter))); err != nil {
+				return errLost
+			}
+			conn.Await()
+			return nil
+		},
+	})
+}
+
+// panickedWriter counts and logs the panic of a middleware's http.ResponseWriter.
+func (s *Server) panickedWriter(p any, stack []byte) {
+	s.Rules.Panicked(p, stack, "http.ResponseWriter", "")
+}
+
+// parseLastID reads which event a browser has seen last. It counts more than the parameter
+// since, because the browser repeats the first URL when it comes back.
+func (h *handshake) parseLastID(header http.Header) error {
+	ids := header.Values("Last-Event-ID")
+	if len(ids) == 0 || len(ids) == 1 && ids[0] == "" {
+		return nil
+	}
+	since, err := chatlog.ParsePosition(ids[0])
+	if err != nil || len(ids) > 1 || since == (chatlog.Position{}) {
+		return answer.BadRequest("Last-Event-ID must have the form EPOCH:OFFSET or EPOCH:OFFSET:TIME")
+	}
+	h.since = since
+	return nil
+}
+
+// accepts reports whether the Accept headers of a request, of which there may be none, allow
+// an answer of the media type (RFC 9110, section 12.5.1). What cannot be read allows nothing.
+func accepts(headers []string, mediaType string) bool {
+	if strings.TrimSpace(strings.Join(headers, "")) == "" {
+		return true
+	}
+	kind, _, _ := strings.Cut(mediaType, "/")
+	best, allowed := 0, false // the most exact range so far
+	for _, h := range headers {
+		for part := range strings.SplitSeq(h, ",") {
+			name, params, err := mime.ParseMediaType(part)
+			if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
+				continue
+			}
+			exact := 0
+			switch name {
+			case mediaType:
+				exact = 3
+			case kind + "/*":
+				exact = 2
+			case "*/*":
+				exact = 1
+			}
+			if exact <= best {
+				continue
+			}
+			best, allowed = exact, true
+			if q, ok := params["q"]; ok {
+				weight, err := strconv.ParseFloat(q, 64)
+				allowed = err != nil || weight > 0
+			}
+		}
+	}
+	return allowed
+}

@@ -1,0 +1,132 @@
+package server
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seed-08328bfd/chat/internal/answer"
+	"github.com/seed-08328bfd/chat/internal/limit"
+	"github.com/seed-08328bfd/chat/internal/proto"
+	"github.com/seed-08328bfd/chat/internal/rules"
+	"github.com/seed-08328bfd/chat/internal/session"
+)
+
+// post takes what a client says in a request of its own: one object, or the text of a
+// message. Cheap checks come first.
+func (s *Server) post(w http.ResponseWriter, r *http.Request, room string) error {
+	plain, err := contentType(r.Header)
+	if err != nil {
+		w.Header().Set("Accept-Post", "application/json, text/plain")
+		return err
+	}
+	var h handshake
+	if err := h.parse(s.Rules, r); err != nil {
+		return err
+	}
+	known := h.session != ""
+	u, err := s.identify(r, &h)
+	if err != nil {
+		return err
+	}
+	// Who may not be in the room says nothing in it, whatever the authorizer thinks of the
+	// action itself: over a WebSocket one has joined before.
+	if err := s.Rules.May(r.Context(), u, room, rules.ActionJoin); err != nil {
+		return err
+	}
+	body, err := s.readBody(w, r, plain)
+	if err != nil {
+		return err
+	}
+	if err := s.Rooms.Connect(r.Context()); err != nil {
+		return err
+	}
+	p := session.Post{User: u, Known: known || !u.Anonymous(), Account: u.ID, Room: room}
+	if !p.Known { // such users cost nothing, so the rate limit is that of the address
+		p.Account = cmp.Or(limit.PlaceOf(s.cfg.Proxies.Client(r, s.logger)).Account(), u.ID)
+	}
+	do := p.Object
+	if plain {
+		do = p.Text
+	}
+	b, e := do(&s.core, body)
+	if e != nil {
+		return &answer.Error{Status: statusOf(e.Code), Code: e.Code, Text: e.Text, Retry: e.Retry}
+	}
+	answer.JSON(w, http.StatusOK, append(b, '\n'))
+	return nil
+}
+
+// contentType tells whether the body is the text of a message, and not an object.
+func contentType(h http.Header) (plain bool, err error) {
+	refused := answer.New(http.StatusUnsupportedMediaType, proto.CodeUnsupportedType, "the body is application/json with one object, or text/plain with the text of a message, in UTF-8")
+	if c := h.Get("Content-Encoding"); c != "" && !strings.EqualFold(c, "identity") {
+		return false, answer.New(http.StatusUnsupportedMediaType, proto.CodeUnsupportedType, "the body must not be compressed")
+	}
+	name, params, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil || len(h.Values("Content-Type")) > 1 || !strings.EqualFold(cmp.Or(params["charset"], "utf-8"), "utf-8") {
+		return false, refused
+	}
+	switch name {
+	case "application/json":
+		return false, nil
+	case "text/plain":
+		return true, nil
+	}
+	return false, refused
+}
+
+// readBody reads the whole body, of a limited size and within the time that a message over a
+// WebSocket may take.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, plain bool) ([]byte, error) {
+	most := s.core.Conns.ReadLimit
+	if plain {
+		most = s.cfg.Limits.MessageSize
+	}
+	tooLarge := answer.New(http.StatusRequestEntityTooLarge, proto.CodeTooLong, "the body has at most "+strconv.Itoa(most)+" bytes")
+	if r.ContentLength > int64(most) {
+		return nil, tooLarge
+	}
+	control := http.NewResponseController(w)
+	if t := s.cfg.Times.PingTimeout; t > 0 {
+		control.SetReadDeadline(time.Now().Add(t)) // without it the http.Server's own counts
+		defer control.SetReadDeadline(time.Time{})
+	}
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(most)))
+	var big *http.MaxBytesError
+	switch {
+	case errors.As(err, &big):
+		return nil, tooLarge
+	case err != nil:
+		return nil, answer.BadRequest("the body did not come whole, or not in time")
+	}
+	return b, nil
+}
+
+// statusOf returns the status of an answer with an error's code.
+func statusOf(code string) int {
+	switch code {
+	case proto.CodeUnauthorized:
+		return http.StatusUnauthorized
+	case proto.CodeForbidden:
+		return http.StatusForbidden
+	case proto.CodeNoSuchMessage, proto.CodeNoSuchUser:
+		return http.StatusNotFound
+	case proto.CodeTooLong:
+		return http.StatusRequestEntityTooLarge
+	case proto.CodeRejected:
+		return http.StatusUnprocessableEntity
+	case proto.CodeRateLimited:
+		return http.StatusTooManyRequests
+	case proto.CodeUnsupported:
+		return http.StatusNotImplemented
+	case proto.CodeUnavailable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusBadRequest
+}
