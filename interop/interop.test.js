@@ -1,5 +1,4 @@
-// The server against clients that others wrote: npm's ws, Python's websockets and
-// Chromium.
+// The server with clients by others: npm's ws, Python's websockets and Chromium.
 
 import assert from 'node:assert/strict';
 import {spawnSync} from 'node:child_process';
@@ -13,7 +12,7 @@ const run = (command, ...args) => {
   assert.equal(r.stdout.trim(), 'ok');
 };
 
-// Whichever Python has the package that the distribution ships.
+// Use a Python that has the package from the distribution.
 const python = ['/usr/bin/python3', 'python3'].find((p) => (p === 'python3' || existsSync(p)) && spawnSync(p, ['-c', 'import websockets']).status === 0);
 
 test('npm ws', async () => {

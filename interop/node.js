@@ -1,4 +1,4 @@
-// A chat.v1 client on npm's ws. Argument: the server's URL.
+// A chat.v1 client with npm's ws. Argument: the server's URL.
 import WebSocket from 'ws';
 
 const [url] = process.argv.slice(2);

@@ -38,8 +38,8 @@ import (
 	"golang.org/x/tools/go/analysis/passes/waitgroup"
 )
 
-// analyzers are those of go vet, in its order, but for that of cgo, which no platform
-// here has.
+// analyzers are those of go vet, in its order. The one for cgo is left out, because no platform
+// here has cgo.
 var analyzers = []*analysis.Analyzer{
 	appends.Analyzer,
 	asmdecl.Analyzer,

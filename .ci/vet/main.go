@@ -1,14 +1,14 @@
-// Command vet runs the analyses of go vet over the modules in the folders that are
-// its arguments, for platforms other than this one:
+// Command vet runs the analyses of go vet on the modules in the folders that are its arguments,
+// for platforms other than this one:
 //
 //	vet windows/amd64,linux/386 . adapters/pglog
 //	vet js/wasm .:./client
 //
-// After a colon is the one package of that module which is meant.
+// After a colon is the only package of that module to check.
 //
-// go vet compiles for each platform all that a package imports, down to the standard
-// library, which takes minutes. This reads the declarations of what others have written, and
-// checks the project's own code against them.
+// go vet compiles for each platform every package that is imported, down to the standard
+// library, which takes minutes. This command reads only the declarations of packages of others,
+// and checks the project's own code with them.
 package main
 
 import (
@@ -52,7 +52,7 @@ func main() {
 	}
 }
 
-// vet returns what is wrong with the packages of a module.
+// vet returns the findings in the packages of a module.
 func vet(root, folder, platform string) (found []string, err error) {
 	goos, goarch, _ := strings.Cut(platform, "/")
 	folder, pattern, one := strings.Cut(folder, ":")
@@ -86,7 +86,8 @@ func vet(root, folder, platform string) (found []string, err error) {
 	own := 0
 	pkgs = slices.DeleteFunc(pkgs, func(p *packages.Package) bool { return strings.HasSuffix(p.ID, ".test") }) // generated
 	packages.Visit(pkgs, nil, func(p *packages.Package) {
-		// What others have written lacks its bodies, and so uses not all it imports.
+		// Packages of others have no function bodies, so they do not use everything that they
+		// import.
 		p.IllTyped = false
 		if p.Module == nil || !p.Module.Main && p.Module.Replace == nil {
 			return
@@ -120,5 +121,5 @@ func vet(root, folder, platform string) (found []string, err error) {
 		}
 	}
 	slices.Sort(found)
-	return slices.Compact(found), nil // a package and the same with its tests
+	return slices.Compact(found), nil // a package and the same package with its tests report the same
 }

@@ -1,7 +1,7 @@
 //go:build !js
 
-// Package ws is the only place that names the WebSocket library, so that a
-// move to its new home is an edit of this file.
+// Package ws is the only place that names the WebSocket library, so a move to its new home
+// changes only this file.
 package ws
 
 import (

@@ -1,6 +1,6 @@
-// Package ws has, under GOOS=js, the browser's WebSocket in the place of the
-// library's: that of the library tells neither close codes nor whether a connection
-// was lost, and cannot close one that is of no use. There is nothing to accept here.
+// Package ws uses the browser's WebSocket under GOOS=js, in place of the library's. The
+// library's reports neither close codes nor lost connections there, and cannot close a
+// connection before it is open. A page cannot accept connections.
 package ws
 
 import (
@@ -18,7 +18,7 @@ type (
 	MessageType int
 	StatusCode  int
 
-	// AcceptOptions are of no use here.
+	// AcceptOptions have no effect here.
 	AcceptOptions struct {
 		Subprotocols       []string
 		InsecureSkipVerify bool
@@ -26,8 +26,8 @@ type (
 		CompressionMode    int
 	}
 
-	// DialOptions are those of a handshake. Of the headers only a Bearer credential
-	// is sent, in the list of subprotocols: a page cannot set headers.
+	// DialOptions are the options of a handshake. Of the headers, only a Bearer credential is
+	// sent, as a subprotocol, because a page cannot set headers.
 	DialOptions struct {
 		HTTPClient      *http.Client
 		HTTPHeader      http.Header
@@ -71,8 +71,8 @@ func Accept(w http.ResponseWriter, r *http.Request, opts *AcceptOptions) (*Conn,
 	return nil, errors.ErrUnsupported
 }
 
-// Dial opens a connection to url. The response is what an ordinary request gets
-// there if the handshake has failed: a browser does not tell why.
+// Dial opens a connection to url. If the handshake has failed, the response is the answer to an
+// ordinary request, because a browser does not give the reason.
 func Dial(ctx context.Context, url string, opts *DialOptions) (*Conn, *http.Response, error) {
 	protocols := append([]string(nil), opts.Subprotocols...)
 	if token, ok := strings.CutPrefix(opts.HTTPHeader.Get("Authorization"), "Bearer "); ok {
@@ -93,8 +93,8 @@ func Dial(ctx context.Context, url string, opts *DialOptions) (*Conn, *http.Resp
 	}
 }
 
-// why asks url again without a handshake. It returns nil if the answer says only
-// that there should be one, or if there is none.
+// why requests url again without a handshake. It returns nil if there is no answer, or if the
+// answer only asks for a handshake.
 func why(ctx context.Context, url string, opts *DialOptions) *http.Response {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -117,7 +117,7 @@ func why(ctx context.Context, url string, opts *DialOptions) *http.Response {
 	return resp
 }
 
-// open begins a handshake. The constructor throws what it does not like.
+// open begins a handshake. The constructor throws for invalid arguments.
 func open(url string, protocols []string) (c *Conn, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -125,7 +125,7 @@ func open(url string, protocols []string) (c *Conn, err error) {
 			if !ok {
 				panic(p)
 			}
-			c, err = nil, fmt.Errorf("websocket: %s", e.Get("name").String()) // the message may name a secret
+			c, err = nil, fmt.Errorf("websocket: %s", e.Get("name").String()) // the exception's message may contain a secret
 		}
 	}()
 	class := js.Global().Get("WebSocket")

@@ -1,6 +1,6 @@
-// Package wsconf is a WebSocket client that can do everything wrong. Tests use it
-// to send a server whatever RFC 6455 forbids, byte for byte, and to read what
-// comes back, which it holds to the letter of the RFC.
+// Package wsconf is a WebSocket client that can break every rule. Tests use it to send a server
+// any bytes that RFC 6455 forbids, and to read the answer. It checks the answer strictly by the
+// RFC.
 package wsconf
 
 import (
@@ -31,7 +31,7 @@ const (
 	Fin  = 0x80
 )
 
-// mask is the one that every masked frame is sent with.
+// mask is the mask of every masked frame.
 var mask = [4]byte{0x37, 0xfa, 0x21, 0x3d}
 
 // Frame returns a frame as a client should send it, masked and with the shortest
@@ -96,8 +96,8 @@ func Deflate(payload string) string {
 	return strings.TrimSuffix(b.String(), "\x00\x00\xff\xff")
 }
 
-// Handshake returns a complete opening handshake for a path, with a room for
-// headers of one's own, each without its line end.
+// Handshake returns a complete opening handshake for a path. headers are more header lines, each
+// without its line end.
 func Handshake(path string, header ...string) string {
 	lines := append([]string{
 		"GET " + path + " HTTP/1.1",
@@ -119,9 +119,8 @@ type Conn struct {
 	r *bufio.Reader
 }
 
-// Dial connects to addr, sends request as it stands and reads the answer. Unless
-// that is 101, the body is read too. Every read and write of the connection ends
-// at the deadline.
+// Dial connects to addr, sends request unchanged and reads the answer. Unless the answer is 101,
+// Dial reads the body too. Every read and write of the connection ends at the deadline.
 func Dial(addr, request string, deadline time.Time) (*Conn, error) {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -130,7 +129,7 @@ func Dial(addr, request string, deadline time.Time) (*Conn, error) {
 	return Open(conn, request, deadline)
 }
 
-// Open is Dial on a connection that is there already.
+// Open is Dial on an existing connection.
 func Open(conn net.Conn, request string, deadline time.Time) (*Conn, error) {
 	conn.SetDeadline(deadline)
 	c := &Conn{Conn: conn, r: bufio.NewReader(conn)}
@@ -157,7 +156,7 @@ func Open(conn net.Conn, request string, deadline time.Time) (*Conn, error) {
 
 // Received is a frame from the server.
 type Received struct {
-	First   byte // as in Frame
+	First   byte // as for Frame
 	Payload []byte
 }
 
@@ -194,7 +193,7 @@ func (c *Conn) ReadFrame() (f Received, err error) {
 		return f, unexpected(err)
 	}
 	if h[0]&0x80 != 0 {
-		return f, fmt.Errorf("the server masks")
+		return f, fmt.Errorf("the server masks its frames")
 	}
 	n, least := uint64(h[0]), uint64(0)
 	switch n {
@@ -225,8 +224,8 @@ func (c *Conn) ReadFrame() (f Received, err error) {
 	return f, unexpected(err)
 }
 
-// CloseWrite ends the client's side of the connection, where that is possible
-// without ending the server's.
+// CloseWrite ends the client's side of the connection, if the transport can do that without
+// ending the server's side.
 func (c *Conn) CloseWrite() {
 	if h, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		h.CloseWrite()

@@ -46,8 +46,8 @@ func mountPage(srv *chat.Server) http.Handler {
 	return r
 }
 
-// TestPageMounted has the page come at the prefix with a slash and without, the chat
-// below it.
+// TestPageMounted requests the page at the prefix with a slash and without. The chat is below
+// the prefix.
 func TestPageMounted(t *testing.T) {
 	works(t, mountPage)
 	base := started(t, mountPage)

@@ -89,8 +89,8 @@ func serverWithTimeouts(h http.Handler) *http.Server {
 	}
 }
 
-// TestServerTimeouts has a session be silent, talk and be silent again for longer
-// than the server's timeouts: they are a request's.
+// TestServerTimeouts keeps a session silent, then talking, then silent again, for longer than
+// the server's timeouts. Those limit only a request.
 func TestServerTimeouts(t *testing.T) {
 	srv := chat.New(chat.WithLogger(slog.New(slog.DiscardHandler)))
 	hs := httptest.NewUnstartedServer(nil)

@@ -1,5 +1,5 @@
-// Package mounts has a test for each framework and middleware that people put a
-// chat.Server under. docs/mounting.md shows the functions that begin with mount.
+// Package mounts has a test for each framework and middleware in common use with a chat.Server.
+// docs/mounting.md shows the functions that begin with mount.
 package mounts
 
 import (
@@ -20,7 +20,7 @@ import (
 
 const patience = 30 * time.Second
 
-// started serves what mount makes of a new server and returns the chat's address.
+// started serves the handler that mount makes of a new server, and returns the chat's address.
 func started(t *testing.T, mount func(*chat.Server) http.Handler) string {
 	t.Helper()
 	srv := chat.New(chat.WithLogger(slog.New(slog.DiscardHandler)))
@@ -39,8 +39,8 @@ func works(t *testing.T, mount func(*chat.Server) http.Handler) {
 	endpoints(t, base)
 }
 
-// refused checks that a mount refuses connections in plain words, and lets the rest
-// through.
+// refused checks that a mount refuses connections with a clear message, and that other requests
+// work.
 func refused(t *testing.T, mount func(*chat.Server) http.Handler) {
 	t.Helper()
 	refuses(t, started(t, mount))
@@ -57,7 +57,7 @@ func refuses(t *testing.T, base string) {
 	}
 }
 
-// handshake sends what a browser does, which accepts what is compressed.
+// handshake sends the handshake of a browser that accepts compressed answers.
 func handshake(t *testing.T, base string) *wsconf.Conn {
 	t.Helper()
 	addr, path, _ := strings.Cut(strings.TrimPrefix(base, "http://"), "/")
@@ -70,7 +70,7 @@ func handshake(t *testing.T, base string) *wsconf.Conn {
 	return c
 }
 
-// plain has a message come back in the plain dialect, and the connection closed.
+// plain sends a message in the plain dialect, reads it back, and closes the connection.
 func plain(t *testing.T, base string) {
 	t.Helper()
 	c := handshake(t, base)
@@ -111,7 +111,7 @@ func say(t *testing.T, c *wsconf.Conn, text string) {
 	}
 }
 
-// v1 has a message acknowledged and come back in chat.v1.
+// v1 sends a message in chat.v1, and reads its acknowledgement and the message.
 func v1(t *testing.T, base string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -135,11 +135,11 @@ func v1(t *testing.T, base string) {
 	}
 }
 
-// endpoints asks for the rooms, and for what is not there.
+// endpoints requests the rooms, and a path that does not exist.
 func endpoints(t *testing.T, base string) {
 	t.Helper()
 	status, body := get(t, base+"/rooms")
-	var rooms map[string]int // which are empty by now, or about to be
+	var rooms map[string]int // whose rooms are empty by now, or will be soon
 	if err := json.Unmarshal([]byte(body), &rooms); status != http.StatusOK || err != nil {
 		t.Errorf("/rooms: %d %s", status, body)
 	}
@@ -148,7 +148,7 @@ func endpoints(t *testing.T, base string) {
 	}
 }
 
-// get is a request that accepts gzip.
+// get sends a request that accepts gzip.
 func get(t *testing.T, url string) (status int, body string) {
 	t.Helper()
 	resp, err := http.Get(url)

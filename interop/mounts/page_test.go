@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// TestPage has docs/mounting.md show what the tests here run, all of it and nothing
-// else.
+// TestPage checks that docs/mounting.md shows exactly the functions that the tests here run.
 func TestPage(t *testing.T) {
 	page, err := os.ReadFile("../../docs/mounting.md")
 	if err != nil {
@@ -34,7 +33,7 @@ func TestPage(t *testing.T) {
 		}
 	}
 	for _, name := range regexp.MustCompile(`(?m)^func mount\w+\(`).FindAllString(source.String(), -1) {
-		if name != "func mountFiber(" && !strings.Contains(string(page), "```go\n"+name) { // which does not work
+		if name != "func mountFiber(" && !strings.Contains(string(page), "```go\n"+name) { // Fiber does not work
 			t.Errorf("the page does not show %s", name)
 		}
 	}

@@ -1,7 +1,7 @@
 //go:build js && wasm
 
-// Command wasm tries package client under GOOS=js, for interop.test.js: with a real
-// server, and with one that closes connections as the test says.
+// Command wasm tests package client under GOOS=js, for interop.test.js. It uses a real server,
+// and a server that closes connections as the test says.
 package main
 
 import (
@@ -29,7 +29,7 @@ func main() {
 	fmt.Println("ok")
 }
 
-// talk sends to a real server, and asks it for everything that there is to ask for.
+// talk sends to a real server, and makes every kind of request.
 func talk(ctx context.Context, server string) error {
 	c, err := client.Dial(ctx, server, "wasm", client.WithUsername("Wasm"))
 	if err != nil {
@@ -62,16 +62,16 @@ func talk(ctx context.Context, server string) error {
 	if _, err := c.SendPrivate(ctx, "anon-nobody", "psst"); !errors.As(err, &refused) || refused.Code != client.CodeNoSuchUser {
 		return fmt.Errorf("private: %w", err)
 	}
-	// A second one, with the first one's session, is the same user.
+	// A second client, with the first one's session, is the same user.
 	other, err := client.Dial(ctx, server, "wasm", client.WithSession(c.Welcome().Session), client.WithoutEvents())
 	if err != nil {
 		return err
 	}
 	defer other.Close()
 	if other.Welcome().User != c.Welcome().User {
-		return errors.New("the session is another user's")
+		return errors.New("the session belongs to another user")
 	}
-	// What a page may ask for again says why it was refused.
+	// When a page may repeat a request, it gets the reason for the refusal.
 	_, err = client.Dial(ctx, server, "wasm", client.WithUsername("a\tb"))
 	if !errors.As(err, &refused) || refused.Code != "bad_name" || refused.Status != 400 {
 		if os.Args[2] != "node" || err == nil { // Go has no network there
@@ -81,7 +81,7 @@ func talk(ctx context.Context, server string) error {
 	return nil
 }
 
-// closes has its connection cut, comes back to its place, and is sent away.
+// closes lets its connection be cut, resumes at its position, and is removed.
 func closes(ctx context.Context, server string) error {
 	c, err := client.Dial(ctx, server, "r", client.WithBackoff(time.Millisecond, time.Millisecond), client.WithToken("secret"))
 	if err != nil {
