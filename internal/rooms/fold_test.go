@@ -213,11 +213,11 @@ func foldsAgree(t *testing.T, seed uint64) {
 	}
 	amends := 0
 	for _, f := range w.folders {
-		w.compare(&f.fold, f.j)
+		w.compare("r", &f.fold, f.j)
 		amends += f.amends
 		f.leave()
 	}
-	w.compare(follower(), Joining{V1: true, UserID: "*"})
+	w.compare("r", follower(), Joining{V1: true, UserID: "*"})
 	if amends == 0 {
 		t.Error("nothing was amended live")
 	}
@@ -228,9 +228,9 @@ func foldsAgree(t *testing.T, seed uint64) {
 	}
 }
 
-// compare compares a fold with what the log has for the user; for "*" with everything.
-func (w *world) compare(f *fold, j Joining) {
-	page, err := w.log.Read(w.t.Context(), "r", chatlog.Range{From: 1, Limit: 1000, Messages: true, Visible: j.UserID != "*", Reader: j.UserID})
+// compare compares a fold with what the log has of the room for the user; for "*" with everything.
+func (w *world) compare(room string, f *fold, j Joining) {
+	page, err := w.log.Read(w.t.Context(), room, chatlog.Range{From: 1, Limit: 1000, Messages: true, Visible: j.UserID != "*", Reader: j.UserID})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -164,7 +164,8 @@ func TestSlowInOneRoom(t *testing.T) {
 		}
 		p.expect("welcome a; welcome b")
 		p.pause()
-		place := sayIn(t, s, "a", "seen by nobody")
+		place := sayIn(t, s, "a", "being written")
+		synctest.Wait()
 		sayIn(t, s, "b", "in b")
 		for range 20 {
 			sayIn(t, s, "a", strings.Repeat("x", 10<<10))
@@ -174,7 +175,7 @@ func TestSlowInOneRoom(t *testing.T) {
 		}
 		sayIn(t, s, "b", "again")
 		p.resume()
-		p.expect(`left a 1013,"reason":"too slow: come back and resume"; message b in b; message b again`)
+		p.expect(`message a being written; left a 1013,"reason":"too slow: come back and resume"; message b in b; message b again`)
 		if n := s.Counters().Slow.Load(); n != 1 {
 			t.Errorf("%d slow members", n)
 		}

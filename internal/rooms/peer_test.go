@@ -146,11 +146,15 @@ func (p *peer) read() {
 		switch n {
 		case 126:
 			var l [2]byte
-			io.ReadFull(r, l[:])
+			if _, err := io.ReadFull(r, l[:]); err != nil {
+				return
+			}
 			n = uint64(binary.BigEndian.Uint16(l[:]))
 		case 127:
 			var l [8]byte
-			io.ReadFull(r, l[:])
+			if _, err := io.ReadFull(r, l[:]); err != nil {
+				return
+			}
 			n = binary.BigEndian.Uint64(l[:])
 		}
 		b := make([]byte, n)
@@ -159,7 +163,11 @@ func (p *peer) read() {
 		}
 		if h[0]&wsconn.RSV1Bit != 0 {
 			z := io.MultiReader(strings.NewReader(string(b)), strings.NewReader("\x00\x00\xff\xff\x01\x00\x00\xff\xff"))
-			b, _ = io.ReadAll(flate.NewReader(z))
+			inflated, err := io.ReadAll(flate.NewReader(z))
+			if err != nil {
+				p.t.Errorf("%x: %v", b, err)
+			}
+			b = inflated
 		}
 		p.mu.Lock()
 		switch h[0] & 15 {

@@ -55,6 +55,7 @@ func (c *Many) turn(m *Member) (b []byte) {
 	case st != nil:
 		b, st.frames, c.fetched = st.frames, nil, false
 		c.replayedLocked(m, nil)
+		c.fetchLocked()
 		return b
 	}
 	v := m.room.view()
