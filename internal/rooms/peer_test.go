@@ -31,6 +31,7 @@ func newSet(t *testing.T, log chatlog.Log, change func(*Config)) *Set {
 		Times:  Times{Log: time.Second, PingInterval: time.Minute, PingTimeout: time.Minute},
 		Pack:   wsconn.Deflate,
 		Logger: logging.New(slog.New(slog.DiscardHandler), &panics),
+		Ping:   func(time.Duration) {},
 		Sweep:  func() {}, Control: func(chatlog.Event) {},
 		Panicked: func(method, _ string, p any, stack []byte) { t.Errorf("%s panicked: %v\n%s", method, p, stack) },
 	}

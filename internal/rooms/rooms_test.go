@@ -42,6 +42,7 @@ func benchRoom(b *testing.B, members int) (*Set, *room) {
 		Limits: Limits{History: 50, Resume: 256, Lag: 1 << 20, Rooms: 10, Presence: 1},
 		Times:  Times{Log: time.Second, PingInterval: time.Minute, PingTimeout: time.Minute},
 		Logger: logging.New(slog.New(slog.DiscardHandler), &panics),
+		Ping:   func(time.Duration) {},
 		Sweep:  func() {},
 	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -39,6 +39,10 @@ type Config struct {
 	Logger  *logging.Logger
 	Control func(e chatlog.Event) // carries out a command that a server has sent to all
 	Sweep   func()                // called every few seconds
+	// Ping is called every quarter of a ping interval or timeout, and at least once a second,
+	// with the time of the set's clock: to ping each connection that is silent, however many
+	// rooms it is in.
+	Ping func(now time.Duration)
 	// Present is called for each user that has joined a room or left it, one call after
 	// another; nil without such a hook.
 	Present func(room string, m chatlog.Member, present bool)

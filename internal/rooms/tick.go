@@ -8,8 +8,8 @@ import (
 
 const sweepEvery = time.Second // comparing positions and presence with a shared log
 
-// tick is the set's only timer: it pings silent members, drops members that do not answer,
-// and compares with a shared log. It ends with ctx.
+// tick is the set's only timer: it has silent connections pinged, and compares with a shared
+// log. It ends with ctx.
 func (s *Set) tick(ctx context.Context) {
 	every := time.Second
 	for _, d := range []time.Duration{s.cfg.Times.PingInterval, s.cfg.Times.PingTimeout} {
@@ -30,7 +30,7 @@ func (s *Set) tick(ctx context.Context) {
 			return
 		}
 		now := s.Clock()
-		s.pingAll(now)
+		s.cfg.Ping(now)
 		if !s.cfg.Local && now-swept >= sweepEvery {
 			swept = now
 			s.background(ctx, s.sweep)
@@ -68,19 +68,4 @@ func (s *Set) requestSweep() {
 	case s.feed.sweepNow <- struct{}{}:
 	default:
 	}
-}
-
-// pingAll checks every member's connection.
-func (s *Set) pingAll(now time.Duration) {
-	var members []*Member
-	s.rooms.Range(func(_, v any) bool {
-		r := v.(*room)
-		r.mu.Lock()
-		members, r.membersShared = r.members, true
-		r.mu.Unlock()
-		for _, m := range members {
-			m.link.conn.Check(now, s.cfg.Times.PingInterval, s.cfg.Times.PingTimeout)
-		}
-		return true
-	})
 }

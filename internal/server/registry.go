@@ -3,6 +3,7 @@ package server
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/lock"
@@ -18,6 +19,7 @@ type registry struct {
 	mu      lock.Server
 	open    map[*session.Session]struct{}
 	joining map[*session.Session][]chatlog.Event // in the middle of their handshakes, with the commands that came since
+	pinged  []*session.Session                   // used again by each ping; owned by the goroutine that calls it
 	empty   chan struct{}                        // closed when the last session has ended; nil if no goroutine waits
 }
 
@@ -40,6 +42,18 @@ func (g *registry) killAll() {
 	for _, c := range g.all() {
 		c.Kill()
 	}
+}
+
+// ping checks each open connection once; see [wsconn.Conn.Check]. Only one goroutine may
+// call it.
+func (g *registry) ping(now, interval, timeout time.Duration) {
+	g.mu.Lock()
+	g.pinged = slices.AppendSeq(g.pinged[:0], maps.Keys(g.open))
+	g.mu.Unlock()
+	for _, c := range g.pinged {
+		c.Check(now, interval, timeout)
+	}
+	clear(g.pinged) // sessions that have ended are not kept
 }
 
 // expect lets c, whose handshake begins, get the commands of other servers and of this one.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/seed-08328bfd/chat/internal/limit"
 	"github.com/seed-08328bfd/chat/internal/logging"
@@ -45,6 +46,7 @@ func New(cfg Config) *Server {
 		Connections: l.Conns, PerAddress: l.PerAddress, PerUser: l.PerUser, Rate: l.Rate, Burst: l.Burst,
 	})
 	rc := s.cfg.rooms(s.local)
+	rc.Ping = s.ping
 	rc.Logger, rc.Control, rc.Sweep, rc.Panicked = s.logger, s.control, limits.Sweep, s.Rules.LogPanicked
 	if cfg.Compress {
 		rc.Pack = wsconn.Deflate
@@ -64,6 +66,11 @@ func New(cfg Config) *Server {
 		Ended: s.sessions.remove,
 	}
 	return s
+}
+
+// ping pings the clients that are silent, and drops those that do not answer.
+func (s *Server) ping(now time.Duration) {
+	s.sessions.ping(now, s.cfg.Times.PingInterval, s.cfg.Times.PingTimeout)
 }
 
 // PageSize is the number of messages in an answer if nobody gives a limit.

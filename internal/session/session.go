@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"net"
+	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/expiry"
@@ -266,6 +267,10 @@ func (s *Session) Reauthorize(room string) {
 		}
 	}
 }
+
+// Check pings a silent client, and cuts the connection of one that does not answer; see
+// [wsconn.Conn.Check].
+func (s *Session) Check(now, interval, timeout time.Duration) { s.conn.Check(now, interval, timeout) }
 
 // Kill cuts the connection.
 func (s *Session) Kill() { s.conn.Kill() }
