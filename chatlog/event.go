@@ -111,6 +111,20 @@ func (e *Event) Amends() bool {
 	return e.Type == TypeEdit || e.Type == TypeDelete || e.Type == TypeReaction
 }
 
+// Amendment returns what of e, an entry that amends a message, a log keeps: its Type, Target,
+// sender and ID, the Text and Data of a TypeEdit, and the Reaction and Remove of a
+// TypeReaction. The log sets the Offset, the Time, and To if the message is private.
+func (e *Event) Amendment() Event {
+	n := Event{Type: e.Type, UserID: e.UserID, Username: e.Username, ID: e.ID, Target: e.Target}
+	switch e.Type {
+	case TypeEdit:
+		n.Text, n.Data = e.Text, e.Data
+	case TypeReaction:
+		n.Reaction, n.Remove = e.Reaction, e.Remove
+	}
+	return n
+}
+
 // VisibleTo reports whether the user userID may read e. Everyone may, except that a
 // private message, and what amends it, is for the message's sender and its receiver only.
 // The empty userID is nobody.

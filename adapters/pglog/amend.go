@@ -95,7 +95,7 @@ func (l *Log) amend(ctx context.Context, c dbConn, room string, batch []*appendC
 		case amendRepeated:
 			repeated = append(repeated, call)
 		}
-		e := amended(&call.event)
+		e := call.event.Amendment()
 		e.Offset, e.Time, e.To = uint64(*offset), at.UTC(), unescape(*other)
 		call.out, call.err = chatlog.Appended{Event: e, Epoch: epochOf(*epoch, *origin), Repeated: result != amendStored}, nil
 		if result == amendStored && e.Offset > newest.Offset {
@@ -129,16 +129,4 @@ func (c dbConn) findRepeated(ctx context.Context, room string, call *appendCall)
 		*o = chatlog.Event{Offset: o.Offset, Time: o.Time, UserID: e.UserID, ID: e.ID}
 	}
 	return err
-}
-
-// amended returns the parts of an amending event that are stored.
-func amended(e *chatlog.Event) chatlog.Event {
-	kept := chatlog.Event{Type: e.Type, UserID: e.UserID, Username: e.Username, ID: e.ID, Target: e.Target}
-	switch e.Type {
-	case chatlog.TypeEdit:
-		kept.Text, kept.Data = e.Text, e.Data
-	case chatlog.TypeReaction:
-		kept.Reaction, kept.Remove = e.Reaction, e.Remove
-	}
-	return kept
 }

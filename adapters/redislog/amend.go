@@ -68,14 +68,9 @@ func (l *Log) Amend(ctx context.Context, room string, e chatlog.Event, moderator
 
 // amendment returns the entry that is stored for e. to is its receiver as JSON, or "".
 func amendment(e *chatlog.Event, offset, ms, to string) (chatlog.Event, error) {
-	n, err := decode(offset, ms, "{}")
-	n.Type, n.UserID, n.Username, n.ID, n.Target = e.Type, e.UserID, e.Username, e.ID, e.Target
-	switch e.Type {
-	case chatlog.TypeEdit:
-		n.Text, n.Data = e.Text, e.Data
-	case chatlog.TypeReaction:
-		n.Reaction, n.Remove = e.Reaction, e.Remove
-	}
+	at, err := decode(offset, ms, "{}")
+	n := e.Amendment()
+	n.Offset, n.Time = at.Offset, at.Time
 	if to != "" && err == nil {
 		err = json.Unmarshal([]byte(to), &n.To)
 	}

@@ -26,7 +26,7 @@ func (l *Log) Amend(ctx context.Context, room string, e chatlog.Event, moderator
 		sh.mu.Unlock()
 		return a, chatlog.ErrNoSuchMessage
 	}
-	a, err = l.amendLocked(r, amendment(&e), moderator, now)
+	a, err = l.amendLocked(r, e.Amendment(), moderator, now)
 	if err != nil {
 		sh.mu.Unlock()
 		return chatlog.Appended{}, err
@@ -41,18 +41,6 @@ func (l *Log) Amend(ctx context.Context, room string, e chatlog.Event, moderator
 		l.shrink()
 	}
 	return a, nil
-}
-
-// amendment returns what of e a log keeps.
-func amendment(e *chatlog.Event) chatlog.Event {
-	n := chatlog.Event{Type: e.Type, UserID: e.UserID, Username: e.Username, ID: e.ID, Target: e.Target}
-	switch e.Type {
-	case chatlog.TypeEdit:
-		n.Text, n.Data = e.Text, e.Data
-	case chatlog.TypeReaction:
-		n.Reaction, n.Remove = e.Reaction, e.Remove
-	}
-	return n
 }
 
 func (l *Log) amendLocked(r *roomState, e chatlog.Event, moderator bool, now time.Time) (a chatlog.Appended, err error) {
