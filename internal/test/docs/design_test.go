@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestPaths holds the paths of docs/design.md to the code: at most four files each, that
-// are there and have the functions named.
+// TestPaths compares the paths in docs/design.md with the code. Each path names at most four
+// files. The files must exist and have the named functions.
 func TestPaths(t *testing.T) {
 	t.Chdir("../../..")
 	page, err := os.ReadFile("docs/design.md")
@@ -66,8 +66,8 @@ func functions(t *testing.T, file string) map[string]bool {
 	return all
 }
 
-// TestWhereThingsAre finds files and packages of docs/design.md's tables that are not
-// there, and files of the root that are not in them.
+// TestWhereThingsAre finds files and packages in the tables of docs/design.md that do not exist,
+// and files of the root that are not in the tables.
 func TestWhereThingsAre(t *testing.T) {
 	t.Chdir("../../..")
 	page, err := os.ReadFile("docs/design.md")
@@ -96,7 +96,7 @@ func TestWhereThingsAre(t *testing.T) {
 				continue
 			}
 			if !named[name] {
-				t.Errorf("docs/design.md does not say what %s is", name)
+				t.Errorf("docs/design.md does not list %s", name)
 			}
 		}
 	}

@@ -19,7 +19,7 @@ var (
 	heading  = regexp.MustCompile(`(?m)^#+ (.*)$`)
 )
 
-// anchors returns the anchors of a page's headings, as the site that shows it makes them.
+// anchors returns the anchors of a page's headings, as the repository's web site makes them.
 func anchors(t *testing.T, page string) map[string]bool {
 	t.Helper()
 	text, err := os.ReadFile(page)
@@ -42,9 +42,8 @@ func anchors(t *testing.T, page string) map[string]bool {
 	return all
 }
 
-// TestCommentsLink has Go comments name a page of docs by its address, because whoever
-// reads them elsewhere has no repository at hand, and names no page or heading that is
-// not there.
+// TestCommentsLink checks that Go comments name a page of docs by its address, because many
+// readers do not have the repository. The page and the heading must exist.
 func TestCommentsLink(t *testing.T) {
 	t.Chdir("../../..")
 	links := 0
@@ -62,7 +61,7 @@ func TestCommentsLink(t *testing.T) {
 					links++
 					rest, ok := strings.CutPrefix(name, pagesURL)
 					if !ok {
-						t.Errorf("%s: %s is no address", f, name)
+						t.Errorf("%s: %s is not an address", f, name)
 						continue
 					}
 					page, anchor, _ := strings.Cut(rest, "#")
@@ -78,7 +77,7 @@ func TestCommentsLink(t *testing.T) {
 	}
 }
 
-// TestPagesLink finds links of pages to files and headings that are not there.
+// TestPagesLink finds links in pages to files and headings that do not exist.
 func TestPagesLink(t *testing.T) {
 	t.Chdir("../../..")
 	links := 0

@@ -18,8 +18,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/snippets"
 )
 
-// TestProgram builds and runs the program of README.md: two people talk, its page is
-// there, and an interrupt ends it in good order.
+// TestProgram builds and runs the program of README.md. Two users talk, the program serves its
+// page, and an interrupt shuts it down gracefully.
 func TestProgram(t *testing.T) {
 	t.Chdir("../../..")
 	var program string
@@ -93,7 +93,7 @@ func TestProgram(t *testing.T) {
 		}
 	}
 	if runtime.GOOS == "windows" {
-		return // nothing can be interrupted from here
+		return // this system cannot send an interrupt
 	}
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
@@ -104,6 +104,6 @@ func TestProgram(t *testing.T) {
 			t.Errorf("ended: %v\n%s", err, log.Bytes())
 		}
 	case <-ctx.Done():
-		t.Error("an interrupt does not end it")
+		t.Error("the program does not end after an interrupt")
 	}
 }

@@ -1,5 +1,5 @@
-// Package docs compiles and runs what the documentation shows, and holds what it says
-// against the code.
+// Package docs compiles and runs the code in the documentation, and compares the documentation
+// with the code.
 package docs
 
 import (
@@ -12,8 +12,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/snippets"
 )
 
-// imports are the packages of the root module that snippets use, and others whose paths are
-// more than their names.
+// imports are the packages of the root module that snippets use, and other packages whose path
+// does not end with their name.
 var imports = map[string]string{
 	"chatlog":  "github.com/seed-08328bfd/chat/chatlog",
 	"chatpage": "github.com/seed-08328bfd/chat/chatpage",
@@ -22,7 +22,7 @@ var imports = map[string]string{
 	"json":     "encoding/json",
 }
 
-// repository returns the paths of its files that end so, by the module that each is in.
+// repository returns the paths of files with a suffix, by the module that each is in.
 func repository(t *testing.T, ends ...string) map[string][]string {
 	t.Helper()
 	all := map[string][]string{}
@@ -49,7 +49,7 @@ func repository(t *testing.T, ends ...string) map[string][]string {
 	return all
 }
 
-// moduleOf returns the folder of the module that has a file.
+// moduleOf returns the folder of the module that contains a file.
 func moduleOf(file string) string {
 	dir := filepath.Dir(file)
 	for dir != "." {
@@ -61,11 +61,11 @@ func moduleOf(file string) string {
 	return dir
 }
 
-// TestSnippets compiles the Go code of all pages and doc comments of the root module. Those
-// of other modules have a test there, which this one looks for.
+// TestSnippets compiles the Go code of all pages and doc comments of the root module. Other
+// modules must have a test of their own for that, and TestSnippets checks that they do.
 func TestSnippets(t *testing.T) {
 	t.Chdir("../../..")
-	var compiled string // what a page may show excerpts of
+	var compiled string // the code from which a page may show excerpts
 	for _, files := range repository(t, ".go") {
 		for _, f := range files {
 			if strings.HasPrefix(f, "examples") || strings.HasPrefix(f, "interop") {
@@ -99,7 +99,7 @@ func TestSnippets(t *testing.T) {
 	}
 }
 
-// TestCookbook runs what testdata has for the snippets of the cookbook.
+// TestCookbook runs the programs in testdata for the snippets of the cookbook.
 func TestCookbook(t *testing.T) {
 	test, err := os.ReadFile("testdata/cookbook_run.go.txt")
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
-// TestTranscripts plays what clients say in the sessions of docs/protocol.md, and compares
-// what comes back. Times, ids and epochs are compared by where they stand again.
+// TestTranscripts sends what clients send in the sessions of docs/protocol.md, and compares the
+// answers. Times, ids and epochs may differ, but equal ones must be equal again.
 func TestTranscripts(t *testing.T) {
 	page, err := os.ReadFile("../../../docs/protocol.md")
 	if err != nil {
@@ -28,22 +28,22 @@ func TestTranscripts(t *testing.T) {
 		if diff := strings.Join(shape(got), "\n"); diff != strings.Join(shape(want), "\n") {
 			for n := range want {
 				if n >= len(got) || shape(got)[n] != shape(want)[n] {
-					t.Errorf("line %d of transcript %d is\n%s\nand there was\n%s", n+1, i+1, want[n], got[min(n, len(got)-1)])
+					t.Errorf("line %d of transcript %d is\n%s\nbut the server sent\n%s", n+1, i+1, want[n], got[min(n, len(got)-1)])
 					break
 				}
 			}
-			t.Logf("all of it:\n%s", strings.Join(got, "\n"))
+			t.Logf("the whole transcript:\n%s", strings.Join(got, "\n"))
 		}
 	}
 }
 
-// play plays a transcript against a server, and returns what it becomes.
+// play plays a transcript against a server, and returns the actual transcript.
 func play(t *testing.T, lines []string) (got []string) {
 	t.Helper()
 	_, base := harness.Serve(t, harness.Quiet)
 	peers, sessions := map[string]*harness.Peer{}, map[string]string{}
-	held := map[string]string{}  // what came before its turn
-	names := map[string]string{} // what the transcript has, by what there is
+	held := map[string]string{}  // objects that came too early
+	names := map[string]string{} // actual value to the transcript's value
 	place := regexp.MustCompile(`"(?:user|session|position)":"([^":]+)`)
 	for _, line := range lines {
 		switch name, text, _ := strings.Cut(line, " "); {
@@ -75,7 +75,7 @@ func play(t *testing.T, lines []string) (got []string) {
 			if held[name] = ""; o == "" || typeOf(o) != typeOf(want) {
 				next := peers[name].Text()
 				if held[name] = o; o == "" && typeOf(next) != typeOf(want) && (typeOf(next) == "ack" || typeOf(want) == "ack") {
-					held[name], next = next, peers[name].Text() // either may come first
+					held[name], next = next, peers[name].Text() // the two objects may come in any order
 				}
 				o = next
 			}
@@ -102,8 +102,8 @@ func typeOf(object string) string {
 	return typ
 }
 
-// shape returns lines with a number for each id, session, epoch and time, by where it stands
-// first.
+// shape replaces each id, session, epoch and time in lines by a number, which says where it
+// first occurs.
 func shape(lines []string) (out []string) {
 	any := regexp.MustCompile(`"\d{4}-\d\d-\d\dT[\d:.]+Z"|anon-\w{16}|"session":"[^"]+"|\b[a-z0-9]{16}-\d+\b`)
 	numbers := map[string]string{}

@@ -11,8 +11,8 @@ import (
 	"github.com/seed-08328bfd/chat"
 )
 
-// TestTroubleshooting holds what docs/troubleshooting.md quotes against the code: who
-// looks for a line of the log must find it there.
+// TestTroubleshooting compares the quotes in docs/troubleshooting.md with the code: a reader who
+// searches for a line of the log must find it there.
 func TestTroubleshooting(t *testing.T) {
 	t.Chdir("../../..")
 	page := readAll(t, "docs/troubleshooting.md")
@@ -28,7 +28,7 @@ func TestTroubleshooting(t *testing.T) {
 		case span == "proxy_pass" || span == "timeout tunnel": // of nginx and HAProxy
 		case strings.HasPrefix(span, "chat: "):
 			if !strings.Contains(code, `"`+span) {
-				t.Errorf("nothing logs %q", span)
+				t.Errorf("no code logs %q", span)
 			}
 		case regexp.MustCompile(`^With\w+$`).MatchString(name):
 			if !strings.Contains(code, "func "+name+"(") {
@@ -44,7 +44,7 @@ func TestTroubleshooting(t *testing.T) {
 			}
 		case strings.Contains(span, " ") && regexp.MustCompile(`^[a-z ]+$`).MatchString(span):
 			if !strings.Contains(code, span) {
-				t.Errorf("nothing says %q", span)
+				t.Errorf("no code returns %q", span)
 			}
 		case regexp.MustCompile(`^[a-z]+_[a-z_]+$`).MatchString(span):
 			if !strings.Contains(code, span) {

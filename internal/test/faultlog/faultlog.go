@@ -1,7 +1,6 @@
-// Package faultlog makes the presence and the signals of a log unreliable, as a
-// network or a store in trouble does: calls fail, are carried out although their
-// answers are lost, take long, hang, or are carried out after the caller has given
-// up. Entries are left alone.
+// Package faultlog makes the presence and the signals of a log unreliable, like a network or a
+// store with faults. Calls fail, succeed although their answers are lost, take long, hang, or
+// take effect after the caller has given up. Entries are not affected.
 package faultlog
 
 import (
@@ -14,13 +13,13 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// ErrFault is the error of a call that was made to fail.
+// ErrFault is the error of a call that must fail.
 var ErrFault = errors.New("faultlog: made to fail")
 
-// Late is how long after its caller has given up a call may be carried out.
+// Late is the longest time for which a call may take effect after its caller has given up.
 const Late = 3 * time.Second
 
-// A Log is one server's way to a log.
+// A Log is one server's connection to a log.
 type Log struct {
 	chatlog.Log
 
@@ -31,19 +30,19 @@ type Log struct {
 	moved chan struct{} // closed when state changes
 }
 
-// The states of the way.
+// The states of the connection.
 const (
 	Open    = iota // calls go through, but for Faults
 	Cut            // every call fails
-	Stopped        // every call hangs until its context ends or the way is open
+	Stopped        // every call hangs until its context ends or the state is Open
 )
 
-// New returns a reliable way to l.
+// New returns a reliable connection to l.
 func New(l chatlog.Log, seed uint64) *Log {
 	return &Log{Log: l, rng: rand.New(rand.NewPCG(seed, 0)), moved: make(chan struct{})}
 }
 
-// Faults sets which part of the calls goes wrong, from 0 to 1.
+// Faults sets the share of calls with a fault, from 0 to 1.
 func (l *Log) Faults(rate float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -59,7 +58,7 @@ func (l *Log) Set(state int) {
 	l.moved = make(chan struct{})
 }
 
-// The ways to go wrong.
+// The kinds of faults.
 const (
 	well = iota
 	fail
@@ -79,7 +78,7 @@ func (l *Log) fate() (fate int, pause time.Duration) {
 	return 1 + l.rng.IntN(ways-1), time.Duration(l.rng.Int64N(int64(Late)))
 }
 
-// pass waits while the way is stopped.
+// pass waits while the state is Stopped.
 func (l *Log) pass(ctx context.Context) error {
 	for {
 		l.mu.Lock()
@@ -143,7 +142,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 func (l *Log) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	_, err := do(l, ctx, func(ctx context.Context) (struct{}, error) {
 		if fate, _ := l.fate(); fate != well {
-			return struct{}{}, nil // lost, as a feed may
+			return struct{}{}, nil // lost, which a feed is allowed to do
 		}
 		return struct{}{}, l.Log.Signal(ctx, room, e)
 	})

@@ -1,6 +1,5 @@
-// Package front has tests run once more with a server that speaks TLS itself, as
-// programs do that have nothing in front of them. What such a server writes goes
-// through a *tls.Conn, and never straight to a socket.
+// Package front lets tests run again with a server that speaks TLS itself, like a program
+// without a proxy. Such a server writes through a *tls.Conn, and never directly to a socket.
 package front
 
 import (
@@ -20,10 +19,10 @@ import (
 	"time"
 )
 
-// NewServer is httptest.NewServer. If the environment has CHAT_TEST_TLS=1, its
-// connections are *tls.Conn to the server and clear to clients: what stands between
-// the two hands on what either sends, its end, and a reset. The handler sees requests
-// that came in clear, because the addresses that clients know are.
+// NewServer is httptest.NewServer. If the environment has CHAT_TEST_TLS=1, connections are
+// *tls.Conn for the server and plain for clients. The front between them passes on bytes, the
+// end of a connection, and a reset. The handler sees requests without TLS, because clients use
+// plain addresses.
 func NewServer(h http.Handler) *httptest.Server {
 	hs := httptest.NewUnstartedServer(h)
 	if os.Getenv("CHAT_TEST_TLS") == "1" {
@@ -32,7 +31,7 @@ func NewServer(h http.Handler) *httptest.Server {
 			panic(err)
 		}
 		hs.Listener = &listener{hs.Listener, inner}
-		hs.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes that are broken off
+		hs.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes that clients abort
 		hs.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			r.TLS = nil
 			h.ServeHTTP(w, r)
@@ -42,7 +41,7 @@ func NewServer(h http.Handler) *httptest.Server {
 	return hs
 }
 
-// certificate is made for each run of the tests, and verified by nobody.
+// certificate is made once per run of the tests. No client verifies it.
 var certificate = sync.OnceValue(func() tls.Certificate {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -72,7 +71,8 @@ func (l *listener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	f := &front{client: client.(*net.TCPConn), server: server.(*net.TCPConn), gone: make(chan struct{})}
-	// Clients that do not read are to be met by the server: the front holds little for them.
+	// The server itself must handle clients that do not read, so the front buffers little for
+	// them.
 	f.client.SetWriteBuffer(64 << 10)
 	f.server.SetReadBuffer(64 << 10)
 	f.tls = tls.Client(server, &tls.Config{InsecureSkipVerify: true})
@@ -81,7 +81,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	return tls.Server(behind, &tls.Config{Certificates: []tls.Certificate{certificate()}}), nil
 }
 
-// pair returns both ends of a connection. Nobody else connects to l.
+// pair returns both ends of a connection. Nothing else connects to l.
 func pair(l net.Listener) (dialed, accepted net.Conn, err error) {
 	if dialed, err = net.Dial("tcp", l.Addr().String()); err != nil {
 		return nil, nil, err
@@ -98,7 +98,7 @@ func (l *listener) Close() error {
 	return l.Listener.Close()
 }
 
-// behind is a connection that comes from where the client is.
+// behind is a connection with the client's address as its remote address.
 type behind struct {
 	net.Conn
 	from  net.Addr
@@ -119,8 +119,8 @@ type front struct {
 	gone           chan struct{} // closed when the server has closed the connection
 }
 
-// run carries both directions. The end of one is handed on by itself, and a reset of
-// either side becomes one of the other.
+// run passes on both directions. The end of one direction is passed on alone. A reset of either
+// side resets the other.
 func (f *front) run() {
 	defer f.client.Close()
 	defer f.server.Close()
@@ -145,7 +145,7 @@ func (f *front) run() {
 		}
 		select {
 		case err = <-up:
-		case <-f.gone: // nobody is there to hear more
+		case <-f.gone: // the server reads no more
 		}
 	}
 	if err != nil {
@@ -154,8 +154,8 @@ func (f *front) run() {
 	}
 }
 
-// await waits for the other direction, of a connection that was reset, to have handed
-// on what was sent before. Whom that is for may have stopped reading.
+// await waits until the other direction of a reset connection has passed on what was sent
+// before. Its receiver may have stopped reading, so the wait is short.
 func await(end chan error) {
 	select {
 	case <-end:
@@ -171,15 +171,15 @@ func (f *front) toServer() error {
 }
 
 func (f *front) toClient() error {
-	// The end of a connection that says nothing of it in TLS is an end all the same.
+	// The end of a connection without a TLS alert is a normal end here.
 	if _, err := io.Copy(f.client, f.tls); err != nil && err != io.ErrUnexpectedEOF {
 		return err
 	}
 	if err := f.client.CloseWrite(); err != nil {
 		return err
 	}
-	// That was the end of TLS. The connection under it ends now, or is reset because
-	// the server has not read all.
+	// That was the end of TLS. The TCP connection ends now, or is reset because the server has
+	// not read everything.
 	if _, err := f.server.Read(make([]byte, 1)); err != io.EOF {
 		return err
 	}

@@ -15,8 +15,8 @@ import (
 
 const root = "../../.."
 
-// folder is a package with its files for every platform and build tag, of which go list
-// names those for one.
+// folder is a package with its files for all platforms and build tags. go list names only those
+// for one.
 type folder struct {
 	path    string // in the repository
 	files   []*ast.File
@@ -48,7 +48,7 @@ func folders(t *testing.T) map[string]*folder {
 	return all
 }
 
-// files returns the files of the repository whose names end so, by their paths in it.
+// files returns the files of the repository with a suffix, by their paths in it.
 func files(t *testing.T, end string) (all []string) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
@@ -70,7 +70,7 @@ func files(t *testing.T, end string) (all []string) {
 	return all
 }
 
-// place returns the line of layers that has a folder, and by what it has it.
+// place returns the line of layers that contains a folder, and the entry that matches it.
 func place(folder string) (line int, as string) {
 	line = -1
 	for i, names := range layers {
@@ -84,7 +84,7 @@ func place(folder string) (line int, as string) {
 	return line, as
 }
 
-// TestImportsGoDown fails on an import of a package that does not stand lower.
+// TestImportsGoDown fails if a package imports one that is not in a lower layer.
 func TestImportsGoDown(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
@@ -92,7 +92,7 @@ func TestImportsGoDown(t *testing.T) {
 	for _, f := range folders(t) {
 		line, as := place(f.path)
 		if line < 0 {
-			t.Errorf("%s has no place in the house", f.path)
+			t.Errorf("%s is not in the table of layers", f.path)
 			continue
 		}
 		seen[as] = true
@@ -105,14 +105,14 @@ func TestImportsGoDown(t *testing.T) {
 			below := path.Join(".", strings.TrimPrefix(rest, "/"))
 			to, by := place(below)
 			if to >= line && (by != as || !strings.HasSuffix(as, "/...")) {
-				t.Errorf("%s imports %s, which does not stand below it", name, below)
+				t.Errorf("%s imports %s, which is not in a lower layer", name, below)
 			}
 		}
 	}
 	for _, names := range layers {
 		for _, name := range names {
 			if !seen[name] {
-				t.Errorf("there is nothing that is %s", name)
+				t.Errorf("no package matches %s", name)
 			}
 		}
 	}
@@ -169,7 +169,8 @@ func TestFields(t *testing.T) {
 	within(t, "fields", large, structFields, largeTypes)
 }
 
-// within fails for what is over the rule and its allowance, and for what needs none.
+// within fails for numbers over the rule and its allowance, and for allowances that are not
+// needed.
 func within(t *testing.T, what string, got map[string]int, rule int, but map[string]allowance) {
 	t.Helper()
 	for name, n := range got {
@@ -178,7 +179,7 @@ func within(t *testing.T, what string, got map[string]int, rule int, but map[str
 			most = a.most
 		}
 		if n > most {
-			t.Errorf("%s has %d %s, of at most %d", name, n, what, most)
+			t.Errorf("%s has %d %s; the maximum is %d", name, n, what, most)
 		}
 	}
 	for name, a := range but {
@@ -189,7 +190,7 @@ func within(t *testing.T, what string, got map[string]int, rule int, but map[str
 	t.Logf("%d counted", len(got))
 }
 
-// TestFaceOfRooms counts what package rooms shows.
+// TestFaceOfRooms counts the exported names of package rooms.
 func TestFaceOfRooms(t *testing.T) {
 	t.Parallel()
 	var names []string
@@ -203,7 +204,7 @@ func TestFaceOfRooms(t *testing.T) {
 	t.Logf("%d names", len(names))
 }
 
-// exported returns the names that a file of a package shows, with methods.
+// exported returns the exported names of a file, with methods.
 func exported(f *ast.File) (names []string) {
 	add := func(prefix string, id *ast.Ident) {
 		if id.IsExported() {

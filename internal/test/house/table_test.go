@@ -1,14 +1,14 @@
-// Package house holds the repository to its plan: which package may import which, and how
-// large a file, a type or the face of a package may be. Whoever changes a number here
-// changes the plan.
+// Package house checks that the repository follows its plan: which package may import which, and
+// how large a file, a type or the exported part of a package may be. A change of a number here
+// is a change of the plan.
 package house
 
 const module = "github.com/seed-08328bfd/chat"
 
-// layers are the packages of all modules by their places in the house, the ground first.
-// Paths are those of folders; "/..." stands for all that is under one. A package imports
-// what stands in lines above its own, and what stands under the same "/...". Imports
-// therefore go down only, and there are none between neighbours.
+// layers are the packages of all modules by layer, the lowest first. Paths are those of folders;
+// "/..." stands for all folders below one. A package may import packages in lines above its own,
+// and packages below the same "/...". So imports go only down, and packages of one layer do not
+// import each other.
 var layers = [][]string{
 	{"internal/lock", "internal/anon"},
 	{"internal/proto", "internal/logging", "internal/names", "internal/origin", "internal/ws", "internal/expiry"},
@@ -29,7 +29,7 @@ var layers = [][]string{
 	{"internal/test/..."},
 }
 
-// What one reads in one sitting.
+// Sizes that a person can read in one sitting.
 const (
 	rootFiles    = 12 // files of the root without tests
 	rootTests    = 12 // files of tests there
@@ -38,7 +38,7 @@ const (
 	roomsNames   = 53 // functions, types and methods that internal/rooms exports
 )
 
-// An allowance is a number over the rule's, and why. It must be needed, and nothing may
+// An allowance is a number over the rule, with its reason. It must be needed, and nothing may
 // grow beyond it.
 type allowance struct {
 	most   int
@@ -48,8 +48,7 @@ type allowance struct {
 // longFiles may have more lines.
 var longFiles = map[string]allowance{}
 
-// largeTypes may have more fields. Structs in tests, and what is tested with, are not
-// counted.
+// largeTypes may have more fields. Structs in tests and test packages are not counted.
 var largeTypes = map[string]allowance{
 	"chatlog.Event":             {18, "the object of the protocol, flat as clients see it"},
 	".Event":                    {19, "chatlog.Event and a Position"},

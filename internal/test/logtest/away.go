@@ -1,4 +1,4 @@
-// Package logtest has what the tests of logs out of the process have in common.
+// Package logtest has the common parts of tests of logs outside the process.
 package logtest
 
 import (
@@ -14,9 +14,9 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// RefusedWhileAway starts a server whose log is away: however many come, one after
-// the other, each handshake is answered 503 within the log timeout. The servers'
-// bound is two seconds; the rest is for a busy machine.
+// RefusedWhileAway starts a server whose log is down. Many handshakes come one after another,
+// and each gets 503 within the log timeout. The server's limit is two seconds; the rest is for a
+// busy machine.
 func RefusedWhileAway(t testing.TB, what string, l chatlog.Log) {
 	t.Helper()
 	srv := chat.New(chat.WithLog(l), chat.WithLogger(slog.New(slog.DiscardHandler)))
@@ -52,7 +52,7 @@ func RefusedWhileAway(t testing.TB, what string, l chatlog.Log) {
 	asking.Wait()
 }
 
-// Silent returns the address of a port that accepts connections and says nothing.
+// Silent returns the address of a port that accepts connections and sends nothing.
 func Silent(t testing.TB) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -14,10 +14,9 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/presencetest"
 )
 
-// PresenceFaults has users come and go on two servers, in good order and not, each of
-// them with a log that open returns, while the faults happen, each of them again and
-// again, one after the other. When it is over, the lists of servers and clients are the
-// truth.
+// PresenceFaults lets users join and leave on two servers, with a close frame or without. Each
+// server has a log that open returns. Meanwhile the faults happen, one after another, several
+// times each. At the end the lists of servers and clients must be right.
 func PresenceFaults(t testing.TB, open func() chatlog.Log, faults ...func()) {
 	t.Helper()
 	seed := rand.Uint64()

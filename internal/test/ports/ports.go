@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// The ports given out, and the second ones, lie below those that Linux (from 32768),
-// macOS and Windows (from 49152) choose when a program asks for any port.
+// The ports that Free returns, and the ports 10,000 above them, are below those that Linux (from
+// 32768), macOS and Windows (from 49152) choose when a program asks for any port.
 const (
 	least  = 10_000
 	count  = 12_000
@@ -22,11 +22,10 @@ var (
 	given = map[int]bool{}
 )
 
-// Free returns a port of 127.0.0.1 on which nobody listens, nor 10,000 above it, where a
-// node of a Redis Cluster listens too. No program that asks for any port is given it: not
-// before the one that it is for listens, and not while that one is ended and started
-// again. Otherwise the clients of a test might talk to a server of another test. Free
-// returns no port twice.
+// Free returns a port of 127.0.0.1 that is free, as is the port 10,000 above it, where a node of
+// a Redis Cluster listens too. The system never gives it to a program that asks for any port. So
+// it stays free before its program listens, and while that program is restarted. Otherwise the
+// clients of a test might talk to a server of another test. Free returns no port twice.
 func Free() (string, error) {
 	mu.Lock()
 	defer mu.Unlock()
@@ -37,7 +36,7 @@ func Free() (string, error) {
 			return strconv.Itoa(port), nil
 		}
 	}
-	return "", errors.New("ports: none is free")
+	return "", errors.New("ports: no port is free")
 }
 
 func free(port int) bool {

@@ -10,11 +10,11 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/ports"
 )
 
-// A port is given once, one can listen on it, and no program is given it that asks for
-// any.
+// A port is returned once, a program can listen on it, and the system does not give it to a
+// program that asks for any port.
 func TestFree(t *testing.T) {
 	seen := map[string]bool{}
-	from := 1 << 15 // where the system's begin, if it says
+	from := 1 << 15 // the system's first port, if it is known
 	if b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
 		fmt.Sscan(string(b), &from)
 	}

@@ -36,7 +36,7 @@ func (c *Cluster) Differ(servers ...int) (found []string) {
 			found = append(found, err.Error())
 		}
 		if err := c.get(s, "/rooms", &rooms); err != nil || rooms[c.Room] != len(users) {
-			found = append(found, fmt.Sprintf("server %d says %d in the room, %v", s, rooms[c.Room], err))
+			found = append(found, fmt.Sprintf("server %d counts %d users in the room, %v", s, rooms[c.Room], err))
 		}
 		var list []string
 		for _, m := range members.Members {

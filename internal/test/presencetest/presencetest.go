@@ -1,6 +1,6 @@
-// Package presencetest has users come and go on several servers, in good order and
-// not, and knows the truth: who is there. It holds lists of members to it, the
-// servers' own and those that clients keep of what they are told.
+// Package presencetest lets users join and leave on several servers, with a close frame or
+// without. It knows the truth: who is present. It compares the truth with the servers' lists of
+// members, and with the lists that clients keep from notices.
 package presencetest
 
 import (
@@ -19,25 +19,25 @@ import (
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
-// A Server is where users come to.
+// A Server is a server that users can join.
 type Server struct {
 	URL    string
 	Client *http.Client
 }
 
-// Trust is the authenticator that the servers have: users are whom they say.
+// Trust is the servers' authenticator: it believes the user's name.
 func Trust(r *http.Request) (chat.User, error) {
 	return chat.User{ID: r.URL.Query().Get("as")}, nil
 }
 
-// A Cluster is the servers that share a room, and its users.
+// A Cluster is some servers that share a room, and their users.
 type Cluster struct {
 	Room string
-	Log  func(format string, args ...any) // what happens; nil if nobody wants to know
+	Log  func(format string, args ...any) // logs what happens; nil logs nothing
 
 	servers []Server
 	users   int
-	rng     *rand.Rand // of whoever calls Step
+	rng     *rand.Rand // used only in Step
 	begun   sync.WaitGroup
 
 	mu    sync.Mutex
@@ -55,7 +55,7 @@ type conn struct {
 	list       map[string]bool // nil before the welcome
 }
 
-// New returns a cluster of servers with as many users as it says.
+// New returns a cluster of servers with this many users.
 func New(seed uint64, room string, users int, servers ...Server) *Cluster {
 	return &Cluster{Room: room, servers: servers, users: users, rng: rand.New(rand.NewPCG(seed, 1))}
 }
@@ -66,8 +66,8 @@ func (c *Cluster) log(format string, args ...any) {
 	}
 }
 
-// Step does one thing: somebody comes, perhaps giving up within milliseconds, or
-// leaves in good order, or is cut off, or leaves and comes back. It does not wait.
+// Step does one random thing: a user joins, perhaps giving up within milliseconds, or leaves
+// gracefully, or loses the connection, or leaves and returns. It does not wait.
 func (c *Cluster) Step() {
 	user, name := fmt.Sprint("u", c.rng.IntN(c.users)), fmt.Sprint("n", c.rng.IntN(2))
 	server := c.rng.IntN(len(c.servers))
@@ -98,7 +98,7 @@ func (c *Cluster) Step() {
 	}
 }
 
-// Come connects a user to a server, and gives up after some time.
+// Come connects a user to a server, and gives up after the timeout.
 func (c *Cluster) Come(user, name string, server int, patience time.Duration) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -106,12 +106,12 @@ func (c *Cluster) Come(user, name string, server int, patience time.Duration) bo
 	s := c.servers[server]
 	w, _, err := ws.Dial(ctx, s.URL+"/ws/"+c.Room+"?"+q.Encode(), &ws.DialOptions{HTTPClient: s.Client, Subprotocols: []string{"chat.v1"}})
 	if err != nil {
-		c.log("%s does not get in at %d: %v", user, server, err)
+		c.log("%s cannot join server %d: %v", user, server, err)
 		return false
 	}
 	w.SetReadLimit(1 << 20)
 	k := &conn{Conn: w, cluster: c, user: user, name: name, server: server}
-	c.log("%s/%s comes to %d", user, name, server)
+	c.log("%s/%s joins server %d", user, name, server)
 	c.mu.Lock()
 	c.conns = append(c.conns, k)
 	c.mu.Unlock()
@@ -119,7 +119,7 @@ func (c *Cluster) Come(user, name string, server int, patience time.Duration) bo
 	return true
 }
 
-// gone takes k out of the truth.
+// gone removes k from the truth.
 func (k *conn) gone(how string) {
 	c := k.cluster
 	c.mu.Lock()
@@ -143,7 +143,7 @@ func (k *conn) cut() {
 	k.CloseNow()
 }
 
-// read keeps the list.
+// read keeps the list up to date.
 func (k *conn) read() {
 	defer k.CloseNow()
 	for {
@@ -185,9 +185,9 @@ func (c *Cluster) take(k *conn, b []byte) {
 	case o.Type != "system":
 		return
 	case o.User == k.user:
-		wrong("told of its own %s", o.Event)
+		wrong("received its own %s", o.Event)
 	case k.list[o.User] == (o.Event == "join"):
-		wrong("told of the %s of %s, who is in the list: %t", o.Event, o.User, k.list[o.User])
+		wrong("received the %s of %s, a user who is in the list: %t", o.Event, o.User, k.list[o.User])
 	case o.Event == "join":
 		k.list[o.User] = true
 	default:
@@ -198,14 +198,14 @@ func (c *Cluster) take(k *conn, b []byte) {
 	}
 }
 
-// Told returns how many notices clients have got, together.
+// Told returns how many notices all clients have received.
 func (c *Cluster) Told() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.told
 }
 
-// Leave closes every connection of a user in good order.
+// Leave closes every connection of a user gracefully.
 func (c *Cluster) Leave(user string) {
 	c.end(func(k *conn) bool { return k.user == user }, (*conn).leave)
 }
@@ -213,7 +213,7 @@ func (c *Cluster) Leave(user string) {
 // Cut cuts every connection of a user.
 func (c *Cluster) Cut(user string) { c.end(func(k *conn) bool { return k.user == user }, (*conn).cut) }
 
-// LeaveServer closes every connection to a server in good order.
+// LeaveServer closes every connection to a server gracefully.
 func (c *Cluster) LeaveServer(server int) {
 	c.end(func(k *conn) bool { return k.server == server }, (*conn).leave)
 }
@@ -234,7 +234,7 @@ func (c *Cluster) end(which func(*conn) bool, how func(*conn)) {
 	}
 }
 
-// End cuts every connection and waits for what Step has begun.
+// End cuts every connection, and waits for everything that Step has begun.
 func (c *Cluster) End() {
 	for s := range c.servers {
 		c.Lose(s)
@@ -242,8 +242,8 @@ func (c *Cluster) End() {
 	c.begun.Wait()
 }
 
-// Wrong returns what clients were told that cannot be: of a coming twice running, or
-// of the leave of somebody they did not know of.
+// Wrong returns impossible notices that clients received: two joins of a user in a row, or the
+// leave of a user that was not in the list.
 func (c *Cluster) Wrong() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

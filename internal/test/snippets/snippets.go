@@ -1,5 +1,5 @@
-// Package snippets compiles the Go code that pages and doc comments show, in the module of
-// the test that calls it.
+// Package snippets compiles the Go code in pages and doc comments, in the module of the test
+// that calls it.
 package snippets
 
 import (
@@ -19,8 +19,9 @@ import (
 
 var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
 
-// Blocks returns the code in a file: the Go blocks of a Markdown page, or of a Go file the
-// indented code in its doc comments that uses one of the names, such as "chat.", and is no HTML.
+// Blocks returns the code in a file. In a Markdown page that is the Go blocks. In a Go file it
+// is the indented code in doc comments that uses one of the names, such as "chat.", and is not
+// HTML.
 func Blocks(t testing.TB, file string, names ...string) (blocks []string) {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -66,10 +67,10 @@ var (
 	elided   = regexp.MustCompile(`(?m)^\s*\.\.\.\n|\.\.\.$`)
 )
 
-// Source makes one file of fragments, which imports what they use: packages of the standard
-// library, and those of imports by the names that stand before their identifiers. A
-// fragment that declares nothing becomes the body of a function, which has a few things
-// that fragments speak of. "..." in it stands for what is left out.
+// Source makes one file of fragments, with the imports that they use: packages of the standard
+// library, and those of imports, which has the paths by name. A fragment without declarations
+// becomes the body of a function. That function declares a few variables that fragments use.
+// "..." in a fragment stands for omitted code.
 func Source(pkg string, fragments []string, imports map[string]string) string {
 	var body strings.Builder
 	for _, code := range fragments {
@@ -106,7 +107,7 @@ func Source(pkg string, fragments []string, imports map[string]string) string {
 	return src.String()
 }
 
-// Vet compiles blocks, which are from one file: each whole program by itself, and the other
+// Vet compiles blocks, which are from one file. A whole program is compiled alone, and all other
 // blocks as one package.
 func Vet(t testing.TB, name string, blocks []string, imports map[string]string) {
 	t.Helper()
@@ -142,8 +143,8 @@ func Write(t testing.TB, file, text string) string {
 	return file
 }
 
-// Go runs the go command in the module of the working directory. name says in an error
-// what the arguments were made of.
+// Go runs the go command in the module of the working directory. name is the source of the code,
+// for errors.
 func Go(t testing.TB, name string, args ...string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", args...)
