@@ -95,6 +95,14 @@ const (
 	CloseForbidden   = 4003 // forbidden from now on: the client does not come back by itself
 )
 
+// A Closed is the error of what the server has ended with a close code.
+type Closed struct {
+	Code   int
+	Reason string
+}
+
+func (c *Closed) Error() string { return "closed: " + c.Reason }
+
 // Error is an error object for one member.
 type Error struct {
 	Code  string

@@ -62,6 +62,8 @@ type beginning struct {
 	replayEnd   uint64 // what is replayed are messages as they are now, up to this offset; 0: entries
 	replayLimit int    // how many entries to read for the replay next
 	frames      []byte // of a Many: what was read, and waits for its turn
+
+	ended *proto.Closed // of a Many: by what, if End came before the greeting was queued
 }
 
 // Join makes m a member of the room called name. Until Announce, m's user is in no list but

@@ -48,9 +48,9 @@ var ErrJoined = errors.New("chat: the connection is in this room already")
 // Join makes c a member of the room called name, in which it must not be yet, and tells the
 // others. It queues the greeting and the beginning of what the client gets, and waits with
 // that like [wsconn.Conn.Send]. Of j, only Greeter, Since and Check count. If it fails, it
-// undoes everything; [ErrClosed] is also returned if End or LeaveAll has ended the member
-// meanwhile, of which the client is told nothing. Over the limit on rooms of one connection
-// the error is [limit.ErrReached].
+// undoes everything. If End has ended the member meanwhile, of which the client is told
+// nothing, the error is an [*proto.Closed]; after LeaveAll it is [ErrClosed]. Over the limit on
+// rooms of one connection it is [limit.ErrReached].
 func (c *Many) Join(ctx context.Context, name string, j Joining) (err error) {
 	m := &Member{link: &c.link, begin: &beginning{since: j.Since, greeter: j.Greeter}}
 	if err := c.reserve(name, m); err != nil {
@@ -83,14 +83,19 @@ func (c *Many) Join(ctx context.Context, name string, j Joining) (err error) {
 	c.conn.Lock()
 	over := m.over
 	c.conn.Unlock()
-	if over {
-		return ErrClosed
+	if !over {
+		m.Announce()
+		joined = m.start()
 	}
-	m.Announce()
-	if joined = m.start(); !joined {
-		return ErrClosed
+	if joined {
+		return nil
 	}
-	return nil
+	c.conn.Lock()
+	defer c.conn.Unlock()
+	if e := m.begin.ended; e != nil {
+		return e
+	}
+	return ErrClosed
 }
 
 // reserve makes m the member of the room called name.
@@ -172,7 +177,10 @@ func (m *Member) joining() bool { return m.begin != nil && m.begin.greeter != ni
 func (c *Many) endLocked(m *Member, name string, code int, reason string) {
 	m.over = true
 	delete(c.members, name)
-	if !m.joining() && !c.conn.OverLocked() {
+	switch {
+	case m.joining():
+		m.begin.ended = &proto.Closed{Code: code, Reason: reason}
+	case !c.conn.OverLocked():
 		c.conn.DrainLocked(c.Enc.Append(nil, name, "", 0, object.Left(code, reason)))
 	}
 }

@@ -131,7 +131,7 @@ func TestManyRooms(t *testing.T) {
 				t.Error(err)
 			}
 			err := p.enter("r", chatlog.Position{}, func() error { p.many.End("r", 4003, ""); return nil })
-			if err != ErrClosed {
+			if e, ok := err.(*proto.Closed); !ok || e.Code != 4003 {
 				t.Error(err)
 			}
 			sayIn(t, s, "r", "hi")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-08328bfd/chat/internal/limit"
@@ -27,6 +28,10 @@ type many struct {
 	rooms *rooms.Many
 	joins int // so far; owned by the goroutine that reads
 	wishes
+
+	// commands counts the commands that may take rooms from the user. One that comes after
+	// the authorizer was asked, and before the room is known to be joined, would be missed.
+	commands atomic.Uint64
 }
 
 // object carries out what a client asks for on a connection with many rooms.
@@ -144,13 +149,15 @@ func (c *many) join(ctx context.Context, j *request.Join, id string) (e *proto.E
 		}
 		return nil
 	}
+	commands := c.commands.Load()
 	err = may()
 	if err == nil {
-		jo := rooms.Joining{Greeter: greeter{c.s, room, id}, Since: since}
-		if !c.s.core.Local { // joining may have taken long: see Server.recheck
-			jo.Check = may
-		}
-		err = c.rooms.Join(ctx, room, jo)
+		err = c.rooms.Join(ctx, room, rooms.Joining{Greeter: greeter{c.s, room, id}, Since: since, Check: func() error {
+			if c.s.core.Local && c.commands.Load() == commands {
+				return nil
+			}
+			return may() // joining may have taken long: see Server.recheck
+		}})
 	}
 	return joinError(err)
 }
@@ -163,11 +170,14 @@ func (r *refused) Error() string { return r.e.Text }
 // joinError returns the object for an error of joining.
 func joinError(err error) *proto.Error {
 	var r *refused
+	var ended *proto.Closed
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &r):
 		return r.e
+	case errors.As(err, &ended) && ended.Code == proto.CloseForbidden:
+		return &proto.Error{Code: proto.CodeForbidden, Text: ended.Reason}
 	case errors.Is(err, rooms.ErrJoined):
 		return proto.BadRequest("you are in this room already")
 	case errors.Is(err, limit.ErrReached):

@@ -245,6 +245,8 @@ func (s *Session) In(room string) bool { return room == "" || s.many != nil || r
 // empty. A connection with many rooms loses only the one that is named.
 func (s *Session) Close(room string, code int, reason string) {
 	if s.many != nil && room != "" {
+		s.many.commands.Add(1)
+		s.many.drop(room) // of an earlier Join
 		s.many.rooms.End(room, code, reason)
 		return
 	}
@@ -256,6 +258,7 @@ func (s *Session) Close(room string, code int, reason string) {
 func (s *Session) Reauthorize(room string) {
 	all := []string{s.seat.room}
 	if s.many != nil {
+		s.many.commands.Add(1)
 		all = s.many.rooms.Rooms()
 	}
 	for _, name := range all {

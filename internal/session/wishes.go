@@ -17,7 +17,9 @@ type wishes struct {
 	mu      lock.Leaf
 	in      map[string]bool
 	working bool
-	begun   bool // the client has its answer, so that something can be sent
+	begun   bool   // the client has its answer, so that something can be sent
+	room    string // the wish that is being carried out
+	dropped bool   // it no longer counts
 }
 
 // Wish puts the user into the room, or takes the user out of it, because the server's program
@@ -61,10 +63,30 @@ func (w *wishes) next() (room string, in, ok bool) {
 	defer w.mu.Unlock()
 	for room, in = range w.in {
 		delete(w.in, room)
+		w.room, w.dropped = room, false
 		return room, in, true
 	}
-	w.in, w.working = nil, false
+	w.in, w.working, w.room = nil, false, ""
 	return "", false, false
+}
+
+// drop forgets the wish for the room, because a later command of another kind says what
+// becomes of the user there.
+func (w *wishes) drop(room string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.in, room)
+	w.dropped = w.dropped || room == w.room
+}
+
+// check returns an error if the wish that is being carried out was dropped.
+func (w *wishes) check() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dropped {
+		return &proto.Closed{}
+	}
+	return nil
 }
 
 // fulfil carries out the wishes.
@@ -88,8 +110,9 @@ func (s *Session) fulfil() {
 			s.many.rooms.End(room, proto.CloseNormal, "")
 			continue
 		}
-		err := s.many.rooms.Join(s.rules.Rooms.Context(), room, rooms.Joining{Greeter: greeter{s, room, ""}})
-		if e := joinError(err); e != nil && !errors.Is(err, rooms.ErrJoined) {
+		err := s.many.rooms.Join(s.rules.Rooms.Context(), room, rooms.Joining{Greeter: greeter{s, room, ""}, Check: s.many.wishes.check})
+		var ended *proto.Closed
+		if e := joinError(err); e != nil && !errors.Is(err, rooms.ErrJoined) && !errors.As(err, &ended) {
 			e.Room = room
 			s.fail(e)
 		}

@@ -79,14 +79,19 @@ func InBubble(t *testing.T, f func(*Bubble), opts ...chat.Option) {
 	})
 }
 
-// Dial connects to a room in the plain dialect, or in chat.v1 if v1 says so.
+// Dial connects to a room, or with [Many] to many rooms, in the plain dialect, or in chat.v1
+// if v1 says so.
 func (b *Bubble) Dial(room string, v1 bool, query string) *Peer {
 	b.T.Helper()
 	opts := ws.DialOptions{HTTPClient: &b.Client}
 	if v1 {
 		opts.Subprotocols = []string{"chat.v1"}
 	}
-	conn, _, err := ws.Dial(context.Background(), "http://pipe/ws/"+room+"?"+query, &opts)
+	path := "/ws/" + room
+	if room == Many {
+		path = "/ws"
+	}
+	conn, _, err := ws.Dial(context.Background(), "http://pipe"+path+"?"+query, &opts)
 	if err != nil {
 		b.T.Fatalf("dial: %v", err)
 	}
