@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {cable, connected, join, person, say, serve, shows, texts, until} from './harness.js';
+import {cable, connected, join, person, say, serve, shows, soon, texts, until} from './harness.js';
 
 test('back from another page by the back button, out of the cache', async () => {
   const {url} = await serve();
@@ -63,6 +63,7 @@ test('a page whose process stood still, and whose connection died meanwhile', as
 test('a network that is away for long, and back', async () => {
   const server = await serve();
   const wire = await cable(server.port), context = await person();
+  await context.clock.install();
   const alice = await join(context, wire.url, 'Alice'), bob = await join(await person(), server.url, 'Bob');
   await say(alice, 'before');
   await shows(bob, 'before');
@@ -71,7 +72,7 @@ test('a network that is away for long, and back', async () => {
   await alice.evaluate(() => { Math.random = () => 0.99; }); // the longest pauses
   await say(bob, 'meanwhile');
   // Until the next attempt is far away, as the page says.
-  await until('it waits for long', async () => Number((await alice.textContent('#state')).match(/(\d+) s/)?.[1] ?? 0) > 12);
+  await soon(alice, 'it waits for long', async () => Number((await alice.textContent('#state')).match(/(\d+) s/)?.[1] ?? 0) > 12);
   wire.mend();
   const began = performance.now();
   await context.setOffline(false);

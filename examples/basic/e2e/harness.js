@@ -188,6 +188,13 @@ export async function until(what, check, ms = 60_000) {
   }
 }
 
+/** The same, of a page whose clock is installed: what it does from time to time, it does now. */
+export const soon = (page, what, check) => until(what, async () => {
+  const got = await check();
+  if (!got) await page.clock.fastForward(5000);
+  return got;
+});
+
 /** Goes to a room as an address does. */
 export async function go(page, room) {
   await page.evaluate((r) => (location.hash = encodeURIComponent(r)), room);
