@@ -232,6 +232,7 @@ export class Link {
       const lived = now() - this.#openedAt;
       if (lived > stableAfter) this.#tries = 0;
       if (!http) this.#way.lost(code, lived);
+      else if (why) this.#way.failedOverHTTP(why);
       return this.#later(null, this.#asked || (excused ? 5000 * (1 + Math.random()) : 0), code);
     }
     if (!http && blocked === undefined) ({why, blocked} = await askWhy(this.#hooks.url(), this.#hooks.token));

@@ -8,13 +8,10 @@ import {Part} from './part.js';
 import {Rate} from './rate.js';
 import {Streams} from './streams.js';
 import {wish} from './time.js';
-import {isSession} from './wire.js';
+import {isSession, newID} from './wire.js';
 
 /** @typedef {import('./types.js').ConnectionEvents} ConnectionEvents @typedef {import('./types.js').ConnectionOptions} ConnectionOptions */
 /** @typedef {(link: (chat: any) => Part, more: {room: string, since?: string, session?: string}) => import('./chat.js').Chat} Make */
-
-/** What rules for the names of rooms leave of one, mostly. @param {string} name */
-const same = (name) => name.normalize('NFKC').trim().toLowerCase();
 
 /** A connection for many rooms. types.js has its events. */
 export class Connection extends EventTarget {
@@ -117,18 +114,21 @@ export class Connection extends EventTarget {
     this.#joining.add(part);
   }
 
-  /** Joins what is to be joined, in one frame. */
+  /** Joins what is to be joined: rooms that the server knows by the names here in one frame; others each with an id, by
+   * which the server's form of the name is found. */
   #join() {
     const parts = [...this.#joining].filter((part) => this.#parts.get(part.name) === part && !part.inside);
     this.#joining.clear();
-    if (parts.length === 0 || this.state !== 'open') return;
-    for (const part of parts) part.inside = true;
-    const some = parts.filter((part) => !part.eager), alone = parts.filter((part) => part.eager || some.length === 1);
-    for (const part of alone) {
-      this.#link.send({type: 'join', room: part.name, since: part.chat.position || undefined});
+    if (this.state !== 'open') return;
+    const known = parts.filter((part) => part.known && !part.eager);
+    for (const part of parts) {
+      part.inside = true;
+      if (known.includes(part)) continue;
+      part.joinID = part.eager ? '' : newID();
       part.eager = false;
+      this.#link.send({type: 'join', room: part.name, since: part.chat.position || undefined, id: part.joinID || undefined});
     }
-    if (some.length > 1) this.#link.send({type: 'join', rooms: Object.fromEntries(some.map(({name, chat}) => [name, chat.position]))});
+    if (known.length > 0) this.#link.send({type: 'join', rooms: Object.fromEntries(known.map(({name, chat}) => [name, chat.position]))});
   }
 
   /** @param {Part} part */
@@ -198,18 +198,19 @@ export class Connection extends EventTarget {
   /** @param {any} o @param {Part|undefined} part none: the service has put the user into the room */
   #welcome(o, part) {
     this.#identify(o);
-    let given = part ?? this.#renamed(o.room);
+    let given = part ?? this.#renamed(o);
     if (!given) {
       given = this.#add(o.room);
       this.#emit('joined', given.chat);
     }
-    given.inside = true;
+    given.inside = given.known = true;
+    given.joinID = '';
     given.chat.receive({user: this.user, username: this.username, session: this.session, limits: this.limits, ...o});
   }
 
-  /** A room that was asked for by another form of its name. @param {string} room @returns {Part|undefined} */
-  #renamed(room) {
-    const part = [...this.#parts.values()].find(({inside, state, name}) => inside && state === 'connecting' && same(name) === same(room));
+  /** A room that was asked for by another form of its name. @param {any} o its welcome @returns {Part|undefined} */
+  #renamed({room, id}) {
+    const part = [...this.#parts.values()].find(({inside, joinID}) => inside && id && joinID === id);
     if (!part) return;
     this.#parts.delete(part.name);
     part.name = room;

@@ -25,6 +25,8 @@ export class Part {
   /** @type {State} */ state = 'connecting';
   /** Whether the server was asked to let the user in, on the present connection, and has not told of an end. */ inside = false;
   /** Whether it is to have the stream of another room. */ eager = false;
+  /** That of the join which is not answered yet. */ joinID = '';
+  /** Whether the name is the one that the server writes. */ known = false;
   name; chat;
   #whole; #parked = false; #tries = 0; #openedAt = 0; #stop = () => {};
 

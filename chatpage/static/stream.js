@@ -12,6 +12,9 @@ import {Records} from './sse.js';
 import {later} from './time.js';
 import {bearer} from './wire.js';
 
+/** What a server answers that has no streams, or cannot send them through what is around it. */
+export const noStreams = new Set([404, 405, 501]);
+
 const postWithin = 20_000; // milliseconds
 const outlives = 8192; // bytes of a POST that may outlive the page: browsers allow 64 KiB of them altogether
 

@@ -11,7 +11,7 @@
 
 import {ChatError} from './errors.js';
 import {refusalIn} from './http.js';
-import {Stream} from './stream.js';
+import {noStreams, Stream} from './stream.js';
 import {later, now} from './time.js';
 import {bearer} from './wire.js';
 
@@ -20,7 +20,7 @@ const keptFor = 3000; // milliseconds that a room has its stream at least
 
 /** @typedef {import('./socket.js').Wire} Wire @typedef {import('./socket.js').WireHooks} WireHooks */
 /** @typedef {{room: string, since: string, eager: boolean, stream: Stream|null, at: number}} Entry
- *   eager: it takes another one's stream */
+ *   eager: it takes another one's stream. A room that is used says so by a join without an id */
 
 /** @implements {Wire} */
 export class Streams {
@@ -28,6 +28,7 @@ export class Streams {
   #where; #hooks; #most = few; #known; #over = false; #stop = () => {};
   /** @type {Map<string, Entry>} */ #rooms = new Map(); // the latest used last
   /** @type {Set<string>} */ #parked = new Set();
+  /** @type {Entry[]} */ #wanted = []; // by what is joined in one go
 
   /** @param {{base: URL, username?: string, session: string, token: () => Promise<string|undefined>}} where
    * @param {WireHooks} hooks */
@@ -44,9 +45,8 @@ export class Streams {
   send(text) {
     const {room, ...o} = JSON.parse(text);
     if (o.type === 'join') {
-      if (o.rooms) for (const [name, since] of Object.entries(o.rooms)) this.#want(name, since, false);
-      else this.#want(room, o.since, true);
-      return this.#pump();
+      for (const [name, since] of Object.entries(o.rooms ?? {[room]: o.since ?? ''})) this.#want(name, since, !o.rooms && !o.id);
+      return;
     }
     const entry = this.#rooms.get(room);
     if (o.type === 'leave') {
@@ -95,11 +95,18 @@ export class Streams {
     this.#tell({type: 'hello', protocol: 'chat.v1'});
   }
 
-  /** @param {string} room @param {string} [since] @param {boolean} [eager] */
-  #want(room, since = '', eager = false) {
+  /** @param {string} room @param {string} since @param {boolean} eager */
+  #want(room, since, eager) {
     if (this.#rooms.has(room)) return;
     this.#parked.delete(room);
-    this.#rooms.set(room, {room, since, eager, stream: null, at: 0});
+    const entry = {room, since, eager, stream: null, at: 0};
+    this.#rooms.set(room, entry);
+    if (this.#wanted.push(entry) > 1) return;
+    queueMicrotask(() => {
+      const wanted = this.#wanted.splice(0);
+      if (wanted.length === 1) entry.eager = true; // somebody goes there; many are rooms to be in
+      this.#pump();
+    });
   }
 
   /** Gives the streams to the rooms. */
@@ -173,6 +180,7 @@ export class Streams {
   #ended(entry, code, reason, why) {
     const {room} = entry;
     this.#rooms.delete(room);
+    if (why && noStreams.has(why.status)) return this.#lost(code, reason, why);
     if (why) this.#tell({type: 'error', room, code: why.code, message: why.message, retry_after_ms: why.retryAfter});
     else if (code === 1006 || code === 1001 || code === 4001) return this.#lost(code, reason); // it concerns all
     else this.#tell({type: 'left', room, code, reason});

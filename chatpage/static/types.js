@@ -39,7 +39,7 @@
 /** @typedef {object} Options
  * @property {string} [room] the room to join; by default "general"
  * @property {string} [username] what people see; by default the server's choice
- * @property {string|(() => string|Promise<string>)} [token] credentials, or what gets them anew for each attempt
+ * @property {import('./http.js').Token} [token] credentials, or what gets them anew for each attempt
  * @property {string} [session] of an earlier Chat: makes an anonymous client the same user again
  * @property {string} [since] the `position` of an earlier Chat: get only what came after it
  * @property {number} [sendTimeout] milliseconds that the server has to answer a message; by default 30,000.

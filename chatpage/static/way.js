@@ -12,6 +12,7 @@
 // Over HTTP, a WebSocket is tried from time to time beside the stream, and has to live
 // longer than those five seconds before the connection moves to it.
 
+import {noStreams} from './stream.js';
 import {now} from './time.js';
 
 const quick = 5000, quickMost = 3; // milliseconds; times running
@@ -52,7 +53,7 @@ export class Way {
 
   /** A stream could not be opened. @param {import('./errors.js').ChatError|null} why the server's refusal */
   failedOverHTTP(why) {
-    if (why && [404, 405, 501].includes(why.status)) this.#able = false; // a server without streams
+    if (why && noStreams.has(why.status)) this.#able = false;
     this.#vain = why ? 0 : this.#vain + 1;
     if (!this.#able || this.#vain >= 2) this.back(); // the network may be another one
   }

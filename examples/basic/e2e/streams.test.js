@@ -121,6 +121,16 @@ test('a refusal over HTTP is the room\'s; credentials are everyone\'s', async ()
   assert.deepEqual([many.state, chats.a.state], ['closed', 'closed']);
 });
 
+test('a server without streams is left alone with them', async () => {
+  const page = await stage({clock: true}), {streams} = web({open: () => refusal(404, 'not_found')});
+  startMany();
+  window.chats = {a: many.join('a'), b: many.join('b')};
+  await page.clock.runFor(10);
+  last().end();
+  await page.clock.runFor(2000);
+  assert.deepEqual([streams.length, many.transport, states(), sockets.length], [1, 'websocket', 'connecting connecting', 2]);
+});
+
 test('HTTP/2 has no such limit', async (t) => {
   t.mock.method(performance, 'getEntriesByName', () => [{nextHopProtocol: 'h2'}]);
   const names = Array.from({length: 12}, (_, i) => `r${i}`);
