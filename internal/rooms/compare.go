@@ -86,11 +86,11 @@ func (r *room) readMembers(ctx context.Context, version uint64) error {
 			o = &localUser{user: m.UserID}
 			r.users[m.UserID] = o
 		}
-		o.lastReading, o.connsElsewhere = reading, m.Connections
-		if o.inLog == isInLog && o.loggedBy == r.set.id() {
-			o.connsElsewhere = max(0, m.Connections-o.loggedAs.Connections)
+		o.lastReading, o.connsElsewhere = reading, int32(m.Connections)
+		if o.inLog == isInLog && o.loggedBy == r.set.identity.serverID.Load() {
+			o.connsElsewhere = max(0, int32(m.Connections)-o.loggedConns)
 			// A late earlier call has undone what the log was told: tell it again.
-			if o.connsElsewhere == 0 && m != o.loggedAs {
+			if o.connsElsewhere == 0 && m != o.loggedAs() {
 				o.inLog = maybeInLog
 				wrong = append(wrong, o)
 			}
@@ -109,7 +109,7 @@ func (r *room) readMembers(ctx context.Context, version uint64) error {
 				t.mayDiffer = true
 			case !here:
 				grew = r.tellLeaveLocked(o) || grew
-			case o.inLog == isInLog && o.loggedBy == r.set.id():
+			case o.inLog == isInLog && o.loggedBy == r.set.identity.serverID.Load():
 				o.inLog = maybeInLog
 				wrong, lost = append(wrong, o), true
 			}

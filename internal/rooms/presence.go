@@ -13,7 +13,7 @@ import (
 // localUser is this server's view of one user of a room: the user's connections here, what
 // the log holds for this server, and what members were told. The three differ while calls
 // of the log are in progress, fail, or lose their answers. Everything is guarded by
-// room.mu.
+// room.mu. There is one for each user of each room: so it is small.
 type localUser struct {
 	user string
 	presenceHere
@@ -24,32 +24,31 @@ type localUser struct {
 // presenceHere is the user's presence on this server, which the log should hold.
 type presenceHere struct {
 	name       string
-	conns      int
 	graceTimer *time.Timer // runs while a user that has lost the last connection counts as present
-	lastTyping time.Time   // when the user last was shown to be typing
+	conns      int32
 }
 
-// presenceInLog is what the log was last known to hold for this server, under the server's
-// name loggedBy.
+// presenceInLog is what the log was last known to hold for this server.
 type presenceInLog struct {
-	inLog       logState
-	loggedAs    chatlog.Member
-	loggedBy    string
-	updating    bool          // a goroutine makes the log agree, and keeps the room in use
+	loggedName  string        // the name in the log
+	loggedBy    *string       // the name of this server there
 	attempted   chan struct{} // closed after the next attempt; nil if no goroutine waits
-	joinUntold  bool          // other servers were not told of the join yet
-	tellJoin    bool          // it is time to tell them of the join
-	repeatsLeft int           // how often the log is told again after a failed call
 	repeatTimer *time.Timer   // runs until the log is told again
+	loggedConns int32         // the connections in the log
+	repeatsLeft int8          // how often the log is told again after a failed call
+	inLog       logState
+	updating    bool // a goroutine makes the log agree, and keeps the room in use
+	joinUntold  bool // other servers were not told of the join yet
+	tellJoin    bool // it is time to tell them of the join
 }
 
 // presenceShown is what members were told (roster.go).
 type presenceShown struct {
-	told           bool
 	shownName      string // the name in lists
-	connsElsewhere int    // connections to other servers, when the log was last read
 	changedAt      uint64 // roster.changes at the last change of told or inLog
 	lastReading    uint64 // the number of the last reading that had the user
+	connsElsewhere int32  // connections to other servers, when the log was last read
+	told           bool
 }
 
 // logState says whether the log holds a user for this server, as far as this server knows.
@@ -65,21 +64,26 @@ const (
 func (o *localUser) wantedInLog() (m chatlog.Member, present bool) {
 	switch {
 	case o.conns > 0:
-		return chatlog.Member{UserID: o.user, Username: o.name, Connections: o.conns}, true
+		return chatlog.Member{UserID: o.user, Username: o.name, Connections: int(o.conns)}, true
 	case o.graceTimer != nil: // as it was
-		return chatlog.Member{UserID: o.user, Username: o.name, Connections: max(1, o.loggedAs.Connections)}, true
+		return chatlog.Member{UserID: o.user, Username: o.name, Connections: max(1, int(o.loggedConns))}, true
 	}
 	return chatlog.Member{}, false
 }
 
+// loggedAs returns what the log was last known to hold of o.
+func (o *localUser) loggedAs() chatlog.Member {
+	return chatlog.Member{UserID: o.user, Username: o.loggedName, Connections: int(o.loggedConns)}
+}
+
 // agreesWithLog reports whether the log holds what it should, under the server's name id.
-func (o *localUser) agreesWithLog(id string) bool {
+func (o *localUser) agreesWithLog(id *string) bool {
 	m, present := o.wantedInLog()
 	if !present {
 		// The log removes by itself what it holds under an earlier name.
 		return o.inLog == notInLog || o.loggedBy != id
 	}
-	return o.inLog == isInLog && o.loggedAs == m && o.loggedBy == id
+	return o.inLog == isInLog && o.loggedAs() == m && o.loggedBy == id
 }
 
 // announceUser tells members and other servers that o, which the log holds, has joined. It
@@ -126,7 +130,7 @@ func (r *room) awaitEntered(ctx context.Context, o *localUser) error {
 	for tries := 0; ; tries++ {
 		r.updateLog(o, false)
 		r.mu.Lock()
-		id := r.set.id()
+		id := r.set.identity.serverID.Load()
 		// The second attempt has begun after this call. Its answer is enough, even if the
 		// number of connections has changed since.
 		if o.agreesWithLog(id) || tries > 1 && o.inLog == isInLog && o.loggedBy == id {

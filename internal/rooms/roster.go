@@ -81,7 +81,7 @@ func (t *roster) members(asks *localUser, limit int) (list []chatlog.Member, cou
 }
 
 func (o *localUser) member() chatlog.Member {
-	return chatlog.Member{UserID: o.user, Username: o.shownName, Connections: max(1, o.conns+o.connsElsewhere)}
+	return chatlog.Member{UserID: o.user, Username: o.shownName, Connections: max(1, int(o.conns+o.connsElsewhere))}
 }
 
 // tellJoinLocked tells the members that o has joined under name, unless they were told

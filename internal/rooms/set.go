@@ -86,6 +86,7 @@ type Set struct {
 	retired       retiredEpochs
 	listing       atomic.Pointer[listing]
 	presenceQueue presenceQueue
+	typists       typists
 	counters      Counters
 
 	mu        lock.Set
@@ -129,7 +130,7 @@ type Counters struct {
 
 // New returns a Set. It does not use the log yet.
 func New(cfg Config) *Set {
-	s := &Set{cfg: cfg, epoch: time.Now()}
+	s := &Set{cfg: cfg, epoch: time.Now(), typists: typists{at: map[typist]time.Duration{}}}
 	s.life.ctx, s.life.cancel = context.WithCancel(context.Background())
 	s.life.done = make(chan struct{})
 	s.feed.sweepNow = make(chan struct{}, 1)

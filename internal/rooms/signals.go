@@ -3,10 +3,12 @@ package rooms
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"strconv"
 	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/lock"
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/stream"
 )
@@ -14,33 +16,44 @@ import (
 // What this file sends goes through the log's signals to every server, this one too, at
 // most once, and no log keeps it.
 
-// Typing tells the others in the room called name that a user is typing, unless they were
-// told within proto.TypingPause or a member is far behind. Of a user who is not in the room
-// here, this server does not know when they were told.
+// Typing tells the others in the room called name that a user, who need not be in it, is
+// typing; unless this server has told them within proto.TypingPause, or a member here is far
+// behind. Then it returns nil, too.
 func (s *Set) Typing(ctx context.Context, name, userID, username string) error {
 	if s.life.closing.Load() {
 		return ErrClosed
 	}
-	now := time.Now()
-	if r := s.room(name); r != nil && (r.showedTyping(userID, now) || r.busy()) {
+	if r := s.room(name); s.typists.shown(name, userID, s.Clock()) || r != nil && r.busy() {
 		return nil
 	}
-	return s.log.Signal(ctx, name, chatlog.Event{Type: chatlog.TypeTyping, Time: now, UserID: userID, Username: username})
+	return s.log.Signal(ctx, name, chatlog.Event{Type: chatlog.TypeTyping, Time: time.Now(), UserID: userID, Username: username})
 }
 
-// showedTyping reports whether the others were told within the pause before now that a user
-// is typing. If they were not, now counts as such a time.
-func (r *room) showedTyping(userID string, now time.Time) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	u := r.users[userID]
-	if u == nil {
-		return false
-	}
-	if now.Sub(u.lastTyping) < proto.TypingPause {
+// typists are the users that were shown to be typing within the pause, and perhaps some more.
+type typists struct {
+	mu    lock.Leaf
+	at    map[typist]time.Duration
+	swept time.Duration
+}
+
+type typist struct{ room, user string }
+
+// shown reports whether the user was shown to be typing within the pause before now. A user
+// who was not, is now.
+func (t *typists) shown(room, user string, now time.Duration) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if at, ok := t.at[typist{room, user}]; ok && now-at < proto.TypingPause {
 		return true
 	}
-	u.lastTyping = now
+	if now-t.swept >= proto.TypingPause {
+		maps.DeleteFunc(t.at, func(_ typist, at time.Duration) bool { return now-at >= proto.TypingPause })
+		t.swept = now
+		if len(t.at) == 0 {
+			t.at = map[typist]time.Duration{} // a map does not get smaller
+		}
+	}
+	t.at[typist{room, user}] = now
 	return false
 }
 

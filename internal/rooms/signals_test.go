@@ -11,6 +11,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/guard"
 	"github.com/seed-08328bfd/chat/internal/memlog"
+	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
 // marks is a log that raises every marker to at most 50.
@@ -133,5 +134,37 @@ func TestSignalsGoFirst(t *testing.T) {
 		for _, p := range []*peer{slow, fast, far} {
 			p.leave()
 		}
+	})
+}
+
+// TestTypingPause: a user is shown to be typing once within the pause, in each room, whether
+// the user is in it or not.
+func TestTypingPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSet(t, memlog.New(100, 1<<20, time.Hour), nil)
+		p := join(t, s, Joining{UserID: "p", V1: true})
+		q := join(t, s, Joining{UserID: "q", V1: true})
+		p.take()
+		typing := func(user string) int {
+			if err := s.Typing(t.Context(), "r", user, "U"); err != nil {
+				t.Error(err)
+			}
+			return len(p.take())
+		}
+		for _, user := range []string{"q", "absent"} {
+			if a, b := typing(user), typing(user); a != 1 || b != 0 {
+				t.Errorf("%s: %d objects, then %d", user, a, b)
+			}
+			s.Typing(t.Context(), "other", user, "U")
+			time.Sleep(proto.TypingPause)
+			if n := typing(user); n != 1 {
+				t.Errorf("%s: %d objects after the pause", user, n)
+			}
+		}
+		if n := len(s.typists.at); n != 1 {
+			t.Errorf("%d typists are remembered", n)
+		}
+		p.leave()
+		q.leave()
 	})
 }

@@ -33,7 +33,7 @@ func (r *room) updateLog(o *localUser, many bool) {
 	if r.set.cfg.Local {
 		o.tellJoin, o.joinUntold = false, false // there is no other server
 	}
-	if !o.updating && !o.tellJoin && o.agreesWithLog(r.set.id()) {
+	if !o.updating && !o.tellJoin && o.agreesWithLog(r.set.identity.serverID.Load()) {
 		r.forgetUserLocked(o)
 		r.mu.Unlock()
 		return
@@ -107,7 +107,7 @@ func (r *room) keepUpdatingLog(ctx context.Context, o *localUser, wait bool) {
 
 // updateLogOnce makes one call of the log for o, unless the log already agrees.
 func (r *room) updateLogOnce(ctx context.Context, o *localUser) (done bool, err error) {
-	id := r.set.id()
+	id := r.set.identity.serverID.Load()
 	r.mu.Lock()
 	m, present := o.wantedInLog()
 	// A user that comes back to another server after a shutdown has not left.
@@ -136,9 +136,9 @@ func (r *room) updateLogOnce(ctx context.Context, o *localUser) (done bool, err 
 
 	var changed bool
 	if present {
-		changed, err = r.set.log.Enter(ctx, id, r.name, m)
+		changed, err = r.set.log.Enter(ctx, *id, r.name, m)
 	} else {
-		changed, err = r.set.log.Leave(ctx, id, r.name, o.user)
+		changed, err = r.set.log.Leave(ctx, *id, r.name, o.user)
 	}
 
 	r.mu.Lock()
@@ -148,7 +148,7 @@ func (r *room) updateLogOnce(ctx context.Context, o *localUser) (done bool, err 
 	case err != nil:
 		r.failedLocked(o)
 	case present:
-		o.inLog, o.loggedAs = isInLog, m
+		o.inLog, o.loggedName, o.loggedConns = isInLog, m.Username, int32(m.Connections)
 		if changed {
 			r.set.reportPresence(r.name, m, true)
 		}
@@ -159,7 +159,7 @@ func (r *room) updateLogOnce(ctx context.Context, o *localUser) (done bool, err 
 		}
 	default:
 		unheard := o.joinUntold
-		o.inLog, o.loggedAs, o.joinUntold = notInLog, chatlog.Member{}, false
+		o.inLog, o.loggedName, o.loggedConns, o.joinUntold = notInLog, "", 0, false
 		if changed {
 			r.set.reportPresence(r.name, chatlog.Member{UserID: o.user, Username: cmp.Or(o.shownName, o.name)}, false)
 		}

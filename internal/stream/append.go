@@ -158,3 +158,6 @@ func (s *Stream) since(seq uint64) (bytes int) {
 
 // Lags reports whether the frames from seq on take more than half of the limit.
 func (s *Stream) Lags(seq uint64) bool { return s.since(seq) > s.limit/2 }
+
+// Held returns the bytes that s holds, of the limit.
+func (s *Stream) Held() int { return s.held + s.dead + s.array*s.itemCost() }
