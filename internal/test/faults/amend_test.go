@@ -12,9 +12,9 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
-// TestOptionalPartsFail has each method of a log's optional parts panic, and hang for longer
-// than the log may take. Who needs it is told unavailable and stays; what does not need it
-// goes on.
+// TestOptionalPartsFail lets each method of a log's optional interfaces panic, and hang for
+// longer than the log timeout. A client that needs the method gets unavailable and stays.
+// Everything else works.
 func TestOptionalPartsFail(t *testing.T) {
 	t.Parallel()
 	for name, wrong := range map[string]func(){"panics": func() { panic("secret") }, "hangs": func() { time.Sleep(3 * time.Second); panic("late") }} {
@@ -71,7 +71,7 @@ func TestOptionalPartsFail(t *testing.T) {
 						t.Errorf("%+v, met %d", s, l.Met.Load())
 					}
 					l.Set("")
-					p = b.Dial("r", true, "session="+w.Session) // over pipes, who did not read is lost by now
+					p = b.Dial("r", true, "session="+w.Session) // over pipes, a member that did not read is closed by now
 					p.Send(`{"type":"edit","target":1,"message":"again","id":"1b"}`)
 					for o := p.Next(); o.ID != "1b" || o.Type != "ack"; o = p.Next() {
 						if o.Type == "error" {
@@ -84,8 +84,8 @@ func TestOptionalPartsFail(t *testing.T) {
 	}
 }
 
-// TestOptionalPartsUnreachable: what the log cannot do in time is 503 with a time to come
-// again, also for who asks what is unread.
+// TestOptionalPartsUnreachable checks that a request gets 503 and a time to try again if the log
+// cannot answer in time. That is also so for a request for unread counts.
 func TestOptionalPartsUnreachable(t *testing.T) {
 	t.Parallel()
 	l := &harness.BadLog{Log: chat.NewMemoryLog(chat.MemoryOptions{}), Wrong: func() { panic("x") }}

@@ -19,14 +19,14 @@ import (
 // heap returns the bytes that are reachable.
 func heap() int {
 	runtime.GC()
-	runtime.GC() // what pools held
+	runtime.GC() // frees what was in pools
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int(m.HeapAlloc)
 }
 
-// small serves srv on sockets that hold little themselves, so that what a client
-// does not read waits in the server.
+// small serves srv on sockets with small buffers, so what a client does not read waits in the
+// server.
 func small(t *testing.T, srv *chat.Server) string {
 	hs := httptest.NewUnstartedServer(srv)
 	hs.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
@@ -41,9 +41,9 @@ func small(t *testing.T, srv *chat.Server) string {
 	return hs.URL
 }
 
-// TestLagIsWhatIsHeld has rooms full of texts that take six times their size on the
-// wire, with members who read everything, and in some beside them one who reads
-// nothing. What stays is what WithMaxLag says, and what the log keeps.
+// TestLagIsWhatIsHeld fills rooms with texts that take six times their size on the wire. Some
+// members read everything. In some rooms, one member reads nothing. The server holds what
+// WithMaxLag allows, and what the log keeps.
 func TestLagIsWhatIsHeld(t *testing.T) {
 	const (
 		lag      = 1 << 20
@@ -64,13 +64,13 @@ func TestLagIsWhatIsHeld(t *testing.T) {
 					}
 				}
 				said := strings.Repeat("<", text)
-				harness.Publish(t, srv, "r0", "what is made once")
+				harness.Publish(t, srv, "r0", "a first message, for what is made only once")
 				before := heap()
 				for i := range messages {
 					for r := range rooms {
 						harness.Publish(t, srv, fmt.Sprint("r", r), fmt.Sprint(said[:text-100], i))
 					}
-					harness.Eventually(t, "those who read to have read", func() bool {
+					harness.Eventually(t, "the reading members to have read everything", func() bool {
 						for r := range had {
 							if had[r].Load() < int64((i+1)*6*(text-100)) {
 								return false
@@ -92,8 +92,8 @@ func TestLagIsWhatIsHeld(t *testing.T) {
 	}
 }
 
-// TestAnswersWaitBounded has clients that ask for the history again and again, and
-// never read: no more than 64 KiB of answers wait for each.
+// TestAnswersWaitBounded has clients that ask for the history again and again, and never read.
+// At most 64 KiB of answers wait for each.
 func TestAnswersWaitBounded(t *testing.T) {
 	const (
 		clients = 40
@@ -120,13 +120,13 @@ func TestAnswersWaitBounded(t *testing.T) {
 	}
 	held := (settledHeap() - before) / clients
 	t.Logf("%d bytes a client", held)
-	if held > waiting+waiting/4+24<<10 { // with what a reading connection has in use
+	if held > waiting+waiting/4+24<<10 { // with the memory of a connection that reads
 		t.Errorf("%d bytes wait for a client", held)
 	}
 }
 
-// settledHeap returns the bytes that are reachable when nothing is going on: while
-// answers are being made, that is in use too.
+// settledHeap returns the reachable bytes when the server is idle. Answers in progress use
+// memory too.
 func settledHeap() int {
 	last := heap()
 	for range 60 {

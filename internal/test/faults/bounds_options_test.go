@@ -16,7 +16,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
-// TestLargestOptions has every option as large as it can be.
+// TestLargestOptions sets every option to its largest value.
 func TestLargestOptions(t *testing.T) {
 	for _, most := range []int{math.MaxInt, math.MaxInt32, math.MaxInt32 / 2, math.MaxInt/2 + 1, math.MaxInt - 1} {
 		for _, long := range []time.Duration{math.MaxInt64, math.MaxInt64 - 1, math.MaxInt64/2 + 1} {
@@ -80,8 +80,8 @@ func TestLargestOptions(t *testing.T) {
 	}
 }
 
-// TestLongestTimes has times as long as they can be added to others: Close waits for
-// a hook that ends by itself, and whoever was there when a server ended stays there.
+// TestLongestTimes uses the longest times that can be added to others. Close waits for a hook
+// that ends by itself. Users of a server that has ended stay present.
 func TestLongestTimes(t *testing.T) {
 	for _, long := range []time.Duration{math.MaxInt64, math.MaxInt64 - 1, math.MaxInt64/2 + 1} {
 		shared := chat.NewMemoryLog(chat.MemoryOptions{Entries: 10})

@@ -17,15 +17,15 @@ import (
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
-// carriers are what connections may be beside plain sockets.
+// carriers are kinds of connections other than plain sockets.
 var carriers = []struct {
 	name string
 	tls  bool
 	wrap bool
 }{{name: "plain"}, {name: "wrapped", wrap: true}, {name: "TLS", tls: true}}
 
-// wrapping is a listener whose connections show nothing of the sockets that they
-// are, as those of netutil.LimitListener.
+// wrapping is a listener whose connections hide their sockets, like those of
+// netutil.LimitListener.
 type wrapping struct{ net.Listener }
 
 func (l wrapping) Accept() (net.Conn, error) {
@@ -36,7 +36,7 @@ func (l wrapping) Accept() (net.Conn, error) {
 	return struct{ net.Conn }{c}, nil
 }
 
-// narrow is a listener whose sockets hold little of what clients do not read.
+// narrow is a listener whose sockets buffer little for clients that do not read.
 type narrow struct{ net.Listener }
 
 func (l narrow) Accept() (net.Conn, error) {
@@ -47,8 +47,8 @@ func (l narrow) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// overCarriers runs f with a server of its own over each of them. dial opens a
-// connection as a client does, to the address.
+// overCarriers runs f with a new server over each kind of connection. dial opens a client's
+// connection to an address.
 func overCarriers(t *testing.T, opts func() []chat.Option, f func(t *testing.T, srv *chat.Server, base string, dial func() net.Conn)) {
 	for _, c := range carriers {
 		t.Run(c.name, func(t *testing.T) {
@@ -82,7 +82,7 @@ func overCarriers(t *testing.T, opts func() []chat.Option, f func(t *testing.T, 
 	}
 }
 
-// enter connects a peer over connections of dial's.
+// enter connects a peer over a connection from dial.
 func enter(t *testing.T, dial func() net.Conn, room string, v1 bool, query string) *harness.Peer {
 	t.Helper()
 	c := dial()
@@ -100,8 +100,8 @@ func enter(t *testing.T, dial func() net.Conn, room string, v1 bool, query strin
 	return &harness.Peer{T: t, Conn: conn}
 }
 
-// TestTypingGoesOn has members who have had all there is, of more than half of what
-// a room may hold, and goes on typing.
+// TestTypingGoesOn has members that have received everything, which is more than half of what a
+// room may hold. Typing still works.
 func TestTypingGoesOn(t *testing.T) {
 	for _, size := range []int{100, 3 << 10, 16 << 10} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
@@ -134,8 +134,8 @@ func TestTypingGoesOn(t *testing.T) {
 	}
 }
 
-// TestTrimmedToResume has members that read everything: beyond what is held for
-// resuming, only the log can say what was, whatever carries the members.
+// TestTrimmedToResume has members that read everything. Entries older than WithResume keeps are
+// only in the log, over every kind of connection.
 func TestTrimmedToResume(t *testing.T) {
 	opts := func() []chat.Option {
 		return []chat.Option{harness.Quiet, chat.WithHistory(0), chat.WithResume(5), chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: 5}))}
@@ -155,14 +155,14 @@ func TestTrimmedToResume(t *testing.T) {
 		epoch, _, _ := strings.Cut(start, ":")
 		gap := false
 		for try := 0; try < 50 && !gap; try++ {
-			harness.Publish(t, srv, "r", "y") // a round trims what was had before it
+			harness.Publish(t, srv, "r", "y") // a round removes what members had before it
 			b := enter(t, dial, "r", true, "since="+epoch+":20")
 			gap = b.Until("welcome").Gap
 			b.Conn.CloseNow()
 			time.Sleep(5 * time.Millisecond)
 		}
 		if !gap {
-			t.Error("what nobody needs is held")
+			t.Error("entries that nobody needs are held")
 		}
 	})
 }
@@ -184,7 +184,7 @@ func TestLastWordsOverCarriers(t *testing.T) {
 			c.Close()
 			harness.Publish(t, srv, "r", "noise")
 		}
-		harness.Eventually(t, "all to have left", func() bool {
+		harness.Eventually(t, "all members to leave", func() bool {
 			_, n, err := srv.Members(t.Context(), "r", 0)
 			return err == nil && n == 0
 		})
@@ -198,8 +198,8 @@ func TestLastWordsOverCarriers(t *testing.T) {
 	})
 }
 
-// TestCloseComesLast has members who are owed messages when they are closed: those
-// come before the close frame, over every kind of connection.
+// TestCloseComesLast closes members that have not received all messages. Over every kind of
+// connection, those messages come before the close frame.
 func TestCloseComesLast(t *testing.T) {
 	opts := func() []chat.Option {
 		return []chat.Option{harness.Quiet, chat.WithHistory(0), chat.WithMaxLag(4 << 20)}
@@ -218,15 +218,16 @@ func TestCloseComesLast(t *testing.T) {
 			}
 			return c, want
 		}
-		for range 20 { // what was said last is what the member has said itself
+		for range 20 { // the last message is the member's own
 			c, want := open(30, 0)
 			harness.RawWrite(c, harness.Join(fr(finText, "last"), fr(finBinary, "x")), 0)
 			harness.Expect(t, "lines", harness.Heard(c), append(want, "msg last", "close 1003"))
 			c.Close()
 		}
-		// One is owed more than sockets hold, since it has read nothing. It has a second
-		// for that, and a busy machine may take more: then it misses the end, and no more.
-		harness.Eventually(t, "all to come before the close frame", func() bool {
+		// One member has read nothing, so more messages wait than its sockets hold. It has a
+		// second to get them. A busy machine may need longer: then the member misses only the
+		// end.
+		harness.Eventually(t, "all messages to come before the close frame", func() bool {
 			c, want := open(200, 12<<10)
 			defer c.Close()
 			harness.RawWrite(c, fr(finBinary, "x"), 0)

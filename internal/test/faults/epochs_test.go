@@ -12,9 +12,9 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
-// The log is restored to 70 of 100 entries while no server that lives knows of the
-// others, and 31 more are written: who has seen 100 is told of a gap if the place
-// has a time, in both dialects. With the offset alone nobody can know.
+// The log is restored to 70 of 100 entries while no running server knows of the others, and 31
+// more are written. A client that has seen 100 is told of a gap if its position has a time, in
+// both dialects. With the offset alone nobody can know of the loss.
 func TestPlaceOfAnotherEntry(t *testing.T) {
 	log := newShortLog()
 	a := chat.New(chat.WithLog(log), harness.Quiet)
@@ -23,7 +23,7 @@ func TestPlaceOfAnotherEntry(t *testing.T) {
 	last := seen.events[99]
 	log.cut("r", 70)
 	a.Close()
-	time.Sleep(2 * time.Millisecond) // what stands there now is of another time
+	time.Sleep(2 * time.Millisecond) // the new entries have another time
 	b, base := harness.Serve(t, chat.WithLog(log), chat.WithHistory(5))
 	fill(t, b, 71, 101)
 	at := chat.Position{Epoch: seen.epoch, Offset: 100, Time: last.Time.UnixMilli()}
@@ -34,14 +34,15 @@ func TestPlaceOfAnotherEntry(t *testing.T) {
 	harness.Expect(t, "first", p.Next().Message, "97")
 	harness.Expect(t, "plain", harness.Dial(t, base, "r", false, "since", at.String()).Next().Code, "gap")
 
-	// A place that is still the same, far back and near, and one beyond the stream.
+	// A position of an entry that is unchanged, far back or near, and a position after the end
+	// of the stream.
 	for _, o := range []uint64{1, 70, 101} {
 		e := log.get("r").events[o-1]
 		same := chat.Position{Epoch: seen.epoch, Offset: o, Time: e.Time.UnixMilli()}
 		w := harness.Dial(t, base, "r", true, "since", same.String()).Until("welcome")
 		harness.Expect(t, same.String(), fmt.Sprint(w.Resumed, w.Gap), "true false")
 	}
-	// The word of one client changes nothing for the others.
+	// The claim of one client changes nothing for the others.
 	if now := log.get("r").epoch; now != seen.epoch {
 		t.Errorf("the room is in %s", now)
 	}
@@ -49,9 +50,9 @@ func TestPlaceOfAnotherEntry(t *testing.T) {
 	harness.Expect(t, "with the offset alone", fmt.Sprint(w.Resumed, w.Gap), "true false")
 }
 
-// A server that lives has delivered 100 and is told nothing of the loss: what it
-// appends is acknowledged in a new epoch, and who has seen 100 is told of a gap,
-// with the offset alone.
+// A running server has delivered 100 entries, and learns nothing of the loss. An entry that it
+// appends is acknowledged in a new epoch. A client that has seen 100 is told of a gap, even with
+// the offset alone.
 func TestOffsetGivenAgain(t *testing.T) {
 	log := newShortLog()
 	srv, base := harness.Serve(t, chat.WithLog(log))
@@ -67,14 +68,14 @@ func TestOffsetGivenAgain(t *testing.T) {
 		t.Fatalf("offset %d", e.Offset)
 	}
 	if now := log.get("r").epoch; now == seen.epoch {
-		t.Error("acknowledged in the epoch in which 91 was another message")
+		t.Error("acknowledged in the epoch in which offset 91 was another message")
 	}
 	w := harness.Dial(t, base, "r", true, "since", fmt.Sprint(seen.epoch, ":100")).Until("welcome")
 	harness.Expect(t, "welcome", fmt.Sprint(w.Resumed, w.Gap), "false true")
 }
 
-// A snapshot brings back an epoch that had been replaced: it gets a new one, also
-// when the room was in nobody's use meanwhile.
+// A snapshot brings back an epoch that was replaced. The room gets a new epoch, even if no
+// server used the room meanwhile.
 func TestReplacedEpochComesBack(t *testing.T) {
 	for _, used := range []bool{true, false} {
 		t.Run(fmt.Sprint("used=", used), func(t *testing.T) {
@@ -87,7 +88,7 @@ func TestReplacedEpochComesBack(t *testing.T) {
 			log.cut("r", 3)
 			fill(t, srv, 4, 9)
 			for err := error(nil); err == nil; {
-				_, err = p.Read() // closed: the log has lost events
+				_, err = p.Read() // closed, because the log has lost events
 			}
 			if used {
 				p = harness.Dial(t, base, "r", true)
@@ -132,15 +133,15 @@ func TestPushOfAnotherEpochWhileOpening(t *testing.T) {
 	srv, base := harness.Serve(t, chat.WithLog(opening{log, "x"}))
 	p := harness.Dial(t, base, "r", true)
 	p.Until("welcome")
-	time.Sleep(50 * time.Millisecond) // whatever was pushed has come
+	time.Sleep(50 * time.Millisecond) // every push has arrived
 	fill(t, srv, 1, 1)
 	if o := p.Until("message"); o.Message != "1" || o.Offset != 1 {
 		t.Errorf("got %+v", o)
 	}
 }
 
-// Follow from a place that the log does not have, or that is another entry there
-// now, tells of the gap and then yields what there is.
+// Follow begins at a position that the log does not have, or that now belongs to another entry.
+// It reports the gap, and then yields the entries that exist.
 func TestFollowFromLostPlace(t *testing.T) {
 	log := newShortLog()
 	srv, _ := harness.Serve(t, chat.WithLog(log))

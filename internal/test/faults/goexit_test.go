@@ -10,15 +10,14 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
-// ending is a log whose methods end the goroutine that calls them, as a log of tests does
-// with FailNow.
+// ending is a log whose methods end the calling goroutine, as a test log does with FailNow.
 func ending() *harness.BadLog {
 	l := &harness.BadLog{Log: chat.NewMemoryLog(chat.MemoryOptions{Entries: 100}), Wrong: runtime.Goexit}
 	l.Set("")
 	return l
 }
 
-// TestLogEndsReplay has the log end the goroutine that writes to a connection: that one
+// TestLogEndsReplay lets the log end the goroutine that writes to a connection. That connection
 // is lost, and nothing else.
 func TestLogEndsReplay(t *testing.T) {
 	t.Parallel()
@@ -27,12 +26,12 @@ func TestLogEndsReplay(t *testing.T) {
 	p := harness.Dial(t, base, "r", true)
 	since := p.Until("welcome").Position
 	p.Conn.Close(1000, "")
-	harness.Eventually(t, "the room to be out of use", func() bool { return srv.Stats().Rooms == 0 })
+	harness.Eventually(t, "the room to be unused", func() bool { return srv.Stats().Rooms == 0 })
 	for range 20 {
 		harness.Publish(t, srv, "r", "x")
 	}
 	harness.Publish(t, srv, "r", "last")
-	// The room is opened with the newest two: only the log has what comes before.
+	// The room is opened with the newest two entries. Only the log has the older ones.
 	harness.Dial(t, base, "r", true).UpTo("last")
 	l.Set("Read")
 	q := harness.Dial(t, base, "r", true, "since", since)
@@ -43,12 +42,12 @@ func TestLogEndsReplay(t *testing.T) {
 		t.Errorf("the log was read %d times", l.Met.Load())
 	}
 	l.Set("")
-	harness.Eventually(t, "the connection to be gone", func() bool { return srv.Stats().Connections == 1 })
+	harness.Eventually(t, "the connection to end", func() bool { return srv.Stats().Connections == 1 })
 	harness.Dial(t, base, "r", true, "since", since).UpTo("last")
 }
 
-// TestLogEndsFirstUse has the log end the goroutines that open it, and that read who is in
-// a room: whoever waits is answered, nothing is taken to be open, and the next try works.
+// TestLogEndsFirstUse lets the log end the goroutines that open it, and that read a room's
+// members. Every waiting client gets an answer, nothing counts as open, and the next try works.
 func TestLogEndsFirstUse(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"Open", "Members"} {

@@ -14,9 +14,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
-// TestLogPanics has each method of a log panic for ten seconds while people come, go
-// and talk: nobody waits longer than for a log that fails, and when it is over all is
-// well.
+// TestLogPanics lets each method of a log panic for ten seconds while users join, leave and
+// talk. No user waits longer than for a log that returns errors. Afterwards everything works.
 func TestLogPanics(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"Append", "Lookup", "Read", "Positions", "Open", "Watch", "Unwatch", "Signal",
@@ -34,10 +33,10 @@ func TestLogPanics(t *testing.T) {
 				l.Set(method)
 				for i := range 10 {
 					for range 3 {
-						go func() { // ends when it is answered, at the latest with the bubble
+						go func() { // ends with the answer, at the latest with the bubble
 							status := try(b, fmt.Sprint("new", i))
 							if status != 101 && status != 503 {
-								t.Errorf("a handshake is answered %d", status)
+								t.Errorf("a handshake is answered with %d", status)
 							}
 						}()
 					}
@@ -45,7 +44,7 @@ func TestLogPanics(t *testing.T) {
 						if resp, err := b.Client.Get("http://pipe" + path); err != nil {
 							t.Error(err)
 						} else if resp.Body.Close(); resp.StatusCode != 200 && resp.StatusCode != 503 {
-							t.Errorf("%s is answered %d", path, resp.StatusCode)
+							t.Errorf("%s is answered with %d", path, resp.StatusCode)
 						}
 					}
 					for _, e := range []chat.Message{{Text: "x", ID: fmt.Sprint(i)}, {Text: "x", To: "a-nobody", ID: fmt.Sprint("p", i)}} {
@@ -79,7 +78,7 @@ func TestLogPanics(t *testing.T) {
 				if stays != nil {
 					stays.Conn.CloseNow()
 				}
-				time.Sleep(2 * time.Minute) // a log that has failed is told again and again
+				time.Sleep(2 * time.Minute) // a failed call of the log is repeated
 				if s := b.Stats(); s.Connections+s.Rooms+s.Members != 0 {
 					t.Errorf("when all have left: %+v", s)
 				}
@@ -88,7 +87,7 @@ func TestLogPanics(t *testing.T) {
 	}
 }
 
-// try makes a handshake of a client that leaves, and returns the answer's status.
+// try makes the handshake of a client that leaves, and returns the answer's status.
 func try(b *harness.Bubble, room string) int {
 	c, err := b.Pipes.Dial(context.Background(), "", "")
 	if err != nil {
@@ -101,8 +100,8 @@ func try(b *harness.Bubble, room string) int {
 	return status
 }
 
-// TestLogEndsGoroutine has a log end the goroutine that opens a room, as a log of
-// tests does with FailNow: who came for the room at the same time is answered.
+// TestLogEndsGoroutine lets a log end the goroutine that opens a room, as a test log does with
+// FailNow. Other clients of the room, which wait at the same time, get an answer.
 func TestLogEndsGoroutine(t *testing.T) {
 	t.Parallel()
 	inside, goOn := make(chan struct{}), make(chan struct{})
@@ -127,7 +126,7 @@ func TestLogEndsGoroutine(t *testing.T) {
 	<-inside
 	second := make(chan int)
 	go func() { second <- ask().Code }()
-	harness.Eventually(t, "the second to be under way", func() bool { return srv.Stats().Rooms == 1 })
+	harness.Eventually(t, "the second handshake to wait for the room", func() bool { return srv.Stats().Rooms == 1 })
 	time.Sleep(50 * time.Millisecond)
 	close(goOn)
 	select {

@@ -39,7 +39,7 @@ func TestFollowEnds(t *testing.T) {
 		if fails {
 			l.fail.Store(true)
 			for i := 0; ; i++ {
-				harness.Publish(t, srv, "r", "for Follow to read") // which may have begun in vain
+				harness.Publish(t, srv, "r", "for Follow to read") // whose first read may have failed
 				if err := <-got; errors.Is(err, chat.ErrUnavailable) {
 					break
 				} else if i == 2 || err != nil {
@@ -60,15 +60,15 @@ func TestFollowEnds(t *testing.T) {
 					t.Errorf("fails %v: the last error is %v", fails, last)
 				}
 			case <-timeout:
-				t.Fatalf("fails %v: Follow goes on", fails)
+				t.Fatalf("fails %v: Follow does not end", fails)
 			}
 			break
 		}
 	}
 }
 
-// stuck is a log that fails, or whose Open hangs whatever its context says, while it
-// is told to; and that can hold up Enter.
+// stuck is a log that on demand fails, or hangs in Open whatever its context says. It can also
+// block Enter.
 type stuck struct {
 	chat.Log
 	fail  atomic.Bool
@@ -99,9 +99,9 @@ func (l *stuck) Enter(ctx context.Context, server, room string, m chatlog.Member
 	return l.Log.Enter(ctx, server, room, m)
 }
 
-// TestOpenHangs starts a server whose log does not answer Open: each who comes gets
-// 503 after the log timeout, however many came before, Close is not held up, and
-// when the log answers, all is well.
+// TestOpenHangs starts a server whose log does not return from Open. Each client gets 503 after
+// the log timeout, however many came before. Close is not delayed. When the log answers,
+// everything works.
 func TestOpenHangs(t *testing.T) {
 	log := chat.NewMemoryLog(chat.MemoryOptions{Entries: 10})
 	synctest.Test(t, func(t *testing.T) {
@@ -143,15 +143,15 @@ func TestOpenHangs(t *testing.T) {
 	})
 }
 
-// TestDisconnectDuringHandshake denies a user and disconnects them, here or from
-// another server, while their handshake is held up by a hook or by the log.
+// TestDisconnectDuringHandshake denies a user and disconnects the user, on this server or on
+// another, while a hook or the log delays the user's handshake.
 func TestDisconnectDuringHandshake(t *testing.T) {
 	t.Parallel()
 	for _, held := range []string{"authenticator", "authorizer", "log"} {
 		for _, remote := range []bool{false, true} {
 			for _, how := range []string{"Disconnect", "authorizer", "both"} {
 				if held != "log" && how == "authorizer" {
-					continue // asked before the denial, and nothing was shared
+					continue // the authorizer was asked before the denial, and the log had nothing yet
 				}
 				memory := chat.NewMemoryLog(chat.MemoryOptions{Entries: 100})
 				l := &stuck{Log: memory}
@@ -178,9 +178,9 @@ func TestDisconnectDuringHandshake(t *testing.T) {
 					return nil
 				}))
 				other, _ := harness.Serve(t, harness.Quiet, chat.WithLog(memory))
-				harness.Publish(t, other, "r", "not for the banned")
+				harness.Publish(t, other, "r", "a message after the ban")
 				go func() {
-					for c := range enter { // the second asking, too
+					for c := range enter { // also the second question
 						if how != "Disconnect" {
 							denied.Store(true)
 						}
@@ -208,7 +208,7 @@ func TestDisconnectDuringHandshake(t *testing.T) {
 						t.Errorf("%s: %+v, %v", name, o, err)
 					}
 				}
-				harness.Eventually(t, name+": the end of it", func() bool { s := srv.Stats(); return s.Connections == 0 && s.Rooms == 0 })
+				harness.Eventually(t, name+": the connection and the room to end", func() bool { s := srv.Stats(); return s.Connections == 0 && s.Rooms == 0 })
 				close(enter)
 			}
 		}

@@ -12,8 +12,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
-// TestUndecidedIsUndecided has hooks fail with errors of the package, as they do that use
-// a Server themselves: none of them is taken for what the server would mean by it.
+// TestUndecidedIsUndecided lets hooks return errors of the package, which can happen if a hook
+// uses a Server itself. None of them gets the meaning that it has when the server returns it.
 func TestUndecidedIsUndecided(t *testing.T) {
 	t.Parallel()
 	for _, why := range []error{chat.ErrBadName, chat.ErrTooMany, chat.ErrServerClosed, chat.ErrNoSuchUser, chat.ErrRejected, context.Canceled} {
@@ -53,20 +53,20 @@ func TestUndecidedIsUndecided(t *testing.T) {
 	}
 }
 
-// hollow is an error of which only the text can be had.
+// hollow is an error with a text, whose Unwrap panics.
 type hollow struct{}
 
 func (hollow) Error() string { return "hollow" }
 func (hollow) Unwrap() error { panic("nothing inside") }
 
-// TestReauthorizeGoesOn has the authorizer misbehave while users of several rooms are put
-// to it again: nobody else is left out, and nothing ends the process.
+// TestReauthorizeGoesOn lets the authorizer misbehave while it is asked again about users of
+// several rooms. No other user is left out, and the process does not end.
 func TestReauthorizeGoesOn(t *testing.T) {
 	t.Parallel()
 	for name, misdeed := range map[string]func() error{
-		"an error that panics when it is looked into": func() error { return hollow{} },
-		"the end of the goroutine":                    func() error { runtime.Goexit(); return nil },
-		"a panic":                                     func() error { panic("authorizer") },
+		"an error that panics when it is unwrapped": func() error { return hollow{} },
+		"the end of the goroutine":                  func() error { runtime.Goexit(); return nil },
+		"a panic":                                   func() error { panic("authorizer") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -79,7 +79,7 @@ func TestReauthorizeGoesOn(t *testing.T) {
 				case room < "r3":
 					return misdeed()
 				}
-				return chat.Refuse("not any longer")
+				return chat.Refuse("no longer allowed")
 			}))
 			var peers []*harness.Peer
 			for i := range rooms {
@@ -105,8 +105,8 @@ func TestReauthorizeGoesOn(t *testing.T) {
 	}
 }
 
-// TestReauthorizeByFreshCredentials: a connection is put to the authorizer as whom its
-// latest token says.
+// TestReauthorizeByFreshCredentials checks that the authorizer is asked about the user of the
+// connection's latest token.
 func TestReauthorizeByFreshCredentials(t *testing.T) {
 	t.Parallel()
 	srv, base := harness.Serve(t, harness.Quiet, chat.WithAuthenticator(func(*http.Request) (chat.User, error) {
@@ -132,7 +132,7 @@ func TestReauthorizeByFreshCredentials(t *testing.T) {
 	}
 }
 
-// TestPresenceHookEndsGoroutine: who comes after the call is told of.
+// TestPresenceHookEndsGoroutine checks that the hook is still called for later users.
 func TestPresenceHookEndsGoroutine(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int64

@@ -17,7 +17,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
-// nosy is a log handler that calls back into the server at each line.
+// nosy is a log handler that calls the server at each line.
 type nosy struct {
 	srv  *chat.Server
 	mu   sync.Mutex
@@ -37,13 +37,13 @@ func (n *nosy) Handle(_ context.Context, r slog.Record) error {
 	n.srv.Publish(ctx, "r", chat.Message{Text: "logged"})
 	n.srv.Disconnect(ctx, "nobody", chat.Disconnect{Room: "r", Code: 1008})
 	if r.Message == "chat: member too slow" {
-		n.srv.Disconnect(ctx, "slow", chat.Disconnect{Room: "r", Code: 1008}) // is being closed already
+		n.srv.Disconnect(ctx, "slow", chat.Disconnect{Room: "r", Code: 1008}) // the member is already being closed
 	}
 	n.mu.Lock()
 	n.seen[r.Message]++
 	n.mu.Unlock()
 	if r.Message == "chat: log lost events" {
-		panic("a handler's own fault") // is counted, and nothing else
+		panic("a handler's own fault") // the panic is counted, and has no other effect
 	}
 	return nil
 }
@@ -54,8 +54,8 @@ func (n *nosy) saw(what string) bool {
 	return n.seen[what] > 0
 }
 
-// interruptible is a log whose sink a test can call, under a lock as logs do, and
-// whose calls of Beat it can have fail.
+// interruptible is a log whose sink a test can call, while it holds a lock as logs do. On demand
+// its calls of Beat fail.
 type interruptible struct {
 	chat.Log
 	mu   sync.Mutex
@@ -71,7 +71,7 @@ func (l *interruptible) Open(ctx context.Context, s chatlog.Sink) error {
 }
 
 func (l *interruptible) Signal(ctx context.Context, room string, e chatlog.Event) error {
-	l.mu.Lock() // a log may
+	l.mu.Lock() // a log may do this
 	defer l.mu.Unlock()
 	return l.Log.Signal(ctx, room, e)
 }
@@ -85,8 +85,8 @@ func (l *interruptible) Positions(ctx context.Context, rooms []string) ([]chatlo
 	return l.Log.Positions(ctx, rooms)
 }
 
-// TestLoggerCallsBack has every line of the server be written by a handler that
-// calls the server. None of them is written under a lock.
+// TestLoggerCallsBack writes every line of the server with a handler that calls the server. The
+// server must hold no lock when it writes a line.
 func TestLoggerCallsBack(t *testing.T) {
 	t.Parallel()
 	memory := chat.NewMemoryLog(chat.MemoryOptions{Entries: 1000})
@@ -127,7 +127,7 @@ func TestLoggerCallsBack(t *testing.T) {
 	if resp, err := http.DefaultClient.Do(req); err != nil || resp.StatusCode != 403 {
 		t.Errorf("foreign scheme: %v, %v", resp, err)
 	}
-	// A log calls its sink in calls of Signal, or holding locks that Signal needs.
+	// A log may call its sink inside Signal, or while it holds locks that Signal needs.
 	l.mu.Lock()
 	l.sink.Interrupted(errors.New("lost"))
 	l.sink.Resumed()
@@ -164,7 +164,7 @@ func TestLoggerCallsBack(t *testing.T) {
 		harness.Eventually(t, fmt.Sprintf("%q", line), func() bool { return n.saw(line) })
 	}
 	harness.Eventually(t, "both panics to be counted", func() bool { return srv.Stats().Panics == 2 })
-	// The last line: the log cannot be reached at all.
+	// The last line: the log cannot be reached.
 	n = &nosy{seen: map[string]int{}}
 	srv, base = harness.Serve(t, chat.WithLog(unreachable{memory}), chat.WithLogger(slog.New(n)))
 	n.srv = srv

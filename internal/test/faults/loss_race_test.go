@@ -11,7 +11,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
-// slowLost is a lostLog that takes a while to read once it has lost its entries.
+// slowLost is a lostLog with slow reads after it has lost its entries.
 type slowLost struct {
 	*lostLog
 	pause time.Duration
@@ -24,9 +24,9 @@ func (l *slowLost) Read(ctx context.Context, room string, r chatlog.Range) (chat
 	return l.lostLog.Read(ctx, room, r)
 }
 
-// TestLossFoundTwice has two who come from another server find out that the log has
-// lost its entries, the second while the first is about it. Who comes between them is
-// in the new epoch already, and is not to be closed for the old one.
+// TestLossFoundTwice has two clients of another server, which lead to the discovery that the log
+// has lost its entries. The second comes while the first loss is being handled. A client that
+// joins between them has the new epoch already, and must not be closed.
 func TestLossFoundTwice(t *testing.T) {
 	log := &slowLost{newLostLog(), 50 * time.Millisecond}
 	harness.InBubble(t, func(b *harness.Bubble) {
@@ -46,7 +46,7 @@ func TestLossFoundTwice(t *testing.T) {
 		time.Sleep(120 * time.Millisecond)
 		p := b.Dial("r", true, "username=Carol")
 		if w := p.Until("welcome"); w.Position != after.Epoch+":1" {
-			t.Fatalf("welcome at %s, and the epoch is %s", w.Position, after.Epoch)
+			t.Fatalf("welcome at %s, but the epoch is %s", w.Position, after.Epoch)
 		}
 		p.Until("message")
 		time.Sleep(3 * time.Second)
@@ -66,9 +66,9 @@ func TestLossFoundTwice(t *testing.T) {
 	}, chat.WithLog(log), harness.Quiet)
 }
 
-// TestAckOfAnotherEpoch sends when the log has lost its entries and the server does not
-// know yet. The answer's offset is one of the new epoch, and was another message's in
-// the one that the sender is in, so that it is not told.
+// TestAckOfAnotherEpoch sends a message after the log has lost its entries, before the server
+// knows. The message's offset is in the new epoch. In the sender's epoch, it belonged to another
+// message, so the sender must not get it.
 func TestAckOfAnotherEpoch(t *testing.T) {
 	log := &slowLost{newLostLog(), 100 * time.Millisecond}
 	harness.InBubble(t, func(b *harness.Bubble) {
@@ -79,7 +79,7 @@ func TestAckOfAnotherEpoch(t *testing.T) {
 		log.lost.Store(true)
 		const text = `{"type":"message","message":"2","id":"a"}`
 		p.Send(text)
-		p.Send(text) // as a repetition it is no different
+		p.Send(text) // the same for a repetition
 		for {
 			o, err := p.Read()
 			if err != nil {
@@ -102,8 +102,8 @@ func TestAckOfAnotherEpoch(t *testing.T) {
 	}, chat.WithLog(log), harness.Quiet)
 }
 
-// splitLog is a shared log of which there are two for a moment: the other one's entry
-// is pushed while one is appended, and has the same offset.
+// splitLog is a shared log that is split for a moment. While an entry is appended, an entry with
+// the same offset comes from the other part and is pushed.
 type splitLog struct {
 	*shortLog
 	split atomic.Bool
@@ -120,8 +120,8 @@ func (l *splitLog) Append(ctx context.Context, room string, e chatlog.Event) (ch
 	return l.shortLog.Append(ctx, room, e)
 }
 
-// TestAckOfAnotherEntry has another entry come to an offset while one is appended
-// there. The second is not acknowledged at an offset at which members saw the first.
+// TestAckOfAnotherEntry checks that an entry is not acknowledged with an offset at which members
+// have seen another entry.
 func TestAckOfAnotherEntry(t *testing.T) {
 	log := &splitLog{shortLog: newShortLog()}
 	harness.InBubble(t, func(b *harness.Bubble) {

@@ -14,8 +14,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
-// lostLog is a log whose entries are gone, and others in their place, once lost is
-// set, and that cannot be opened while away is above zero.
+// lostLog is a log that has lost its entries, and has others in their place, when lost is set.
+// It cannot be opened while away is above zero.
 type lostLog struct {
 	chat.Log
 	other chat.Log
@@ -53,8 +53,8 @@ func (l *lostLog) Positions(ctx context.Context, rooms []string) ([]chatlog.Posi
 	return l.store().Positions(ctx, rooms)
 }
 
-// TestLogLosesEvents has members told what happened, and of the gap; they are not
-// counted as slow.
+// TestLogLosesEvents checks that members are told the reason, and of the gap. They do not count
+// as slow.
 func TestLogLosesEvents(t *testing.T) {
 	log := newLostLog()
 	harness.InBubble(t, func(b *harness.Bubble) {
@@ -84,7 +84,7 @@ func TestLogLosesEvents(t *testing.T) {
 	}, chat.WithLog(log), harness.Quiet)
 }
 
-// TestFollowWaitsForTheLog follows a room of a log that cannot be reached yet.
+// TestFollowWaitsForTheLog follows a room while the log cannot be reached yet.
 func TestFollowWaitsForTheLog(t *testing.T) {
 	log := newLostLog()
 	log.away.Store(3)
@@ -107,11 +107,11 @@ func TestFollowWaitsForTheLog(t *testing.T) {
 			}
 		}
 		if away == 0 || away > 3 {
-			t.Errorf("told %d times that the log is away", away)
+			t.Errorf("reported %d times that the log is down", away)
 		}
 		cancel()
 
-		// Only the context's end ends it while the log stays away.
+		// While the log is down, only the end of the context ends Follow.
 		log.away.Store(1000)
 		srv := chat.New(chat.WithLog(log), harness.Quiet)
 		defer srv.Close()

@@ -1,5 +1,5 @@
-// Package faults holds servers to their promises while the log, the network or the
-// program around them fails, and at the bounds of what they keep.
+// Package faults checks the promises of servers while the log, the network or the program around
+// them fails, and at the limits of what they hold.
 package faults
 
 import (
@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// Short names for what clients send here.
+// Short names for what clients send in these tests.
 const (
 	finText   = wsconf.Fin | wsconf.Text
 	finBinary = wsconf.Fin | wsconf.Binary

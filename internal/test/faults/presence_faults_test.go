@@ -18,12 +18,12 @@ import (
 )
 
 var (
-	presenceSeed  = flag.Uint64("presence.seed", 0, "the seed of TestPresenceFaults; 0: some of its own")
+	presenceSeed  = flag.Uint64("presence.seed", 0, "the seed of TestPresenceFaults; 0: random seeds")
 	presenceSeeds = flag.Int("presence.seeds", 20, "how many seeds TestPresenceFaults tries")
 )
 
-// cluster is servers that share a memory log, each by a way of its own that faults
-// can be put in.
+// cluster is servers that share a memory log. Each has its own connection to the log, which can
+// have faults.
 type cluster struct {
 	*presencetest.Cluster
 	log     chat.Log
@@ -60,9 +60,9 @@ func inCluster(t *testing.T, n int, seed uint64, f func(*cluster)) {
 	})
 }
 
-// TestPresenceFaults has a log fail in every way while users come and go on three
-// servers, one of which is killed and one of which loses its lease. Five seconds after
-// the last fault every list is the truth, and no client was told anything twice.
+// TestPresenceFaults lets a log fail in every way while users join and leave on three servers.
+// One server is killed, and one loses its lease. Five seconds after the last fault, every list
+// is right, and no client was told anything twice.
 func TestPresenceFaults(t *testing.T) {
 	first, n := *presenceSeed, 1
 	if first == 0 {
@@ -89,7 +89,7 @@ func presenceFaults(t *testing.T, seed uint64) {
 			alive = append(alive, 2)
 		}
 		cut := time.Duration(rng.IntN(15)) * time.Second
-		lapse := time.Duration(rng.IntN(4)) * 8 * time.Second // the longest ends a lease
+		lapse := time.Duration(rng.IntN(4)) * 8 * time.Second // the longest is longer than a lease
 		for _, w := range c.ways {
 			w.Faults(0.4 * rng.Float64())
 		}

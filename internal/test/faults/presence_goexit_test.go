@@ -9,8 +9,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
-// TestLogEndsSettling has a log end the goroutine that tells it of a user, several times
-// running: it is told again, and in the end holds the truth.
+// TestLogEndsSettling lets a log end, several times, the goroutine that reports a user to it.
+// The report is repeated, and at the end the log has the right users.
 func TestLogEndsSettling(t *testing.T) {
 	for _, method := range []string{"Enter", "Leave"} {
 		t.Run(method, func(t *testing.T) {

@@ -8,9 +8,9 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/faultlog"
 )
 
-// TestNameOfWhoStays has a user come to three servers, to the last of them under
-// another name, and go from that one in every way. The name of the list is then that of
-// a connection there is, though no server that is left has anything to tell the log.
+// TestNameOfWhoStays has a user on three servers, on the last one under another name. The user
+// leaves that one in every possible way. Then the list must have the name of a connection that
+// still exists, although no other server has anything to report to the log.
 func TestNameOfWhoStays(t *testing.T) {
 	for _, end := range []struct {
 		how   string
@@ -29,7 +29,7 @@ func TestNameOfWhoStays(t *testing.T) {
 			inCluster(t, 3, 1, func(c *cluster) {
 				for server, name := range []string{"old", "old", "new"} {
 					if !c.Come("u1", name, server, time.Minute) {
-						t.Fatal("does not get in")
+						t.Fatal("the user cannot join")
 					}
 					synctest.Wait()
 				}

@@ -12,12 +12,12 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/faultlog"
 )
 
-// come connects users to a server, and fails the test if they do not get in.
+// come connects users to a server, and fails the test if one cannot join.
 func (c *cluster) come(t *testing.T, server int, users ...string) {
 	t.Helper()
 	for _, u := range users {
 		if !c.Come(u, "name-of-"+u, server, time.Minute) {
-			t.Fatalf("%s does not get in at %d", u, server)
+			t.Fatalf("%s cannot join server %d", u, server)
 		}
 	}
 	synctest.Wait()
@@ -29,8 +29,7 @@ func (c *cluster) set(state int) {
 	}
 }
 
-// agree fails the test unless all lists are the truth and nobody was told anything
-// that cannot be.
+// agree fails the test unless all lists are right and no client was told anything impossible.
 func (c *cluster) agree(t *testing.T) {
 	t.Helper()
 	synctest.Wait()
@@ -43,8 +42,8 @@ func (c *cluster) agree(t *testing.T) {
 	}
 }
 
-// TestBackWhileLeaving has users leave in good order and come back while the log is
-// being told that they left.
+// TestBackWhileLeaving lets users leave gracefully, and return while the log is being told that
+// they left.
 func TestBackWhileLeaving(t *testing.T) {
 	for pause := range 4 {
 		inCluster(t, 2, 1, func(c *cluster) {
@@ -67,8 +66,8 @@ func TestBackWhileLeaving(t *testing.T) {
 	}
 }
 
-// TestGoneWhileTheLogIsAway has users leave, and handshakes given up, while the log
-// does not answer or fails.
+// TestGoneWhileTheLogIsAway lets users leave, and give up handshakes, while the log does not
+// answer or fails.
 func TestGoneWhileTheLogIsAway(t *testing.T) {
 	for _, state := range []int{faultlog.Stopped, faultlog.Cut} {
 		inCluster(t, 2, 1, func(c *cluster) {
@@ -88,8 +87,8 @@ func TestGoneWhileTheLogIsAway(t *testing.T) {
 	}
 }
 
-// TestHandshakesGivenUp has a client go away before the handshake's answer, while the
-// log takes its time.
+// TestHandshakesGivenUp lets a client leave before the answer to its handshake, while the log is
+// slow.
 func TestHandshakesGivenUp(t *testing.T) {
 	inCluster(t, 2, 1, func(c *cluster) {
 		c.come(t, 0, "u1")
@@ -108,12 +107,12 @@ func TestHandshakesGivenUp(t *testing.T) {
 	})
 }
 
-// TestMissedBeats has the log out of a server's reach for a moment whenever it beats.
+// TestMissedBeats makes the log unreachable for a moment whenever a server beats.
 func TestMissedBeats(t *testing.T) {
 	inCluster(t, 2, 1, func(c *cluster) {
 		c.come(t, 0, "u1")
 		c.come(t, 1, "u2")
-		time.Sleep(2 * time.Second) // and they know of each other
+		time.Sleep(2 * time.Second) // now the servers know of each other
 		told, start := c.Told(), time.Now()
 		for beat := start.Add(3 * time.Second); time.Since(start) < 2*time.Minute; beat = beat.Add(5 * time.Second) {
 			time.Sleep(time.Until(beat.Add(-100 * time.Millisecond)))
@@ -123,12 +122,12 @@ func TestMissedBeats(t *testing.T) {
 		}
 		c.agree(t)
 		if n := c.Told() - told; n > 0 {
-			t.Errorf("%d notices, and nobody has come or gone", n)
+			t.Errorf("%d notices, although no user has come or gone", n)
 		}
 	})
 }
 
-// TestNobodyCanBeat has the log stand still for nearly as long as a lease, or longer.
+// TestNobodyCanBeat pauses the log for nearly as long as a lease, or longer.
 func TestNobodyCanBeat(t *testing.T) {
 	for stop := 6 * time.Second; stop < 40*time.Second; stop += 1700 * time.Millisecond {
 		inCluster(t, 3, 1, func(c *cluster) {
@@ -144,9 +143,9 @@ func TestNobodyCanBeat(t *testing.T) {
 			time.Sleep(30 * time.Second)
 			c.agree(t)
 			if n := c.Told() - told; n > 0 {
-				t.Errorf("%d notices after %v, and nobody has come or gone", n, stop)
+				t.Errorf("%d notices after %v, although no user has come or gone", n, stop)
 			}
-			// Who is dead is still found to be.
+			// A dead server is still removed.
 			c.ways[2].Set(faultlog.Cut)
 			c.Lose(2)
 			time.Sleep(30 * time.Second)
@@ -157,7 +156,7 @@ func TestNobodyCanBeat(t *testing.T) {
 	}
 }
 
-// TestBackUnderAnotherName has a user come back within the grace under another name.
+// TestBackUnderAnotherName lets a user return within the grace period under another name.
 func TestBackUnderAnotherName(t *testing.T) {
 	inCluster(t, 2, 1, func(c *cluster) {
 		c.come(t, 0, "u1")
@@ -192,8 +191,8 @@ func TestBackUnderAnotherName(t *testing.T) {
 	})
 }
 
-// TestFalseHints has the log signal what is not so: a hint that comes late, or twice.
-// The lists follow for a moment at most, and what is told once is not told again.
+// TestFalseHints lets the log send signals that are false: late ones, or two of the same. The
+// lists may be wrong only for a moment, and no notice is sent twice.
 func TestFalseHints(t *testing.T) {
 	inCluster(t, 2, 1, func(c *cluster) {
 		c.come(t, 0, "u1", "u2")
@@ -217,12 +216,12 @@ func TestFalseHints(t *testing.T) {
 		hint("join", "u1", 0)
 		hint("leave", "nobody", 0)
 		hint("join", "nobody", 2*3)
-		// Server 1 takes it that u1 has gone; server 0 knows better.
+		// Server 1 believes that u1 has left; server 0 knows that u1 is there.
 		hint("leave", "u1", 2)
 	})
 }
 
-// slowLists is a way to a log whose lists are old when they arrive.
+// slowLists is a connection to a log whose lists are old when they arrive.
 type slowLists struct{ chat.Log }
 
 func (l slowLists) Members(ctx context.Context, room string, limit int) (chatlog.MemberList, error) {
@@ -231,7 +230,7 @@ func (l slowLists) Members(ctx context.Context, room string, limit int) (chatlog
 	return list, err
 }
 
-// TestOldLists has users come and go while a list is on its way that does not know yet.
+// TestOldLists lets users join and leave while an older list is on its way.
 func TestOldLists(t *testing.T) {
 	inCluster(t, 2, 1, func(c *cluster) {
 		c.ways[1].Log = slowLists{c.log}
@@ -245,7 +244,7 @@ func TestOldLists(t *testing.T) {
 			c.Leave("u4")
 			time.Sleep(time.Duration(300+170*(i%9)) * time.Millisecond)
 			if n := c.Told() - told; n != 2*3 {
-				t.Errorf("%d: %d notices to three members of one who has come and gone", i, n)
+				t.Errorf("%d: three members got %d notices of one user that came and left", i, n)
 			}
 		}
 		time.Sleep(5 * time.Second)

@@ -15,7 +15,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
-// slowShortLog takes a while to carry out a call, and to answer.
+// slowShortLog is slow to carry out a call, and to answer.
 type slowShortLog struct{ *shortLog }
 
 func (l slowShortLog) nap() { time.Sleep(rand.N(5 * time.Millisecond)) }
@@ -38,9 +38,9 @@ func (l slowShortLog) Renew(ctx context.Context, room, seen string) (string, err
 	return l.shortLog.Renew(ctx, room, seen)
 }
 
-// However many servers find out that a log has lost its end, and in however many of the
-// messages that are on their way, the room begins one new epoch, and each of the servers
-// begins it anew once.
+// Several servers notice that a log has lost its end, each with several of the messages that are
+// on their way. The room must begin exactly one new epoch, and each server must open it again
+// exactly once.
 func TestLossRenewsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newShortLog()
@@ -51,7 +51,7 @@ func TestLossRenewsOnce(t *testing.T) {
 			srv := chat.New(chat.WithLog(slowShortLog{log}), harness.Quiet)
 			defer srv.Close()
 			servers = append(servers, srv)
-			wg.Go(func() { // has the room in use
+			wg.Go(func() { // keeps the room in use
 				for range srv.Follow(ctx, "r", chat.Position{}) {
 				}
 			})
@@ -69,11 +69,11 @@ func TestLossRenewsOnce(t *testing.T) {
 			log.cut("r", len(log.get("r").events)-20)
 			time.Sleep(2 * time.Second)
 			if now, want := log.get("r").epoch, fmt.Sprint("e", loss+2); now != want {
-				t.Errorf("after loss %d the room is in %s, not %s", loss+1, now, want)
+				t.Errorf("after loss %d the room is in %s, want %s", loss+1, now, want)
 			}
 			for i, srv := range servers {
 				if n := srv.Stats().Resets; n != uint64(loss+1) {
-					t.Errorf("after loss %d server %d has begun the room anew %d times", loss+1, i, n)
+					t.Errorf("after loss %d server %d has opened the room again %d times", loss+1, i, n)
 				}
 			}
 		}
@@ -82,7 +82,7 @@ func TestLossRenewsOnce(t *testing.T) {
 	})
 }
 
-// staleLog answers one reading from what the log was before.
+// staleLog answers one read with an older state of the log.
 type staleLog struct {
 	*shortLog
 	before *shortLog
@@ -96,9 +96,9 @@ func (l *staleLog) Read(ctx context.Context, room string, rg chatlog.Range) (cha
 	return l.shortLog.Read(ctx, room, rg)
 }
 
-// A room has gone on in another epoch when an entry of the old one comes, and one reading
-// is answered by a log of before, as when Redis is failed over: two masters answer for a
-// moment then. Nothing is lost, so no member is closed.
+// A room continues in another epoch. Then an entry of the old epoch arrives, and one read gets
+// an older state of the log. That happens in a failover of Redis, when two masters answer for a
+// moment. Nothing is lost, so no member must be closed.
 func TestAnswerOfTheOldLog(t *testing.T) {
 	log := &staleLog{shortLog: newShortLog(), before: newShortLog()}
 	harness.InBubble(t, func(b *harness.Bubble) {
@@ -119,7 +119,7 @@ func TestAnswerOfTheOldLog(t *testing.T) {
 		for o := p.Next(); o.Message != "on"; o = p.Next() {
 		}
 		if n := b.Stats().Resets; n != 0 || log.stale.Load() >= 0 {
-			t.Errorf("%d resets, and %d stale answers to come", n, log.stale.Load()+1)
+			t.Errorf("%d resets, and %d stale answers were not used", n, log.stale.Load()+1)
 		}
 	}, chat.WithLog(log), harness.Quiet)
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
-// shortLog is a log that several servers share and that can be brought back to what
-// it was before, as a restored copy is, without knowing. Feed and Presence are the
-// memory log's. What is appended is pushed to every sink.
+// shortLog is a log that several servers share. It can be set back to an older state, as a
+// restored copy is, without knowing it. Feed and Presence are those of the memory log. Every
+// appended entry is pushed to all sinks.
 type shortLog struct {
 	chat.Log
 
@@ -35,7 +35,7 @@ func newShortLog() *shortLog {
 	return &shortLog{Log: chat.NewMemoryLog(chat.MemoryOptions{Entries: 10}), rooms: map[string]shortRoom{}}
 }
 
-// roomLocked returns a room, which begins in an epoch of its own.
+// roomLocked returns a room. A new room begins with its own epoch.
 func (l *shortLog) roomLocked(name string) shortRoom {
 	r, ok := l.rooms[name]
 	if !ok {
@@ -46,7 +46,7 @@ func (l *shortLog) roomLocked(name string) shortRoom {
 	return r
 }
 
-// set is what room is from now on.
+// set replaces the state of a room.
 func (l *shortLog) set(room string, r shortRoom) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -59,7 +59,7 @@ func (l *shortLog) get(room string) shortRoom {
 	return l.roomLocked(room)
 }
 
-// cut takes from room all but the first n events.
+// cut removes from a room all entries after the first n.
 func (l *shortLog) cut(room string, n int) {
 	r := l.get(room)
 	r.events = r.events[:n:n]

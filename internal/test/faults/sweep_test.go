@@ -13,16 +13,16 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
-// deafLog is a log none of whose pushes arrive.
+// deafLog is a log whose pushes never arrive.
 type deafLog struct{ chat.Log }
 
-// Watch does nothing, so that the log knows of nobody to push to.
+// Watch does nothing, so the log has no sink to push to.
 func (deafLog) Watch(ctx context.Context, sink chatlog.Sink, room string) error { return nil }
 
 func (deafLog) Unwatch(sink chatlog.Sink, room string) {}
 
-// TestSweepFindsEveryRoom follows more rooms than the log is asked of in one call,
-// while no push arrives. Each is found by comparing positions.
+// TestSweepFindsEveryRoom follows more rooms than one call asks the log about, while no push
+// arrives. Each new entry must be found by comparing positions.
 func TestSweepFindsEveryRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := chat.NewMemoryLog(chat.MemoryOptions{Entries: 10})
@@ -59,7 +59,7 @@ func TestSweepFindsEveryRoom(t *testing.T) {
 		n := 0
 		told.Range(func(_, _ any) bool { n++; return true })
 		if n != rooms {
-			t.Errorf("%d of %d rooms were told of their entries", n, rooms)
+			t.Errorf("in %d of %d rooms the entries were found", n, rooms)
 		}
 		cancel()
 		wg.Wait()

@@ -8,16 +8,15 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// BadLog is a log one method of which does what it should not, for as long as it
-// is told to.
+// BadLog is a log with one method that misbehaves while the test wants it.
 type BadLog struct {
 	chatlog.Log
 	method atomic.Pointer[string]
-	Wrong  func()       // what it does then
-	Met    atomic.Int64 // how often it has
+	Wrong  func()       // what the method does then
+	Met    atomic.Int64 // how often the method has misbehaved
 }
 
-// Set says which method goes wrong; "" is none.
+// Set sets the method that misbehaves; "" is none.
 func (l *BadLog) Set(method string) { l.method.Store(&method) }
 
 func (l *BadLog) at(method string) {
@@ -27,7 +26,8 @@ func (l *BadLog) at(method string) {
 	}
 }
 
-// What follows is [chatlog.Log] with its optional parts, which Log has, too; each method goes wrong if Set has named it.
+// The methods of [chatlog.Log] and of its optional interfaces follow. Log must have these too. Each method
+// misbehaves if Set has named it.
 
 func (l *BadLog) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 	l.at("Append")

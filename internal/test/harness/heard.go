@@ -12,11 +12,11 @@ import (
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
-// Heard returns a line for each thing that the server sends until the connection
-// ends, but for notices and pings.
+// Heard returns a line for each frame from the server until the connection ends, except notices
+// and pings.
 func Heard(c *wsconf.Conn) []string { return HeardThen(c, -1, nil) }
 
-// HeardThen is [Heard], and sends b when so many lines have been heard.
+// HeardThen is [Heard], and sends b after n lines.
 func HeardThen(c *wsconf.Conn, after int, b []byte) (lines []string) {
 	closed := false
 	for {
@@ -26,7 +26,7 @@ func HeardThen(c *wsconf.Conn, after int, b []byte) (lines []string) {
 		}
 		f, err := c.ReadFrame()
 		switch {
-		case closed && (err == io.EOF || errors.Is(err, syscall.ECONNRESET)): // it lingers for a while only
+		case closed && (err == io.EOF || errors.Is(err, syscall.ECONNRESET)): // the server waits only for a while
 			return lines
 		case err != nil:
 			return append(lines, "lost: "+err.Error())
@@ -51,7 +51,7 @@ func HeardThen(c *wsconf.Conn, after int, b []byte) (lines []string) {
 	}
 }
 
-// LineOf is the line for a text frame; "" for a notice.
+// LineOf returns the line for a text frame, or "" for a notice.
 func LineOf(f wsconf.Received) string {
 	text, err := f.Text()
 	if err != nil {
@@ -72,7 +72,7 @@ func LineOf(f wsconf.Received) string {
 	return strings.TrimRight(o.Type+" "+o.ID, " ")
 }
 
-// MessagesIn returns the lines that tell of messages.
+// MessagesIn returns the lines for messages.
 func MessagesIn(lines []string) (m []string) {
 	for _, l := range lines {
 		if strings.HasPrefix(l, "msg ") {
@@ -82,7 +82,7 @@ func MessagesIn(lines []string) (m []string) {
 	return m
 }
 
-// Brief is s, or what tells a long s from others.
+// Brief returns s, or a short form that distinguishes a long s from others.
 func Brief(s string) string {
 	if len(s) > 80 {
 		return fmt.Sprintf("%d bytes %08x", len(s), crc32.ChecksumIEEE([]byte(s)))
@@ -90,8 +90,8 @@ func Brief(s string) string {
 	return s
 }
 
-// UntilPong returns a line for each object until the pong with the id and so many
-// messages have come.
+// UntilPong returns a line for each object until the pong with the id and n messages have
+// arrived.
 func UntilPong(c *wsconf.Conn, id string, messages int) (lines []string) {
 	for ponged := false; !ponged || len(MessagesIn(lines)) < messages; {
 		f, err := c.ReadFrame()

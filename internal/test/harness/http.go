@@ -15,8 +15,8 @@ func Request(method, path string, header ...string) string {
 	return method + " " + path + " HTTP/1.1\r\nHost: h\r\n" + strings.Join(append(header, ""), "\r\n") + "\r\n"
 }
 
-// HandshakeWithout returns a handshake that lacks the headers which begin with prefix,
-// and has others instead.
+// HandshakeWithout returns a handshake without the headers that begin with prefix, and with
+// other headers instead.
 func HandshakeWithout(prefix string, header ...string) string {
 	var b strings.Builder
 	for _, line := range strings.SplitAfter(strings.TrimSuffix(wsconf.Handshake("/ws/r", header...), "\r\n"), "\r\n") {
@@ -27,10 +27,10 @@ func HandshakeWithout(prefix string, header ...string) string {
 	return b.String() + "\r\n"
 }
 
-// UpgradeHeaders are those that make a GET a handshake.
+// UpgradeHeaders are the headers that make a GET a handshake.
 var UpgradeHeaders = []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}
 
-// FailingHijacker is a writer that cannot be hijacked, though it says so.
+// FailingHijacker is a writer with a Hijack that fails.
 type FailingHijacker struct{ http.ResponseWriter }
 
 // Hijack implements [http.Hijacker].

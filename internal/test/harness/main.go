@@ -1,6 +1,6 @@
-// Package harness is what the suites of black-box tests share: a server behind a real
-// socket or in fake time, peers that speak its dialects, raw clients that send frames as
-// they are, and a check that nothing outlives the tests.
+// Package harness has the common parts of the black-box suites: a server with a real socket or
+// in fake time, peers that speak its dialects, raw clients that send frames unchanged, and a
+// check that no goroutine outlives the tests.
 package harness
 
 import (
@@ -30,7 +30,7 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// Leaked returns the stacks of goroutines that run code of this module, or only of its
+// Leaked returns the stacks of goroutines that run code of this module, or only code of its
 // package pkg, such as "/client.(".
 func Leaked(pkg string) string {
 	buf := make([]byte, 1<<24)

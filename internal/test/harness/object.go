@@ -12,7 +12,7 @@ import (
 	"github.com/seed-08328bfd/chat"
 )
 
-// Object is any object a server sends.
+// Object is any object from a server.
 type Object struct {
 	Type       string          `json:"type"`
 	Offset     uint64          `json:"offset"`
@@ -80,7 +80,7 @@ func Keys(t testing.TB, object string) string {
 	return strings.Join(names, " ")
 }
 
-// Value returns the value of a key in an object, as it stands there.
+// Value returns the JSON of a key's value in an object, unchanged.
 func Value(t testing.TB, object, key string) string {
 	t.Helper()
 	var m map[string]json.RawMessage
@@ -90,7 +90,7 @@ func Value(t testing.TB, object, key string) string {
 	return string(m[key])
 }
 
-// Expect compares two values, and says what they are if they differ.
+// Expect compares two values, and fails the test if they differ.
 func Expect[T any](t testing.TB, what string, got, want T) {
 	t.Helper()
 	if diff := cmp.Diff(want, got); diff != "" {

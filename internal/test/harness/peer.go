@@ -32,7 +32,7 @@ func Dial(t testing.TB, base, room string, v1 bool, params ...string) *Peer {
 	return p
 }
 
-// TryDial is [Dial] that may fail, with the answer to the handshake.
+// TryDial is [Dial] that may fail. It also returns the answer to the handshake.
 func TryDial(t testing.TB, base, room string, v1 bool, params ...string) (*Peer, *http.Response, error) {
 	t.Helper()
 	q := url.Values{}
@@ -58,7 +58,7 @@ func TryDial(t testing.TB, base, room string, v1 bool, params ...string) (*Peer,
 	return &Peer{T: t, Conn: conn}, resp, nil
 }
 
-// Read returns the next object that is not only a place.
+// Read returns the next object, but skips objects that have only a position.
 func (p *Peer) Read() (o Object, err error) {
 	for o.Type == "" || o.Type == "position" {
 		if o, err = p.Any(); err != nil {
@@ -68,7 +68,7 @@ func (p *Peer) Read() (o Object, err error) {
 	return o, nil
 }
 
-// Any returns the next object, whatever it is.
+// Any returns the next object of any type.
 func (p *Peer) Any() (o Object, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
@@ -92,7 +92,7 @@ func (p *Peer) Next() Object {
 	return o
 }
 
-// Until returns the next object of the type, passing over others.
+// Until returns the next object of the type, and skips others.
 func (p *Peer) Until(typ string) Object {
 	p.T.Helper()
 	for {
@@ -102,8 +102,7 @@ func (p *Peer) Until(typ string) Object {
 	}
 }
 
-// Closed returns the code that the connection is closed with, passing over
-// objects.
+// Closed returns the code of the close frame, and skips objects before it.
 func (p *Peer) Closed() int {
 	for {
 		if _, err := p.Read(); err != nil {
@@ -122,7 +121,7 @@ func (p *Peer) Send(text string) {
 	}
 }
 
-// CloseCode returns the code of the close frame that err tells of, or -1.
+// CloseCode returns the code of the close frame in err, or -1.
 func CloseCode(err error) int {
 	var ce ws.CloseError
 	if errors.As(err, &ce) {
@@ -131,7 +130,7 @@ func CloseCode(err error) int {
 	return -1
 }
 
-// Text returns the next object as it came.
+// Text returns the next object unchanged.
 func (p *Peer) Text() string {
 	p.T.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
@@ -143,7 +142,7 @@ func (p *Peer) Text() string {
 	return string(b)
 }
 
-// TextOf returns the next object of a type as it came, passing over others.
+// TextOf returns the next object of a type unchanged, and skips others.
 func (p *Peer) TextOf(typ string) string {
 	p.T.Helper()
 	for {
@@ -153,8 +152,8 @@ func (p *Peer) TextOf(typ string) string {
 	}
 }
 
-// Here waits until a plain member is one: its handshake is answered a moment
-// before that.
+// Here waits until a plain client is a member. That is a moment after the answer to its
+// handshake.
 func (p *Peer) Here() *Peer {
 	p.T.Helper()
 	p.Send("here")
@@ -162,9 +161,8 @@ func (p *Peer) Here() *Peer {
 	return p
 }
 
-// UpTo returns the types of what comes before a message with the text. Answers do
-// not wait for what the room has for the member, so they are no sign that all of
-// it has come; a later message of the room is.
+// UpTo returns the types of the objects before a message with the text. Answers may come before
+// older entries of the room. Only a later message shows that all of them have arrived.
 func (p *Peer) UpTo(text string) (types []string) {
 	p.T.Helper()
 	for {
@@ -176,8 +174,8 @@ func (p *Peer) UpTo(text string) (types []string) {
 	}
 }
 
-// Kept waits for a message of the member's own and for its acknowledgement, of
-// which either may come first, and returns the message.
+// Kept waits for one of the member's own messages and for its acknowledgement, in any order, and
+// returns the message.
 func (p *Peer) Kept(typ string) (object string) {
 	p.T.Helper()
 	for acked := false; object == "" || !acked; {

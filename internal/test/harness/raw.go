@@ -30,8 +30,8 @@ func RawDial(t testing.TB, base, path string, header ...string) *wsconf.Conn {
 	return c
 }
 
-// Settle waits until the member has got what was there when it joined. What it
-// sends from then on comes back in the order in which it was sent.
+// Settle waits until the member has received everything from before its join. What it sends from
+// then on comes back in the same order.
 func Settle(t testing.TB, c *wsconf.Conn) {
 	t.Helper()
 	RawWrite(c, wsconf.Frame(wsconf.Fin|wsconf.Ping, "settled?"), 0)
@@ -46,8 +46,8 @@ func Settle(t testing.TB, c *wsconf.Conn) {
 	}
 }
 
-// RawWrite sends b, in pieces of the given size if that is above 0. What the
-// server no longer reads may fail to be written.
+// RawWrite sends b, in pieces of the given size if that is above 0. A write may fail if the
+// server no longer reads.
 func RawWrite(c *wsconf.Conn, b []byte, piece int) {
 	for piece > 0 && len(b) > piece {
 		if _, err := c.Write(b[:piece]); err != nil {
@@ -58,7 +58,7 @@ func RawWrite(c *wsconf.Conn, b []byte, piece int) {
 	c.Write(b)
 }
 
-// Drip writes b over and over, a piece each pause, until that fails.
+// Drip writes b again and again, one piece per pause, until a write fails.
 func Drip(c *wsconf.Conn, b []byte, pause time.Duration) {
 	for {
 		if _, err := c.Write(b); err != nil {
@@ -68,7 +68,7 @@ func Drip(c *wsconf.Conn, b []byte, pause time.Duration) {
 	}
 }
 
-// Join returns frames as one piece.
+// Join joins frames into one byte slice.
 func Join(frames ...[]byte) []byte { return bytes.Join(frames, nil) }
 
 // Repeat returns f(0) to f(n-1), one after another.
@@ -80,7 +80,7 @@ func Repeat(n int, f func(i int) []byte) []byte {
 	return b
 }
 
-// LongText is a text longer than the greatest message by default.
+// LongText is a text longer than the default maximum of a message.
 var LongText = strings.Repeat("*", 1<<16)
 
 // DeflateBomb returns a payload of about 60 KB that inflates to 60 MB.
@@ -88,7 +88,7 @@ func DeflateBomb() string {
 	return strings.Repeat(wsconf.Deflate(strings.Repeat("x", 1<<20))+"\x00\x00\xff\xff", 60)
 }
 
-// Tally counts what is written to it.
+// Tally counts the bytes that are written to it.
 type Tally struct{ atomic.Int64 }
 
 // Write implements [io.Writer].

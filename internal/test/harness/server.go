@@ -14,10 +14,10 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/front"
 )
 
-// Patience is how long tests wait for what must happen.
+// Patience is the longest time to wait for something that must happen.
 const Patience = 2 * time.Minute
 
-// Quiet keeps what a test provokes out of its output.
+// Quiet drops the log lines that a test provokes.
 var Quiet = chat.WithLogger(slog.New(slog.DiscardHandler))
 
 // Serve runs a server behind a real socket until the test ends.
@@ -45,7 +45,7 @@ func Eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// Publish has the server say a text in a room, as Bot.
+// Publish publishes a text in a room, as Bot.
 func Publish(t testing.TB, srv *chat.Server, room, text string) chat.Event {
 	t.Helper()
 	e, err := srv.Publish(context.Background(), room, chat.Message{Username: "Bot", Text: text})
@@ -61,7 +61,7 @@ func Get(t testing.TB, url string) (int, string) {
 	return GetAs(t, url, "")
 }
 
-// GetAs is Get by a user that [UserByHeader] knows; the empty user is nobody.
+// GetAs is Get as a user that [UserByHeader] knows. The empty user sends no credential.
 func GetAs(t testing.TB, url, user string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequest("GET", url, nil)
@@ -83,8 +83,8 @@ func GetAs(t testing.TB, url, user string) (int, string) {
 	return resp.StatusCode, strings.TrimSpace(string(b))
 }
 
-// UserByHeader takes the user's id and name, as id/name, from a bearer token or from
-// the parameter as.
+// UserByHeader takes the user's id and name, as id/name, from a bearer token or from the query
+// parameter as.
 var UserByHeader = chat.WithAuthenticator(func(r *http.Request) (chat.User, error) {
 	id, name, _ := strings.Cut(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), "/")
 	if id == "" {

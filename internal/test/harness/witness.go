@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Witness is a healthy member who notes what happens.
+// Witness is a healthy member that records what it receives.
 type Witness struct {
 	*Peer
 	done chan struct{}
@@ -19,7 +19,7 @@ type Witness struct {
 	err  error
 }
 
-// Watch has a witness join a room.
+// Watch lets a witness join a room.
 func Watch(t testing.TB, base, room string) *Witness {
 	t.Helper()
 	w := &Witness{Peer: Dial(t, base, room, true, "username", "Witness"), done: make(chan struct{})}
@@ -55,15 +55,15 @@ func (w *Witness) run() {
 
 var errDone = errors.New("seen all")
 
-// Check fails the test if the witness has lost its connection, cannot send, or
-// has seen anything but the messages in want, in their order.
+// Check fails the test if the witness has lost its connection, cannot send, or has seen anything
+// except the messages in want, in their order.
 func (w *Witness) Check(want []string) {
 	w.T.Helper()
 	w.Send(`{"type":"message","message":"` + theEnd + `"}`)
 	select {
 	case <-w.done:
 	case <-time.After(Patience):
-		w.T.Fatal("the witness does not get its own message")
+		w.T.Fatal("the witness does not receive its own message")
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -20,7 +20,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
-// TestLoadTyping has two hundred typists send fifty notices a second each.
+// TestLoadTyping has two hundred users that send fifty typing notices per second each.
 func TestLoadTyping(t *testing.T) {
 	const typists, members = 200, 50
 	srv, base := harness.Serve(t, harness.Quiet, chat.WithPresenceSize(1), chat.WithHistory(0))
@@ -50,14 +50,14 @@ func TestLoadTyping(t *testing.T) {
 	p50, p99 := good.wait(n)
 	t.Logf("200 typists at 50/s: %.0f notices/s a member, messages p50 %v, p99 %v, none lost, %.2f cores", notices, p50, p99, cores)
 	if notices > typists/2*1.1 {
-		t.Error("more than one in 2 s a typist")
+		t.Error("more than one notice in 2 s per user")
 	}
 	srv.Close()
 	wg.Wait()
 }
 
-// TestLoadMessages has one member of a room of a thousand send all it can, with
-// and without a limit.
+// TestLoadMessages has one member of a room of a thousand that sends as much as it can, with a
+// rate limit and without.
 func TestLoadMessages(t *testing.T) {
 	const members = 1000
 	for _, rate := range []float64{0, 10} {
@@ -77,14 +77,14 @@ func TestLoadMessages(t *testing.T) {
 		p50, p99 := good.wait(n)
 		t.Logf("a flooder with a limit of %v/s in a room of %d: %d of its messages in %.0f s, others' p50 %v, p99 %v", rate, members, accepted, took, p50, p99)
 		if float64(accepted) > 20+rate*(took+1) {
-			t.Error("more than the limit")
+			t.Error("more messages were accepted than the limit allows")
 		}
 		srv.Close()
 	}
 }
 
-// TestLoadReplays has two hundred clients come back in a loop with an old
-// position, each time for the whole log, which most of them do not read.
+// TestLoadReplays has two hundred clients that reconnect in a loop with an old position. Each
+// time they ask for the whole log, and most of them do not read it.
 func TestLoadReplays(t *testing.T) {
 	for _, resumers := range []int{0, 200} {
 		srv, base := harness.Serve(t, harness.Quiet, chat.WithPresenceSize(1), chat.WithLeaveGrace(0), chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: 1000, Bytes: 4 << 20})))
@@ -128,12 +128,12 @@ func TestLoadReplays(t *testing.T) {
 	}
 }
 
-// TestLoadPresence has five hundred a second come and go in a large room.
+// TestLoadPresence lets five hundred users per second join and leave a large room.
 func TestLoadPresence(t *testing.T) {
 	const members, perSecond = 3000, 500
 	srv, base := harness.Serve(t, harness.Quiet, chat.WithHistory(0), chat.WithLeaveGrace(0))
 	good := healthy(t, base, "r", members, harness.OfferV1)
-	harness.Eventually(t, "all to be members", func() bool { return srv.Stats().Members == members })
+	harness.Eventually(t, "all clients to be members", func() bool { return srv.Stats().Members == members })
 	time.Sleep(time.Second)
 	addr := strings.TrimPrefix(base, "http://")
 	var stop atomic.Bool
@@ -175,8 +175,8 @@ func TestLoadPresence(t *testing.T) {
 	srv.Close()
 }
 
-// TestLoadFileLimit runs a server in a process of its own that may open 1,024
-// files, and dials three thousand times.
+// TestLoadFileLimit runs a server in a separate process that may open 1,024 files, and dials
+// three thousand times.
 func TestLoadFileLimit(t *testing.T) {
 	if addr := os.Getenv("CHAT_LOAD_ADDR"); addr != "" {
 		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 1024, Max: 1024}); err != nil {
@@ -219,7 +219,7 @@ func TestLoadFileLimit(t *testing.T) {
 	for _, c := range conns {
 		c.Close()
 	}
-	harness.Eventually(t, "new connections to be taken again", func() bool {
+	harness.Eventually(t, "new connections to be accepted again", func() bool {
 		resp, err := (&http.Client{Timeout: time.Second}).Get(base + "/rooms")
 		if err == nil {
 			resp.Body.Close()

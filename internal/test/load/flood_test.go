@@ -20,8 +20,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
 
-// TestLoadFrameFloods has fifty clients send frames that are no messages, as fast
-// as they are read.
+// TestLoadFrameFloods has fifty clients that send frames without messages, as fast as the server
+// reads them.
 func TestLoadFrameFloods(t *testing.T) {
 	const flooders, members = 50, 100
 	measure := func(name string, frames []byte) (cores float64, p99 time.Duration) {
@@ -47,7 +47,7 @@ func TestLoadFrameFloods(t *testing.T) {
 					}
 				})
 			}
-			time.Sleep(6 * time.Second) // the burst that everybody may spend
+			time.Sleep(6 * time.Second) // the burst that every client may use
 		}
 		before, begin := used(), sent.Load()
 		n := good.publish(srv, "r", 20, 200, 15*time.Second)
@@ -73,7 +73,7 @@ func TestLoadFrameFloods(t *testing.T) {
 	}
 }
 
-// TestLoadSilence has clients stall in six places, with the default times.
+// TestLoadSilence has clients that stall in six different places, with the default timeouts.
 func TestLoadSilence(t *testing.T) {
 	const each = 50
 	srv, base := harness.Serve(t, harness.Quiet, chat.WithPresenceSize(0))
@@ -116,14 +116,14 @@ func TestLoadSilence(t *testing.T) {
 				slices.Sort(took)
 				t.Logf("%d who send %s: dropped after %v to %v", each, kind.name, took[0].Round(time.Millisecond), took[each-1].Round(time.Millisecond))
 				if took[0] < kind.min || took[each-1] > kind.max {
-					t.Errorf("%s: not within %v to %v", kind.name, kind.min, kind.max)
+					t.Errorf("%s: not dropped within %v to %v", kind.name, kind.min, kind.max)
 				}
 			})
 		}
 	}
 	t.Logf("%d KB of heap and stacks a connection, with the client's", (held()-before)>>10/(4*each))
 	wg.Wait()
-	harness.Eventually(t, "the dropped to have left", func() bool { return srv.Stats().Members == 1 })
+	harness.Eventually(t, "the dropped members to leave", func() bool { return srv.Stats().Members == 1 })
 }
 
 // held returns the bytes of the heap and the stacks.
@@ -134,9 +134,9 @@ func held() int {
 	return int(ms.HeapAlloc + ms.StackInuse)
 }
 
-// TestLoadUnreadPongs has clients ping as fast as they can without reading. They
-// are made to wait, like all floods, and cost next to nothing for as long as it
-// takes to fill the sockets with pongs.
+// TestLoadUnreadPongs has clients that ping as fast as they can, and do not read. They must
+// wait, like all floods. They cost almost nothing for as long as the pongs take to fill the
+// sockets.
 func TestLoadUnreadPongs(t *testing.T) {
 	srv, base := harness.Serve(t, harness.Quiet)
 	w := harness.Watch(t, base, "r")
@@ -144,7 +144,7 @@ func TestLoadUnreadPongs(t *testing.T) {
 	for _, c := range conns {
 		go harness.Drip(c, harness.Repeat(200, func(int) []byte { return fr(finPing, harness.LongText[:125]) }), 0)
 	}
-	time.Sleep(6 * time.Second) // the burst that everybody may spend
+	time.Sleep(6 * time.Second) // the burst that every client may use
 	before := used()
 	time.Sleep(15 * time.Second)
 	cores, rss := before.cores(), used().rss-before.rss
@@ -153,13 +153,13 @@ func TestLoadUnreadPongs(t *testing.T) {
 		c.Close()
 	}
 	start := time.Now()
-	harness.Eventually(t, "all to be gone", func() bool { return srv.Stats().Connections == 1 })
+	harness.Eventually(t, "all connections to end", func() bool { return srv.Stats().Connections == 1 })
 	t.Logf("50 who ping and read no pong: %.3f cores, RSS %+d MiB, gone %v after they hang up", cores, rss, time.Since(start).Round(time.Millisecond))
 	w.Check(nil)
 }
 
-// TestLoadHeaders has two thousand connections send their headers a byte a
-// second, to a server with the timeouts that docs/operations.md asks for.
+// TestLoadHeaders has two thousand connections that send their headers at one byte per second,
+// to a server with the timeouts that docs/operations.md recommends.
 func TestLoadHeaders(t *testing.T) {
 	srv := chat.New(harness.Quiet)
 	defer srv.Close()
@@ -208,7 +208,7 @@ func TestLoadHeaders(t *testing.T) {
 	}
 }
 
-// TestLoadBombs inflates two hundred bombs concurrently, and then without end.
+// TestLoadBombs sends two hundred compressed bombs concurrently, and then more without pause.
 func TestLoadBombs(t *testing.T) {
 	_, base := harness.Serve(t, harness.Quiet, chat.WithCompression(true))
 	frame := fr(finText|wsconf.RSV1, harness.DeflateBomb())
@@ -232,8 +232,8 @@ func TestLoadBombs(t *testing.T) {
 	}
 }
 
-// TestLoadRoomNames joins a hundred thousand rooms for a moment each, and
-// publishes into a million.
+// TestLoadRoomNames joins a hundred thousand rooms for a moment each, and publishes into a
+// million rooms.
 func TestLoadRoomNames(t *testing.T) {
 	srv, base := harness.Serve(t, harness.Quiet, chat.WithLeaveGrace(0))
 	harness.RawDial(t, base, "/ws/first").Close()
@@ -258,11 +258,11 @@ func TestLoadRoomNames(t *testing.T) {
 	}
 	wg.Wait()
 	took := time.Since(start)
-	harness.Eventually(t, "the rooms to be gone", func() bool { s := srv.Stats(); return s.Rooms == 0 && s.Connections == 0 })
+	harness.Eventually(t, "the rooms to be removed", func() bool { s := srv.Stats(); return s.Rooms == 0 && s.Connections == 0 })
 	after := measure()
 	t.Logf("%d rooms joined and left in %v (%.0f/s): heap %d to %d KB, goroutines %d to %d", joins, took.Round(time.Millisecond), joins/took.Seconds(), before.heap>>10, after.heap>>10, before.goroutines, after.goroutines)
 	if after.heap > before.heap+before.heap/10+1<<20 {
-		t.Error("rooms have stayed")
+		t.Error("some rooms were not removed")
 	}
 	start = time.Now()
 	for i := range 1_000_000 {

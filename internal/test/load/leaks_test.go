@@ -19,8 +19,8 @@ import (
 // churn is how many connections come and go; more under the build tag load.
 var churn = 2000
 
-// deaths are the ways of a connection to end. Each is given one after its
-// handshake, and leaves nothing of its own behind.
+// deaths are the ways in which a connection can end. Each function gets a connection after its
+// handshake.
 var deaths = []struct {
 	name string
 	die  func(c *wsconf.Conn)
@@ -43,7 +43,7 @@ var deaths = []struct {
 	}},
 }
 
-// footprint is what a process holds.
+// footprint is the resources of a process.
 type footprint struct {
 	goroutines, files int
 	heap              uint64
@@ -51,7 +51,7 @@ type footprint struct {
 
 func measure() (f footprint) {
 	runtime.GC()
-	runtime.GC() // what the first one found in pools
+	runtime.GC() // frees what the first one found in pools
 	var ms runtime.MemStats
 	runtime.ReadMemStats(&ms)
 	f.heap, f.goroutines = ms.HeapAlloc, runtime.NumGoroutine()
@@ -61,8 +61,8 @@ func measure() (f footprint) {
 	return f
 }
 
-// TestNothingStays has connections come and go in six ways, in the two dialects.
-// It does not run beside other tests, so that what is left can be measured.
+// TestNothingStays opens and ends connections in six ways, in both dialects. It does not run in
+// parallel with other tests, so that it can measure what is left.
 func TestNothingStays(t *testing.T) {
 	srv, base := harness.Serve(t, harness.Quiet, chat.WithPing(500*time.Millisecond, 500*time.Millisecond), chat.WithLeaveGrace(20*time.Millisecond), chat.WithCompression(true))
 	come := func(n int) {
@@ -89,12 +89,12 @@ func TestNothingStays(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		harness.Eventually(t, "all to be gone", func() bool {
+		harness.Eventually(t, "all connections to end", func() bool {
 			s := srv.Stats()
 			return s.Connections == 0 && s.Rooms == 0 && s.Members == 0
 		})
 	}
-	come(480) // so that pools and the rooms' history are there
+	come(480) // fills pools and the rooms' history
 	before := measure()
 	start := time.Now()
 	come(churn)
@@ -107,7 +107,7 @@ func TestNothingStays(t *testing.T) {
 	})
 	t.Logf("%d connections in %v: goroutines %d to %d, files %d to %d, heap %d to %d KB", churn, took.Round(time.Millisecond),
 		before.goroutines, after.goroutines, before.files, after.files, before.heap>>10, after.heap>>10)
-	harness.Eventually(t, "the log to know of nobody", func() bool {
+	harness.Eventually(t, "the log to have no users", func() bool {
 		rooms, err := srv.Rooms(t.Context())
 		return len(rooms) == 0 && err == nil
 	})

@@ -1,6 +1,6 @@
-// Package load puts a server under load and measures what that takes. But for
-// [TestNothingStays] its tests take minutes, and are compiled with the build tag load. Server
-// and clients are one process, so processor times are of both.
+// Package load puts a server under load and measures its costs. All its tests except
+// [TestNothingStays] take minutes, and are compiled only with the build tag load. Server and
+// clients are one process, so processor times include both.
 package load
 
 import (
@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// Short names for what clients send here.
+// Short names for what clients send in these tests.
 const (
 	finText = wsconf.Fin | wsconf.Text
 	finCont = wsconf.Fin | wsconf.Continuation

@@ -23,7 +23,7 @@ import (
 
 func init() { churn = 20_000 }
 
-// crowdOf is healthy members of a room, who note how long each message took.
+// crowdOf is the healthy members of a room. They record how long each message took.
 type crowdOf struct {
 	t     *testing.T
 	conns []*wsconf.Conn
@@ -32,12 +32,12 @@ type crowdOf struct {
 
 	mu     sync.Mutex
 	delays []time.Duration
-	lost   int // offsets that somebody did not get
+	lost   int // offsets that a member did not get
 	other  atomic.Int64
 	heardN atomic.Int64
 }
 
-// healthy has n members join.
+// healthy lets n members join.
 func healthy(t *testing.T, base, room string, n int, header ...string) *crowdOf {
 	t.Helper()
 	c := &crowdOf{t: t, start: time.Now()}
@@ -51,7 +51,7 @@ func healthy(t *testing.T, base, room string, n int, header ...string) *crowdOf 
 	return c
 }
 
-// stamped begins the text of messages that say when they were published.
+// stamped is the start of messages that contain their time.
 const stamped = `"message":"sent `
 
 func (c *crowdOf) read(conn *wsconf.Conn) {
@@ -88,7 +88,7 @@ func (c *crowdOf) read(conn *wsconf.Conn) {
 	c.mu.Unlock()
 }
 
-// publish sends messages at an even rate for a while, and returns how many.
+// publish sends messages at an even rate for d, and returns how many.
 func (c *crowdOf) publish(srv *chat.Server, room string, perSecond, size int, d time.Duration) int {
 	c.t.Helper()
 	n := 0
@@ -101,12 +101,12 @@ func (c *crowdOf) publish(srv *chat.Server, room string, perSecond, size int, d 
 	return n
 }
 
-// wait waits until all members have got n messages, ends them and returns the
+// wait waits until all members have received n messages, and ends the members. It returns the
 // median and the 99th percentile of the delays.
 func (c *crowdOf) wait(n int) (p50, p99 time.Duration) {
 	c.t.Helper()
 	want := int64(n * len(c.conns))
-	harness.Eventually(c.t, "the healthy to have got everything", func() bool { return c.heardN.Load() >= want })
+	harness.Eventually(c.t, "the healthy members to get everything", func() bool { return c.heardN.Load() >= want })
 	for _, conn := range c.conns {
 		conn.Close()
 	}
@@ -121,7 +121,7 @@ func (c *crowdOf) wait(n int) (p50, p99 time.Duration) {
 	return c.delays[len(c.delays)/2], c.delays[len(c.delays)*99/100]
 }
 
-// usage is what the process has used so far, and its memory now.
+// usage is the processor time of the process so far, and its current memory.
 type usage struct {
 	at  time.Time
 	cpu time.Duration
@@ -152,7 +152,7 @@ func (u usage) cores() float64 {
 	return now.cpu.Seconds()/now.at.Sub(u.at).Seconds() - u.cpu.Seconds()/now.at.Sub(u.at).Seconds()
 }
 
-// stuckClients opens n connections with small receive buffers that nobody reads.
+// stuckClients opens n connections with small receive buffers, and reads from none.
 func stuckClients(t *testing.T, base, room string, n int) []*wsconf.Conn {
 	t.Helper()
 	var conns []*wsconf.Conn
@@ -165,9 +165,9 @@ func stuckClients(t *testing.T, base, room string, n int) []*wsconf.Conn {
 	return conns
 }
 
-// TestLoadNonReaders has a thousand who never read beside a thousand who do, at
-// 20 messages of 256 bytes a second: what the sockets do not hold is in the room
-// once, and everybody's.
+// TestLoadNonReaders has a thousand members that never read beside a thousand that do, at 20
+// messages of 256 bytes per second. The room holds once, for all members, what the sockets do
+// not hold.
 func TestLoadNonReaders(t *testing.T) {
 	const members = 1000
 	run := func(bad int) (p50, p99 time.Duration, rss int, cores float64) {
@@ -191,8 +191,8 @@ func TestLoadNonReaders(t *testing.T) {
 	}
 }
 
-// TestLoadEvictions has non-readers, and those who read a byte a second, be more
-// than the room's bound behind.
+// TestLoadEvictions has members that do not read, and members that read a byte per second. They
+// fall behind by more than the room's limit.
 func TestLoadEvictions(t *testing.T) {
 	const bad = 200
 	for name, read := range map[string]bool{"never read": false, "read a byte a second": true} {

@@ -24,15 +24,15 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/ports"
 )
 
-// servingChild is a server in a process of its own.
+// servingChild is a server in a separate process.
 type servingChild struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
 	addr string
 }
 
-// startServing runs a test of this program again in a process of its own, with
-// CHAT_LOAD_ADDR set to addr, for it to be a server there.
+// startServing runs a test of this program again in a separate process. CHAT_LOAD_ADDR is set to
+// addr there, so that the test runs a server.
 func startServing(t *testing.T, test, addr string) *servingChild {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^"+test+"$", "-test.v")
@@ -60,7 +60,7 @@ func startServing(t *testing.T, test, addr string) *servingChild {
 	return nil
 }
 
-// serveUntilEOF is the child: it shuts down when its standard input ends.
+// serveUntilEOF is the child process: it shuts down when its standard input ends.
 func serveUntilEOF(t *testing.T, addr string) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -79,7 +79,7 @@ func serveUntilEOF(t *testing.T, addr string) {
 
 func (c *servingChild) rss() int { return residentMiB(c.cmd.Process.Pid) }
 
-// comebacks is when connections stood, and the attempts that came to nothing.
+// comebacks records the times at which connections opened, and the failed attempts.
 type comebacks struct {
 	mu       sync.Mutex
 	at       []time.Time
@@ -93,8 +93,8 @@ func (c *comebacks) reset() {
 	clear(c.attempts)
 }
 
-// peak returns the most connections within a second, and the most attempts of a
-// client.
+// peak returns the largest number of connections within a second, and the largest number of
+// attempts of a client.
 func (c *comebacks) peak() (rate, attempts int, last time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -112,22 +112,22 @@ func (c *comebacks) peak() (rate, attempts int, last time.Time) {
 	return rate, attempts, last
 }
 
-// TestLoadReconnects has eight thousand clients lose their server, once to a kill
-// and once to a shutdown that says when to come back.
+// TestLoadReconnects has eight thousand clients that lose their server twice: first it is
+// killed, then it shuts down and says when to reconnect.
 func TestLoadReconnects(t *testing.T) {
 	if addr := os.Getenv("CHAT_LOAD_ADDR"); addr != "" {
 		serveUntilEOF(t, addr)
 		return
 	}
-	for _, how := range []string{"killed and away for 1 s", "shut down and started again"} {
+	for _, how := range []string{"killed and down for 1 s", "shut down and started again"} {
 		comeBack(t, how)
 	}
 }
 
-// comeBack has clients lose their server and come back to the next.
+// comeBack lets clients lose their server and reconnect to the next one.
 func comeBack(t *testing.T, how string) {
 	const clients, rooms = 8000, 80
-	port, err := ports.Free() // still its when it is away
+	port, err := ports.Free() // the port stays free while the server is down
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func comeBack(t *testing.T, how string) {
 				}),
 				client.OnDisconnect(func(error, time.Duration) {
 					came.mu.Lock()
-					came.attempts[i]++ // the loss and what failed are each followed by one
+					came.attempts[i]++ // an attempt follows the loss and each failure
 					came.mu.Unlock()
 				}))
 			if err != nil {
@@ -180,7 +180,7 @@ func comeBack(t *testing.T, how string) {
 	start := time.Now()
 	server = startServing(t, "TestLoadReconnects", server.addr)
 	highest := 0
-	harness.Eventually(t, "all to be back", func() bool {
+	harness.Eventually(t, "all clients to be connected", func() bool {
 		highest = max(highest, server.rss())
 		return back.Load() >= clients
 	})
