@@ -13,14 +13,14 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// wrongChanges is a memory log that changes messages with a defect.
+// wrongChanges is a memory log that amends messages with a defect.
 type wrongChanges struct {
 	changeable
 	defect string
 	n      atomic.Int64
 }
 
-// turn reports whether it is the defect's turn.
+// turn reports whether the defect must act in this call.
 func (l *wrongChanges) turn(defect string) bool {
 	return l.defect == defect && l.n.Add(1)%3 == 0
 }
@@ -94,7 +94,7 @@ func (l *wrongChanges) Unread(ctx context.Context, userID string, rooms []string
 	return u, err
 }
 
-// The check has to find what is wrong with each of these.
+// The check must find each of these defects.
 func TestChangesDefects(t *testing.T) {
 	for _, defect := range []string{
 		"deletes for everybody",

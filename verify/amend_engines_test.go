@@ -16,7 +16,7 @@ func TestPostgresChanges(t *testing.T) {
 	checkWith(t, amendModel, changes(t, 250, false, 0, time.Now(), e.changeable()...))
 }
 
-// While messages change, the engine is killed and started again.
+// The engine is killed and started again while messages change.
 func TestRedisChangesKilled(t *testing.T) {
 	changesWithCrashes(t, startRedis(t), syscall.SIGKILL)
 }
@@ -32,9 +32,9 @@ func (e *engine) changeable() (logs []changeable) {
 	return logs
 }
 
-// changesWithCrashes checks calls that go on while a signal ends the engine, three times,
-// and it is started again. A log that lost the answer and asked again by itself is told of
-// its own entry, so that calls during a crash count as made again.
+// changesWithCrashes checks calls while a signal ends the engine three times, and it is started
+// again. A log that lost an answer may repeat the call by itself, and then gets its own entry.
+// So a call during a crash counts as a repeated call.
 func changesWithCrashes(t *testing.T, e *engine, sig syscall.Signal) {
 	t.Helper()
 	start := time.Now()
@@ -50,7 +50,7 @@ func changesWithCrashes(t *testing.T, e *engine, sig syscall.Signal) {
 			e.wait()
 		}
 	}()
-	defer func() { // or it would start the engine after the test's end
+	defer func() { // so that it does not start the engine after the test's end
 		for range crashes {
 		}
 	}()

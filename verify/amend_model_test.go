@@ -10,25 +10,25 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// A change is a call of a log whose messages can change. Each call that writes has an id
-// of its own, unless it repeats another one.
+// A change is a call of a log whose messages can change. Each call that writes has a new id,
+// unless it repeats another call.
 type change struct {
 	room, kind string // of call
 	user, id   string
 	to         string // of an append: the receiver of a private message
 	text       string // of an append or an edit
-	target     uint64 // of what amends, and the offset of a mark
+	target     uint64 // of an amendment; the offset of a mark
 	reaction   string
 	remove     bool
 	limit      int // of a read
 }
 
-// An answer is what a change was answered.
+// An answer is the answer to a change.
 type answer struct {
-	offset   uint64 // of the entry; of a read and of unread the log's last
-	repeated bool   // nothing was stored
+	offset   uint64 // of the entry; for a read and unread, the log's last offset
+	repeated bool   // the call stored nothing
 	refused  bool   // there is no such message
-	unsure   bool   // an attempt before failed, so repeated and raised may be of that
+	unsure   bool   // an earlier attempt failed, so repeated and raised may come from that attempt
 	messages string // of a read: see amendable.String
 	read     uint64 // of mark and unread
 	raised   bool
@@ -52,20 +52,20 @@ func (m *amendable) String() string {
 	return fmt.Sprintf("%d %s>%s %q %t %v %d", m.offset, m.user, m.to, m.text, m.edited, m.reactions, m.newest)
 }
 
-// A written is an entry that was stored, and those before it.
+// A written is a stored entry, with the entries before it.
 type written struct {
 	before *written
 	id     string // with the user
 	offset uint64
 }
 
-// An amendedRoom is what a room is. It never changes.
+// An amendedRoom is the state of a room. It never changes.
 type amendedRoom struct {
 	last     uint64
-	messages []*amendable // those that are not deleted
+	messages []*amendable // without the deleted ones
 	ids      *written
 	marks    map[string]uint64
-	log      uint64 // a hash of all that was stored, in order
+	log      uint64 // a hash of all stored entries, in order
 	marked   uint64 // a hash of marks
 }
 
@@ -78,7 +78,7 @@ func (r *amendedRoom) find(id string) uint64 {
 	return 0
 }
 
-// stored returns the room after an entry more, with messages instead of its own.
+// stored returns the room after one more entry, with messages in place of its own.
 func (r *amendedRoom) stored(c change, messages []*amendable) *amendedRoom {
 	next := *r
 	next.last++
@@ -88,7 +88,7 @@ func (r *amendedRoom) stored(c change, messages []*amendable) *amendedRoom {
 	return &next
 }
 
-// amend makes a change of a message, and returns what is answered.
+// amend amends a message, and returns the answer.
 func (r *amendedRoom) amend(c change) (*amendedRoom, answer) {
 	if offset := r.find(c.user + "/" + c.id); offset > 0 {
 		return r, answer{offset: offset, repeated: true}

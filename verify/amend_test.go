@@ -25,9 +25,9 @@ type changeable interface {
 	chatlog.Marker
 }
 
-// changes has clients change messages in logs, and returns what they were answered. With
-// patience calls that fail are made again with the same id, as one and the same call. Times
-// are counted from start.
+// changes lets clients amend messages in logs, and returns the calls with their answers. With
+// patience, a failed call is made again with the same id, and both count as one call. Times are
+// counted from start.
 func changes(t *testing.T, calls int, patient bool, pause time.Duration, start time.Time, logs ...changeable) []porcupine.Operation {
 	t.Helper()
 	seed := seedOf(t)
@@ -45,7 +45,7 @@ func changes(t *testing.T, calls int, patient bool, pause time.Duration, start t
 			in := change{room: fmt.Sprint("r", room), user: fmt.Sprint("u", c), id: fmt.Sprint(n)}
 			in.choose(rng, last[room].Load(), own[room])
 			mu.Lock()
-			if rng.IntN(8) == 0 && len(sent) > 0 { // what somebody has sent, perhaps at this moment
+			if rng.IntN(8) == 0 && len(sent) > 0 { // repeat what some client has sent, perhaps at this moment
 				in = sent[len(sent)-1-rng.IntN(min(len(sent), 10))]
 			} else if in.writes() {
 				sent = append(sent, in)
@@ -95,15 +95,15 @@ func changes(t *testing.T, calls int, patient bool, pause time.Duration, start t
 	}
 	t.Logf("%d calls, %d refused, %d made again", len(history), refused, retried.Load())
 	if patient && retried.Load() == 0 {
-		t.Error("no call has noticed")
+		t.Error("no call failed during the crashes")
 	}
 	return history
 }
 
 func (c *change) writes() bool { return c.kind != "read" && c.kind != "unread" && c.kind != "mark" }
 
-// choose chooses a call in a room whose last offset is about last, and where the caller's
-// last message is at own.
+// choose chooses a call in a room. Its last offset is about last, and the caller's last message
+// is at own.
 func (c *change) choose(rng *rand.Rand, last, own uint64) {
 	if c.target = own; last > 0 && (own == 0 || rng.IntN(3) > 0) {
 		c.target = last - min(last-1, uint64(rng.IntN(6))) // so that several change the same message
@@ -168,7 +168,7 @@ func (c *change) call(log changeable) (answer, error) {
 	return answer{offset: a.Event.Offset, repeated: a.Repeated}, err
 }
 
-// asRead writes a message as the model does.
+// asRead formats a message as the model does.
 func asRead(e *chatlog.Event) string {
 	m := amendable{offset: e.Offset, user: e.UserID, to: e.To, text: e.Text, edited: !e.Edited.IsZero(), newest: e.Amended}
 	for _, r := range e.Reactions {
@@ -185,5 +185,5 @@ func asRead(e *chatlog.Event) string {
 
 func TestMemoryChanges(t *testing.T) {
 	log := chat.NewMemoryLog(chat.MemoryOptions{Entries: keep}).(changeable)
-	checkWith(t, amendModel, changes(t, 250, false, 50*time.Microsecond, time.Now(), log)) // so that clients take turns
+	checkWith(t, amendModel, changes(t, 250, false, 50*time.Microsecond, time.Now(), log)) // the pause lets clients take turns
 }

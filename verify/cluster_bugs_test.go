@@ -25,15 +25,15 @@ func planted(defect string, log chatlog.Log) chatlog.Log {
 	return &defectiveNode{log, defect}
 }
 
-// defectiveNode is a log with a defect, as one server has it.
+// defectiveNode is a log with a defect, as seen by one server.
 type defectiveNode struct {
 	chatlog.Log
 	defect string
 }
 
 const (
-	leavesKept = "leaves are not told to the log"
-	ghosts     = "somebody is there who never came"
+	leavesKept = "leaves do not reach the log"
+	ghosts     = "a user is present who never entered"
 )
 
 func (l *defectiveNode) Leave(ctx context.Context, server, room, userID string) (bool, error) {
@@ -55,7 +55,7 @@ var (
 	positionOf = regexp.MustCompile(`"position":"([^"]*):(\d+)"`)
 )
 
-// later returns an object with another offset than it has.
+// later returns an object with a larger offset.
 func later(b []byte, by int) []byte {
 	return offsetOf.ReplaceAllFunc(b, func(s []byte) []byte {
 		n, _ := strconv.Atoi(string(s[len(`"offset":`):]))
@@ -72,14 +72,14 @@ func offsetIn(b []byte) (n uint64) {
 // is reports whether b is an object of a type.
 func is(b []byte, typ string) bool { return bytes.HasPrefix(b, []byte(`{"type":"`+typ+`"`)) }
 
-// defects are what comes over the wire of a server that is not as it should be.
-// nth counts the objects that a defect may change, of one connection.
+// defects change the objects that a server sends to a client. nth counts the objects of one
+// connection that a defect may change.
 var defects = []struct {
 	name string
-	sign string // in what is found
+	sign string // a part of the expected finding
 	do   func(v *visit, nth *int, b []byte) [][]byte
 }{
-	{"a leave is not told", "keeps a list", func(v *visit, nth *int, b []byte) [][]byte {
+	{"a leave does not arrive", "keeps a list", func(v *visit, nth *int, b []byte) [][]byte {
 		if bytes.Contains(b, []byte(`"event":"leave"`)) {
 			return nil
 		}
@@ -111,26 +111,26 @@ var defects = []struct {
 		}
 		return [][]byte{b}
 	}},
-	{"an ack of what is not kept there", "was acknowledged", func(v *visit, nth *int, b []byte) [][]byte {
+	{"an ack with a wrong offset", "was acknowledged", func(v *visit, nth *int, b []byte) [][]byte {
 		if *nth++; is(b, "ack") && *nth%5 == 0 {
 			return [][]byte{later(b, 3)}
 		}
 		return [][]byte{b}
 	}},
-	{"a gap that is not told", "is resumed at", func(v *visit, nth *int, b []byte) [][]byte {
+	{"a gap without a welcome that says so", "is resumed at", func(v *visit, nth *int, b []byte) [][]byte {
 		if is(b, "welcome") && v.since != nil {
 			return [][]byte{positionOf.ReplaceAll(b, []byte(`"position":"other:$2"`))}
 		}
 		return [][]byte{b}
 	}},
-	{"a delete is not told", "is no longer there", func(v *visit, nth *int, b []byte) [][]byte {
+	{"a delete does not arrive", "is no longer there", func(v *visit, nth *int, b []byte) [][]byte {
 		if is(b, "delete") {
 			v.move(offsetIn(b), 0)
 			return nil
 		}
 		return [][]byte{b}
 	}},
-	{"a reaction comes once more by another way", "changes nothing", func(v *visit, nth *int, b []byte) [][]byte {
+	{"a reaction comes twice, with two offsets", "changes nothing", func(v *visit, nth *int, b []byte) [][]byte {
 		if is(b, "reaction") {
 			return [][]byte{b, later(b, 1)}
 		}
@@ -142,7 +142,7 @@ var defects = []struct {
 		}
 		return [][]byte{b}
 	}},
-	{"trouble of the log is charged to clients", "an error", func(v *visit, nth *int, b []byte) [][]byte {
+	{"a fault of the log is reported as the client's error", "an error", func(v *visit, nth *int, b []byte) [][]byte {
 		if *nth++; is(b, "ack") && *nth%5 == 0 {
 			var o wireObject
 			json.Unmarshal(b, &o)
@@ -152,8 +152,8 @@ var defects = []struct {
 	}},
 }
 
-// TestClusterFindsBugs plants defects, in a server or in what it sends, each of which
-// has to be found.
+// TestClusterFindsBugs plants defects in a server or in the objects that it sends. The test must
+// find each of them.
 func TestClusterFindsBugs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a while")
@@ -170,14 +170,14 @@ func TestClusterFindsBugs(t *testing.T) {
 		}
 		patience := 4 * time.Second
 		if sign == "" {
-			patience = time.Minute // everything has to be well
+			patience = time.Minute // the lists must be right within this time
 		}
 		found := r.live(func() { r.wait(4 * time.Second) }, patience)
 		switch f := first(found, sign); {
 		case sign == "" && len(found) > 0:
-			t.Errorf("found without a defect: %v", found)
+			t.Errorf("findings without a defect: %v", found)
 		case sign != "" && f == "":
-			t.Errorf("not found; found were %v", found)
+			t.Errorf("the defect was not found; findings: %v", found)
 		default:
 			t.Log("found:", f)
 		}

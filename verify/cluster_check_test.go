@@ -13,7 +13,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// ledger is what all have seen of one room, and what the log holds of it in the end.
+// ledger is everything that servers and clients have seen of one room, and the log's entries at
+// the end.
 type ledger struct {
 	run    *clusterRun
 	room   string
@@ -27,18 +28,18 @@ type ledger struct {
 	found []string
 }
 
-// told is what stood at a place, as somebody was told first.
+// told is the entry at a place, as a client first received it.
 type told struct {
 	what content
 	life *life
 	who  string
 	at   time.Time
 	at2  uint64
-	in   map[*life]content // what each process has told
-	all  []string          // all of it, for people
+	in   map[*life]content // what each process has sent
+	all  []string          // the same as text, for the trace
 }
 
-// String is short: the text begins with who sent it and a number.
+// String is short: the text begins with the sender and a number.
 func (c content) String() string {
 	text, _, _ := strings.Cut(c.text, " ")
 	return c.kind + " " + text
@@ -63,7 +64,7 @@ func (l *ledger) readFinal() error {
 		if l.epoch == "" {
 			l.epoch, l.first = p.Position.Epoch, p.First
 		} else if l.epoch != p.Position.Epoch {
-			return fmt.Errorf("the epoch changes while nobody writes")
+			return fmt.Errorf("the epoch changed while nobody wrote")
 		}
 		l.last = p.Position.Offset
 		for i := range p.Events {
@@ -89,8 +90,8 @@ func (l *ledger) lossBetween(a, b time.Time) bool {
 	return false
 }
 
-// forgotten reports whether the process that told of something ended about when the
-// log lost it, so that nobody but clients knew of it.
+// forgotten reports whether the process that sent an entry ended about when the log lost it.
+// Then only clients know of the entry.
 func (l *ledger) forgotten(f *life, at time.Time) bool {
 	for _, s := range l.run.losses {
 		if at.Before(s.to) && l.run.nodes[f.node].ended(f, s.to.Add(5*time.Second)) {
@@ -100,7 +101,7 @@ func (l *ledger) forgotten(f *life, at time.Time) bool {
 	return false
 }
 
-// see takes what a process has told somebody of a place.
+// see checks an entry that a process has sent to a client.
 func (l *ledger) see(v *visit, s *sighting) {
 	how := "saw"
 	if s.ack {
@@ -126,7 +127,7 @@ func (l *ledger) see(v *visit, s *sighting) {
 			older = v.life
 		}
 		if !l.lossBetween(s.at, t.at) || v.epoch == l.epoch && !l.forgotten(older, t.at) && !l.forgotten(older, s.at) {
-			l.bad("%s %s %v at %v, where %s was told of %v", v.member.name, how, s.what, key, t.who, t.what)
+			l.bad("%s %s %v at %v, where %s received %v", v.member.name, how, s.what, key, t.who, t.what)
 		}
 	}
 	if s.ack {
@@ -134,7 +135,7 @@ func (l *ledger) see(v *visit, s *sighting) {
 		if a := l.acked[id]; a == nil {
 			l.acked[id] = &told{at: s.at, at2: s.offset, life: v.life}
 		} else if a.at2 != s.offset && !l.lossBetween(a.at, s.at) {
-			l.bad("%s: %s was acknowledged at %d and at %d in %s", v.member.name, s.what.id, a.at2, s.offset, v.epoch)
+			l.bad("%s: %s was acknowledged with both offsets %d and %d in %s", v.member.name, s.what.id, a.at2, s.offset, v.epoch)
 		}
 	}
 	if v.epoch != l.epoch || s.offset < l.first {
@@ -146,7 +147,7 @@ func (l *ledger) see(v *visit, s *sighting) {
 	}
 }
 
-// check holds everything against the log.
+// check compares everything with the log.
 func (l *ledger) check() []string {
 	if err := l.readFinal(); err != nil {
 		l.bad("%v", err)
@@ -156,7 +157,7 @@ func (l *ledger) check() []string {
 	for o := l.first; o <= l.last && o > 0; o++ {
 		e := l.final[o]
 		if e == nil {
-			l.bad("the log has no %d", o)
+			l.bad("the log has no entry %d", o)
 			continue
 		}
 		id := [2]string{e.UserID, e.ID}
@@ -211,17 +212,17 @@ func (l *ledger) visit(v *visit) {
 	if !v.welcomed {
 		return
 	}
-	if m.plain { // it does not know the epoch, so that is only compared without losses
+	if m.plain { // it does not know the epoch, so compare it only if nothing was lost
 		v.epoch = l.epoch
 		if len(l.run.losses) > 0 {
 			return
 		}
 	}
 	if v.epoch != l.epoch && len(l.run.losses) == 0 {
-		l.bad("%s is welcomed in %s, and in the end it is %s, though nothing was lost", m.name, v.epoch, l.epoch)
+		l.bad("%s is welcomed in %s, but the epoch at the end is %s, although nothing was lost", m.name, v.epoch, l.epoch)
 	}
 	if v == m.at && !v.over && v.epoch != l.epoch {
-		l.bad("%s is still in %s, and the room in %s", m.name, v.epoch, l.epoch)
+		l.bad("%s is still in the epoch %s, but the room is in %s", m.name, v.epoch, l.epoch)
 	}
 	for i := range v.seen {
 		l.see(v, &v.seen[i])
@@ -237,8 +238,7 @@ func (l *ledger) visit(v *visit) {
 	l.holes(v)
 }
 
-// holes looks for what lies between the first and the last that a connection was
-// told, and was not told.
+// holes looks for entries that a connection missed between its first and its last one.
 func (l *ledger) holes(v *visit) {
 	if v.epoch != l.epoch || l.forgotten(v.life, v.heard) {
 		return
@@ -255,11 +255,11 @@ func (l *ledger) holes(v *visit) {
 	if !v.resumed && len(v.seen) == 0 {
 		return
 	}
-	if v == v.member.at && !v.over { // it has had the time to get everything
+	if v == v.member.at && !v.over { // it had enough time to get every entry
 		to = l.last
 	}
 	for o := max(from+1, l.first); o <= to; o++ {
-		// A history has nothing that amends: the fold shows what is missing.
+		// A history has no amendments. The fold shows which are missing.
 		if e := l.final[o]; e != nil && !seen[o] && e.VisibleTo(v.user) && (e.Type == chatlog.TypeMessage || !v.member.plain && (v.resumed || !e.Amends())) {
 			l.bad("%s on server %d misses %d, resumed %t: from %d to %d in %s", v.member.name, v.life.node, o, v.resumed, from, to, v.epoch)
 			return
@@ -267,7 +267,7 @@ func (l *ledger) holes(v *visit) {
 	}
 }
 
-// acks checks what a member was answered.
+// acks checks the answers to a member's messages.
 func (l *ledger) acks(m *clusterMember, ids map[[2]string]uint64) {
 	for _, v := range m.visits {
 		for i := range v.acks {
@@ -276,7 +276,7 @@ func (l *ledger) acks(m *clusterMember, ids map[[2]string]uint64) {
 				continue
 			}
 			l.run.count("acknowledged and lost by the log")
-			// The answer may have been on its way while the log lost what it is about.
+			// The answer may have been sent while the log lost the entry.
 			if !l.lossBetween(a.asked, time.Now()) {
 				l.bad("%s: %s was acknowledged at %d in %s at %s, and is not in the log, in %s", m.name, a.what.id, a.offset, v.epoch, a.at.Format("05.000"), l.epoch)
 			} else if l.run.strict && !l.lossBetween(a.asked, a.at.Add(time.Second)) {
@@ -289,7 +289,7 @@ func (l *ledger) acks(m *clusterMember, ids map[[2]string]uint64) {
 	for _, p := range m.said {
 		o := ids[[2]string{p.content.user, p.content.id}]
 		if p.refused && o != 0 && l.final[o].Time.Before(p.last.Add(-100*time.Millisecond)) {
-			l.bad("%s: %s was refused, and stands at %d", m.name, p.content.id, o)
+			l.bad("%s: %s was refused, but the log has it at %d", m.name, p.content.id, o)
 		}
 	}
 }

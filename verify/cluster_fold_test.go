@@ -13,7 +13,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// A folded is a message as a client has it, from the history and what came after.
+// A folded is a message as a client has it, after the history and all later entries.
 type folded struct {
 	text      string
 	reactions map[string]bool // each a reaction and a user
@@ -40,7 +40,7 @@ func newFolded(text string, reactions []chatlog.Reaction, amended uint64) *folde
 	return f
 }
 
-// apply takes an entry into what the client has. m.mu is held.
+// apply applies an entry to the messages of the client. m.mu is held.
 func (m *clusterMember) apply(o *wireObject) {
 	if o.Target == 0 {
 		m.fold[o.Offset] = newFolded(o.Message, o.Reactions, o.Amended)
@@ -68,7 +68,7 @@ func (m *clusterMember) apply(o *wireObject) {
 	}
 }
 
-// change edits or deletes one of the member's messages, or reacts to one of anybody's.
+// change edits or deletes one of the member's own messages, or reacts to any message.
 func (m *clusterMember) change(v *visit) {
 	m.mu.Lock()
 	if len(m.unacked) > 20 || len(m.own) == 0 || len(m.others) == 0 {
@@ -101,8 +101,8 @@ func (m *clusterMember) change(v *visit) {
 	v.wire.text(frame)
 }
 
-// changed is what was changed in a room, as far as anybody has seen it or the log has it.
-// The epochs are not told apart: what a log has not lost keeps its offset in a new one.
+// changed is what clients and the log know of changes in a room. It does not distinguish epochs:
+// an entry that the log has not lost keeps its offset in a new one.
 type changed struct {
 	edited, deleted map[uint64]bool // by offset
 }
@@ -138,12 +138,12 @@ func (l *ledger) changes() *changed {
 func contentOf(e *chatlog.Event) content {
 	to := e.To
 	if e.Amends() {
-		to = "" // clients know it from the target
+		to = "" // clients take it from the target
 	}
 	return content{string(e.Type), e.UserID, e.ID, e.Text, to, e.Target}
 }
 
-// lasting is what of a content stays when messages are edited.
+// lasting returns the part of a content that edits do not change.
 func (l *ledger) lasting(offset uint64, c content) content {
 	if c.kind == "edit" || l.edited[offset] {
 		c.text = ""
@@ -151,12 +151,12 @@ func (l *ledger) lasting(offset uint64, c content) content {
 	return c
 }
 
-// erased reports whether nothing may be left of an entry, because a message was deleted.
+// erased reports whether the log must hold nothing of an entry, because its message was deleted.
 func (l *ledger) erased(offset uint64, c *content) bool {
 	return l.deleted[offset] || c.kind != "delete" && l.deleted[c.target]
 }
 
-// holds reports whether e, which the log has in the end, is what somebody was told.
+// holds reports whether e, an entry of the log at the end, matches what a client received.
 func (l *ledger) holds(e *chatlog.Event, told content) bool {
 	if e == nil {
 		return false
@@ -165,13 +165,15 @@ func (l *ledger) holds(e *chatlog.Event, told content) bool {
 		e.Type == chatlog.TypePrivate && e.UserID == "" && l.erased(e.Offset, &told)
 }
 
-// fold compares what a member, who is there in the end, has with the messages of the log.
+// fold compares the messages of a member that is connected at the end with the messages of the
+// log.
 func (l *ledger) fold(m *clusterMember) {
 	if m.plain || m.at == nil || m.at.over || !m.at.welcomed || m.at.epoch != l.epoch || len(m.fold) == 0 {
 		return
 	}
-	// What the log has lost, and the server that told it has not lived to notice: of that the
-	// client alone knows, and without the time of its place nobody can tell it.
+	// The log may have lost an entry, and the server that sent it may have ended before it
+	// noticed. Then only the client knows of the entry. Without the time of its position, no
+	// server can notice.
 	for _, v := range m.visits {
 		for i := range v.seen {
 			if v.epoch == l.epoch && l.forgotten(v.life, v.seen[i].at) {
@@ -200,7 +202,7 @@ func (l *ledger) fold(m *clusterMember) {
 	}
 	for offset, f := range m.fold {
 		if offset >= l.first && truth[offset] == nil {
-			l.bad("%s has %d as %v, and it is no longer there", m.name, offset, f)
+			l.bad("%s has %d as %v, but it is no longer there", m.name, offset, f)
 		}
 	}
 	for offset, f := range truth {

@@ -19,30 +19,30 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// A clusterLog is what the servers of a run share, and what can befall it.
+// A clusterLog is the log that the servers of a run share, with its possible faults.
 type clusterLog struct {
 	config logConfig
 	log    chatlog.Log // without a proxy
 	strict bool
 	faults []clusterFault
-	heal   func() // brings it back, whatever has happened
+	heal   func() // makes it work again after any fault
 }
 
-// A clusterFault is something that happens, from beginning to end.
+// A clusterFault is a fault, from beginning to end.
 type clusterFault struct {
 	name  string
-	lossy bool // the log forgets what it has acknowledged
+	lossy bool // the log loses acknowledged entries
 	do    func(r *clusterRun, rng *rand.Rand)
 }
 
-// upTo returns a time from least to most, in milliseconds.
+// upTo returns a random time between least and most milliseconds.
 func upTo(rng *rand.Rand, least, most int) time.Duration {
 	return time.Duration(least+rng.IntN(most-least)) * time.Millisecond
 }
 
-// standstill is how long a log may stand still: longer than a lease only if there is
-// the time.
-func standstill(rng *rand.Rand) time.Duration {
+// pauseTime returns how long a log is paused. The pause is longer than a lease only if the run
+// is long enough.
+func pauseTime(rng *rand.Rand) time.Duration {
 	if *clusterTime >= 30*time.Second && rng.IntN(2) == 0 {
 		return upTo(rng, 4000, 14000)
 	}
@@ -118,18 +118,18 @@ func postgresCluster(t *testing.T) *clusterLog {
 	}
 	c.faults = append(c.faults, clusterFault{"read-only", false, func(r *clusterRun, rng *rand.Rand) {
 		exec("ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
-		r.wait(standstill(rng))
+		r.wait(pauseTime(rng))
 		exec("ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")
 	}})
 	return c
 }
 
-// always is what happens to a log of any kind that is one program.
+// always are the faults of any log that is one program.
 func always(p *program, end syscall.Signal, signal func(syscall.Signal)) []clusterFault {
 	return []clusterFault{
-		{"the log stands still", false, func(r *clusterRun, rng *rand.Rand) {
+		{"the log is paused", false, func(r *clusterRun, rng *rand.Rand) {
 			signal(syscall.SIGSTOP)
-			r.wait(standstill(rng))
+			r.wait(pauseTime(rng))
 			signal(syscall.SIGCONT)
 		}},
 		{"the log is killed", false, func(r *clusterRun, rng *rand.Rand) {
@@ -138,7 +138,7 @@ func always(p *program, end syscall.Signal, signal func(syscall.Signal)) []clust
 			p.start()
 			p.wait()
 		}},
-		{"a server starts while the log is away", false, func(r *clusterRun, rng *rand.Rand) {
+		{"a server starts while the log is down", false, func(r *clusterRun, rng *rand.Rand) {
 			n := r.nodes[rng.IntN(len(r.nodes))]
 			if !n.fault.TryLock() {
 				return
@@ -147,13 +147,13 @@ func always(p *program, end syscall.Signal, signal func(syscall.Signal)) []clust
 			signal(syscall.SIGSTOP)
 			n.end(syscall.SIGKILL)
 			n.begin()
-			r.wait(standstill(rng))
+			r.wait(pauseTime(rng))
 			signal(syscall.SIGCONT)
 		}},
 	}
 }
 
-// clientKills are connections that Redis ends.
+// clientKills are faults in which Redis ends client connections.
 func clientKills(admin func() *redis.Client) (faults []clusterFault) {
 	for _, kind := range []string{"normal", "pubsub"} {
 		faults = append(faults, clusterFault{"CLIENT KILL TYPE " + kind, false, func(r *clusterRun, rng *rand.Rand) {
@@ -162,7 +162,7 @@ func clientKills(admin func() *redis.Client) (faults []clusterFault) {
 				list, _ := admin().Do(ctx, "CLIENT", "LIST", "TYPE", kind).Text()
 				for line := range strings.SplitSeq(list, "\n") {
 					id, rest, _ := strings.Cut(strings.TrimPrefix(line, "id="), " ")
-					// Sentinel would take the master for dead.
+					// Without its connection, Sentinel would take the master for dead.
 					if id != "" && !strings.Contains(rest, "name=sentinel") {
 						admin().Do(ctx, "CLIENT", "KILL", "ID", id, "SKIPME", "yes")
 					}
@@ -175,7 +175,7 @@ func clientKills(admin func() *redis.Client) (faults []clusterFault) {
 	return faults
 }
 
-// signalAll sends a signal to a program and to those that it has started.
+// signalAll sends a signal to a program and to its children.
 func signalAll(p *program, sig syscall.Signal) {
 	pid := p.running.Process.Pid
 	p.signal(sig)

@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// A clusterMember is a person with a client that is written from docs/protocol.md:
-// it comes and goes, sends and sends again, and comes back to where it was.
+// A clusterMember is a user with a client that is written from docs/protocol.md. It joins and
+// leaves, sends and repeats messages, and resumes.
 type clusterMember struct {
 	run   *clusterRun
 	room  string
-	base  string // its name up to a dot; what follows counts its new names
+	base  string // its name up to a dot; the number after the dot counts its new names
 	plain bool
 	rng   *rand.Rand
 
@@ -28,12 +28,12 @@ type clusterMember struct {
 	place   place
 	unacked []*pending
 	sent    int
-	said    []*pending // all that it sent, for the checker
-	own     []uint64   // where its messages stand
-	others  []uint64   // where messages of all stand
+	said    []*pending // everything that it sent, for the checker
+	own     []uint64   // offsets of its own messages
+	others  []uint64   // offsets of messages of all users
 	fold    map[uint64]*folded
 	visits  []*visit
-	at      *visit // the connection there is; nil: none
+	at      *visit // the current connection, or nil
 	wrong   []string
 }
 
@@ -43,7 +43,7 @@ func (m *clusterMember) bad(format string, args ...any) {
 	}
 }
 
-// live comes and goes until the run is calm, and then stays, or goes for good.
+// live joins and leaves until the run is calm. Then it stays, or leaves for good.
 func (m *clusterMember) live() {
 	for round := 0; ; round++ {
 		if m.run.ended() || m.run.calm() && !m.stays() {
@@ -62,7 +62,7 @@ func (m *clusterMember) live() {
 		}
 		m.mu.Unlock()
 		if !m.run.calm() {
-			m.pause(0, 400) // within the grace, or beyond
+			m.pause(0, 400) // within the grace period, or longer
 			if m.rng.IntN(4) == 0 {
 				m.pause(500, 2500)
 			}
@@ -70,7 +70,7 @@ func (m *clusterMember) live() {
 	}
 }
 
-// stays is the same for one seed.
+// stays returns the same answer for the same seed.
 func (m *clusterMember) stays() bool {
 	return m.run.hash(m.base)%4 != 0
 }
@@ -79,7 +79,7 @@ func (m *clusterMember) pause(least, most int) {
 	m.run.wait(time.Duration(least+m.rng.IntN(most-least)) * time.Millisecond)
 }
 
-// come connects, to any server.
+// come connects to any server.
 func (m *clusterMember) come() *visit {
 	n := m.run.nodes[m.rng.IntN(len(m.run.nodes))]
 	m.mu.Lock()
@@ -110,7 +110,7 @@ func (m *clusterMember) come() *visit {
 	}
 	m.mu.Unlock()
 	target := "/ws/" + m.room + "?" + q.Encode()
-	if !m.run.calm() && m.rng.IntN(8) == 0 { // a handshake that is given up
+	if !m.run.calm() && m.rng.IntN(8) == 0 { // give up the handshake
 		if c, err := ask(n.addr, target, protocols, time.Second); err == nil {
 			m.run.wait(time.Duration(m.rng.Int64N(int64(4 * time.Millisecond))))
 			reset(c)
@@ -122,7 +122,7 @@ func (m *clusterMember) come() *visit {
 		m.run.refusal(n, v, err)
 		return nil
 	}
-	if n.lives() != v.life { // nobody knows to which it is
+	if n.lives() != v.life { // the process behind the connection is not known
 		reset(w.conn)
 		return nil
 	}
@@ -134,7 +134,7 @@ func (m *clusterMember) come() *visit {
 	return v
 }
 
-// act does what people do, until the connection is over.
+// act sends, reads and changes things like a user, until the connection ends.
 func (m *clusterMember) act(v *visit) {
 	defer reset(v.wire.conn)
 	asked := time.Now()
@@ -190,14 +190,14 @@ func (m *clusterMember) act(v *visit) {
 	}
 }
 
-// mine notes that the client ends the connection.
+// mine records that the client ends the connection.
 func (m *clusterMember) mine(v *visit) {
 	m.mu.Lock()
 	v.mine = true
 	m.mu.Unlock()
 }
 
-// goes ends the connection, in good order or not.
+// goes ends the connection, with a close frame or without.
 func (m *clusterMember) goes(v *visit, clean bool) {
 	m.mine(v)
 	if !clean {
@@ -214,7 +214,7 @@ func (m *clusterMember) goes(v *visit, clean bool) {
 	}
 }
 
-// say sends something new.
+// say sends a new message.
 func (m *clusterMember) say(v *visit, to string) {
 	m.mu.Lock()
 	if len(m.unacked) > 20 {
@@ -240,7 +240,7 @@ func (m *clusterMember) say(v *visit, to string) {
 	v.wire.text(frame)
 }
 
-// settle takes a message out of those that wait.
+// settle removes a message from those without an answer.
 func (m *clusterMember) settle(id string, refused bool) *pending {
 	for i, p := range m.unacked {
 		if p.content.id == id {

@@ -24,13 +24,13 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// nodeEnv has the test binary be a chat server, which can be killed, or stand still,
-// apart from the others.
+// nodeEnv makes the test binary run as a chat server. So each server is a process that can be
+// killed or paused.
 const nodeEnv = "CHAT_VERIFY_NODE"
 
 const nodeGrace = time.Second
 
-// nodeConfig is what a server is told.
+// nodeConfig is the configuration of a server.
 type nodeConfig struct {
 	Addr  string // to listen on
 	Proxy string // to the log; empty: none
@@ -38,14 +38,14 @@ type nodeConfig struct {
 	logConfig
 }
 
-// logConfig says where the log is.
+// logConfig is the address of the log.
 type logConfig struct {
 	Redis    string // the path of a socket
 	Sentinel string // an address
 	Postgres string // a DSN
 }
 
-// open returns a log that connects by way of a proxy, if there is one.
+// open returns a log. It connects through the proxy if there is one.
 func (c logConfig) open(proxy string) (chatlog.Log, func(), error) {
 	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
 		d := &net.Dialer{Timeout: 5 * time.Second}
@@ -87,7 +87,7 @@ func init() {
 	}
 }
 
-// runNode is a chat server until it is told to end.
+// runNode runs a chat server until a signal ends it.
 func runNode(config string) {
 	fail := func(err error) {
 		fmt.Fprintln(os.Stderr, err)
@@ -124,13 +124,13 @@ func runNode(config string) {
 	hs.Shutdown(ctx)
 }
 
-// A node is a chat server in a process of its own, and its way to the log.
+// A node is a chat server in a separate process, with its connection to the log.
 type node struct {
 	program
 	index int
 	addr  string
 	proxy *clusterProxy
-	fault sync.Mutex // held while something befalls it
+	fault sync.Mutex // held during a fault of the node
 
 	mu   sync.Mutex
 	life *life
@@ -139,8 +139,8 @@ type node struct {
 // A life is a process of a node.
 type life struct {
 	node  int
-	down  time.Time // when it was told to end; zero: it lives
-	stood time.Time // when it last went on after standing still
+	down  time.Time // when it got the signal to end; zero: it runs
+	stood time.Time // when it last continued after a pause
 }
 
 func (n *node) lives() *life {
@@ -149,14 +149,14 @@ func (n *node) lives() *life {
 	return n.life
 }
 
-// ended reports whether the life had ended at some time, or ends about then.
+// ended reports whether the life had ended at some time, or ended about then.
 func (n *node) ended(l *life, at time.Time) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return !l.down.IsZero() && l.down.Before(at.Add(time.Second))
 }
 
-// end has the process end, by SIGKILL or in good order.
+// end ends the process, by SIGKILL or gracefully.
 func (n *node) end(sig syscall.Signal) {
 	n.mu.Lock()
 	n.life.down = time.Now()
@@ -172,7 +172,7 @@ func (n *node) begin() {
 	n.mu.Unlock()
 }
 
-// newNode makes a node with a port of its own.
+// newNode makes a node with a free port.
 func newNode(r *clusterRun, index int, cfg logConfig, plant string) *node {
 	n := &node{index: index, addr: "127.0.0.1:" + freePort(r.t), proxy: newClusterProxy(r.t)}
 	self, err := os.Executable()

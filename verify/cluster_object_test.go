@@ -25,13 +25,13 @@ type wireObject struct {
 	MemberCount                    int `json:"member_count"`
 }
 
-// base is a name without the part that changes.
+// base returns a name without its number.
 func base(name string) string {
 	b, _, _ := strings.Cut(name, ".")
 	return b
 }
 
-// take is what a client does with an object. m.mu is held.
+// take processes an object as a client does. m.mu is held.
 func (v *visit) take(b []byte) {
 	m := v.member
 	if *clusterTrace {
@@ -68,13 +68,13 @@ func (v *visit) take(b []byte) {
 	case "ack":
 		p := m.settle(o.ID, false)
 		if p == nil {
-			m.bad("an ack of what was not sent: %s", b)
+			m.bad("an ack of a message that was not sent: %s", b)
 			return
 		}
 		switch p.content.kind {
 		case "message":
 			m.own = append(m.own, o.Offset)
-		case "reaction": // perhaps nothing had to be stored
+		case "reaction": // perhaps it changed nothing, so nothing was stored
 			return
 		}
 		v.acks = append(v.acks, sighting{o.Offset, p.content, true, time.Now(), p.first})
@@ -89,7 +89,7 @@ func (v *visit) take(b []byte) {
 		}
 	case "pong", "goodbye", "typing":
 	default:
-		m.bad("an object that is not known: %s", b)
+		m.bad("an unknown object: %s", b)
 	}
 }
 
@@ -100,7 +100,7 @@ func (v *visit) enter(o *wireObject) {
 		m.bad("a welcome with the position %q", o.Position)
 	}
 	if m.user != "" && o.User != m.user {
-		m.bad("comes back as %s and is %s", m.user, o.User)
+		m.bad("reconnected as %s but is now %s", m.user, o.User)
 	}
 	if o.Resumed && v.since == nil || v.since != nil && o.Resumed == o.Gap {
 		m.bad("welcome: since %v, resumed %t, gap %t", v.since, o.Resumed, o.Gap)
@@ -126,7 +126,7 @@ func (v *visit) enter(o *wireObject) {
 				m.run.count("gaps in one epoch")
 			}
 		}
-		m.place = place{epoch: p.Epoch} // until something shows more
+		m.place = place{epoch: p.Epoch} // until an entry has an offset
 		m.own, m.others, m.fold = nil, nil, map[uint64]*folded{}
 	}
 	v.list = map[string]string{}
@@ -141,7 +141,7 @@ func (v *visit) enter(o *wireObject) {
 	}
 }
 
-// see takes an entry.
+// see processes an entry.
 func (v *visit) see(o *wireObject) {
 	m := v.member
 	if m.plain {
@@ -153,7 +153,7 @@ func (v *visit) see(o *wireObject) {
 		m.bad("%d comes after %d, in %s", o.Offset, v.place, v.epoch)
 	}
 	if o.Type == "private" && o.User != v.user && o.To != v.user {
-		m.bad("sees a private message of others at %d", o.Offset)
+		m.bad("received a private message of others at %d", o.Offset)
 	}
 	v.seen = append(v.seen, sighting{o.Offset, content{o.Type, o.User, o.ID, o.Message, o.To, o.Target}, false, time.Now(), time.Time{}})
 	if !m.plain {
@@ -162,7 +162,7 @@ func (v *visit) see(o *wireObject) {
 	v.move(o.Offset, o.Time.UnixMilli())
 }
 
-// move says that everything up to offset has come.
+// move records that everything up to offset has arrived.
 func (v *visit) move(offset uint64, at int64) {
 	m := v.member
 	if m.plain || offset < v.place {
@@ -179,27 +179,27 @@ func (v *visit) move(offset uint64, at int64) {
 	m.place = place{v.epoch, offset, at}
 }
 
-// notice takes the news of somebody's coming or going.
+// notice processes a notice of a join or a leave.
 func (v *visit) notice(o *wireObject, b []byte) {
 	m := v.member
 	switch {
 	case m.plain && o.Code == "unavailable":
 		m.run.count("unavailable")
 	case o.Event != "join" && o.Event != "leave":
-		m.bad("a notice that is not known: %s", b)
+		m.bad("an unknown notice: %s", b)
 	case m.plain:
 	case o.User == v.user:
-		m.bad("told of its own %s", o.Event)
+		m.bad("received its own %s", o.Event)
 	default:
 		if _, listed := v.list[o.User]; listed == (o.Event == "join") {
-			m.bad("told of the %s of %s (%s), who is in its list: %t", o.Event, o.Username, o.User, listed)
+			m.bad("received the %s of %s (%s), a user who is in its list: %t", o.Event, o.Username, o.User, listed)
 		}
 		m.run.count("notices")
 		delete(v.list, o.User)
 		if o.Event == "join" {
 			v.list[o.User] = base(o.Username)
 		}
-		// It is live, so everything up to the welcome's place has come.
+		// The notice is live, so everything up to the welcome's position has arrived.
 		v.move(max(v.place, v.welcome.offset), 0)
 	}
 }

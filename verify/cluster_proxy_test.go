@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// A clusterProxy stands between one server and the log. Whoever connects says in a
-// first line where to. It can cut connections, hold what is sent and keep the
-// connections open, or pass it late.
+// A clusterProxy is between one server and the log. A connection names its target in its first
+// line. The proxy can cut connections, hold all bytes while the connections stay open, or delay
+// them.
 type clusterProxy struct {
 	addr string
 
@@ -120,7 +120,7 @@ func (p *clusterProxy) cut() {
 	}
 }
 
-// hold keeps what is sent from now on, for release or heal.
+// hold stops passing bytes until release or heal.
 func (p *clusterProxy) hold() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -137,7 +137,7 @@ func (p *clusterProxy) slow(d time.Duration) {
 	p.mu.Unlock()
 }
 
-// heal passes everything on, what was held too.
+// heal passes everything on, also the bytes that were held.
 func (p *clusterProxy) heal() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -149,7 +149,7 @@ func (p *clusterProxy) heal() {
 	}
 }
 
-// through connects by way of a proxy.
+// through connects through a proxy.
 func through(proxy, network, addr string, d *net.Dialer) (net.Conn, error) {
 	c, err := d.Dial("tcp", proxy)
 	if err != nil {

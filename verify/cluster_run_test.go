@@ -21,19 +21,19 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// A clusterRun is one run of the cluster test: servers, what they share, and the
-// members, who know the truth.
+// A clusterRun is one run of the cluster test: the servers, the log that they share, and the
+// members, which know the truth.
 type clusterRun struct {
 	t       *testing.T
 	seed    uint64
-	dir     string // of what the servers say
+	dir     string // the folder of the servers' output
 	rooms   []string
 	nodes   []*node
 	log     chatlog.Log
 	members []*clusterMember
-	strict  bool // the log must lose nothing that was acknowledged for a second
+	strict  bool // the log must keep everything that it acknowledged more than a second ago
 
-	plant  func(v *visit, b []byte) [][]byte // a defect of what comes over the wire
+	plant  func(v *visit, b []byte) [][]byte // a defect in the objects from servers
 	isCalm atomic.Bool
 	done   chan struct{}
 
@@ -43,7 +43,7 @@ type clusterRun struct {
 	losses []loss
 }
 
-// A loss is a time within which the log has lost something.
+// A loss is a time in which the log may have lost something.
 type loss struct{ from, to time.Time }
 
 func newClusterRun(t *testing.T, seed uint64, prefix string, rooms, members int) *clusterRun {
@@ -54,7 +54,7 @@ func newClusterRun(t *testing.T, seed uint64, prefix string, rooms, members int)
 	r := &clusterRun{t: t, seed: seed, dir: dir, done: make(chan struct{}), counts: map[string]int{}}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("what the servers have said is in %s", dir)
+			t.Logf("the output of the servers is in %s", dir)
 		} else {
 			os.RemoveAll(dir)
 		}
@@ -81,7 +81,7 @@ func (r *clusterRun) ended() bool {
 	}
 }
 
-// wait returns after a time, or when the run ends.
+// wait returns after a random time, or when the run ends.
 func (r *clusterRun) wait(d time.Duration) {
 	select {
 	case <-time.After(d):
@@ -122,7 +122,7 @@ func (r *clusterRun) tamper(v *visit, b []byte) [][]byte {
 	return r.plant(v, b)
 }
 
-// somebody returns the id of another member of a room, who may be gone.
+// somebody returns the id of another member of a room. That member may have left.
 func (r *clusterRun) somebody(m *clusterMember) string {
 	n := len(r.members) / len(r.rooms)
 	for range 10 {
@@ -140,7 +140,7 @@ func (r *clusterRun) somebody(m *clusterMember) string {
 	return ""
 }
 
-// refusal judges a handshake that has failed.
+// refusal checks a handshake that has failed.
 func (r *clusterRun) refusal(n *node, v *visit, err error) {
 	took := time.Since(v.began)
 	var no refused
@@ -157,7 +157,7 @@ func (r *clusterRun) refusal(n *node, v *visit, err error) {
 	}
 }
 
-// lost judges the end of a connection that its client did not end.
+// lost checks the end of a connection that its client did not end.
 func (r *clusterRun) lost(v *visit, err error) {
 	var c closed
 	switch {
@@ -166,7 +166,7 @@ func (r *clusterRun) lost(v *visit, err error) {
 	case errors.As(err, &c):
 		r.bad("%s: %v", v.member.name, err)
 	case !r.nodes[v.life.node].ended(v.life, time.Now()):
-		// A server that stood still drops who has not answered meanwhile.
+		// A server that was paused drops clients that seem to be silent.
 		r.count("dropped")
 	default:
 		r.count("lost with a server")
@@ -191,7 +191,7 @@ func (r *clusterRun) get(n *node, path string, v any) error {
 	return err
 }
 
-// differ says how the lists of servers and clients differ from the truth.
+// differ returns how the lists of servers and clients differ from the truth.
 func (r *clusterRun) differ() (found []string) {
 	truth := map[string]map[string]string{} // the base of each name to the name, by room
 	for _, room := range r.rooms {
@@ -203,7 +203,7 @@ func (r *clusterRun) differ() (found []string) {
 		case m.at != nil && m.at.welcomed && !m.at.over:
 			truth[m.room][m.base] = m.name
 		case m.stays():
-			found = append(found, m.name+" is not back")
+			found = append(found, m.name+" has not reconnected")
 		}
 		if m.stays() && len(m.unacked) > 0 {
 			found = append(found, fmt.Sprintf("%s waits for %d answers", m.name, len(m.unacked)))
@@ -248,7 +248,7 @@ func (r *clusterRun) differ() (found []string) {
 	return found
 }
 
-// compare returns who is in a list of ids and bases too much, and who is not.
+// compare returns the users that a list has too much, and those that it lacks.
 func compare(list, truth map[string]string) (extra, missing []string) {
 	left := maps.Clone(truth)
 	for _, b := range list {

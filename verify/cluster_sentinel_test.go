@@ -59,13 +59,13 @@ func (s *sentinels) args(i int, master string) []string {
 	return args
 }
 
-// sentinelCluster is Redis with Sentinel. With careful, the master acknowledges nothing
-// while no replica is in reach.
+// sentinelCluster is Redis with Sentinel. If careful is true, the master acknowledges nothing
+// while it has no replica.
 func sentinelCluster(t *testing.T, careful bool) *clusterLog {
 	s := &sentinels{t: t, ports: [2]string{freePort(t), freePort(t)}}
 	s.at[0], s.ctl[0] = s.startProgram(s.ports[0], s.args(0, "")...)
 	s.at[1], s.ctl[1] = s.startProgram(s.ports[1], s.args(1, s.ports[0])...)
-	s.until("the replica is in step", func() bool { return s.inStep() })
+	s.until("the replica follows the master", func() bool { return s.inStep() })
 	if careful {
 		for _, c := range s.ctl {
 			c.ConfigSet(t.Context(), "min-replicas-to-write", "1")
@@ -93,7 +93,7 @@ func sentinelCluster(t *testing.T, careful bool) *clusterLog {
 	c.faults = append(clientKills(func() *redis.Client { return s.ctl[s.master()] }),
 		clusterFault{"failover by command", !careful, func(r *clusterRun, rng *rand.Rand) { s.failover(r, rng, careful, false) }},
 		clusterFault{"the master is killed", !careful, func(r *clusterRun, rng *rand.Rand) { s.failover(r, rng, careful, true) }},
-		clusterFault{"the master stands still", !careful, func(r *clusterRun, rng *rand.Rand) {
+		clusterFault{"the master is paused", !careful, func(r *clusterRun, rng *rand.Rand) {
 			from, m := time.Now(), s.master()
 			s.at[m].signal(syscall.SIGSTOP)
 			r.wait(upTo(rng, 300, 6000))
@@ -114,7 +114,7 @@ func (s *sentinels) until(what string, ok func() bool) {
 	}
 }
 
-// master returns which one the sentinel holds for the master.
+// master returns the index of the server that the sentinel takes for the master.
 func (s *sentinels) master() int {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -132,7 +132,7 @@ func (s *sentinels) info(i int) string {
 	return v
 }
 
-// inStep reports whether one is the master and the other follows it.
+// inStep reports whether one server is the master and the other follows it.
 func (s *sentinels) inStep() bool {
 	a, b := s.info(0), s.info(1)
 	if strings.Contains(b, "role:master") {
@@ -142,16 +142,15 @@ func (s *sentinels) inStep() bool {
 		strings.Contains(b, "role:slave") && strings.Contains(b, "master_link_status:up")
 }
 
-// settled waits until the one that is not the master follows it.
+// settled waits until the other server follows the master.
 func (s *sentinels) settled() {
-	s.until("a master and a replica in step, as the sentinel sees them", func() bool {
+	s.until("the sentinel sees a master and a replica that follows it", func() bool {
 		return s.inStep() && strings.Contains(s.info(s.master()), "role:master")
 	})
 }
 
-// failover has the sentinel promote the replica, which may be out of reach of the master
-// before. Then it misses the last of what that has acknowledged, unless the master is
-// careful.
+// failover makes the sentinel promote the replica. Before that, the replica may be cut off from
+// the master. Then it lacks the last acknowledged entries, unless the master is careful.
 func (s *sentinels) failover(r *clusterRun, rng *rand.Rand, careful, kill bool) {
 	s.settled()
 	from, m := time.Now(), s.master()
@@ -162,8 +161,8 @@ func (s *sentinels) failover(r *clusterRun, rng *rand.Rand, careful, kill bool) 
 		replica.ConfigSet(ctx, "masterauth", "wrong")
 		s.ctl[m].Do(ctx, "CLIENT", "KILL", "TYPE", "replica")
 		if careful {
-			// What was on its way is lost. From now on nothing is acknowledged, for longer
-			// than the second that a failover may cost.
+			// Entries that were on their way are lost. From here on the master acknowledges
+			// nothing for longer than the second that a failover may lose.
 			r.lossFrom(from)
 			r.wait(upTo(rng, 1500, 3000))
 			from = time.Now()
@@ -174,7 +173,7 @@ func (s *sentinels) failover(r *clusterRun, rng *rand.Rand, careful, kill bool) 
 	if kill {
 		s.at[m].stop(syscall.SIGKILL)
 	} else {
-		s.until("the sentinel begins", func() bool { return s.watch.Do(ctx, "SENTINEL", "FAILOVER", sentinelName).Err() == nil })
+		s.until("the sentinel begins the failover", func() bool { return s.watch.Do(ctx, "SENTINEL", "FAILOVER", sentinelName).Err() == nil })
 	}
 	s.until("the replica is promoted", func() bool { return strings.Contains(s.info(1-m), "role:master") })
 	r.lossFrom(from)

@@ -18,9 +18,9 @@ import (
 
 var (
 	clusterSeeds = flag.Int("cluster.seeds", 2, "the number of `runs` of the cluster test with each log")
-	clusterSeed  = flag.Uint64("cluster.seed", 0, "the `seed` of the only run; in those with an even one the log loses what it has acknowledged")
-	clusterTrace = flag.Bool("cluster.trace", false, "show who saw what where it is not one thing")
-	clusterTime  = flag.Duration("cluster.time", 10*time.Second, "how `long` there are faults; from 30s on they last longer too")
+	clusterSeed  = flag.Uint64("cluster.seed", 0, "the `seed` of the only run; with an even seed, the log loses acknowledged entries")
+	clusterTrace = flag.Bool("cluster.trace", false, "show what each client received where they differ")
+	clusterTime  = flag.Duration("cluster.time", 10*time.Second, "how `long` faults occur; from 30s on each fault lasts longer too")
 )
 
 // The servers share a Redis.
@@ -31,18 +31,19 @@ func TestClusterSentinel(t *testing.T) {
 	testCluster(t, func(t *testing.T) *clusterLog { return sentinelCluster(t, false) })
 }
 
-// Nothing that was acknowledged a second before a failover is lost if the master
-// acknowledges only what a replica is there to get.
+// If the master acknowledges only while it has a replica, nothing is lost that was acknowledged
+// a second before a failover.
 func TestClusterSentinelCareful(t *testing.T) {
 	testCluster(t, func(t *testing.T) *clusterLog { return sentinelCluster(t, true) })
 }
 
 func TestClusterPostgres(t *testing.T) { testCluster(t, postgresCluster) }
 
-// testCluster has people talk, come and go on three servers while these, the log they
-// share, and the way between are in trouble. When it is over, everybody's lists are
-// the truth, and what everybody saw and was acknowledged is what the log holds, but
-// for what it has lost, which they were told of.
+// testCluster lets users talk, join and leave on three servers. Meanwhile the servers, the log
+// that they share, and the connections between have faults. At the end all member lists must be
+// right. Everything that clients received, and every acknowledgement, must match the log. The
+// only exceptions are entries that the log has lost, and the clients must have been told of a
+// gap then.
 func testCluster(t *testing.T, start func(*testing.T) *clusterLog) {
 	if testing.Short() {
 		t.Skip("takes a while")
@@ -74,8 +75,8 @@ func testCluster(t *testing.T, start func(*testing.T) *clusterLog) {
 	}
 }
 
-// trouble lets faults happen for a while, on the log, the servers and the way between,
-// and has all be well again.
+// trouble causes faults for a while, in the log, the servers and the connections between. Then
+// it makes everything work again.
 func (r *clusterRun) trouble(l *clusterLog) {
 	lossy := r.seed%2 == 0
 	faults := slices.DeleteFunc(slices.Clone(l.faults), func(f clusterFault) bool { return f.lossy && !lossy })
@@ -113,11 +114,11 @@ var nodeFaults = []clusterFault{
 		r.wait(upTo(rng, 0, 1000))
 		n.begin()
 	})},
-	{"a server stands still", false, onNode(func(r *clusterRun, n *node, rng *rand.Rand) {
+	{"a server is paused", false, onNode(func(r *clusterRun, n *node, rng *rand.Rand) {
 		n.signal(syscall.SIGSTOP)
-		d := standstill(rng)
+		d := pauseTime(rng)
 		if d > 4*time.Second {
-			d += d / 2 // beyond its lease
+			d += d / 2 // longer than its lease
 		}
 		r.wait(d)
 		n.mu.Lock()
@@ -138,22 +139,22 @@ func onNode(f func(*clusterRun, *node, *rand.Rand)) func(*clusterRun, *rand.Rand
 }
 
 var proxyFaults = []clusterFault{
-	{"the way to the log is cut", false, func(r *clusterRun, rng *rand.Rand) {
+	{"the connections to the log are cut", false, func(r *clusterRun, rng *rand.Rand) {
 		for range 1 + rng.IntN(4) {
 			r.nodes[rng.IntN(len(r.nodes))].proxy.cut()
 			r.wait(upTo(rng, 10, 400))
 		}
 	}},
-	{"the way to the log is blocked", false, func(r *clusterRun, rng *rand.Rand) {
+	{"the connections to the log are blocked", false, func(r *clusterRun, rng *rand.Rand) {
 		n := r.nodes[rng.IntN(len(r.nodes))]
 		n.proxy.hold()
-		r.wait(standstill(rng))
+		r.wait(pauseTime(rng))
 		if rng.IntN(2) == 0 {
 			n.proxy.cut()
 		}
 		n.proxy.heal()
 	}},
-	{"the way to the log is blocked three times", false, func(r *clusterRun, rng *rand.Rand) {
+	{"the connections to the log are blocked three times", false, func(r *clusterRun, rng *rand.Rand) {
 		n := r.nodes[rng.IntN(len(r.nodes))]
 		for range 3 {
 			n.proxy.hold()
@@ -164,15 +165,15 @@ var proxyFaults = []clusterFault{
 			}
 		}
 	}},
-	{"the way to the log is slow", false, func(r *clusterRun, rng *rand.Rand) {
+	{"the connections to the log are slow", false, func(r *clusterRun, rng *rand.Rand) {
 		n := r.nodes[rng.IntN(len(r.nodes))]
 		n.proxy.slow(upTo(rng, 5, 300))
-		r.wait(standstill(rng))
+		r.wait(pauseTime(rng))
 		n.proxy.heal()
 	}},
 }
 
-// live runs members until trouble is over and all is quiet, and returns what is wrong.
+// live runs members until the faults are over and everything is quiet. It returns what is wrong.
 func (r *clusterRun) live(trouble func(), patience time.Duration) (found []string) {
 	for _, n := range r.nodes {
 		n.wait()
@@ -190,17 +191,17 @@ func (r *clusterRun) live(trouble func(), patience time.Duration) (found []strin
 		differ = r.differ()
 	}
 	if len(differ) == 0 {
-		r.t.Logf("the lists are the truth %v after the last fault", time.Since(healed).Round(100*time.Millisecond))
+		r.t.Logf("the lists are right %v after the last fault", time.Since(healed).Round(100*time.Millisecond))
 		time.Sleep(min(patience/10, 3*time.Second))
 		if differ = r.differ(); len(differ) > 0 {
-			differ = append(differ, "after the lists had been the truth")
+			differ = append(differ, "after the lists had been right")
 		}
 	}
 	found = append(found, differ...)
 	for _, room := range r.rooms {
 		l := &ledger{run: r, room: room, final: map[uint64]*chatlog.Event{}, places: map[[2]string]*told{}, acked: map[[2]string]*told{}}
 		found = append(found, l.check()...)
-		r.t.Logf("%s: %d entries in the end, %d of all epochs, first %d", room, l.last, len(l.places), l.first)
+		r.t.Logf("%s: %d entries at the end, %d in all epochs, first %d", room, l.last, len(l.places), l.first)
 	}
 	close(r.done)
 	wg.Wait()
@@ -213,7 +214,7 @@ func (r *clusterRun) live(trouble func(), patience time.Duration) (found []strin
 	return found
 }
 
-// first returns the first of found that has some words.
+// first returns the first finding that contains some words.
 func first(found []string, words string) string {
 	for _, s := range found {
 		if strings.Contains(s, words) {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A place is what a client has seen last.
+// A place is the last position that a client has seen.
 type place struct {
 	epoch  string
 	offset uint64
@@ -29,23 +29,23 @@ type pending struct {
 	frame   []byte
 	first   time.Time // when it was sent
 	last    time.Time // when it was sent last
-	done    bool      // acknowledged, or refused for good
+	done    bool      // acknowledged, or refused permanently
 	refused bool      // with no_such_user
 }
 
-// content is what an entry is, wherever it stands.
+// content is an entry without its offset.
 type content struct {
 	kind, user, id, text, to string
-	target                   uint64 // of what amends
+	target                   uint64 // of an amendment
 }
 
-// sighting is an entry at its place.
+// sighting is an entry with its offset.
 type sighting struct {
 	offset uint64
 	what   content
 	ack    bool
 	at     time.Time
-	asked  time.Time // when what is acknowledged was sent first
+	asked  time.Time // when the acknowledged message was first sent
 }
 
 // visit is one connection.
@@ -58,21 +58,21 @@ type visit struct {
 
 	welcomed bool
 	epoch    string
-	since    *place // what it named
+	since    *place // the position that the client named
 	resumed  bool
-	from     uint64 // everything after this is to come; only if resumed
+	from     uint64 // the client must get everything after this; only if resumed
 	welcome  place
 	seen     []sighting
 	acks     []sighting
 	list     map[string]string // id to the base of the name
-	place    uint64            // the last offset of anything in order
+	place    uint64            // the last offset that arrived in order
 	heard    time.Time
-	raw      []string // what came, if it is to be shown
+	raw      []string // the received texts, for the trace
 	over     bool
-	mine     bool // the client ended it
+	mine     bool // the client ended the connection
 }
 
-// read takes what the server sends until the connection's end.
+// read processes everything that the server sends until the connection ends.
 func (v *visit) read() {
 	m := v.member
 	for {
@@ -95,4 +95,4 @@ func (v *visit) read() {
 	}
 }
 
-var errNotWelcome = errors.New("it does not begin with a welcome")
+var errNotWelcome = errors.New("the first object is not a welcome")

@@ -15,15 +15,15 @@ import (
 	"time"
 )
 
-// A wire is a WebSocket's client side (RFC 6455), as little of it as a client of the
-// protocol needs.
+// A wire is the client side of a WebSocket (RFC 6455), with only what a client of the protocol
+// needs.
 type wire struct {
 	conn *net.TCPConn
 	r    *bufio.Reader
-	mu   sync.Mutex // of those who write
+	mu   sync.Mutex // guards writes
 }
 
-// closed is the end of a connection by a close frame.
+// closed is the error of a connection that ended with a close frame.
 type closed struct {
 	code   int
 	reason string
@@ -60,13 +60,13 @@ func ask(addr, target, protocols string, patience time.Duration) (*net.TCPConn, 
 	return c.(*net.TCPConn), nil
 }
 
-// reset ends a connection without a word.
+// reset ends a connection without a close frame.
 func reset(c *net.TCPConn) {
 	c.SetLinger(0)
 	c.Close()
 }
 
-// dialWire returns a connection, or refused.
+// dialWire returns a connection, or an error of the type refused.
 func dialWire(addr, target, protocols string, patience time.Duration) (*wire, error) {
 	c, err := ask(addr, target, protocols, patience)
 	if err != nil {
@@ -158,5 +158,5 @@ func (w *wire) write(first byte, b []byte) error {
 
 func (w *wire) text(b []byte) error { return w.write(0x81, b) }
 
-// leave says that the client means to go, and goes.
+// leave sends a close frame and ends the connection.
 func (w *wire) leave() { w.write(0x88, []byte{3, 232}) }

@@ -1,20 +1,19 @@
-// Package verify has no code but tests: they check that the logs of package chat
-// are linearizable (Herlihy and Wing, 1990). Several clients append to and read
-// from a log concurrently, through two logs on one engine where there is one; what each
-// was answered, and when, is recorded, and porcupine looks for one order of all
-// calls, each at a moment between its beginning and its end, in which a plain list
-// would have given the same answers. In some of them the engine is killed and
-// started again meanwhile: an append that failed is then made again with its id, as
-// one and the same call, or given up, and may have happened or not. Logs with
-// planted defects show that the check can fail. In a second model messages change: clients
-// edit, delete and react, mark what they have read and ask what they have not.
+// Package verify contains only tests. They check that the logs of package chat are linearizable
+// (Herlihy and Wing, 1990). Several clients append to and read from a log concurrently. If the
+// log has an engine, they use two logs on it. The tests record each call's start, end and
+// answer. Then porcupine looks for one order of all calls in which a plain list would have given
+// the same answers. Each call must take effect between its start and its end. In some tests the
+// engine is killed and started again. A failed append is then made again with its id, and both
+// count as one call. Or it is given up, and may have happened or not. Logs with planted defects
+// show that the check can fail. In a second model messages change: clients edit, delete and
+// react, mark what they have read, and ask how much they have not.
 //
-// The cluster tests have people talk, come and go on three servers, each a process of
-// its own, while these, the log that they share and the way between are in trouble:
-// killed, standing still, cut off, slow, read-only, failed over, restarted from a shorter
-// file. They know the truth, and hold against it who the servers and clients say is
-// there, what each client saw, in which order, and what was acknowledged to it. The flag
-// -cluster.seeds sets how many runs there are, -cluster.time how long each has faults,
-// and -cluster.trace shows more of what has gone wrong. A seed repeats the choices,
-// not their outcome: processes run as they will.
+// In the cluster tests, users talk, join and leave on three servers, each in a separate process.
+// Meanwhile the servers, the log that they share, and the connections between have faults: they
+// are killed, paused, cut off, slow, read-only, failed over, or restarted from a shorter file.
+// The simulated users know the truth. The tests compare it with the member lists of servers and
+// clients, with what each client received and in which order, and with every acknowledgement.
+// The flag -cluster.seeds sets the number of runs, -cluster.time how long each has faults, and
+// -cluster.trace shows more of what went wrong. A seed repeats the random choices, but not the
+// timing of the processes.
 package verify

@@ -21,22 +21,22 @@ type quiet struct{}
 
 func (quiet) Printf(context.Context, string, ...any) {}
 
-// beNode is this program as a server of the cluster tests, where there are any.
+// beNode runs this program as a server of the cluster tests.
 var beNode func() bool
 
 func TestMain(m *testing.M) {
-	redis.SetLogger(quiet{}) // it tells of every lost connection
+	redis.SetLogger(quiet{}) // it logs every lost connection
 	if beNode != nil && beNode() {
 		return
 	}
 	os.Exit(m.Run())
 }
 
-// engine is a Redis or PostgreSQL server of a test's own.
+// engine is a Redis or PostgreSQL server of one test.
 type engine struct {
 	program
 	dir  string         // with its socket
-	logs [2]chatlog.Log // as two processes have them
+	logs [2]chatlog.Log // as two processes would have them
 }
 
 func startRedis(t *testing.T) *engine {
@@ -68,7 +68,7 @@ func startPostgres(t *testing.T) *engine {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
-	// The machine stays up, so what was written is there without fsync.
+	// The machine does not crash, so what was written is there without fsync.
 	e.args = []string{"-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "shared_buffers=32MB"}
 	e.start()
 	for i := range e.logs {
@@ -100,15 +100,14 @@ func TestPostgres(t *testing.T) {
 	check(t, newRecorder(t, 250, e.logs[:]...).run(t))
 }
 
-// Redis is killed and started again, with an append-only file that is synced
-// before answers are given.
+// Redis is killed and started again. Its append-only file is synced before each answer.
 func TestRedisKilled(t *testing.T) {
 	e := startRedis(t)
 	r := newRecorder(t, 400, e.logs[:]...)
 	withCrashes(t, e, r, syscall.SIGKILL)
 }
 
-// PostgreSQL is killed, as in a crash, and recovers from its log.
+// PostgreSQL is killed, as in a crash, and recovers from its write-ahead log.
 func TestPostgresKilled(t *testing.T) {
 	e := startPostgres(t)
 	r := newRecorder(t, 400, e.logs[:]...)
@@ -116,14 +115,13 @@ func TestPostgresKilled(t *testing.T) {
 	withCrashes(t, e, r, syscall.SIGQUIT)
 }
 
-// withCrashes checks calls that go on while a signal ends the engine, three times,
-// and it is started again.
+// withCrashes checks calls while a signal ends the engine three times, and it is started again.
 func withCrashes(t *testing.T, e *engine, r *recorder, sig syscall.Signal) {
 	t.Helper()
 	r.patient = true
-	r.pause = 2 * time.Millisecond // so that the calls last longer than the crashes
+	r.pause = 2 * time.Millisecond // so that calls are still made after the last crash
 	done := make(chan struct{})
-	defer func() { <-done }() // or it would start the engine after the test's end
+	defer func() { <-done }() // so that it does not start the engine after the test's end
 	go func() {
 		defer close(done)
 		for range 3 {
@@ -135,7 +133,7 @@ func withCrashes(t *testing.T, e *engine, r *recorder, sig syscall.Signal) {
 	}()
 	history := r.run(t)
 	if r.retried+r.open == 0 {
-		t.Error("no call has noticed")
+		t.Error("no call failed during the crashes")
 	}
 	check(t, history)
 }

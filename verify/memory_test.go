@@ -25,7 +25,7 @@ type defective struct {
 	defect string
 	n      atomic.Int64
 	mu     sync.Mutex
-	pages  map[string]chatlog.Page // the one before, by room and limit
+	pages  map[string]chatlog.Page // the previous page, by room and limit
 }
 
 func (l *defective) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
@@ -77,7 +77,7 @@ func (l *defective) Read(ctx context.Context, room string, r chatlog.Range) (cha
 	return p, nil
 }
 
-// The check has to find what is wrong with each of these.
+// The check must find each of these defects.
 func TestDefects(t *testing.T) {
 	for _, defect := range []string{
 		"acknowledges what it has not kept",

@@ -13,7 +13,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// An input is a call. Each message's text is its user and id, so it is known by it.
+// An input is a call. Each message's text is its user and id, so every text is different.
 type input struct {
 	room  string
 	text  string // of an append; empty: a read
@@ -21,18 +21,18 @@ type input struct {
 	place bool // not a read but Positions
 }
 
-// An output is what a call was answered.
+// An output is the answer to a call.
 type output struct {
-	offset   uint64 // of the entry, or the log's last; 0 if open and not known
-	repeated bool   // the entry was there
-	unsure   bool   // an attempt before failed, so repeated may be of that
-	open     bool   // there was no answer: the call takes effect late, or seen by nobody
+	offset   uint64 // of the entry, or the log's last offset; 0 if open and not known
+	repeated bool   // the entry was already stored
+	unsure   bool   // an earlier attempt failed, so repeated may come from that attempt
+	open     bool   // there was no answer: the call may take effect later or never
 	texts    []string
-	first    uint64 // of texts
+	first    uint64 // offset of the first text
 	more     bool
 }
 
-// entries is a list of texts, as its last entry.
+// entries is a list of texts, represented by its last entry.
 type entries struct {
 	before *entries
 	offset uint64
@@ -55,8 +55,8 @@ func (l *entries) find(text string) uint64 {
 	return 0
 }
 
-// read returns the texts of a range, the offset of the first, and whether there
-// are further ones in its direction.
+// read returns the texts of a range, the offset of the first, and whether there are more in its
+// direction.
 func (l *entries) read(r chatlog.Range) (texts []string, first uint64, more bool) {
 	end := l.offset
 	switch {
@@ -165,8 +165,8 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// An append without an answer may have happened at any time, or not; but what was
-// read once stays.
+// An append without an answer may have happened at any time, or never. But once it was read, it
+// must stay.
 func TestOpen(t *testing.T) {
 	open := porcupine.Operation{Input: input{text: "a"}, Output: output{open: true}, Call: 1, Return: 100}
 	read := func(at int64, texts ...string) porcupine.Operation {

@@ -2,7 +2,7 @@ package verify
 
 import "syscall"
 
-// attributes has a program end with the tests, however those end.
+// attributes makes the kernel end a program when the tests end, for any reason.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// runAs has a process run as another user than ours.
+// runAs makes a process run as another user.
 func runAs(attr *syscall.SysProcAttr, u *user.User) {
 	uid, _ := strconv.ParseUint(u.Uid, 10, 32)
 	gid, _ := strconv.ParseUint(u.Gid, 10, 32)

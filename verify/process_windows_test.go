@@ -5,5 +5,5 @@ import (
 	"syscall"
 )
 
-// runAs is for root, whom Windows does not have.
+// runAs does nothing: it is for root, which Windows does not have.
 func runAs(*syscall.SysProcAttr, *user.User) {}

@@ -18,9 +18,9 @@ type program struct {
 	t     *testing.T
 	path  string
 	args  []string
-	as    *user.User // nil: ourselves
-	env   []string   // beside that of the tests
-	log   string     // the file for what it says; empty: nowhere
+	as    *user.User // nil: the user of the tests
+	env   []string   // beside the environment of the tests
+	log   string     // the file for its output; empty: none
 	ready func(context.Context) error
 
 	running *exec.Cmd
@@ -51,9 +51,9 @@ func (p *program) start() {
 		cmd.Stdout, cmd.Stderr = out, out
 	}
 	go func() {
-		runtime.LockOSThread() // the program is ended with the thread that started it
+		runtime.LockOSThread() // the kernel ends the program when the thread that started it ends
 		defer close(exited)
-		defer out.Close() // nothing happens to nil
+		defer out.Close() // Close of a nil file does nothing
 		err := cmd.Start()
 		started <- err
 		if err == nil {
@@ -93,7 +93,7 @@ func (p *program) wait() {
 	p.t.Errorf("%s does not answer: %v", p.path, err)
 }
 
-// temporary returns a folder whose path is short enough for a Unix socket's.
+// temporary returns a folder with a path that is short enough for a Unix socket.
 func temporary(t *testing.T) string {
 	dir, err := os.MkdirTemp("/tmp", "verify")
 	if err != nil {
@@ -103,8 +103,8 @@ func temporary(t *testing.T) string {
 	return dir
 }
 
-// find returns the path of a program; without it the test is skipped, but not in
-// CI.
+// find returns the path of a program. If it is not installed, the test is skipped, except in CI,
+// where it fails.
 func find(t *testing.T, name string, patterns ...string) string {
 	t.Helper()
 	if path, err := exec.LookPath(name); err == nil {
@@ -122,7 +122,7 @@ func find(t *testing.T, name string, patterns ...string) string {
 	return ""
 }
 
-// account gives dir to whom PostgreSQL runs as, which is never root.
+// account makes the user that runs PostgreSQL the owner of dir. PostgreSQL never runs as root.
 func account(t *testing.T, dir string) *user.User {
 	if os.Getuid() != 0 {
 		return nil

@@ -20,16 +20,16 @@ import (
 const (
 	clients = 8
 	rooms   = 3
-	keep    = 10_000 // more than is written, so that nothing is trimmed
+	keep    = 10_000 // more than the tests write, so nothing is trimmed
 )
 
-// A recorder has clients call logs, and keeps what they were answered.
+// A recorder lets clients call logs, and records the answers.
 type recorder struct {
 	logs    []chatlog.Log
 	seed    uint64
 	calls   int           // of each client
 	patient bool          // calls may fail
-	resends bool          // the logs make failed calls again by themselves
+	resends bool          // the logs repeat failed calls by themselves
 	pause   time.Duration // between a client's calls
 	start   time.Time
 
@@ -40,15 +40,15 @@ type recorder struct {
 	errs    []error
 	retried int
 	open    int        // appends given up
-	seen    int        // of them, that have happened
-	crashes [][2]int64 // when the engine began and had ended to crash
+	seen    int        // given-up appends that have happened
+	crashes [][2]int64 // the beginning and the end of each crash of the engine
 }
 
 func newRecorder(t *testing.T, calls int, logs ...chatlog.Log) *recorder {
 	return &recorder{logs: logs, seed: seedOf(t), calls: calls, start: time.Now(), epochs: map[string]string{}}
 }
 
-// seedOf returns the seed of a test's choices, and tells it.
+// seedOf returns the seed of a test's random choices, and logs it.
 func seedOf(t *testing.T) uint64 {
 	seed, err := strconv.ParseUint(os.Getenv("VERIFY_SEED"), 10, 64)
 	if err != nil {
@@ -78,8 +78,8 @@ func (r *recorder) run(t *testing.T) []porcupine.Operation {
 	return r.history
 }
 
-// readAll reads every room whole, as the last calls of the history, and returns the
-// offset of every text.
+// readAll reads every room whole, as the last calls of the history, and returns the offset of
+// every text.
 func (r *recorder) readAll() map[input]uint64 {
 	last := map[input]uint64{}
 	for n := range rooms {
@@ -95,9 +95,9 @@ func (r *recorder) readAll() map[input]uint64 {
 	return last
 }
 
-// finish completes what was not known when the calls returned. An append without an
-// answer that is not in last has not happened before all that was seen, and is left
-// out; for any other its place is known, which spares porcupine to try them all.
+// finish completes the calls without an answer. If the text of such an append is not in last, no
+// read has seen it, so it is left out. Otherwise its offset is known, which saves porcupine from
+// trying all offsets.
 func (r *recorder) finish(last map[input]uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -113,14 +113,14 @@ func (r *recorder) finish(last map[input]uint64) {
 			out.offset, op.Return = last[op.Input.(input)], end
 		}
 		for _, crash := range r.crashes {
-			// A log that lost the answer and asked again is told of its own entry.
+			// A log that lost an answer and repeated the call gets its own entry.
 			out.unsure = out.unsure || r.resends && op.Call <= crash[1] && op.Return >= crash[0]
 		}
 		op.Output = out
 	}
 }
 
-// crash has f end the engine.
+// crash lets f crash the engine.
 func (r *recorder) crash(f func()) {
 	from := int64(time.Since(r.start))
 	f()
@@ -153,9 +153,8 @@ func (r *recorder) client(c int) {
 	}
 }
 
-// insist makes a call that failed again, if that may happen. The same call again is
-// the same operation: it took effect once, between the first try's beginning and the
-// end of the last.
+// insist repeats a failed call if the test allows that. Both calls count as one operation. It
+// took effect once, between the start of the first try and the end of the last.
 func (r *recorder) insist(log chatlog.Log, in input, out output, err error) (output, error) {
 	for tries := 0; err != nil && r.patient && tries < 1000 && !r.failed(); tries++ {
 		time.Sleep(20 * time.Millisecond)
@@ -166,12 +165,12 @@ func (r *recorder) insist(log chatlog.Log, in input, out output, err error) (out
 	return out, err
 }
 
-// giveUp keeps an append of which nobody knows whether it happened, or will. Others
-// may repeat it.
+// giveUp records an append without knowing whether it happened or will happen. Other clients may
+// repeat it.
 func (r *recorder) giveUp(in input, call time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	// Whoever made it goes on, so in a picture it is a client's of its own.
+	// The client that made it continues, so in a picture it belongs to a client of its own.
 	r.history = append(r.history, porcupine.Operation{ClientId: clients + r.open, Input: in, Call: int64(call), Output: output{open: true}})
 	r.open++
 	r.sent = append(r.sent, in)
@@ -194,7 +193,7 @@ func (r *recorder) keep(c int, in input, out output, err error, call time.Durati
 	r.history = append(r.history, porcupine.Operation{ClientId: c, Input: in, Call: int64(call), Output: out, Return: int64(end)})
 }
 
-// next chooses a call. text is for an append that was not made before.
+// next chooses a call. text is the text for a new append.
 func (r *recorder) next(rng *rand.Rand, text string) input {
 	in := input{room: fmt.Sprint("r", rng.IntN(rooms))}
 	limit := 1 + rng.IntN(20)
@@ -203,7 +202,7 @@ func (r *recorder) next(rng *rand.Rand, text string) input {
 	switch p := rng.IntN(100); {
 	case p < 50:
 		in.text = text
-	case p < 65 && len(r.sent) > 0: // what somebody has sent, perhaps at this moment
+	case p < 65 && len(r.sent) > 0: // repeat what some client has sent, perhaps at this moment
 		in = r.sent[len(r.sent)-1-rng.IntN(min(len(r.sent), 10))]
 	case p < 80:
 		in.rng = chatlog.Range{Limit: limit}
@@ -256,14 +255,14 @@ func (r *recorder) call(log chatlog.Log, in input, timeout time.Duration) (out o
 	return out, err
 }
 
-// failed reports an error that is kept: there is nothing more to find out.
+// failed records an error after which the test cannot continue.
 func (r *recorder) failed() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.errs) > 0
 }
 
-// wrong keeps an error that no later call makes good.
+// wrong records an error that no later call can correct.
 func (r *recorder) wrong(format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
 	r.mu.Lock()
@@ -272,7 +271,7 @@ func (r *recorder) wrong(format string, args ...any) error {
 	return err
 }
 
-// sameEpoch reports an epoch that is not the one a room has had.
+// sameEpoch records an error if a room's epoch has changed.
 func (r *recorder) sameEpoch(room, epoch string) error {
 	r.mu.Lock()
 	had := r.epochs[room]
