@@ -255,7 +255,7 @@ func (r *recorder) call(log chatlog.Log, in input, timeout time.Duration) (out o
 	return out, err
 }
 
-// failed records an error after which the test cannot continue.
+// failed reports whether an error was recorded. Then the test need not continue.
 func (r *recorder) failed() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

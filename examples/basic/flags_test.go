@@ -15,8 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestMain lets the tests start this program as it is: with mainRuns in the
-// environment.
+// TestMain lets the tests start this program: with mainRuns in the environment, it runs main.
 func TestMain(m *testing.M) {
 	if os.Getenv(mainRuns) != "" {
 		main()
@@ -27,8 +26,7 @@ func TestMain(m *testing.M) {
 
 const mainRuns = "BASIC_MAIN_RUNS"
 
-// ended runs the program until it ends by itself, and returns its exit code and
-// what it said.
+// ended runs the program until it ends by itself, and returns its exit code and its output.
 func ended(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -62,7 +60,7 @@ func TestFlags(t *testing.T) {
 		{[]string{"-history", "-1"}, 1, []string{"basic: chat:", "WithHistory"}},
 		{[]string{"-rate", "-1"}, 1, []string{"basic: chat:", "WithRateLimit"}},
 		{[]string{"-burst", "0"}, 1, []string{"basic: chat:", "WithRateLimit"}},
-		{[]string{"here"}, 1, []string{"only flags", "-help"}},
+		{[]string{"here"}, 1, []string{"only flags are allowed", "-help"}},
 		{[]string{"-addr", taken.Addr().String()}, 1, []string{"basic: listen tcp " + taken.Addr().String()}},
 	} {
 		code, stdout, stderr := ended(t, tc.args...)
@@ -71,7 +69,7 @@ func TestFlags(t *testing.T) {
 		}
 		for _, part := range tc.says {
 			if !strings.Contains(stderr, part) {
-				t.Errorf("%v: does not say %s:\n%s", tc.args, part, stderr)
+				t.Errorf("%v: the output lacks %s:\n%s", tc.args, part, stderr)
 			}
 		}
 		if strings.Contains(stderr, "goroutine") {

@@ -81,7 +81,7 @@ func dial(t *testing.T, url string, protocols ...string) *ws.Conn {
 	return c
 }
 
-// event is what the tests look at of an object.
+// event has the fields of an object that the tests read.
 type event struct {
 	Type, Username, Message, Code string
 }
@@ -158,7 +158,7 @@ func TestLink(t *testing.T) {
 	}
 }
 
-// What is no path of the chat is refused as it stands, and not redirected.
+// A path that is not part of the chat is refused, and not redirected.
 func TestOddPaths(t *testing.T) {
 	base := serve(t)
 	for path, want := range map[string]int{

@@ -15,8 +15,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
-// TestSignal ends the program by a signal, with members who take leave and
-// one who does not listen.
+// TestSignal ends the program by a signal. Most members close, and one does not read.
 func TestSignal(t *testing.T) {
 	for _, sig := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
 		t.Run(sig.String(), func(t *testing.T) { endBy(t, sig) })
@@ -31,8 +30,8 @@ func TestSignal(t *testing.T) {
 	})
 }
 
-// start runs the program, and returns the address that it says and the rest
-// of what it says.
+// start runs the program. It returns the address that the program prints, and its further
+// output.
 func start(t *testing.T) (*exec.Cmd, string, *bufio.Scanner) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-addr", "127.0.0.1:0")
@@ -48,11 +47,11 @@ func start(t *testing.T) (*exec.Cmd, string, *bufio.Scanner) {
 	t.Cleanup(func() { cmd.Process.Kill() })
 	lines := bufio.NewScanner(stdout)
 	if !lines.Scan() {
-		t.Fatal("the program said nothing")
+		t.Fatal("the program printed nothing")
 	}
 	m := opened.FindStringSubmatch(lines.Text())
 	if m == nil {
-		t.Fatalf("it said %q", lines.Text())
+		t.Fatalf("the program printed %q", lines.Text())
 	}
 	return cmd, m[1], lines
 }
@@ -76,7 +75,7 @@ func endBy(t *testing.T, sig os.Signal) {
 			}
 		}()
 	}
-	enter(t, url+"/ws/room1?username=Silent") // neither reads on nor closes
+	enter(t, url+"/ws/room1?username=Silent") // does not read, and does not close
 
 	began := time.Now()
 	if err := cmd.Process.Signal(sig); err != nil {
@@ -87,18 +86,18 @@ func endBy(t *testing.T, sig os.Signal) {
 			t.Errorf("a member got %v, want 1001", err)
 		}
 	}
-	for lines.Scan() { // all that it says, before Wait closes the pipe
+	for lines.Scan() { // read all output, before Wait closes the pipe
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("the program ended with %v", err)
 	}
 	if took := time.Since(began); took > shutdownTime+10*time.Second {
-		t.Errorf("it took %v", took)
+		t.Errorf("the shutdown took %v", took)
 	}
 }
 
-// enter dials and sees that the connection is a member, which it is a moment after
-// it was accepted.
+// enter dials, and waits until the connection is a member. That is a moment after it was
+// accepted.
 func enter(t *testing.T, url string, protocols ...string) *ws.Conn {
 	t.Helper()
 	c := dial(t, url, protocols...)
@@ -111,15 +110,16 @@ func enter(t *testing.T, url string, protocols ...string) *ws.Conn {
 	return c
 }
 
-// endByTwo interrupts the program while a member who does not listen holds it up
-// for two seconds, until it ends immediately. It reports false if it was too late.
+// endByTwo interrupts the program repeatedly while a member that does not read delays the
+// shutdown for two seconds. The program must end immediately. It returns false if the program
+// ended before the second signal.
 func endByTwo(t *testing.T) bool {
 	cmd, url, _ := start(t)
 	enter(t, url+"/ws/general?username=Silent")
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
 	for began := time.Now(); ; {
-		cmd.Process.Signal(os.Interrupt) // may have ended
+		cmd.Process.Signal(os.Interrupt) // the process may have ended
 		select {
 		case <-done:
 			if cmd.ProcessState.Success() && time.Since(began) > time.Second {

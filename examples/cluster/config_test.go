@@ -15,7 +15,7 @@ func TestConfig(t *testing.T) {
 	env := map[string]string{
 		"CHAT_ADDR":            ":1",
 		"CHAT_REDIS":           "redis://127.0.0.1",
-		"CHAT_POSTGRES":        "", // as good as not set
+		"CHAT_POSTGRES":        "", // the same as not set
 		"CHAT_HISTORY":         "7",
 		"CHAT_RATE":            "2.5",
 		"CHAT_ORIGINS":         "https://a.example, https://b.example,",
@@ -55,10 +55,10 @@ func TestBadConfig(t *testing.T) {
 		{args: "-redis redis://a -postgres postgres://b", says: "exclude"},
 		{args: "-keep 5", says: "-keep"},
 		{args: "-jwt-issuer me", says: "-jwks"},
-		{args: "-redis redis://a -keep -5", says: "not negative"},
-		{args: "-postgres postgres://a -keep-for -5s", says: "not negative"},
-		{args: "-drain -1s", says: "not negative"},
-		{args: "-drain-delay -1s", says: "not negative"},
+		{args: "-redis redis://a -keep -5", says: "must not be negative"},
+		{args: "-postgres postgres://a -keep-for -5s", says: "must not be negative"},
+		{args: "-drain -1s", says: "must not be negative"},
+		{args: "-drain-delay -1s", says: "must not be negative"},
 	} {
 		var out bytes.Buffer
 		lookup := func(key string) (string, bool) { v, ok := c.env[key]; return v, ok }
@@ -91,7 +91,7 @@ func TestExitCodes(t *testing.T) {
 			t.Errorf("%s: exit code %d: %s", c.args, code, out)
 		}
 		if strings.Contains(out, "hunter2") {
-			t.Errorf("%s: the password was told: %s", c.args, out)
+			t.Errorf("%s: the output has the password: %s", c.args, out)
 		}
 	}
 }

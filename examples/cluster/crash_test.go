@@ -22,12 +22,12 @@ const (
 	crashServers = 3
 	crashTalkers = 300
 	crashRooms   = 5
-	crashBurst   = 5 // what each client of the server has to say before its end
+	crashBurst   = 5 // messages that each client of the server sends just before the kill
 
 	crashPace   = 2 * time.Second         // the mean time between two messages of a talker
-	crashBefore = 1500 * time.Millisecond // all of them talk at least so long before the kill
-	crashAfter  = 2500 * time.Millisecond // and after it
-	crashSign   = 6 * time.Second         // after what time a server has given a sign of life
+	crashBefore = 1500 * time.Millisecond // all talkers talk for at least this long before the kill
+	crashAfter  = 2500 * time.Millisecond // and for at least this long after it
+	crashSign   = 6 * time.Second         // after this time a server has called Beat
 )
 
 func TestCrashRedis(t *testing.T) {
@@ -40,9 +40,9 @@ func TestCrashPostgres(t *testing.T) {
 	testCrash(t, map[string]string{"CHAT_POSTGRES": url})
 }
 
-// testCrash kills one of three servers while 300 clients talk. Its clients go on
-// at the others: nothing that was acknowledged is lost, nothing comes twice, all see
-// one order, and in time whoever was lost with the server is present no more.
+// testCrash kills one of three servers while 300 clients talk. Its clients continue on the
+// others. No acknowledged message is lost or comes twice, and all clients see one order. After
+// some time, a user that was lost with the server is no longer present.
 func testCrash(t *testing.T, env map[string]string) {
 	rng, started := seeded(t), time.Now()
 	servers := make([]*process, crashServers)
@@ -60,7 +60,7 @@ func testCrash(t *testing.T, env map[string]string) {
 		}
 	}
 
-	// They talk from when they have joined, so that most join amid messages.
+	// Talkers begin to talk when they have joined, so most of them join while others talk.
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	stop := make(chan struct{})
@@ -90,7 +90,7 @@ func testCrash(t *testing.T, env map[string]string) {
 	present, ghosts := map[string]int{}, map[string]int{}
 	for i := range crashRooms {
 		room := fmt.Sprint("crash-", i)
-		eventually(t, "the ghost has joined", func() bool { // is lost with the server
+		eventually(t, "the ghost has joined", func() bool { // it is lost with the server
 			_, err := join(t, servers[doomed].url, room, "Ghost", nil)
 			return err == nil
 		})
@@ -101,9 +101,9 @@ func testCrash(t *testing.T, env map[string]string) {
 		counts(t, s, ghosts)
 	}
 
-	// All clients of the server speak concurrently, and it is killed when some of them
-	// have an answer. It has had time for a first sign of life to the engine, which
-	// would believe in it for longer otherwise.
+	// All clients of the server send concurrently, and it is killed when some of them have an
+	// answer. By then the server has called Beat for the first time. Otherwise its first lease
+	// in the engine would last longer.
 	at := max(crashBefore-time.Since(began), crashSign-time.Since(started))
 	time.Sleep(at + upTo(rng, 500*time.Millisecond))
 	var lost []*talker
@@ -118,7 +118,7 @@ func testCrash(t *testing.T, env map[string]string) {
 		}
 	}
 	burst := crashBurst * len(lost)
-	early := rng.IntN(burst / 5) // later most answers are on their way
+	early := rng.IntN(burst / 5) // later, most answers are already sent
 	for range early {
 		<-answered
 	}
@@ -127,14 +127,14 @@ func testCrash(t *testing.T, env map[string]string) {
 	}
 	killed, waiting := time.Now(), burst-early-len(answered)
 	time.Sleep(crashAfter)
-	close(stop) // or a slow machine would be kept busy by those who talk
+	close(stop) // otherwise the talkers keep a slow machine busy
 	var back time.Duration
 	for _, k := range lost {
 		eventually(t, "back: "+k.name, func() bool { n, _ := k.welcomed(); return n > 1 })
 		_, at := k.welcomed()
 		back = max(back, at.Sub(killed))
 	}
-	t.Logf("server %d killed while its %d clients waited for the answers to %d of %d messages; all were back after %v",
+	t.Logf("server %d killed while its %d clients waited for the answers to %d of %d messages; all had reconnected after %v",
 		doomed, len(lost), waiting, burst, back.Round(time.Millisecond))
 	talking.Wait()
 
@@ -150,7 +150,7 @@ func testCrash(t *testing.T, env map[string]string) {
 				continue
 			}
 			members = append(members, k)
-			eventually(t, k.name+" has seen everything", func() bool { return k.last() >= uint64(len(truth)) })
+			eventually(t, k.name+" has received every message", func() bool { return k.last() >= uint64(len(truth)) })
 			n, _ := k.welcomed()
 			again += n - 1
 		}
@@ -163,17 +163,17 @@ func testCrash(t *testing.T, env map[string]string) {
 	for _, s := range survivors {
 		counts(t, s, present)
 	}
-	t.Logf("the lost had left %v after the kill", time.Since(killed).Round(10*time.Millisecond))
+	t.Logf("the lost users had left %v after the kill", time.Since(killed).Round(10*time.Millisecond))
 	for _, k := range talkers {
 		for user, n := range k.goodbyes() {
 			if n > 1 {
-				t.Errorf("%s was told %d times that %s left", k.name, n, user)
+				t.Errorf("%s was told %d times of the leave of %s", k.name, n, user)
 			}
 		}
 	}
 }
 
-// seeded prints the seed of a test's choices; CLUSTER_SEED repeats them.
+// seeded prints the seed of a test's random choices. CLUSTER_SEED repeats them.
 func seeded(t *testing.T) *rand.Rand {
 	t.Helper()
 	n, err := strconv.ParseUint(os.Getenv("CLUSTER_SEED"), 10, 64)
@@ -184,12 +184,12 @@ func seeded(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(n, 0))
 }
 
-// upTo returns a time from zero to below most.
+// upTo returns a random time from zero to below most.
 func upTo(rng *rand.Rand, most time.Duration) time.Duration {
 	return time.Duration(rng.Int64N(int64(most)))
 }
 
-// dialer connects to a server that is there, the preferred one first.
+// dialer connects to a running server, and tries the preferred one first.
 func dialer(addrs []string, order []int) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, _ string) (c net.Conn, err error) {
 		for _, i := range order {
@@ -202,9 +202,9 @@ func dialer(addrs []string, order []int) func(context.Context, string, string) (
 	}
 }
 
-// counts waits until a server says that so many are present. Users of a server
-// that was killed are present until its lease in the engine has run out, which is
-// 15 seconds, and another has looked, which each does every 5.
+// counts waits until a server has these numbers of present users. Users of a killed server are
+// present until its lease in the engine ends, which takes 15 seconds, and until another server
+// removes them at its next Beat, every 5 seconds.
 func counts(t *testing.T, s *process, want map[string]int) {
 	t.Helper()
 	var got map[string]int
@@ -247,7 +247,7 @@ func readRoom(t *testing.T, s *process, room string) (log []said) {
 	}
 }
 
-// closeAll has those who joined leave.
+// closeAll closes the connections of all talkers.
 func closeAll(talkers []*talker) {
 	var wg sync.WaitGroup
 	for _, k := range talkers {

@@ -21,10 +21,10 @@ func text(t *testing.T, path string) string {
 	return string(b)
 }
 
-// TestDeployFiles holds that the files of deploy and the README speak of flags
-// that there are, and the README of all.
+// TestDeployFiles checks that the files in deploy and the README name only flags that exist, and
+// that the README names all of them.
 func TestDeployFiles(t *testing.T) {
-	// What the proxy's own file is set by.
+	// The settings of the proxy's own file.
 	known := []string{"CHAT_SITE", "CHAT_SERVERS", "CHAT_HEALTH_PORT"}
 	var names []string
 	new(config).flags().VisitAll(func(f *flag.Flag) {
@@ -49,7 +49,7 @@ func TestDeployFiles(t *testing.T) {
 	readme := text(t, "README.md")
 	for _, name := range names {
 		if !strings.Contains(readme, "`"+name+"`") {
-			t.Errorf("README.md does not have %s", name)
+			t.Errorf("README.md does not mention %s", name)
 		}
 	}
 	for _, name := range regexp.MustCompile("`(-[a-z-]+)`").FindAllStringSubmatch(readme+text(t, "../../deploy/README.md"), -1) {
@@ -65,7 +65,7 @@ func TestDeployFiles(t *testing.T) {
 	}
 }
 
-// TestDockerfile holds that the image's build has every module.
+// TestDockerfile checks that the image's build has every module.
 func TestDockerfile(t *testing.T) {
 	docker := text(t, "../../deploy/Dockerfile")
 	replaced := regexp.MustCompile(`=> \.\./\.\./(\S+)`).FindAllStringSubmatch(text(t, "go.mod"), -1)
@@ -79,11 +79,11 @@ func TestDockerfile(t *testing.T) {
 	}
 }
 
-// TestCompose holds that each profile of the compose file is whole: one engine, two
-// servers that wait for it, and a proxy that finds them, with what TLS needs.
+// TestCompose checks that each profile of the compose file is complete: one engine, two servers
+// that wait for it, and a proxy that finds them, with everything that TLS needs.
 func TestCompose(t *testing.T) {
 	if !strings.Contains(text(t, "../../deploy/.env"), "\nCOMPOSE_PROFILES=redis\n") {
-		t.Error(".env does not name the engine of those who name none")
+		t.Error(".env does not set the default engine")
 	}
 	var file struct {
 		Services map[string]struct {
@@ -115,7 +115,7 @@ func TestCompose(t *testing.T) {
 				t.Errorf("%s depends on %v", name, s.DependsOn)
 			}
 			if s.Environment["CHAT_"+strings.ToUpper(engine)] == "" || s.Environment["CHAT_"+strings.ToUpper(other)] != "" || s.Environment["CHAT_TRUSTED_PROXIES"] == "" {
-				t.Errorf("%s is set by %v", name, s.Environment)
+				t.Errorf("%s has the environment %v", name, s.Environment)
 			}
 			if alias := found[len(found)-1]; name != alias && !slices.Contains(s.Networks["default"].Aliases, alias) {
 				t.Errorf("the proxy does not find %s", name)
@@ -123,23 +123,23 @@ func TestCompose(t *testing.T) {
 		}
 		slices.Sort(found)
 		if !slices.Contains(names, engine) || slices.Contains(names, other) || !slices.Contains(names, "proxy") || !slices.Equal(found, []string{"chat-1", "chat-2"}) {
-			t.Errorf("over %s there are %v", engine, names)
+			t.Errorf("with %s there are the servers %v", engine, names)
 		}
 	}
 	proxy := file.Services["proxy"]
 	if proxy.Environment["CHAT_SITE"] == "" || !slices.ContainsFunc(proxy.Ports, func(p string) bool { return strings.HasSuffix(p, ":443") }) ||
 		!slices.Contains(proxy.Volumes, "caddy:/data") {
-		t.Errorf("TLS cannot work with %+v", proxy)
+		t.Errorf("TLS does not work with %+v", proxy)
 	}
 	if _, ok := file.Volumes["caddy"]; !ok {
 		t.Error("no volume for certificates")
 	}
 	if n := strings.Count(text(t, "../../deploy/compose.yaml"), "${POSTGRES_PASSWORD"); n != 1 {
-		t.Errorf("the password stands in %d places", n)
+		t.Errorf("the password is in %d places", n)
 	}
 }
 
-// TestKubernetesImage holds that pods of one Deployment are of one build.
+// TestKubernetesImage checks that all pods of a Deployment run the same build.
 func TestKubernetesImage(t *testing.T) {
 	kube := text(t, "../../deploy/kubernetes/chat.yaml")
 	image := regexp.MustCompile(`(?m)^ +image: \S+:(\S+)$`).FindStringSubmatch(kube)

@@ -14,7 +14,7 @@ import (
 	"github.com/seed-08328bfd/chat/adapters/pglog"
 )
 
-// engine is where the rooms are kept.
+// engine keeps the rooms.
 type engine struct {
 	log      chat.Log // nil: in this process's memory
 	migrate  func(context.Context) error
@@ -26,8 +26,8 @@ type engine struct {
 	failures prometheus.Counter
 }
 
-// openEngine makes the engine that the configuration names. It connects to
-// nothing that must be there yet.
+// openEngine makes the engine that the configuration names. It does not connect yet, so the
+// engine may start later.
 func openEngine(cfg *config, logger *slog.Logger) (*engine, error) {
 	e := &engine{
 		migrate: func(context.Context) error { return nil },
@@ -35,12 +35,12 @@ func openEngine(cfg *config, logger *slog.Logger) (*engine, error) {
 		logger:  logger,
 		appends: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "chat_append_seconds",
-			Help:    "How long Redis or PostgreSQL took to keep a message.",
+			Help:    "How long Redis or PostgreSQL took to store a message.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16),
 		}),
 		failures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "chat_append_failures_total",
-			Help: "Messages that Redis or PostgreSQL did not keep, or not in time.",
+			Help: "Messages that Redis or PostgreSQL did not store, or not in time.",
 		}),
 	}
 	var err error
@@ -61,7 +61,7 @@ func openEngine(cfg *config, logger *slog.Logger) (*engine, error) {
 func (e *engine) openPostgres(cfg *config) error {
 	pc, err := pgxpool.ParseConfig(cfg.postgres)
 	if err != nil {
-		return err // the password is not in it
+		return err // the error does not contain the password
 	}
 	pool, err := pgxpool.NewWithConfig(context.Background(), pc)
 	if err != nil {
@@ -79,8 +79,7 @@ func (e *engine) openPostgres(cfg *config) error {
 	return nil
 }
 
-// prepare sees to it that the engine has what it needs, as soon as it can be
-// reached.
+// prepare sets up the engine as soon as it is reachable.
 func (e *engine) prepare(ctx context.Context) {
 	for !e.prepared.Load() {
 		err := e.migrate(ctx)
@@ -100,7 +99,7 @@ func (e *engine) prepare(ctx context.Context) {
 	}
 }
 
-var errAway = errors.New("the engine is away")
+var errAway = errors.New("the engine is down")
 
 // ready reports whether the engine answers.
 func (e *engine) ready(ctx context.Context) error {

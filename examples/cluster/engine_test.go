@@ -17,8 +17,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/test/ports"
 )
 
-// installed returns where a program is; a test that needs one that is missing is
-// skipped, but not in CI.
+// installed returns the path of a program. If it is not installed, the test is skipped, except
+// in CI, where it fails.
 func installed(t *testing.T, name string, patterns ...string) string {
 	t.Helper()
 	if path, err := exec.LookPath(name); err == nil {
@@ -45,10 +45,10 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// program is a process with those that it starts.
+// program is a process with its child processes.
 type program struct{ pid int }
 
-// runProgram starts a program for as long as the test lasts.
+// runProgram starts a program that ends with the test.
 func runProgram(t *testing.T, cmd *exec.Cmd) program {
 	t.Helper()
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
@@ -95,8 +95,8 @@ func startRedis(t *testing.T) (url string, p program) {
 	return "redis://127.0.0.1:" + port + "/0", p
 }
 
-// startPostgres makes a cluster of its own, under another user if this one is
-// root, as PostgreSQL does not run as root.
+// startPostgres makes a new database cluster. PostgreSQL does not run as root, so if this user
+// is root, it runs as another user.
 func startPostgres(t *testing.T) (dsn string, p program) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "cluster") // a socket's path must be short
@@ -144,7 +144,7 @@ func TestPostgres(t *testing.T) {
 	testEngine(t, p, map[string]string{"CHAT_POSTGRES": url})
 }
 
-// testEngine runs two servers over one engine, whose process is p.
+// testEngine runs two servers with one engine, whose process is p.
 func testEngine(t *testing.T, p program, env map[string]string) {
 	one, two := start(t, env), start(t, env)
 	for _, s := range []*process{one, two} {
@@ -164,16 +164,16 @@ func testEngine(t *testing.T, p program, env map[string]string) {
 			t.Errorf("/rooms: %s", body)
 		}
 		if n := s.value(t, "chat_append_seconds_count"); n < 1 {
-			t.Errorf("%v appends were timed", n)
+			t.Errorf("%v appends were measured", n)
 		}
 	}
 
-	// While the engine hangs, no server is ready, and all are alive.
+	// While the engine hangs, no server is ready, but all are alive.
 	p.signal(t, stopSignal)
 	for _, s := range []*process{one, two} {
 		eventually(t, "away", func() bool {
 			status, body := get(t, s.url+"/readyz", "")
-			return status == http.StatusServiceUnavailable && body == "the engine is away\n"
+			return status == http.StatusServiceUnavailable && body == "the engine is down\n"
 		})
 		if status, _ := get(t, s.url+"/healthz", ""); status != http.StatusOK {
 			t.Errorf("/healthz: %d", status)
@@ -189,8 +189,8 @@ func testEngine(t *testing.T, p program, env map[string]string) {
 	alice.say(t, "after it")
 	bob.hears(t, "after it")
 
-	// A rolling restart: the members of the server that goes come to the other,
-	// which has the room's history.
+	// A rolling restart: the members of the server that stops join the other one, which has the
+	// room's history.
 	if code := one.stop(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
@@ -207,8 +207,7 @@ func testEngine(t *testing.T, p program, env map[string]string) {
 	bob.hears(t, "from three")
 }
 
-// TestEngineComesLater holds that a server that is there before its engine waits
-// for it.
+// TestEngineComesLater checks that a server that starts before its engine waits for it.
 func TestEngineComesLater(t *testing.T) {
 	port := freePort(t)
 	s := start(t, nil, "-redis", "redis://127.0.0.1:"+port)

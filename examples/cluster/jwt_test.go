@@ -69,7 +69,7 @@ func TestTokens(t *testing.T) {
 			t.Errorf("/rooms with a good token: %d", status)
 		}
 		if _, err := join(t, p.url, "secret", "", nil, "bearer."+good); fmt.Sprint(err) != "status 403" {
-			t.Errorf("a room that the token is not good for: %v", err)
+			t.Errorf("a room that the token does not allow: %v", err)
 		}
 	}
 	for name, bad := range map[string]string{
@@ -99,6 +99,6 @@ func TestTokens(t *testing.T) {
 		}
 	}
 	if !strings.Contains(p.log(), "jwtauth: the token has expired") || strings.Contains(p.log(), secret) {
-		t.Error("the log does not say why, or says too much")
+		t.Error("the log lacks the reason, or contains a secret")
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/seed-08328bfd/chat/client"
 )
 
-// TestKick holds that a user who is sent away on one server is gone from the
-// others over the same engine, and does not come back.
+// TestKick disconnects a user on one server. The user is disconnected on all servers with the
+// same engine, and does not come back.
 func TestKick(t *testing.T) {
 	t.Run("redis", func(t *testing.T) {
 		url, _ := startRedis(t)
@@ -53,7 +53,7 @@ func testKick(t *testing.T, args ...string) {
 	}
 	kicked(t, ctx, servers[0], "", "out of everywhere", elsewhere)
 
-	// She left for good, and those who stay talk on.
+	// The user has left permanently, and the others continue to talk.
 	for i, s := range servers {
 		for _, room := range []string{"room", "elsewhere"} {
 			eventually(t, "gone from "+room, func() bool { return users(t, ctx, s, room)["eve"] == 0 })
@@ -76,9 +76,9 @@ func testKick(t *testing.T, args ...string) {
 	}
 }
 
-// kicked sends eve away from a room, or from all, and waits until each of conns was
-// closed for good. A user's connections are gone within two seconds on every server;
-// what is held here leaves a busy machine some time.
+// kicked disconnects eve from a room, or from all rooms, and waits until each of conns was
+// closed permanently. That takes at most two seconds on every server; the test allows more time
+// on a busy machine.
 func kicked(t *testing.T, ctx context.Context, s *chat.Server, room, reason string, conns []*client.Room) {
 	t.Helper()
 	began := time.Now()
@@ -87,7 +87,7 @@ func kicked(t *testing.T, ctx context.Context, s *chat.Server, room, reason stri
 	}
 	ends := make(chan error, len(conns))
 	for _, c := range conns {
-		go func() { // ends with the Conn, at the latest when the test does
+		go func() { // ends with the Conn, at the latest at the end of the test
 			for _, err := range c.Events(ctx) {
 				if err != nil {
 					ends <- err
@@ -104,14 +104,14 @@ func kicked(t *testing.T, ctx context.Context, s *chat.Server, room, reason stri
 				t.Errorf("the connection ended with: %v", err)
 			}
 		case <-late:
-			t.Fatal("a connection is still there after 10 s")
+			t.Fatal("a connection is still open after 10 s")
 		}
 	}
 	t.Logf("%d connections were closed after %v", len(conns), time.Since(began).Round(100*time.Microsecond))
 }
 
-// serve runs a server with an engine of its own in this process. Its users are who
-// they say.
+// serve runs a server in this process, with its own connection to the engine. It believes each
+// user's name.
 func serve(t *testing.T, ctx context.Context, args ...string) (*chat.Server, string) {
 	t.Helper()
 	cfg, err := parse(args, func(string) (string, bool) { return "", false }, io.Discard)

@@ -1,10 +1,10 @@
-// Command cluster is a chat server to deploy: in memory by itself, or one of
-// several over Redis or PostgreSQL, with tokens, metrics and probes.
+// Command cluster is a chat server to deploy, with tokens, metrics and probes. It runs alone in
+// memory, or as one of several servers with Redis or PostgreSQL.
 //
 //	cluster -addr :8080 -redis redis://127.0.0.1:6379
 //
-// Each flag can be set in the environment too: -max-connections by
-// CHAT_MAX_CONNECTIONS. A flag wins.
+// Each flag can also be set in the environment: -max-connections by CHAT_MAX_CONNECTIONS. A flag
+// takes precedence.
 package main
 
 import (
@@ -32,9 +32,9 @@ func main() {
 	}
 }
 
-// untilSignal returns a context that ends at the first signal to end. Signals are
-// let go before it does, so that whoever sees it end knows that the next one ends
-// the process immediately; [signal.NotifyContext] has the two in no order.
+// untilSignal returns a context that ends at the first signal to end. Before it ends,
+// untilSignal stops handling signals. So when the context has ended, the next signal ends the
+// process immediately. [signal.NotifyContext] does not guarantee that order.
 func untilSignal() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -47,7 +47,7 @@ func untilSignal() context.Context {
 	return ctx
 }
 
-// run serves until ctx ends, and then until everybody has taken leave.
+// run serves until ctx ends, and then shuts down gracefully.
 func run(ctx context.Context, args []string, env lookup, stderr io.Writer) error {
 	cfg, err := parse(args, env, stderr)
 	if err != nil {

@@ -20,8 +20,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
-// TestMain is the server itself where a test asks for it, so that the tests run
-// real processes of the code that is tested.
+// TestMain runs the server itself if a test asks for it. So the tests run real processes with
+// the code under test.
 func TestMain(m *testing.M) {
 	if os.Getenv("CLUSTER_TEST_SERVER") != "" {
 		main()
@@ -30,14 +30,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// patience is how long anything may take.
+// patience is the longest time to wait for anything.
 const patience = 30 * time.Second
 
-// process is a server in a process of its own.
+// process is a server in a separate process.
 type process struct {
 	cmd     *exec.Cmd
-	url     string // of the clients' address
-	metrics string // of the other, or the same
+	url     string // for clients
+	metrics string // for metrics and probes; may be the same
 	ended   chan struct{}
 
 	mu  sync.Mutex
@@ -58,7 +58,7 @@ func command(t *testing.T, env map[string]string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// start runs a server at a free port and waits until it listens.
+// start runs a server on a free port, and waits until it listens.
 func start(t *testing.T, env map[string]string, args ...string) *process {
 	t.Helper()
 	p := &process{cmd: command(t, env, append([]string{"-addr", "127.0.0.1:0"}, args...)...), ended: make(chan struct{})}
@@ -152,12 +152,12 @@ func get(t *testing.T, url, token string) (status int, body string) {
 	return resp.StatusCode, string(b)
 }
 
-// eventually waits until ok.
+// eventually waits until ok returns true.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("still not %s", what)
+			t.Fatalf("not in time: %s", what)
 		}
 	}
 }
@@ -165,7 +165,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // member is a chat.v1 connection.
 type member struct{ *ws.Conn }
 
-// object is what a server sends.
+// object is an object from the server.
 type object struct {
 	Type, User, Message, Code string
 	Retry                     int `json:"retry_after_ms"`
@@ -199,7 +199,7 @@ func mustJoin(t *testing.T, url, room, name string) member {
 	return m
 }
 
-// next reads up to an object of that type.
+// next reads until it gets an object of that type.
 func (m member) next(t *testing.T, typ string) (o object, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -240,7 +240,7 @@ func (m member) hears(t *testing.T, text string) {
 	}
 }
 
-// exit runs the server to its end, with arguments that it does not stay for.
+// exit runs the program until it ends by itself.
 func exit(t *testing.T, env map[string]string, args ...string) (code int, out string) {
 	t.Helper()
 	b, err := command(t, env, args...).CombinedOutput()

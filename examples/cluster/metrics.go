@@ -13,7 +13,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// metrics serves what Prometheus scrapes.
+// metrics serves the metrics for Prometheus.
 func (s *server) metrics() http.Handler {
 	r := prometheus.NewRegistry()
 	r.MustRegister(
@@ -24,7 +24,7 @@ func (s *server) metrics() http.Handler {
 		s.engine.failures,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "chat_ready",
-			Help: "1 if /readyz says so, and 0 while draining or the engine is away.",
+			Help: "1 if /readyz answers 200, 0 while draining or while the engine is down.",
 		}, func() float64 {
 			if s.ready(context.Background()) != nil {
 				return 0
@@ -35,7 +35,7 @@ func (s *server) metrics() http.Handler {
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 }
 
-// statsCollector tells a server's Stats.
+// statsCollector returns a server's Stats as metrics.
 type statsCollector struct{ srv *chat.Server }
 
 // stat is one number of Stats.
@@ -58,14 +58,14 @@ func counter(name, help string, value func(*chat.Stats) uint64) stat {
 var stats = []stat{
 	gauge("chat_connections", "Connections open to this server.", func(s *chat.Stats) int { return s.Connections }),
 	gauge("chat_rooms", "Rooms in use by this server.", func(s *chat.Stats) int { return s.Rooms }),
-	gauge("chat_members", "Users in those rooms, each counted once a room.", func(s *chat.Stats) int { return s.Members }),
-	counter("chat_messages_total", "Messages sent through this server and kept.", func(s *chat.Stats) uint64 { return s.Messages }),
+	gauge("chat_members", "Users in those rooms, each counted once per room.", func(s *chat.Stats) int { return s.Members }),
+	counter("chat_messages_total", "Messages sent through this server and stored.", func(s *chat.Stats) uint64 { return s.Messages }),
 	counter("chat_deliveries_total", "Events written to members.", func(s *chat.Stats) uint64 { return s.Deliveries }),
-	counter("chat_rounds_total", "Rounds of delivery; deliveries by rounds is their mean size.", func(s *chat.Stats) uint64 { return s.Rounds }),
-	counter("chat_slow_closes_total", "Members closed with 1013 for being behind.", func(s *chat.Stats) uint64 { return s.SlowCloses }),
+	counter("chat_rounds_total", "Rounds of delivery; deliveries divided by rounds is the mean size of a round.", func(s *chat.Stats) uint64 { return s.Rounds }),
+	counter("chat_slow_closes_total", "Members closed with 1013 because they were too slow.", func(s *chat.Stats) uint64 { return s.SlowCloses }),
 	counter("chat_refused_total", "Connections refused by a limit, an origin or a hook.", func(s *chat.Stats) uint64 { return s.Refused }),
-	counter("chat_log_errors_total", "Uses of the log that failed or came too late.", func(s *chat.Stats) uint64 { return s.LogErrors }),
-	counter("chat_resets_total", "Rooms whose log lost what had been delivered.", func(s *chat.Stats) uint64 { return s.Resets }),
+	counter("chat_log_errors_total", "Calls of the log that failed or took too long.", func(s *chat.Stats) uint64 { return s.LogErrors }),
+	counter("chat_resets_total", "Rooms whose log lost delivered events.", func(s *chat.Stats) uint64 { return s.Resets }),
 	counter("chat_panics_total", "Calls of hooks or the logger that panicked, and faults of the server itself.", func(s *chat.Stats) uint64 { return s.Panics }),
 }
 
@@ -76,7 +76,7 @@ func (statsCollector) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements [prometheus.Collector]: one look at the server a scrape.
+// Collect implements [prometheus.Collector]. It reads the server's Stats once per scrape.
 func (c statsCollector) Collect(ch chan<- prometheus.Metric) {
 	now := c.srv.Stats()
 	for _, s := range stats {
@@ -84,7 +84,7 @@ func (c statsCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// measured is a log whose appends are timed.
+// measured is a log that measures the time of appends.
 type measured struct {
 	chat.Log
 	seconds  prometheus.Observer

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// healthcheck asks the server that listens at addr on this machine for /healthz.
-// It is for a container without curl: the binary asks itself.
+// healthcheck asks the server that listens at addr on this machine for /healthz. It is for a
+// container without curl: the program itself makes the request.
 func healthcheck(ctx context.Context, addr string) error {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {

@@ -18,26 +18,26 @@ import (
 	"time"
 )
 
-// proxy is a program that clients reach the servers through, as deploy sets it up.
+// proxy is a reverse proxy in front of the servers, with its file from deploy.
 type proxy struct {
 	name, binary, file string
-	// command returns what runs it, with the file's text for this setup.
+	// command returns the command that runs the proxy, with the file's text for this setup.
 	command func(t *testing.T, binary string, s *setup) *exec.Cmd
-	// short replaces what bounds a WebSocket's silence in the file by two seconds.
+	// short replaces the file's timeout for a silent WebSocket by two seconds.
 	short []string
-	// passes503 says that it lets one client know when a server begins to drain.
+	// passes503 means that a client may get a 503 when a server begins to drain.
 	passes503 bool
 }
 
-// setup is what a test has a proxy do.
+// setup is the configuration of a proxy for a test.
 type setup struct {
 	servers   [2]string // their addresses
 	health    string    // the port of their probes
-	port      string    // the proxy's own
+	port      string    // the proxy's port
 	crt, key  string    // files, or none without TLS
 	pool      *x509.CertPool
-	replace   []string // more of its file
-	logs, url string   // set by run: where it writes, and how clients call it
+	replace   []string // further replacements in its file
+	logs, url string   // set by run: the folder of its logs, and its URL for clients
 }
 
 var proxies = []proxy{
@@ -47,17 +47,17 @@ var proxies = []proxy{
 	{name: "Apache", binary: "apache2", file: "apache.conf", command: apacheCommand, short: []string{"timeout=60 ", "timeout=2 ", "Timeout 60", "Timeout 2"}, passes503: true},
 }
 
-// eachProxy runs a test behind each of them.
+// eachProxy runs a test with each proxy.
 func eachProxy(t *testing.T, test func(t *testing.T, p *proxy)) {
 	for i := range proxies {
 		t.Run(proxies[i].name, func(t *testing.T) {
-			t.Parallel() // it is mostly waiting
+			t.Parallel() // the test mostly waits
 			test(t, &proxies[i])
 		})
 	}
 }
 
-// run starts the proxy, which ends with the test.
+// run starts the proxy. It ends with the test.
 func (p *proxy) run(t *testing.T, s *setup) {
 	t.Helper()
 	binary, err := exec.LookPath(p.binary)
@@ -77,10 +77,10 @@ func (p *proxy) run(t *testing.T, s *setup) {
 	reachable(t, "127.0.0.1:"+s.port)
 }
 
-// said returns what it has logged so far.
+// said returns everything that the proxy has logged so far.
 func (s *setup) said(t *testing.T) string { return text(t, s.logs) }
 
-// deployed returns a file of deploy with replacements, in a folder of the test's.
+// deployed returns the path of a copy of a file of deploy with replacements.
 func deployed(t *testing.T, name string, replace ...string) string {
 	t.Helper()
 	b := text(t, filepath.Join("../../deploy", name))
@@ -119,7 +119,7 @@ func caddyCommand(t *testing.T, binary string, s *setup) *exec.Cmd {
 	dir, site, replace := t.TempDir(), "http://127.0.0.1:"+s.port, s.replace
 	if s.crt != "" {
 		site = "https://127.0.0.1:" + s.port
-		// Nothing but the test's own certificate and port.
+		// Only the test's own certificate and port change.
 		replace = append([]string{"\tlog default {", "\tauto_https disable_redirects\n\tlog default {", "\tlog\n", "\tlog\n\ttls " + s.crt + " " + s.key + "\n"}, replace...)
 	}
 	cmd := exec.Command(binary, "run", "--adapter", "caddyfile", "--config", deployed(t, "Caddyfile", replace...))
@@ -130,7 +130,7 @@ func caddyCommand(t *testing.T, binary string, s *setup) *exec.Cmd {
 
 func haproxyCommand(t *testing.T, binary string, s *setup) *exec.Cmd {
 	replace := append([]string{"chat-1:8080", s.servers[0], "chat-2:8080", s.servers[1], "port 9090", "port " + s.health,
-		"maxconn 32768", "maxconn 500"}, s.replace...) // as many files as there may be here
+		"maxconn 32768", "maxconn 500"}, s.replace...) // within this machine's limit of open files
 	listen := "127.0.0.1:" + s.port
 	if s.crt == "" {
 		replace = append(replace, "bind :80", "bind "+listen)
@@ -155,7 +155,7 @@ func apacheCommand(t *testing.T, binary string, s *setup) *exec.Cmd {
 			"#SSLCertificateKeyFile /etc/apache2/chat.key", "SSLCertificateKeyFile "+s.key)
 	}
 	site, dir := deployed(t, "apache.conf", replace...), t.TempDir()
-	// What the distribution's own files do around a site.
+	// The lines of the distribution's own files around a site.
 	var main strings.Builder
 	modules := "mpm_event authz_core headers lbmethod_bybusyness proxy proxy_balancer proxy_http slotmem_shm"
 	if s.crt != "" {
@@ -178,12 +178,12 @@ func apacheCommand(t *testing.T, binary string, s *setup) *exec.Cmd {
 	return exec.Command(binary, "-DFOREGROUND", "-f", conf)
 }
 
-// serverPair starts two servers that believe what a proxy on this machine says.
+// serverPair starts two servers that trust a proxy on this machine.
 func serverPair(t *testing.T, s *setup, args ...string) (servers [2]*process) {
 	t.Helper()
 	s.health = freePort(t)
 	for i := range servers {
-		host := fmt.Sprintf("127.0.0.%d", i+1) // two hosts, with one port for probes
+		host := fmt.Sprintf("127.0.0.%d", i+1) // two hosts, with the same port for probes
 		servers[i] = start(t, nil, append([]string{"-addr", host + ":0", "-metrics-addr", net.JoinHostPort(host, s.health),
 			"-trusted-proxies", "127.0.0.1"}, args...)...)
 		s.servers[i] = strings.TrimPrefix(servers[i].url, "http://")
@@ -191,13 +191,13 @@ func serverPair(t *testing.T, s *setup, args ...string) (servers [2]*process) {
 	return servers
 }
 
-// served waits until the proxy's clients are.
+// served waits until the proxy serves clients.
 func served(t *testing.T, s *setup) {
 	t.Helper()
 	eventually(t, "served by the proxy", func() bool { status, _ := get(t, s.url+"/rooms", ""); return status == http.StatusOK })
 }
 
-// certificate makes one for 127.0.0.1, that the test's own clients believe in.
+// certificate makes a certificate for 127.0.0.1, which the test's clients trust.
 func certificate(t *testing.T) (crt, key string, pool *x509.CertPool) {
 	t.Helper()
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -42,8 +42,8 @@ func dialFrom(t *testing.T, s *setup, from string, header http.Header) (*ws.Conn
 	return c, http.StatusSwitchingProtocols
 }
 
-// TestProxyClients holds that behind each proxy limits by address count the clients,
-// whatever they say of themselves, and that over TLS a page of the site's own may connect.
+// TestProxyClients checks limits by address behind each proxy. They must count the real clients,
+// whatever addresses the clients claim. Over TLS, a page of the site itself may connect.
 func TestProxyClients(t *testing.T) {
 	eachProxy(t, func(t *testing.T, p *proxy) {
 		var s setup
@@ -57,10 +57,10 @@ func TestProxyClients(t *testing.T) {
 			}
 			return status == http.StatusSwitchingProtocols
 		})
-		// Each of the two servers lets one in from an address.
+		// Each of the two servers accepts one connection from an address.
 		let := 0
 		for i := range 4 {
-			// What only the client says is not believed.
+			// An address that only the client claims is not trusted.
 			said := fmt.Sprintf("203.0.113.%d", i)
 			if c, status := dialFrom(t, &s, "127.0.0.5", http.Header{
 				"X-Forwarded-For": {said}, "X-Forwarded-Proto": {"http"}, "Forwarded": {"for=" + said + ";proto=http"},
@@ -72,10 +72,10 @@ func TestProxyClients(t *testing.T) {
 			}
 		}
 		if let == 0 || let > 2 {
-			t.Errorf("two servers let %d in from one address", let)
+			t.Errorf("two servers accepted %d connections from one address", let)
 		}
 		if _, status := dialFrom(t, &s, "127.0.0.6", http.Header{"Origin": {strings.Replace(s.url, "https:", "http:", 1)}}); status != http.StatusForbidden {
-			t.Errorf("a page that came without TLS: %d", status)
+			t.Errorf("a page without TLS: %d", status)
 		}
 		if c, status := dialFrom(t, &s, "127.0.0.6", http.Header{"Origin": {s.url}}); c == nil {
 			t.Errorf("another address: %d", status)
@@ -83,13 +83,13 @@ func TestProxyClients(t *testing.T) {
 	})
 }
 
-// TestProxyIdle holds that the server's pings keep a connection open in which
-// nobody says anything for longer than the proxy's patience.
+// TestProxyIdle checks that the server's pings keep a silent connection open for longer than the
+// proxy's timeout.
 func TestProxyIdle(t *testing.T) {
 	for i := range proxies {
 		p := &proxies[i]
 		t.Run(p.name, func(t *testing.T) {
-			t.Parallel() // it is waiting
+			t.Parallel() // the test mostly waits
 			if p.short == nil {
 				t.Run("without a timeout of its own", func(t *testing.T) { testIdle(t, p, time.Hour, false) })
 				return
@@ -100,7 +100,7 @@ func TestProxyIdle(t *testing.T) {
 	}
 }
 
-// testIdle has a connection be silent for three times the proxy's timeout of 2 s.
+// testIdle keeps a connection silent for three times the proxy's timeout of 2 s.
 func testIdle(t *testing.T, p *proxy, ping time.Duration, lost bool) {
 	srv := chat.New(chat.WithPing(ping, patience), chat.WithLogger(slog.New(slog.DiscardHandler)))
 	hs := httptest.NewServer(srv)
@@ -128,14 +128,14 @@ func testIdle(t *testing.T, p *proxy, ping time.Duration, lost bool) {
 	select {
 	case err := <-heard:
 		if !lost {
-			t.Errorf("while nobody spoke: %v", err)
+			t.Errorf("during the silence: %v", err)
 		}
 		return
 	case <-time.After(6 * time.Second):
 	}
 	if lost { // the proxy may be slow to notice, but it must
 		if err := <-heard; err == nil || errors.Is(err, context.DeadlineExceeded) {
-			t.Error("the proxy's timeout is not what ends a silent connection")
+			t.Error("the proxy's timeout does not end a silent connection without pings")
 		}
 		return
 	}

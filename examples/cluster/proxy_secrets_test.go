@@ -13,11 +13,10 @@ import (
 	"time"
 )
 
-// canary is in every secret of a request that the tests make, and nowhere else.
+// canary is in every secret of a test's request, and nowhere else.
 const canary = "canary"
 
-// secretRequest asks for a path with every kind of secret that clients send, in
-// every place where they send it.
+// secretRequest asks for a path, with every kind of secret in every place where clients send it.
 func secretRequest(line, more string) string {
 	session := strings.Repeat("s", 26) + canary // 32 characters, as a real one
 	return fmt.Sprintf(strings.ReplaceAll(line, "?", "?session="+session+"&token="+canary+"&")+"\r\n"+
@@ -27,7 +26,7 @@ func secretRequest(line, more string) string {
 		"Authorization: Bearer %[1]s\r\nCookie: session=%[1]s\r\nReferer: http://127.0.0.1/?token=%[1]s\r\n%[3]s\r\n", canary, session, more)
 }
 
-// secretRequests are what people send, and what the proxy itself refuses.
+// secretRequests are requests that clients send, and requests that the proxy itself refuses.
 var secretRequests = []string{
 	secretRequest("GET /ws/general?username=A HTTP/1.1", ""),
 	secretRequest("GET /rooms? HTTP/1.1", ""),
@@ -46,10 +45,10 @@ var secretRequests = []string{
 	secretRequest("GET /ws/general?x="+strings.Repeat(canary, 4000)+" HTTP/1.1", ""),
 	secretRequest("GET /ws/general? HTTP/1.1", "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n"),
 	secretRequest("GET /ws/general? HTTP/1.1", "Expect: "+canary+"\r\n"),
-	"GET /ws/general?session=" + canary, // and no more
+	"GET /ws/general?session=" + canary, // an incomplete request
 }
 
-// send sends a request and reads one answer, if there is one within a moment.
+// send sends a request, and reads one answer if it comes within a moment.
 func send(t *testing.T, addr, request string) (status int) {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
@@ -70,8 +69,9 @@ func send(t *testing.T, addr, request string) (status int) {
 	return resp.StatusCode
 }
 
-// badServers listen where the proxy expects two servers, say that they are well, and
-// answer every request by what answer holds: an HTTP response or not, or "reset".
+// badServers listen where the proxy expects two servers. They report that they are healthy. To
+// every request they send the value of answer. It may be a valid HTTP response or not, or
+// "reset".
 func badServers(t *testing.T, s *setup) (answer *atomic.Value) {
 	t.Helper()
 	answer = &atomic.Value{}
@@ -116,11 +116,11 @@ func badServers(t *testing.T, s *setup) (answer *atomic.Value) {
 	return answer
 }
 
-// TestProxySecrets holds that no secret of a request comes to stand in a log of a
-// proxy or a server, whatever becomes of the request.
+// TestProxySecrets checks that no secret of a request is in a log of a proxy or a server,
+// whatever happens to the request.
 func TestProxySecrets(t *testing.T) {
 	eachProxy(t, func(t *testing.T, p *proxy) {
-		t.Run("servers that are well", func(t *testing.T) {
+		t.Run("healthy servers", func(t *testing.T) {
 			var s setup
 			servers := serverPair(t, &s, "-log-level", "debug")
 			p.run(t, &s)
@@ -128,7 +128,7 @@ func TestProxySecrets(t *testing.T) {
 			for i, r := range secretRequests {
 				status := send(t, "127.0.0.1:"+s.port, r)
 				if i == 0 && status != http.StatusSwitchingProtocols {
-					t.Errorf("the first, which is in order, was answered %d", status)
+					t.Errorf("the first request, which is valid, was answered with %d", status)
 				}
 			}
 			keptSecret(t, &s, 3)
@@ -138,25 +138,25 @@ func TestProxySecrets(t *testing.T) {
 				}
 			}
 		})
-		t.Run("servers that are away", func(t *testing.T) {
+		t.Run("servers that are down", func(t *testing.T) {
 			s := setup{servers: [2]string{"127.0.0.1:" + freePort(t), "127.0.0.1:" + freePort(t)}, health: freePort(t)}
 			if p.name == "Caddy" {
 				s.replace = []string{"lb_try_duration 5s", "lb_try_duration 100ms"}
 			}
 			p.run(t, &s)
-			for range 2 { // the second when the proxy knows
+			for range 2 { // the second time, the proxy knows that the servers are down
 				for _, r := range secretRequests {
 					send(t, "127.0.0.1:"+s.port, r)
 				}
 			}
 			keptSecret(t, &s, 3)
-			// And yet the owner learns of it.
+			// But the log tells the operator of the failure.
 			if !regexp.MustCompile(`\b50[23]\b`).MatchString(s.said(t)) || !strings.Contains(s.said(t), "/ws/general") {
-				t.Errorf("the log does not tell:\n%s", s.said(t))
+				t.Errorf("the log does not show the failure:\n%s", s.said(t))
 			}
 		})
-		t.Run("servers that talk nonsense", func(t *testing.T) {
-			s := setup{} // with short waits, and no server given up
+		t.Run("servers that send invalid answers", func(t *testing.T) {
+			s := setup{} // with short timeouts, and without removing a server
 			switch p.name {
 			case "Caddy":
 				s.replace = []string{"lb_try_duration 5s", "lb_try_duration 100ms"}
@@ -187,11 +187,11 @@ func TestProxySecrets(t *testing.T) {
 	})
 }
 
-// keptSecret holds that the proxy has logged some requests, and no secret.
+// keptSecret checks that the proxy has logged some requests, and no secret.
 func keptSecret(t *testing.T, s *setup, requests int) {
 	t.Helper()
 	eventually(t, "logged", func() bool { return strings.Count(s.said(t), "/ws/general") >= requests })
-	time.Sleep(200 * time.Millisecond) // for lines that come behind that
+	time.Sleep(200 * time.Millisecond) // for further lines
 	for line := range strings.Lines(s.said(t)) {
 		if strings.Contains(line, canary) {
 			t.Errorf("a secret is in the log: %.600s", line)

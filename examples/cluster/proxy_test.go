@@ -29,8 +29,8 @@ func testRestart(t *testing.T, p *proxy) {
 		}
 	}
 
-	// Pages of the proxy's own origin may connect, others not; and a token of
-	// nearly 8 KiB comes through.
+	// Pages of the proxy's own origin may connect, others may not. A token of nearly 8 KiB
+	// passes.
 	own, foreign := http.Header{"Origin": {proxy}}, http.Header{"Origin": {"http://127.0.0.1"}}
 	if _, err := join(t, proxy, "general", "Alice", foreign); fmt.Sprint(err) != "status 403" {
 		t.Errorf("a foreign page: %v", err)
@@ -52,7 +52,7 @@ func testRestart(t *testing.T, p *proxy) {
 	}
 	for _, s := range servers {
 		if s.value(t, "chat_connections") == 0 {
-			t.Error("a server without members")
+			t.Error("a server has no members")
 		}
 	}
 
@@ -65,7 +65,7 @@ func testRestart(t *testing.T, p *proxy) {
 	for _, m := range members {
 		wg.Go(func() {
 			if _, err := m.next(t, "goodbye"); err != nil {
-				return // a member of the other server, cut off at the end
+				return // a member of the other server, which is closed at the end of the test
 			}
 			_, err := m.next(t, "nothing more")
 			mu.Lock()
@@ -75,7 +75,7 @@ func testRestart(t *testing.T, p *proxy) {
 			}
 		})
 	}
-	for { // no client is refused meanwhile, but one that joins now may get a goodbye immediately
+	for { // no client may be refused meanwhile, but a new one may be told immediately to reconnect
 		m, err := join(t, proxy, "general", "Carol", own)
 		if err == nil {
 			m.CloseNow()
@@ -94,7 +94,7 @@ func testRestart(t *testing.T, p *proxy) {
 	for range 20 {
 		m, err := join(t, proxy, "general", "Carol", own)
 		if err != nil {
-			t.Errorf("joining after a server has gone: %v", err)
+			t.Errorf("joining after a server has stopped: %v", err)
 			break
 		}
 		m.CloseNow()
@@ -104,6 +104,6 @@ func testRestart(t *testing.T, p *proxy) {
 	}
 	wg.Wait()
 	if code := servers[0].cmd.ProcessState.ExitCode(); code != 0 || gone == 0 {
-		t.Errorf("exit code %d, %d members took leave", code, gone)
+		t.Errorf("exit code %d, %d members closed", code, gone)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/seed-08328bfd/chat/adapters/redislog"
 )
 
-// openRedis uses one Redis, or with the parameter addr in the URL a cluster's
-// nodes, or with master_name the sentinels of a master.
+// openRedis connects to one Redis. With the parameter addr in the URL it connects to the nodes
+// of a cluster, and with master_name to the sentinels of a master.
 func (e *engine) openRedis(cfg *config) error {
 	client, err := redisClient(cfg.redis)
 	if err != nil {
@@ -33,7 +33,7 @@ func (e *engine) openRedis(cfg *config) error {
 }
 
 func redisClient(address string) (redis.UniversalClient, error) {
-	// The password is in the URL, and url's and redis's errors quote from it.
+	// The URL contains the password, and the errors of url and redis quote parts of it.
 	bad := errors.New("-redis is not a URL such as redis://user:password@host:6379/0")
 	u, err := url.Parse(address)
 	if err != nil {
@@ -64,7 +64,7 @@ func redisClient(address string) (redis.UniversalClient, error) {
 	}
 }
 
-// redisLogger has the client's own lines in the server's form.
+// redisLogger logs the Redis client's messages in the server's format.
 type redisLogger struct{ log *slog.Logger }
 
 // Printf implements go-redis's logger.

@@ -17,7 +17,7 @@ import (
 	"github.com/seed-08328bfd/chat/chatpage"
 )
 
-// server is a chat server with what a deployment wants around it.
+// server is a chat server with probes, metrics and logging for a deployment.
 type server struct {
 	cfg      *config
 	log      *slog.Logger
@@ -26,7 +26,7 @@ type server struct {
 	draining atomic.Bool
 }
 
-// newServer makes a server that listens to nobody yet. ctx ends what fetches keys.
+// newServer makes a server that does not listen yet. When ctx ends, keys are no longer fetched.
 func newServer(ctx context.Context, cfg *config, log *slog.Logger) (*server, error) {
 	s := &server{cfg: cfg, log: log}
 	opts, err := s.options(ctx)
@@ -43,7 +43,7 @@ func newServer(ctx context.Context, cfg *config, log *slog.Logger) (*server, err
 	return s, err
 }
 
-// newChat is chat.New, which panics at numbers that make no sense.
+// newChat returns an error where chat.New panics, for example for invalid numbers.
 func newChat(opts []chat.Option) (srv *chat.Server, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -101,7 +101,7 @@ func (s *server) options(ctx context.Context) (opts []chat.Option, err error) {
 	return opts, nil
 }
 
-// inside are the routes for the machines around.
+// inside returns the routes for probes and metrics.
 func (s *server) inside(mux *http.ServeMux) {
 	mux.Handle("GET /metrics", s.metrics())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -118,7 +118,7 @@ func (s *server) inside(mux *http.ServeMux) {
 
 var errDraining = errors.New("draining")
 
-// ready reports why no client should be sent here.
+// ready returns an error if no client should be sent to this server.
 func (s *server) ready(ctx context.Context) error {
 	if s.draining.Load() {
 		return errDraining
@@ -132,7 +132,7 @@ func (s *server) run(ctx context.Context) error {
 	defer s.chat.Close()
 	failed := make(chan error, 2)
 	mux := http.NewServeMux()
-	if !s.cfg.tokens() { // the page has none
+	if !s.cfg.tokens() { // the page has no token
 		mux.Handle("/", chatpage.Files())
 	}
 	if s.cfg.metricsAddr == "" {
@@ -153,7 +153,7 @@ func (s *server) run(ctx context.Context) error {
 	defer clients.Close()
 	preparing, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go s.engine.prepare(preparing) // ends when done or with its context
+	go s.engine.prepare(preparing) // ends when the engine is set up, or with its context
 
 	select {
 	case err := <-failed:
@@ -186,8 +186,8 @@ func (s *server) listen(what, addr string, h http.Handler, failed chan<- error) 
 	return hs, nil
 }
 
-// drain sees everybody out: first no new clients come, as load balancers learn
-// from /readyz, then members are told when to come back, somewhere else.
+// drain ends all connections. First load balancers learn from /readyz to send no new clients.
+// Then each member is told when to reconnect, which leads to another server.
 func (s *server) drain(clients *http.Server) {
 	began := time.Now()
 	s.draining.Store(true)
@@ -196,7 +196,7 @@ func (s *server) drain(clients *http.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.drain)
 	defer cancel()
 	if err := s.chat.Shutdown(ctx); err != nil {
-		s.log.Warn("connections cut off", "err", err)
+		s.log.Warn("some connections were cut off", "err", err)
 	}
 	if err := clients.Shutdown(ctx); err != nil {
 		clients.Close()

@@ -50,7 +50,7 @@ func TestRoutes(t *testing.T) {
 	})
 }
 
-// value returns what /metrics says of a name.
+// value returns the value of a metric from /metrics.
 func (p *process) value(t *testing.T, name string) float64 {
 	t.Helper()
 	_, body := get(t, p.metrics+"/metrics", "")
@@ -77,7 +77,7 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	if p.value(t, "chat_ready") != 1 || p.value(t, "go_goroutines") == 0 {
-		t.Error("chat_ready or go_goroutines")
+		t.Error("chat_ready or go_goroutines is wrong")
 	}
 	alice := mustJoin(t, p.url, "general", "Alice")
 	bob := mustJoin(t, p.url, "general", "Bob")
@@ -88,15 +88,15 @@ func TestMetrics(t *testing.T) {
 	bob.hears(t, "4")
 	alice.hears(t, "4")
 	if _, err := join(t, p.url, "general", "Eve", http.Header{"Origin": {"https://evil.example"}}); err == nil {
-		t.Error("a foreign page was let in")
+		t.Error("a page of another origin was accepted")
 	}
 	for name, want := range map[string]float64{
 		"chat_connections": 3, "chat_rooms": 2, "chat_members": 3, "chat_messages_total": 5, "chat_refused_total": 1,
 	} {
 		eventually(t, fmt.Sprintf("%s %v", name, want), func() bool { return p.value(t, name) == want })
 	}
-	eventually(t, "all to be delivered", func() bool { return p.value(t, "chat_deliveries_total") >= 10 })
-	// Notices of joining are events too.
+	eventually(t, "all messages are delivered", func() bool { return p.value(t, "chat_deliveries_total") >= 10 })
+	// Notices of joins are events too.
 	if v := p.value(t, "chat_deliveries_total"); v > 30 {
 		t.Errorf("chat_deliveries_total is %v", v)
 	}
@@ -105,8 +105,8 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestDrain holds that members of a server that is told to end learn when to come
-// back, and that it ends in good order within its limit.
+// TestDrain checks that members learn when to reconnect if their server is shut down, and that
+// the server ends gracefully in time.
 func TestDrain(t *testing.T) {
 	p := start(t, nil, "-drain-delay", "6s", "-drain", "10s")
 	members := make([]member, 50)
@@ -153,7 +153,7 @@ func TestDrain(t *testing.T) {
 		t.Fatal("the server does not end")
 	}
 	if took := time.Since(began); took > 16*time.Second+patience/2 {
-		t.Errorf("it took %v", took)
+		t.Errorf("the shutdown took %v", took)
 	}
 	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
 		t.Errorf("exit code %d", code)
@@ -166,14 +166,15 @@ func TestDrain(t *testing.T) {
 		}
 	}
 	if len(different) < 10 {
-		t.Errorf("50 members come back at %d times", len(different))
+		t.Errorf("50 members reconnect at only %d different times", len(different))
 	}
 	if log := p.log(); !strings.Contains(log, `"msg":"draining","connections":50`) || !strings.Contains(log, `"msg":"stopped"`) {
-		t.Error("the log does not tell")
+		t.Error("the log does not show the shutdown")
 	}
 }
 
-// TestDrainLimit holds that members who do not take leave hold nobody up.
+// TestDrainLimit checks that members that do not close do not delay the shutdown beyond its
+// limit.
 func TestDrainLimit(t *testing.T) {
 	p := start(t, nil, "-drain", "1s")
 	mustJoin(t, p.url, "general", "Deaf") // never reads again
@@ -189,6 +190,6 @@ func TestSecondSignal(t *testing.T) {
 	}
 	eventually(t, "draining", func() bool { return strings.Contains(p.log(), "draining") })
 	if code := p.stop(t); code == 0 {
-		t.Error("a server that was cut short ended with 0")
+		t.Error("a server that was ended by a second signal has exit code 0")
 	}
 }

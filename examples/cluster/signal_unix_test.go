@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// stopSignal has a process stand still until contSignal.
+// stopSignal pauses a process until contSignal.
 const (
 	stopSignal = syscall.SIGSTOP
 	contSignal = syscall.SIGCONT
@@ -36,7 +36,7 @@ func (p program) signal(t *testing.T, sig syscall.Signal) {
 	}
 }
 
-// runAs has a process run as another user than ours.
+// runAs makes a process run as another user.
 func runAs(attr *syscall.SysProcAttr, u *user.User) {
 	uid, _ := strconv.ParseUint(u.Uid, 10, 32)
 	gid, _ := strconv.ParseUint(u.Gid, 10, 32)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Windows can end a process and knows no other signals. Tests that need more fail
-// there; they compile all the same.
+// Windows can end a process, and has no other signals. Tests that need more fail there, but they
+// compile.
 const (
 	stopSignal = syscall.Signal(0x13)
 	contSignal = syscall.Signal(0x12)
@@ -25,5 +25,5 @@ func (p program) signal(t *testing.T, sig syscall.Signal) {
 	}
 }
 
-// runAs is for root, whom Windows does not have.
+// runAs does nothing: it is for root, which Windows does not have.
 func runAs(*syscall.SysProcAttr, *user.User) {}

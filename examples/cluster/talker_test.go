@@ -19,20 +19,20 @@ import (
 	"github.com/seed-08328bfd/chat/client"
 )
 
-// said is a message as it stands in a room's log.
+// said is a message in a room's log.
 type said struct {
 	Offset            uint64
 	User, ID, Message string
 }
 
-// A talker is a client that stays in a room, talks, and remembers what it is shown.
+// A talker is a client that stays in a room, talks, and records what it receives.
 type talker struct {
 	name, room string
 	home       int   // the server that it joins
 	order      []int // the servers, home first
 	rng        *rand.Rand
 	conn       *client.Room
-	joined     uint64 // the offset that the room had reached then
+	joined     uint64 // the room's last offset at that time
 	done       chan struct{}
 
 	mu       sync.Mutex
@@ -97,7 +97,7 @@ func (k *talker) take(e client.Event) {
 	}
 }
 
-// talk says something now and then.
+// talk sends a message now and then.
 func (k *talker) talk(ctx context.Context, t *testing.T, stop <-chan struct{}) {
 	for {
 		select {
@@ -111,7 +111,7 @@ func (k *talker) talk(ctx context.Context, t *testing.T, stop <-chan struct{}) {
 	}
 }
 
-// say sends a message until it is acknowledged.
+// say sends a message again and again until it is acknowledged.
 func (k *talker) say(ctx context.Context, t *testing.T) {
 	k.mu.Lock()
 	id := fmt.Sprint(k.name, "-", k.sent)
@@ -129,14 +129,14 @@ func (k *talker) say(ctx context.Context, t *testing.T) {
 	k.acked[id] = offset
 }
 
-// welcomed returns how often k was let in, and when the last time was.
+// welcomed returns how often k was welcomed, and the time of the last welcome.
 func (k *talker) welcomed() (n int, at time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.welcomes, k.latest
 }
 
-// last returns the greatest offset that k was shown.
+// last returns the largest offset that k has received.
 func (k *talker) last() (offset uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -146,14 +146,14 @@ func (k *talker) last() (offset uint64) {
 	return offset
 }
 
-// goodbyes returns how often k was told of each user that the user left.
+// goodbyes returns how often k was told of the leave of each user.
 func (k *talker) goodbyes() map[string]int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return maps.Clone(k.left)
 }
 
-// checkRoom compares a room's log with what its talkers sent and were shown, and
+// checkRoom compares a room's log with the messages that its talkers sent and received. It
 // returns what is wrong.
 func checkRoom(log []said, talkers []*talker) (found []string) {
 	bad := func(format string, args ...any) {
@@ -164,7 +164,7 @@ func checkRoom(log []said, talkers []*talker) (found []string) {
 	at := map[string]uint64{}
 	for i, s := range log {
 		if s.Offset != uint64(i+1) {
-			bad("%s stands at %d in the log, and has the offset %d", s.ID, i+1, s.Offset)
+			bad("%s is at the place %d in the log, but has the offset %d", s.ID, i+1, s.Offset)
 		}
 		if at[s.ID] != 0 {
 			bad("%s is in the log at %d and %d", s.ID, at[s.ID], s.Offset)
@@ -181,7 +181,7 @@ func checkRoom(log []said, talkers []*talker) (found []string) {
 		user := k.conn.Welcome().User
 		for id, offset := range k.acked {
 			if offset == 0 || at[id] != offset {
-				bad("%s was acknowledged at %d and is in the log at %d", id, offset, at[id])
+				bad("%s was acknowledged with offset %d and has offset %d in the log", id, offset, at[id])
 			} else if s := log[offset-1]; s.User != user || !strings.HasPrefix(id, k.name+"-") {
 				bad("%s of %s is in the log as %+v", id, user, s)
 			}
@@ -189,10 +189,10 @@ func checkRoom(log []said, talkers []*talker) (found []string) {
 		if len(k.gaps) > 0 {
 			bad("%s was told of gaps: %+v", k.name, k.gaps)
 		}
-		// From its join on, and some history before that, it has all of the log.
+		// From its join on, and some history before that, it has all messages of the log.
 		from := max(0, len(log)-len(k.seen))
 		if !slices.Equal(log[from:], k.seen) || uint64(from) > k.joined {
-			bad("%s joined at %d and has not seen the log from %d on (-log +seen):\n%s", k.name, k.joined, from, cmp.Diff(log[from:], k.seen))
+			bad("%s joined at %d and has not received the log from %d on (-log +seen):\n%s", k.name, k.joined, from, cmp.Diff(log[from:], k.seen))
 		}
 		k.mu.Unlock()
 	}

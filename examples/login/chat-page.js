@@ -1,5 +1,5 @@
-// A small page on chat.js, in the look of package chatpage. Who one is says the cookie,
-// which the browser sends by itself.
+// A small page with chat.js, in the style of package chatpage. The cookie says who the user is.
+// The browser sends it by itself.
 
 import {connect} from '/static/chat.js';
 import {List} from '/static/list.js';
@@ -30,7 +30,7 @@ const send = () => {
   $('text').value = '';
   list.toEnd();
   chat.send(text).catch((e) => {
-    $('text').value ||= text; // nothing that was written is lost
+    $('text').value ||= text; // keep the text that the user has written
     $('state').textContent = `Not sent: ${e.message}`;
   });
 };

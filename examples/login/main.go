@@ -1,6 +1,5 @@
-// Command login is a small service with users, passwords and a session cookie,
-// and a chat behind that login. The users are alice and bob, and their passwords
-// are the same words. It is explained in
+// Command login is a small service with users, passwords and a session cookie, and a chat behind
+// that login. The users are alice and bob. Each password is the user's name. It is explained in
 // https://github.com/seed-08328bfd/chat/blob/main/docs/login.md
 package main
 
@@ -25,7 +24,7 @@ var pages embed.FS
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "address to listen on")
-	origins := flag.String("origins", "", "comma-separated origins of pages elsewhere that may connect, such as https://app.example.com")
+	origins := flag.String("origins", "", "comma-separated origins of other sites whose pages may connect, such as https://app.example.com")
 	secure := flag.Bool("secure", false, "cookies over HTTPS only: set it behind a TLS proxy")
 	flag.Parse()
 
@@ -43,10 +42,10 @@ func main() {
 	if err := srv.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		log.Fatal(err)
 	}
-	s.chat.Close() // waits for what Shutdown still does
+	s.chat.Close() // waits until Shutdown's work is done
 }
 
-// service is the login with its chat.
+// service is the login and its chat.
 type service struct {
 	users    users
 	sessions *sessions
@@ -62,7 +61,7 @@ func newService(secure bool, ttl time.Duration, origins ...string) *service {
 	return s
 }
 
-// authenticate looks the request's session up where the rest of the service does.
+// authenticate looks up the request's session, as the rest of the service does.
 func (s *service) authenticate(r *http.Request) (chat.User, error) {
 	session, ok := s.sessions.of(r)
 	if !ok {

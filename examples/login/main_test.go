@@ -56,7 +56,7 @@ func login(t *testing.T, c *http.Client, ts *httptest.Server, user string) {
 	}
 }
 
-// dial connects to the room as a page of that origin does.
+// dial connects to the room like a page of that origin.
 func dial(t *testing.T, c *http.Client, ts *httptest.Server, origin string) (*ws.Conn, int) {
 	t.Helper()
 	conn, resp, err := ws.Dial(t.Context(), ts.URL+"/chat/ws/general", &ws.DialOptions{
@@ -125,7 +125,7 @@ func TestLogin(t *testing.T) {
 	}
 }
 
-// TestPages holds that what the pages refer to is there, before login as after it.
+// TestPages checks that everything that the pages refer to exists, before and after login.
 func TestPages(t *testing.T) {
 	ts := serve(t, time.Hour)
 	alice := browser(t)
@@ -145,7 +145,7 @@ func TestPages(t *testing.T) {
 		_, page := get("/")
 		refs := regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(page, -1)
 		if !strings.Contains(page, "/static/style.css") || len(refs) < 2 {
-			t.Errorf("the page does not look like the rest: %v", refs)
+			t.Errorf("the page does not use the common style: %v", refs)
 		}
 		for _, m := range refs {
 			if status, _ := get(m[1]); status != http.StatusOK {
@@ -173,8 +173,8 @@ func TestLogoutFromAnotherPage(t *testing.T) {
 	}
 }
 
-// TestSessionEnds holds that the chat lets nobody in, or stay, for longer than the
-// session lasts.
+// TestSessionEnds checks that the chat accepts and keeps no user for longer than the session
+// lasts.
 func TestSessionEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(true, time.Hour)
@@ -194,17 +194,17 @@ func TestSessionEnds(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		if _, err := s.authenticate(r); err == nil {
-			t.Error("let in after the end")
+			t.Error("accepted after the end of the session")
 		}
 		time.Sleep(time.Second)
 		s.sessions.begin(httptest.NewRecorder(), "bob")
 		if n := len(s.sessions.all); n != 1 {
-			t.Errorf("%d sessions kept, want the live one", n)
+			t.Errorf("%d sessions kept, want only the live one", n)
 		}
 	})
 }
 
-// TestDocs holds that the code in docs/login.md is the code here.
+// TestDocs checks that the code in docs/login.md is the code here.
 func TestDocs(t *testing.T) {
 	doc, err := os.ReadFile("../../docs/login.md")
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// users are the accounts by id, as a database would have them.
+// users are the accounts by id. A real service keeps them in a database.
 type users map[string]user
 
 type user struct {
@@ -29,7 +29,7 @@ func demoUsers() users {
 
 func (u users) check(id, password string) bool {
 	account, ok := u[id]
-	h := hash(password, account.salt) // for strangers too, who then learn nothing from the time
+	h := hash(password, account.salt) // for unknown users too, so the time tells nothing
 	return subtle.ConstantTimeCompare(h, account.hash) == 1 && ok
 }
 
@@ -48,7 +48,7 @@ type session struct {
 	ends time.Time
 }
 
-// sessions are known by the cookie's secret.
+// sessions are known by the secret in the cookie.
 type sessions struct {
 	secure bool
 	ttl    time.Duration
@@ -81,7 +81,7 @@ func (s *sessions) begin(w http.ResponseWriter, user string) {
 	http.SetCookie(w, s.cookie(secret))
 }
 
-// of returns the session that a request belongs to.
+// of returns the session of a request.
 func (s *sessions) of(r *http.Request) (session, bool) {
 	c, err := r.Cookie(cookieName)
 	if err != nil {

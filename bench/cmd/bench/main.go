@@ -1,7 +1,7 @@
 //go:build linux
 
-// Command bench runs the servers of cmd/server in turn under the same load, and
-// writes what it cost them to RESULTS.md and results.svg.
+// Command bench runs the servers of cmd/server in turn under the same load. It writes their
+// costs to RESULTS.md and results.svg.
 package main
 
 import (
@@ -22,13 +22,13 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	only := flag.String("case", "", "only these cases, by name, with commas; \"list\" lists them")
-	kinds := flag.String("kind", "", "only these kinds of server, with commas")
-	length := flag.Duration("time", 4*time.Second, "length of a measurement")
-	warm := flag.Duration("warm", time.Second, "length of the load before it")
+	only := flag.String("case", "", "only these cases, by name, separated by commas; \"list\" lists them")
+	kinds := flag.String("kind", "", "only these kinds of server, separated by commas")
+	length := flag.Duration("time", 4*time.Second, "`duration` of a measurement")
+	warm := flag.Duration("warm", time.Second, "`duration` of the load before it")
 	runs := flag.Int("runs", 3, "runs of each case on each server; the figures are medians")
 	profile := flag.String("pprof", "", "folder for CPU profiles of the servers")
-	out := flag.String("out", "", "folder for RESULTS.md and results.svg; default: here if every case is run, else none")
+	out := flag.String("out", "", "folder for RESULTS.md and results.svg; default: this folder if every case is run, otherwise none")
 	flag.Parse()
 	if *only == "list" {
 		for _, c := range run.Cases() {
@@ -77,7 +77,7 @@ func withoutOut(args []string) (rest []string) {
 	return rest
 }
 
-// choose returns the cases to run with the peers to run them on.
+// choose returns the cases to run, with the peers to run them on.
 func choose(only, kinds string) (cases []run.Case) {
 	for _, c := range run.Cases() {
 		if only != "" && !slices.Contains(strings.Split(only, ","), c.Name) {
@@ -93,9 +93,8 @@ func choose(only, kinds string) (cases []run.Case) {
 	return cases
 }
 
-// measure goes through the peers of a case one after another, and then again, so
-// that a run of one has the runs of the others beside it in time. Each round
-// begins with another peer.
+// measure goes through the peers of a case one after another, and then again. So the runs of
+// different peers are close in time. Each round begins with another peer.
 func measure(cases []run.Case, runs int, o run.Options) report.Results {
 	results := report.Results{}
 	for i := range cases {

@@ -19,7 +19,7 @@ import (
 	"github.com/seed-08328bfd/chat/adapters/redislog"
 )
 
-// chatEngine is two of our servers over the logs that open returns.
+// chatEngine is two chat servers with the logs that open returns.
 func chatEngine(name string, logs [2]chat.Log, done func()) *engine {
 	var srv [2]*chat.Server
 	e := &engine{name: name}
@@ -80,8 +80,8 @@ func postgresEngine(dsn string) (*engine, error) {
 
 type roomKey struct{}
 
-// centrifugeEngine is two nodes of centrifuge with its Redis broker, which keeps as
-// much history as redislog does by default.
+// centrifugeEngine is two nodes of centrifuge with its Redis broker. The broker keeps as much
+// history as redislog does by default.
 func centrifugeEngine(addr string) (*engine, error) {
 	e := &engine{name: "centrifuge, Redis broker"}
 	var nodes [2]*centrifuge.Node

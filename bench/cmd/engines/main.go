@@ -1,9 +1,9 @@
 //go:build linux
 
-// Command engines measures the shared logs, Redis and PostgreSQL, from start to end:
-// appends a second, and how long a message takes from Publish on one server to a
-// member of another, beside centrifuge with its Redis broker. It starts a Redis and a
-// PostgreSQL of its own and prints a table in Markdown.
+// Command engines measures the shared logs, Redis and PostgreSQL, from one client to another. It
+// measures appends per second, and the time from Publish on one server to a member of another.
+// It also measures centrifuge with its Redis broker. It starts a Redis and a PostgreSQL server,
+// and prints a table in Markdown.
 //
 //	go run ./cmd/engines
 package main
@@ -27,8 +27,8 @@ import (
 )
 
 var (
-	length = flag.Duration("time", 5*time.Second, "length of a measurement")
-	rate   = flag.Int("rate", 200, "messages a second while delays are measured")
+	length = flag.Duration("time", 5*time.Second, "`duration` of a measurement")
+	rate   = flag.Int("rate", 200, "messages per second while delays are measured")
 )
 
 // An engine is two servers that share their rooms. Rooms are r0, r1, ...
@@ -104,8 +104,8 @@ func measure(e *engine) error {
 	return nil
 }
 
-// appends returns how many messages a second writers have kept, half of them on
-// each server.
+// appends returns how many messages per second the writers have stored, half of them on each
+// server.
 func appends(e *engine, writers, rooms int) (float64, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), *length)
 	defer cancel()
@@ -134,8 +134,8 @@ func appends(e *engine, writers, rooms int) (float64, error) {
 	}
 }
 
-// latency returns, in order, how long messages took from one server's Publish to a
-// member of the other.
+// latency returns, sorted, how long messages took from one server's Publish to a member of the
+// other.
 func latency(e *engine) ([]time.Duration, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -179,7 +179,7 @@ func latency(e *engine) ([]time.Duration, error) {
 		for rest := string(b); ; {
 			var stamp string
 			var ok bool
-			// "<" is escaped in our JSON and, perhaps, in that of others.
+			// "<" is escaped in chat's JSON, and perhaps in the JSON of others.
 			rest = strings.ReplaceAll(rest, `\u003c`, "<")
 			rest = strings.ReplaceAll(rest, `\u003e`, ">")
 			if _, rest, ok = strings.Cut(rest, "<"); !ok {

@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// start runs a server until stop, or until we end.
+// start runs a server until stop is called or this process ends.
 func start(as *syscall.Credential, name string, args ...string) (stop func(), err error) {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = "/tmp"
@@ -58,7 +58,7 @@ func startPostgres(dir string) (dsn string, stop func(), err error) {
 		if p, err := exec.LookPath(name); err == nil {
 			return filepath.EvalSymlinks(p)
 		}
-		// Debian keeps a server's programs out of PATH.
+		// Debian does not put PostgreSQL's server programs in PATH.
 		if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name); len(found) > 0 {
 			return found[len(found)-1], nil
 		}

@@ -1,11 +1,11 @@
 //go:build linux
 
-// Command server is one server of the comparison in a process of its own, so that
-// its processor time and memory can be read from outside.
+// Command server is one server of the comparison. It is a separate process, so its processor
+// time and memory can be read from outside.
 //
-// It prints its address, then obeys lines on its standard input: "heap" prints the
-// bytes of live heap after a collection, "profile" begins a CPU profile in the
-// file of -pprof, "stop" ends it. It ends with its standard input.
+// It prints its address, and then reads commands from its standard input. "heap" prints the
+// bytes of live heap after a garbage collection. "profile" begins a CPU profile in the file of
+// -pprof, and "stop" ends it. The process ends when its standard input ends.
 package main
 
 import (
@@ -26,8 +26,8 @@ import (
 
 func main() {
 	kind := flag.String("kind", "chat", "floor, gorilla, melody, gws, centrifuge, nhooyr or chat")
-	addr := flag.String("addr", "127.0.0.1:0", "where to listen")
-	flush := flag.Duration("flush", 0, "flush interval of chat; 0 is its default, less is none")
+	addr := flag.String("addr", "127.0.0.1:0", "`address` to listen on")
+	flush := flag.Duration("flush", 0, "flush interval of chat; 0 means its default, a negative value none")
 	compress := flag.Bool("compress", false, "compression of chat")
 	profile := flag.String("pprof", "", "file for a CPU profile")
 	flag.Parse()
@@ -53,7 +53,7 @@ func main() {
 	log.Fatal((&http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}).Serve(l))
 }
 
-// obey ends the process when nobody is left to give orders.
+// obey ends the process when its standard input ends.
 func obey(profile string) {
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
@@ -61,7 +61,7 @@ func obey(profile string) {
 		case "heap":
 			var m runtime.MemStats
 			runtime.GC()
-			runtime.GC() // the second empties what the first kept in pools
+			runtime.GC() // the second collection frees what the first kept in pools
 			runtime.ReadMemStats(&m)
 			fmt.Println(m.HeapAlloc, m.StackInuse)
 		case "profile":

@@ -17,14 +17,14 @@ type conn struct {
 	index    int
 	room     int
 	state    state
-	interest uint32 // what epoll tells of
-	carry    []byte // a frame or an answer that is not whole yet
-	out      []byte // what the socket did not take
-	stalled  bool   // never reads
-	seen     bool   // a probe came
-	sends    bool   // keeps a window full
+	interest uint32 // the events that epoll reports
+	carry    []byte // an incomplete frame or answer
+	out      []byte // bytes that the socket did not take yet
+	stalled  bool   // this client never reads
+	seen     bool   // a probe has arrived
+	sends    bool   // this client keeps a window full
 	inflight int
-	left     int // messages it may still send, if limited
+	left     int // messages that it may still send, if limited
 }
 
 type state byte
@@ -38,7 +38,7 @@ const (
 
 const (
 	clientKey = "dGhlIHNhbXBsZSBub25jZQ=="
-	outLimit  = 4 << 20 // of what waits for a server that does not read
+	outLimit  = 4 << 20 // bytes that may wait for a server that does not read
 )
 
 var serverKey = func() string {
@@ -74,7 +74,7 @@ func (l *Load) rearm(c *conn) {
 	unix.EpollCtl(l.epoll, unix.EPOLL_CTL_MOD, c.fd, &unix.EpollEvent{Events: c.interest, Fd: int32(c.index)})
 }
 
-// end gives c up.
+// end ends the connection c.
 func (l *Load) end(c *conn, why error) {
 	if c.state < open && l.failed == nil {
 		l.failed = fmt.Errorf("load: connection %d: %w", c.index, why)
@@ -83,11 +83,11 @@ func (l *Load) end(c *conn, why error) {
 	c.fd, c.state, c.carry, c.out = -1, ended, nil, nil
 	l.stats.Lost++
 	if l.syncing && !c.seen && !c.stalled {
-		l.unseen-- // nothing is to be waited for
+		l.unseen-- // do not wait for its probe
 	}
 }
 
-// poll waits for at most d and deals with what has happened.
+// poll waits for at most d and processes the events.
 func (l *Load) poll(d time.Duration) {
 	for _, ev := range l.events[:l.wait(d)] {
 		c := &l.conns[ev.Fd]
@@ -104,8 +104,9 @@ func (l *Load) poll(d time.Duration) {
 	}
 }
 
-// wait is epoll_pwait2(2), whose time limit is finer than a millisecond. The call
-// is a raw one, which costs the scheduler nothing; that holds up a collection of
+// wait is epoll_pwait2(2), whose time limit is finer than a millisecond. It is a raw system
+// call, which costs the scheduler nothing. It delays a garbage collection for as long as it
+// waits, so d is short.
 // garbage for as long, so d is short.
 func (l *Load) wait(d time.Duration) int {
 	ts := unix.NsecToTimespec(int64(d))
@@ -124,7 +125,7 @@ func (l *Load) wait(d time.Duration) int {
 	return int(n)
 }
 
-// compose appends one message to what c is to write.
+// compose appends one message to the bytes that c will write.
 func (l *Load) compose(c *conn, phase byte, due int64) {
 	putHead(l.text, phase, c.index, due)
 	l.random ^= l.random << 13
@@ -139,7 +140,7 @@ func (l *Load) compose(c *conn, phase byte, due int64) {
 	c.out = appendFrame(c.out, 1, l.random, l.frame, l.text, []byte(`"}}`))
 }
 
-// send has c send one message that was due at a time.
+// send lets c send one message. due is the time at which it was due.
 func (l *Load) send(c *conn, phase byte, due int64) {
 	if phase == 'm' {
 		l.stats.Sent++
@@ -151,7 +152,7 @@ func (l *Load) send(c *conn, phase byte, due int64) {
 	l.push(c)
 }
 
-// push writes what waits, unless the socket is known to be full.
+// push writes the waiting bytes, unless the socket is known to be full.
 func (l *Load) push(c *conn) {
 	if c.fd >= 0 && len(c.out) > 0 && c.interest&unix.EPOLLOUT == 0 {
 		l.flush(c)
@@ -183,7 +184,7 @@ func (l *Load) flush(c *conn) {
 	}
 }
 
-// read takes what has come, once: epoll tells again if there is more.
+// read reads once what has arrived. epoll reports the socket again if there is more.
 func (l *Load) read(c *conn) {
 	kept := copy(l.buf, c.carry)
 	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(c.fd), uintptr(unsafe.Pointer(&l.buf[kept])), uintptr(len(l.buf)-kept))
@@ -213,7 +214,7 @@ func (l *Load) read(c *conn) {
 	}
 }
 
-// shake looks at the server's handshake, and returns what follows it.
+// shake checks the server's handshake, and returns the bytes after it.
 func (l *Load) shake(c *conn, b []byte) []byte {
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	if end < 0 {
@@ -225,7 +226,7 @@ func (l *Load) shake(c *conn, b []byte) []byte {
 		return nil
 	}
 	if l.plan.Deflate != bytes.Contains(answer, []byte("permessage-deflate")) {
-		l.end(c, fmt.Errorf("compression refused or not asked for: %q", answer))
+		l.end(c, fmt.Errorf("compression refused, or accepted without an offer: %q", answer))
 		return nil
 	}
 	if l.plan.Centrifuge {

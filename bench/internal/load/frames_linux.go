@@ -21,7 +21,7 @@ var (
 	errClosed = errors.New("closed by the server with a close frame")
 )
 
-// frames deals with the whole frames in b and returns the rest.
+// frames processes the whole frames in b, and returns the rest.
 func (l *Load) frames(c *conn, b []byte) []byte {
 	now := l.now()
 	for {
@@ -52,7 +52,7 @@ func (l *Load) frames(c *conn, b []byte) []byte {
 	return b
 }
 
-// data deals with the payload of a data frame.
+// data processes the payload of a data frame.
 func (l *Load) data(c *conn, first byte, payload []byte, now int64) {
 	if c.state == connecting {
 		if bytes.Contains(payload, []byte(`"connect":`)) {
@@ -105,7 +105,7 @@ func isPing(payload []byte) bool {
 		bytes.HasSuffix(payload, []byte("\n{}")) || bytes.Contains(payload, []byte("\n{}\n"))
 }
 
-// inflater opens compressed messages (RFC 7692, section 7.2.2).
+// inflater decompresses messages (RFC 7692, section 7.2.2).
 type inflater struct {
 	r   io.ReadCloser
 	out bytes.Buffer

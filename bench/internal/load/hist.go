@@ -33,8 +33,7 @@ func (h *Histogram) add(ns int64) {
 // Max returns the longest time.
 func (h *Histogram) Max() time.Duration { return time.Duration(h.max) }
 
-// Quantile returns the time that a share q of all does not exceed, 0 if there
-// are none.
+// Quantile returns the time that a share q of all times does not exceed, or 0 if there are none.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	left := int64(q * float64(h.total))
 	for i, n := range h.counts {

@@ -1,7 +1,6 @@
-// Package load makes chat clients that cost little: one thread, epoll and raw
-// sockets. It does the WebSocket handshake and framing itself, and counts
-// deliveries by a marker in the text, so that a server that joins several messages
-// in one frame is counted right.
+// Package load makes chat clients that cost little: one thread, epoll and raw sockets. It does
+// the WebSocket handshake and framing itself. It counts deliveries by a marker in the text, so
+// the count is right even if a server joins several messages in one frame.
 package load
 
 import (
@@ -13,22 +12,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Plan says what clients to make and what they send.
+// A Plan describes the clients and what they send.
 type Plan struct {
 	Addr       string  // of the server: an IPv4 address and port
 	Centrifuge bool    // speak centrifuge's JSON protocol
 	Deflate    bool    // offer compression without context takeover
-	Rooms      int     // how many
+	Rooms      int     // number of rooms
 	Members    int     // connections to each room
-	Rate       float64 // messages a second over all rooms, by the clock
-	Window     int     // if positive: each sender keeps so many on their way instead
-	Senders    int     // a room, with Window
+	Rate       float64 // messages per second over all rooms, at fixed times
+	Window     int     // if positive: instead of Rate, each sender keeps this many messages in flight
+	Senders    int     // per room, with Window
 	Stalled    float64 // share of each room's members that never read
 	Text       int     // bytes of a message's text; at least headSize
 }
 
-// A Load is the clients of one plan. Its methods are for one goroutine, which
-// they lock to its thread.
+// A Load is the clients of one plan. Only one goroutine may call its methods. They lock it to
+// its thread.
 type Load struct {
 	plan   Plan
 	to     unix.SockaddrInet4
@@ -41,35 +40,35 @@ type Load struct {
 	text   []byte
 	random uint32
 	began  time.Time
-	ids    uint64 // of centrifuge's commands
+	ids    uint64 // the last id of centrifuge's commands
 
 	ready   int   // connections that may send
 	pending int   // connections in the handshake
-	failed  error // of the handshake
-	syncing bool  // every compressed frame is opened
-	unseen  int   // members that have had no probe
-	open    bool  // senders with a window send
+	failed  error // the error of a handshake
+	syncing bool  // decompress every compressed frame
+	unseen  int   // members without a probe so far
+	open    bool  // senders with a window may send
 	budget  int   // messages each sender may still send, if limited
 	limited bool
 	inflate inflater
 
-	next  float64 // when the next message by the clock is due, in nanoseconds
-	turn  int     // whose it is
+	next  float64 // when the next message at a fixed time is due, in nanoseconds
+	turn  int     // the index of its sender
 	stats Stats
 }
 
-// Stats are what arrived and what was sent in one Run.
+// Stats count what arrived and what was sent in one Run.
 type Stats struct {
 	Time       time.Duration
 	Sent       int64 // messages
 	Deliveries int64
-	Bytes      int64 // that came, frames' headers and all else counted
-	Reads      int64 // system calls that brought them
-	Lost       int   // connections that the server ended, from the start
+	Bytes      int64 // all received bytes, frame headers included
+	Reads      int64 // system calls that read them
+	Lost       int   // connections that the server has ended since the start
 	Latency    Histogram
 }
 
-// New returns the clients of plan, not yet connected.
+// New returns the clients of plan. They are not connected yet.
 func New(plan Plan) (*Load, error) {
 	ap, err := netip.ParseAddrPort(plan.Addr)
 	if err != nil {
@@ -101,12 +100,12 @@ func New(plan Plan) (*Load, error) {
 	return l, nil
 }
 
-// active is how many members of a room read.
+// active returns how many members of a room read.
 func (l *Load) active() int { return l.plan.Members - int(l.plan.Stalled*float64(l.plan.Members)) }
 
 func (l *Load) now() int64 { return int64(time.Since(l.began)) }
 
-// Join connects everybody, at most 128 at a time, and returns how long it took.
+// Join connects all members, at most 128 concurrently, and returns how long it took.
 func (l *Load) Join(limit time.Duration) (time.Duration, error) {
 	start := l.now()
 	for begun := 0; l.ready < len(l.conns); {
@@ -134,8 +133,8 @@ func (l *Load) Join(limit time.Duration) (time.Duration, error) {
 	return took, nil
 }
 
-// Sync sends probes until every member that reads has had one, so that all are
-// known to be in their rooms.
+// Sync sends probes until every reading member has received one. Then all members are known to
+// be in their rooms.
 func (l *Load) Sync(limit time.Duration) error {
 	l.syncing, l.unseen = true, 0
 	defer func() { l.syncing = false }()
@@ -167,9 +166,8 @@ func (l *Load) Sync(limit time.Duration) error {
 	return nil
 }
 
-// Run makes the plan's load for d and returns what happened meanwhile. Messages
-// still on their way at the end are not waited for: in a steady state as many were
-// at the start.
+// Run makes the plan's load for d, and returns the counts. It does not wait for messages in
+// flight at the end. In a steady state just as many were in flight at the start.
 func (l *Load) Run(d time.Duration) Stats {
 	lost := l.stats.Lost
 	l.stats = Stats{Lost: lost}
@@ -204,9 +202,9 @@ func (l *Load) Run(d time.Duration) Stats {
 	return l.stats
 }
 
-// Exchange has every member that reads send n messages, with window of them on
-// their way, waits for all deliveries and then for probes, and returns how many
-// deliveries came before the last probe: each member's messages from each.
+// Exchange lets every reading member send n messages, with window of them in flight. It waits
+// for all deliveries and then for probes. It returns how many deliveries came before the last
+// probe: from each member, all messages to each member.
 func (l *Load) Exchange(n, window int, limit time.Duration) (int64, error) {
 	l.stats = Stats{Lost: l.stats.Lost}
 	l.plan.Window, l.plan.Senders = window, l.active()
@@ -219,7 +217,7 @@ func (l *Load) Exchange(n, window int, limit time.Duration) (int64, error) {
 			return l.stats.Deliveries, fmt.Errorf("load: %d of %d deliveries after %v", l.stats.Deliveries, want, limit)
 		}
 	}
-	err := l.Sync(limit) // what came twice comes before the probes
+	err := l.Sync(limit) // a duplicate arrives before the probes
 	return l.stats.Deliveries, err
 }
 
@@ -227,7 +225,7 @@ func (l *Load) Exchange(n, window int, limit time.Duration) (int64, error) {
 func (l *Load) Close() {
 	for i := range l.conns {
 		if c := &l.conns[i]; c.fd >= 0 {
-			// Without lingering there is no TIME_WAIT to use up the ports.
+			// Without lingering there is no TIME_WAIT, which would use up the ports.
 			unix.SetsockoptLinger(c.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 			unix.Close(c.fd)
 			c.fd = -1
@@ -237,7 +235,8 @@ func (l *Load) Close() {
 	runtime.UnlockOSThread()
 }
 
-// sender takes turns over the rooms, and in each over the members that read.
+// sender returns the next sender. It goes through the rooms in turn, and in each room through
+// the reading members.
 func (l *Load) sender() *conn {
 	room, member := l.turn%l.plan.Rooms, l.turn/l.plan.Rooms%l.active()
 	l.turn++
@@ -254,7 +253,7 @@ func (l *Load) refillAll() {
 	}
 }
 
-// refill has c send until its window is full.
+// refill lets c send until its window is full.
 func (l *Load) refill(c *conn) {
 	for c.inflight < l.plan.Window && (!l.limited || c.left > 0) {
 		l.compose(c, 'm', l.now())

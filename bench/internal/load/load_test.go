@@ -24,7 +24,7 @@ func TestHead(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if bytes.Count(filler(10_000), []byte(marker)) != 0 {
-		t.Error("the marker is in the filler")
+		t.Error("the filler contains the marker")
 	}
 }
 
@@ -79,7 +79,7 @@ func TestHistogram(t *testing.T) {
 		t.Errorf("max %v", h.Max())
 	}
 	if b := bucket(1 << 62); b >= len(h.counts) {
-		t.Errorf("bucket %d of a very long time", b)
+		t.Errorf("a very long time is in bucket %d", b)
 	}
 }
 

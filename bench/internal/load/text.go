@@ -8,14 +8,14 @@ import (
 	"strconv"
 )
 
-// A text begins with what is needed to recognize it: the marker, the phase, the
-// sender's index in 6 hexadecimal digits and the time it was due in 16.
+// A text begins with its head: the marker, the phase, the sender's index in 6 hexadecimal
+// digits, and the time at which it was due in 16.
 const (
 	marker   = "@!@"
 	headSize = len(marker) + 1 + 6 + 16
 )
 
-// filler returns n bytes of text as people write it, after room for the head.
+// filler returns n bytes of text like a person's, with a place for the head at its start.
 func filler(n int) []byte {
 	const words = " so I told them we would rather take the early train, have lunch by the river" +
 		" and be back before it rains; nobody minded, and Anna will bring the map this time."
@@ -50,7 +50,7 @@ func putHead(b []byte, phase byte, sender int, due int64) {
 	putHex(b[10:26], uint64(due))
 }
 
-// head is what a text says of itself.
+// head is the content of a text's head.
 type head struct {
 	phase  byte
 	sender int
@@ -86,8 +86,8 @@ func appendFrame(b []byte, opcode byte, mask uint32, payload ...[]byte) []byte {
 	return b
 }
 
-// parseHeader returns the header's size and the payload's of the frame at the
-// start of b; size is 0 if b is too short to tell.
+// parseHeader returns the size of the header and of the payload of the frame at the start of b.
+// size is 0 if b is too short.
 func parseHeader(b []byte) (size, payload int) {
 	if len(b) < 2 {
 		return 0, 0
@@ -103,7 +103,7 @@ func parseHeader(b []byte) (size, payload int) {
 	return 0, 0
 }
 
-// appendPublish appends centrifuge's command around a text, in two parts.
+// appendPublish appends centrifuge's command for a text, in two parts.
 func appendPublish(b []byte, id uint64, room int) []byte {
 	b = strconv.AppendUint(append(b, `{"id":`...), id, 10)
 	b = strconv.AppendInt(append(b, `,"publish":{"channel":"r`...), int64(room), 10)

@@ -1,4 +1,4 @@
-// Package proc reads what Linux knows of a process and of the machine.
+// Package proc reads Linux's data on a process and on the machine.
 package proc
 
 import (
@@ -13,12 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tick is the unit of times in /proc (USER_HZ, which is 100 on every Linux that
-// Go runs on).
+// tick is the unit of times in /proc (USER_HZ). It is 100 on every Linux on which Go runs.
 const tick = 10 * time.Millisecond
 
-// Usage is what a process has used. The kernel measures the sum of the two times
-// and guesses how it divides by looking at every tick.
+// Usage is what a process has used. The kernel measures the sum of the two times exactly. It
+// estimates each of them by looking at every tick.
 type Usage struct {
 	User, System time.Duration
 	RSS, Peak    int64 // bytes
@@ -30,10 +29,10 @@ func Read(pid int) (u Usage, err error) {
 	if err != nil {
 		return u, err
 	}
-	// The second field, the name in parentheses, may hold anything.
+	// The second field, the name in parentheses, may contain any characters.
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 	if len(fields) < 13 {
-		return u, fmt.Errorf("proc: strange stat %q", stat)
+		return u, fmt.Errorf("proc: unexpected stat %q", stat)
 	}
 	u.User, u.System = ticks(string(fields[11])), ticks(string(fields[12]))
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -59,8 +58,8 @@ func ticks(s string) time.Duration {
 	return time.Duration(n) * tick
 }
 
-// Busy returns the time that all processors have worked since the machine began,
-// and that others took from a virtual one.
+// Busy returns the time for which all processors have worked since the machine began, and the
+// time that other virtual machines took.
 func Busy() time.Duration {
 	stat, _ := os.ReadFile("/proc/stat")
 	line, _, _ := bytes.Cut(stat, []byte("\n"))
@@ -81,7 +80,7 @@ func Self() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// Machine describes where a figure was measured, without naming it.
+// Machine describes the machine of a measurement, without its name.
 func Machine() string {
 	model := runtime.GOARCH
 	info, _ := os.ReadFile("/proc/cpuinfo")
@@ -97,7 +96,7 @@ func Machine() string {
 	return fmt.Sprintf("%s, %d processors, Linux %s, %s", model, runtime.NumCPU(), release, runtime.Version())
 }
 
-// RaiseFiles allows this process as many open files as the system lets it have.
+// RaiseFiles allows this process as many open files as the system permits.
 func RaiseFiles() error {
 	var r unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r); err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/seed-08328bfd/chat/bench/internal/run"
 )
 
-// The chart is a grid of panels, one a case, each with a bar a server.
+// The chart is a grid of panels. There is one panel per case, and one bar per server.
 const (
 	panelWidth  = 360
 	panelHeight = 236

@@ -27,7 +27,7 @@ func example() ([]run.Case, Results) {
 	for round, slow := range []float64{1, 3, 2} { // the machine is slower in some rounds
 		add(round, "floor", 4*slow, 1)
 		add(round, "gws", 10*slow, 1)
-		add(round, "melody", 2*slow, 0.5) // cheap, but half of the messages are gone
+		add(round, "melody", 2*slow, 0.5) // cheap, but half of the messages are lost
 		add(round, "chat", 5*slow, 1)
 	}
 	rs.Add("idle", "gws", 0, run.Result{RSSConn: 10.25}, nil)

@@ -1,6 +1,6 @@
 //go:build linux
 
-// Package report writes what the runs gave: tables in Markdown and a chart in SVG.
+// Package report writes the results of the runs: tables in Markdown and a chart in SVG.
 package report
 
 import (
@@ -22,13 +22,13 @@ type entry struct {
 	err    error
 }
 
-// Add notes what a run gave.
+// Add adds the result of a run.
 func (rs Results) Add(name, peer string, round int, r run.Result, err error) {
 	k := key{name, peer}
 	rs[k] = append(rs[k], entry{round, r, err})
 }
 
-// values returns a figure of every run that succeeded.
+// values returns one figure of every run that succeeded.
 func (rs Results) values(name, peer string, of func(*run.Result) float64) (vs []float64) {
 	for _, e := range rs[key{name, peer}] {
 		if e.err == nil {
@@ -38,8 +38,7 @@ func (rs Results) values(name, peer string, of func(*run.Result) float64) (vs []
 	return vs
 }
 
-// median returns the middle one of a figure over all runs; ok is false if there
-// are none.
+// median returns the median of a figure over all runs. ok is false if there are no runs.
 func (rs Results) median(name, peer string, of func(*run.Result) float64) (m float64, ok bool) {
 	return middle(rs.values(name, peer, of))
 }
@@ -53,8 +52,7 @@ func middle(vs []float64) (float64, bool) {
 	return (vs[(n-1)/2] + vs[n/2]) / 2, true
 }
 
-// ratio returns the median over the rounds of a peer's processor time a delivery
-// to another's in the same round.
+// ratio returns the ratio of two peers' processor time per delivery: the median over the rounds.
 func (rs Results) ratio(name, peer, to string) (float64, bool) {
 	var vs []float64
 	for _, a := range rs[key{name, peer}] {
@@ -67,8 +65,8 @@ func (rs Results) ratio(name, peer, to string) (float64, bool) {
 	return middle(vs)
 }
 
-// kept reports whether a peer did the whole job in a case: it delivered what was
-// due and lost nobody.
+// kept reports whether a peer did the whole job in a case: it delivered every message that was
+// due, and lost no connection.
 func (rs Results) kept(c *run.Case, peer string) bool {
 	share, ok := rs.median(c.Name, peer, func(r *run.Result) float64 { return r.Share })
 	lost, _ := rs.median(c.Name, peer, func(r *run.Result) float64 { return float64(r.Lost) })
@@ -76,7 +74,7 @@ func (rs Results) kept(c *run.Case, peer string) bool {
 	return ok && (share > 0.97 || c.Plan.Window > 0 && share > 0.9) && lost <= stalled
 }
 
-// best returns the Go peer that did the whole job for the least.
+// best returns the Go peer that did the whole job with the least processor time.
 func (rs Results) best(c *run.Case) (peer string, ok bool) {
 	var names []string
 	for _, p := range c.Peers {
@@ -94,7 +92,7 @@ func (rs Results) best(c *run.Case) (peer string, ok bool) {
 	}), true
 }
 
-// Line tells of one run in a line.
+// Line describes one run in a line.
 func Line(c *run.Case, r *run.Result) string {
 	if c.Sort == run.Idle {
 		return fmt.Sprintf("%-11s %-16s %6.1f KB RSS, %5.1f heap, %5.1f stack a connection; %5.2f %% CPU; %6.0f joins/s, %5.0f us each; others %.2f",

@@ -43,7 +43,7 @@ var idleColumns = []column{
 	{"CPU µs a join", func(r *run.Result) float64 { return r.JoinCPU }, "%.0f"},
 }
 
-// Tables writes one table a case.
+// Tables writes one table per case.
 func Tables(w io.Writer, cases []run.Case, rs Results) error {
 	var b strings.Builder
 	for i := range cases {
@@ -106,7 +106,7 @@ func ratioCell(v float64, ok bool) string {
 	return fmt.Sprintf("%.2f", v)
 }
 
-// Page writes the whole of RESULTS.md. binary is the server's, for the versions.
+// Page writes the whole RESULTS.md. binary is the server's binary, for the versions.
 func Page(w io.Writer, cases []run.Case, rs Results, command, binary string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Results\n\nWritten by `%s`, which ran each case on each server in turn. [README.md](README.md) says what "+
@@ -143,7 +143,7 @@ func (rs Results) summary(b *strings.Builder, cases []run.Case) {
 	b.WriteByte('\n')
 }
 
-// versions tells what the peers in a binary are.
+// versions returns the versions of the peers in a binary.
 func versions(binary string) string {
 	info, err := buildinfo.ReadFile(binary)
 	if err != nil {

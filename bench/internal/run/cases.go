@@ -9,25 +9,25 @@ import (
 	"github.com/seed-08328bfd/chat/bench/internal/serve"
 )
 
-// A Sort says which figures of a case are of interest.
+// A Sort says which figures of a case are important.
 type Sort int
 
 // The sorts of cases.
 const (
 	Flow    Sort = iota // messages are delivered
-	Deflate             // and the bytes on the wire count
+	Deflate             // messages are delivered, and the bytes on the wire count
 	Idle                // connections do nothing
 )
 
-// A Case is one kind of load, made on each of its peers.
+// A Case is one kind of load. It runs on each of its peers.
 type Case struct {
 	Name  string
 	Title string
 	Note  string
 	Sort  Sort
-	Plan  load.Plan     // without Addr and what follows from the peer
-	Time  time.Duration // of the measurement; 0: as asked for
-	Runs  int           // at most; 0: as asked for
+	Plan  load.Plan     // without Addr and the fields that depend on the peer
+	Time  time.Duration // of the measurement; 0: as the options say
+	Runs  int           // at most; 0: as the options say
 	Peers []Peer
 }
 
@@ -45,8 +45,7 @@ func peers(kinds ...string) (ps []Peer) {
 	return ps
 }
 
-// Cases returns all cases. A text has 80 bytes where a case does not say
-// otherwise.
+// Cases returns all cases. A text has 80 bytes unless the case says otherwise.
 func Cases() []Case {
 	libs := peers(serve.Kinds...)
 	all := append(peers("floor"), libs...)

@@ -2,5 +2,5 @@
 
 package run
 
-// race has the servers built with the race detector, too.
+// race tells the tests to build the servers with the race detector too.
 const race = true

@@ -1,5 +1,5 @@
-// Package run starts servers, each in a process of its own, puts load on them and
-// measures what it costs them.
+// Package run starts servers in separate processes, puts load on them, and measures what it
+// costs them.
 package run
 
 import (
@@ -17,33 +17,33 @@ import (
 	"github.com/seed-08328bfd/chat/bench/internal/proc"
 )
 
-// A Result is what one run gave.
+// A Result is the result of one run.
 type Result struct {
 	Case, Peer string
 
-	Rate         float64 // deliveries a second
-	Share        float64 // of the deliveries due, those that came
-	User, System float64 // server's processor time a delivery, in microseconds
+	Rate         float64 // deliveries per second
+	Share        float64 // the share of the due deliveries that arrived
+	User, System float64 // server's processor time per delivery, in microseconds
 	P50, P99     float64 // milliseconds
 	Max          float64
-	Bytes        float64 // on the wire a delivery
+	Bytes        float64 // on the wire per delivery
 	Lost         int     // connections ended by the server
 
 	RSS     float64 // MiB at the end
-	RSSConn float64 // KB a connection, over what the server had before the first
-	Heap    float64 // KB of live heap a connection
-	Stack   float64 // KB of stacks a connection
+	RSSConn float64 // KB per connection, without what the server used before the first
+	Heap    float64 // KB of live heap per connection
+	Stack   float64 // KB of stacks per connection
 	Idle    float64 // percent of one processor during the measurement
-	Joins   float64 // a second
-	JoinCPU float64 // server's processor time a join, in microseconds
+	Joins   float64 // joins per second
+	JoinCPU float64 // server's processor time per join, in microseconds
 
 	Load   float64 // processors that the load generator kept busy
-	Others float64 // and everything else on the machine
+	Others float64 // processors that all other processes kept busy
 
-	Log string // the first lines that the server wrote of what went wrong
+	Log string // the first lines of the server's error output
 }
 
-// CPU is the server's processor time a delivery in microseconds.
+// CPU is the server's processor time per delivery in microseconds.
 func (r *Result) CPU() float64 { return r.User + r.System }
 
 // Options are common to all runs.
@@ -220,6 +220,6 @@ func (s *Server) ask(order string) (string, error) {
 
 // Stop ends the process and waits for it.
 func (s *Server) Stop() error {
-	s.in.Close() // its order to end
+	s.in.Close() // the server ends when its standard input ends
 	return s.cmd.Wait()
 }

@@ -42,8 +42,7 @@ func testMain(m *testing.M) int {
 
 const patience = 2 * time.Minute
 
-// Every server delivers every message to everyone in its room once, and to nobody
-// else.
+// Every server delivers every message exactly once to each member of its room, and to no other.
 func TestExact(t *testing.T) {
 	all := append(peers(append([]string{"floor"}, serve.Kinds...)...), Peer{"chat-compressed", "chat", []string{"-compress"}})
 	for _, p := range all {
@@ -88,14 +87,14 @@ func TestExact(t *testing.T) {
 	}
 }
 
-// A run gives the figures that its sort of case is about.
+// A run returns the figures that its sort of case needs.
 func TestOne(t *testing.T) {
 	o := Options{Binary: binary, Time: 300 * time.Millisecond, Warm: 10 * time.Millisecond}
 	chat := Peer{Name: "chat", Kind: "chat"}
 	flow := Case{Name: "flow", Peers: []Peer{chat}, Plan: load.Plan{Rooms: 2, Members: 5, Rate: 200, Stalled: 0.2, Text: 80}}
 	var res Result
 	var err error
-	for range 10 { // one that gets no processor for so long delivers nothing
+	for range 10 { // a server that gets no processor for so long delivers nothing
 		if res, err = One(&flow, chat, o); err != nil || res.Rate > 0 {
 			break
 		}
@@ -116,7 +115,7 @@ func TestOne(t *testing.T) {
 	}
 }
 
-// A profile of a run is written where it was asked for.
+// A profile of a run is written to the requested folder.
 func TestProfile(t *testing.T) {
 	dir := t.TempDir()
 	o := Options{Binary: binary, Time: 100 * time.Millisecond, Profile: dir}
@@ -131,7 +130,7 @@ func TestProfile(t *testing.T) {
 	}
 }
 
-// What is wrong with a server is told, not waited for.
+// A fault of a server is reported immediately. No call waits for a timeout.
 func TestFailures(t *testing.T) {
 	if _, err := Start(binary, "-kind", "none"); err == nil || !strings.Contains(err.Error(), "no such kind") {
 		t.Errorf("a kind that does not exist: %v", err)
@@ -160,10 +159,10 @@ func TestCases(t *testing.T) {
 		}
 		seen[c.Name] = true
 		if c.Plan.Rooms*c.Plan.Members <= 0 || c.Plan.Senders > c.Plan.Members {
-			t.Errorf("%s: strange plan %+v", c.Name, c.Plan)
+			t.Errorf("%s: invalid plan %+v", c.Name, c.Plan)
 		}
 		if c.Sort != Idle && c.Plan.Rate <= 0 == (c.Plan.Window <= 0) {
-			t.Errorf("%s: a rate or a window, and not both", c.Name)
+			t.Errorf("%s: a plan needs either a rate or a window", c.Name)
 		}
 		for _, p := range c.Peers {
 			if !serve.Valid(p.Kind) {

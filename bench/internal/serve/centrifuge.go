@@ -9,9 +9,8 @@ import (
 	"github.com/centrifugal/centrifuge"
 )
 
-// centrifugeServer speaks centrifuge's own JSON protocol: who connects is
-// subscribed to its room by the server and publishes with the publish command.
-// No history is kept.
+// centrifugeServer speaks centrifuge's own JSON protocol. The server subscribes each connection
+// to its room, and the client publishes with the publish command. No history is kept.
 type centrifugeServer struct {
 	node     *centrifuge.Node
 	ws       http.Handler

@@ -12,11 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The floor is what the job costs when a program does nothing but ask the kernel:
-// one thread, epoll, one read(2) a wake-up and one write(2) a delivery. It keeps
-// no history, checks nothing and, when a socket is full, waits for it, holding up
-// everybody. No library can be expected to use less for one write a delivery;
-// one that puts several messages in one write can.
+// The floor is what the job costs if a program does nothing but ask the kernel: one thread,
+// epoll, one read(2) per wake-up and one write(2) per delivery. It keeps no history and checks
+// nothing. When a socket is full, it waits for it, and all other connections wait too. No
+// library can use less with one write per delivery. A library that puts several messages in one
+// write can.
 type floor struct {
 	epoll int
 	conns map[int32]*floorConn
@@ -29,19 +29,19 @@ type floorRoom struct{ members []*floorConn }
 type floorConn struct {
 	fd   int
 	room *floorRoom // nil before the handshake
-	in   []byte     // what is incomplete
+	in   []byte     // the start of an incomplete frame
 	name string
 }
 
-// Floor serves l on the calling goroutine until the process ends. The runtime's
-// own scheduler stays out of its way: reads and writes are raw system calls.
+// Floor serves l on the calling goroutine until the process ends. It avoids the runtime's
+// scheduler: reads and writes are raw system calls.
 func Floor(l *net.TCPListener) error {
 	runtime.LockOSThread()
 	file, err := l.File()
 	if err != nil {
 		return err
 	}
-	defer file.Close() // not before: a file that nobody holds is closed by the collector
+	defer file.Close() // not earlier: the garbage collector closes a file without references
 	listener := int(file.Fd())
 	if err := unix.SetNonblock(listener, true); err != nil {
 		return err
@@ -83,7 +83,7 @@ func (f *floor) accept(listener int) error {
 	for {
 		fd, _, err := unix.Accept4(listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		if err != nil {
-			return nil // nobody is waiting, or who was is gone
+			return nil // no client is waiting, or it has gone
 		}
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 		if err := f.watch(fd); err != nil {
@@ -136,7 +136,7 @@ func (f *floor) handshake(c *floorConn, b []byte) []byte {
 	return b[end+4:]
 }
 
-// frames takes the whole frames in b and returns the rest.
+// frames processes the whole frames in b, and returns the rest.
 func (f *floor) frames(c *floorConn, b []byte) []byte {
 	for len(b) >= 6 {
 		n, head := int(b[1]&0x7f), 2
@@ -186,7 +186,7 @@ func (f *floor) write(c *floorConn, b []byte) {
 			unix.Poll([]unix.PollFd{{Fd: int32(c.fd), Events: unix.POLLOUT}}, -1)
 		case unix.EINTR:
 		default:
-			return // the next read finds out
+			return // the next read returns the error
 		}
 	}
 }

@@ -17,10 +17,10 @@ const (
 	gorillaQueue     = 256
 )
 
-// gorilla is the design of gorilla/websocket's chat example: a goroutine a room
-// that owns the set of clients, and for each client a reading and a writing
-// goroutine with a channel of messages, which are joined by newlines in one frame
-// when several wait. Whose channel is full is dropped.
+// gorilla is the design of gorilla/websocket's chat example. One goroutine per room owns the set
+// of clients. Each client has a reading and a writing goroutine, and a channel of messages. When
+// several messages wait, they are joined by newlines in one frame. A client whose channel is
+// full is dropped.
 type gorilla struct {
 	upgrader websocket.Upgrader
 	mu       sync.Mutex

@@ -7,9 +7,9 @@ import (
 	"github.com/olahol/melody"
 )
 
-// melodyRooms has one Melody a room, so that a message is offered to the members
-// of its room only; with one for all rooms, as its examples show, each message
-// would be put to every connection's filter.
+// melodyRooms has one Melody per room, so that a message is offered only to the members of its
+// room. With one Melody for all rooms, as in its examples, each message would pass the filter of
+// every connection.
 type melodyRooms struct {
 	mu    sync.Mutex
 	rooms map[string]*melody.Melody

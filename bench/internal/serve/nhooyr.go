@@ -9,12 +9,11 @@ import (
 	"nhooyr.io/websocket"
 )
 
-// nhooyrQueue is as long as the queues of the other designs that have one; the
-// library's chat example has 16.
+// nhooyrQueue is as long as the queues of the other designs. The library's chat example has 16.
 const nhooyrQueue = 256
 
-// nhooyr is nhooyr.io/websocket used plainly, as in its chat example: a channel
-// a subscriber and a loop that writes from it, and whose channel is full is closed.
+// nhooyr is nhooyr.io/websocket used plainly, as in its chat example: each subscriber has a
+// channel and a loop that writes from it. A subscriber whose channel is full is closed.
 type nhooyr struct {
 	mu    sync.Mutex
 	rooms map[string]*nhooyrRoom
@@ -67,7 +66,7 @@ func (s *nhooyr) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	go func() { // ends when the connection does
+	go func() { // ends when the connection ends
 		defer cancel()
 		for {
 			_, text, err := conn.Read(ctx)

@@ -1,6 +1,6 @@
-// Package serve holds servers that do one job, each on another library: rooms by
-// path, and each text frame that comes in goes out as one JSON object to everyone
-// in the room, the sender too.
+// Package serve holds servers that do the same job with different libraries. The path of a
+// request names its room. Each text frame from a client is sent as one JSON object to all
+// members of the room, and to the sender.
 package serve
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/seed-08328bfd/chat"
 )
 
-// Options are what the cases vary. They concern our own server alone.
+// Options are what the cases vary. They affect only the chat server.
 type Options struct {
 	Flush    time.Duration // of chat.WithFlushInterval; 0: the default, below 0: no pause
 	Compress bool          // as chat.WithCompression
@@ -53,7 +53,7 @@ func Handler(kind string, o Options) (http.Handler, error) {
 // Valid reports whether kind is one of Kinds or the floor.
 func Valid(kind string) bool { return kind == "floor" || slices.Contains(Kinds, kind) }
 
-// object is what clients get, in the form and about the size of our own.
+// object is the object that clients get. Its form and size are about those of chat.
 type object struct {
 	Type     string `json:"type"`
 	Offset   uint64 `json:"offset"`
@@ -66,13 +66,13 @@ type object struct {
 // timeForm is RFC 3339 with milliseconds.
 const timeForm = "2006-01-02T15:04:05.000Z"
 
-// userID stands for the ids that our server gives; theirs are as long.
+// userID stands for the ids that chat gives. The ids of the others are as long.
 const userID = "anon-0123456789abcdef"
 
 // counter numbers the messages of a room.
 type counter struct{ last atomic.Uint64 }
 
-// encode makes the next object of a room.
+// encode returns the next object of a room.
 func (c *counter) encode(username string, text []byte) []byte {
 	b, err := json.Marshal(&object{
 		Type:     "message",
@@ -88,7 +88,7 @@ func (c *counter) encode(username string, text []byte) []byte {
 	return b
 }
 
-// names returns the room and the username that r asks for.
+// names returns the room and the username of a request.
 func names(r *http.Request) (room, username string) {
 	return strings.TrimPrefix(r.URL.Path, "/ws/"), r.URL.Query().Get("username")
 }
