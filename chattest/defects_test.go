@@ -178,7 +178,7 @@ var defects = slices.Concat(readerDefects, amendDefects, markDefects, []defect{
 		e.Text = ""
 		return true
 	}})},
-	{"watches for ever", "Unwatch", wrap(&broken{unwatch: func() {}})},
+	{"keeps watching after Unwatch", "Unwatch", wrap(&broken{unwatch: func() {}})},
 	{"pushes after Close", "Close", func() func() chatlog.Log {
 		l := lateLog{chat.NewMemoryLog(chat.MemoryOptions{})}
 		return func() chatlog.Log { return l }
@@ -232,7 +232,7 @@ var defects = slices.Concat(readerDefects, amendDefects, markDefects, []defect{
 	}})},
 	{"counts calls, not users", "Repeats", wrap(&broken{enter: func(m *chatlog.Member, first *bool) { *first = true }})},
 	{"never buries", "Beat", wrap(&broken{beat: func(p *chatlog.Pulse) { p.Gone = nil }})},
-	{"holds for ever", "Beat", wrap(&broken{beat: func(p *chatlog.Pulse) { p.Held = true }})},
+	{"holds a server after its lease", "Beat", wrap(&broken{beat: func(p *chatlog.Pulse) { p.Held = true }})},
 	{"holds nobody", "Return", wrap(&broken{beat: func(p *chatlog.Pulse) { p.Held = false }})},
 	{"reports each departure twice", "BeatConcurrently", wrap(&broken{beat: func(p *chatlog.Pulse) { p.Gone = append(p.Gone, p.Gone...) }})},
 	{"ignores contexts", "Context", wrap(&broken{ctx: context.WithoutCancel})},

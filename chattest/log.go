@@ -164,7 +164,7 @@ func within(t testing.TB) context.Context {
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	if !pollFor(patience, ok) {
-		t.Fatalf("waited in vain for %s", what)
+		t.Fatalf("waited too long for %s", what)
 	}
 }
 

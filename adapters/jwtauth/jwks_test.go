@@ -165,10 +165,10 @@ func TestJWKSRotation(t *testing.T) {
 		time.Sleep(11 * time.Second)
 		var wg sync.WaitGroup
 		for range 20 { // one fetch is enough for all
-			wg.Go(func() { expect("fetched anew", byNew(), true) })
+			wg.Go(func() { expect("fetched again", byNew(), true) })
 		}
 		wg.Wait()
-		fetches("fetched anew", 3)
+		fetches("fetched again", 3)
 
 		is.fail(true)
 		time.Sleep(time.Minute)

@@ -73,7 +73,7 @@ func TestMemoryLogForgetsIdleRooms(t *testing.T) {
 		after(time.Hour-time.Millisecond, true, true, true)
 		after(time.Millisecond, true, true, false)
 		if say(t, l, "idle", "id") != 1 || epochOf(t, l, "idle") == epochs[2] {
-			t.Error("a forgotten room does not begin anew")
+			t.Error("a forgotten room does not begin again")
 		}
 		l.Unwatch(s, "watched")
 		l.Leave(bg, "s1", "entered", "u")

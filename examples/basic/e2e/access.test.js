@@ -1,4 +1,5 @@
-// Everybody can use it: by keyboard, by ear, on a small screen, in the dark.
+// Everybody can use the page: by keyboard, with a screen reader, on a small screen, in dark
+// mode.
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
@@ -28,7 +29,7 @@ test('by keyboard alone', async () => {
   await shows(page, 'two');
   assert.deepEqual(await texts(bob), ['two\nlines']);
   assert.equal(await page.inputValue('#text'), '');
-  // An input method's Enter chooses a word, and sends nothing.
+  // Enter in an input method chooses a word, and sends nothing.
   await keyboard.type('かな');
   const {value, sent} = await page.evaluate(() => {
     const text = document.getElementById('text');
@@ -61,15 +62,15 @@ test('by keyboard alone', async () => {
   await page.waitForSelector('#down:not([hidden])');
   await keyboard.press('End');
   await until('the end is reached', () => page.isHidden('#down'));
-  // The first stop leads past everything.
+  // The first tab stop skips to the messages.
   await back('skip');
   await keyboard.press('Enter');
   await until('the box has the focus', async () => await focused(page) === 'text');
-  assert.equal(await page.textContent('#title'), 'den', 'and that is no room');
+  assert.equal(await page.textContent('#title'), 'den', 'which is not in the list of rooms');
   assert.deepEqual(page.complaints, []);
 });
 
-test('by ear', async () => {
+test('with a screen reader', async () => {
   const {url} = await serve();
   const alice = await join(await person(), url, 'Alice'), bob = await join(await person(), url, 'Bob');
   await say(bob, 'one');
@@ -82,7 +83,7 @@ test('by ear', async () => {
   await alice.getByRole('button', {name: 'Write privately to Bob'}).waitFor();
   assert.equal(await alice.getByRole('button', {name: 'Send'}).isDisabled(), true);
   assert.equal(await alice.getByRole('status').first().textContent(), 'Connected');
-  // Each message is read with its author; what was there before is not read out.
+  // Each new message is read with its author. Older messages are not read.
   assert.match(await alice.getByRole('log').ariaSnapshot(), /Bob[\s\S]*one[\s\S]*Bob[\s\S]*two/);
   await until('the log is live', () => alice.$eval('#log', (e) => !e.hasAttribute('aria-busy')));
   await alice.reload();
@@ -107,7 +108,7 @@ test('320 pixels wide', async () => {
     }).map((e) => e.className || e.tagName));
   assert.deepEqual(await overflow(), []);
   assert.equal(await alice.evaluate(() => document.documentElement.scrollWidth), 320);
-  // The side is out of the way until it is asked for.
+  // The side is hidden until it is opened.
   assert.equal(await alice.$eval('#side', (e) => e.inert), true);
   await alice.click('#show');
   assert.equal(await focused(alice), 'hide');

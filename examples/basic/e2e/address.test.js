@@ -6,14 +6,14 @@ import {person, serve, watch} from './harness.js';
 
 const x = 'https://a.example/x';
 const table = [
-  // Sentences, in the scripts that people write.
+  // Sentences in many scripts.
   `see ${x}.`, `${x}?`, `${x}!!!`, `${x};`, `${x}: this`, `${x}, and`, `${x}… and`, `${x}...`, `看 ${x}。然后`, `看${x}。`, `${x}、${'b'}`, `${x}，b`, `${x}！`, `${x}？`, `${x}；b`, `${x}：b`, `${x}｡`, `${x}､b`,
   `${x}، ب`, `${x}؟`, `${x}؛ ب`, `${x}۔`, `${x}। ख`, `${x}॥`, `${x}։`, `${x}። አ`, `${x}፣`, `${x}၊`, `${x}။`, `${x}\u3000b`, `${x}\u00a0b`, `${x}・ b`,
   // Quotes and brackets.
   `“${x}”`, `“${x}.”`, `„${x}“`, `‘${x}’`, `‚${x}‘`, `«${x}»`, `‹${x}›`, `»${x}«`, `"${x}"`, `'${x}'`, `\`${x}\``, `「${x}」`, `『${x}』`, `〝${x}〟`, `《${x}》`, `〈${x}〉`, `【${x}】`, `（${x}）`, `［${x}］`,
   `(${x})`, `[${x}]`, `{${x}}`, `<${x}>`, `(see ${x}).`, `[title](${x})`, `[title](${x}), and`, `${x}’s page`, `**${x}**`, `_${x}_`, `~${x}~`, `${x}|`,
 ].map((s) => [s, x]).concat([
-  // What belongs to it.
+  // Characters that belong to the address.
   'https://a.example/a_(b)', 'https://a.example/a_(b)?c=d', 'https://a.example/a_(b_(c))', 'https://a.example/[b]', "https://a.example/it's/here", 'https://a.example/l’eau', 'https://a.example/?q=a|b&c=%20#d', 'https://a.example/#',
   'https://a.example/', 'https://a.example', 'http://localhost:8080/x', 'http://192.168.0.1/x', 'http://[::1]:80/x', 'https://de.wikipedia.org/wiki/Straße', 'https://ja.wikipedia.org/wiki/日本', 'https://ja.wikipedia.org/wiki/ジョン・レノン',
   'https://пример.рф/путь', 'https://a.example/~me', 'https://a.example/a*b', 'https://a.example/a,b;c:d@e!f', 'https://a.example/100%', 'HTTPS://A.EXAMPLE/X', 'https://hi.wikipedia.org/wiki/हिन्दी',
@@ -24,7 +24,7 @@ const table = [
   ['https://a.example/x\u202Egnp', 'https://a.example/x'], ['https://a.example/x\u200bb', 'https://a.example/x'],
 ]);
 
-test('addresses end where readers think they end', async () => {
+test('addresses end where readers expect it', async () => {
   const {url} = await serve();
   const page = await (await person()).newPage();
   watch(page);

@@ -1,10 +1,10 @@
-// Who is who, who is there, and where one was.
+// Users who look alike, users who are present, and rooms that the user has left.
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {cable, connected, go, join, person, say, scripted, serve, shows, soon, texts, until} from './harness.js';
 
-test('those of one name, or whose names look alike, are told apart in the messages', async () => {
+test('users with the same name, or with names that look alike, can be distinguished in the messages', async () => {
   const {url} = await serve();
   const context = await person();
   const server = await scripted(context);
@@ -15,7 +15,7 @@ test('those of one name, or whose names look alike, are told apart in the messag
   write('anon-aaaa1111', 'Paul');
   await shows(alice, 'by anon-aaaa1111');
   assert.equal(await shown('anon-aaaa1111'), 'Paul');
-  // In Cyrillic; then one of exactly that name; then one who took Alice's own.
+  // First in Cyrillic, then exactly that name, then a user who took Alice's own name.
   write('anon-bbbb2222', 'Раul');
   await shows(alice, 'by anon-bbbb2222');
   await until('both have a tail', async () => await shown('anon-aaaa1111') === 'Paul 1111' && await shown('anon-bbbb2222') === 'Раul 2222');
@@ -38,7 +38,7 @@ test('those of one name, or whose names look alike, are told apart in the messag
   assert.deepEqual(alike, [[], []]);
 });
 
-test('each private draft waits for its person', async () => {
+test('each private draft stays with its receiver', async () => {
   const {url} = await serve();
   const bob = await join(await person(), url, 'Bob'), eve = await join(await person(), url, 'Eve'), alice = await join(await person(), url, 'Alice');
   const choose = (name) => alice.click(`#members button:has-text("${name}")`);
@@ -73,7 +73,7 @@ test('each private draft waits for its person', async () => {
   assert.deepEqual(alice.complaints, []);
 });
 
-test('while there is no connection nobody is shown as present', async () => {
+test('without a connection no user is shown as present', async () => {
   const server = await serve();
   const wire = await cable(server.port);
   const alice = await join(await person(), wire.url, 'Alice');
@@ -114,7 +114,7 @@ for (const storage of [true, false]) {
     await soon(alice, 'it says what is new', async () => /#den3 new1 person/.test(await row.textContent()));
     await bob.close();
     await soon(alice, 'nobody is there', async () => await row.locator('.number').count() === 0);
-    assert.equal(await row.locator('.unread').count(), 1, 'it stays without people, too');
+    assert.equal(await row.locator('.unread').count(), 1, 'it stays in the list without users, too');
     await row.click();
     await shows(alice, 'new 3');
     assert.match(await alice.textContent('.entry:has(.line.new)'), /New.*new 1/);
@@ -123,7 +123,7 @@ for (const storage of [true, false]) {
   });
 }
 
-test('three hundred members: the rooms stay in reach, and members can be found', async () => {
+test('three hundred members: the rooms can still be reached, and members can be found', async () => {
   const {url} = await serve();
   for (const viewport of [{width: 1100, height: 700}, {width: 320, height: 568}]) {
     const context = await person({viewport});
@@ -147,7 +147,7 @@ test('three hundred members: the rooms stay in reach, and members can be found',
   }
 });
 
-test('fifty thousand rooms cost nothing when somebody joins', async () => {
+test('fifty thousand rooms cost nothing when a user joins', async () => {
   const {url} = await serve();
   const context = await person();
   const server = await scripted(context);
@@ -187,7 +187,7 @@ test('fifty thousand rooms cost nothing when somebody joins', async () => {
   assert.ok(sizes.length > 0 && Math.max(...sizes) < 5000, `answers of ${sizes} bytes`);
 });
 
-test('people in a room that one was in are counted, however small it is', async () => {
+test('users in a room that the user has left are counted, however small it is', async () => {
   const {url} = await serve();
   const context = await person();
   await context.clock.install();
@@ -200,7 +200,7 @@ test('people in a room that one was in are counted, however small it is', async 
   await soon(alice, 'Eve is counted', async () => await row.locator('.number', {hasText: '1'}).count() === 1);
 });
 
-test('after a change of the time zone times are those of the new one', async () => {
+test('after a change of the time zone, times are shown in the new one', async () => {
   const {url} = await serve();
   const context = await person();
   const server = await scripted(context);

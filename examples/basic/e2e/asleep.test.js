@@ -1,11 +1,11 @@
-// A page that sleeps, a network that goes, the back button: as the browser does it, not
-// with events that a test makes up.
+// A page that sleeps, a network that goes down, the back button: as the browser does it, without
+// events made by the test.
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {cable, connected, join, person, say, serve, shows, soon, texts, until} from './harness.js';
 
-test('back from another page by the back button, out of the cache', async () => {
+test('the back button brings the page back from the cache', async () => {
   const {url} = await serve();
   const alice = await join(await person(), url, 'Alice'), bob = await join(await person(), url, 'Bob');
   await say(alice, 'before');
@@ -31,7 +31,7 @@ test('back from another page by the back button, out of the cache', async () => 
   assert.deepEqual(alice.complaints, []);
 });
 
-test('a page whose process stood still, and whose connection died meanwhile', async () => {
+test('a page whose process was paused, and whose connection was lost meanwhile', async () => {
   const server = await serve();
   const wire = await cable(server.port);
   const bob = await join(await person(), server.url, 'Bob'), context = await person();
@@ -44,11 +44,11 @@ test('a page whose process stood still, and whose connection died meanwhile', as
   const hers = (await renderers()).filter((id) => !others.has(id));
   assert.ok(hers.length > 0);
   try {
-    for (const id of hers) process.kill(id, 'SIGSTOP'); // as a laptop's lid does with all of it
+    for (const id of hers) process.kill(id, 'SIGSTOP'); // a closed laptop lid pauses all of it
     wire.cut();
     await say(bob, 'meanwhile');
     await shows(bob, 'meanwhile');
-    await new Promise((r) => setTimeout(r, 8000)); // longer than between two looks of chat.js
+    await new Promise((r) => setTimeout(r, 8000)); // longer than between two checks of chat.js
     wire.mend();
   } finally {
     for (const id of hers) process.kill(id, 'SIGCONT');
@@ -60,7 +60,7 @@ test('a page whose process stood still, and whose connection died meanwhile', as
   assert.deepEqual(alice.complaints, []);
 });
 
-test('a network that is away for long, and back', async () => {
+test('a network that is down for a long time, and back', async () => {
   const server = await serve();
   const wire = await cable(server.port), context = await person();
   await context.clock.install();
@@ -71,12 +71,12 @@ test('a network that is away for long, and back', async () => {
   wire.cut();
   await alice.evaluate(() => { Math.random = () => 0.99; }); // the longest pauses
   await say(bob, 'meanwhile');
-  // Until the next attempt is far away, as the page says.
+  // Wait until the page says that the next attempt is far away.
   await soon(alice, 'it waits for long', async () => Number((await alice.textContent('#state')).match(/(\d+) s/)?.[1] ?? 0) > 12);
   wire.mend();
   const began = performance.now();
   await context.setOffline(false);
   await shows(alice, 'meanwhile');
-  assert.ok(performance.now() - began < 10_000, 'it does not wait for the rest of the pause');
+  assert.ok(performance.now() - began < 10_000, 'it does not wait until the pause ends');
   assert.deepEqual(await texts(alice), ['before', 'meanwhile']);
 });

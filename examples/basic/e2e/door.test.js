@@ -1,4 +1,4 @@
-// Coming in, and being told why not; what is around the messages.
+// Joining, the reasons for a refusal, and the parts around the messages.
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
@@ -6,7 +6,7 @@ import {below, connected, join, person, say, scripted, serve, shows, until, watc
 
 const focused = (page) => page.evaluate(() => document.activeElement.id || document.activeElement.tagName);
 
-test('a server that refuses says why, and what to mend has the focus', async () => {
+test('a server that refuses says why, and the wrong field has the focus', async () => {
   const {url} = await serve();
   for (const [status, code, message, said, focus] of [
     [400, 'bad_name', 'a username has at most 64 characters', 'A username has at most 64 characters.', 'name'],
@@ -29,7 +29,7 @@ test('a server that refuses says why, and what to mend has the focus', async () 
     await page.locator('#refused:not(:empty)').waitFor();
     assert.equal(await page.textContent('#refused'), said);
     if (focus) assert.equal(await focused(page), focus, code);
-    // It can be tried again, and what may pass is tried again by itself.
+    // The user can try again. A refusal that may pass is tried again by itself.
     refuse = false;
     if (focus) await page.click('#enter');
     await connected(page);
@@ -38,12 +38,12 @@ test('a server that refuses says why, and what to mend has the focus', async () 
   }
 });
 
-test('the side on a small screen gives way, and the focus is somewhere', async () => {
+test('the side closes on a small screen, and an element has the focus', async () => {
   const {url} = await serve();
   await join(await person(), url, 'Bob', 'den');
   const alice = await join(await person({viewport: {width: 320, height: 568}}), url, 'Alice');
   await alice.click('#show');
-  await alice.click('#rooms a[aria-current]'); // where she is already
+  await alice.click('#rooms a[aria-current]'); // the room in which she already is
   assert.equal(await focused(alice), 'show');
   await alice.click('#show');
   await alice.click('#rooms a:has-text("den")');
@@ -58,7 +58,7 @@ test('the side on a small screen gives way, and the focus is somewhere', async (
   assert.equal(await alice.$eval('#side', (e) => e.inert), true);
 });
 
-test('on a touch screen no keyboard comes up unasked', async () => {
+test('on a touch screen the keyboard does not open by itself', async () => {
   const {url} = await serve();
   const bob = await join(await person(), url, 'Bob');
   const alice = await join(await person({viewport: {width: 320, height: 568}, hasTouch: true, isMobile: true}), url, 'Alice');
@@ -72,13 +72,13 @@ test('on a touch screen no keyboard comes up unasked', async () => {
   await until('the end is reached', () => alice.isHidden('#down'));
   assert.notEqual(await focused(alice), 'text');
   await say(alice, 'hi');
-  assert.equal(await focused(alice), 'text', 'who writes goes on writing');
-  // Smaller letters than these make iOS zoom in.
+  assert.equal(await focused(alice), 'text', 'a user who writes can continue');
+  // Smaller letters make iOS zoom in.
   const sizes = await alice.$$eval('input, textarea', (all) => all.map((e) => parseFloat(getComputedStyle(e).fontSize)));
   assert.ok(sizes.every((px) => px >= 16), String(sizes));
 });
 
-test('two of one name are told apart, also when written to', async () => {
+test('two users of one name can be distinguished, also as receivers', async () => {
   const {url} = await serve();
   const alice = await join(await person(), url, 'Alice'), one = await join(await person(), url, 'Twin'), two = await join(await person(), url, 'Twin');
   await until('both are there', async () => await alice.locator('#members .tail').count() === 2);
@@ -94,7 +94,7 @@ test('two of one name are told apart, also when written to', async () => {
   }
 });
 
-test('the link is copied, or said not to be', async () => {
+test('the link is copied, or the page says that it was not', async () => {
   const {url} = await serve();
   const context = await person();
   await context.addInitScript(() => {
@@ -104,18 +104,18 @@ test('the link is copied, or said not to be', async () => {
   await alice.click('#copy');
   await alice.locator('#notice-text', {hasText: 'does not let this page copy'}).waitFor();
   await alice.evaluate(() => (window.allowed = true));
-  // It says so for two seconds.
+  // The page says so for two seconds.
   await Promise.all([alice.getByRole('button', {name: 'Link copied'}).waitFor(), alice.click('#copy')]);
 });
 
-test('names of people who type leave room for what they do', async () => {
+test('names of typing users leave space for the rest of the line', async () => {
   const {url} = await serve();
   const context = await person({viewport: {width: 320, height: 568}});
   const server = await scripted(context);
   const alice = await join(context, url, 'Alice');
   const typing = (user) => server.send({type: 'typing', user, username: `${user} ${'Name'.repeat(15)}`});
   await until('both type', async () => {
-    ['u1', 'u2'].forEach(typing); // again, because it ends by itself
+    ['u1', 'u2'].forEach(typing); // again, because typing ends by itself
     return /u1.* and u2.* are typing/.test(await alice.textContent('#typing'));
   });
   const hidden = await alice.$eval('#typing', (e) => e.scrollWidth - e.clientWidth);
@@ -127,7 +127,7 @@ test('names of people who type leave room for what they do', async () => {
   });
 });
 
-test('Today is Yesterday after midnight', async () => {
+test('the heading Today becomes Yesterday after midnight', async () => {
   const {url} = await serve();
   const context = await person();
   await context.clock.install({time: new Date(2026, 2, 1, 23, 59)});

@@ -1,11 +1,11 @@
-// The list in odd cases: long messages, messages from right to left, and more of
-// them than it keeps.
+// The list in unusual cases: long messages, messages from right to left, and more messages than
+// it keeps.
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {join, person, say, scripted, serve, shows, until} from './harness.js';
 
-test('a long message unfolds where it stands', async () => {
+test('a long message unfolds in its place', async () => {
   const {url} = await serve();
   const alice = await join(await person({reducedMotion: 'reduce'}), url, 'Alice'), bob = await join(await person(), url, 'Bob');
   for (let i = 0; i < 3; i++) await say(bob, 'more than fits into the view\n'.repeat(15));
@@ -18,7 +18,7 @@ test('a long message unfolds where it stands', async () => {
   await more.click();
   assert.equal(await more.getAttribute('aria-expanded'), 'true');
   await alice.waitForSelector('#down:not([hidden])');
-  assert.equal(await top(), before, 'the reader is where the message begins');
+  assert.equal(await top(), before, 'the reader sees the start of the message');
   await alice.$eval('#scroller', (e) => (e.scrollTop = e.scrollHeight));
   await until('the end is reached', () => alice.isHidden('#down'));
   await more.click();
@@ -55,7 +55,7 @@ test('from right to left', async () => {
   assert.equal(await alice.$eval('.name', (e) => getComputedStyle(e.querySelector('bdi')).unicodeBidi), 'isolate');
 });
 
-test('marks upon marks stay in their message', async () => {
+test('many combining marks stay inside their message', async () => {
   const {url} = await serve();
   const alice = await join(await person(), url, 'Alice'), bob = await join(await person(), url, 'Bob');
   await say(alice, 'innocent');
@@ -64,7 +64,7 @@ test('marks upon marks stay in their message', async () => {
   assert.equal(await alice.$eval('.msg.other .text', (e) => getComputedStyle(e).overflowY), 'clip');
 });
 
-test('what the list has forgotten it loads again', async () => {
+test('the list loads removed messages again', async () => {
   const {url} = await serve();
   const page = await (await person()).newPage();
   await page.goto(url);

@@ -1,11 +1,11 @@
-// What someone has written is not lost, and never goes to more people than it was
+// A text that a user has written is not lost, and is never sent to other receivers than it was
 // written for.
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {connected, go, join, person, say, serve, shows, texts, until, watch} from './harness.js';
 
-test('a private draft stays private, over another room and a reload', async () => {
+test('a private draft stays private, after a change of the room and a reload', async () => {
   const {url} = await serve();
   const bob = await join(await person(), url, 'Bob'), eve = await join(await person(), url, 'Eve');
   const alice = await join(await person(), url, 'Alice');
@@ -30,7 +30,7 @@ test('a private draft stays private, over another room and a reload', async () =
   await say(alice, 'for all');
   await shows(eve, 'for all');
   assert.deepEqual(await texts(eve), ['for all']);
-  // Whoever goes by another name begins with nothing.
+  // A user with another name begins without a draft.
   await alice.fill('#text', 'half a thought');
   await alice.click('#leave');
   await alice.fill('#name', 'Anna');
@@ -40,7 +40,7 @@ test('a private draft stays private, over another room and a reload', async () =
   assert.deepEqual(alice.complaints, []);
 });
 
-test('what was on its way is there again, and goes out once', async () => {
+test('a message that was being sent is shown again, and is sent once', async () => {
   const server = await serve();
   const bob = await join(await person(), server.url, 'Bob'), alice = await join(await person(), server.url, 'Alice');
   await say(alice, 'before');
@@ -49,7 +49,7 @@ test('what was on its way is there again, and goes out once', async () => {
   await alice.waitForSelector('#app:not([data-state="open"])');
   await say(alice, 'in the dark');
   await go(alice, 'other');
-  assert.equal(await alice.locator('.msg.pending, .msg.failed').count(), 0, 'it belongs to the first room');
+  assert.equal(await alice.locator('.msg.pending, .msg.failed').count(), 0, 'the message belongs to the first room');
   await go(alice, 'general');
   const failed = alice.locator('.msg.failed', {hasText: 'in the dark'});
   await failed.waitFor();
@@ -60,7 +60,7 @@ test('what was on its way is there again, and goes out once', async () => {
   await failed.waitFor();
   await connected(bob);
   await failed.getByRole('button', {name: 'Retry'}).click();
-  assert.equal(await alice.evaluate(() => document.activeElement.id), 'text', 'the button is gone, the focus is not');
+  assert.equal(await alice.evaluate(() => document.activeElement.id), 'text', 'the button is gone, but an element has the focus');
   await shows(bob, 'in the dark');
   await shows(alice, 'in the dark');
   await until('nothing is left to send', async () => await alice.locator('.msg.pending, .msg.failed').count() === 0);
@@ -87,11 +87,11 @@ test('a browser that stores nothing', async () => {
   await connected(alice);
   await alice.reload();
   await alice.waitForSelector('#door:not([hidden])');
-  assert.equal(await alice.inputValue('#room'), 'other', 'the address has it');
+  assert.equal(await alice.inputValue('#room'), 'other', 'the address has the room');
   assert.deepEqual(alice.complaints, []);
 });
 
-test('what is stored may be garbage', async () => {
+test('stored data may be garbage', async () => {
   const {url} = await serve();
   for (const junk of ['{', 'null', '7', '[[1,2],["general"],["Alice",3]]', '[["general",{"text":3,"to":{"user":1},"unsent":[null,{"id":5}]}]]']) {
     const context = await person();
@@ -101,7 +101,7 @@ test('what is stored may be garbage', async () => {
     }, junk);
     const page = await context.newPage();
     watch(page);
-    await page.goto(url); // a tab that seems to have been here goes in by itself
+    await page.goto(url); // a tab with stored data joins by itself
     if (await page.evaluate(() => JSON.parse(sessionStorage.chat) === null).catch(() => true)) {
       await page.fill('#name', 'Alice');
       await page.press('#name', 'Enter');

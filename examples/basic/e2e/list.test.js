@@ -1,10 +1,10 @@
-// The list of messages: it does not jump, tells what is new, and stays quick.
+// The list of messages: it does not jump, shows that there are new messages, and stays quick.
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {join, person, say, serve, shows, texts, until} from './harness.js';
 
-/** Sends n messages from inside a page, as somebody else, and waits for the last ack. */
+/** Sends n messages from inside a page, as another user, and waits for the last ack. */
 const flood = (page, n, from = 1) => page.evaluate(async ([n, from]) => {
   const {connect} = await import('./chat.js');
   const c = connect('/', {username: 'Flood', room: 'general', sendTimeout: 120_000});
@@ -20,7 +20,7 @@ const flood = (page, n, from = 1) => page.evaluate(async ([n, from]) => {
 
 const numbers = async (page) => (await texts(page)).map((s) => Number(s.match(/^number (\d+)/)?.[1]));
 
-test('older messages come on scrolling up, without a jump', async () => {
+test('older messages are loaded on scrolling up, without a jump', async () => {
   const {url} = await serve(['-rate', '0']);
   const bob = await join(await person(), url, 'Bob');
   await flood(bob, 450);
@@ -55,13 +55,13 @@ test('older messages come on scrolling up, without a jump', async () => {
   assert.equal(top[0], 1);
   assert.ok(top.every((n, i) => n === i + 1), 'in order, none missing, none twice');
   assert.ok(top.length <= 400, `${top.length} messages in the document`);
-  // And back down to the end.
+  // And back down to the last message.
   await alice.click('#down');
   await shows(alice, 'number 450');
   assert.equal((await numbers(alice)).at(-1), 450);
 });
 
-test('the reader who has scrolled away is not moved, and told of what is new', async () => {
+test('a reader who has scrolled away is not moved, and is told of new messages', async () => {
   const {url} = await serve(['-rate', '0']);
   const bob = await join(await person(), url, 'Bob');
   await flood(bob, 80);
@@ -110,7 +110,7 @@ test('ten thousand messages', async (t) => {
   const alice = await join(await person(), url, 'Alice');
   const bob = await (await person()).newPage();
   await bob.goto(url);
-  // The time of the page's main thread, which does not count what else the machine does.
+  // The time of the page's main thread, without the time of other processes.
   const cdp = await alice.context().newCDPSession(alice);
   await cdp.send('Performance.enable', {timeDomain: 'threadTicks'});
   let before;
@@ -128,15 +128,15 @@ test('ten thousand messages', async (t) => {
   await flood(bob, 10_000);
   await until('the last one is shown', async () => (await texts(alice)).at(-1) === 'number 10000', 120_000);
   t.diagnostic(`10,000 messages in ${Date.now() - began} ms`);
-  assert.ok(await work('while they come') < 5000, 'many messages make one layout');
+  assert.ok(await work('while they come') < 5000, 'many messages need one layout');
   assert.ok(await alice.locator('.entry').count() <= 300, 'the document is bounded');
 
-  // Typing is answered immediately, in a room this long.
+  // Typing is still quick in such a long room.
   await alice.locator('#text').pressSequentially('still quick');
   assert.equal(await alice.inputValue('#text'), 'still quick');
   await work('eleven keys');
 
-  // Scroll through all of it, and see each message once, in order.
+  // Scroll through all messages, and see each once, in order.
   const seen = await alice.evaluate(async () => {
     const scroller = document.getElementById('scroller');
     const seen = new Set();

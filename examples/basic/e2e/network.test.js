@@ -1,4 +1,4 @@
-// Trouble on the way: nothing is lost, nothing comes twice, and people are told.
+// Trouble on the network: nothing is lost, nothing comes twice, and users are told.
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
@@ -19,7 +19,7 @@ for (const [how, end] of [['in good order', 'stop'], ['by a crash', 'kill']]) {
     await lost(alice);
     await lost(bob);
     assert.match(await alice.textContent('#state'), /Connection lost|Connecting/);
-    await say(alice, 'meanwhile 1'); // waits
+    await say(alice, 'meanwhile 1'); // it waits
     await say(alice, 'meanwhile 2');
     assert.deepEqual(await texts(alice, '.msg.pending'), ['meanwhile 1', 'meanwhile 2']);
     await serve([], server.port);
@@ -30,14 +30,14 @@ for (const [how, end] of [['in good order', 'stop'], ['by a crash', 'kill']]) {
     await say(bob, 'after');
     for (const page of [alice, bob]) {
       await shows(page, 'after');
-      // A crowd comes back in any order; the messages' order is the log's.
+      // Many clients reconnect in any order. The messages have the order of the log.
       const got = (await texts(page)).filter((s) => s !== 'after');
       assert.deepEqual(got, ['before 1', 'before 2', 'meanwhile 1', 'meanwhile 2']);
-      assert.equal(await page.locator('.line.gap').count(), 1, 'the memory log is another one, and that is told');
+      assert.equal(await page.locator('.line.gap').count(), 1, 'the new memory log has another epoch, so there is a gap');
       assert.equal(await page.locator('.msg.pending, .msg.failed').count(), 0);
       assert.deepEqual(page.complaints, []);
     }
-    // The gap stands between what was before and what comes after.
+    // The gap is between the messages before and after it.
     assert.match(await alice.textContent('#log'), /before 2.*started anew.*meanwhile 1/s);
   });
 }
@@ -50,7 +50,7 @@ test('a cut connection is resumed', async () => {
   await shows(bob, 'hello');
   wire.cut();
   await lost(alice);
-  const missed = Array.from({length: 60}, (_, i) => `missed ${i}`); // more than the history of a join
+  const missed = Array.from({length: 60}, (_, i) => `missed ${i}`); // more messages than a join sends
   for (const text of missed) await say(bob, text);
   await say(alice, 'from the dark');
   wire.mend();
@@ -64,7 +64,7 @@ test('a cut connection is resumed', async () => {
   assert.equal(await alice.locator('.line.gap').count(), 0);
 });
 
-test('away for too long', async () => {
+test('disconnected for too long', async () => {
   const server = await serve(['-rate', '0', '-history', '20']);
   const wire = await cable(server.port);
   const alice = await join(await person(), wire.url, 'Alice'), bob = await join(await person(), server.url, 'Bob');
@@ -83,7 +83,7 @@ test('away for too long', async () => {
   await connected(alice);
   await alice.locator('.line.gap').waitFor();
   await shows(alice, 'that was all');
-  // What the server still has is loaded between the gap and what came.
+  // Messages that the server still has are loaded between the gap and the new messages.
   await alice.hover('#log');
   await until('all that is kept is there', async () => {
     await alice.evaluate(() => (document.querySelector('.line.gap') ?? document.querySelector('.entry')).scrollIntoView());
@@ -93,7 +93,7 @@ test('away for too long', async () => {
   assert.equal(await alice.locator('.line.gap').count(), 1);
 });
 
-test('an answer that was lost does not make a message come twice', async () => {
+test('a lost answer does not make a message appear twice', async () => {
   const server = await serve();
   const wire = await cable(server.port);
   const alice = await join(await person(), wire.url, 'Alice'), bob = await join(await person(), server.url, 'Bob');
@@ -112,14 +112,14 @@ test('an answer that was lost does not make a message come twice', async () => {
   assert.equal(await alice.locator('.msg.pending, .msg.failed').count(), 0);
 });
 
-test('sending too fast: it is sent by itself, in order, and says when', async () => {
+test('sending too fast: the messages are sent later by themselves, in order, and the page says when', async () => {
   const {url} = await serve(['-rate', '0.2', '-burst', '2']);
   const alice = await join(await person(), url, 'Alice'), bob = await join(await person(), url, 'Bob');
   for (const text of ['one', 'two', 'three', 'four']) await say(alice, text);
   const waits = alice.locator('.msg.pending', {hasText: 'three'}).locator('.waits');
   await waits.waitFor();
   assert.match(await waits.textContent(), /^That is faster than this server allows. Sends by itself in \d+ s$/);
-  await say(bob, 'between'); // what comes meanwhile stands after what was written before
+  await say(bob, 'between'); // a message that arrives meanwhile is shown after those that were written before
   await shows(alice, 'between');
   assert.match(await alice.textContent('#log'), /two.*three.*four.*between/s);
   await shows(bob, 'four');
@@ -142,7 +142,7 @@ test('a message that is too long stays in the box', async () => {
   assert.equal((await alice.inputValue('#text')).length, 9000);
 });
 
-test('a server that is not there yet', async () => {
+test('a server that has not started yet', async () => {
   const server = await serve();
   const context = await person();
   const page = await context.newPage();
@@ -155,7 +155,7 @@ test('a server that is not there yet', async () => {
   await connected(page);
 });
 
-test('removed: said so, and back only when asked for', async () => {
+test('removed: the page says so, and reconnects only when the user asks', async () => {
   const {url} = await serve();
   for (const [code, said, again] of [[1008, 'You were removed from this room', true], [4003, 'You may no longer enter this room', false]]) {
     const context = await person();

@@ -1,5 +1,5 @@
-// Text from others is text: sixty ways to make it more, as message, name, room and
-// error, and none works.
+// Text from other users stays text. The tests try sixty attacks, as message, name, room and
+// error.
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
@@ -62,7 +62,7 @@ async function victim(context, url) {
   requests.length = 0;
   page.unharmed = async () => {
     assert.deepEqual(page.complaints, [], 'no dialogs and no errors');
-    assert.deepEqual(requests.filter((r) => !r.startsWith(url) && !r.startsWith(url.replace('http', 'ws'))), [], 'no requests to others');
+    assert.deepEqual(requests.filter((r) => !r.startsWith(url) && !r.startsWith(url.replace('http', 'ws'))), [], 'no requests to other sites');
     assert.deepEqual(await page.evaluate(() => [window.pwned, window.violations, Object.keys(Object.prototype)]), [undefined, [], []]);
     const attributes = await page.evaluate(() => [...document.querySelectorAll('*')].flatMap((e) => [...e.attributes].map((a) => `${a.name}=${a.value}`)));
     assert.deepEqual(attributes.filter((a) => /^on|^(href|src|action|srcdoc|formaction)=\s*(?!https?:|#|[\w.]+$|$)/i.test(a)), []);
@@ -80,10 +80,10 @@ test('sixty payloads as messages', async () => {
   const before = await kinds(page);
   await attack(other, payloads.map((text) => ['Mallory', text]), ['general']);
   await until('all have come', async () => (await texts(page)).length === payloads.length + 1);
-  assert.deepEqual((await texts(page)).slice(1), payloads, 'each is there, as it was written');
+  assert.deepEqual((await texts(page)).slice(1), payloads, 'each is shown as it was written');
   assert.deepEqual(await kinds(page), before, 'no new kinds of elements');
   await page.unharmed();
-  // The addresses among them are links to what they show, and to nothing else.
+  // The addresses in them are links to exactly the shown address.
   const links = await page.$$eval('.text a', (all) => all.map((a) => [a.textContent, a.protocol, a.rel]));
   for (const [shown, protocol, rel] of links) {
     assert.match(shown, /^https?:\/\//);
@@ -105,14 +105,14 @@ test('payloads as names, rooms and errors', async () => {
   await shows(page, `I am ${accepted.at(-1)}`);
   const shown = await page.$$eval('.name bdi', (all) => all.map((e) => e.textContent));
   for (const name of accepted) assert.ok(shown.includes(name.normalize('NFKC').trim()), `${name} among the names`);
-  // Written to privately, the name is in the composer and over the message.
+  // In a private message, the name is in the composer and above the message.
   await page.locator('#members button', {hasText: '<svg onload'}).first().click();
   assert.match(await page.textContent('#to'), /^<svg onload/);
   await page.fill('#text', 'psst');
   await page.press('#text', 'Enter');
   await page.locator('#log .only', {hasText: 'Only to <svg onload'}).waitFor();
   await page.unharmed();
-  // As rooms: in the list, as a title, and in the errors for what is none.
+  // As rooms: in the list, as a title, and in the errors for invalid names.
   await attack(other, payloads.map((name) => [name, '']), [null]);
   await page.reload();
   await page.locator('#rooms bdi', {hasText: '<svg onload'}).first().waitFor();

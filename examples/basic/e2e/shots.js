@@ -11,7 +11,7 @@ test('pictures', async () => {
   const {url} = await serve();
   const come = async (name, letter, options) => {
     const context = await person(options);
-    // A user's color comes from the session: always the same ones here.
+    // A user's color comes from the session. Here it is always the same.
     await context.addInitScript((all) => localStorage.setItem('chat-sessions', all), JSON.stringify([[name, `${letter.repeat(31)}A`]]));
     return join(context, url, name, 'garden');
   };
@@ -38,12 +38,12 @@ test('pictures', async () => {
   await say(tom, 'I will bake one. She will never know.');
   await shows(mina, 'never know');
   await mina.click('#public');
-  await ada.waitForTimeout(2600); // as long as the server keeps one from typing anew
+  await ada.waitForTimeout(2600); // the server allows the next typing notice after this time
   await ada.locator('#text').pressSequentially('Then I');
   await mina.waitForSelector('#typing.on');
   for (const page of [mina, tom]) {
     await page.mouse.move(700, 300);
-    await page.waitForTimeout(1000); // until everything has come to rest
+    await page.waitForTimeout(1000); // until nothing moves
   }
   await tom.fill('#text', 'Lemon or chocolate?');
   await mina.screenshot({path: file('chat-light.png')});

@@ -1,4 +1,4 @@
-// People talking: what the page is for.
+// Users talk to each other: the main use of the page.
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
@@ -8,7 +8,7 @@ test('two people talk', async () => {
   const {url} = await serve();
   const alice = await join(await person(), url, 'Alice'), bob = await join(await person(), url, 'Bob');
   await alice.locator('.notice', {hasText: 'Bob joined'}).waitFor();
-  assert.deepEqual(await bob.$$eval('.notice', (all) => all.length), 0, 'nobody is told of their own joining');
+  assert.deepEqual(await bob.$$eval('.notice', (all) => all.length), 0, 'no user gets a notice of their own join');
   await say(alice, 'Hello Bob!');
   await shows(bob, 'Hello Bob!');
   await say(bob, 'Hello Alice, see https://example.com/a_(b)?c=d. And javascript:alert(1)');
@@ -36,7 +36,7 @@ test('a simple page without a subprotocol', async () => {
   const {url} = await serve();
   const alice = await join(await person(), url, 'Alice');
   const page = await (await person()).newPage();
-  await page.goto(url); // its own scripts play no part
+  await page.goto(url); // the page's own scripts are not used
   await page.evaluate(() => {
     window.lines = [];
     window.ws = new WebSocket(`ws://${location.host}/ws/general?username=Old`);
@@ -74,7 +74,7 @@ test('a reload keeps the name, the room and the messages', async () => {
   assert.equal(await alice.textContent('#me'), 'Alice');
   assert.equal(await alice.locator('.msg.own').count(), 1, 'still the same user');
 
-  // The next tab is asked, with the answers filled in; an address names a room.
+  // The next tab shows the form with the values filled in. An address names a room.
   const other = await context.newPage();
   watch(other);
   await other.goto(url);
@@ -85,7 +85,7 @@ test('a reload keeps the name, the room and the messages', async () => {
   assert.equal(await other.inputValue('#room'), 'library');
 });
 
-test('tabs with one name are one user, with two names two', async () => {
+test('tabs with one name are one user, tabs with two names are two users', async () => {
   const {url} = await serve();
   const context = await person();
   const first = await join(context, url, 'Alice'), second = await join(context, url, 'Alice'), third = await join(context, url, 'Bob');
@@ -111,18 +111,18 @@ test('private messages', async () => {
   await shows(bob, 'between us');
   assert.equal(await bob.textContent('.only'), 'Only to you');
   assert.equal(await alice.textContent('#log .only'), 'Only to Bob');
-  await bob.click('.msg .name'); // a name over a message does the same
+  await bob.click('.msg .name'); // a name above a message does the same
   await say(bob, 'agreed');
   await shows(alice, 'agreed');
   await alice.click('#public');
   await say(alice, 'hello all');
   await shows(eve, 'hello all');
   assert.deepEqual(await texts(eve), ['hello all']);
-  // History has them, for the two alone.
+  // The history has the private messages, only for the two users.
   await bob.reload();
   await shows(bob, 'hello all');
   assert.deepEqual(await texts(bob), ['between us', 'agreed', 'hello all']);
-  // Whoever has left cannot be written to.
+  // A user who has left cannot get a private message.
   await alice.click('#members button:has-text("Eve")');
   await eve.close();
   await alice.locator('.notice', {hasText: 'Eve left'}).waitFor();
@@ -141,7 +141,7 @@ test('typing', async () => {
   assert.equal(await bob.locator('#typing.on').count(), 0);
   await bob.press('#text', 'Enter');
   await shows(alice, 'hm');
-  assert.equal(await alice.locator('#typing.on').count(), 0, 'a message ends it');
+  assert.equal(await alice.locator('#typing.on').count(), 0, 'a message ends the typing notice');
 });
 
 test('rooms', async () => {
@@ -161,11 +161,11 @@ test('rooms', async () => {
   await until('the box has the draft', async () => await alice.inputValue('#text') === 'half a thought');
   assert.deepEqual(await texts(alice), []);
   await until('both rooms are listed', async () => (await alice.$$eval('#rooms a', (all) => all.map((e) => e.textContent))).join() === '#one2 people,#two1 person');
-  // A name that cannot be: the server says why, and nothing is lost but the room.
+  // An invalid name: the server gives the reason, and nothing but the room is lost.
   await alice.fill('#other-room', 'a/b');
   await alice.press('#other-room', 'Enter');
   await alice.locator('#refused', {hasText: "room's name"}).waitFor();
-  assert.equal(await alice.evaluate(() => document.activeElement.id), 'room', 'what is to be mended has the focus');
+  assert.equal(await alice.evaluate(() => document.activeElement.id), 'room', 'the wrong field has the focus');
   await alice.goBack();
   await connected(alice);
 });
