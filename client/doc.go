@@ -78,8 +78,9 @@
 // server that is silent ([WithPing]). It ends, and Events and Send return the reason, in these
 // cases:
 //
-//   - The server closes the connection with 4003, or with 4001 (the credentials have
-//     expired) when there is no [WithTokenSource].
+//   - The server closes the connection with 4003, with 1000 (the service has taken the user
+//     out of the room), or with 4001 (the credentials have expired) when there is no
+//     [WithTokenSource].
 //   - The server refuses the handshake with a status from 400 to 499 other than 429.
 //   - The server does not speak chat.v1.
 //

@@ -35,7 +35,7 @@ func (l *link) handle(b []byte) error {
 			}
 			return err
 		}
-	case typeLeft:
+	case proto.TypeLeft:
 		if r != nil && l.c.rooms.one == nil {
 			l.left(r, &o)
 		}
@@ -127,16 +127,16 @@ func (l *link) refusedLocked(r *Room, id string, e *Error) (nobody bool) {
 // refused processes an error that is the answer to a join or a leave, or that says that a
 // room is not joined. It reports whether it was one, and whether no caller gets it.
 func (rs *rooms) refused(r *Room, id string, e *Error) (answers, nobody bool) {
-	if e.Code == codeNotJoined {
+	if e.Code == proto.CodeNotJoined {
 		rs.notJoined(r, id)
 		return true, false
 	}
 	for _, to := range slices.Clone(rs.list) {
 		v := &to.visit
-		waits := v.state == joining || v.state == toLeave || v.state == leaving && to.err != nil
+		waits := v.state == joining || v.state != away && to.err != nil
 		// The id of a first join is its own. That of all that come back is the same.
 		named := id != "" && id == v.joinID && (id != joinID || r == to || r == nil)
-		if waits && (named || id == "" && r == to && v.state == joining) {
+		if waits && named {
 			answers, nobody = true, nobody || to.known
 			to.refusedLocked(e)
 		}
@@ -149,7 +149,7 @@ func (rs *rooms) refused(r *Room, id string, e *Error) (answers, nobody bool) {
 func (rs *rooms) notJoined(r *Room, id string) {
 	switch {
 	case r == nil:
-	case r.visit.state == leaving && (id == leaveID || id == ""):
+	case r.visit.state == leaving && id == leaveID:
 		r.c.lostLocked(r)
 		if r.err != nil {
 			rs.remove(r)

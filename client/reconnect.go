@@ -65,7 +65,7 @@ func (p *pace) bound() time.Duration {
 	return p.most
 }
 
-// final reports whether err ends the Conn.
+// final reports whether err ends the Conn, or one room of it.
 func (c *Conn) final(err error) bool {
 	var e *Error
 	if errors.Is(err, ErrProtocol) {
@@ -75,7 +75,7 @@ func (c *Conn) final(err error) bool {
 		return false
 	}
 	switch {
-	case e.Close == proto.CloseForbidden:
+	case e.Close == proto.CloseForbidden || e.Close == proto.CloseNormal:
 		return true
 	case e.Close == proto.CloseExpired:
 		return c.cfg.account.source == nil
@@ -93,12 +93,15 @@ func (c *Conn) run(l *link) {
 		err := l.serve()
 		o := &l.outcome
 		for {
+			if c.life.ctx.Err() != nil {
+				return
+			}
 			if c.final(err) {
 				c.cfg.logger.Warn("client: ended", "err", err)
 				c.end(err)
 				return
 			}
-			if c.life.ctx.Err() != nil || !c.retry(c.life.ctx, err, o) {
+			if !c.retry(c.life.ctx, err, o) {
 				return
 			}
 			c.awaitUse()

@@ -71,8 +71,8 @@ func TestCloseCodes(t *testing.T) {
 		code  int
 		final bool
 	}{
-		{4001, true}, {4003, true},
-		{1000, false}, {1001, false}, {1002, false}, {1003, false}, {1007, false}, {1008, false}, {1009, false}, {1011, false}, {1012, false}, {1013, false}, {4999, false},
+		{1000, true}, {4001, true}, {4003, true},
+		{1001, false}, {1002, false}, {1003, false}, {1007, false}, {1008, false}, {1009, false}, {1011, false}, {1012, false}, {1013, false}, {4999, false},
 	} {
 		t.Run(fmt.Sprint(tc.code), func(t *testing.T) {
 			inBubble(t, func(p *peer, n int) {

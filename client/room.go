@@ -43,6 +43,8 @@ type comeback struct {
 	pace pace
 	due  time.Time // no sooner than then
 	hold time.Time // no message is sent before then, because the log was unavailable
+
+	stray bool // the last welcome was of no use: see Room.stray
 }
 
 func newRoom(c *Conn, name string, cfg config) *Room {

@@ -59,7 +59,7 @@ func (c *Conn) movesLocked(now time.Time) (objects [][]byte, at time.Time) {
 			if b := r.marker(); b != nil && r.known {
 				objects = append(objects, b)
 			}
-			o := sentObject{Type: typeLeave, Room: r.name, ID: leaveID}
+			o := sentObject{Type: proto.TypeLeave, Room: r.name, ID: leaveID}
 			objects = append(objects, o.encode())
 			v.state = leaving
 		case v.state != away || r.err != nil:
@@ -70,7 +70,7 @@ func (c *Conn) movesLocked(now time.Time) (objects [][]byte, at time.Time) {
 			back = append(back, r)
 		default:
 			v.state = joining
-			o := sentObject{Type: typeJoin, Room: r.name, joins: joins{Since: r.place.at.String()}, ID: v.joinID}
+			o := sentObject{Type: proto.TypeJoin, Room: r.name, joins: joins{Since: r.place.at.String()}, ID: v.joinID}
 			objects = append(objects, o.encode())
 		}
 	}
@@ -87,7 +87,7 @@ func joinAll(back []*Room, limits Limits) (objects [][]byte) {
 		if len(o.Rooms) > 0 {
 			objects = append(objects, o.encode())
 		}
-		o = sentObject{Type: typeJoin, ID: joinID, joins: joins{Rooms: map[string]string{}}}
+		o = sentObject{Type: proto.TypeJoin, ID: joinID, joins: joins{Rooms: map[string]string{}}}
 		size = frame
 	}
 	flush()
@@ -135,13 +135,24 @@ func (l *link) entered(w Welcome, id string) {
 		c.mu.Unlock()
 		return // the answer to the leave comes next
 	}
-	if w.Limits == (Limits{}) {
-		w.Limits = c.self.welcome.Limits
+	if r.stray(&w, id) {
+		r.visit.state = toLeave
+		c.nudge()
+		c.mu.Unlock()
+		return
 	}
 	gap := r.enterLocked(w, c.out.plain)
 	c.nudge()
 	c.mu.Unlock()
 	r.tell(gap)
+}
+
+// stray reports whether a welcome is of no use, because the service has put the user into
+// the room while the Room was about to come back there: it does not continue at the Room's
+// place. After two of them, the second has to do.
+func (r *Room) stray(w *Welcome, id string) bool {
+	r.back.stray = !r.back.stray && id == "" && r.known && !w.Resumed && r.place.at != (chat.Position{})
+	return r.back.stray
 }
 
 // welcomed returns the room that a welcome is for, or nil if nobody has asked for it. The
@@ -189,7 +200,7 @@ func (r *Room) leftLocked(err *Error) (wait time.Duration, again bool) {
 	case own:
 		r.back.due = time.Time{} // it left in order to come back
 	case v.state == away:
-	case err.Close == proto.CloseNormal || c.final(err):
+	case c.final(err):
 		r.endLocked(err)
 		c.rooms.remove(r)
 	default:

@@ -19,19 +19,8 @@ var types = map[chatlog.Type]bool{
 	chat.TypeMessage: true, chat.TypePrivate: true, chat.TypeSystem: true, chat.TypeTyping: true,
 	chat.TypeEdit: true, chat.TypeDelete: true, chat.TypeReaction: true, chat.TypeRead: true, chat.TypeSignal: true,
 	proto.TypePresence: true, proto.TypePosition: true, proto.TypeAck: true, proto.TypeHistory: true,
-	proto.TypePong: true, proto.TypeError: true, proto.TypeGoodbye: true, typeLeft: true,
+	proto.TypePong: true, proto.TypeError: true, proto.TypeGoodbye: true, proto.TypeLeft: true,
 }
-
-// The types of the objects with which rooms share a connection.
-const (
-	typeHello = "hello" // from the server, first on a connection
-	typeJoin  = "join"
-	typeLeave = "leave"
-	typeLeft  = "left" // from the server: a room has ended
-)
-
-// codeNotJoined refuses an object for a room that the connection is not in.
-const codeNotJoined = "not_joined"
 
 // firstObject is what a server says first: of itself, or of a room.
 type firstObject struct {
@@ -48,7 +37,7 @@ func readFirst(b []byte, hello bool) (o firstObject, err error) {
 	err = json.Unmarshal(b, &o)
 	switch {
 	case hello:
-		if err != nil || o.Type != typeHello || o.User == "" {
+		if err != nil || o.Type != proto.TypeHello || o.User == "" {
 			return o, fmt.Errorf("%w: the first object is not a hello", ErrProtocol)
 		}
 		return o, nil

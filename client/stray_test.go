@@ -1,0 +1,59 @@
+package client_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seed-08328bfd/chat"
+)
+
+// TestStrayWelcome has the service put the user into a room to which the client is about to
+// come back. That welcome does not continue where the client was: the client leaves, and
+// joins again at its place. It does so once, in case that no welcome names its join.
+func TestStrayWelcome(t *testing.T) {
+	place := map[string]any{"a": "e:1:1767323045001"}
+	inBubble(t, func(p *peer, n int) {
+		p.say(hello)
+		if n == 0 {
+			p.want("type", "join", "room", "a")
+			p.say(welcomeIn("a", "e:1", ""), in("a", message(1, "one")))
+			p.want("type", "typing", "room", "a")
+			return
+		}
+		join := p.want("type", "join", "rooms", place)
+		p.say(welcomeIn("a", "e:9", ""), in("a", message(9, "nine")), refuseIn("a", join, "bad_request"))
+		p.want("type", "leave", "room", "a")
+		p.say(left("a", 1000, ""))
+		p.want("type", "join", "rooms", place)
+		if n == 1 {
+			p.say(welcomeIn("a", "e:9", resumed+`,"id":"client.join"`))
+			for i := range 8 {
+				p.say(in("a", message(i+2, "more")))
+			}
+			p.want("type", "typing", "room", "a")
+			place["a"] = "e:9:1767323045009"
+			return
+		}
+		p.say(welcomeIn("a", "e:20", gap), in("a", message(20, "twenty")))
+		p.hearAll()
+	}, func(f *fake) {
+		c := f.connect()
+		a := f.enter(c, "a")
+		a.until(chat.TypeMessage)
+		a.Typing(bg)
+		for i := range 8 {
+			if e := a.next(); e.Offset != uint64(i+2) {
+				t.Errorf("got %+v", e)
+			}
+		}
+		time.Sleep(3 * time.Second)
+		a.Typing(bg)
+		time.Sleep(3 * time.Second)
+		if got, want := seen(a), []string{"gap e:9-e:20", "welcome e:20", "20 twenty"}; !cmp.Equal(got, want) {
+			t.Error(cmp.Diff(want, got))
+		}
+		c.Close()
+	})
+}
