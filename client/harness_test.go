@@ -102,6 +102,8 @@ func (u *user) send(text string) uint64 {
 
 // cuts dials connections that a test can cut.
 type cuts struct {
+	through func(ctx context.Context, network, addr string) (net.Conn, error) // nil: the network
+
 	mu    sync.Mutex
 	conns map[*cuttable]struct{}
 	total int
@@ -120,8 +122,11 @@ func (c *cuttable) Close() error {
 }
 
 func (k *cuts) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, network, addr)
+	dial := k.through
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	conn, err := dial(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}
