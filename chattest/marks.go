@@ -97,8 +97,8 @@ func testUnread(t *testing.T, open func() chatlog.Log) {
 	}
 }
 
-// testUnreadMany asks for many rooms in one call. Some have no entries, and some have more
-// unread ones than the log counts.
+// testUnreadMany asks for many rooms in one call, most of them without entries. Then it has
+// more unread messages in a room than the log counts.
 func testUnreadMany(t *testing.T, open func() chatlog.Log) {
 	a, b := open(), open()
 	if got := unread(t, a, "u1"); len(got) != 0 {

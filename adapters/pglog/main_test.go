@@ -180,9 +180,9 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// eventuallyTold waits as eventually does, and repeats the notices of sinks every five seconds.
-// A notice that waits too long for a connection is dropped, and the next notice of its room
-// makes up for it.
+// eventuallyTold waits as eventually does, and calls again every five seconds to send new
+// notices. A notice that waits too long for a connection is dropped, and the next notice of its
+// room makes up for it.
 func eventuallyTold(t testing.TB, what string, again func(), ok func() bool) {
 	t.Helper()
 	next := time.Now().Add(5 * time.Second)

@@ -17,7 +17,7 @@ func TestPlans(t *testing.T) {
 	c := freshCluster(t)
 	c.exec(t, `ALTER SYSTEM SET autovacuum = off`)
 	c.exec(t, `SELECT pg_reload_conf()`)
-	// Two connections: one that has its plans already, and a listener.
+	// Each pool has one connection, so all its plans are made on the first uses.
 	pool, elsewhere := c.pool(t, "pool_max_conns=1"), c.pool(t, "pool_max_conns=1")
 	l, other := migrated(t, pool), migrated(t, elsewhere)
 	heardBy := opened(t, l)

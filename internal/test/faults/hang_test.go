@@ -151,7 +151,7 @@ func TestDisconnectDuringHandshake(t *testing.T) {
 		for _, remote := range []bool{false, true} {
 			for _, how := range []string{"Disconnect", "authorizer", "both"} {
 				if held != "log" && how == "authorizer" {
-					continue // the authorizer was asked before the denial, and the log had nothing yet
+					continue // the authorizer was asked before the denial, and is not asked again
 				}
 				memory := chat.NewMemoryLog(chat.MemoryOptions{Entries: 100})
 				l := &stuck{Log: memory}
@@ -178,7 +178,7 @@ func TestDisconnectDuringHandshake(t *testing.T) {
 					return nil
 				}))
 				other, _ := harness.Serve(t, harness.Quiet, chat.WithLog(memory))
-				harness.Publish(t, other, "r", "a message after the ban")
+				harness.Publish(t, other, "r", "not for banned users")
 				go func() {
 					for c := range enter { // also the second question
 						if how != "Disconnect" {

@@ -24,9 +24,9 @@ func (l *slowLost) Read(ctx context.Context, room string, r chatlog.Range) (chat
 	return l.lostLog.Read(ctx, room, r)
 }
 
-// TestLossFoundTwice has two clients of another server, which lead to the discovery that the log
-// has lost its entries. The second comes while the first loss is being handled. A client that
-// joins between them has the new epoch already, and must not be closed.
+// TestLossFoundTwice has two clients that come from another server. Their positions show that
+// the log has lost its entries. The second comes while the server handles the loss. A client
+// that joins between them has the new epoch already, and must not be closed.
 func TestLossFoundTwice(t *testing.T) {
 	log := &slowLost{newLostLog(), 50 * time.Millisecond}
 	harness.InBubble(t, func(b *harness.Bubble) {
