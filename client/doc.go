@@ -112,8 +112,8 @@
 // A connection with many rooms is always read, for the sake of the other rooms. When the
 // buffer of one is full, further events of this room are discarded. As soon as half of the
 // buffer is free, the Conn leaves the room and joins it again at the Room's place, and the
-// server sends them again. The others in the room may see the user leave and join. A larger
-// buffer avoids that.
+// server sends them again. The others in the room do not notice, unless the server is of an
+// older version.
 //
 // In both cases nothing is lost as long as the server's log still has the messages from there
 // on; otherwise the Room reports a gap.

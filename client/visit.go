@@ -59,7 +59,7 @@ func (c *Conn) movesLocked(now time.Time) (objects [][]byte, at time.Time) {
 			if b := r.marker(); b != nil && r.known {
 				objects = append(objects, b)
 			}
-			o := sentObject{Type: proto.TypeLeave, Room: r.name, ID: leaveID}
+			o := sentObject{Type: proto.TypeLeave, Room: r.name, ID: leaveID, joins: joins{Back: r.err == nil}}
 			objects = append(objects, o.encode())
 			v.state = leaving
 		case v.state != away || r.err != nil:
@@ -194,7 +194,9 @@ func (l *link) left(r *Room, o *object) {
 func (r *Room) leftLocked(err *Error) (wait time.Duration, again bool) {
 	c, v := r.c, r.visit
 	c.lostLocked(r)
-	switch own := v.state == leaving && err.Close == proto.CloseNormal && err.Message == ""; {
+	// A server of an older version answers a leave of who comes back like any other.
+	own := v.state == leaving && (err.Close == proto.CloseTryAgain || err.Close == proto.CloseNormal && err.Message == "")
+	switch {
 	case r.err != nil:
 		c.rooms.remove(r)
 	case own:

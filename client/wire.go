@@ -152,10 +152,11 @@ type asked struct {
 	Limit  int     `json:"limit,omitempty"`
 }
 
-// joins are the rooms that an object joins, and where.
+// joins are the rooms that an object joins, and where, or of a leave whether it will.
 type joins struct {
 	Since string            `json:"since,omitempty"`
 	Rooms map[string]string `json:"rooms,omitempty"`
+	Back  bool              `json:"back,omitempty"` // of a leave: a join follows
 }
 
 func (o *sentObject) encode() []byte {

@@ -10,10 +10,14 @@ import (
 type Object struct {
 	Type, Message, ID, To, Token, Request Value
 	Data, ReplyTo, Offset, Name           Value
-	Room, Rooms, Since                    Value
+	Room                                  Value
+	Joining
 	Amending
 	page pageKeys
 }
+
+// Joining has the keys of an object that joins rooms or leaves one.
+type Joining struct{ Rooms, Since, Back Value }
 
 // Amending has the keys of an object that amends a message.
 type Amending struct{ Target, Reaction, Remove Value }
@@ -49,6 +53,8 @@ func (o *Object) field(key []byte) *Value {
 		return &o.Rooms
 	case "since":
 		return &o.Since
+	case "back":
+		return &o.Back
 	case "target":
 		return &o.Target
 	case "reaction":

@@ -186,14 +186,22 @@ func joinError(err error) *proto.Error {
 	return &proto.Error{Code: proto.CodeUnavailable, Text: "the room cannot be joined now: try again", Retry: time.Second}
 }
 
-// onLeave takes the user out of the room that o names.
+// onLeave takes the user out of the room that o names. A client that is about to come back, as
+// one that cannot keep up with the room, stays present for the leave grace.
 func (c *many) onLeave(o *proto.Object) *proto.Error {
 	in, e := c.seat(o)
 	if e != nil {
 		e.Room = in.room
 		return e
 	}
+	code := proto.CloseNormal
+	if back, e := o.Back.Bool("back"); e != nil {
+		e.Room = in.room
+		return e
+	} else if back {
+		code = proto.CloseTryAgain
+	}
 	c.s.conn.Charge(wsconn.FrameCost)
-	c.rooms.End(in.room, proto.CloseNormal, "")
+	c.rooms.End(in.room, code, "")
 	return nil
 }
