@@ -121,7 +121,7 @@ func (h *handshake) parseLastID(header http.Header) error {
 		return nil
 	}
 	since, err := chatlog.ParsePosition(ids[0])
-	if err != nil || len(ids) > 1 || since == (chatlog.Position{}) {
+	if err != nil || len(ids) > 1 {
 		return answer.BadRequest("Last-Event-ID must have the form EPOCH:OFFSET or EPOCH:OFFSET:TIME")
 	}
 	h.since = since

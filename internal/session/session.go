@@ -6,8 +6,10 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/events"
 	"github.com/seed-08328bfd/chat/internal/expiry"
 	"github.com/seed-08328bfd/chat/internal/limit"
+	"github.com/seed-08328bfd/chat/internal/object"
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/rooms"
 	"github.com/seed-08328bfd/chat/internal/rules"
@@ -274,6 +276,19 @@ func (s *Session) Reauthorize(room string) {
 // Check pings a silent client, and cuts the connection of one that does not answer; see
 // [wsconn.Conn.Check].
 func (s *Session) Check(now, interval, timeout time.Duration) { s.conn.Check(now, interval, timeout) }
+
+// Goodbye tells a chat.v1 client that the server shuts down and after what time to come back,
+// and closes the connection.
+func (s *Session) Goodbye(after time.Duration) {
+	if s.V1 {
+		var b []byte
+		if s.events { // a browser comes back by itself, and does not read the object
+			b = events.AppendRetry(b, after)
+		}
+		s.conn.Queue(s.conn.AppendText(b, object.Goodbye("shutdown", after)))
+	}
+	s.conn.Close(proto.CloseGoingAway, "server is shutting down")
+}
 
 // Kill cuts the connection.
 func (s *Session) Kill() { s.conn.Kill() }

@@ -91,6 +91,12 @@ func Say(t testing.TB, base, room, body string, params ...string) (status int, a
 // Post is [Say] with the whole answer.
 func Post(t testing.TB, base, room, body string, params ...string) *http.Response {
 	t.Helper()
+	return PostWith(t, http.DefaultClient, base, room, body, params...)
+}
+
+// PostWith is [Post] with a client's own ways.
+func PostWith(t testing.TB, c *http.Client, base, room, body string, params ...string) *http.Response {
+	t.Helper()
 	r := eventsRequest(t, base, room, body, params)
 	if r.Header["Content-Type"] == nil {
 		r.Header.Set("Content-Type", "text/plain")
@@ -98,7 +104,7 @@ func Post(t testing.TB, base, room, body string, params ...string) *http.Respons
 			r.Header.Set("Content-Type", "application/json")
 		}
 	}
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := c.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
