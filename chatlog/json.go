@@ -6,9 +6,9 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// AppendJSON appends e to b as the JSON object that clients see, and returns the extended
-// slice. What is not UTF-8 is replaced by U+FFFD, except in Data, which must be JSON. It
-// leaves e as it is.
+// AppendJSON appends e to b as the JSON object that clients see, and returns the extended slice.
+// Bytes that are not UTF-8 are replaced by U+FFFD, except in Data, which must be JSON.
+// AppendJSON does not change e.
 func AppendJSON(b []byte, e *Event) []byte {
 	b = append(b, `{"type":`...)
 	b = proto.AppendQuoted(b, string(e.Type))
@@ -66,7 +66,7 @@ func AppendJSON(b []byte, e *Event) []byte {
 	return append(b, '}')
 }
 
-// appendState appends what has become of a message that was amended.
+// appendState appends the current state of an amended message.
 func appendState(b []byte, e *Event) []byte {
 	if !e.Edited.IsZero() {
 		b = proto.AppendTime(append(b, `,"edited":"`...), e.Edited)

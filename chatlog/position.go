@@ -8,22 +8,21 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
-// A Position is a place in one room's log: after the event numbered Offset (0:
-// before the first) of the log's incarnation Epoch. Offsets of different epochs
-// do not compare. The zero Position is no place at all.
+// A Position is a place in one room's log: after the event numbered Offset, or before the first
+// event if Offset is 0, in the log's incarnation Epoch. Offsets of different epochs cannot be
+// compared. The zero Position is no place.
 //
-// Two Positions are one place if Epoch and Offset are equal: of either the Time
-// may be missing.
+// Two Positions are the same place if Epoch and Offset are equal. Either may lack the Time.
 type Position struct {
-	// Epoch names an incarnation of the room's log, in 1 to 64 letters, digits, '.', '_'
-	// or '-'. It is empty in the zero Position only.
+	// Epoch names an incarnation of the room's log, in 1 to 64 letters, digits, '.', '_' or '-'.
+	// It is empty only in the zero Position.
 	Epoch string
-	// Offset is that of the last event before the place; 0: before the first.
+	// Offset is the offset of the last event before the place; 0 means before the first event.
 	Offset uint64
-	// Time is that of the event numbered Offset, in milliseconds since 1970, or 0
-	// if it is not known. It tells that event from another one which a log that
-	// has lost its end gives the same offset: a place with it resumes after that
-	// very event, or with a gap. What a Store returns need not have it.
+	// Time is the time of the event numbered Offset, in milliseconds since 1970, or 0 if it is
+	// not known. If a log has lost its end, it gives the same offset to another event, and Time
+	// distinguishes the two: a client resumes after exactly that event, or is told of a gap.
+	// Positions from a Store need not have a Time.
 	Time int64
 }
 
