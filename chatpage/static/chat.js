@@ -74,6 +74,9 @@ export class Chat extends EventTarget {
   /** Users present. */
   get count() { return this.#roster.count; }
 
+  /** For the link: whether something is not sent yet, or not answered. */
+  get waits() { return this.#queue.size > 0; }
+
   /** For the link: bytes of the largest that is sent and not yet answered. */
   get largest() { return this.#queue.largest; }
 

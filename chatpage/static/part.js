@@ -111,6 +111,7 @@ export class Part {
     this.inside = false;
     this.set('waiting', {wait: Infinity, error: new ChatError('too_many_streams', 'other rooms are in use')});
     this.#parked = true;
+    if (this.chat.waits) this.use(); // for its turn
   }
 
   /** @param {More} more @param {number} [wait] milliseconds; by default a random part of a time that doubles */

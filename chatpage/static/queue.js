@@ -44,6 +44,8 @@ export class Queue {
     this.#rate = rate;
   }
 
+  get size() { return this.#items.size; }
+
   /** Bytes of the largest that is sent and not yet answered. */
   get largest() { return Math.max(0, ...[...this.#items.values()].map((item) => (item.sent ? item.frame.bytes : 0))); }
 

@@ -16,7 +16,7 @@ import {later, now} from './time.js';
 import {bearer} from './wire.js';
 
 const few = 4, lots = 50; // streams
-const keptFor = 3000; // milliseconds that a room has its stream at least
+const keptFor = 2000; // milliseconds that a room has its stream at least
 
 /** @typedef {import('./socket.js').Wire} Wire @typedef {import('./socket.js').WireHooks} WireHooks */
 /** @typedef {{room: string, since: string, eager: boolean, stream: Stream|null, at: number}} Entry
@@ -113,23 +113,28 @@ export class Streams {
   #pump() {
     this.#stop();
     if (this.#over) return;
-    const all = [...this.#rooms.values()];
-    const live = all.filter((entry) => entry.stream), waiting = all.filter((entry) => !entry.stream);
+    const all = [...this.#rooms.values()], live = all.filter((entry) => entry.stream);
     // The first one learns who the user is, so that it is the same in all rooms.
     let free = (this.#known ? this.#most : 1) - live.length;
-    for (const entry of waiting) {
-      if (free-- > 0) {
-        this.#open(entry);
-      } else if (this.#known && !entry.eager) {
-        this.#park(entry);
-      } else if (this.#known) {
-        const other = live.shift();
-        const wait = other ? other.at + keptFor - now() : 0;
-        if (!other || wait > 0) return void (this.#stop = later(wait, () => this.#pump()));
-        this.#park(other);
-        this.#open(entry);
-      }
+    for (const entry of all) {
+      if (entry.stream) continue;
+      if (free-- > 0) this.#open(entry);
+      else if (this.#known && entry.eager) this.#displace(entry, live);
+      else if (this.#known) this.#park(entry);
     }
+  }
+
+  /** Gives a room the stream of another one, now or later. @param {Entry} entry @param {Entry[]} live */
+  #displace(entry, live) {
+    const i = live.findIndex(({at, stream}) => now() - at >= keptFor && !stream?.busy);
+    if (i < 0) {
+      this.#stop();
+      this.#stop = later(keptFor / 4, () => this.#pump());
+      return;
+    }
+    this.#park(live[i]);
+    live.splice(i, 1);
+    this.#open(entry);
   }
 
   /** @param {Entry} entry */

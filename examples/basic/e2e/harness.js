@@ -16,6 +16,9 @@ const binary = path.join(dir, 'basic');
 let browser;
 const leftovers = []; // what a test has to have put away, the latest first
 
+/** Puts something away when the test is over. @param {() => Promise<any>|void} put */
+export const leftover = (put) => void leftovers.push(put);
+
 afterEach(async () => {
   while (leftovers.length > 0) await leftovers.pop()();
 });
