@@ -186,5 +186,8 @@ func TestSlowInOneRoom(t *testing.T) {
 			t.Errorf("%s", shown(got))
 		}
 		p.leave()
+		if rooms, users := s.Count(); rooms != 0 || users != 0 {
+			t.Errorf("%d rooms with %d users are left", rooms, users)
+		}
 	})
 }

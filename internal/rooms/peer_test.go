@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"bufio"
+	"bytes"
 	"compress/flate"
 	"encoding/binary"
 	"encoding/json"
@@ -139,39 +140,12 @@ func (p *peer) read() {
 	for {
 		p.paused <- struct{}{} // waits while paused
 		<-p.paused
-		var h [2]byte
-		if _, err := io.ReadFull(r, h[:]); err != nil {
+		op, b, err := readFrame(r)
+		if err != nil {
 			return
-		}
-		n := uint64(h[1])
-		switch n {
-		case 126:
-			var l [2]byte
-			if _, err := io.ReadFull(r, l[:]); err != nil {
-				return
-			}
-			n = uint64(binary.BigEndian.Uint16(l[:]))
-		case 127:
-			var l [8]byte
-			if _, err := io.ReadFull(r, l[:]); err != nil {
-				return
-			}
-			n = binary.BigEndian.Uint64(l[:])
-		}
-		b := make([]byte, n)
-		if _, err := io.ReadFull(r, b); err != nil {
-			return
-		}
-		if h[0]&wsconn.RSV1Bit != 0 {
-			z := io.MultiReader(strings.NewReader(string(b)), strings.NewReader("\x00\x00\xff\xff\x01\x00\x00\xff\xff"))
-			inflated, err := io.ReadAll(flate.NewReader(z))
-			if err != nil {
-				p.t.Errorf("%x: %v", b, err)
-			}
-			b = inflated
 		}
 		p.mu.Lock()
-		switch h[0] & 15 {
+		switch op {
 		case wsconn.OpText:
 			o := gotten{raw: string(b)}
 			if err := json.Unmarshal(b, &o); err != nil {
@@ -185,6 +159,35 @@ func (p *peer) read() {
 	}
 }
 
+// readFrame reads a frame of the server, and inflates it.
+func readFrame(r io.Reader) (op byte, b []byte, err error) {
+	var h [10]byte
+	if _, err := io.ReadFull(r, h[:2]); err != nil {
+		return 0, nil, err
+	}
+	first, n := h[0], uint64(h[1])
+	switch n {
+	case 126:
+		_, err = io.ReadFull(r, h[:2])
+		n = uint64(binary.BigEndian.Uint16(h[:]))
+	case 127:
+		_, err = io.ReadFull(r, h[2:])
+		n = binary.BigEndian.Uint64(h[2:])
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	b = make([]byte, n)
+	if _, err := io.ReadFull(r, b); err != nil {
+		return 0, nil, err
+	}
+	if first&wsconn.RSV1Bit != 0 {
+		z := io.MultiReader(bytes.NewReader(b), strings.NewReader("\x00\x00\xff\xff\x01\x00\x00\xff\xff"))
+		b, err = io.ReadAll(flate.NewReader(z))
+	}
+	return first & 15, b, err
+}
+
 // pause ends reading until resume.
 func (p *peer) pause() {
 	p.paused <- struct{}{}
@@ -194,6 +197,19 @@ func (p *peer) pause() {
 func (p *peer) resume() {
 	<-p.paused
 	p.asleep = false
+}
+
+// takeFrames has a peer that reads stop after n more frames, and returns what came.
+func (p *peer) takeFrames(n int) (got []gotten) {
+	if !p.asleep {
+		p.pause()
+	}
+	for range n {
+		p.resume()
+		p.pause()
+		got = append(got, p.take()...)
+	}
+	return got
 }
 
 // take returns what the peer has got since the last call.

@@ -1,0 +1,171 @@
+package rooms
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/proto"
+	"github.com/seed-08328bfd/chat/internal/wsconn"
+)
+
+// TestRoomsTakeTurns: while three rooms always have more than their client takes, a message
+// of a quiet room waits for one turn of each at most, whether they come from the stream or
+// from the log.
+func TestRoomsTakeTurns(t *testing.T) {
+	for _, replay := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSet(t, newTestLog(), func(c *Config) { c.Limits.Joined, c.Limits.Resume = 10, 2 })
+			p := inMany(t, s, Joining{UserID: "p"})
+			busy := []string{"a", "b", "c"}
+			if err := p.enter("quiet", chatlog.Position{}, nil); err != nil {
+				t.Fatal(err)
+			}
+			at := map[string]chatlog.Position{}
+			for _, room := range busy {
+				at[room] = sayIn(t, s, room, "first")
+				if !replay {
+					if err := p.enter(room, chatlog.Position{}, nil); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			p.take()
+			p.pause()
+			flood := func(room string) {
+				for range 30 {
+					sayIn(t, s, room, strings.Repeat("x", 5<<10))
+				}
+			}
+			for _, room := range busy {
+				flood(room)
+				if replay { // its beginning is queued, up to a limit; the rest is read later
+					if err := p.enter(room, at[room], nil); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			p.resume()
+			const of = 40 // messages that come meanwhile
+			var got []gotten
+			for i := 0; len(got) < 100 || i < of; i++ {
+				if i < of {
+					sayIn(t, s, "quiet", "hello")
+				}
+				next := p.takeFrames(1)
+				if len(next) == 0 {
+					break
+				}
+				if got = append(got, next...); !replay {
+					sayIn(t, s, next[0].orRoom("a"), strings.Repeat("x", 5<<10)) // so that a busy one stays busy
+				}
+			}
+			got = append(got, p.take()...)
+			between, hellos := 0, 0
+			for i := range got {
+				o := &got[i]
+				if between += len(o.raw); o.Room == "quiet" && hellos < of {
+					if hellos > 0 && between > (len(busy)+1)*wsconn.Piece {
+						t.Errorf("%d bytes came before a message of the quiet room", between)
+					}
+					hellos++
+					between = 0
+				}
+			}
+			if hellos != of {
+				t.Errorf("%d messages of the quiet room", hellos)
+			}
+			p.leave()
+		})
+	}
+}
+
+// orRoom returns the object's room, or another one if that is quiet.
+func (o *gotten) orRoom(other string) string {
+	if o.Room == "quiet" {
+		return other
+	}
+	return o.Room
+}
+
+// TestLogDoesNotHoldUpRooms: while the log takes its time to answer for the replay of one
+// room, the others go on, and the connection can be closed.
+func TestLogDoesNotHoldUpRooms(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newTestLog()
+		s := newSet(t, log, func(c *Config) { c.Limits.Joined, c.Limits.Resume, c.Limits.History = 10, 2, 2 })
+		p := inMany(t, s, Joining{UserID: "p"})
+		at := sayIn(t, s, "a", "first")
+		for range 10 {
+			sayIn(t, s, "a", "more")
+		}
+		for _, room := range []string{"b", "c"} {
+			if err := p.enter(room, chatlog.Position{}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.expect("welcome b; welcome c")
+		answer := make(chan struct{})
+		block := func() { <-answer }
+		next := func() { log.then.Store(&block) } // the first read compares the place
+		err := p.enter("a", at, func() error {
+			log.then.Store(&next)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.expect("welcome a")
+		sayIn(t, s, "b", "in b")
+		sayIn(t, s, "a", "last")
+		p.expect("message b in b")
+		p.many.End("c", proto.CloseNormal, "")
+		sayIn(t, s, "c", "unseen")
+		p.expect(`left c 1000,"reason":""`)
+		close(answer)
+		p.expect(strings.Repeat("message a more; ", 10) + "message a last")
+		p.leave()
+	})
+}
+
+// TestCloseAfterAllRooms: before the connection is closed, its client gets what had come in
+// each room when the close began, and nothing of what came later.
+func TestCloseAfterAllRooms(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSet(t, newTestLog(), func(c *Config) { c.Limits.Joined = 10 })
+		p := inMany(t, s, Joining{UserID: "p"})
+		rooms := []string{"a", "b", "c"}
+		for _, room := range rooms {
+			if err := p.enter(room, chatlog.Position{}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.take()
+		p.pause()
+		for _, room := range rooms {
+			for range 8 {
+				sayIn(t, s, room, strings.Repeat("x", 5<<10))
+			}
+		}
+		p.conn.Close(proto.CloseGoingAway, "")
+		for _, room := range rooms {
+			sayIn(t, s, room, "later")
+		}
+		if err := p.enter("d", chatlog.Position{}, nil); err != ErrClosed {
+			t.Error(err)
+		}
+		p.many.End("c", proto.CloseForbidden, "")
+		p.resume()
+		of := map[string]int{}
+		for _, o := range p.take() {
+			if of[o.Room]++; len(o.Text) != 5<<10 {
+				t.Errorf("%.100s", o.raw)
+			}
+		}
+		if of["a"] != 8 || of["b"] != 8 || of["c"] != 0 || p.code != proto.CloseGoingAway {
+			t.Errorf("%v, and code %d", of, p.code)
+		}
+		p.leave()
+	})
+}
