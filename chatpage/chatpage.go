@@ -15,8 +15,8 @@ import (
 //go:embed static
 var static embed.FS
 
-// The page's files have a content type each here, because what the system says
-// about extensions differs between machines.
+// The content types of the page's files. The system's types for extensions differ between
+// machines.
 var contentTypes = map[string]string{
 	".html": "text/html; charset=utf-8",
 	".css":  "text/css; charset=utf-8",
@@ -24,9 +24,8 @@ var contentTypes = map[string]string{
 	".svg":  "image/svg+xml",
 }
 
-// policy lets the page use its own files and its own server, and nothing else
-// (Content Security Policy Level 3). Trusted Types make a slip such as innerHTML
-// an error in place of a hole.
+// policy lets the page use only its own files and its own server (Content Security Policy Level
+// 3). With Trusted Types, a mistake such as innerHTML is an error and not a security hole.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
@@ -42,14 +41,13 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // [chat.Server.Shutdown]: https://pkg.go.dev/github.com/seed-08328bfd/chat#Server.Shutdown
 func Handler(srv http.Handler) http.Handler { return Beside(srv, Files()) }
 
-// Files serves the page alone: index.html at /, and the style, the icon and the
-// scripts by their names, among them chat.js, the client for other pages. It is for
-// mounts that [Handler] does not fit, and for pages of your own.
+// Files serves the page alone: index.html at /, and the style, the icon and the scripts by their
+// names. Among them is chat.js, the client for other pages. Use Files where [Handler] does not
+// fit, and for pages of your own.
 //
-// Browsers keep the files, and ask each time whether they are still the same
-// (Cache-Control: no-cache, with an ETag). Every answer has the
-// Content-Security-Policy that the package's documentation tells of, and middleware
-// around the handler cannot set another one before it. What is no file gets 404, and
+// Browsers keep the files, and ask each time whether they have changed (Cache-Control: no-cache,
+// with an ETag). Every answer has the Content-Security-Policy in the package's documentation.
+// Middleware around the handler cannot set another one before it. Other paths get 404, and
 // methods other than GET and HEAD get 405.
 func Files() http.Handler {
 	mux := http.NewServeMux()
@@ -87,13 +85,13 @@ func Files() http.Handler {
 //
 //	http.ListenAndServe(addr, chatpage.Beside(srv, mux))
 //
-// Use it in place of mounting srv at / of an [http.ServeMux], which redirects paths
-// that have steps such as .. in them, and with them the session or token that they
-// carry. The server refuses such paths.
+// Use it instead of mounting srv at / of an [http.ServeMux]. That redirects paths that contain
+// elements such as .., together with the session or token in them. The server refuses such
+// paths.
 //
-// Every path with the step ws, rooms or unread in it goes to srv: the server says what is
-// wrong with a path of its own that has something before it, such as a prefix that a
-// proxy should have cut. So rest must have no such paths.
+// Every path that contains the element ws, rooms or unread goes to srv. If such a path has
+// something before the server's own path, such as a prefix that a proxy should have removed, the
+// server says so. So rest must have no such paths.
 func Beside(srv, rest http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for step := range strings.SplitSeq(r.URL.Path, "/") {
@@ -106,11 +104,11 @@ func Beside(srv, rest http.Handler) http.Handler {
 	})
 }
 
-// toSlash answers what has no slash after its prefix. A prefix alone is redirected
-// to the same with a slash at the end, from where the page's relative addresses lead
-// to its files. [http.ServeMux] would redirect to the site's root. The new address is
-// relative, because what was stripped, here or by a proxy, is not known; and it
-// begins with ./ so that no prefix can make it another site's.
+// toSlash answers requests for a path without a slash after its prefix. A prefix alone is
+// redirected to the same path with a slash at the end, where the page's relative addresses find
+// its files. [http.ServeMux] would redirect to the site's root. The new address is relative,
+// because it is not known what was removed from the path, here or by a proxy. It begins with ./
+// so that no prefix can make it an address of another site.
 func toSlash(w http.ResponseWriter, r *http.Request) {
 	asked, err := url.ParseRequestURI(r.RequestURI)
 	if r.URL.Path != "" || err != nil || strings.HasSuffix(asked.Path, "/") {

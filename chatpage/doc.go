@@ -3,38 +3,36 @@
 //
 //	http.ListenAndServe("localhost:8080", chatpage.Handler(chat.New()))
 //
-// Open http://localhost:8080 in two tabs, with two names. The page has rooms,
-// history, private messages, typing notices and a list of members. It finds its way
-// back after a lost connection, and works by keyboard and on small screens. It is
-// plain HTML, CSS and JavaScript in the binary: there is nothing to build and
-// nothing to install.
+// Open http://localhost:8080 in two tabs, with two names. The page has rooms, history, private
+// messages, typing notices and a list of members. It reconnects after a lost connection, and
+// works by keyboard and on small screens. It is plain HTML, CSS and JavaScript in the binary:
+// there is nothing to build and nothing to install.
 //
 // # Below a prefix
 //
-// The page finds the server by its own address, so that one prefix holds both:
+// The page finds the server by its own address, so one prefix serves both:
 //
 //	mux.Handle("/chat/", http.StripPrefix("/chat", chatpage.Handler(srv)))
 //
-// The page is at /chat/ then, with the slash at the end. A request for /chat that a
-// router passes on is sent there. Other routers and middleware are in
+// Then the page is at /chat/, with the slash at the end. A request for /chat is redirected there
+// if the router passes it on. Other routers and middleware are in
 // https://github.com/seed-08328bfd/chat/blob/main/docs/mounting.md.
 //
-// [Files] is the page without the server, and [Beside] puts a server beside a
-// handler of yours where both are at the root.
+// [Files] is the page without the server. [Beside] puts a server at the root beside a handler of
+// yours.
 //
 // # With an authenticator
 //
-// Browsers send cookies with each request and each WebSocket of the same origin. So
-// the page works with a [chat.WithAuthenticator] that looks at a cookie: users have
-// the name that the authenticator gives them, and the one they typed if it gives none.
-// Whoever is refused with 401 reads that they have to sign in first, and the reason
-// if it is one of [chat.Refuse]. The page itself is open to everybody; wrap the
-// handler in what guards the rest of your site to change that. A complete service
-// with a login is in https://github.com/seed-08328bfd/chat/blob/main/docs/login.md.
+// Browsers send cookies with each request and each WebSocket of the same origin. So the page
+// works with a [chat.WithAuthenticator] that reads a cookie. Users have the name that the
+// authenticator gives them, or the one they typed if it gives none. A user who is refused with
+// 401 reads that a login is needed, and the reason if it is one of [chat.Refuse]. The page
+// itself is open to everybody. To change that, wrap the handler in the code that guards the rest
+// of your site. A complete service with a login is in
+// https://github.com/seed-08328bfd/chat/blob/main/docs/login.md.
 //
-// The page has no place to get a token from. For an authenticator that wants one,
-// such as that of adapters/jwtauth, write a page of your own: chat.js takes the token
-// as an option.
+// The page has no place to get a token from. For an authenticator that needs one, such as that
+// of adapters/jwtauth, write a page of your own: chat.js takes the token as an option.
 //
 // # The Content-Security-Policy
 //
@@ -44,12 +42,11 @@
 //	connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none';
 //	require-trusted-types-for 'script'; trusted-types 'none'
 //
-// The page may load its own files and talk to its own server, and nothing else. No
-// script or style within the document runs, and no other page can show this one in a
-// frame. Where a browser knows Trusted Types, writing text into the document as HTML
-// is an error. The page puts what people write into text nodes only; the policy is
-// for the case that this goes wrong. Middleware that adds scripts to a page, such as
-// live reload, does not work with it.
+// The page may load its own files and talk to its own server, and nothing else. No script or
+// style within the document runs, and no other page can show this one in a frame. If a browser
+// knows Trusted Types, writing text into the document as HTML is an error. The page puts users'
+// texts only into text nodes; the policy protects users if that goes wrong. Middleware that adds
+// scripts to a page, such as live reload, does not work with it.
 //
 // X-Content-Type-Options, Referrer-Policy and Cross-Origin-Opener-Policy are set
 // too. The answers of the chat server have none of these headers.
@@ -79,12 +76,12 @@
 //	  await chat.send('hello');
 //	</script>
 //
-// connectRooms has many rooms over one connection. Where a network lets no WebSockets
-// through, chat.js goes over plain HTTP by itself.
+// connectRooms opens one connection for many rooms. If a network blocks WebSockets, chat.js uses
+// plain HTTP by itself.
 //
 // Everything that chat.js can do is in
 // https://github.com/seed-08328bfd/chat/blob/main/chatpage/README.md#chatjs-in-your-own-page,
-// and what it sends is in
+// and the objects that it sends are in
 // https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md.
 //
 // [chat.Refuse]: https://pkg.go.dev/github.com/seed-08328bfd/chat#Refuse

@@ -10,7 +10,7 @@ type Hop struct {
 	Said  bool   // whether it names the other end
 	For   Node   // the other end
 	Proto string // "http" or "https" or another scheme, or ""
-	Text  string // as it came
+	Text  string // the unchanged text
 }
 
 // Lists are read from their end, one element at a time. A proxy adds to the end, and no
@@ -46,8 +46,8 @@ func hops(lines []string, comma func(string) int, parse func(string) Hop) iter.S
 	}
 }
 
-// lastOutside returns where sep stands last outside of quoted strings, or -1. It
-// reads from the end.
+// lastOutside returns the index of the last sep outside of quoted strings, or -1. It reads from
+// the end.
 func lastOutside(s string, sep byte) int {
 	quoted := false
 	for i := len(s) - 1; i >= 0; i-- {

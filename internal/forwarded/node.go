@@ -10,7 +10,7 @@ import (
 // Kind is what a Node is.
 type Kind byte
 
-// The kinds of nodes (RFC 7239, section 6), and what else stands for one.
+// The kinds of nodes (RFC 7239, section 6), and of what comes in place of one.
 const (
 	Garbled Kind = iota // not understood
 	Address             // an IP address

@@ -8,8 +8,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// ErrUnsupported is returned by the methods of an optional interface that the log does not
-// have. It is no failure of the log.
+// ErrUnsupported is returned by the methods of an optional interface that the log does not have.
+// The log has not failed then.
 var ErrUnsupported = errors.New("chat: the log does not support this")
 
 var (
@@ -18,7 +18,7 @@ var (
 	_ chatlog.Pacer   = (*Log)(nil)
 )
 
-// optional has the optional interfaces of a log; nil for one that it does not have.
+// optional has the optional interfaces of a log. An interface that the log does not have is nil.
 type optional struct {
 	amender chatlog.Amender
 	marker  chatlog.Marker
@@ -53,7 +53,7 @@ func (l *Log) Amend(ctx context.Context, room string, e chatlog.Event, moderator
 	return a, err
 }
 
-// amend returns what the log refuses apart from what it fails at.
+// amend separates the log's refusals from its failures.
 func (l *Log) amend(ctx context.Context, room string, e chatlog.Event, moderator bool) (a chatlog.Appended, refused, err error) {
 	ctx, cancel := l.begin(ctx)
 	defer cancel()
@@ -90,7 +90,7 @@ func (l *Log) Unread(ctx context.Context, userID string, rooms []string) (u []ch
 	return u, countOf("Unread", len(u), len(rooms), err)
 }
 
-// Pace implements [chatlog.Pacer]. If the log is none, the turns of this server count.
+// Pace implements [chatlog.Pacer]. If the log is no Pacer, the turns of this server count.
 func (l *Log) Pace(ctx context.Context, room, userID, id string, every time.Duration) (wait time.Duration, err error) {
 	if l.optional.pacer == nil {
 		return l.turns.take(room, userID, id, every), nil

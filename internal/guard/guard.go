@@ -41,7 +41,7 @@ type Log struct {
 	optional optional
 	turns    turns
 	cfg      Config
-	calls    atomic.Int64 // under way
+	calls    atomic.Int64 // calls in progress
 	bound    atomic.Pointer[bound]
 }
 

@@ -9,8 +9,8 @@ import (
 // maxTurns is the largest number of turns that are remembered.
 const maxTurns = 1 << 16
 
-// turns keeps when users last sent a message to a room, as a chatlog.Pacer does, for a
-// server whose log is none. The zero turns is ready to use.
+// turns keeps when users last sent a message to a room, for a server whose log is no
+// chatlog.Pacer. The zero turns is ready to use.
 type turns struct {
 	mu    lock.Leaf
 	taken map[turnOf]turn

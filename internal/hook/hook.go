@@ -36,7 +36,7 @@ type Caller struct {
 	// one.
 	Panicked func(p any, stack []byte, hook, room string)
 
-	calls atomic.Int64 // under way
+	calls atomic.Int64 // calls in progress
 }
 
 // Call calls f, the hook called name; room is its room, if it has one. An error of f is
@@ -60,7 +60,7 @@ func (c *Caller) Call(name, room string, f func() error) (err error) {
 	}()
 	if e := f(); e != nil {
 		err = &Error{proto.CutText(e.Error(), MaxText), e}
-		// Its Unwrap and Is are users' code, too. What they do is done here.
+		// Its Unwrap and Is are users' code too. They are called here, where panics are caught.
 		errors.Is(err, ErrPanic)
 	}
 	returned = true

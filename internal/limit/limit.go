@@ -27,8 +27,8 @@ type Config struct {
 	Connections int
 	PerAddress  int
 	PerUser     int
-	Rate        float64 // messages a second of one user
-	Burst       int     // messages of one user in one moment
+	Rate        float64 // messages per second of one user
+	Burst       int     // messages of one user immediately one after the other
 }
 
 // Limits counts connections and messages. Make one with New.
@@ -51,7 +51,7 @@ type Account struct {
 	conns   int // guarded by Limits.mu
 	visits  int // guarded by Limits.mu
 	limiter *rate.Limiter
-	signals atomic.Pointer[rate.Limiter] // nil until the first
+	signals atomic.Pointer[rate.Limiter] // nil until the first signal
 }
 
 // Connect counts a connection from addr; Disconnect undoes it.
@@ -100,8 +100,8 @@ func (l *Limits) Open(user string) (*Account, error) {
 	return a, nil
 }
 
-// Visit returns the account of a user for a request that is no connection, of which there is
-// no limit; Left undoes it.
+// Visit returns the account of a user for a request that is no connection. Their number has no
+// limit. Left undoes it.
 func (l *Limits) Visit(user string) *Account {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -120,7 +120,7 @@ func (l *Limits) Left(a *Account) {
 	l.restLocked(a)
 }
 
-// accountLocked returns the account of a user, which perhaps is new.
+// accountLocked returns the account of a user. It makes one if there is none.
 func (l *Limits) accountLocked(user string) *Account {
 	a := l.users[user]
 	if a == nil {

@@ -2,17 +2,17 @@ package limit
 
 import "time"
 
-// inFlight is how long a message may travel that its client sent before it read that it has
-// to wait. A client that comes back after a loss sends everything that waited.
+// inFlight is how long a message may travel that its client sent before it read that it must
+// wait. A client that comes back after a loss sends all waiting messages.
 const inFlight = time.Second
 
-// Pauses says when a client was first told to wait, and until when it must. The zero Pauses
-// is that of a client that was told nothing.
+// Pauses says when a client was first told to wait, and until when it must. The zero Pauses is
+// for a client that was never told.
 type Pauses struct{ told, ends time.Time }
 
-// Tell notes that the client is told to wait. It reports whether the message for which it
-// is told so is not the client's fault: a message that arrives later than inFlight after the
-// client was told first, but before the end of the wait, was sent although the client knew.
+// Tell records that the client is told to wait. It reports whether the message that causes this
+// is not the client's fault. A message is the client's fault if it arrives later than inFlight
+// after the client was first told, but before the end of the wait: the client knew then.
 func (p *Pauses) Tell(wait time.Duration) (excused bool) {
 	now := time.Now()
 	if now.Before(p.ends) {

@@ -30,8 +30,8 @@ func PlaceOf(n forwarded.Node) (c Place) {
 	return c
 }
 
-// Account returns an account's name for all who come from c, which no user has; "" if c is
-// not known.
+// Account returns an account's name for all connections from c. No user has this name. It is ""
+// if c is not known.
 func (c Place) Account() string {
 	switch {
 	case c.none:

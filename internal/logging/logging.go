@@ -27,7 +27,7 @@ type Logger struct {
 	out    *slog.Logger
 	panics *atomic.Uint64
 
-	calls atomic.Int64 // of the handler, under way
+	calls atomic.Int64 // calls of the handler in progress
 	once  sync.Map     // keys of Once
 
 	// The lines that wait, in order, and the state of the goroutine that writes them.

@@ -83,8 +83,8 @@ func (l *Log) amendLocked(r *roomState, e chatlog.Event, moderator bool, now tim
 	return a, nil
 }
 
-// apply does to the message m what e says. If that changes nothing, it returns false and
-// gives e the place of the last entry that has changed m.
+// apply makes the change e to the message m. If that changes nothing, it returns false and gives
+// e the place of the last entry that has changed m.
 func (r *entries) apply(m *entry, e *chatlog.Event) (done bool, err error) {
 	if e.Type == chatlog.TypeDelete {
 		r.remove(e.Target)

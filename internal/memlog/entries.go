@@ -7,18 +7,18 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// entries are the entries of a room. Entry n is at ring[n%len(ring)], and entries first to
-// last are there: messages, entries that amend, and the places of those that were erased.
-// When too many are no messages, the first of them go with all before them; the messages
-// among these are kept in older.
+// entries are the entries of a room. Entry n is at ring[n%len(ring)], and entries first to last
+// are there: messages, entries that amend, and the places of erased ones. When too many of them
+// are no messages, the first of those are removed, with all entries before them. The messages
+// among the removed entries are kept in older.
 type entries struct {
 	ring  []entry
 	first uint64
 	last  uint64
 	older []olderMessage // in the order of their offsets, which are below first
 
-	oldest   uint64 // every message from there on is held, or was deleted
-	messages int    // those held
+	oldest   uint64 // every message from this offset on is held, or was deleted
+	messages int    // held messages
 	others   int    // other entries in the ring
 	size     int    // bytes of the entries
 	index    index
@@ -29,15 +29,15 @@ type olderMessage struct {
 	entry
 }
 
-// limits are how much of a room is kept.
+// limits says how much of a room is kept.
 type limits struct {
 	messages int
 	others   int // entries in the ring that are no messages
 	bytes    int
 }
 
-// limitsOf returns limits for so many messages. At most half of the others are the places of
-// messages, each before the entry that has deleted it, so that 256 or more amend.
+// limitsOf returns limits for this many messages. At most half of the others are the places of
+// messages, each before the entry that has deleted it. So at least 256 entries amend.
 func limitsOf(messages, bytes int) limits {
 	messages = min(max(messages, 0), math.MaxInt/4) // so that no sum of the limits is too large for an int
 	return limits{messages, 2 * max(messages, 256), max(bytes, 0)}
@@ -123,7 +123,7 @@ func (r *entries) grow(most limits) {
 	}
 }
 
-// trim drops what is too much besides the number of messages.
+// trim removes what is over the limits other than the number of messages.
 func (r *entries) trim(most limits) {
 	for r.others > most.others {
 		r.shift()
@@ -155,7 +155,7 @@ func (r *entries) drop() {
 	}
 }
 
-// dropMessage drops the oldest message, and what is before it in the ring.
+// dropMessage drops the oldest message, and all entries before it in the ring.
 func (r *entries) dropMessage() {
 	if len(r.older) > 0 {
 		o := r.older[0]
@@ -208,7 +208,7 @@ func (r *entries) drops(offset uint64, e *entry) {
 	}
 }
 
-// eraseAmending erases what the entries that have amended the message m, which is gone, say.
+// eraseAmending erases the content of the entries that have amended the deleted message m.
 func (r *entries) eraseAmending(m *entry) {
 	if m.more == nil {
 		return
@@ -218,7 +218,7 @@ func (r *entries) eraseAmending(m *entry) {
 	}
 }
 
-// erase leaves nothing of e, the entry numbered offset in the ring, but its place.
+// erase removes everything of e, the entry numbered offset in the ring, except its place.
 func (r *entries) erase(offset uint64, e *entry) {
 	r.size -= e.cost()
 	if e.is(private) {
@@ -229,7 +229,7 @@ func (r *entries) erase(offset uint64, e *entry) {
 	r.index.private = r.index.private.insert(offset)
 }
 
-// remove deletes the message numbered offset, with all that has amended it.
+// remove deletes the message numbered offset, and erases the entries that have amended it.
 func (r *entries) remove(offset uint64) {
 	m := *r.find(offset)
 	r.eraseAmending(&m)

@@ -14,12 +14,12 @@ type entry struct {
 	username   string
 	to         string
 	toUsername string
-	text       string // of a message; of a reaction, what was given
+	text       string // of a message; of a reaction entry, the reaction
 	id         string
 	ms         int64
-	ref        uint64 // what a message replies to; what another entry amends
+	ref        uint64 // the offset of the entry that a message replies to, or that another entry amends
 	flags      flags
-	more       *more // of a message, if it has any of it
+	more       *more // of a message that needs it
 }
 
 // flags say what an entry is. A public message has none.
@@ -29,10 +29,10 @@ const (
 	private  flags = 1 << iota // for its two users only, or for nobody
 	amending                   // amends a message
 	removing                   // a reaction that is taken back
-	erased                     // only ms is left; private, too
+	erased                     // only ms is left; also private
 )
 
-// more is what few messages have.
+// more has the fields that only few messages need.
 type more struct {
 	data      json.RawMessage
 	edited    int64 // when the message was last edited; 0: never
@@ -40,12 +40,12 @@ type more struct {
 	amendedMS int64    // the time of the entry amended
 	by        []uint64 // the entries in the ring that edit the message or react to it, in order
 	reactions []reaction
-	shown     []chatlog.Reaction // what reads get of reactions; nil: not made since they changed
+	shown     []chatlog.Reaction // the reactions as reads return them; nil: not made since they changed
 }
 
 const (
 	entryCost = 200 // bytes of an entry without its text
-	moreCost  = 128 // bytes of a more without what it refers to
+	moreCost  = 128 // bytes of a more without the data that it refers to
 )
 
 // flagsOf returns the flags of e.
@@ -94,7 +94,7 @@ func (e *entry) visibleTo(user string) bool {
 	return !e.is(private) || user != "" && (user == e.userID || user == e.to)
 }
 
-// cost returns about how many bytes e takes.
+// cost returns the approximate size of e in bytes.
 func (e *entry) cost() int {
 	n := entryCost + len(e.userID) + len(e.username) + len(e.to) + len(e.toUsername) + len(e.text) + len(e.id)
 	if e.flags&(private|erased) == private {
@@ -137,7 +137,7 @@ func (r *entries) event(e *chatlog.Event, offset uint64, n *entry) {
 	}
 }
 
-// fold adds to e, which is the message n, what has become of it.
+// fold adds to e, which is the message n, its current state.
 func (n *entry) fold(e *chatlog.Event) {
 	m := n.more
 	if m == nil {

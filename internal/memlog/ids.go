@@ -35,7 +35,7 @@ func idOf(user, id string) (k idHash) {
 	return k
 }
 
-// idEntry is what is remembered of an entry with an id.
+// idEntry is the remembered part of an entry with an id.
 type idEntry struct {
 	offset uint64
 	ms     int64

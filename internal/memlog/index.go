@@ -5,26 +5,25 @@ import (
 	"sort"
 )
 
-// index finds the entries that one user may see without looking at the others. It has the
-// runs of consecutive entries that are not for everyone, which tell where the others are,
-// and the private entries of each user. It is empty in a room without private messages and
-// without entries that amend.
+// index finds the entries that one user may see without looking at the others. It has the runs
+// of consecutive hidden entries, which show where the public ones are, and the private entries
+// of each user. It is empty in a room without private messages and without entries that amend.
 type index struct {
 	// private are the runs of private and erased entries in the ring.
 	private runs
-	// unlisted are the runs of the offsets, from entries.oldest on, at which there is no
-	// public message: private messages, entries that amend, and what is erased or no longer
-	// held. It is not used, and equal to private, while amended is false.
+	// unlisted are the runs of the offsets, from entries.oldest on, at which there is no public
+	// message: private messages, entries that amend, and entries that were erased or are no
+	// longer held. While amended is false, unlisted is not used, and is equal to private.
 	unlisted runs
 	amended  bool
 	// users are the offsets of each user's private entries that are held, in order.
 	users map[string][]uint64
 }
 
-// indexCost is about how many bytes a private entry takes in the index.
+// indexCost is the approximate size in bytes of a private entry in the index.
 const indexCost = 200
 
-// add adds e, the newest entry, which is no public message.
+// add adds e, the newest entry, which is not a public message.
 func (x *index) add(offset uint64, e *entry) {
 	if e.is(amending) && !x.amended {
 		x.amended, x.unlisted = true, slices.Clone(x.private)

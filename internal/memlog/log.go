@@ -52,10 +52,10 @@ type roomShard struct {
 	turns turns
 }
 
-// New returns a log that keeps the last history messages per room, a bounded number of the
-// entries that amend, and of all these at most so many bytes; a negative number counts as
-// zero. It removes a room that is unused for the
-// duration forget; with a negative duration, as soon as no server uses it.
+// New returns a log that keeps per room the last history messages, and a limited number of the
+// entries that amend. All of these together have at most bytes bytes. A negative number counts
+// as zero. It removes a room that is unused for the duration forget; with a negative duration,
+// as soon as no server uses it.
 func New(history, bytes int, forget time.Duration) *Log {
 	l := &Log{
 		base:   strings.ToLower(rand.Text()[:16]),

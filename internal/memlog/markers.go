@@ -7,8 +7,8 @@ import (
 	"github.com/seed-08328bfd/chat/chatlog"
 )
 
-// markers are how far users have read a room in its present epoch. Those raised last are
-// kept, in two maps that take turns.
+// markers are how far users have read a room in its current epoch. The markers that were raised
+// last are kept, in two maps that are exchanged.
 type markers struct {
 	fresh map[string]uint64 // raised since the maps were exchanged; nil if there are none
 	old   map[string]uint64
@@ -74,9 +74,8 @@ func (l *Log) Unread(ctx context.Context, userID string, rooms []string) ([]chat
 	return unread, nil
 }
 
-// unread counts the messages above the offset read that are from other users than user, who
-// may see them: up to MaxUnread. It looks at the user's own messages above read too, of
-// those that are held.
+// unread counts the messages above the offset read that user may see and that are from other
+// users, up to MaxUnread. It also looks at the user's own held messages above read.
 func (r *entries) unread(user string, read uint64) (n int) {
 	rg := chatlog.Range{Visible: true, Reader: user, Messages: true}
 	first := max(read+1, r.oldest)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// turns are when users last took their turn in a room, in two maps that take turns.
+// turns are when users last took their turn in a room, in two maps that are exchanged.
 type turns struct {
 	fresh, old map[idHash]turn // by room and user
 	until      time.Duration   // when the last turn of old may be forgotten
@@ -28,7 +28,7 @@ func (t *turns) last(who idHash) (turn, bool) {
 	return last, ok
 }
 
-// take notes a turn of who, which counts for the duration every.
+// take records a turn of who, which counts for the duration every.
 func (t *turns) take(who idHash, n turn, every time.Duration) {
 	if n.at >= t.until || len(t.fresh) >= maxTurns {
 		t.old, t.until = t.fresh, t.next

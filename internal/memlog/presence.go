@@ -11,10 +11,10 @@ import (
 // userState is a user of a room, counted over all servers.
 type userState struct {
 	chatlog.Member
-	on []entered // the last one at the end: it is by that name that the user is known
+	on []entered // the last one is at the end; its name is the user's name
 }
 
-// entered is what the last Enter of a server has said of a user.
+// entered is the last Enter of a server for a user.
 type entered struct {
 	server string
 	name   string
@@ -89,8 +89,7 @@ func (r *roomState) rename(u *userState) (renamed bool) {
 	return renamed
 }
 
-// partLocked removes u's connections to server, and reports whether u has left the room
-// with that.
+// partLocked removes u's connections to server, and reports whether u has left the room by that.
 func (l *Log) partLocked(sh *roomShard, r *roomState, u *userState, server string) bool {
 	i := u.place(server)
 	if i < 0 {
@@ -210,7 +209,7 @@ func (l *Log) removeServers(dead []string) (gone []chatlog.Departure) {
 		sh.mu.Lock()
 		for name, r := range sh.rooms {
 			for _, u := range slices.Clone(r.roster) {
-				for _, e := range slices.Clone(u.on) { // the name stays that of the last one
+				for _, e := range slices.Clone(u.on) { // a copy, because partLocked changes u.on
 					if slices.Contains(dead, e.server) && l.partLocked(sh, r, u, e.server) {
 						gone = append(gone, chatlog.Departure{Room: name, Member: u.Member})
 					}

@@ -9,8 +9,8 @@ import (
 // reaction is one of the reactions to a message, and the users who have given it.
 type reaction struct {
 	name string
-	// listed are the users that are shown, in the order in which they came. A page that was
-	// read may share the array: it is appended to, and never changed.
+	// listed are the users that reads return, in the order of their reactions. A page that was
+	// read may share the array: elements are appended, and never changed.
 	listed []string
 	rest   []string // the other users, sorted; empty while listed has a free place
 }
@@ -30,7 +30,7 @@ func (x *reaction) has(user string) bool {
 	return ok
 }
 
-// add adds a user who is not there.
+// add adds a user who is not in x.
 func (x *reaction) add(user string) {
 	if len(x.listed) < chatlog.MaxReactionListed {
 		x.listed = append(x.listed, user)
@@ -40,7 +40,7 @@ func (x *reaction) add(user string) {
 	x.rest = slices.Insert(x.rest, i, user)
 }
 
-// remove removes a user who is there. Another one is listed then in the user's place.
+// remove removes a user who is in x. If the user is listed, another user takes that place.
 func (x *reaction) remove(user string) {
 	if i := slices.Index(x.listed, user); i >= 0 {
 		listed := make([]string, 0, len(x.listed))
@@ -63,7 +63,7 @@ func (x *reaction) shown() chatlog.Reaction {
 	return chatlog.Reaction{Reaction: x.name, Count: x.count(), Users: x.listed[:n:n]}
 }
 
-// cost returns about how many bytes x takes.
+// cost returns the approximate size of x in bytes.
 func (x *reaction) cost() int {
 	n := reactionCost + len(x.name) + reactedCost*x.count()
 	for _, u := range x.listed {
@@ -75,8 +75,9 @@ func (x *reaction) cost() int {
 	return n
 }
 
-// react does to m what a TypeReaction says, and returns by how many bytes that changes it.
-// It returns false, and does nothing, if that changes nothing, or an error.
+// react makes the change of a TypeReaction to m, and returns by how many bytes that changes its
+// size. If it changes nothing, or would be an error, react returns false or the error, and does
+// nothing.
 func (m *more) react(user, name string, remove bool) (cost int, ok bool, err error) {
 	i := slices.IndexFunc(m.reactions, func(x reaction) bool { return x.name == name })
 	if remove == (i < 0 || !m.reactions[i].has(user)) {

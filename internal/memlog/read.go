@@ -59,7 +59,7 @@ func (l *Log) Read(ctx context.Context, room string, rg chatlog.Range) (chatlog.
 	return p, nil
 }
 
-// consecutive fills p with the entries from to end-1, all of which are wanted.
+// consecutive fills p with the entries from to end-1. All of them are wanted.
 func (r *entries) consecutive(p *chatlog.Page, rg chatlog.Range, from, end uint64) {
 	n := min(end-from, uint64(max(rg.Limit, 0)))
 	if p.More = n < end-from; rg.From == 0 {
@@ -74,7 +74,7 @@ func (r *entries) consecutive(p *chatlog.Page, rg chatlog.Range, from, end uint6
 	}
 }
 
-// show puts n, the entry numbered offset, into e as rg asks for it.
+// show puts n, the entry numbered offset, into e in the form that rg asks for.
 func (r *entries) show(e *chatlog.Event, rg chatlog.Range, offset uint64, n *entry) {
 	r.event(e, offset, n)
 	if rg.Messages {
@@ -82,8 +82,8 @@ func (r *entries) show(e *chatlog.Event, rg chatlog.Range, offset uint64, n *ent
 	}
 }
 
-// visible returns the offsets, from first to below end, of what the reader of rg may see:
-// at most n, which are the first ones or the last ones.
+// visible returns the offsets, from first to below end, of the entries that the reader of rg may
+// see. It returns at most n, the first ones or the last ones.
 func (r *entries) visible(rg chatlog.Range, first, end uint64, n int) []uint64 {
 	hidden := r.index.private
 	var keep func(uint64) bool
@@ -97,8 +97,8 @@ func (r *entries) visible(rg chatlog.Range, first, end uint64, n int) []uint64 {
 	return r.index.newest(hidden, rg.Reader, keep, first, end, n)
 }
 
-// listed returns the offsets of the messages from first to below end: at most n, which are
-// the first ones or the last ones. There is a bounded number of other entries between.
+// listed returns the offsets of the messages from first to below end. It returns at most n, the
+// first ones or the last ones. The number of other entries between them is limited.
 func (r *entries) listed(forward bool, first, end uint64, n int) (offsets []uint64) {
 	split := min(max(first, r.first), end) // the older messages are before it
 	i, j := r.searchOlder(first), r.searchOlder(split)

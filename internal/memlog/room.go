@@ -26,8 +26,8 @@ type roomState struct {
 
 const roomCost = 512 // bytes of a room without its entries
 
-// stored returns the entry m. If it is no longer held, stored returns otherwise with the
-// offset and time of m.
+// stored returns the entry m. If it is no longer held, stored returns otherwise, with the offset
+// and time of m.
 func (r *roomState) stored(m idEntry, otherwise chatlog.Event) (e chatlog.Event) {
 	if n := r.find(m.offset); n != nil {
 		r.event(&e, m.offset, n)

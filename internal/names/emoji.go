@@ -20,10 +20,9 @@ const (
 // interchange (UTS #51, ED-14). Others would show as the black flag alone.
 var subdivisions = []string{"gbeng", "gbsct", "gbwls"}
 
-// emoji returns how many of rs are an emoji, as UTS #51 has them, at the start, and how that is
-// written here: one way for all that look the same. It returns 0 for other
-// characters, and for symbols that NFKC takes for letters and that are not shown as
-// emoji.
+// emoji returns how many of rs form an emoji, as UTS #51 defines them, at the start of rs, and
+// its one form: the same for all emoji that look the same. It returns 0 for other characters,
+// and for symbols that NFKC maps to letters and that are not shown as emoji.
 func emoji(rs []rune) (n int, as []rune) {
 	if len(rs) == 0 {
 		return 0, nil
@@ -64,7 +63,7 @@ func tagged(tags string) []rune {
 	return append(flag, 0xe007f)
 }
 
-// element is an emoji that others may be joined to.
+// element is an emoji that other emoji may be joined to.
 type element struct{ base, selector, tone rune }
 
 func (e element) append(rs []rune) []rune {
@@ -78,7 +77,7 @@ func (e element) append(rs []rune) []rune {
 	return rs
 }
 
-// readElement returns the emoji at the start of rs, without those joined to it.
+// readElement returns the emoji at the start of rs, without emoji that are joined to it.
 func readElement(rs []rune) (n int, e element) {
 	if len(rs) == 0 || !table().pictograph.has(rs[0]) {
 		return 0, e
@@ -96,16 +95,16 @@ func readElement(rs []rune) (n int, e element) {
 		}
 	}
 	if e.selector == iconStyle && table().colourful.has(e.base) {
-		e.selector = 0 // it is so by itself
+		e.selector = 0 // it is an emoji without a selector
 	}
 	return n, e
 }
 
 func tone(r rune) bool { return '\U0001f3fb' <= r && r <= '\U0001f3ff' }
 
-// joined is emoji for those that are joined (UTS #51, ED-16), or could be. Joined are those that are
-// recommended for general interchange; others show one after the other, and so
-// they are written.
+// joined is emoji for a sequence with joiners (UTS #51, ED-16), or what could be one. The result
+// has joiners if the sequence is recommended for general interchange. Fonts show other sequences
+// as single emoji, one after the other, so they are written without joiners.
 func joined(rs []rune) (int, []rune) {
 	n, first := readElement(rs)
 	if n == 0 {
@@ -147,10 +146,10 @@ func joined(rs []rune) (int, []rune) {
 	return skipJoiner(ends, 1), first.append(nil)
 }
 
-// maxJoined is how many emoji are joined at most.
+// maxJoined is the largest number of emoji in a joined sequence.
 const maxJoined = 4
 
-// skipJoiner returns where the first k emoji end, with the joiner that joins nothing.
+// skipJoiner returns where the first k emoji end, including a joiner that joins nothing.
 func skipJoiner(ends []int, k int) int {
 	if k < len(ends) {
 		return ends[k-1] + 1

@@ -2,9 +2,9 @@ package names
 
 import "unicode"
 
-// cut returns the first characters of rs, at most most of them, without a part of
-// what is shown as one (an extended grapheme cluster, UAX #29). What would be
-// longer as one is cut anyway.
+// cut returns the first characters of rs, at most most of them. It does not cut a group of
+// characters that is shown as one (an extended grapheme cluster, UAX #29), unless the group
+// alone is longer.
 func cut(rs []rune, most int) []rune {
 	end := 0
 	for end < len(rs) {
@@ -20,8 +20,8 @@ func cut(rs []rune, most int) []rune {
 	return rs[:end]
 }
 
-// grapheme returns how many of rs are shown as one. Indic letters that a virama
-// joins are one, as in later versions of UAX #29 (GB9c).
+// grapheme returns how many of rs are shown as one character. Indic letters that a virama joins
+// are one, as in later versions of UAX #29 (GB9c).
 func grapheme(rs []rune) int {
 	if unicode.In(rs[0], unicode.Cc, unicode.Zl, unicode.Zp) {
 		if len(rs) > 1 && rs[0] == '\r' && rs[1] == '\n' {
@@ -48,13 +48,13 @@ func grapheme(rs []rune) int {
 	return n
 }
 
-// extends reports whether r is shown with what is before it.
+// extends reports whether r is shown with the character before it.
 func extends(r rune) bool {
 	return unicode.In(r, unicode.M, unicode.Other_Grapheme_Extend) || r == zwj || tone(r) ||
 		0xe0020 <= r && r <= 0xe007f || r == '\u0e33' || r == '\u0eb3'
 }
 
-// pictured reports whether rs ends with an emoji and what extends it.
+// pictured reports whether rs ends with an emoji and characters that extend it.
 func pictured(rs []rune) bool {
 	i := len(rs) - 1
 	for i > 0 && extends(rs[i]) && rs[i] != zwj {
@@ -63,8 +63,8 @@ func pictured(rs []rune) bool {
 	return i >= 0 && table().pictograph.has(rs[i])
 }
 
-// conjunct reports whether rs ends with what joins it to a letter. Tamil and Thai
-// show it instead.
+// conjunct reports whether rs ends with a virama that joins its letter to the next one. Tamil
+// and Thai show the virama instead.
 func conjunct(rs []rune) bool {
 	i := len(rs) - 1
 	if rs[i] == zwj {
@@ -84,7 +84,7 @@ const (
 	vowel
 	trailing
 	open   // a whole syllable without a trailing consonant
-	closed // and one with it
+	closed // a whole syllable with a trailing consonant
 )
 
 func hangulPart(r rune) int {

@@ -18,10 +18,10 @@ import (
 const (
 	Max         = 64
 	maxMarks    = 6        // combining marks in a row, as Tibetan and Burmese need
-	maxStacked  = 4        // of those, marks that pile up
-	maxBytes    = 16 * Max // of a name as it is given
-	maxVouched  = maxBytes // of a name to make safe; the rest is not looked at
-	maxSettling = 16       // rounds
+	maxStacked  = 4        // combining marks on top of each other
+	maxBytes    = 16 * Max // bytes of a given name
+	maxVouched  = maxBytes // bytes of a name to make safe; the rest is ignored
+	maxSettling = 16       // rounds of settle
 )
 
 // Check returns name in its one form, so that names that look the same are the same. The error
@@ -86,7 +86,7 @@ func Safe(name string) string {
 			return string(rs)
 		}
 	}
-	// What does not settle is no text that anybody writes.
+	// A text that does not settle is no normal text.
 	return ""
 }
 
@@ -133,7 +133,7 @@ func unit(rs []rune, i int) (n int, why string) {
 	return 1, ""
 }
 
-// mark says what is wrong with the combining mark rs[i].
+// mark returns what is wrong with the combining mark rs[i].
 func mark(rs []rune, i int) string {
 	r := rs[i]
 	mongolian := i > 0 && unicode.Is(unicode.Mongolian, rs[i-1]) && unicode.Is(unicode.Mongolian, r) && unicode.IsLetter(rs[i-1])
@@ -158,7 +158,7 @@ func mark(rs []rune, i int) string {
 	return ""
 }
 
-// lastOf returns the last of the characters that r is made of.
+// lastOf returns the last of the characters that r decomposes to.
 func lastOf(r rune) rune {
 	r, _ = utf8.DecodeLastRuneInString(norm.NFD.String(string(r)))
 	return r
@@ -179,8 +179,8 @@ var blank = map[rune]bool{
 	'\ufffd': true, '\ufffc': true,
 }
 
-// Blank reports whether text shows nothing at all. What Unicode had not assigned
-// when Go's tables were made may be a new emoji, so it counts as something.
+// Blank reports whether text shows nothing at all. A character that Unicode had not assigned
+// when Go's tables were made may be a new emoji, so it counts as visible.
 func Blank(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool {
 		return r == utf8.RuneError || !blank[r] && !unicode.IsSpace(r) && !unicode.In(r, unicode.Cc, unicode.Cf) && !ignorable(r)
@@ -189,7 +189,7 @@ func Blank(text string) bool {
 
 func code(r rune) string { return fmt.Sprintf("U+%04X", r) }
 
-// unseen is a refusal of r, which does not show.
+// unseen is the refusal of r, a character that is not shown.
 func unseen(r rune) string {
 	kind := called[r]
 	switch {
@@ -214,7 +214,7 @@ func unseen(r rune) string {
 	return fmt.Sprintf("%s (%s), which does not show here: leave it out", code(r), kind)
 }
 
-// called are names of characters that get into names unseen.
+// called has names of invisible characters that often get into names by accident.
 var called = map[rune]string{
 	'\t': "a tab", '\n': "a line break", '\r': "a line break", 0: "the null character",
 	'\u2028': "a line separator", '\u2029': "a paragraph separator",

@@ -5,15 +5,15 @@ import (
 	"unicode/utf8"
 )
 
-// maxReaction is the largest reaction that is looked at, in bytes.
+// maxReaction is the largest size in bytes of a reaction that is checked.
 const maxReaction = 64
 
 var errReaction = errors.New("a reaction is one emoji, or a name such as :shipit: of a-z, 0-9, _, + and -")
 
-// Reaction returns a reaction in its one form. It is one emoji: what is shown as one, such
-// as a flag, a keycap, or several emoji with joiners between them (UTS #51, ED-17). An emoji
-// that could also be shown as text gets the selector that makes it one. Or it is a name
-// between colons, which stays as it is.
+// Reaction returns a reaction in its one form. It is one emoji: a group of characters that is
+// shown as one, such as a flag, a keycap, or several emoji with joiners between them (UTS #51,
+// ED-17). An emoji that could also be shown as text gets the selector that shows it as emoji. Or
+// it is a name between colons, which does not change.
 func Reaction(s string) (string, error) {
 	if s == "" || len(s) > maxReaction || !utf8.ValidString(s) {
 		return "", errReaction
@@ -49,20 +49,20 @@ func isShortName(s string) bool {
 	return true
 }
 
-// iconic gives a symbol that is an emoji by itself or by its selector the selector that it
-// is recommended with.
+// iconic adds the recommended selector to a symbol that is an emoji by itself or with a
+// selector.
 func iconic(as []rune) []rune {
 	if len(as) > 2 || len(as) == 2 && as[1] != textStyle || !table().pictograph.has(as[0]) {
 		return as
 	}
-	if table().colourful.has(as[0]) || as[0] >= 0x1f900 { // there all are, the coming ones too
+	if table().colourful.has(as[0]) || as[0] >= 0x1f900 { // all of these are emoji, and future ones too
 		return as[:1]
 	}
 	return []rune{as[0], iconStyle}
 }
 
-// flag reports whether rs are a flag with tags (UTS #51, ED-14a), which need not be one of
-// those that are recommended.
+// flag reports whether rs are a flag with tags (UTS #51, ED-14a). It need not be a recommended
+// one.
 func flag(rs []rune) bool {
 	if len(rs) < 3 || rs[0] != blackFlag || rs[len(rs)-1] != 0xe007f {
 		return false
@@ -75,8 +75,8 @@ func flag(rs []rune) bool {
 	return true
 }
 
-// sequence reports whether rs are several emoji with a joiner between each two, which need
-// not be ones that are recommended: there are new ones each year.
+// sequence reports whether rs are several emoji with a joiner between each two. The sequence
+// need not be a recommended one, because there are new ones each year.
 func sequence(rs []rune) bool {
 	for elements := 1; ; elements++ {
 		n, e := readElement(rs)

@@ -2,10 +2,10 @@ package names
 
 import "unicode"
 
-// besideLatin are the scripts in wide use (UAX #31, table 5) that may stand in one
-// word with Latin: all but Greek and Cyrillic, as UTS #39 has it (5.2, moderately
-// restrictive), and but Armenian, some of whose letters are Latin's by their looks.
-// Those of East Asia stand there with their ways to be written together.
+// besideLatin are the scripts in wide use (UAX #31, table 5) that may be in one word with Latin.
+// As in UTS #39 (5.2, moderately restrictive), these are all except Greek and Cyrillic. Armenian
+// is left out too, because some of its letters look like Latin ones. The scripts of East Asia
+// may also be combined with each other in the usual ways.
 var besideLatin = []string{
 	"Arabic", "Bengali", "Devanagari", "Ethiopic", "Georgian", "Gujarati", "Gurmukhi", "Hebrew",
 	"Kannada", "Khmer", "Lao", "Malayalam", "Myanmar", "Oriya", "Sinhala", "Tamil", "Telugu",
@@ -15,7 +15,7 @@ var besideLatin = []string{
 // inWord reports whether r is part of a word, rather than between words.
 func inWord(r rune) bool { return unicode.In(r, unicode.L, unicode.M, unicode.N) }
 
-// word gathers what scripts and digits a word has.
+// word collects the scripts and digits of a word.
 type word struct {
 	all, rest scriptSet // of all characters, and of those that are not Latin
 	zero      rune      // of the digits' system
@@ -24,7 +24,7 @@ type word struct {
 
 func newWord() word { return word{all: anyScript, rest: anyScript} }
 
-// add takes r in. It reports whether the word still is one that a language has.
+// add adds r. It reports whether the word can still be a word of one language.
 func (w *word) add(r rune) string {
 	s := scriptsOf(r)
 	w.all = w.all.and(s)
@@ -44,8 +44,8 @@ func (w *word) add(r rune) string {
 	return ""
 }
 
-// zeroOf returns the digit 0 of r's system. Digits stand in runs of ten, one after
-// the other where systems are neighbours.
+// zeroOf returns the digit 0 of r's system. Each system has ten digits in a row, and some
+// systems follow each other directly.
 func zeroOf(r rune) rune {
 	first := r
 	for unicode.Is(unicode.Nd, first-1) {
@@ -54,7 +54,7 @@ func zeroOf(r rune) rune {
 	return r - (r-first)%10
 }
 
-// mixed says what is wrong with the scripts of rs, or "".
+// mixed returns what is wrong with the scripts of rs, or "".
 func mixed(rs []rune) string {
 	w := newWord()
 	for i := 0; i < len(rs); {

@@ -52,7 +52,7 @@ func (s runeSet) has(r rune) bool {
 	return found
 }
 
-// tables are what the generated constants say.
+// tables are the parsed generated constants.
 type tables struct {
 	pictograph, colourful, joinsBoth, joinsBefore, vowelSign runeSet
 
@@ -60,7 +60,7 @@ type tables struct {
 	scripts []scriptRange
 }
 
-// table is read once, with the first name.
+// table parses the constants when the first name is checked.
 var table = sync.OnceValue(func() *tables {
 	t := &tables{
 		pictograph: parseSet(pictographs), colourful: parseSet(colourful),
@@ -80,11 +80,11 @@ var table = sync.OnceValue(func() *tables {
 	return t
 })
 
-// scriptSet is a set of scripts, by their place among the names of unicode.Scripts,
-// and of the ways to write with several (UTS #39, section 5.1).
+// scriptSet is a set of scripts, by their index among the names of unicode.Scripts, and of the
+// combinations of scripts in use (UTS #39, section 5.1).
 type scriptSet [4]uint64
 
-// The sets that rules name.
+// The sets that the rules use.
 var (
 	anyScript                     = scriptSet{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
 	japanese, korean, hanBopomofo = single(253), single(254), single(255)
@@ -111,7 +111,7 @@ func (s scriptSet) or(o scriptSet) scriptSet {
 
 func (s scriptSet) empty() bool { return s == scriptSet{} }
 
-// readScripts lists the ranges of all scripts, and of the characters of several.
+// readScripts lists the ranges of all scripts, and of the characters that belong to several.
 func readScripts() (all []scriptRange) {
 	names := make([]string, 0, len(unicode.Scripts))
 	for name := range unicode.Scripts {
@@ -165,7 +165,7 @@ func readScripts() (all []scriptRange) {
 		}
 		several = append(several, scriptRange{r[0], r[1], set})
 	}
-	// What stands for units is written beside Latin, and looks like none of it.
+	// Symbols of units are used beside Latin, and look like no Latin letter.
 	for _, r := range []rune{'μ', 'Ω'} {
 		several = append(several, scriptRange{r, r, bits["Greek"].or(latin)})
 	}
@@ -192,7 +192,7 @@ func override(all, several []scriptRange) (out []scriptRange) {
 	return out
 }
 
-// scriptsOf returns the scripts that r is written with: all of them for what is common.
+// scriptsOf returns the scripts that r is used with: all of them for common characters.
 func scriptsOf(r rune) scriptSet {
 	t := table()
 	i, found := slices.BinarySearchFunc(t.scripts, r, func(s scriptRange, r rune) int {
@@ -210,7 +210,7 @@ func scriptsOf(r rune) scriptSet {
 	return t.scripts[i].set
 }
 
-// combiningClass is r's Canonical_Combining_Class.
+// combiningClass returns r's Canonical_Combining_Class.
 func combiningClass(r rune) uint8 { return norm.NFC.PropertiesString(string(r)).CCC() }
 
 const viramaClass = 9

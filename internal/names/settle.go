@@ -7,10 +7,10 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// settle brings rs to the form in which what looks the same is the same: NFKC (UAX #15), but
-// for what that would spoil, one space for many, emoji with the selectors that
-// they are recommended with, and no joiner where it changes nothing. It reports
-// whether that is settled: whether it stays so.
+// settle brings rs to a form in which names that look the same are the same. The form is NFKC
+// (UAX #15), except where that would spoil characters, with one space for several, emoji with
+// their recommended selectors, and no joiner that changes nothing. It reports whether the result
+// is settled: whether another call would not change it.
 func settle(rs []rune) ([]rune, bool) {
 	for range maxSettling {
 		was := rs
@@ -60,9 +60,9 @@ func compatible(rs []rune) (out []rune) {
 	return out
 }
 
-// kept reports whether NFKC would spoil r: the vowel am of Thai and Lao loses its
-// place beside a tone mark, Korean letters that stand alone run into each other, accents
-// that stand alone become marks on a space, and the sign for a number becomes letters.
+// kept reports whether NFKC would spoil r. With NFKC, the vowel am of Thai and Lao loses its
+// place beside a tone mark, single Korean letters run into each other, single accents become
+// marks on a space, and the sign for a number becomes letters.
 func kept(r rune) bool {
 	switch r {
 	case '\u0e33', '\u0eb3', '¯', '\u309b', '\u309c', '№':
@@ -71,13 +71,13 @@ func kept(r rune) bool {
 	return '\u3131' <= r && r <= '\u318e' && r != '\u3164' || '\u02d8' <= r && r <= '\u02dd'
 }
 
-// dropSelector reports whether the selector r after before makes next to no difference.
+// dropSelector reports whether the selector r after before makes almost no difference.
 func dropSelector(before, r rune) bool {
 	return unicode.Is(unicode.Ideographic, before) && r != iconStyle && !unicode.Is(unicode.Mongolian, r) ||
 		r == textStyle && table().pictograph.has(before)
 }
 
-// sara writes the vowel am of Thai and Lao as one character, which fonts know.
+// sara writes the vowel am of Thai and Lao as one character, which fonts support.
 func sara(rs []rune) (out []rune) {
 	for i := 0; i < len(rs); i++ {
 		for _, base := range []rune{0x0e00, 0x0e80} {
@@ -95,7 +95,7 @@ func sara(rs []rune) (out []rune) {
 	return out
 }
 
-// spaces leaves one space of several, as pages show them.
+// spaces replaces several spaces by one, as pages show them.
 func spaces(rs []rune) (out []rune) {
 	for i, r := range rs {
 		if r != ' ' || i == 0 || rs[i-1] != ' ' {
@@ -105,15 +105,15 @@ func spaces(rs []rune) (out []rune) {
 	return out
 }
 
-// What becomes of a joiner.
+// The decisions about a joiner.
 const (
 	refuse = iota
 	drop   // it changes nothing
 	keep
 )
 
-// joiners leaves out the joiners that change nothing, and, in scripts without spaces between
-// words, what says where a line may break.
+// joiners removes the joiners that change nothing. In scripts without spaces between words, it
+// removes characters that only say where a line may break.
 func joiners(rs []rune) (out []rune) {
 	for i := 0; i < len(rs); {
 		if n, _ := emoji(rs[i:]); n > 0 {
@@ -139,8 +139,8 @@ func spaceless(r rune) bool {
 	return unicode.In(r, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar) && unicode.In(r, unicode.L, unicode.M)
 }
 
-// joiner says what becomes of rs[i], a zero-width joiner or non-joiner that no emoji has
-// (UAX #31, section 2.3, with what is written in Bengali, Sinhala and Persian too).
+// joiner decides about rs[i], a zero-width joiner or non-joiner that is not part of an emoji
+// (UAX #31, section 2.3, and also words of Bengali, Sinhala and Persian).
 func joiner(rs []rune, i int) int {
 	before, after := i-1, i+1
 	for before >= 0 && i-before <= maxMarks && unicode.Is(unicode.M, rs[before]) {
@@ -182,7 +182,7 @@ func joiner(rs []rune, i int) int {
 	return refuse
 }
 
-// viramaBefore reports whether a virama, with its marks, stands before rs[i].
+// viramaBefore reports whether a virama, with its marks, is before rs[i].
 func viramaBefore(rs []rune, i int) bool {
 	for j := i - 1; j >= 0 && i-j <= maxMarks && unicode.Is(unicode.M, rs[j]); j-- {
 		switch combiningClass(rs[j]) {

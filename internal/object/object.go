@@ -14,7 +14,7 @@ import (
 // A Welcome is the first object that a client gets of a room.
 type Welcome struct {
 	Room         string
-	Tagged       bool   // the room stands right after the type, as in all objects of a connection with many
+	Tagged       bool   // the room comes right after the type, as in all objects of a connection with many rooms
 	ID           string // of the client's join; "" if it gave none
 	Who          Who
 	At           chatlog.Position
@@ -25,7 +25,7 @@ type Welcome struct {
 	Unread       *chatlog.Unread // of the user; nil if it is not known
 }
 
-// Who is as which user a client is connected. Session is that of an anonymous user,
+// Who is the user that a client is connected as. Session is the session of an anonymous user,
 // otherwise empty.
 type Who struct{ User, Username, Session string }
 
@@ -43,11 +43,11 @@ func Hello(who Who, l Limits, rooms int) []byte {
 	return append(b, "}}"...)
 }
 
-// Limits are what a client is told that it may send.
+// Limits are the limits that a client is told.
 type Limits struct {
 	MessageBytes int
 	DataBytes    int     // 0: no data
-	Rate         float64 // messages a second; 0: no limit
+	Rate         float64 // messages per second; 0: no limit
 	Burst        int     // with a Rate
 }
 
@@ -120,7 +120,7 @@ func Rooms(users map[string]int) []byte {
 	return append(b, "}\n"...)
 }
 
-// Unread returns the answer about what a user has not read of rooms.
+// Unread returns the answer about the unread messages of a user in rooms.
 func Unread(rooms []string, unread []chatlog.Unread) []byte {
 	b := []byte(`{"rooms":{`)
 	for i, u := range unread {
@@ -151,14 +151,14 @@ func Pong(id string) []byte {
 	return append(b, '}')
 }
 
-// Goodbye returns what announces a planned close.
+// Goodbye returns the object that announces a planned close.
 func Goodbye(reason string, retry time.Duration) []byte {
 	b := proto.AppendQuoted([]byte(`{"type":"`+proto.TypeGoodbye+`","reason":`), reason)
 	b = strconv.AppendInt(append(b, `,"retry_after_ms":`...), retry.Milliseconds(), 10)
 	return append(b, '}')
 }
 
-// Left returns what ends a member of a room, whose name it does not have yet.
+// Left returns the object that ends a member of a room. The room's name is not in it yet.
 func Left(code int, reason string) []byte {
 	b := strconv.AppendInt([]byte(`{"type":"left","code":`), int64(code), 10)
 	return append(proto.AppendQuoted(append(b, `,"reason":`...), reason), '}')

@@ -76,7 +76,7 @@ func toASCII(host string) (string, error) {
 		case r == '。': // U+3002; NFKC makes it of U+FF61, and a full stop of U+FF0E
 			return '.'
 		case r == 0xad, r == 0x200b, r == 0x2060, r == 0xfeff, r >= 0xfe00 && r <= 0xfe0f:
-			return -1 // shows nothing
+			return -1 // an invisible character
 		}
 		return r
 	}, host)

@@ -27,7 +27,7 @@ func Parse(s string) (Origin, error) {
 	return build(scheme, rest)
 }
 
-// build makes an origin of what stands before and after "://".
+// build makes an origin of the texts before and after "://".
 func build(scheme, rest string) (o Origin, err error) {
 	switch scheme = strings.ToLower(scheme); scheme {
 	case "ws":

@@ -8,18 +8,17 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how deep the objects and arrays of data may be in each other. The data itself
-// is the first.
+// MaxDepth is the largest depth of objects and arrays in data. The data itself has depth 1.
 const MaxDepth = 32
 
 // CheckData returns data, a JSON object, as a log keeps it and clients get it: the same
 // JSON value without the white space between its parts, with numbers as they are written,
 // and with the characters escaped that AppendQuoted escapes in a page. It is a copy.
 //
-// limit is how many bytes it may have as it is written, without that white space. Nothing
-// in it is deeper than MaxDepth, no object in it has a key twice (in whatever way its
-// characters are escaped), and no string has half of a surrogate pair. The work grows with
-// the length of data only.
+// limit is the largest size in bytes of the written text, without that white space. Nothing in
+// data may be deeper than MaxDepth, no object in it may have a key twice (however its characters
+// are escaped), and no string may have half of a surrogate pair. The work grows only with the
+// length of data.
 func CheckData(data []byte, limit int) (json.RawMessage, *Error) {
 	if !utf8.Valid(data) || !json.Valid(data) {
 		return nil, &Error{Code: CodeBadJSON, Text: "data is not JSON"}
@@ -27,8 +26,9 @@ func CheckData(data []byte, limit int) (json.RawMessage, *Error) {
 	return Value(bytes.Trim(data, " \t\r\n")).Data(limit)
 }
 
-// CheckKept is CheckData for data that perhaps comes from a log: the escapes that CheckData
-// makes count as the characters that they stand for. So it takes what CheckData has returned.
+// CheckKept is CheckData for data that may come from a log. The escapes that CheckData makes
+// count as the characters that they stand for. So it accepts everything that CheckData has
+// returned.
 func CheckKept(data []byte, limit int) (json.RawMessage, *Error) {
 	if !utf8.Valid(data) || !json.Valid(data) {
 		return CheckData(data, limit)
@@ -79,16 +79,16 @@ type compactor struct {
 	scanner
 	text string // of the scanner; keys are parts of it
 	out  []byte
-	size int // bytes read that are no white space between parts
+	size int // bytes read, without white space between parts
 
-	keys    map[dataKey]struct{} // that were read
-	objects int                  // that were opened
-	open    [MaxDepth]int        // what the scanner is in: the number of an object, or 0 for an array
+	keys    map[dataKey]struct{} // keys that were read
+	objects int                  // number of opened objects
+	open    [MaxDepth]int        // the values around the scanner: the number of an object, or 0 for an array
 	depth   int
 	atKey   bool // the next string is a key
 }
 
-// dataKey is a key of an object by the object's number.
+// dataKey is a key of an object, with the object's number.
 type dataKey struct {
 	object int
 	key    string
@@ -139,7 +139,7 @@ func (c *compactor) object(limit int) *Error {
 	return nil
 }
 
-// check looks at the string that begins at from and ends here.
+// check checks the string that begins at from and ends here.
 func (c *compactor) check(from int) *Error {
 	s := c.text[from+1 : c.i-1]
 	if strings.IndexByte(s, '\\') >= 0 {
@@ -165,8 +165,8 @@ func (c *compactor) check(from int) *Error {
 	return nil
 }
 
-// appendForPage appends a part of JSON text with the characters escaped that would end a
-// script or a line in JavaScript. They stand in strings only.
+// appendForPage appends a part of JSON text. It escapes the characters that would end a script
+// or a line in JavaScript. They occur only in strings.
 func appendForPage(b, part []byte) []byte {
 	from := 0
 	for i := 0; i < len(part); i++ {

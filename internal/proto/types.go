@@ -14,7 +14,7 @@ const (
 	TypePong     = "pong"     // the answer to ping
 	TypeAuth     = "auth"     // from the client: a fresh token
 	TypeHello    = "hello"    // from the server, first on a connection with many rooms
-	TypeJoin     = "join"     // from the client: a room, or several
-	TypeLeave    = "leave"    // from the client: out of a room
-	TypeLeft     = "left"     // from the server: nothing of the room follows
+	TypeJoin     = "join"     // from the client: join a room, or several
+	TypeLeave    = "leave"    // from the client: leave a room
+	TypeLeft     = "left"     // from the server: nothing of the room comes after this
 )
