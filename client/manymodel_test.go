@@ -20,7 +20,7 @@ type faulty struct {
 	chatlog.Log
 	mu   sync.Mutex
 	rand *rand.Rand
-	off  bool
+	on   bool
 }
 
 var errFault = errors.New("made to fail")
@@ -30,7 +30,13 @@ func (l *faulty) fails() (before, after bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := l.rand.IntN(20)
-	return n == 0 && !l.off, n == 1 && !l.off
+	return n == 0 && l.on, n == 1 && l.on
+}
+
+func (l *faulty) set(on bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.on = on
 }
 
 func (l *faulty) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
@@ -45,11 +51,52 @@ func (l *faulty) Append(ctx context.Context, room string, e chatlog.Event) (chat
 	return a, err
 }
 
+func (l *faulty) Amend(ctx context.Context, room string, e chatlog.Event, moderator bool) (chatlog.Appended, error) {
+	before, after := l.fails()
+	if before {
+		return chatlog.Appended{}, errFault
+	}
+	a, err := l.Log.(chatlog.Amender).Amend(ctx, room, e, moderator)
+	if after {
+		return chatlog.Appended{}, errFault
+	}
+	return a, err
+}
+
 func (l *faulty) Read(ctx context.Context, room string, r chatlog.Range) (chatlog.Page, error) {
 	if before, after := l.fails(); before || after {
 		return chatlog.Page{}, errFault
 	}
 	return l.Log.Read(ctx, room, r)
+}
+
+// trouble cuts connections and ends visits, until end is called, which returns how many visits.
+func trouble(seed uint64, srv *chat.Server, k *cuts, conns []*client.Conn, rooms []string) (end func() int) {
+	stop, n := make(chan struct{}), make(chan int)
+	go func() {
+		ends, random := 0, rand.New(rand.NewPCG(seed, 1))
+		for {
+			select {
+			case <-stop:
+				n <- ends
+				return
+			case <-time.After(time.Duration(random.IntN(100)) * time.Millisecond):
+			}
+			if random.IntN(3) == 0 {
+				k.cut()
+				continue
+			}
+			user, room := conns[random.IntN(len(conns))].Welcome().User, rooms[random.IntN(len(rooms))]
+			code := []int{1008, 1011, 1013, 4999}[random.IntN(4)]
+			if srv.Disconnect(bg, user, chat.Disconnect{Room: room, Code: code, Reason: "trouble"}) == nil {
+				ends++
+			}
+		}
+	}()
+	return func() int {
+		close(stop)
+		return <-n
+	}
 }
 
 // TestManyModel has several users in several rooms of a real server, each over one connection,
@@ -65,14 +112,13 @@ func TestManyModel(t *testing.T) {
 func testManyModel(t *testing.T, seed uint64) {
 	const users, each = 3, 60
 	rooms := []string{"a", "b", "c", "d"}
-	random := rand.New(rand.NewPCG(seed, 0))
-	log := &faulty{Log: chat.NewMemoryLog(chat.MemoryOptions{Entries: 1 << 16, Bytes: 1 << 30}), rand: random, off: true}
+	log := &faulty{Log: chat.NewMemoryLog(chat.MemoryOptions{Entries: 1 << 16, Bytes: 1 << 30}), rand: rand.New(rand.NewPCG(seed, 0))}
 	inServerBubble(t, func(f *fake, srv *chat.Server) {
 		var k cuts
 		k.through = f.l.dial
 		var conns []*client.Conn
 		var readers, senders sync.WaitGroup
-		var visits, left atomic.Int64
+		var visits atomic.Int64
 		for i := range users {
 			c := f.connect(client.WithUsername(fmt.Sprint("u", i)), client.WithDialer(k.dial), client.WithDialRetry(), client.WithBackoff(10*time.Millisecond, 100*time.Millisecond))
 			conns = append(conns, c)
@@ -102,36 +148,11 @@ func testManyModel(t *testing.T, seed uint64) {
 				}
 			})
 		}
-		log.mu.Lock()
-		log.off = false
-		log.mu.Unlock()
-		stop := make(chan struct{})
-		var trouble sync.WaitGroup
-		trouble.Go(func() {
-			rng := rand.New(rand.NewPCG(seed, 1))
-			for {
-				select {
-				case <-stop:
-					return
-				case <-time.After(time.Duration(rng.IntN(100)) * time.Millisecond):
-				}
-				if rng.IntN(3) == 0 {
-					k.cut()
-					continue
-				}
-				user := conns[rng.IntN(users)].Welcome().User
-				code := []int{1008, 1011, 1013, 4999}[rng.IntN(4)]
-				if srv.Disconnect(bg, user, chat.Disconnect{Room: rooms[rng.IntN(len(rooms))], Code: code, Reason: "trouble"}) == nil {
-					left.Add(1)
-				}
-			}
-		})
+		log.set(true)
+		end := trouble(seed, srv, &k, conns, rooms)
 		senders.Wait()
-		close(stop)
-		trouble.Wait()
-		log.mu.Lock()
-		log.off = true
-		log.mu.Unlock()
+		ends := end()
+		log.set(false)
 		for _, room := range rooms {
 			for _, err := srv.Publish(bg, room, chat.Message{Text: "end"}); err != nil; {
 				f.t.Fatal(err)
@@ -148,7 +169,7 @@ func testManyModel(t *testing.T, seed uint64) {
 				sentOnce(f.t, all, fmt.Sprint("u", i), n)
 			}
 		}
-		f.t.Logf("%d connections, %d ends of visits, %d visits", k.total, left.Load(), visits.Load())
+		f.t.Logf("%d connections, %d ends of visits, %d visits", k.total, ends, visits.Load())
 		for _, c := range conns {
 			c.Close()
 		}
