@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,9 @@ import (
 type Peer struct {
 	T    testing.TB
 	Conn *ws.Conn
+	// In, if not empty, is a room of a connection with many: what is sent gets its name, and
+	// texts lose it. So a test of one room need not know of the others.
+	In string
 }
 
 // Many in place of a room's name asks for a connection with many rooms.
@@ -56,6 +60,26 @@ func TryDial(t testing.TB, base, room string, v1 bool, params ...string) (*Peer,
 	conn.SetReadLimit(1 << 24)
 	t.Cleanup(func() { conn.CloseNow() })
 	return &Peer{T: t, Conn: conn}, resp, nil
+}
+
+// DialIn is [Dial] for a room of a connection with many.
+func DialIn(t testing.TB, base, room string, params ...string) *Peer {
+	t.Helper()
+	join := map[string]string{"type": "join", "room": room}
+	var query []string
+	for i := 0; i+1 < len(params); i += 2 {
+		if params[i] == "since" {
+			join["since"] = params[i+1]
+		} else {
+			query = append(query, params[i:i+2]...)
+		}
+	}
+	p := Dial(t, base, Many, true, query...)
+	p.Until("hello")
+	b, _ := json.Marshal(join)
+	p.Send(string(b))
+	p.In = room
+	return p
 }
 
 // Read returns the next object, but skips objects that have only a position.
@@ -114,6 +138,9 @@ func (p *Peer) Closed() int {
 // Send sends a text frame.
 func (p *Peer) Send(text string) {
 	p.T.Helper()
+	if rest, ok := strings.CutPrefix(text, "{"); ok && p.In != "" {
+		text = fmt.Sprintf(`{"room":%q,%s`, p.In, rest)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	if err := p.Conn.Write(ctx, ws.MessageText, []byte(text)); err != nil {
@@ -138,6 +165,9 @@ func (p *Peer) Text() string {
 	_, b, err := p.Conn.Read(ctx)
 	if err != nil {
 		p.T.Fatalf("read: %v", err)
+	}
+	if p.In != "" && !bytes.HasPrefix(b, []byte(`{"type":"welcome"`)) {
+		return strings.Replace(string(b), fmt.Sprintf(`"room":%q,`, p.In), "", 1)
 	}
 	return string(b)
 }

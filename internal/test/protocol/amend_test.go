@@ -12,7 +12,7 @@ import (
 
 func TestProtocolAmend(t *testing.T) {
 	t.Parallel()
-	runProtocol(t, []sentence{
+	runBoth(t, []sentence{
 		{"data comes back as the same JSON value, and counts for the id", func(t *testing.T) {
 			k := newTalk(t)
 			a, _ := k.join()
@@ -69,7 +69,7 @@ func TestProtocolAmend(t *testing.T) {
 			for _, object := range []string{`{"type":"edit","target":1,"message":"x"}`, `{"type":"delete","target":1}`, `{"type":"reaction","target":1,"reaction":"👍"}`} {
 				does(a, object, "error no_such_message")
 			}
-			c := harness.Dial(t, k.base, "r", true, "since", w.Position)
+			c := dial(t, k.base, "r", true, "since", w.Position)
 			c.Until("welcome")
 			var again []string
 			for _, o := range settle(c) {
@@ -88,14 +88,14 @@ func TestProtocolAmend(t *testing.T) {
 			}
 			does(a, `{"type":"delete","target":4}`, "delete 14 of 4")
 			does(a, `{"type":"reaction","target":2,"reaction":":ok:"}`, "reaction 15 of 2 :ok:")
-			c := harness.Dial(t, k.base, "r", true)
+			c := dial(t, k.base, "r", true)
 			c.Until("welcome")
 			var got []string
 			for _, o := range settle(c) {
 				got = append(got, line(o))
 			}
 			harness.Expect(t, "replay", got, []string{"message 1 m1", "message 2 m2 :ok:×1 as of 15", "message 3 e8 edited as of 13"})
-			d := harness.Dial(t, k.base, "r", false)
+			d := dial(t, k.base, "r", false)
 			for _, want := range []string{"message 1 m1", "message 2 m2 :ok:×1 as of 15", "message 3 e8 edited as of 13"} {
 				harness.Expect(t, "plain", line(d.Next()), want)
 			}

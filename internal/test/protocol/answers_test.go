@@ -12,11 +12,11 @@ import (
 
 func TestProtocolAnswers(t *testing.T) {
 	t.Parallel()
-	runProtocol(t, []sentence{
+	runBoth(t, []sentence{
 		{"history answers with messages, first, more and the request", func(t *testing.T) {
 			srv, base := harness.Serve(t)
 			harness.Publish(t, srv, "r", "x")
-			p := harness.Dial(t, base, "r", true)
+			p := dial(t, base, "r", true)
 			p.Until("welcome")
 			one := p.Text()
 			p.Send(`{"type":"history","before":120,"limit":50}`)
@@ -28,7 +28,7 @@ func TestProtocolAnswers(t *testing.T) {
 		}},
 		{"pong has the ping's id", func(t *testing.T) {
 			_, base := harness.Serve(t)
-			p := harness.Dial(t, base, "r", true)
+			p := dial(t, base, "r", true)
 			p.Until("welcome")
 			p.Send(`{"type":"ping","id":"p1"}`)
 			harness.Expect(t, "pong", p.Text(), `{"type":"pong","id":"p1"}`)
@@ -37,7 +37,7 @@ func TestProtocolAnswers(t *testing.T) {
 		}},
 		{"error has code, message, and the object's id", func(t *testing.T) {
 			_, base := harness.Serve(t)
-			p := harness.Dial(t, base, "r", true)
+			p := dial(t, base, "r", true)
 			p.Until("welcome")
 			p.Send(`{"type":"message","message":"","id":"c1"}`)
 			s := p.Text()
@@ -77,7 +77,7 @@ func TestProtocolAnswers(t *testing.T) {
 					}
 					return nil
 				}))
-			p := harness.Dial(t, base, "r", true)
+			p := dial(t, base, "r", true)
 			p.Until("welcome")
 			p.Send(`{"type":"message","message":"x","id":"c1"}`)
 			harness.Expect(t, "rejected", p.Text(), `{"type":"error","code":"rejected","message":"not nice","id":"c1"}`)
@@ -91,7 +91,7 @@ func TestProtocolAnswers(t *testing.T) {
 			retry := map[int64]bool{}
 			var peers []*harness.Peer
 			for range 20 {
-				p := harness.Dial(t, base, "r", true)
+				p := dial(t, base, "r", true)
 				p.Until("welcome")
 				peers = append(peers, p)
 			}
@@ -120,7 +120,7 @@ func TestProtocolAnswers(t *testing.T) {
 			}
 			for user, want := range map[string]string{"u1": "1 3 ", "u2": "2 3 ", "u3": "1 2 3 ", "u4": "3 "} {
 				srv, base := fresh()
-				p := harness.Dial(t, base, "r", true, "as", user)
+				p := dial(t, base, "r", true, "as", user)
 				p.Until("welcome")
 				got := ""
 				harness.Publish(t, srv, "r", "end of "+user)

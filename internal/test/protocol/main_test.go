@@ -5,6 +5,7 @@ package protocol
 import (
 	"context"
 	"errors"
+	"path"
 	"sync/atomic"
 	"testing"
 
@@ -28,6 +29,32 @@ func runProtocol(t *testing.T, sentences []sentence) {
 			s.test(t)
 		})
 	}
+}
+
+// runBoth runs sentences about a room twice: over a connection with this room alone, and over
+// one with many. What a client says and gets in a room is the same.
+func runBoth(t *testing.T, sentences []sentence) {
+	for _, s := range sentences {
+		t.Run(s.name, func(t *testing.T) {
+			for _, over := range []string{"one", overMany} {
+				t.Run(over, func(t *testing.T) {
+					t.Parallel()
+					s.test(t)
+				})
+			}
+		})
+	}
+}
+
+const overMany = "many"
+
+// dial is [harness.Dial], or [harness.DialIn] where the test asks for that.
+func dial(t testing.TB, base, room string, v1 bool, params ...string) *harness.Peer {
+	t.Helper()
+	if v1 && path.Base(t.Name()) == overMany {
+		return harness.DialIn(t, base, room, params...)
+	}
+	return harness.Dial(t, base, room, v1, params...)
 }
 
 // brokenLog is a log whose store cannot be reached.

@@ -28,7 +28,7 @@ func unread(t *testing.T, base, query, user string) (status int, rooms map[strin
 
 func TestProtocolRead(t *testing.T) {
 	t.Parallel()
-	runProtocol(t, []sentence{
+	runBoth(t, []sentence{
 		{"a marker is kept as a maximum, and goes no further than the room", func(t *testing.T) {
 			k := newTalk(t)
 			a, w := k.join()
@@ -52,7 +52,7 @@ func TestProtocolRead(t *testing.T) {
 			a, w := k.join()
 			a2, _ := k.join("session", w.Session)
 			b, _ := k.join()
-			plain := harness.Dial(t, k.base, "r", false, "session", w.Session)
+			plain := dial(t, k.base, "r", false, "session", w.Session)
 			plain.Here()
 			for _, p := range []*harness.Peer{a, a2, b} {
 				p.UpTo("here")
@@ -120,7 +120,7 @@ func TestProtocolRead(t *testing.T) {
 				harness.Publish(t, k.srv, "r", "more")
 			}
 			l.Set("Unread")
-			w := harness.Dial(t, k.base, "r", true).Until("welcome")
+			w := dial(t, k.base, "r", true).Until("welcome")
 			if !strings.HasSuffix(w.Position, ":2") || w.Unread != 2 || len(steps) != 0 {
 				t.Errorf("%d unread at %s, %d steps left", w.Unread, w.Position, len(steps))
 			}
@@ -184,13 +184,13 @@ func TestProtocolRead(t *testing.T) {
 
 func TestProtocolSignals(t *testing.T) {
 	t.Parallel()
-	runProtocol(t, []sentence{
+	runBoth(t, []sentence{
 		{"a signal goes to the others, and is not kept", func(t *testing.T) {
 			k := newTalk(t)
 			a, w := k.join("username", "Ann")
 			a2, _ := k.join("session", w.Session)
 			b, _ := k.join()
-			plain := harness.Dial(t, k.base, "r", false).Here()
+			plain := dial(t, k.base, "r", false).Here()
 			a.UpTo("here")
 			b.UpTo("here")
 			does(a, `{"type":"signal","name":"cursor.x_1-a","data":{ "x": 1}}`)
@@ -205,7 +205,7 @@ func TestProtocolSignals(t *testing.T) {
 					}
 				}
 			}
-			c := harness.Dial(t, k.base, "r", true)
+			c := dial(t, k.base, "r", true)
 			for _, o := range settle(c) {
 				if o.Type == "signal" {
 					t.Error("a signal was kept")

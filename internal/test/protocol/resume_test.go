@@ -16,15 +16,15 @@ import (
 
 func TestProtocolUsers(t *testing.T) {
 	t.Parallel()
-	runProtocol(t, []sentence{
+	runBoth(t, []sentence{
 		{"two connections of one user are one member", func(t *testing.T) {
 			srv, base := harness.Serve(t)
-			a := harness.Dial(t, base, "r", true, "username", "Alice")
+			a := dial(t, base, "r", true, "username", "Alice")
 			a.Until("welcome")
-			b := harness.Dial(t, base, "r", true, "username", "Bob")
+			b := dial(t, base, "r", true, "username", "Bob")
 			session := b.Until("welcome").Session
 			harness.Expect(t, "first", a.Next().Message, "Bob joined the room")
-			b2 := harness.Dial(t, base, "r", true, "username", "Bob", "session", session)
+			b2 := dial(t, base, "r", true, "username", "Bob", "session", session)
 			b2.Until("welcome")
 			b.Conn.Close(1000, "")
 			harness.Eventually(t, "one of two to be gone", func() bool { return srv.Stats().Connections == 2 })
@@ -57,23 +57,23 @@ func TestProtocolUsers(t *testing.T) {
 		}},
 		{"an anonymous session is for coming back as the same user; others need none", func(t *testing.T) {
 			_, base := harness.Serve(t)
-			w := harness.Dial(t, base, "r", true).Until("welcome")
-			harness.Expect(t, "user", harness.Dial(t, base, "other room", true, "session", w.Session).Until("welcome").User, w.User)
+			w := dial(t, base, "r", true).Until("welcome")
+			harness.Expect(t, "user", dial(t, base, "other room", true, "session", w.Session).Until("welcome").User, w.User)
 			_, base = harness.Serve(t, harness.UserByHeader)
-			w = harness.Dial(t, base, "r", true, "as", "u1/Alice").Until("welcome")
+			w = dial(t, base, "r", true, "as", "u1/Alice").Until("welcome")
 			harness.Expect(t, "authenticated", w.User+w.Username+w.Session, "u1Alice")
 		}},
 		{"an authenticator's name comes before the parameter, and that before the default", func(t *testing.T) {
 			_, base := harness.Serve(t, harness.UserByHeader, chat.WithDefaultUsername("Guest"))
-			harness.Expect(t, "name", harness.Dial(t, base, "r", true, "as", "u1/Alice", "username", "Eve").Until("welcome").Username, "Alice")
-			harness.Expect(t, "name", harness.Dial(t, base, "r", true, "as", "u1", "username", "Ann").Until("welcome").Username, "Ann")
-			harness.Expect(t, "name", harness.Dial(t, base, "r", true, "as", "u1").Until("welcome").Username, "Guest")
+			harness.Expect(t, "name", dial(t, base, "r", true, "as", "u1/Alice", "username", "Eve").Until("welcome").Username, "Alice")
+			harness.Expect(t, "name", dial(t, base, "r", true, "as", "u1", "username", "Ann").Until("welcome").Username, "Ann")
+			harness.Expect(t, "name", dial(t, base, "r", true, "as", "u1").Until("welcome").Username, "Guest")
 		}},
 		{"a private message to an absent anonymous user is no_such_user", func(t *testing.T) {
 			_, base := harness.Serve(t)
-			gone := harness.Dial(t, base, "r", true)
+			gone := dial(t, base, "r", true)
 			user := gone.Until("welcome").User
-			p := harness.Dial(t, base, "r", true)
+			p := dial(t, base, "r", true)
 			p.Until("welcome")
 			gone.Conn.Close(1000, "")
 			p.Until("system")
@@ -82,11 +82,11 @@ func TestProtocolUsers(t *testing.T) {
 		}},
 		{"a private message to an absent authenticated user waits in the history", func(t *testing.T) {
 			_, base := harness.Serve(t, harness.UserByHeader)
-			p := harness.Dial(t, base, "r", true, "as", "u1")
+			p := dial(t, base, "r", true, "as", "u1")
 			p.Until("welcome")
 			p.Send(`{"type":"private","to":"u2","message":"psst","id":"1"}`)
 			harness.Expect(t, "ack", p.TextOf("ack"), `{"type":"ack","id":"1","offset":1}`)
-			q := harness.Dial(t, base, "r", true, "as", "u2")
+			q := dial(t, base, "r", true, "as", "u2")
 			q.Until("welcome")
 			if o := q.Next(); o.Type != "private" || o.Message != "psst" || o.ToUsername != "u2" {
 				t.Errorf("%+v", o)
@@ -128,10 +128,10 @@ func TestProtocolUsers(t *testing.T) {
 
 func TestProtocolResume(t *testing.T) {
 	t.Parallel()
-	runProtocol(t, []sentence{
+	runBoth(t, []sentence{
 		{"resuming gets exactly what was missed, then live", func(t *testing.T) {
 			srv, base := harness.Serve(t, chat.WithHistory(2))
-			p := harness.Dial(t, base, "r", true)
+			p := dial(t, base, "r", true)
 			w := p.Until("welcome")
 			harness.Publish(t, srv, "r", "1")
 			p.Until("message")
@@ -140,7 +140,7 @@ func TestProtocolResume(t *testing.T) {
 				harness.Publish(t, srv, "r", fmt.Sprint(i+2))
 			}
 			epoch, _, _ := strings.Cut(w.Position, ":")
-			p = harness.Dial(t, base, "r", true, "session", w.Session, "since", epoch+":1")
+			p = dial(t, base, "r", true, "session", w.Session, "since", epoch+":1")
 			w = p.Until("welcome")
 			harness.Expect(t, "welcome", fmt.Sprint(w.Resumed, w.Gap)+" "+w.Position, "true false "+epoch+":10")
 			harness.Publish(t, srv, "r", "11")
@@ -153,12 +153,12 @@ func TestProtocolResume(t *testing.T) {
 			for i := range 20 {
 				harness.Publish(t, srv, "r", fmt.Sprint(i+1))
 			}
-			p := harness.Dial(t, base, "r", true)
+			p := dial(t, base, "r", true)
 			epoch, _, _ := strings.Cut(p.Until("welcome").Position, ":")
 			for i := range 20 {
 				harness.Publish(t, srv, "r", fmt.Sprint(i+21))
 			}
-			q := harness.Dial(t, base, "r", true, "since", epoch+":2")
+			q := dial(t, base, "r", true, "since", epoch+":2")
 			w := q.Until("welcome")
 			harness.Expect(t, "welcome", fmt.Sprint(w.Resumed, w.Gap), "false true")
 			for i := 38; i <= 40; i++ {
@@ -175,35 +175,35 @@ func TestProtocolResume(t *testing.T) {
 				t.Fatal(err)
 			}
 			epoch := at.Position.Epoch
-			p := harness.Dial(t, base, "r", false, "since", epoch+":1")
+			p := dial(t, base, "r", false, "since", epoch+":1")
 			o := p.Next()
 			harness.Expect(t, "first", o.Type+" "+o.Code+" "+o.Message, "system gap some messages may be missing here")
 			harness.Expect(t, "then", p.Next().Message+p.Next().Message, "34")
 			for since, want := range map[string]string{epoch + ":3": "4", epoch + ":2": "3", "": "3"} {
-				harness.Expect(t, "since "+since, harness.Dial(t, base, "r", false, "since", since).Next().Message, want)
+				harness.Expect(t, "since "+since, dial(t, base, "r", false, "since", since).Next().Message, want)
 			}
 		}},
 		{"a server that was started again has another epoch", func(t *testing.T) {
 			srv, base := harness.Serve(t)
 			harness.Publish(t, srv, "r", "1")
-			position := harness.Dial(t, base, "r", true).Until("welcome").Position
+			position := dial(t, base, "r", true).Until("welcome").Position
 			srv, base = harness.Serve(t)
 			harness.Publish(t, srv, "r", "other")
-			p := harness.Dial(t, base, "r", true, "since", position)
+			p := dial(t, base, "r", true, "since", position)
 			w := p.Until("welcome")
 			harness.Expect(t, "welcome", fmt.Sprint(w.Resumed, w.Gap, w.Position == position), "false true false")
 			harness.Expect(t, "message", p.Next().Message, "other")
 		}},
 		{"a jump in the offsets is where a private message of others stands", func(t *testing.T) {
 			srv, base := harness.Serve(t, harness.UserByHeader)
-			p := harness.Dial(t, base, "r", true, "as", "u1")
+			p := dial(t, base, "r", true, "as", "u1")
 			position := p.Until("welcome").Position
 			for _, to := range []string{"", "u2", ""} {
 				if _, err := srv.Publish(t.Context(), "r", chat.Message{UserID: "u3", To: to, Text: "x"}); err != nil {
 					t.Fatal(err)
 				}
 			}
-			for _, q := range []*harness.Peer{p, harness.Dial(t, base, "r", true, "as", "u1", "since", position)} {
+			for _, q := range []*harness.Peer{p, dial(t, base, "r", true, "as", "u1", "since", position)} {
 				harness.Expect(t, "offsets", fmt.Sprint(q.Until("message").Offset, q.Until("message").Offset), "1 3")
 			}
 		}},
@@ -223,7 +223,7 @@ func TestProtocolResume(t *testing.T) {
 			}()
 			since, last := "", uint64(0)
 			for range 40 {
-				p := harness.Dial(t, base, "r", true, "since", since)
+				p := dial(t, base, "r", true, "since", since)
 				w := p.Until("welcome")
 				if since != "" && (!w.Resumed || w.Gap) {
 					t.Errorf("not resumed from %s: %+v", since, w)

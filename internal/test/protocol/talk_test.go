@@ -24,7 +24,7 @@ func newTalk(t *testing.T, opts ...chat.Option) *talk {
 // join adds a chat.v1 member, who has read everything up to its own coming.
 func (k *talk) join(params ...string) (p *harness.Peer, welcome harness.Object) {
 	k.t.Helper()
-	p = harness.Dial(k.t, k.base, "r", true, params...)
+	p = dial(k.t, k.base, "r", true, params...)
 	welcome = p.Until("welcome")
 	settle(p)
 	return p, welcome

@@ -17,11 +17,11 @@ var wireTime = regexp.MustCompile(`^"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"$`)
 
 func TestProtocolV1(t *testing.T) {
 	t.Parallel()
-	runProtocol(t, []sentence{
+	runBoth(t, []sentence{
 		{"welcome is first and has every field", func(t *testing.T) {
 			srv, base := harness.Serve(t, chat.WithMessageSize(1000), chat.WithDataSize(500), chat.WithRateLimit(2.5, 7))
 			harness.Publish(t, srv, "r", "before")
-			p := harness.Dial(t, base, "r", true, "username", "Alice")
+			p := dial(t, base, "r", true, "username", "Alice")
 			s := p.Text()
 			harness.Expect(t, "keys", harness.Keys(t, s), "gap limits member_count members position protocol read resumed room session time type unread user username")
 			harness.Expect(t, "type", harness.Value(t, s, "type")+harness.Value(t, s, "protocol")+harness.Value(t, s, "room")+harness.Value(t, s, "username"), `"welcome""chat.v1""r""Alice"`)
@@ -35,7 +35,7 @@ func TestProtocolV1(t *testing.T) {
 		}},
 		{"limits without a rate are 0", func(t *testing.T) {
 			_, base := harness.Serve(t)
-			s := harness.Dial(t, base, "r", true).Text()
+			s := dial(t, base, "r", true).Text()
 			harness.Expect(t, "limits", harness.Value(t, s, "limits"), `{"message_bytes":16384,"data_bytes":8192,"rate_per_second":0,"burst":0}`)
 		}},
 		{"what follows up to position is replay", func(t *testing.T) {
@@ -43,7 +43,7 @@ func TestProtocolV1(t *testing.T) {
 			for i := range 10 {
 				harness.Publish(t, srv, "r", fmt.Sprint(i))
 			}
-			p := harness.Dial(t, base, "r", true)
+			p := dial(t, base, "r", true)
 			position := p.Until("welcome").Position
 			harness.Expect(t, "position", position[strings.Index(position, ":"):], ":10")
 			harness.Publish(t, srv, "r", "live")
@@ -51,7 +51,7 @@ func TestProtocolV1(t *testing.T) {
 		}},
 		{"message has its fields, and id only if the sender gave one", func(t *testing.T) {
 			_, base := harness.Serve(t)
-			p := harness.Dial(t, base, "r", true, "username", "Alice")
+			p := dial(t, base, "r", true, "username", "Alice")
 			w := p.Until("welcome")
 			p.Send(`{"type":"message","message":"hi"}`)
 			s := p.Text()
@@ -67,15 +67,15 @@ func TestProtocolV1(t *testing.T) {
 		}},
 		{"private comes to the two users' connections and to nobody else", func(t *testing.T) {
 			srv, base := harness.Serve(t)
-			a := harness.Dial(t, base, "r", true, "username", "Alice")
+			a := dial(t, base, "r", true, "username", "Alice")
 			aw := a.Until("welcome")
-			a2 := harness.Dial(t, base, "r", true, "username", "Alice", "session", aw.Session)
+			a2 := dial(t, base, "r", true, "username", "Alice", "session", aw.Session)
 			a2.Until("welcome")
-			b := harness.Dial(t, base, "r", true, "username", "Bob")
+			b := dial(t, base, "r", true, "username", "Bob")
 			bw := b.Until("welcome")
-			b2 := harness.Dial(t, base, "r", true, "username", "Bob", "session", bw.Session)
+			b2 := dial(t, base, "r", true, "username", "Bob", "session", bw.Session)
 			b2.Until("welcome")
-			c := harness.Dial(t, base, "r", true, "username", "Carol")
+			c := dial(t, base, "r", true, "username", "Carol")
 			c.Until("welcome")
 			a.Send(`{"type":"private","to":"` + bw.User + `","message":"psst","id":"c2"}`)
 			s := a.Kept("private")
@@ -90,9 +90,9 @@ func TestProtocolV1(t *testing.T) {
 		}},
 		{"system tells of joining and leaving, but not who joins", func(t *testing.T) {
 			srv, base := harness.Serve(t)
-			a := harness.Dial(t, base, "r", true, "username", "Alice")
+			a := dial(t, base, "r", true, "username", "Alice")
 			a.Until("welcome")
-			b := harness.Dial(t, base, "r", true, "username", "Bob")
+			b := dial(t, base, "r", true, "username", "Bob")
 			bw := b.Until("welcome")
 			s := a.Text()
 			harness.Expect(t, "keys", harness.Keys(t, s), "event message time type user username")
@@ -148,12 +148,12 @@ func TestProtocolV1(t *testing.T) {
 		}},
 		{"typing never reaches the typist, plain members or the history", func(t *testing.T) {
 			srv, base := harness.Serve(t)
-			plain := harness.Dial(t, base, "r", false).Here()
-			a := harness.Dial(t, base, "r", true, "username", "Alice")
+			plain := dial(t, base, "r", false).Here()
+			a := dial(t, base, "r", true, "username", "Alice")
 			aw := a.Until("welcome")
-			a2 := harness.Dial(t, base, "r", true, "username", "Alice", "session", aw.Session)
+			a2 := dial(t, base, "r", true, "username", "Alice", "session", aw.Session)
 			a2.Until("welcome")
-			b := harness.Dial(t, base, "r", true, "username", "Bob")
+			b := dial(t, base, "r", true, "username", "Bob")
 			b.Until("welcome")
 			a.Send(`{"type":"typing"}`)
 			harness.Expect(t, "Bob gets", b.TextOf("typing"), `{"type":"typing","user":"`+aw.User+`","username":"Alice"}`)
@@ -194,7 +194,7 @@ func TestProtocolV1(t *testing.T) {
 		}},
 		{"ack comes once a message with an id is in the log, and only then", func(t *testing.T) {
 			srv, base := harness.Serve(t)
-			p := harness.Dial(t, base, "r", true)
+			p := dial(t, base, "r", true)
 			p.Until("welcome")
 			p.Send(`{"type":"message","message":"silent"}`)
 			p.Send(`{"type":"message","message":"hi","id":"c1"}`)
@@ -204,15 +204,15 @@ func TestProtocolV1(t *testing.T) {
 		}},
 		{"a repeated id gets the first offset and is broadcast to no one", func(t *testing.T) {
 			srv, base := harness.Serve(t)
-			a := harness.Dial(t, base, "r", true)
+			a := dial(t, base, "r", true)
 			w := a.Until("welcome")
-			b := harness.Dial(t, base, "r", true)
+			b := dial(t, base, "r", true)
 			b.Until("welcome")
 			a.Send(`{"type":"message","message":"hi","id":"c1"}`)
 			a.Kept("message")
 			a.Send(`{"type":"message","message":"changed","id":"c1"}`)
 			harness.Expect(t, "second ack", a.TextOf("ack"), `{"type":"ack","id":"c1","offset":1}`)
-			again := harness.Dial(t, base, "r", true, "session", w.Session)
+			again := dial(t, base, "r", true, "session", w.Session)
 			again.Until("welcome")
 			again.Send(`{"type":"message","message":"hi","id":"c1"}`)
 			harness.Expect(t, "ack to another connection", again.TextOf("ack"), `{"type":"ack","id":"c1","offset":1}`)
@@ -233,7 +233,7 @@ func TestProtocolV1(t *testing.T) {
 			log := &brokenLog{Log: chat.NewMemoryLog(chat.MemoryOptions{})}
 			log.appends.Store(true)
 			_, base := harness.Serve(t, harness.Quiet, chat.WithLog(log))
-			p := harness.Dial(t, base, "r", true)
+			p := dial(t, base, "r", true)
 			p.Until("welcome")
 			p.Send(`{"type":"message","message":"hi","id":"c1"}`)
 			if o := p.Next(); o.Code != "unavailable" || o.ID != "c1" || o.RetryMS <= 0 {
