@@ -227,9 +227,9 @@ func TestServerJoin(t *testing.T) {
 				})
 			}
 			wg.Go(func() {
-				for range 90 {
+				for i := range 90 {
 					p.Send(`{"type":"join","room":"a"}`)
-					p.Send(`{"type":"message","room":"a","message":"m"}`)
+					p.Send(fmt.Sprintf(`{"type":"message","room":"a","message":"m","id":"%d"}`, i))
 					p.Send(`{"type":"leave","room":"a"}`)
 					p.Send(`{"type":"ping"}`) // an answer without error
 				}
@@ -253,7 +253,7 @@ func TestServerJoin(t *testing.T) {
 						t.Error("left twice")
 					}
 					inside = false
-				case "message", "system":
+				case "message", "system", "ack":
 					if !inside {
 						t.Errorf("%+v comes after left", o)
 					}
