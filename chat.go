@@ -51,7 +51,7 @@ type Stats struct {
 	Messages   uint64 // sent or published through this server and kept by the log
 	Deliveries uint64 // events written to members
 	Rounds     uint64 // rounds of delivery; Deliveries/Rounds is their mean size
-	SlowCloses uint64 // members closed with 1013 because they were too far behind
+	SlowCloses uint64 // members that were told 1013 because they were too far behind
 	Refused    uint64 // requests refused: malformed, or by a limit, the origin check or a hook
 	LogErrors  uint64 // uses of the log that failed or timed out
 	Resets     uint64 // times that a room's log lost events that were delivered
@@ -60,20 +60,20 @@ type Stats struct {
 
 // Stats returns the server's counters. Its cost grows with the number of rooms in use.
 func (s *Server) Stats() Stats {
-	c := s.core.Rooms.Counters()
-	st := Stats{
+	r := s.core.Rooms.Stats()
+	return Stats{
 		Connections: s.core.Connections(),
-		Messages:    c.Messages.Load(),
-		Deliveries:  c.Deliveries.Load(),
-		Rounds:      c.Rounds.Load(),
-		SlowCloses:  c.Slow.Load(),
+		Rooms:       r.Rooms,
+		Members:     r.Users,
+		Messages:    r.Messages,
+		Deliveries:  r.Deliveries,
+		Rounds:      r.Rounds,
+		SlowCloses:  r.Slow,
 		Refused:     s.core.Refused(),
-		LogErrors:   c.LogErrors.Load(),
-		Resets:      c.Resets.Load(),
+		LogErrors:   r.LogErrors,
+		Resets:      r.Resets,
 		Panics:      s.core.Rules.Panics.Load(),
 	}
-	st.Rooms, st.Members = s.core.Rooms.Count()
-	return st
 }
 
 // MemoryOptions say what a memory log keeps. The zero MemoryOptions mean the defaults.

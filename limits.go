@@ -25,8 +25,10 @@ func WithResume(messages int) Option {
 
 // WithMaxLag limits the live part of a room's log, in bytes of memory per room. This is how
 // far a member may fall behind: a member that is further behind is closed with 1013, and
-// can come back and resume. All slow members of a room share this memory. The default is 1
-// MiB; zero panics. Less than four times the largest frame counts as that. For a moment it
+// can come back and resume. All slow members of a room share this memory. It holds each event
+// once for every form in which members of the room get events: plain or compressed, with the
+// name of the room on a connection with many rooms or without, or as an event stream. The
+// default is 1 MiB; zero panics. Less than four times the largest frame counts as that. For a moment it
 // may be exceeded by an eighth.
 func WithMaxLag(bytes int) Option {
 	return func(c *config) { c.Limits.Lag = server.Checked("WithMaxLag", bytes, 1) }

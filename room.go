@@ -150,7 +150,7 @@ func (s *Server) MarkRead(ctx context.Context, room, userID string, offset uint6
 	if err := s.core.Rooms.Connect(ctx); err != nil {
 		return 0, err
 	}
-	return s.core.Rooms.MarkRead(ctx, room, userID, offset)
+	return s.core.Rooms.MarkRead(ctx, room, userID, offset, nil)
 }
 
 // checkReader refuses the id of no user.

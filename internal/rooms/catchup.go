@@ -145,7 +145,7 @@ func (r *room) reset(page chatlog.Page, epoch string, last uint64) bool {
 	if r.epoch != epoch || r.last.Offset != last {
 		return false
 	}
-	r.set.counters.Resets.Add(1)
+	r.set.counters.resets.Add(1)
 	r.set.cfg.Logger.Later(slog.LevelWarn, "chat: log lost events", "room", r.name, "offset", r.last.Offset)
 	if page.Position.Epoch != r.epoch {
 		r.set.retired.add(r.name, r.epoch)

@@ -40,7 +40,7 @@ func (s *Set) comparePresence(ctx context.Context) error {
 func (t *roster) mustRead(r *room, version uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	since := r.set.Clock() - t.readAt
+	since := r.set.cfg.Clock() - t.readAt
 	switch {
 	case !r.ready || t.reading:
 		return false
@@ -70,7 +70,7 @@ func (r *room) readMembers(ctx context.Context, version uint64) error {
 		r.mu.Unlock()
 		return err
 	}
-	t.version, t.readAt = version, r.set.Clock()
+	t.version, t.readAt = version, r.set.cfg.Clock()
 	grew := false
 	var wrong []*localUser // users for which the log does not hold what this server has told it
 	for _, m := range list.Members {

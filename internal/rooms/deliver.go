@@ -100,7 +100,7 @@ func (r *room) round() {
 		return
 	}
 	r.delivered = v.Next()
-	r.set.counters.Rounds.Add(1)
+	r.set.counters.rounds.Add(1)
 	var low uint64
 	if len(members) < sharedRoundSize || workers == 1 {
 		low = visit(members, &v)
@@ -146,7 +146,7 @@ func visit(members []*Member, v *stream.View) (low uint64) {
 		low = min(low, m.flush(v, &o, p))
 	}
 	if o.delivered > 0 {
-		members[0].room.set.counters.Deliveries.Add(o.delivered)
+		members[0].room.set.counters.deliveries.Add(o.delivered)
 	}
 	wsconn.Probers.Put(p)
 	return low

@@ -115,10 +115,10 @@ func (w *world) step() {
 		if e.Target = 0; op == 0 {
 			e.Type, e.To = chatlog.TypePrivate, string(rune('a'+w.rng.IntN(3)))
 		}
-		s.Publish(ctx, "r", e)
+		s.Publish(ctx, "r", e, false)
 	case op < 11:
 		e.Type, e.Reaction, e.Text, e.Remove = chatlog.TypeReaction, string(rune('A'+w.rng.IntN(3))), "", w.rng.IntN(3) == 0
-		s.Amend(ctx, "r", e, false)
+		s.Publish(ctx, "r", e, false)
 	case op < 13:
 		for j := range page.Events {
 			if page.Events[j].Offset == e.Target {
@@ -126,10 +126,10 @@ func (w *world) step() {
 			}
 		}
 		e.Type = chatlog.TypeEdit
-		s.Amend(ctx, "r", e, false)
+		s.Publish(ctx, "r", e, false)
 	case op < 14:
 		e.Type, e.Text = chatlog.TypeDelete, ""
-		if _, _, err := s.Amend(ctx, "r", e, true); err == nil {
+		if _, _, err := s.Publish(ctx, "r", e, true); err == nil {
 			w.deleted[i][e.Target] = true
 		}
 	case op < 16:
@@ -222,7 +222,7 @@ func foldsAgree(t *testing.T, seed uint64) {
 		t.Error("nothing was amended live")
 	}
 	for _, s := range w.sets {
-		if n := s.Counters().Resets.Load(); n != 0 {
+		if n := s.Stats().Resets; n != 0 {
 			t.Errorf("%d resets: what was amended was taken for a contradiction", n)
 		}
 	}

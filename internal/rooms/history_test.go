@@ -133,7 +133,7 @@ func TestHistoryAheadOfTheStream(t *testing.T) {
 			t.Error(got)
 		}
 		log.mute.Store(false)
-		keeper.member.Signal("s", nil)
+		here.Signal(t.Context(), "r", chatlog.Event{Kind: "s", UserID: "k"})
 		say(t, far, reaction(1, "c", "x")) // 6
 		time.Sleep(5 * time.Second)
 		if got := summary(p.take()); got != "0 signal; 6 reaction" {

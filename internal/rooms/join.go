@@ -12,13 +12,14 @@ import (
 // A Joining says which user joins a room, over which connection, and from which place on.
 type Joining struct {
 	Conn     *wsconn.Conn
-	Greeter  Greeter
 	UserID   string
 	Username string           // what people see
 	V1       bool             // the client speaks chat.v1
 	Deflate  bool             // it takes compressed messages
 	Events   bool             // it takes Server-Sent Events, and no frames
 	Since    chatlog.Position // what the client has seen; zero if it has seen nothing
+	// Greet returns the first frames that the member gets, before its history. It may block.
+	Greet func(*Greeting) (frames []byte)
 	// Check, if not nil, is asked when the user is in the room and nobody was told yet; an
 	// error of it ends the joining. Only [Many.Join] asks it.
 	Check func() error
@@ -36,11 +37,6 @@ func (s *Set) newLink(j *Joining) link {
 	return l
 }
 
-// A Greeter gives the first frames that a member gets, before its history.
-type Greeter interface {
-	Greet(g *Greeting) (frames []byte)
-}
-
 // A Greeting is what a member is told of the room first.
 type Greeting struct {
 	At      chatlog.Position // the room's last place when the member became one of it
@@ -54,7 +50,7 @@ type Greeting struct {
 // beginning is what a member still has to get before the stream takes over.
 type beginning struct {
 	since    chatlog.Position
-	greeter  Greeter // nil once the greeting is queued
+	greet    func(*Greeting) []byte // nil once the greeting is queued
 	greeting Greeting
 
 	// What is replayed from the log, from when the greeting is queued on.
@@ -71,7 +67,7 @@ type beginning struct {
 func (s *Set) Join(ctx context.Context, name string, m *Member, j Joining) error {
 	l := s.newLink(&j)
 	m.link = &l
-	m.begin = &beginning{since: j.Since, greeter: j.Greeter}
+	m.begin = &beginning{since: j.Since, greet: j.Greet}
 	return s.join(ctx, name, m)
 }
 
@@ -165,9 +161,6 @@ func (r *room) catchUpTo(ctx context.Context, since chatlog.Position) {
 	}
 }
 
-// Begin implements [wsconn.Source].
-func (m *Member) Begin() { m.start() }
-
 // start sets the cursor of a new member, and queues what it gets first. Joining, replaying
 // and resuming differ only in the place it starts from. It reports false if m was removed
 // before.
@@ -187,7 +180,7 @@ func (m *Member) start() (begun bool) {
 	if m.V1 {
 		g.Unread = m.unread(g.At)
 	}
-	first := st.greeter.Greet(g)
+	first := st.greet(g)
 	c := m.link.conn
 	c.Lock()
 	defer c.Unlock()
@@ -214,7 +207,7 @@ func (m *Member) start() (begun bool) {
 		// fallen behind while it joined.
 		first = append(first, m.nextPiece(&v)...)
 	}
-	st.greeter, st.greeting = nil, Greeting{}
+	st.greet, st.greeting = nil, Greeting{}
 	if m.link.many == nil {
 		// No reply can be lost before this: a reply waits for the lock, and what already
 		// waits are replies to objects that the client sent before the greeting.

@@ -67,13 +67,7 @@ func say(t *testing.T, s *Set, e chatlog.Event) uint64 {
 	if e.UserID == "" {
 		e.UserID = "u"
 	}
-	store := s.Publish
-	if e.Amends() {
-		store = func(ctx context.Context, name string, e chatlog.Event) (chatlog.Event, string, error) {
-			return s.Amend(ctx, name, e, false)
-		}
-	}
-	e, _, err := store(t.Context(), "r", e)
+	e, _, err := s.Publish(t.Context(), "r", e, false)
 	if err != nil {
 		t.Fatalf("%+v: %v", e, err)
 	}

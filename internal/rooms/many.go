@@ -29,7 +29,7 @@ type Many struct {
 	left     bool               // LeaveAll was called
 }
 
-// NewMany returns what a connection that is in no room yet is in the rooms. Of j, Greeter,
+// NewMany returns what a connection that is in no room yet is in the rooms. Of j, Greet,
 // Since and Check do not count, and V1 is taken to be true. Its Source is that of the
 // connection.
 func (s *Set) NewMany(j Joining) *Many {
@@ -47,12 +47,12 @@ var ErrJoined = errors.New("chat: the connection is in this room already")
 
 // Join makes c a member of the room called name, in which it must not be yet, and tells the
 // others. It queues the greeting and the beginning of what the client gets, and waits with
-// that like [wsconn.Conn.Send]. Of j, only Greeter, Since and Check count. If it fails, it
+// that like [wsconn.Conn.Send]. Of j, only Greet, Since and Check count. If it fails, it
 // undoes everything. If End has ended the member meanwhile, of which the client is told
 // nothing, the error is an [*proto.Closed]; after LeaveAll it is [ErrClosed]. Over the limit on
 // rooms of one connection it is [limit.ErrReached].
 func (c *Many) Join(ctx context.Context, name string, j Joining) (err error) {
-	m := &Member{link: &c.link, begin: &beginning{since: j.Since, greeter: j.Greeter}}
+	m := &Member{link: &c.link, begin: &beginning{since: j.Since, greet: j.Greet}}
 	if err := c.reserve(name, m); err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ func (c *Many) LeaveAll(clean bool) {
 }
 
 // joining reports whether m's greeting was not queued yet.
-func (m *Member) joining() bool { return m.begin != nil && m.begin.greeter != nil }
+func (m *Member) joining() bool { return m.begin != nil && m.begin.greet != nil }
 
 // endLocked ends m, the member of the room called name.
 func (c *Many) endLocked(m *Member, name string, code int, reason string) {

@@ -36,13 +36,13 @@ func (room roomGreeter) Greet(g *Greeting) []byte {
 
 // enter joins a room.
 func (p *peer) enter(room string, since chatlog.Position, check func() error) error {
-	return p.many.Join(p.t.Context(), room, Joining{Greeter: roomGreeter(room), Since: since, Check: check})
+	return p.many.Join(p.t.Context(), room, Joining{Greet: roomGreeter(room).Greet, Since: since, Check: check})
 }
 
 // sayIn publishes a message in a room.
 func sayIn(t *testing.T, s *Set, room, text string) chatlog.Position {
 	t.Helper()
-	e, epoch, err := s.Publish(t.Context(), room, chatlog.Event{Type: chatlog.TypeMessage, UserID: "u", Text: text})
+	e, epoch, err := s.Publish(t.Context(), room, chatlog.Event{Type: chatlog.TypeMessage, UserID: "u", Text: text}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,8 +141,8 @@ func TestManyRooms(t *testing.T) {
 			}
 			p.leave()
 			other.leave()
-			if rooms, users := s.Count(); rooms != 0 || users != 0 {
-				t.Errorf("%d rooms with %d users are left", rooms, users)
+			if st := s.Stats(); st.Rooms != 0 || st.Users != 0 {
+				t.Errorf("%d rooms with %d users are left", st.Rooms, st.Users)
 			}
 			if err := p.enter("a", chatlog.Position{}, nil); err != ErrClosed {
 				t.Error(err)
@@ -176,7 +176,7 @@ func TestSlowInOneRoom(t *testing.T) {
 		sayIn(t, s, "b", "again")
 		p.resume()
 		p.expect(`message a read; message b in b; left a 1013,"reason":"too slow: come back and resume"; message b again`)
-		if n := s.Counters().Slow.Load(); n != 1 {
+		if n := s.Stats().Slow; n != 1 {
 			t.Errorf("%d slow members", n)
 		}
 		if err := p.enter("a", place, nil); err != nil {
@@ -186,8 +186,8 @@ func TestSlowInOneRoom(t *testing.T) {
 			t.Errorf("%s", shown(got))
 		}
 		p.leave()
-		if rooms, users := s.Count(); rooms != 0 || users != 0 {
-			t.Errorf("%d rooms with %d users are left", rooms, users)
+		if st := s.Stats(); st.Rooms != 0 || st.Users != 0 {
+			t.Errorf("%d rooms with %d users are left", st.Rooms, st.Users)
 		}
 	})
 }

@@ -39,12 +39,12 @@ func TestWhileJoining(t *testing.T) {
 				sayIn(t, s, "r", "hi")
 			}
 		}}
-		if err := p.many.Join(t.Context(), "r", Joining{Greeter: g}); err != nil {
+		if err := p.many.Join(t.Context(), "r", Joining{Greet: g.Greet}); err != nil {
 			t.Fatal(err)
 		}
 		p.expect("welcome r" + strings.Repeat("; message r hi", 200))
 		g = meanwhile{"a", func() { p.many.End("a", proto.CloseForbidden, "") }}
-		if err := p.many.Join(t.Context(), "a", Joining{Greeter: g}); err == nil {
+		if err := p.many.Join(t.Context(), "a", Joining{Greet: g.Greet}); err == nil {
 			t.Error("joined")
 		}
 		sayIn(t, s, "a", "unseen")
@@ -98,7 +98,7 @@ func TestCutInARound(t *testing.T) {
 		if err := conn.Open(nil); err != nil {
 			t.Fatal(err)
 		}
-		if err := m.Join(t.Context(), "r", Joining{Greeter: silent{}}); err != nil {
+		if err := m.Join(t.Context(), "r", Joining{Greet: silent{}.Greet}); err != nil {
 			t.Fatal(err)
 		}
 		return m

@@ -122,11 +122,7 @@ func (r *rush) say() {
 		old := &page.Events[r.rng.IntN(n)]
 		e.Type, e.Target, e.UserID = chatlog.TypeEdit, old.Offset, old.UserID
 	}
-	if e.Amends() {
-		s.Amend(ctx, room, e, true)
-	} else {
-		s.Publish(ctx, room, e)
-	}
+	s.Publish(ctx, room, e, true)
 }
 
 func (r *rush) step() {

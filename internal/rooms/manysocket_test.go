@@ -88,6 +88,7 @@ func TestManySockets(t *testing.T) {
 		Times:  Times{Log: time.Second, Flush: time.Millisecond, FlushMost: time.Millisecond},
 		Pack:   wsconn.Deflate,
 		Logger: logging.New(slog.New(slog.DiscardHandler), &panics),
+		Clock:  pipeConfig.Clock,
 		Ping:   func(time.Duration) {}, Sweep: func() {},
 	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -114,7 +115,7 @@ func TestManySockets(t *testing.T) {
 		server.(*net.TCPConn).SetWriteBuffer(4 << 10)
 		j := Joining{Conn: &c.conn, UserID: fmt.Sprint("u", i), Deflate: i%2 == 0}
 		c.many = s.NewMany(j)
-		c.conn.Init(&wsconn.Config{Clock: s.Clock, ReadLimit: 1 << 20, WriteTimeout: time.Minute}, c.many.Source(), silent{}, j.Deflate)
+		c.conn.Init(&wsconn.Config{Clock: pipeConfig.Clock, ReadLimit: 1 << 20, WriteTimeout: time.Minute}, c.many.Source(), silent{}, j.Deflate)
 		c.conn.Attach(server, nil)
 		if err := c.conn.Open(nil); err != nil {
 			t.Fatal(err)
@@ -124,7 +125,7 @@ func TestManySockets(t *testing.T) {
 	}
 	// The last offset that a caller has seen is its reader's alone: who comes back gets all.
 	enter := func(c *caller, room string) error {
-		return c.many.Join(context.Background(), room, Joining{Greeter: roomGreeter(room)})
+		return c.many.Join(context.Background(), room, Joining{Greet: roomGreeter(room).Greet})
 	}
 	for i := range publishers {
 		busy.Go(func() {
@@ -165,7 +166,7 @@ func TestManySockets(t *testing.T) {
 			for {
 				select {
 				case room := <-c.rejoin:
-					c.many.Join(context.Background(), room, Joining{Greeter: roomGreeter(room), Since: chatlog.Position{Epoch: epoch}})
+					c.many.Join(context.Background(), room, Joining{Greet: roomGreeter(room).Greet, Since: chatlog.Position{Epoch: epoch}})
 				case <-done:
 					return
 				}
@@ -180,10 +181,10 @@ func TestManySockets(t *testing.T) {
 	}
 	close(done)
 	heard.Wait()
-	if rooms, users := s.Count(); rooms != 0 || users != 0 {
-		t.Errorf("%d rooms with %d users are left", rooms, users)
+	if st := s.Stats(); st.Rooms != 0 || st.Users != 0 {
+		t.Errorf("%d rooms with %d users are left", st.Rooms, st.Users)
 	}
-	t.Log(s.Counters().Slow.Load(), "members were too slow")
+	t.Log(s.Stats().Slow, "members were too slow")
 	s.BeginClosing()
 	<-s.End()
 }

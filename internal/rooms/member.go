@@ -17,8 +17,7 @@ type link struct {
 	name string // what people see
 }
 
-// A Member is one connection's place in one room: a cursor in the room's stream. Unless it
-// is one of a [Many], it is the Source of its connection. A zero Member can join once.
+// A Member is one connection's place in one room: a cursor in the room's stream. A zero Member can join once.
 type Member struct {
 	// Immutable once it has joined.
 	link  *link
@@ -137,7 +136,7 @@ func (m *Member) behindLocked(v *stream.View) {
 	reason := "events were lost: come back and resume" // which the room has logged
 	if m.Cursor >= v.Reset {
 		set := m.room.set
-		set.counters.Slow.Add(1)
+		set.counters.slow.Add(1)
 		set.cfg.Logger.Later(slog.LevelInfo, "chat: member too slow", "room", m.room.name, "user", m.User)
 		reason = "too slow: come back and resume"
 	}
@@ -162,8 +161,18 @@ func (m *Member) readyLocked() {
 	}
 }
 
+// Source returns what m's connection writes, unless m is one of a Many. The connection may
+// be given it before m joins.
+func (m *Member) Source() wsconn.Source { return source{m} }
+
+// source is a Member as the Source of its connection.
+type source struct{ *Member }
+
+// Begin implements [wsconn.Source].
+func (m source) Begin() { m.start() }
+
 // Next implements [wsconn.Source].
-func (m *Member) Next() (b []byte, then wsconn.Then) {
+func (m source) Next() (b []byte, then wsconn.Then) {
 	if m.begin != nil {
 		return nil, wsconn.Fetch
 	}
@@ -188,11 +197,17 @@ func (m *Member) turn(v *stream.View) []byte {
 }
 
 // Fetch implements [wsconn.Source].
-func (m *Member) Fetch() { m.replayPage() }
+func (m source) Fetch() { m.replayPage() }
 
-// Owes implements [wsconn.Source]. A replay is not completed before a close: the client
+// Owes implements [wsconn.Source].
+func (m source) Owes() bool { return m.owes() }
+
+// Rest implements [wsconn.Source].
+func (m source) Rest() []byte { return m.rest() }
+
+// owes is Owes of a wsconn.Source. A replay is not completed before a close: the client
 // knows where it has stopped.
-func (m *Member) Owes() bool {
+func (m *Member) owes() bool {
 	if m.begin != nil || m.room == nil {
 		return false
 	}
@@ -204,8 +219,8 @@ func (m *Member) Owes() bool {
 	return true
 }
 
-// Rest implements [wsconn.Source].
-func (m *Member) Rest() []byte {
+// rest is Rest of a wsconn.Source.
+func (m *Member) rest() []byte {
 	v := m.room.view()
 	if m.Cursor >= m.owedEnd || m.Cursor < v.Base {
 		return nil
@@ -236,7 +251,7 @@ func (m *Member) nextPiece(v *stream.View) []byte {
 		b = b[:wsconn.Piece+len(rest)]
 	}
 	m.Cursor = next
-	m.room.set.counters.Deliveries.Add(next - from)
+	m.room.set.counters.deliveries.Add(next - from)
 	return b
 }
 

@@ -32,10 +32,11 @@ func TestMemoryOfFurtherRooms(t *testing.T) {
 		Limits: Limits{Resume: 1, Lag: 1 << 20, Rooms: 10_000, Joined: each + 1, Presence: 0},
 		Times:  Times{Log: time.Second},
 		Logger: logging.New(slog.New(slog.DiscardHandler), &panics),
+		Clock:  pipeConfig.Clock,
 		Ping:   func(time.Duration) {},
 		Sweep:  func() {},
 	})
-	cfg := &wsconn.Config{Clock: s.Clock, ReadLimit: 1 << 20, WriteTimeout: time.Minute}
+	cfg := &wsconn.Config{Clock: pipeConfig.Clock, ReadLimit: 1 << 20, WriteTimeout: time.Minute}
 	var all []*Many
 	names := make([]string, conns*each/members)
 	for i := range names {
@@ -52,7 +53,7 @@ func TestMemoryOfFurtherRooms(t *testing.T) {
 		all = append(all, m)
 	}
 	join := func(i int, name string) {
-		if err := all[i].Join(t.Context(), name, Joining{Greeter: silent{}}); err != nil {
+		if err := all[i].Join(t.Context(), name, Joining{Greet: silent{}.Greet}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -32,6 +32,7 @@ func newSet(t *testing.T, log chatlog.Log, change func(*Config)) *Set {
 		Times:  Times{Log: time.Second, PingInterval: time.Minute, PingTimeout: time.Minute},
 		Pack:   wsconn.Deflate,
 		Logger: logging.New(slog.New(slog.DiscardHandler), &panics),
+		Clock:  pipeConfig.Clock,
 		Ping:   func(time.Duration) {},
 		Sweep:  func() {}, Control: func(chatlog.Event) {},
 		Panicked: func(method, _ string, p any, stack []byte) { t.Errorf("%s panicked: %v\n%s", method, p, stack) },
@@ -99,8 +100,8 @@ func joinPaused(t *testing.T, s *Set, j Joining) *peer {
 func tryJoin(t *testing.T, s *Set, j Joining) (*peer, error) {
 	t.Helper()
 	p := &peer{t: t, paused: make(chan struct{}, 1)}
-	p.conn.Init(pipeConfig, &p.member, silent{}, j.Deflate)
-	j.Conn, j.Greeter = &p.conn, p
+	p.conn.Init(pipeConfig, p.member.Source(), silent{}, j.Deflate)
+	j.Conn, j.Greet = &p.conn, p.greet
 	if err := s.Join(t.Context(), "r", &p.member, j); err != nil {
 		return nil, err
 	}
@@ -122,8 +123,8 @@ func (p *peer) open() {
 	}
 }
 
-// Greet implements [Greeter] with the fields of a welcome that rooms knows.
-func (p *peer) Greet(g *Greeting) []byte {
+// greet greets with the fields of a welcome that rooms knows.
+func (p *peer) greet(g *Greeting) []byte {
 	if !p.member.V1 {
 		return nil
 	}

@@ -9,18 +9,11 @@ import (
 // Publish appends e to the log of the room called name and, if it is in use here, to the
 // room, in the order of the offsets. It returns the entry that the log holds, which is the
 // first one if e repeats it, and the epoch of its offset.
-func (s *Set) Publish(ctx context.Context, name string, e chatlog.Event) (stored chatlog.Event, epoch string, err error) {
-	return s.store(ctx, name, e, false)
-}
-
-// Amend is Publish for an e that amends the message e.Target. moderator allows the deletion
-// of a message of another user. It also returns guard.ErrUnsupported, and the errors of
-// [chatlog.Amender], which are no failures of the log.
-func (s *Set) Amend(ctx context.Context, name string, e chatlog.Event, moderator bool) (stored chatlog.Event, epoch string, err error) {
-	return s.store(ctx, name, e, moderator)
-}
-
-func (s *Set) store(ctx context.Context, name string, e chatlog.Event, moderator bool) (stored chatlog.Event, epoch string, err error) {
+//
+// If e amends the message e.Target, moderator allows the deletion of a message of another
+// user, and the errors are also guard.ErrUnsupported and those of [chatlog.Amender], which
+// are no failures of the log.
+func (s *Set) Publish(ctx context.Context, name string, e chatlog.Event, moderator bool) (stored chatlog.Event, epoch string, err error) {
 	if s.life.closing.Load() {
 		return e, "", ErrClosed
 	}
@@ -74,7 +67,7 @@ func (s *Set) store(ctx context.Context, name string, e chatlog.Event, moderator
 		}
 	}
 	if !e.Amends() {
-		s.counters.Messages.Add(1)
+		s.counters.messages.Add(1)
 	}
 	return stored, epoch, nil
 }

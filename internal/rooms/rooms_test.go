@@ -42,6 +42,7 @@ func benchRoom(b *testing.B, members int) (*Set, *room) {
 		Limits: Limits{History: 50, Resume: 256, Lag: 1 << 20, Rooms: 10, Presence: 1},
 		Times:  Times{Log: time.Second, PingInterval: time.Minute, PingTimeout: time.Minute},
 		Logger: logging.New(slog.New(slog.DiscardHandler), &panics),
+		Clock:  pipeConfig.Clock,
 		Ping:   func(time.Duration) {},
 		Sweep:  func() {},
 	})
@@ -49,7 +50,7 @@ func benchRoom(b *testing.B, members int) (*Set, *room) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	cfg := &wsconn.Config{Clock: set.Clock, ReadLimit: 1 << 20, WriteTimeout: time.Minute}
+	cfg := &wsconn.Config{Clock: pipeConfig.Clock, ReadLimit: 1 << 20, WriteTimeout: time.Minute}
 	for i := range members {
 		c, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {
@@ -71,8 +72,8 @@ func benchRoom(b *testing.B, members int) (*Set, *room) {
 			conn   wsconn.Conn
 			member Member
 		}
-		m.conn.Init(cfg, &m.member, silent{}, false)
-		if err := set.Join(b.Context(), "r", &m.member, Joining{Conn: &m.conn, Greeter: silent{}, UserID: fmt.Sprint(i), Username: "A"}); err != nil {
+		m.conn.Init(cfg, m.member.Source(), silent{}, false)
+		if err := set.Join(b.Context(), "r", &m.member, Joining{Conn: &m.conn, Greet: silent{}.Greet, UserID: fmt.Sprint(i), Username: "A"}); err != nil {
 			b.Fatal(err)
 		}
 		m.conn.Attach(s, nil)
@@ -93,7 +94,7 @@ func BenchmarkBroadcast(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				e := chatlog.Event{Type: chatlog.TypeMessage, UserID: "u1", Username: "Alice", Text: "Hello, everybody in the room!"}
-				if _, _, err := set.Publish(set.Context(), "r", e); err != nil {
+				if _, _, err := set.Publish(set.Context(), "r", e, false); err != nil {
 					b.Fatal(err)
 				}
 				for r.deliveryState.Load() != deliveryIdle {

@@ -28,7 +28,8 @@ const controlRoom = ".."
 // A Config says how a Set works. It never changes.
 type Config struct {
 	Log    chatlog.Log
-	Local  bool // the log is in memory, and no other server uses it
+	Clock  func() time.Duration // the time since some moment
+	Local  bool                 // the log is in memory, and no other server uses it
 	Limits Limits
 	Times  Times
 	// Receipts says that everyone is told how far users have read; otherwise the user's
@@ -40,7 +41,7 @@ type Config struct {
 	Control func(e chatlog.Event) // carries out a command that a server has sent to all
 	Sweep   func()                // called every few seconds
 	// Ping is called every quarter of a ping interval or timeout, and at least once a second,
-	// with the time of the set's clock: to ping each connection that is silent, however many
+	// with the time of Clock: to ping each connection that is silent, however many
 	// rooms it is in.
 	Ping func(now time.Duration)
 	// Present is called for each user that has joined a room or left it, one call after
@@ -74,9 +75,8 @@ type Times struct {
 // The order of its locks is in package internal/lock.
 type Set struct {
 	// Immutable.
-	cfg   Config
-	log   *guard.Log
-	epoch time.Time // of the set's own clock
+	cfg Config
+	log *guard.Log
 
 	life     lifecycle
 	feed     feed
@@ -84,10 +84,9 @@ type Set struct {
 	rooms    sync.Map // name to *room; written under mu
 
 	retired       retiredEpochs
-	listing       atomic.Pointer[listing]
 	presenceQueue presenceQueue
 	typists       typists
-	counters      Counters
+	counters      counters
 
 	mu        lock.Set
 	roomCount int
@@ -122,15 +121,14 @@ type identity struct {
 	retryTurns chan struct{}          // a value for each try again at telling the log of a user
 }
 
-// Counters count what happens in the rooms.
-type Counters struct {
-	Messages, Deliveries, Rounds, Slow, Resets atomic.Uint64
-	LogErrors                                  atomic.Uint64
+// counters count what happens in the rooms.
+type counters struct {
+	messages, deliveries, rounds, slow, resets, logErrors atomic.Uint64
 }
 
 // New returns a Set. It does not use the log yet.
 func New(cfg Config) *Set {
-	s := &Set{cfg: cfg, epoch: time.Now(), typists: typists{at: map[typist]time.Duration{}}}
+	s := &Set{cfg: cfg, typists: typists{at: map[typist]time.Duration{}}}
 	s.life.ctx, s.life.cancel = context.WithCancel(context.Background())
 	s.life.done = make(chan struct{})
 	s.feed.sweepNow = make(chan struct{}, 1)
@@ -138,7 +136,7 @@ func New(cfg Config) *Set {
 	s.identity.retryTurns = make(chan struct{}, 64)
 	s.newID()
 	s.identity.sender = s.id()
-	g := guard.Config{Server: s.life.ctx, Failed: &s.counters.LogErrors, Panicked: cfg.Panicked}
+	g := guard.Config{Server: s.life.ctx, Failed: &s.counters.logErrors, Panicked: cfg.Panicked}
 	if !cfg.Local {
 		g.Timeout = cfg.Times.Log
 	}
@@ -151,12 +149,6 @@ func (s *Set) Log() *guard.Log { return s.log }
 
 // Context returns a context that ends with the set.
 func (s *Set) Context() context.Context { return s.life.ctx }
-
-// Counters returns what was counted so far.
-func (s *Set) Counters() *Counters { return &s.counters }
-
-// Clock returns the time since the set was made.
-func (s *Set) Clock() time.Duration { return time.Since(s.epoch) }
 
 func (s *Set) id() string { return *s.identity.serverID.Load() }
 
@@ -185,25 +177,6 @@ func (s *Set) spawn(f func(ctx context.Context)) {
 		defer s.life.tasks.Done()
 		f(s.life.ctx)
 	}()
-}
-
-// Count returns the number of rooms in use, and of the users in them, each counted once per room.
-func (s *Set) Count() (rooms, users int) {
-	s.mu.Lock()
-	rooms = s.roomCount
-	s.mu.Unlock()
-	s.rooms.Range(func(_, v any) bool {
-		r := v.(*room)
-		r.mu.Lock()
-		for _, o := range r.users {
-			if _, here := o.wantedInLog(); here {
-				users++
-			}
-		}
-		r.mu.Unlock()
-		return true
-	})
-	return rooms, users
 }
 
 // Closing reports whether BeginClosing was called.

@@ -2,7 +2,6 @@ package rooms
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"strconv"
 	"time"
@@ -23,7 +22,7 @@ func (s *Set) Typing(ctx context.Context, name, userID, username string) error {
 	if s.life.closing.Load() {
 		return ErrClosed
 	}
-	if r := s.room(name); s.typists.shown(name, userID, s.Clock()) || r != nil && r.busy() {
+	if r := s.room(name); s.typists.shown(name, userID, s.cfg.Clock()) || r != nil && r.busy() {
 		return nil
 	}
 	return s.log.Signal(ctx, name, chatlog.Event{Type: chatlog.TypeTyping, Time: time.Now(), UserID: userID, Username: username})
@@ -57,13 +56,6 @@ func (t *typists) shown(room, user string, now time.Duration) bool {
 	return false
 }
 
-// Signal tells the others what an application means by name and data, unless a member is
-// far behind. data is one JSON object, or nil; it is not changed afterwards.
-func (m *Member) Signal(name chatlog.Kind, data json.RawMessage) {
-	s := m.room.set
-	s.Signal(s.life.ctx, m.room.name, chatlog.Event{Kind: name, UserID: m.User, Username: m.link.name, Data: data}) // it may be lost
-}
-
 // Signal sends e, as a TypeSignal, to the chat.v1 members of the room called name, except to
 // e.UserID. It sends nothing, and returns nil, if a member here is far behind.
 func (s *Set) Signal(ctx context.Context, name string, e chatlog.Event) error {
@@ -77,28 +69,19 @@ func (s *Set) Signal(ctx context.Context, name string, e chatlog.Event) error {
 	return s.log.Signal(ctx, name, e)
 }
 
-// MarkRead raises the marker of m's user to offset, and tells the user's other connections if
-// that has raised it; everyone, with Config.Receipts. It returns the marker.
-func (m *Member) MarkRead(offset uint64) (read uint64, err error) {
-	s := m.room.set
-	return s.markRead(s.life.ctx, m.room.name, m.User, offset, m.Conn)
-}
-
-// MarkRead is the method of Member for a user who need not be in the room.
-func (s *Set) MarkRead(ctx context.Context, name, userID string, offset uint64) (read uint64, err error) {
-	return s.markRead(ctx, name, userID, offset, 0)
-}
-
-// markRead marks for the connection with the number conn, or for none.
-func (s *Set) markRead(ctx context.Context, name, userID string, offset, conn uint64) (read uint64, err error) {
+// MarkRead raises the marker of a user, who need not be in the room called name, to offset.
+// If that has raised it, it tells the user's other connections; everyone, with
+// Config.Receipts. m is the member that says so, and is not told; nil if none does. It
+// returns the marker.
+func (s *Set) MarkRead(ctx context.Context, name, userID string, offset uint64, m *Member) (read uint64, err error) {
 	if s.life.closing.Load() {
 		return 0, ErrClosed
 	}
 	read, raised, err := s.log.MarkRead(ctx, name, userID, offset)
 	if err == nil && raised {
 		e := chatlog.Event{Type: chatlog.TypeRead, Time: time.Now(), UserID: userID, Target: read}
-		if conn != 0 { // clients do not see these two
-			e.Username, e.ID = s.identity.sender, strconv.FormatUint(conn, 10)
+		if m != nil { // clients do not see these two
+			e.Username, e.ID = s.identity.sender, strconv.FormatUint(m.Conn, 10)
 		}
 		s.log.Signal(ctx, name, e) // it may be lost
 	}

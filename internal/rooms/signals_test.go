@@ -65,7 +65,7 @@ func TestSignalsAndMarkersReach(t *testing.T) {
 			}
 			expect("")
 			sender := &peers["sender"].member
-			sender.Signal("cursor", []byte(`{"x":1}`))
+			one.Signal(t.Context(), "r", chatlog.Event{Kind: "cursor", UserID: "u", Username: "U", Data: []byte(`{"x":1}`)})
 			expect(`{"type":"signal","user":"u","username":"U","name":"cursor","data":{"x":1}}`, "other", "other far")
 			if err := one.Signal(t.Context(), "r", chatlog.Event{Kind: "tick"}); err != nil {
 				t.Error(err)
@@ -76,8 +76,8 @@ func TestSignalsAndMarkersReach(t *testing.T) {
 				mark func() (uint64, error)
 				own  []string
 			}{
-				"a member": {func() (uint64, error) { return sender.MarkRead(7) }, []string{"same here", "same far"}},
-				"Go":       {func() (uint64, error) { return two.MarkRead(t.Context(), "r", "u", 7) }, []string{"sender", "same here", "same far"}},
+				"a member": {func() (uint64, error) { return one.MarkRead(t.Context(), "r", "u", 7, sender) }, []string{"same here", "same far"}},
+				"Go":       {func() (uint64, error) { return two.MarkRead(t.Context(), "r", "u", 7, nil) }, []string{"sender", "same here", "same far"}},
 			} {
 				if read, err := test.mark(); read != 7 || err != nil {
 					t.Errorf("%s: %d, %v", name, read, err)
@@ -87,11 +87,11 @@ func TestSignalsAndMarkersReach(t *testing.T) {
 				}
 				expect(`{"type":"read","user":"u","offset":7}`, test.own...)
 			}
-			if read, err := sender.MarkRead(60); read != 50 || err != nil {
+			if read, err := one.MarkRead(t.Context(), "r", "u", 60, sender); read != 50 || err != nil {
 				t.Errorf("%d, %v", read, err)
 			}
 			expect("") // not raised
-			if _, err := one.MarkRead(t.Context(), "r", "fails", 1); !errors.Is(err, guard.ErrUnavailable) {
+			if _, err := one.MarkRead(t.Context(), "r", "fails", 1, nil); !errors.Is(err, guard.ErrUnavailable) {
 				t.Error(err)
 			}
 			for _, p := range peers {
@@ -113,7 +113,7 @@ func TestSignalsGoFirst(t *testing.T) {
 		far := join(t, two, Joining{UserID: "g", V1: true})
 		slow.pause()
 		for range 8 {
-			if _, _, err := one.Publish(t.Context(), "r", chatlog.Event{Type: chatlog.TypeMessage, Text: strings.Repeat("x", 6<<10)}); err != nil {
+			if _, _, err := one.Publish(t.Context(), "r", chatlog.Event{Type: chatlog.TypeMessage, Text: strings.Repeat("x", 6<<10)}, false); err != nil {
 				t.Fatal(err)
 			}
 		}

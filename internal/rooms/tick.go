@@ -29,7 +29,7 @@ func (s *Set) tick(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		now := s.Clock()
+		now := s.cfg.Clock()
 		s.cfg.Ping(now)
 		if !s.cfg.Local && now-swept >= sweepEvery {
 			swept = now

@@ -131,7 +131,7 @@ func (s *manySource) Owes() bool {
 	for s.ready.pop() != nil {
 	}
 	for _, m := range s.members {
-		if m.Owes() {
+		if m.owes() {
 			s.ready.push(m)
 		}
 	}
@@ -144,7 +144,7 @@ func (s *manySource) Rest() []byte {
 		if m.over || m.begin != nil {
 			continue
 		}
-		b := m.Rest()
+		b := m.rest()
 		if m.Cursor < m.owedEnd && len(b) > 0 {
 			s.ready.push(m)
 		}

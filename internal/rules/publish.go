@@ -78,10 +78,7 @@ func (r *Rules) Append(ctx context.Context, from Sender, room string, e chatlog.
 	if err := r.inTime(ctx, from, room, &e); err != nil {
 		return r.UnlessRepeated(ctx, room, e, err)
 	}
-	if e.Amends() {
-		return r.Rooms.Amend(ctx, room, e, from.Moderator)
-	}
-	return r.Rooms.Publish(ctx, room, e)
+	return r.Rooms.Publish(ctx, room, e, from.Moderator)
 }
 
 // inTime reports what the log and the slow mode have against e.

@@ -138,7 +138,7 @@ func (s *Server) logRefusal(r *http.Request) {
 	if strings.HasSuffix(from, "://"+r.Host) {
 		s.logger.Once("scheme", slog.LevelWarn, "chat: page refused for its scheme: behind a TLS proxy, name it in WithTrustedProxies", "origin", from)
 	}
-	switch log, others := s.refusals.Note(from, s.Rooms.Clock()); {
+	switch log, others := s.refusals.Note(from, s.clock()); {
 	case log:
 		s.logger.Info("chat: page of a foreign origin refused", "origin", from, "option", "WithOriginPatterns")
 	case others > 0:

@@ -100,7 +100,7 @@ func (s *Server) serveRooms(w http.ResponseWriter, r *http.Request) {
 	may := func(room string) (bool, error) { return s.allows(r.Context(), u, room, rules.ActionList) }
 	var rooms map[string]int
 	if q.Has("limit") || q.Has("room") {
-		rooms, err = s.Rooms.Some(r.Context(), named, limit, may)
+		rooms, err = s.listing.Some(r.Context(), named, limit, may)
 	} else {
 		rooms, err = s.allRooms(r.Context(), may)
 	}

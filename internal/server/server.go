@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat/internal/limit"
+	"github.com/seed-08328bfd/chat/internal/listing"
 	"github.com/seed-08328bfd/chat/internal/logging"
 	"github.com/seed-08328bfd/chat/internal/object"
 	"github.com/seed-08328bfd/chat/internal/origin"
@@ -22,12 +23,14 @@ import (
 // A Server is what chat.Server is a face of. Make one with New.
 type Server struct {
 	// Immutable. The order of all locks is in package internal/lock.
-	cfg    Config
-	local  bool // no other server uses the log
-	Rules  *rules.Rules
-	Rooms  *rooms.Set
-	core   session.Core
-	logger *logging.Logger
+	cfg     Config
+	local   bool // no other server uses the log
+	made    time.Time
+	Rules   *rules.Rules
+	Rooms   *rooms.Set
+	listing *listing.Listing
+	core    session.Core
+	logger  *logging.Logger
 
 	refused  atomic.Uint64
 	refusals origin.Refusals
@@ -36,7 +39,7 @@ type Server struct {
 
 // New returns a Server. It starts no goroutine and does not use the log.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg, local: cfg.Log == nil}
+	s := &Server{cfg: cfg, local: cfg.Log == nil, made: time.Now()}
 	s.cfg.finish()
 	l := &s.cfg.Limits
 	s.Rules = rules.New(rules.Config{Hooks: cfg.Hooks, DefaultName: cfg.DefaultName, Sizes: s.cfg.sizes(), Slow: s.cfg.Times.Slow})
@@ -46,7 +49,7 @@ func New(cfg Config) *Server {
 		Connections: l.Conns, PerAddress: l.PerAddress, PerUser: l.PerUser, Rate: l.Rate, Burst: l.Burst,
 	})
 	rc := s.cfg.rooms(s.local)
-	rc.Ping = s.ping
+	rc.Clock, rc.Ping = s.clock, s.ping
 	rc.Logger, rc.Control, rc.Sweep, rc.Panicked = s.logger, s.control, limits.Sweep, s.Rules.LogPanicked
 	if cfg.Compress {
 		rc.Pack = wsconn.Deflate
@@ -56,7 +59,8 @@ func New(cfg Config) *Server {
 	}
 	s.Rooms = rooms.New(rc)
 	s.Rules.Rooms = s.Rooms
-	conns := wsconn.Config{Clock: s.Rooms.Clock, ReadLimit: s.cfg.frameLimit(), WriteTimeout: s.cfg.Times.Write}
+	s.listing = listing.New(s.Rooms.Log(), s.clock)
+	conns := wsconn.Config{Clock: s.clock, ReadLimit: s.cfg.frameLimit(), WriteTimeout: s.cfg.Times.Write}
 	many := conns
 	many.ReadLimit = max(many.ReadLimit, l.Joined*proto.MaxJoin)
 	s.core = session.Core{
@@ -67,6 +71,9 @@ func New(cfg Config) *Server {
 	}
 	return s
 }
+
+// clock returns the time since the server was made.
+func (s *Server) clock() time.Duration { return time.Since(s.made) }
 
 // ping pings the clients that are silent, and drops those that do not answer.
 func (s *Server) ping(now time.Duration) {

@@ -26,6 +26,3 @@ type Core struct {
 	Told       object.Limits // what a welcome says that a client may send
 	Ended      func(*Session)
 }
-
-// Clock returns the time since the server was made.
-func (c *Core) Clock() time.Duration { return c.Rules.Rooms.Clock() }

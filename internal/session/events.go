@@ -10,6 +10,6 @@ import (
 // JoinEvents is Join for a client that gets an event stream and sends nothing over it.
 func (s *Session) JoinEvents(ctx context.Context, since chatlog.Position) error {
 	s.events = true
-	s.conn.InitStream(&s.core.Conns, &s.member, events.Framing{Room: s.seat.room})
+	s.conn.InitStream(&s.core.Conns, s.member.Source(), events.Framing{Room: s.seat.room})
 	return s.join(ctx, since, false)
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
 
-// Greet implements [rooms.Greeter].
-func (s *Session) Greet(g *rooms.Greeting) []byte {
+// greet greets the client in its one room; see [rooms.Joining].
+func (s *Session) greet(g *rooms.Greeting) []byte {
 	switch {
 	case s.V1:
 		w := s.welcome(s.seat.room, "", g)
@@ -54,8 +54,8 @@ type greeter struct {
 	id   string
 }
 
-// Greet implements [rooms.Greeter].
-func (g greeter) Greet(w *rooms.Greeting) []byte {
+// greet greets the client; see [rooms.Joining].
+func (g greeter) greet(w *rooms.Greeting) []byte {
 	return wsconn.AppendText(nil, g.s.welcome(g.room, g.id, w))
 }
 

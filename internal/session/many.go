@@ -152,7 +152,7 @@ func (c *many) join(ctx context.Context, j *request.Join, id string) (e *proto.E
 	commands := c.commands.Load()
 	err = may()
 	if err == nil {
-		err = c.rooms.Join(ctx, room, rooms.Joining{Greeter: greeter{c.s, room, id}, Since: since, Check: func() error {
+		err = c.rooms.Join(ctx, room, rooms.Joining{Greet: greeter{c.s, room, id}.greet, Since: since, Check: func() error {
 			if c.s.core.Local && c.commands.Load() == commands {
 				return nil
 			}

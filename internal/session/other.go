@@ -18,7 +18,7 @@ func (s *Session) onRead(in seat, o *proto.Object, id string) *proto.Error {
 		return e
 	}
 	s.conn.Charge(wsconn.FrameCost)
-	read, err := in.member.MarkRead(offset)
+	read, err := s.rules.Rooms.MarkRead(s.rules.Rooms.Context(), in.room, s.User.ID, offset, in.member)
 	if err != nil {
 		return wireErrorOf(err)
 	}
@@ -33,7 +33,8 @@ func (s *Session) onSignal(in seat, o *proto.Object) *proto.Error {
 		return e
 	}
 	s.conn.Charge(wsconn.FrameCost + len(event.Data))
-	in.member.Signal(event.Kind, event.Data)
+	event.UserID, event.Username = s.User.ID, s.User.Name
+	s.rules.Rooms.Signal(s.rules.Rooms.Context(), in.room, event) // it may be lost
 	return nil
 }
 

@@ -109,7 +109,7 @@ func (p *Post) read(ctx context.Context, s *Speaker, o *proto.Object, id string)
 	if wait := s.account.TakeSignal(); wait > 0 {
 		return nil, pause(&s.pauses.signals, wait)
 	}
-	read, err := s.rules.Rooms.MarkRead(ctx, p.Room, s.User.ID, offset)
+	read, err := s.rules.Rooms.MarkRead(ctx, p.Room, s.User.ID, offset, nil)
 	return ackOf(id, read), unless(err)
 }
 

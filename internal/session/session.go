@@ -80,7 +80,7 @@ func (s *Session) Open() (err error) {
 // answer: so it misses no event.
 func (s *Session) Join(ctx context.Context, since chatlog.Position, deflate bool) error {
 	if s.many == nil {
-		s.conn.Init(&s.core.Conns, &s.member, s, deflate)
+		s.conn.Init(&s.core.Conns, s.member.Source(), s, deflate)
 		return s.join(ctx, since, deflate)
 	}
 	s.many.rooms = s.rules.Rooms.NewMany(s.joining(since, deflate))
@@ -98,7 +98,7 @@ func (s *Session) join(ctx context.Context, since chatlog.Position, deflate bool
 
 func (s *Session) joining(since chatlog.Position, deflate bool) rooms.Joining {
 	return rooms.Joining{
-		Conn: &s.conn, Greeter: s, UserID: s.User.ID, Username: s.User.Name,
+		Conn: &s.conn, Greet: s.greet, UserID: s.User.ID, Username: s.User.Name,
 		V1: s.V1, Deflate: deflate, Events: s.events, Since: since,
 	}
 }

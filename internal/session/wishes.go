@@ -110,7 +110,7 @@ func (s *Session) fulfil() {
 			s.many.rooms.End(room, proto.CloseNormal, "")
 			continue
 		}
-		err := s.many.rooms.Join(s.rules.Rooms.Context(), room, rooms.Joining{Greeter: greeter{s, room, ""}, Check: s.many.wishes.check})
+		err := s.many.rooms.Join(s.rules.Rooms.Context(), room, rooms.Joining{Greet: greeter{s, room, ""}.greet, Check: s.many.wishes.check})
 		var ended *proto.Closed
 		if e := joinError(err); e != nil && !errors.Is(err, rooms.ErrJoined) && !errors.As(err, &ended) {
 			e.Room = room

@@ -44,7 +44,7 @@ func TestPaths(t *testing.T) {
 			}
 		}
 	}
-	if paths != 9 {
+	if paths != 10 {
 		t.Errorf("%d paths found", paths)
 	}
 }
