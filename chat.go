@@ -37,8 +37,9 @@ func New(opts ...Option) *Server {
 // those of net/http do not. An upgrade needs HTTP/1.1. It also needs a w that is an
 // [http.Hijacker], or that has an Unwrap method which leads to one, as
 // [http.ResponseController] asks of middleware. Otherwise the answer is 501. An event stream
-// is answered by ServeHTTP itself until it ends, over HTTP/1.1 or HTTP/2; it needs a w with
-// Flush and SetWriteDeadline, or such an Unwrap method, and otherwise gets 501 too.
+// is answered by ServeHTTP itself until it ends, over HTTP/1.1 or HTTP/2. Its w must have Flush
+// and SetWriteDeadline, or an Unwrap method that leads to them. If not, its connection is taken
+// over like a WebSocket's.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.core.ServeHTTP(w, r) }
 
 // Stats are the counters of one server. The int fields are current values; the uint64

@@ -58,9 +58,8 @@ func New(w http.ResponseWriter, r *http.Request, panicked func(value any, stack 
 	return c, nil
 }
 
-// SetHeaders sets the headers of an event stream. It comes before the first write.
-func (c *Conn) SetHeaders() {
-	h := c.w.Header()
+// SetHeaders sets the headers of an event stream.
+func SetHeaders(h http.Header) {
 	h.Set("Content-Type", ContentType)
 	h.Set("Cache-Control", "no-store, no-transform")
 	h.Set("X-Accel-Buffering", "no") // nginx

@@ -57,7 +57,7 @@ func TestOutlivesTimeouts(t *testing.T) {
 	inBubble(t, func(c *Conn, ended chan error) {
 		defer close(ended)
 		start := time.Now()
-		c.SetHeaders()
+		SetHeaders(c.w.Header())
 		c.Write([]byte("a"))
 		time.AfterFunc(time.Hour, func() { c.Write([]byte("b")) })
 		c.Read(nil)

@@ -80,7 +80,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, room string) err
 		return err
 	}
 	c := session.New(&s.core, addr, room, true)
-	var conn *events.Conn
+	var conn *events.Conn // nil: the connection is taken over
 	// Whatever happens, nothing uses w after this handler has returned.
 	defer func() {
 		if conn != nil {
@@ -89,23 +89,41 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, room string) err
 	}()
 	return s.begin(r, &h, c, room, way{
 		check: func() (err error) {
-			if conn, err = events.New(w, r, s.panickedWriter); err != nil {
-				s.logger.Error("chat: no event stream is possible", "err", err)
-				err = errNoStream
+			if conn, err = events.New(w, r, s.panickedWriter); err == nil || r.ProtoMajor == 1 && wsconn.CanHijack(w) {
+				return nil
 			}
-			return err
+			s.logger.Error("chat: no event stream is possible", "err", err)
+			return errNoStream
 		},
-		join: func() error { return c.JoinEvents(r.Context(), h.since) },
-		accept: func() error {
-			conn.SetHeaders()
-			c.Attach(conn, nil)
-			if err := c.Start(events.AppendRetry(nil, retryAfter+answer.Jitter(retryJitter))); err != nil {
-				return errLost
-			}
-			conn.Await()
-			return nil
-		},
+		join:   func() error { return c.JoinEvents(r.Context(), h.since) },
+		accept: func() error { return s.acceptStream(w, c, conn) },
 	})
+}
+
+// acceptStream begins the stream. Over conn it returns when the stream has ended. Without, it
+// takes over the connection, as for a WebSocket, and returns.
+func (s *Server) acceptStream(w http.ResponseWriter, c *session.Session, conn *events.Conn) error {
+	events.SetHeaders(w.Header())
+	first := events.AppendRetry(nil, retryAfter+answer.Jitter(retryJitter))
+	if conn == nil {
+		set := w.Header()
+		raw, _, err := wsconn.Hijack(w)
+		if err != nil {
+			s.logger.Error("chat: no event stream is possible", "err", err)
+			return errNoStream
+		}
+		c.Attach(raw, nil)
+		first = append(wsconn.StreamAnswer(set), first...)
+	} else {
+		c.Attach(conn, nil)
+	}
+	if err := c.Start(first); err != nil {
+		return errLost
+	}
+	if conn != nil {
+		conn.Await()
+	}
+	return nil
 }
 
 // panickedWriter counts and logs the panic of a middleware's http.ResponseWriter.

@@ -170,7 +170,7 @@ func (c *Conn) closeLocked(code int, reason string, owes bool) {
 	if owes {
 		c.closing.by = time.Now().Add(CloseTimeout / 2)
 	}
-	if !owes && !c.out.draining {
+	if !owes && !c.out.draining && c.form == nil {
 		c.closing.killer = time.AfterFunc(CloseTimeout, c.Kill)
 		c.extendLocked()
 		c.putLocked(frame)

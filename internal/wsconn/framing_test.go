@@ -1,9 +1,11 @@
 package wsconn
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -136,5 +138,102 @@ func TestStreamPings(t *testing.T) {
 		if at := <-ended; at != (59+25)*second {
 			t.Errorf("the peer that does not read was cut at %v", at)
 		}
+	})
+}
+
+// TestStreamTakenOver ends streams over sockets, which can be written to without blocking. No
+// answer to the close is waited for.
+func TestStreamTakenOver(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	peer, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Close()
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := new(Conn)
+	c.InitStream(&Config{Clock: func() time.Duration { return 0 }}, busy{}, lines{})
+	c.Attach(conn, nil)
+	c.Open(nil)
+	for parked := false; !parked; time.Sleep(time.Millisecond) {
+		c.Lock()
+		parked = !c.DrainingLocked()
+		c.Unlock()
+	}
+	ended := make(chan struct{})
+	go func() {
+		c.Read()
+		c.Finish()
+		close(ended)
+	}()
+	io.WriteString(peer, "what nobody asks for, which is longer than the buffer for such things")
+	c.Close(1001, "bye")
+	c.Lock()
+	if !c.DrainingLocked() && !c.DeadLocked() {
+		t.Error("it waits for an answer")
+	}
+	c.Unlock()
+	<-ended
+	b := make([]byte, 100)
+	n, _ := io.ReadFull(peer, b)
+	if string(b[:n]) != "close 1001 bye\n" {
+		t.Errorf("got %q", b[:n])
+	}
+}
+
+// records notes the types of the TLS records that it reads (RFC 5246, section 6.2.1).
+type records struct {
+	net.Conn
+	types []byte
+	left  int // of the present record
+}
+
+func (r *records) Read(b []byte) (int, error) {
+	if r.left == 0 {
+		var head [5]byte
+		n, err := io.ReadFull(r.Conn, head[:])
+		if err != nil {
+			return 0, err
+		}
+		r.types, r.left = append(r.types, head[0]), int(head[3])<<8|int(head[4])
+		return copy(b, head[:n]), nil // b has room for it: Go's tls reads more
+	}
+	n, err := r.Conn.Read(b[:min(len(b), r.left)])
+	r.left -= n
+	return n, err
+}
+
+// TestStreamTLS ends a stream over TLS, and says so.
+func TestStreamTLS(t *testing.T) {
+	hs := httptest.NewTLSServer(nil)
+	config := &tls.Config{Certificates: hs.TLS.Certificates, MaxVersion: tls.VersionTLS12}
+	hs.Close()
+	synctest.Test(t, func(t *testing.T) {
+		served, client := net.Pipe()
+		c := new(Conn)
+		c.InitStream(&Config{Clock: func() time.Duration { return 0 }}, busy{}, lines{})
+		c.Attach(tls.Server(served, config), nil)
+		go func() {
+			c.Open([]byte("first\n"))
+			c.Close(1001, "bye")
+			c.Read()
+			c.Finish()
+		}()
+		r := &records{Conn: client}
+		b, err := io.ReadAll(tls.Client(r, &tls.Config{InsecureSkipVerify: true}))
+		if string(b) != "first\nclose 1001 bye\n" || err != nil {
+			t.Errorf("got %q, %v", b, err)
+		}
+		if last := r.types[len(r.types)-1]; last != 21 {
+			t.Errorf("the last of the records %v is no alert", r.types)
+		}
+		time.Sleep(time.Hour)
 	})
 }

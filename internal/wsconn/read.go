@@ -17,8 +17,11 @@ import (
 // it. Of a connection that is only written to, it reads nothing and waits for the end.
 func (c *Conn) Read() (clean bool) {
 	if c.form != nil {
-		c.conn.Read(nil) // waits for the end
-		return c.isClosing()
+		for b := [64]byte{}; ; { // a peer that is not to say anything may, and is not heard
+			if _, err := c.conn.Read(b[:]); err != nil {
+				return c.isClosing()
+			}
+		}
 	}
 	for {
 		typ, text, err := c.readMessage()
@@ -99,12 +102,20 @@ func (c *Conn) Finish() {
 		c.conn.SetReadDeadline(time.Now().Add(CloseTimeout / 3))
 		c.in.awaitClose()
 	}
-	if t, ok := c.conn.(*tls.Conn); ok && orderly {
-		t.CloseWrite() // without it, the peer cannot tell the end from an attack (RFC 8446, section 6.1)
+	if orderly {
+		c.closeTLS()
 	}
 	c.Kill()
 	if c.lib != nil {
 		c.lib.CloseNow()
 	}
 	c.in.release()
+}
+
+// closeTLS says over TLS that nothing more comes. Without it, the peer cannot tell the end from
+// an attack (RFC 8446, section 6.1).
+func (c *Conn) closeTLS() {
+	if t, ok := c.conn.(*tls.Conn); ok {
+		t.CloseWrite()
+	}
 }

@@ -72,17 +72,37 @@ func Answer(r *http.Request, subprotocol, extension string, set http.Header) []b
 		b.WriteString("\r\nSec-WebSocket-Extensions: " + extension)
 	}
 	b.WriteString("\r\n")
-	var not map[string]bool
+	writeHeader(&b, set, notInAnswer)
+	return b.Bytes()
+}
+
+// writeHeader writes the headers that not does not leave out, and the empty line after them.
+func writeHeader(b *bytes.Buffer, set http.Header, not func(key string) bool) {
+	var out map[string]bool
 	for key := range set {
-		if notInAnswer(http.CanonicalHeaderKey(key)) {
-			if not == nil {
-				not = map[string]bool{}
+		if not(http.CanonicalHeaderKey(key)) {
+			if out == nil {
+				out = map[string]bool{}
 			}
-			not[key] = true
+			out[key] = true
 		}
 	}
-	set.WriteSubset(&b, not) // also leaves out invalid names, and makes invalid values harmless
+	set.WriteSubset(b, out) // also leaves out invalid names, and makes invalid values harmless
 	b.WriteString("\r\n")
+}
+
+// StreamAnswer returns the beginning of an answer over a connection that was taken over: the
+// headers, of a body that ends with the connection (RFC 9112, section 6.3).
+func StreamAnswer(set http.Header) []byte {
+	var b bytes.Buffer
+	b.WriteString("HTTP/1.1 200 OK\r\nConnection: close\r\n")
+	writeHeader(&b, set, func(key string) bool {
+		switch key {
+		case "Connection", "Keep-Alive", "Transfer-Encoding", "Content-Length", "Content-Encoding", "Trailer":
+			return true
+		}
+		return false
+	})
 	return b.Bytes()
 }
 

@@ -190,11 +190,12 @@ func (c *Conn) next() (b []byte, done bool) {
 	}
 	switch {
 	case c.out.dead, len(c.out.b) == 0 && c.closing.begun && c.closing.last == nil:
+		if c.form != nil { // no answer comes
+			c.unlocked(c.closeTLS)
+			c.killLocked()
+		}
 		c.out.draining = false
 		c.signalLocked()
-		if c.form != nil {
-			c.killLocked() // no answer comes
-		}
 		return nil, true
 	case len(c.out.b) > 0:
 		b, c.out.b = c.out.b, nil

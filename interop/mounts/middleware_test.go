@@ -103,11 +103,18 @@ func TestServerTimeouts(t *testing.T) {
 	if c.Response.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("answered %d %s", c.Response.StatusCode, c.Body)
 	}
+	quiet := make(chan struct{})
+	go func() {
+		defer close(quiet)
+		silentEvents(t, base)
+	}()
 	for range 2 {
 		time.Sleep(1500 * time.Millisecond)
 		say(t, c, "still here")
 	}
+	<-quiet
 	plain(t, base)
 	v1(t, base)
+	events(t, base)
 	endpoints(t, base)
 }

@@ -36,6 +36,7 @@ func works(t *testing.T, mount func(*chat.Server) http.Handler) {
 	base := started(t, mount)
 	plain(t, base)
 	v1(t, base)
+	events(t, base)
 	endpoints(t, base)
 }
 

@@ -1,12 +1,10 @@
 package hostile
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -217,44 +215,3 @@ func TestSlowListener(t *testing.T) {
 		quick.Leave()
 	}, chat.WithMaxLag(1<<20), chat.WithWriteTimeout(10*time.Second), harness.Quiet)
 }
-
-// TestEventsBehindMiddleware serves streams through writers that wrap others.
-func TestEventsBehindMiddleware(t *testing.T) {
-	t.Parallel()
-	srv := chat.New(harness.Quiet, chat.WithLeaveGrace(0))
-	defer srv.Close()
-	var wrap func(http.ResponseWriter) http.ResponseWriter
-	hs := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { srv.ServeHTTP(wrap(w), r) }))
-	defer hs.Close()
-	for _, test := range []struct {
-		name   string
-		wrap   func(http.ResponseWriter) http.ResponseWriter
-		status int
-	}{
-		{"nothing", func(w http.ResponseWriter) http.ResponseWriter { return w }, 200},
-		{"one with Unwrap", func(w http.ResponseWriter) http.ResponseWriter { return unwrapper{w} }, 200},
-		{"one that hides all", func(w http.ResponseWriter) http.ResponseWriter { return struct{ http.ResponseWriter }{w} }, 501},
-		{"one that can only flush", func(w http.ResponseWriter) http.ResponseWriter {
-			return struct {
-				http.ResponseWriter
-				http.Flusher
-			}{w, w.(http.Flusher)}
-		}, 501},
-	} {
-		wrap = test.wrap
-		l, answer := harness.TryListen(t, http.DefaultClient, hs.URL, "r")
-		harness.Expect(t, test.name, answer.StatusCode, test.status)
-		if l != nil {
-			harness.Expect(t, test.name, l.Next().Type, "welcome")
-			l.Leave()
-		}
-		harness.Eventually(t, "nobody", func() bool { return srv.Stats().Connections == 0 && srv.Stats().Members == 0 })
-	}
-	if err := srv.Shutdown(context.Background()); err != nil {
-		t.Error(err)
-	}
-}
-
-type unwrapper struct{ http.ResponseWriter }
-
-func (u unwrapper) Unwrap() http.ResponseWriter { return u.ResponseWriter }
