@@ -1,11 +1,12 @@
-// Messages that carry data and change: what chat.js sends and tells, and what the page shows.
+// Messages with data, and changes of messages: what chat.js sends and reports, and what the page
+// shows.
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {stage} from './fake.js';
 import {join, person, scripted, serve, shows, texts, until} from './harness.js';
 
-/** What is sent on a connection, without ids. */
+/** The objects that were sent on a connection, without their ids. */
 const sent = (page, i = -1) => page.evaluate((i) => sockets.at(i).sent.map(({id, ...o}) => o), i);
 
 const calls = `() => [
@@ -18,7 +19,7 @@ const frames = [
   {type: 'reaction', target: 7, reaction: '👍'}, {type: 'reaction', target: 7, reaction: '👍', remove: true}, {type: 'delete', target: 7},
 ];
 
-test('what amends goes out in order, again after a loss with the same id, and resolves once', async () => {
+test('amendments are sent in order, are sent again after a loss with the same id, and resolve once', async () => {
   const page = await stage({clock: true});
   await page.evaluate(`start(); window.fates = (${calls})().map(fate)`);
   await page.clock.runFor(100);
@@ -27,7 +28,7 @@ test('what amends goes out in order, again after a loss with the same id, and re
   await page.evaluate(() => {
     last().say({type: 'ack', id: last().sent[0].id, offset: 10});
     last().say({type: 'error', code: 'no_such_message', message: 'no', id: last().sent[3].id});
-    // The entry itself is as good as its ack.
+    // The entry itself counts as its ack.
     last().say({type: 'edit', offset: 12, time: '2026-01-01T00:00:00.000Z', user: 'me', username: 'Me', target: 7, message: 'b', id: last().sent[2].id});
     window.ids = last().sent.map((o) => o.id);
     last().end(1006);
@@ -49,7 +50,7 @@ test('what amends goes out in order, again after a loss with the same id, and re
   assert.ok(await page.evaluate(() => last().sent.every((o) => ids.includes(o.id))), 'with their ids');
 });
 
-test('an older server is not sent half of a message, and says what it does not know', async () => {
+test('an older server is never sent a part of a message, and reports what it does not know', async () => {
   const page = await stage({clock: true});
   await page.evaluate(`start(); window.fates = (${calls})().map(fate); window.errors = []; chat.on('error', (e) => errors.push(e.code))`);
   await page.clock.runFor(100);
@@ -82,7 +83,7 @@ test('bad data is refused before it is sent', async () => {
   assert.deepEqual(await sent(page), []);
 });
 
-test('amendments are entries; markers and signals are none; a gap brings messages as they are now', async () => {
+test('amendments are entries, markers and signals are not; after a gap, messages come in their current state', async () => {
   const page = await stage();
   await page.evaluate(() => {
     start();
@@ -120,7 +121,7 @@ test('amendments are entries; markers and signals are none; a gap brings message
   ]]);
 });
 
-test('markers are a maximum, not too many, and are sent again; signals have a rate', async () => {
+test('only the largest marker is sent, with a limited rate, and again after a loss; signals have a rate', async () => {
   const page = await stage({clock: true});
   await page.evaluate(() => start());
   await page.clock.runFor(100);
@@ -140,11 +141,11 @@ test('markers are a maximum, not too many, and are sent again; signals have a ra
     await page.clock.runFor(1000);
   };
   await come('e:9', {read: 10});
-  assert.deepEqual(await sent(page), [{type: 'read', offset: 12}], 'it had got lost');
+  assert.deepEqual(await sent(page), [{type: 'read', offset: 12}], 'the first one was lost');
   await come('e:9', {read: 12});
   assert.deepEqual(await sent(page), []);
   await come('f:9', {gap: true});
-  assert.deepEqual(await sent(page), [], 'of another epoch');
+  assert.deepEqual(await sent(page), [], 'the marker belongs to another epoch');
   const signals = await page.evaluate(() => Array.from({length: 25}, (_, i) => chat.signal('s', {i})).filter((ok) => ok).length);
   assert.equal(signals, 20);
   assert.equal((await sent(page)).length, 20);
@@ -158,10 +159,10 @@ test('markers are a maximum, not too many, and are sent again; signals have a ra
     chat.markRead(4);
     chat.close();
   });
-  assert.deepEqual((await sent(page)).at(-1), {type: 'read', offset: 3}, 'it was refused');
+  assert.deepEqual((await sent(page)).at(-1), {type: 'read', offset: 3}, 'the first one was refused');
 });
 
-test('the page shows messages as they are', async () => {
+test('the page shows messages in their current state', async () => {
   const {url} = await serve();
   const context = await person();
   const time = (o) => new Date(Date.UTC(2026, 0, 2, 3, 4, o)).toISOString();

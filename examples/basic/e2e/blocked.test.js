@@ -1,5 +1,5 @@
-// Where WebSockets are blocked: when the client goes over plain HTTP, what it does there,
-// and how it comes back.
+// Where WebSockets are blocked: when the client uses plain HTTP, what it does then, and how it
+// returns to WebSockets.
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
@@ -25,7 +25,7 @@ async function blocked(options = {}, answers = {}) {
   return {page, ...seen};
 }
 
-test('blocked and refused are told apart', async () => {
+test('a blocked WebSocket and a refused one are distinguished', async () => {
   for (const [what, plain, over] of [
     ['426: the server would have let it in', () => refusal(426, 'upgrade_required'), 'http'],
     ['refused by a filter', () => html(403), 'http'],
@@ -51,7 +51,7 @@ test('blocked and refused are told apart', async () => {
   }
 });
 
-test('a handshake that hangs is given up when plain HTTP is answered', async () => {
+test('a hanging handshake is given up when plain HTTP is answered', async () => {
   const page = await stage({clock: true});
   const {streams} = web();
   start({});
@@ -59,7 +59,8 @@ test('a handshake that hangs is given up when plain HTTP is answered', async () 
   assert.equal(streams.length, 0);
   await page.clock.runFor(200);
   assert.deepEqual([streams.length, last().closed, chat.transport], [1, 1000, 'http']);
-  // Not if nobody answers at all, until it is clear that nothing will come; and not if it is open.
+  // It is not given up while nothing is answered and an answer may still come, nor when the
+  // WebSocket opens.
   for (const [plain, opened] of [[() => { throw new TypeError(); }, 0], [undefined, 1]]) {
     const page = await stage({clock: true});
     const {streams} = web(plain && {plain});
@@ -73,7 +74,7 @@ test('a handshake that hangs is given up when plain HTTP is answered', async () 
   }
 });
 
-test('once a WebSocket has worked, one that fails is no proof', async () => {
+test('after a WebSocket has worked, one that fails does not count as blocked', async () => {
   const page = await stage({clock: true});
   const {streams} = web();
   start({});
@@ -91,7 +92,7 @@ test('once a WebSocket has worked, one that fails is no proof', async () => {
   assert.deepEqual([streams.length, streams[0]?.since], [1, 'e:0']);
 });
 
-test('sockets that are cut within five seconds, three times running', async () => {
+test('sockets that are cut within five seconds, three times in a row', async () => {
   for (const [lives, code, http] of [[[1000, 1000, 1000], 1006, true], [[1000, 6000, 1000, 1000], 1006, false], [[1000, 1000, 1000, 1000], 1001, false]]) {
     const page = await stage({clock: true});
     const {streams} = web();
@@ -108,16 +109,17 @@ test('sockets that are cut within five seconds, three times running', async () =
   }
 });
 
-test('sending over HTTP: one after the other, again with its id, and each refusal its own', async () => {
+test('sending over HTTP: one after the other, again with the same id, and each refusal is for one message', async () => {
   let answer = null;
   const {page, streams, posts} = await blocked({username: 'Ann&', token: async () => 'tok'}, {post: (p, n) => answer?.(p, n)});
   assert.deepEqual([streams[0].url.href, streams[0].headers.Authorization], ['http://127.0.0.1/rooms/r/events?username=Ann%26', 'Bearer tok']);
   const sends = ['a', 'b', 'c', 'd'].map((id) => fate(chat.send(id, {id})));
   await page.clock.runFor(10);
-  assert.deepEqual(posts.map((p) => p.body), ['{"type":"message","message":"a","id":"a"}'], 'the first has no answer yet');
+  assert.deepEqual(posts.map((p) => p.body), ['{"type":"message","message":"a","id":"a"}'], 'the first message has no answer yet');
   assert.equal(posts[0].url.href, `http://127.0.0.1/rooms/r/events?username=Ann%26&session=${'S'.repeat(32)}`);
   assert.equal(posts[0].headers['Content-Type'], 'application/json');
-  // The stream is cut: what is on its way is in doubt, and goes out again when the replay is over.
+  // The stream is cut. It is not known whether messages without an answer were stored, so they
+  // are sent again after the replay.
   answer = ({object: {id}}, n) => ({
     b: refusal(422, 'rejected'), c: n < 6 ? refusal(429, 'rate_limited', {'Retry-After': '2'}) : undefined, d: html(413),
   })[id] ?? new Response(JSON.stringify({type: 'ack', id, offset: n}));
@@ -135,7 +137,8 @@ test('sending over HTTP: one after the other, again with its id, and each refusa
   assert.deepEqual(await Promise.all(sends), [1, 'rejected', posts.findLastIndex((p) => p.object.id === 'c') + 1, 'too_long']);
   assert.deepEqual(got, ['a']);
   assert.deepEqual(state(), ['open', 'http']);
-  // A proxy that loses the server, or the network: nobody knows, so it comes again.
+  // A proxy loses the server or the network. It is not known whether the message was stored, so
+  // it is sent again.
   let tries = 0;
   answer = ({object: {id}}) => {
     if (++tries === 1) return html(502);
@@ -151,7 +154,7 @@ test('sending over HTTP: one after the other, again with its id, and each refusa
   assert.deepEqual([await e, tries], [77, 3]);
 });
 
-test('typing, history, tokens that run out, and the end over HTTP', async () => {
+test('typing, history, expiring tokens, and the end over HTTP', async () => {
   const {page, streams, posts} = await blocked({token: async () => 'tok'});
   chat.typing();
   chat.signal('s', {x: 1});
@@ -161,7 +164,7 @@ test('typing, history, tokens that run out, and the end over HTTP', async () => 
   assert.deepEqual([older.messages[0].message, older.asked, older.epoch], ['old', '?before=9&limit=5', 'e']);
   streams[0].say({type: 'error', code: 'token_expiring', message: ''});
   await page.clock.runFor(10);
-  assert.equal(posts.length, 2, 'each request has its own');
+  assert.equal(posts.length, 2, 'each request has its own post');
   streams[0].say({type: 'left', room: 'r', code: 4001, reason: 'credentials ran out'});
   await page.clock.runFor(2000);
   assert.equal(streams.length, 2);
@@ -169,7 +172,7 @@ test('typing, history, tokens that run out, and the end over HTTP', async () => 
   streams[1].say({type: 'goodbye', reason: 'shutdown', retry_after_ms: 7000});
   streams[1].say({type: 'left', room: 'r', code: 1001, reason: ''});
   await page.clock.runFor(6900);
-  assert.equal(streams.length, 2, 'it comes back when the server wished');
+  assert.equal(streams.length, 2, 'it reconnects at the time that the server asked for');
   await page.clock.runFor(200);
   assert.equal(streams.length, 3);
   streams[2].welcome('e:0');
@@ -178,7 +181,7 @@ test('typing, history, tokens that run out, and the end over HTTP', async () => 
   assert.deepEqual([chat.state, states.at(-1).error.code, streams.length], ['closed', 'close_4003', 3]);
 });
 
-test('a stream that is refused, silent, or not there', async () => {
+test('a stream that is refused, silent, or does not exist', async () => {
   for (const [status, code, then] of [[403, 'forbidden', 'closed'], [401, 'unauthorized', 'closed'], [503, 'unavailable', 'http'], [404, 'not_found', 'websocket'], [501, 'internal', 'websocket']]) {
     const page = await stage({clock: true});
     const {streams} = web({open: () => refusal(status, code, {'Retry-After': '3'})});
@@ -192,11 +195,11 @@ test('a stream that is refused, silent, or not there', async () => {
     await page.clock.runFor(12_000);
     assert.equal(streams.length > 1, then === 'http', code);
   }
-  // A comment each ping interval keeps it; without one it is dead.
+  // A comment in each ping interval keeps the stream. Without one it counts as dead.
   const {page, streams} = await blocked();
   for (let i = 0; i < 8; i++) {
     await page.clock.runFor(25_000);
-    if (sockets.length > 1) last().end(); // a try in vain
+    if (sockets.length > 1) last().end(); // a try that fails
     streams[0].raw(':\n\n');
     await page.clock.runFor(10);
   }
@@ -205,7 +208,7 @@ test('a stream that is refused, silent, or not there', async () => {
   assert.ok(streams[0].aborted);
 });
 
-test('a WebSocket is tried again, later each time, and taken if it lives', async () => {
+test('a WebSocket is tried again at growing intervals, and used if it stays open', async () => {
   const {page, streams, posts} = await blocked({}, {post: ({object: {id}}) => (id === 'slow' ? undefined : new Response(JSON.stringify({type: 'ack', id, offset: 5})))});
   const began = [];
   let seen = 1;
@@ -220,8 +223,8 @@ test('a WebSocket is tried again, later each time, and taken if it lives', async
   }
   assert.ok(began[0] >= 25 && began[0] <= 95, `${began}`);
   assert.ok(began[1] - began[0] >= 55 && began[2] - began[1] >= 115, `${began}`);
-  assert.equal(streams.length, 1, 'the stream goes on meanwhile');
-  // It is answered, but what is on its way over HTTP ends first.
+  assert.equal(streams.length, 1, 'the stream stays meanwhile');
+  // The WebSocket opens, but the posts that are already sent over HTTP end first.
   const trial = last();
   trial.welcome('e:0');
   trial.say(message(9, 'not looked at'));
@@ -250,7 +253,7 @@ test('a WebSocket is tried again, later each time, and taken if it lives', async
   assert.deepEqual([got, state()], [['live', 'slow', 'over the socket'], ['open', 'websocket']]);
 });
 
-test('records of a stream, wherever it is cut', async () => {
+test('records of a stream that is cut at any byte', async () => {
   const {Records} = await load('sse.js');
   const stream = 'retry: 3000\n\n:\n\nid: e:1\ndata: {"a":1}\n\ndata:{"b":\rdata: 2}\r\revent: x\r\ndata: "c"\r\ndata: 3\r\n\r\ndata\n\nid: 9\n\ndata: "d"\n\ndata: unfinished\n';
   const whole = ['{"a":1}', '{"b":\n2}', '"c"\n3', '"d"'];

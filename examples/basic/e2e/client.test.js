@@ -1,10 +1,10 @@
-// chat.js by itself, as other pages use it.
+// chat.js alone, as other pages use it.
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {cable, person, serve, until, watch} from './harness.js';
 
-/** A page of the server's origin in which nothing runs. */
+/** An empty page of the server's origin. */
 async function empty(url) {
   const page = await (await person()).newPage();
   watch(page);
@@ -12,7 +12,7 @@ async function empty(url) {
   return page;
 }
 
-test('the session and the position of a chat bring another one back', async () => {
+test('a new chat can continue with the session and the position of another', async () => {
   const {url} = await serve();
   const page = await empty(url);
   const got = await page.evaluate(async () => {
@@ -63,7 +63,7 @@ test('a send without an answer fails in time, and its id makes the next try safe
   assert.deepEqual(await page.evaluate(() => texts), ['once']);
 });
 
-test('what is refused for good is not tried again', async () => {
+test('a message that is refused permanently is not sent again', async () => {
   const {url} = await serve();
   const page = await empty(url);
   const closed = (room, username) => page.evaluate(([room, username]) => new Promise((resolve) => {
@@ -91,7 +91,7 @@ test('tokens, prefixes, and the times between attempts', async () => {
     const {connect} = await import('./chat.js');
     const tries = [], waits = [], sent = [];
     let n = 0;
-    window.WebSocket = class { // a server that says goodbye, and then is gone
+    window.WebSocket = class { // a server that sends goodbye, and then cannot be reached
       constructor(url, protocols) {
         tries.push([String(url).replace(location.host, 'HOST'), protocols]);
         const say = (o) => this.onmessage?.({data: JSON.stringify(o)});
@@ -113,7 +113,7 @@ test('tokens, prefixes, and the times between attempts', async () => {
       close() {}
     };
     const random = Math.random;
-    Math.random = () => 0.001; // of a time that doubles
+    Math.random = () => 0.001; // a factor of the wait, which doubles
     window.fetch = async () => { throw new TypeError('nobody there'); };
     const chat = connect('/some/where', {room: 'a b/ü', username: 'Ann&', token: async () => `t${++n}`});
     await new Promise((resolve) => chat.on('state', ({state, wait}) => {
@@ -129,6 +129,6 @@ test('tokens, prefixes, and the times between attempts', async () => {
     ['ws://HOST/some/where/ws/r?username=Ann%26&since=e%3A7%3A1767225600000', ['chat.v1', 'bearer.t3']],
   ]);
   assert.deepEqual(got.sent, [{type: 'auth', token: 't2'}]);
-  assert.equal(got.waits[0], 321, 'what the server asked for');
+  assert.equal(got.waits[0], 321, 'the wait that the server asked for');
   assert.deepEqual(got.waits.slice(1).map(Math.round), [51, 52, 54, 58, 66, 80, 80], 'full jitter, up to 30 s');
 });

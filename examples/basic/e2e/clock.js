@@ -1,4 +1,4 @@
-// The time of a test that plays it, in place of Node's own.
+// The fake time of a test, in place of Node's own.
 
 import {afterEach} from 'node:test';
 
@@ -7,7 +7,7 @@ const own = {
 };
 const immediate = globalThis.setImmediate;
 
-/** What was caused by now has happened: promises, and messages of streams. */
+/** Waits until everything that is already caused has happened: promises, and messages of streams. */
 export const settled = async () => {
   for (let i = 0; i < 5; i++) await new Promise((r) => immediate(r));
 };
@@ -31,7 +31,7 @@ export function install() {
     t.fn();
   };
   return {
-    /** Lets ms go by, with everything that is due in them. */
+    /** Lets ms pass, and runs every timer that is due. */
     async runFor(ms) {
       const end = at + ms;
       await settled();
@@ -42,7 +42,7 @@ export function install() {
       }
       at = end;
     },
-    /** Lets ms go by as a computer does that sleeps: what was due meanwhile comes once, afterwards. */
+    /** Lets ms pass as in a computer that sleeps: each timer that was due runs once, afterwards. */
     async fastForward(ms) {
       at += ms;
       for (const t of [...timers.values()].filter(({due}) => due <= at).sort((a, b) => a.due - b.due)) {

@@ -1,6 +1,6 @@
-// A server that the test plays, and a page without a browser: WebSocket, fetch and what a
-// page listens to are replaced, and each attempt is in `sockets`. The clock is the
-// test's, too, where it asks for one.
+// A server that the test plays, and a page without a browser. WebSocket, fetch and the page's
+// event targets are replaced, and each connection attempt is in `sockets`. If a test asks for
+// it, the clock is a fake too.
 
 import {afterEach} from 'node:test';
 import {install, settled, uninstall} from './clock.js';
@@ -45,7 +45,7 @@ globalThis.PageTransitionEvent = class extends Event {
   }
 };
 
-/** Opens an empty page with chat.js and the fake in it. There is one at a time. */
+/** Opens an empty page with chat.js and the fake in it. There is only one at any time. */
 export async function stage({clock = false} = {}) {
   for (const c of chats.splice(0)) c.close();
   uninstall();
@@ -58,7 +58,7 @@ export async function stage({clock = false} = {}) {
       fetches.push(String(url));
       throw new TypeError('nobody there');
     },
-    /** Connects, and notes what the client tells. */
+    /** Connects, and records the client's events. */
     start: (options = {}) => {
       const c = globalThis.chat = connect('/', {room: 'r', ...options});
       chats.push(c);
@@ -78,7 +78,7 @@ export async function stage({clock = false} = {}) {
     message: (offset, message, more = {}) => ({
       type: 'message', offset, time: '2026-01-01T00:00:00.000Z', user: 'other', username: 'O', message, ...more,
     }),
-    /** What became of a send: an offset, or a code. */
+    /** The result of a send: an offset, or a code. */
     fate: (promise) => promise.then((r) => r.offset, (e) => e.code),
   });
   const time = clock ? install() : {runFor: settled};

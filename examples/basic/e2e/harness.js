@@ -1,4 +1,4 @@
-// What the tests stand on: the built server, a browser, and a cable to cut.
+// The base of the tests: the built server, a browser, and a network that can be cut.
 
 import {spawn, spawnSync} from 'node:child_process';
 import {once} from 'node:events';
@@ -14,9 +14,9 @@ const example = path.resolve(import.meta.dirname, '..');
 const dir = mkdtempSync(path.join(tmpdir(), 'chat-e2e-'));
 const binary = path.join(dir, 'basic');
 let browser;
-const leftovers = []; // what a test has to have put away, the latest first
+const leftovers = []; // the cleanups of a test, the latest first
 
-/** Puts something away when the test is over. @param {() => Promise<any>|void} put */
+/** Runs a cleanup at the end of the test. @param {() => Promise<any>|void} put */
 export const leftover = (put) => void leftovers.push(put);
 
 afterEach(async () => {
@@ -33,7 +33,7 @@ function build() {
   if (r.status !== 0) throw new Error('go build failed');
 }
 
-/** Starts the server; with a port, on that one again. */
+/** Starts the server, on the given port if there is one. */
 export async function serve(args = [], port = 0) {
   if (!existsSync(binary)) build();
   const child = spawn(binary, ['-addr', `127.0.0.1:${port}`, ...args], {stdio: ['ignore', 'pipe', 'inherit']});
@@ -55,7 +55,7 @@ export async function serve(args = [], port = 0) {
   return server;
 }
 
-/** A TCP connection between the browser and a server that can be cut and mended, or lets nothing come back. */
+/** A TCP connection between the browser and a server that can be cut and repaired, or that drops everything from the server. */
 export async function cable(port) {
   const pairs = new Set();
   let cut = false, deaf = false;
@@ -126,12 +126,12 @@ async function launch() {
   if (!found) throw new Error('no Chromium: install one, or name it in CHROMIUM');
   return chromium.launch({
     executablePath: found,
-    ignoreDefaultArgs: ['--disable-back-forward-cache'], // people's browsers have it
+    ignoreDefaultArgs: ['--disable-back-forward-cache'], // users' browsers have this cache
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   });
 }
 
-/** A browser of its own for one person: nothing is shared with the others. */
+/** A separate browser for one user. It shares nothing with the others. */
 export async function person(options = {}) {
   browser ??= await launch();
   const context = await browser.newContext({viewport: {width: 1100, height: 760}, locale: 'en-GB', ...options});
@@ -152,12 +152,12 @@ export async function join(context, url, name, room = 'general') {
   return page;
 }
 
-/** Whatever the page complains of ends up in page.complaints. */
+/** Collects the page's errors and dialogs in page.complaints. */
 export function watch(page) {
   page.complaints = [];
   page.on('pageerror', (e) => page.complaints.push(String(e)));
   page.on('console', (m) => {
-    // That the server is gone for a while is part of the tests.
+    // Some tests make the server unreachable for a while.
     if (m.type() === 'error' && !/ERR_|WebSocket connection|Failed to load resource/.test(m.text())) page.complaints.push(m.text());
   });
   page.on('dialog', (d) => {
@@ -191,14 +191,14 @@ export async function until(what, check, ms = 60_000) {
   }
 }
 
-/** The same, of a page whose clock is installed: what it does from time to time, it does now. */
+/** The same for a page with a fake clock: it runs the page's periodic work now. */
 export const soon = (page, what, check) => until(what, async () => {
   const got = await check();
   if (!got) await page.clock.fastForward(5000);
   return got;
 });
 
-/** Goes to a room as an address does. */
+/** Goes to a room by its address. */
 export async function go(page, room) {
   await page.evaluate((r) => (location.hash = encodeURIComponent(r)), room);
   await until(`in ${room}`, async () => await page.textContent('#title') === room);

@@ -1,5 +1,5 @@
-// chat.js and the connection: places, secrets, tokens, and a network or a page that
-// goes and comes back.
+// chat.js and the connection: positions, secrets, tokens, and a network or a page that goes away
+// and returns.
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
@@ -8,7 +8,7 @@ import {stage} from './fake.js';
 const state = (page) => page.evaluate(() => chat.state);
 const count = (page) => page.evaluate(() => sockets.length);
 
-/** A page with an open connection, at place e:0. */
+/** A page with an open connection, at the position e:0. */
 async function open(options = {}) {
   const page = await stage({clock: true});
   await page.evaluate((options) => start(options), options);
@@ -18,7 +18,7 @@ async function open(options = {}) {
   return page;
 }
 
-test('who was in a room with nothing in it comes back to that place', async () => {
+test('a client of an empty room resumes at its position', async () => {
   for (const [what, say, since] of [
     ['an empty room', '', 'e:0'],
     ['a room with a message', "last().say(message(1, 'hi'))", 'e:1:1767225600000'],
@@ -34,14 +34,14 @@ test('who was in a room with nothing in it comes back to that place', async () =
     assert.equal(await page.evaluate(() => new URL(last().url).searchParams.get('since')), since, what);
     assert.equal(await page.evaluate(() => chat.position), since, what);
   }
-  // An earlier chat's place counts, also 0; what is none does not.
+  // An earlier chat's position counts, also 0. An invalid one does not.
   for (const [given, since] of [['e:0', 'e:0'], ['e:3:12', 'e:3:12'], ['nonsense', null], [':', null], ['e:', null], ['e:-1', null]]) {
     const page = await stage({clock: true});
     await page.evaluate((since) => start({since}), given);
     await page.clock.runFor(100);
     assert.equal(await page.evaluate(() => new URL(last().url).searchParams.get('since')), since, given);
   }
-  // Lost before anything came, and back in a room that has gone on: that is told.
+  // The connection is lost before any entry, and the room has grown meanwhile: that is a gap.
   const page = await stage({clock: true});
   await page.evaluate(() => start());
   await page.clock.runFor(100);
@@ -51,7 +51,7 @@ test('who was in a room with nothing in it comes back to that place', async () =
   assert.deepEqual(await page.evaluate(() => got), ['gap', 'latest']);
 });
 
-test('the session and the token stand in no URL', async () => {
+test('the session and the token are in no URL', async () => {
   const session = 'S'.repeat(32);
   const page = await stage({clock: true});
   await page.evaluate((session) => start({session, token: 'to.k-en'}), session);
@@ -60,13 +60,13 @@ test('the session and the token stand in no URL', async () => {
   await page.evaluate(() => last().end());
   await page.clock.runFor(3000);
   for (const url of await page.evaluate(() => [...fetches, ...sockets.map((s) => s.url)])) assert.doesNotMatch(url, /SSS|to\.k/);
-  // What cannot be a session is not sent.
+  // An invalid session is not sent.
   await page.evaluate(() => start({session: 'a b, chat.v2'}));
   await page.clock.runFor(100);
   assert.deepEqual(await page.evaluate(() => last().protocols), ['chat.v1']);
 });
 
-test('a token that a WebSocket cannot carry is refused once', async () => {
+test('a token that cannot be a subprotocol is refused once', async () => {
   for (const token of ['a/b', 'ab==', 'a b', 'a,b', 'ä', 'a\nb', '"x"']) {
     const page = await stage({clock: true});
     await page.evaluate((token) => { start({token: async () => token}); window.sent = fate(chat.send('x')); }, token);
@@ -83,7 +83,7 @@ test('a token that a WebSocket cannot carry is refused once', async () => {
   }
 });
 
-test('what a server asks to wait is waited, however long', async () => {
+test('the client waits as long as the server asks, however long', async () => {
   for (const [after, least, most] of [
     ['2592000', 86_400_000, 1.5 * 86_400_000], ['99999999999999999999', 86_400_000, 1.5 * 86_400_000], ['5', 5000, 7500],
     ['Fri, 02 Jan 2026 00:01:00 GMT', 60_000, 90_000], ['soon', 0, 1100], ['-1', 0, 1100], ['0', 0, 1100], ['', 0, 1100],
@@ -109,7 +109,7 @@ test('what a server asks to wait is waited, however long', async () => {
   assert.equal(await count(page), 1);
 });
 
-/** What tells a page that it, or the network, is back. */
+/** The events that tell a page that it, or the network, is active again. */
 const wake = (page, type) => page.evaluate((type) => {
   const target = type === 'visibilitychange' || type === 'resume' ? document : window;
   target.dispatchEvent(type === 'pageshow' ? new PageTransitionEvent('pageshow', {persisted: true}) : new Event(type));
@@ -117,21 +117,21 @@ const wake = (page, type) => page.evaluate((type) => {
 
 for (const type of ['online', 'pageshow', 'visibilitychange', 'resume', 'focus']) {
   test(`${type}: a dead connection is noticed, and the next attempt does not wait`, async () => {
-    // A connection that died in silence: asked, and given up within seconds.
+    // A connection that died silently is checked, and given up within seconds.
     const page = await open();
     await page.clock.runFor(type === 'online' ? 1000 : 10_000);
     await wake(page, type);
     assert.deepEqual(await page.evaluate(() => last().sent.at(-1)), {type: 'ping'});
     await page.clock.runFor(6500);
     assert.ok(await count(page) >= 2, 'it was given up');
-    // One that lives stays.
+    // A live connection stays.
     const alive = await open();
     await alive.clock.runFor(10_000);
     await alive.evaluate(() => (last().answer = ({type}) => type === 'ping' && last().say({type: 'pong'})));
     await wake(alive, type);
     await alive.clock.runFor(20_000);
     assert.equal(await count(alive), 1);
-    // While it waits, after many attempts in vain: soon.
+    // While the client waits after many failed attempts, it tries again soon.
     const waiting = await open();
     await waiting.evaluate(() => { Math.random = () => 0.99; });
     for (let i = 0; i < 7; i++) {
@@ -146,7 +146,7 @@ for (const type of ['online', 'pageshow', 'visibilitychange', 'resume', 'focus']
   });
 }
 
-test('an attempt that hangs is made anew when the network is back', async () => {
+test('a hanging attempt is replaced when the network is back', async () => {
   const page = await stage({clock: true});
   await page.evaluate(() => start());
   await page.clock.runFor(6000);
@@ -157,9 +157,10 @@ test('an attempt that hangs is made anew when the network is back', async () => 
   assert.equal(await state(page), 'open');
 });
 
-test('timers slowed in the background end no connection that lives', async () => {
+test('slow timers in the background do not end a live connection', async () => {
   const page = await open();
-  // Asked, then frozen: after that the timer runs before the answer that waits behind it.
+  // The client asks, and is then frozen. Afterwards the timer runs before the waiting answer is
+  // read.
   await page.clock.runFor(31_000);
   assert.deepEqual(await page.evaluate(() => last().sent.at(-1)), {type: 'ping'});
   await page.clock.fastForward(600_000);
@@ -167,12 +168,12 @@ test('timers slowed in the background end no connection that lives', async () =>
   await page.clock.runFor(20_000);
   assert.equal(await count(page), 1);
   assert.equal(await state(page), 'open');
-  // Without answers it is noticed all the same.
+  // Without answers, the client still notices the loss.
   for (let i = 0; i < 8; i++) await page.clock.fastForward(60_000);
   assert.ok(await count(page) > 1);
 });
 
-test('a page in the back/forward cache says goodbye, and comes back as it was', async () => {
+test('a page in the back/forward cache closes its connection, and returns in its old state', async () => {
   const page = await open();
   await page.evaluate(() => {
     window.sent = fate(chat.send('on its way', {id: 'x'}));
@@ -180,7 +181,7 @@ test('a page in the back/forward cache says goodbye, and comes back as it was', 
   });
   assert.equal(await page.evaluate(() => last().closed), 1000);
   await page.clock.runFor(120_000);
-  assert.equal(await count(page), 1, 'nothing is tried meanwhile');
+  assert.equal(await count(page), 1, 'there is no attempt meanwhile');
   await wake(page, 'pageshow');
   await page.clock.runFor(10);
   assert.equal(await count(page), 2);
@@ -191,7 +192,7 @@ test('a page in the back/forward cache says goodbye, and comes back as it was', 
   assert.equal(await page.evaluate(() => sent), 1);
 });
 
-test('a clock that is set does not matter', async () => {
+test('setting the clock changes nothing', async () => {
   const page = await open();
   await page.clock.runFor(31_000);
   assert.deepEqual(await page.evaluate(() => last().sent.at(-1)), {type: 'ping'});
@@ -201,9 +202,9 @@ test('a clock that is set does not matter', async () => {
     window.sent = fate(chat.send('x', {id: 'x'}));
   });
   await page.clock.runFor(6000);
-  assert.equal(await count(page), 1, 'the answer has time left');
+  assert.equal(await count(page), 1, 'the answer still has time');
   await page.evaluate(() => last().end());
   await page.clock.runFor(2000);
   await page.evaluate(() => { last().answer = ({id}) => id && last().say({type: 'ack', id, offset: 1}); last().welcome('e:0', {resumed: true}); });
-  assert.equal(await page.evaluate(() => sent), 1, 'it is young, whatever the clock says');
+  assert.equal(await page.evaluate(() => sent), 1, 'the message is young, whatever the clock says');
 });

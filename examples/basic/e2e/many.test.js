@@ -1,4 +1,4 @@
-// Many rooms over one connection: what the client sends, and to whom it gives what comes.
+// Many rooms over one connection: what the client sends, and which room gets each object.
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
@@ -13,7 +13,7 @@ const welcome = (room, position, more = {}) => last().say({
 const say = (room, offset, text, more = {}) => last().say({...message(offset, text, more), room});
 const sent = () => last().sent.map(({id, ...o}) => o);
 
-/** A connection in the rooms a and b, with what each room tells in `log`. */
+/** A connection in the rooms a and b, with the events of each room in `log`. */
 async function inside(options = {}) {
   const page = await stage({clock: true});
   startMany(options);
@@ -41,7 +41,7 @@ async function back(page) {
   await page.clock.runFor(10);
 }
 
-test('rooms share a connection, and each has its own objects', async () => {
+test('rooms share a connection, and each gets its own objects', async () => {
   const page = await inside({username: 'Ann'});
   assert.equal(sockets.length, 1);
   assert.deepEqual([last().url, last().protocols], ['http://127.0.0.1/ws?username=Ann'.replace('http', 'ws'), ['chat.v1']]);
@@ -59,7 +59,7 @@ test('rooms share a connection, and each has its own objects', async () => {
   last().say({type: 'system', room: 'b', event: 'join', user: 'u2', username: 'Zoe', time: '', message: ''});
   assert.deepEqual(log.filter((s) => !s.includes('connecting')), ['a open', 'b open', 'a in a', 'b in b']);
   assert.deepEqual([a.position, b.position, a.count, b.count, a.user, a.session], ['e:1:1767225600000', 'f:3:1767225600000', 1, 2, 'me', '']);
-  // To the server: with the room, right after the type.
+  // Objects to the server have the room right after the type.
   last().sent = [];
   const texts = [];
   const {send} = last();
@@ -71,13 +71,13 @@ test('rooms share a connection, and each has its own objects', async () => {
     '{"type":"message","room":"a","message":"x","id":"1"}', '{"type":"message","room":"b","message":"y \\"room\\"","data":{"n":1},"id":"1"}',
     '{"type":"typing","room":"a"}', '{"type":"read","room":"b","offset":3,"id":"chat.read"}',
   ]);
-  // One id in two rooms: each answer is its room's.
+  // The same id in two rooms: each room gets its own answer.
   last().say({type: 'error', room: 'b', code: 'rejected', message: 'no', id: '1'});
   last().say({type: 'ack', room: 'a', id: '1', offset: 2});
   assert.deepEqual(await Promise.all(fates), [2, 'rejected']);
 });
 
-test('a name of any kind goes through', async () => {
+test('names with any characters work', async () => {
   const page = await inside();
   for (const room of ['$&', '"', 'ü,{}', '__proto__x', '42']) {
     const chat = many.join(room);
@@ -86,7 +86,7 @@ test('a name of any kind goes through', async () => {
     fate(chat.send('$1, $&'));
     assert.deepEqual([sent().at(-2), sent().at(-1)], [{type: 'join', room}, {type: 'message', room, message: '$1, $&'}]);
   }
-  // A rule of the server's may write it in another way.
+  // A rule of the server may change the name.
   const chat = many.join(' Café ');
   await page.clock.runFor(10);
   welcome('café', 'e:0', {id: last().sent.at(-1).id});
@@ -96,7 +96,7 @@ test('a name of any kind goes through', async () => {
   assert.equal(sent().find(({rooms}) => rooms).rooms['café'], 'e:1:1767225600000');
 });
 
-test('after a loss all rooms come back in one frame, each at its place', async () => {
+test('after a loss one frame joins all rooms again, each at its position', async () => {
   const page = await inside();
   welcome('a', 'e:0');
   welcome('b', 'f:5');
@@ -108,10 +108,10 @@ test('after a loss all rooms come back in one frame, each at its place', async (
   assert.deepEqual(last().protocols, ['chat.v1', `session.${'S'.repeat(32)}`], 'as the same user');
   assert.deepEqual(sent(), [{type: 'join', rooms: {a: 'e:1:1767225600000', b: 'f:5:1767225600000'}}]);
   welcome('a', 'e:2', {resumed: true});
-  assert.deepEqual(sent().slice(1), [], 'the replay may show that it arrived');
+  assert.deepEqual(sent().slice(1), [], 'the replay may show that the message arrived');
   say('a', 1, 'one, again');
   say('a', 2, 'p', {user: 'me', id: 'p'});
-  assert.deepEqual(sent().slice(1), [{type: 'message', room: 'a', message: 'r'}], 'what is not there goes out again');
+  assert.deepEqual(sent().slice(1), [{type: 'message', room: 'a', message: 'r'}], 'a message that is not in the replay is sent again');
   welcome('b', 'g:1', {gap: true});
   say('b', 1, 'q', {user: 'me', id: 'q'});
   last().say({type: 'ack', room: 'a', id: 'r', offset: 3});
@@ -119,13 +119,13 @@ test('after a loss all rooms come back in one frame, each at its place', async (
   assert.deepEqual(log.filter((s) => !/connecting|waiting/.test(s)), ['a open', 'a p', 'b open', 'b gap', 'b q']);
 });
 
-test('the end of a room is that of this room alone', async () => {
+test('the end of a room is the end of this room alone', async () => {
   const page = await inside();
   welcome('a', 'e:0');
   welcome('b', 'e:0');
   say('a', 4, 'x');
   const left = (room, code, reason = 'why') => last().say({type: 'left', room, code, reason});
-  // Too slow: it comes back, where it was, after a pause that is not the same for everyone.
+  // Too slow: the room is joined again at its position, after a random pause.
   last().sent = [];
   left('a', 1013);
   say('a', 5, 'of what has ended');
@@ -137,7 +137,7 @@ test('the end of a room is that of this room alone', async () => {
   welcome('a', 'e:5', {resumed: true});
   say('a', 5, 'y');
   assert.equal(a.state, 'open');
-  // Forbidden, removed, or taken out by the service: it does not.
+  // Forbidden, removed, or taken out by the service: the room is not joined again.
   for (const code of [4003, 1008, 1000]) {
     const chat = note(many.join(`r${code}`));
     await page.clock.runFor(10);
@@ -156,7 +156,7 @@ test('the end of a room is that of this room alone', async () => {
   assert.ok(!log.includes('a of what has ended') && log.includes('a y'));
 });
 
-test('left by itself, and joined again before the answer', async () => {
+test('a room that was left, and joined again before the answer', async () => {
   const page = await inside();
   welcome('a', 'e:0');
   welcome('b', 'e:0');
@@ -175,7 +175,7 @@ test('left by itself, and joined again before the answer', async () => {
   welcome('a', 'e:1');
   say('a', 1, 'of now');
   assert.deepEqual(log, ['a open', 'a of now']);
-  // The server ended it in the same moment: what is left is not joined.
+  // The server ended the room at the same moment. The old room is not joined.
   many.leave('b');
   const b2 = note(many.join('b'));
   await page.clock.runFor(10);
@@ -183,7 +183,7 @@ test('left by itself, and joined again before the answer', async () => {
   last().say({type: 'error', room: 'b', code: 'not_joined', message: ''});
   welcome('b', 'e:0');
   assert.equal(b2.state, 'open');
-  // Its join was refused meanwhile: that is of the time before, too.
+  // Its join was refused meanwhile. That answer also belongs to the old room.
   many.leave('b');
   last().say({type: 'left', room: 'b', code: 1000, reason: ''});
   many.join('b');
@@ -195,7 +195,7 @@ test('left by itself, and joined again before the answer', async () => {
   last().say({type: 'error', room: 'b', code: 'not_joined', message: ''});
   welcome('b', 'e:0');
   assert.equal(b3.state, 'open');
-  // Nor is the answer waited for on another connection.
+  // The client does not wait for the answer on another connection.
   many.leave('b');
   await back(page);
   const b4 = many.join('b');
@@ -203,7 +203,7 @@ test('left by itself, and joined again before the answer', async () => {
   welcome('b', 'e:0');
   welcome('a', 'e:1', {resumed: true});
   assert.equal(b4.state, 'open');
-  // The Chat that was left takes no room from the one that is there.
+  // The old Chat does not remove the room of the new one.
   a.reconnect();
   assert.deepEqual([a.state, again.state, many.rooms.get('a') === again], ['closed', 'open', true]);
 });
@@ -225,9 +225,9 @@ test('a join that is refused', async () => {
   assert.deepEqual(sent().length, 2);
   welcome('b', 'e:0');
   refuse('b', 'rate_limited');
-  assert.equal(b.state, 'open', 'in the room, errors are no refusals');
+  assert.equal(b.state, 'open', 'in the room, an error does not refuse the join');
   assert.equal(log.at(-1), 'b rate_limited');
-  // A place of another server's is given up, once.
+  // A position of another server is dropped, once.
   const c = note(many.join('c', {since: 'x:1'}));
   await page.clock.runFor(10);
   refuse('c', 'bad_request');
@@ -242,7 +242,7 @@ test('a join that is refused', async () => {
   assert.deepEqual([d.state, log.at(-1)], ['closed', 'd closed too_many']);
 });
 
-test('a room that the service has put the user into is told, and kept', async () => {
+test('a room that the service has put the user into is reported, and kept', async () => {
   const page = await inside();
   const joined = [];
   many.on('joined', (chat) => joined.push(note(chat)));
@@ -254,7 +254,7 @@ test('a room that the service has put the user into is told, and kept', async ()
   assert.ok(log.includes('invited welcome here'));
   last().sent = [];
   await page.clock.runFor(10);
-  assert.deepEqual(sent(), [], 'it is in');
+  assert.deepEqual(sent(), [], 'the user is in the room');
   const reply = fate(joined[0].send('thanks', {id: 't'}));
   last().say({type: 'ack', room: 'invited', id: 't', offset: 4});
   assert.equal(await reply, 4);
@@ -272,7 +272,7 @@ test('one rate, one credential and one end for all of it', async () => {
   welcome('b', 'e:0', {limits: slow});
   last().sent = [];
   window.fates = Array.from({length: 12}, (_, i) => fate((i % 2 ? a : b).send(`m${i}`)));
-  assert.equal(sent().length, 4, 'the burst is for both together');
+  assert.equal(sent().length, 4, 'both rooms share the burst');
   let offset = 0;
   last().answer = ({type, room, id}) => type === 'message' && last().say({type: 'ack', room, id, offset: ++offset});
   for (const {room, id} of last().sent) last().say({type: 'ack', room, id, offset: ++offset});
@@ -281,7 +281,7 @@ test('one rate, one credential and one end for all of it', async () => {
   last().say({type: 'error', code: 'token_expiring', message: ''});
   await page.clock.runFor(1);
   assert.deepEqual(sent().at(-1), {type: 'auth', token: 't2'});
-  // A frame that is too long is one room's: the largest on its way.
+  // A frame that is too long is the fault of one room, with the largest unanswered message.
   last().answer = null;
   window.fates = [fate(a.send('short')), fate(b.send('long'.repeat(100))), fate(a.send('short too'))];
   await page.clock.runFor(1000);
@@ -295,7 +295,8 @@ test('one rate, one credential and one end for all of it', async () => {
   assert.equal(sent().filter(({type}) => type === 'message').length, 2);
   many.close();
   assert.deepEqual([many.state, a.state, b.state, await fates[0]], ['closed', 'closed', 'closed', 'closed']);
-  // Refused for good: so are the rooms. reconnect brings all of them.
+  // The connection is refused permanently, and so are the rooms. reconnect joins all of them
+  // again.
   startMany();
   const c = many.join('c');
   await page.clock.runFor(10);

@@ -1,5 +1,5 @@
-// The client's modules, for Node: it takes a .js file for a module only below a
-// package.json that says so.
+// The client's modules for Node. Node takes a .js file for a module only below a package.json
+// that says so.
 
 import {cpSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';

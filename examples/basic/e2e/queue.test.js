@@ -1,4 +1,4 @@
-// What chat.js sends, when, and how often.
+// Which messages chat.js sends, when, and how often.
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
@@ -6,7 +6,7 @@ import {stage} from './fake.js';
 
 const texts = (page, i) => page.evaluate((i) => sockets.at(i).sent.filter((o) => o.type === 'message').map((o) => o.message), i);
 
-test('what waited goes out within the limits of the welcome, in order', async () => {
+test('waiting messages are sent within the limits of the welcome, in order', async () => {
   const page = await stage({clock: true});
   await page.evaluate(() => {
     start();
@@ -14,7 +14,7 @@ test('what waited goes out within the limits of the welcome, in order', async ()
   });
   await page.clock.runFor(100);
   await page.evaluate(() => {
-    // A server that keeps its limit as servers do, and closes after a hundred errors.
+    // A server that keeps its limit like a real server, and closes after a hundred errors.
     let tokens = 20, at = performance.now(), n = 0;
     window.refused = 0;
     last().answer = ({type, id}) => {
@@ -35,13 +35,13 @@ test('what waited goes out within the limits of the welcome, in order', async ()
   await page.clock.runFor(25_000);
   assert.deepEqual(await page.evaluate(() => Promise.all(fates)), Array.from({length: 200}, (_, i) => i + 1));
   assert.equal(await page.evaluate(() => refused), 0);
-  assert.ok(await page.evaluate(() => held.length > 0 && held.every((h) => h.wait > 0 && !h.error)), 'and it is told');
+  assert.ok(await page.evaluate(() => held.length > 0 && held.every((h) => h.wait > 0 && !h.error)), 'and the page is told');
 });
 
-test('a refusal that passes is waited for, and the order stays', async () => {
+test('the client waits after a refusal that passes, and keeps the order', async () => {
   for (const [code, refusals, ms, fates] of [
     ['rate_limited', 5, 30_000, [1, 2, 3]], ['unavailable', 3, 40_000, [1, 2, 3]],
-    ['unavailable', 1000, 290_000, ['uncertain', undefined, undefined]], // what the store may have kept is not tried for longer than the id is known
+    ['unavailable', 1000, 290_000, ['uncertain', undefined, undefined]], // a message that may be stored is not sent again after its id is forgotten
   ]) {
     const page = await stage({clock: true});
     await page.evaluate(([code, refuse]) => {
@@ -66,13 +66,13 @@ test('a refusal that passes is waited for, and the order stays', async () => {
     assert.equal(first.held.error?.code ?? code, code);
     const before = (await texts(page, 0)).length;
     await page.clock.runFor(2900);
-    assert.equal((await texts(page, 0)).length, before, 'nothing goes out before');
+    assert.equal((await texts(page, 0)).length, before, 'nothing is sent before');
     await page.clock.runFor(ms);
     assert.deepEqual(await page.evaluate(() => [fates[0], fates[1], fates[2]]), fates, `${code} ${refusals}`);
   }
 });
 
-test('a refusal of what is settled is told to nobody', async () => {
+test('a refusal of a message that has its result is not reported', async () => {
   const page = await stage({clock: true});
   await page.evaluate(() => start({sendTimeout: 5000}));
   await page.clock.runFor(100);
@@ -82,7 +82,7 @@ test('a refusal of what is settled is told to nobody', async () => {
     last().welcome('e:0');
     window.fates = [fate(chat.send('kept')), fate(chat.send('late'))];
     const [kept, late] = last().sent;
-    // The store has kept the message, and failed before it said so.
+    // The store has stored the message, and failed before it answered.
     last().say(message(1, 'kept', {user: 'me', id: kept.id}));
     last().say({type: 'error', code: 'unavailable', message: '', id: kept.id});
     window.refuse = () => last().say({type: 'error', code: 'rejected', message: '', id: late.id});
@@ -93,7 +93,7 @@ test('a refusal of what is settled is told to nobody', async () => {
   assert.deepEqual(await page.evaluate(() => errors), []);
 });
 
-test('closed with 1008 for the store or the rate: it comes back; for its own doing: it does not', async () => {
+test('after a 1008 for the store or the rate the client reconnects; after one for its own errors it does not', async () => {
   for (const [errors, code, back] of [[100, 'unavailable', true], [100, 'rate_limited', true], [100, 'bad_request', false], [0, '', false]]) {
     const page = await stage({clock: true});
     await page.evaluate(() => start());
@@ -109,8 +109,8 @@ test('closed with 1008 for the store or the rate: it comes back; for its own doi
   }
 });
 
-test('what is older than the id window is not sent again, unless the replay has it', async () => {
-  // ms asleep, by the page's clock and by the server's; what the replay shows; the fate of both messages
+test('a message older than the id window is not sent again; in the replay it counts as sent', async () => {
+  // ms asleep, by the page's clock and by the server's; the replay; the results of both messages
   for (const [what, page_ms, server_ms, replay, fates, again] of [
     ['a short loss', 10_000, 10_000, [], [3, 4], ['first', 'second']],
     ['long, and it never arrived', 400_000, 400_000, [], ['uncertain', 'uncertain'], []],
@@ -127,7 +127,7 @@ test('what is older than the id window is not sent again, unless the replay has 
       last().end(1006);
     });
     await page.clock.runFor(page_ms);
-    // Whatever attempts were made meanwhile, the last one is answered.
+    // However many attempts were made meanwhile, the last one gets an answer.
     await page.evaluate(([server_ms, replay]) => {
       chat.reconnect();
       return Promise.resolve().then(() => {

@@ -1,5 +1,5 @@
-// Many rooms where WebSockets are blocked: a stream for each, as far as the browser's
-// connections reach.
+// Many rooms where WebSockets are blocked: a stream for each, as far as the browser's limit of
+// connections allows.
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
@@ -29,9 +29,9 @@ const live = (streams) => streams.filter((s) => !s.aborted).map((s) => s.room);
 const of = (streams, room) => streams.findLast((s) => s.room === room);
 const states = () => Object.values(chats).map(({state}) => state).join(' ');
 
-test('the first stream says who one is, for all', async () => {
+test('the first stream gives the identity of the user for all', async () => {
   const {page, streams, posts} = await blocked(['a', 'b', 'c'], {}, {username: 'Ann'});
-  assert.deepEqual(live(streams), ['a'], 'so that it is one user in all rooms');
+  assert.deepEqual(live(streams), ['a'], 'so that all rooms have the same user');
   streams[0].welcome('e:0');
   await page.clock.runFor(10);
   assert.deepEqual(streams.map((s) => [s.room, s.session?.length]), [['a', undefined], ['b', 32], ['c', 32]]);
@@ -43,7 +43,7 @@ test('the first stream says who one is, for all', async () => {
   assert.deepEqual([await sent, posts[0].url.pathname, posts[0].object], [1, '/rooms/b/events', {type: 'message', message: 'hi', id: '1'}]);
   assert.deepEqual([states(), chats.b.position, many.session.length, many.user], ['open open connecting', 'f:4:1767225600000', 32, 'me']);
   assert.ok(log.includes('b in b'));
-  // One room's refusal or end is its own; the network's is everyone's.
+  // A refusal or end of a room is for that room. A failure of the network is for all.
   of(streams, 'b').say({type: 'left', room: 'b', code: 4003, reason: 'banned'});
   await page.clock.runFor(10);
   assert.deepEqual([states(), many.rooms.has('b')], ['open closed connecting', false]);
@@ -61,7 +61,7 @@ test('the first stream says who one is, for all', async () => {
   assert.deepEqual(streams.slice(-2).map((s) => [s.room, s.since]), [['a', 'e:0'], ['c', 'e:0']]);
 });
 
-test('four rooms have a stream, those used last; the others resume when they are used', async () => {
+test('the four rooms used last have a stream; the others resume when they are used', async () => {
   const names = ['a', 'b', 'c', 'd', 'e', 'f'];
   const {page, streams} = await blocked(names);
   streams[0].welcome('e:0');
@@ -71,8 +71,8 @@ test('four rooms have a stream, those used last; the others resume when they are
   assert.deepEqual([live(streams), states()], [['a', 'b', 'c', 'd'], 'open open open open waiting waiting']);
   assert.ok(log.includes('e waiting too_many_streams'));
   await page.clock.runFor(20_000);
-  assert.equal(streams.length, 4, 'they wait, and nobody sees them come and go');
-  // Using one takes the stream of the one that was not used for longest.
+  assert.equal(streams.length, 4, 'they wait, and other users see no leaves and joins');
+  // A room that is used takes the stream of the room that was unused for the longest time.
   fate(chats.a.send('x'));
   const sent = fate(chats.e.send('from e'));
   await page.clock.runFor(10);
@@ -91,12 +91,12 @@ test('four rooms have a stream, those used last; the others resume when they are
   for (const room of ['c', 'd']) of(streams, room).welcome('e:0', {resumed: true});
   await page.clock.runFor(10);
   assert.deepEqual([chats.c.state, chats.d.state, live(streams).length], ['open', 'open', 4]);
-  // A stream that becomes free goes to one that waits.
+  // A stream that becomes free goes to a waiting room.
   const waits = Object.values(chats).filter(({state}) => state === 'waiting').length;
   many.leave('c');
   await page.clock.runFor(2000);
   assert.deepEqual([live(streams).length, Object.values(chats).filter(({state}) => state === 'waiting').length], [4, waits - 1]);
-  // And none is left behind when WebSockets work again.
+  // No room is left behind when WebSockets work again.
   many.reconnect();
   many.close();
   await page.clock.runFor(10);
@@ -114,12 +114,13 @@ test('rooms that all have something to send take turns', async () => {
   await page.clock.runFor(1900);
   assert.deepEqual([live(streams), posts.length], [['a', 'b', 'c', 'd'], 4], 'a room keeps its stream for a while');
   await page.clock.runFor(5000);
-  assert.deepEqual(live(streams), ['a', 'b', 'c', 'd'], 'and as long as something is on its way');
-  // It is stored, and the answer is there, but what comes behind it is not sent yet when the room has to wait.
+  assert.deepEqual(live(streams), ['a', 'b', 'c', 'd'], 'and as long as a message has no answer');
+  // The message is stored, and the answer has arrived, but the next one is not sent yet when the
+  // room must wait.
   streams[1].say(message(1, 'b', {user: 'me', id: 'b'}));
   await page.clock.runFor(10);
   assert.equal(await sent.b, 1);
-  await page.clock.runFor(14_000); // the others' posts are given up, and all begin anew
+  await page.clock.runFor(14_000); // the posts of the others are given up, and all begin again
   assert.ok(streams[0].aborted);
   for (let i = 0; i < 40; i++) {
     await page.clock.runFor(500);
@@ -131,7 +132,7 @@ test('rooms that all have something to send take turns', async () => {
   assert.deepEqual([await sent.a, await sent.c, await sent.d, await sent.e], [9, 9, 9, 9]);
 });
 
-test('a refusal over HTTP is the room\'s; credentials are everyone\'s', async () => {
+test('a refusal over HTTP is for one room; one of credentials is for all', async () => {
   const {page, streams} = await blocked(['a', 'b', 'c'], {
     open: (s) => ({b: refusal(403, 'forbidden'), c: refusal(503, 'unavailable', {'Retry-After': '2'})})[s.room],
   });
@@ -145,7 +146,7 @@ test('a refusal over HTTP is the room\'s; credentials are everyone\'s', async ()
   assert.deepEqual([many.state, chats.a.state], ['closed', 'closed']);
 });
 
-test('a server without streams is left alone with them', async () => {
+test('a server without streams is not asked for them again', async () => {
   const page = await stage({clock: true}), {streams} = web({open: () => refusal(404, 'not_found')});
   startMany();
   window.chats = {a: many.join('a'), b: many.join('b')};

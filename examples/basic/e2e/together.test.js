@@ -1,5 +1,5 @@
-// Many rooms over one connection with a real server: nothing is lost and nothing comes
-// twice, in no room, whatever happens to the connection.
+// Many rooms over one connection, with a real server. In no room is a message lost or shown
+// twice, whatever happens to the connection.
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
@@ -25,7 +25,7 @@ async function member(url, username, rooms) {
   return page;
 }
 
-/** Sends messages to each room, and edits and deletes some of them, until it is enough. Returns how many, by room. */
+/** Sends messages to each room, and edits and deletes some of them, until there are enough. Returns their number by room. */
 const talk = (page) => page.evaluate(async () => {
   const sent = {};
   await Promise.all([...many.rooms].map(async ([room, chat]) => {
@@ -41,7 +41,7 @@ const talk = (page) => page.evaluate(async () => {
   return sent;
 });
 
-/** What is left of it in a room. */
+/** The messages that are left in a room. */
 const left = (room, username, n) => Array.from({length: n}, (_, i) => `${room} ${username} ${i}${i % 4 === 1 ? ' edited' : ''}`).filter((_, i) => i % 4 !== 2);
 
 test('many rooms, many losses', async () => {
@@ -49,7 +49,7 @@ test('many rooms, many losses', async () => {
   const wire = await cable(port), rooms = ['a', 'b', 'ü "c"', 'd', '42'];
   const ann = await member(wire.url, 'Ann', rooms), ben = await member(url, 'Ben', rooms);
   const before = await ann.evaluate(() => many.user);
-  await ann.evaluate(() => setInterval(() => many.state === 'waiting' && many.reconnect(), 50)); // not its growing pauses
+  await ann.evaluate(() => setInterval(() => many.state === 'waiting' && many.reconnect(), 50)); // without its growing pauses
   const done = Promise.all([talk(ann), talk(ben)]);
   for (let cuts = 0; cuts < 8; cuts++) {
     await new Promise((r) => setTimeout(r, 30 + 100 * Math.random()));

@@ -1,5 +1,5 @@
-// The types that the page's JSDoc comments give to editors, checked by TypeScript:
-// strictly where other pages use them.
+// The types in the JSDoc comments of the page's files, which editors use. TypeScript checks
+// them, strictly where other pages use them.
 
 import assert from 'node:assert/strict';
 import {execFile} from 'node:child_process';

@@ -1,4 +1,4 @@
-// view.js by itself: the vectors that package client passes too.
+// view.js alone. Package client passes the same vectors.
 
 import assert from 'node:assert/strict';
 import {readFileSync} from 'node:fs';
@@ -9,7 +9,7 @@ import {load} from './modules.js';
 const root = path.resolve(import.meta.dirname, '../../..');
 const {View} = await load('view.js');
 
-/** Every value in it, so that a change of it shows. */
+/** All of its values, so that every change is seen. */
 const copy = (o) => JSON.stringify(o);
 
 for (const name of ['view.json', 'view-random.json']) {

@@ -1,5 +1,5 @@
-// What a test's server (fake.js) answers over plain HTTP: streams of events, posts, and
-// what a plain GET of a WebSocket's address gets.
+// The answers of a test's server (fake.js) over plain HTTP: streams of events, posts, and the
+// answer to a plain GET of a WebSocket's address.
 
 const json = (status, o, headers = {}) => new Response(JSON.stringify(o), {status, headers: {'Content-Type': 'application/json', ...headers}});
 
