@@ -4,12 +4,15 @@
 // time and memory can be read from outside.
 //
 // It prints its address, and then reads commands from its standard input. "heap" prints the
-// bytes of live heap after a garbage collection. "profile" begins a CPU profile in the file of
-// -pprof, and "stop" ends it. The process ends when its standard input ends.
+// bytes of live heap and of stacks after a garbage collection. "release" gives unused memory
+// back to the system. "profile" begins a CPU profile in the file of -pprof, and "stop" ends it.
+// "heapprofile" writes a heap profile to that file. The process ends when its standard input
+// ends.
 package main
 
 import (
 	"bufio"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -17,6 +20,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"runtime/pprof"
 	"time"
 
@@ -29,7 +33,8 @@ func main() {
 	addr := flag.String("addr", "127.0.0.1:0", "`address` to listen on")
 	flush := flag.Duration("flush", 0, "flush interval of chat; 0 means its default, a negative value none")
 	compress := flag.Bool("compress", false, "compression of chat")
-	profile := flag.String("pprof", "", "file for a CPU profile")
+	presence := flag.Bool("presence", false, "presence, joins, leaves and history of centrifuge")
+	profile := flag.String("pprof", "", "file for a profile")
 	flag.Parse()
 	if err := proc.RaiseFiles(); err != nil {
 		log.Fatal(err)
@@ -43,13 +48,14 @@ func main() {
 		fmt.Println(l.Addr())
 		log.Fatal(serve.Floor(l.(*net.TCPListener)))
 	}
-	h, err := serve.Handler(*kind, serve.Options{Flush: *flush, Compress: *compress})
+	h, err := serve.Handler(*kind, serve.Options{Flush: *flush, Compress: *compress, Presence: *presence})
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(l.Addr())
 	mux := http.NewServeMux()
 	mux.Handle("/ws/", h)
+	mux.Handle("/ws", h)
 	log.Fatal((&http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}).Serve(l))
 }
 
@@ -64,10 +70,22 @@ func obey(profile string) {
 			runtime.GC() // the second collection frees what the first kept in pools
 			runtime.ReadMemStats(&m)
 			fmt.Println(m.HeapAlloc, m.StackInuse)
+		case "release":
+			debug.FreeOSMemory()
+			fmt.Println("ok")
 		case "profile":
 			f, err := os.Create(profile)
 			if err == nil {
 				err = pprof.StartCPUProfile(f)
+			}
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println("ok")
+		case "heapprofile":
+			f, err := os.Create(profile)
+			if err == nil {
+				err = errors.Join(pprof.Lookup("heap").WriteTo(f, 0), f.Close())
 			}
 			if err != nil {
 				log.Fatal(err)

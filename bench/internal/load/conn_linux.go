@@ -15,7 +15,6 @@ import (
 type conn struct {
 	fd       int
 	index    int
-	room     int
 	state    state
 	interest uint32 // the events that epoll reports
 	carry    []byte // an incomplete frame or answer
@@ -24,6 +23,7 @@ type conn struct {
 	seen     bool   // a probe has arrived
 	sends    bool   // this client keeps a window full
 	inflight int
+	awaited  int // welcomes that have not arrived yet
 	left     int // messages that it may still send, if limited
 }
 
@@ -31,7 +31,7 @@ type state byte
 
 const (
 	shaking    state = iota // waits for the server's handshake
-	connecting              // waits for centrifuge's connect reply
+	connecting              // waits for the answer to greet
 	open
 	ended
 )
@@ -59,12 +59,18 @@ func (l *Load) connect(c *conn) error {
 	if err := unix.Connect(fd, &l.to); err != nil && err != unix.EINPROGRESS {
 		return err
 	}
-	path, extra := "/ws/r", ""
-	if l.plan.Deflate {
-		extra = "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover; server_no_context_takeover\r\n"
+	path, extra := fmt.Sprintf("/ws/r%d", l.roomOf(c, 0)), ""
+	if l.plan.Joined > 0 {
+		path = "/ws"
 	}
-	c.out = fmt.Appendf(nil, "GET %s%d?username=u%d HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n%s\r\n", path, c.room, c.index, l.host, clientKey, extra)
+	if l.plan.V1 {
+		extra = "Sec-WebSocket-Protocol: chat.v1\r\n"
+	}
+	if l.plan.Deflate {
+		extra += "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover; server_no_context_takeover\r\n"
+	}
+	c.out = fmt.Appendf(nil, "GET %s?username=u%d HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n%s\r\n", path, c.index, l.host, clientKey, extra)
 	c.interest = unix.EPOLLIN | unix.EPOLLOUT
 	l.pending++
 	return unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: c.interest, Fd: int32(c.index)})
@@ -125,30 +131,37 @@ func (l *Load) wait(d time.Duration) int {
 	return int(n)
 }
 
-// compose appends one message to the bytes that c will write.
-func (l *Load) compose(c *conn, phase byte, due int64) {
+// compose appends one message for a room to the bytes that c will write.
+func (l *Load) compose(c *conn, room int, phase byte, due int64) {
 	putHead(l.text, phase, c.index, due)
 	l.random ^= l.random << 13
 	l.random ^= l.random >> 17
 	l.random ^= l.random << 5
-	if !l.plan.Centrifuge {
+	switch {
+	case l.plan.Centrifuge:
+		l.ids++
+		l.frame = appendPublish(l.frame[:0], l.ids+1, room)
+		c.out = appendFrame(c.out, 1, l.random, l.frame, l.text, []byte(`"}}`))
+	case l.plan.V1:
+		if l.plan.Joined == 0 {
+			room = -1 // the connection is in one room alone
+		}
+		l.frame = appendMessage(l.frame[:0], room)
+		c.out = appendFrame(c.out, 1, l.random, l.frame, l.text, []byte(`"}`))
+	default:
 		c.out = appendFrame(c.out, 1, l.random, l.text)
-		return
 	}
-	l.ids++
-	l.frame = appendPublish(l.frame[:0], l.ids+1, c.room)
-	c.out = appendFrame(c.out, 1, l.random, l.frame, l.text, []byte(`"}}`))
 }
 
-// send lets c send one message. due is the time at which it was due.
-func (l *Load) send(c *conn, phase byte, due int64) {
+// send lets c send one message to a room. due is the time at which it was due.
+func (l *Load) send(c *conn, room int, phase byte, due int64) {
 	if phase == 'm' {
 		l.stats.Sent++
 	}
 	if c.state != open || len(c.out) > outLimit {
 		return
 	}
-	l.compose(c, phase, due)
+	l.compose(c, room, phase, due)
 	l.push(c)
 }
 
@@ -229,12 +242,8 @@ func (l *Load) shake(c *conn, b []byte) []byte {
 		l.end(c, fmt.Errorf("compression refused, or accepted without an offer: %q", answer))
 		return nil
 	}
-	if l.plan.Centrifuge {
-		c.state = connecting
-		c.out = appendFrame(c.out, 1, l.random, []byte(`{"id":1,"connect":{}}`))
-		l.push(c)
-	} else {
-		l.opened(c)
+	if l.greet(c); c.fd < 0 {
+		return nil
 	}
 	return b[end+4:]
 }

@@ -55,9 +55,7 @@ func (l *Load) frames(c *conn, b []byte) []byte {
 // data processes the payload of a data frame.
 func (l *Load) data(c *conn, first byte, payload []byte, now int64) {
 	if c.state == connecting {
-		if bytes.Contains(payload, []byte(`"connect":`)) {
-			l.opened(c)
-		}
+		l.greeted(c, payload)
 		return
 	}
 	if first&compressed != 0 {
@@ -71,9 +69,12 @@ func (l *Load) data(c *conn, first byte, payload []byte, now int64) {
 			return
 		}
 	}
-	if l.plan.Centrifuge && isPing(payload) {
+	switch {
+	case l.plan.Centrifuge && isPing(payload):
 		c.out = appendFrame(c.out, 1, l.random, []byte("{}"))
 		l.push(c)
+	case l.plan.V1 && hasLeft(payload):
+		l.stats.Lost++ // a room, and not the connection
 	}
 	for {
 		i := bytes.Index(payload, []byte(marker))
@@ -84,7 +85,9 @@ func (l *Load) data(c *conn, first byte, payload []byte, now int64) {
 		payload = payload[i+headSize:]
 		switch h.phase {
 		case 'p':
-			if !c.seen {
+			if l.plan.Joined > 0 { // one of each room
+				l.unseen--
+			} else if !c.seen {
 				c.seen = true
 				l.unseen--
 			}

@@ -16,12 +16,14 @@ import (
 type Plan struct {
 	Addr       string  // of the server: an IPv4 address and port
 	Centrifuge bool    // speak centrifuge's JSON protocol
+	V1         bool    // otherwise speak chat.v1 and not plain text; always with Joined
 	Deflate    bool    // offer compression without context takeover
 	Rooms      int     // number of rooms
 	Members    int     // connections to each room
+	Joined     int     // if positive: rooms per connection; Members must be a multiple of it
 	Rate       float64 // messages per second over all rooms, at fixed times
 	Window     int     // if positive: instead of Rate, each sender keeps this many messages in flight
-	Senders    int     // per room, with Window
+	Senders    int     // per room, with Window; with Joined every connection sends
 	Stalled    float64 // share of each room's members that never read
 	Text       int     // bytes of a message's text; at least headSize
 }
@@ -39,6 +41,7 @@ type Load struct {
 	frame  []byte
 	text   []byte
 	random uint32
+	steps  []int // from a client's index to its rooms, with Joined
 	began  time.Time
 	ids    uint64 // the last id of centrifuge's commands
 
@@ -77,15 +80,22 @@ func New(plan Plan) (*Load, error) {
 	if !ap.Addr().Is4() {
 		return nil, fmt.Errorf("load: %s is not an IPv4 address", ap.Addr())
 	}
+	if err := plan.check(); err != nil {
+		return nil, err
+	}
+	plan.V1 = !plan.Centrifuge && (plan.V1 || plan.Joined > 0)
 	l := &Load{
 		plan:   plan,
 		to:     unix.SockaddrInet4{Port: int(ap.Port()), Addr: ap.Addr().As4()},
 		host:   plan.Addr,
-		conns:  make([]conn, plan.Rooms*plan.Members),
+		conns:  make([]conn, plan.Conns()),
 		events: make([]unix.EpollEvent, 512),
 		buf:    make([]byte, 1<<20),
 		random: 2463534242,
 		began:  time.Now(),
+	}
+	if plan.Joined > 0 {
+		l.steps = distinctSteps(plan.Joined, plan.Rooms)
 	}
 	l.text = filler(max(plan.Text, headSize))
 	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
@@ -94,8 +104,8 @@ func New(plan Plan) (*Load, error) {
 	runtime.LockOSThread()
 	for i := range l.conns {
 		c := &l.conns[i]
-		c.fd, c.index, c.room = -1, i, i/plan.Members
-		c.stalled = i%plan.Members >= l.active()
+		c.fd, c.index = -1, i
+		c.stalled = plan.Joined == 0 && i%plan.Members >= l.active()
 	}
 	return l, nil
 }
@@ -138,6 +148,9 @@ func (l *Load) Join(limit time.Duration) (time.Duration, error) {
 func (l *Load) Sync(limit time.Duration) error {
 	l.syncing, l.unseen = true, 0
 	defer func() { l.syncing = false }()
+	if l.plan.Joined > 0 {
+		return l.syncRooms(limit)
+	}
 	for i := range l.conns {
 		if c := &l.conns[i]; c.state == open && !c.stalled {
 			c.seen = false
@@ -150,7 +163,7 @@ func (l *Load) Sync(limit time.Duration) error {
 			members := l.conns[room*l.plan.Members:][:l.active()]
 			for i := range members {
 				if c := &members[i]; c.state == open && !c.seen {
-					l.send(&members[0], 'p', l.now())
+					l.send(&members[0], room, 'p', l.now())
 					break
 				}
 			}
@@ -191,7 +204,8 @@ func (l *Load) Run(d time.Duration) Stats {
 				if l.next > float64(now) {
 					break
 				}
-				l.send(l.sender(), 'm', int64(l.next))
+				c, room := l.sender()
+				l.send(c, room, 'm', int64(l.next))
 				l.next += 1e9 / l.plan.Rate
 			}
 			wait = min(wait, max(0, int64(l.next)-now))
@@ -202,13 +216,13 @@ func (l *Load) Run(d time.Duration) Stats {
 	return l.stats
 }
 
-// Exchange lets every reading member send n messages, with window of them in flight. It waits
-// for all deliveries and then for probes. It returns how many deliveries came before the last
-// probe: from each member, all messages to each member.
+// Exchange lets every reading member send n messages, with window of them in flight per
+// connection. It waits for all deliveries and then for probes. It returns how many deliveries
+// came before the last probe: from each member, all messages to each member.
 func (l *Load) Exchange(n, window int, limit time.Duration) (int64, error) {
 	l.stats = Stats{Lost: l.stats.Lost}
 	l.plan.Window, l.plan.Senders = window, l.active()
-	l.budget, l.limited, l.open = n, true, true
+	l.budget, l.limited, l.open = n*max(1, l.plan.Joined), true, true
 	l.refillAll()
 	want := int64(l.plan.Rooms * l.active() * l.active() * n)
 	end := l.now() + int64(limit)
@@ -235,18 +249,17 @@ func (l *Load) Close() {
 	runtime.UnlockOSThread()
 }
 
-// sender returns the next sender. It goes through the rooms in turn, and in each room through
-// the reading members.
-func (l *Load) sender() *conn {
+// sender returns the next sender and the room for its message. It goes through the rooms in
+// turn, and in each room through the reading members.
+func (l *Load) sender() (c *conn, room int) {
 	room, member := l.turn%l.plan.Rooms, l.turn/l.plan.Rooms%l.active()
 	l.turn++
-	return &l.conns[room*l.plan.Members+member]
+	return l.member(room, member), room
 }
 
 func (l *Load) refillAll() {
-	for room := range l.plan.Rooms {
-		for i := range l.plan.Senders {
-			c := &l.conns[room*l.plan.Members+i]
+	for i := range l.conns {
+		if c := &l.conns[i]; l.plan.Joined > 0 || i%l.plan.Members < l.plan.Senders {
 			c.sends, c.left = true, l.budget
 			l.refill(c)
 		}
@@ -256,9 +269,9 @@ func (l *Load) refillAll() {
 // refill lets c send until its window is full.
 func (l *Load) refill(c *conn) {
 	for c.inflight < l.plan.Window && (!l.limited || c.left > 0) {
-		l.compose(c, 'm', l.now())
-		c.inflight++
 		c.left--
+		l.compose(c, l.roomOf(c, (l.budget-c.left)%max(1, l.plan.Joined)), 'm', l.now())
+		c.inflight++
 		l.stats.Sent++
 	}
 	l.push(c)

@@ -19,6 +19,8 @@ func example() ([]run.Case, Results) {
 			Peers: []run.Peer{{Name: "floor", Kind: "floor"}, {Name: "gws", Kind: "gws"}, {Name: "melody", Kind: "melody"}, {Name: "chat", Kind: "chat"}}},
 		{Name: "idle", Title: "Idle", Sort: run.Idle, Plan: load.Plan{Rooms: 1, Members: 10},
 			Peers: []run.Peer{{Name: "gws", Kind: "gws"}, {Name: "chat", Kind: "chat"}}},
+		{Name: "many", Title: "Many rooms each", Sort: run.Many, Plan: load.Plan{Rooms: 4, Members: 2, Joined: 2, Rate: 1},
+			Peers: []run.Peer{{Name: "chat", Kind: "chat"}, {Name: "centrifuge", Kind: "centrifuge"}}},
 	}
 	rs := Results{}
 	add := func(round int, peer string, cpu, share float64) {
@@ -30,6 +32,8 @@ func example() ([]run.Case, Results) {
 		add(round, "melody", 2*slow, 0.5) // cheap, but half of the messages are lost
 		add(round, "chat", 5*slow, 1)
 	}
+	rs.Add("many", "chat", 0, run.Result{RSSConn: 12, Heap: 3, Stack: 4, Joins: 70, JoinCPU: 500, User: 1, System: 2, Share: 1, P99: 5}, nil)
+	rs.Add("many", "centrifuge", 0, run.Result{User: 2, System: 4, Share: 1, P99: 6}, nil)
 	rs.Add("idle", "gws", 0, run.Result{RSSConn: 10.25}, nil)
 	rs.Add("idle", "chat", 0, run.Result{}, errors.New("it broke\nlong story"))
 	return cases, rs
@@ -43,6 +47,9 @@ func TestTables(t *testing.T) {
 	}
 	for _, want := range []string{
 		"| One room & more | 10.00 | 8.00 | 1.25 | gws | 20.00 | 0.50 | 0.0 | 0.0 |",
+		"| Many rooms each | 3.00 | – | – | centrifuge | 6.00 | 0.50 | 5.0 | 6.0 |",
+		"| server | RSS KB | live heap KB | stacks KB | joins/s | CPU µs a join | CPU µs | deliveries/s | of those due | p50 ms | p99 ms | max ms | lost |",
+		"| chat | 12.0 | 3.0 | 4.0 | 70 | 500 | 3.00 | 0 | 100.0 % | 0.00 | 5.0 | 0 | 0 |",
 		"| chat | 10.00 | 1.25 | 2.50 | 7.50 |",
 		"| gws | 10.2 |",
 		"| chat | – |",

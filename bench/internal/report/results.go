@@ -94,6 +94,10 @@ func (rs Results) best(c *run.Case) (peer string, ok bool) {
 
 // Line describes one run in a line.
 func Line(c *run.Case, r *run.Result) string {
+	if c.Sort == run.Many {
+		return fmt.Sprintf("%-11s %-20s %6.1f KB RSS, %5.1f heap, %5.1f stack a user; %5.0f joins/s, %6.0f us each; %6.2f us, %6.0f/s %5.1f %%, p50 %.2f p99 %.2f max %.1f ms, lost %d; load %.2f others %.2f",
+			c.Name, r.Peer, r.RSSConn, r.Heap, r.Stack, r.Joins, r.JoinCPU, r.CPU(), r.Rate, 100*r.Share, r.P50, r.P99, r.Max, r.Lost, r.Load, r.Others)
+	}
 	if c.Sort == run.Idle {
 		return fmt.Sprintf("%-11s %-16s %6.1f KB RSS, %5.1f heap, %5.1f stack a connection; %5.2f %% CPU; %6.0f joins/s, %5.0f us each; others %.2f",
 			c.Name, r.Peer, r.RSSConn, r.Heap, r.Stack, r.Idle, r.Joins, r.JoinCPU, r.Others)

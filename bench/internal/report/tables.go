@@ -43,6 +43,9 @@ var idleColumns = []column{
 	{"CPU µs a join", func(r *run.Result) float64 { return r.JoinCPU }, "%.0f"},
 }
 
+// manyColumns are the costs of a user, and then those of a delivery.
+var manyColumns = slices.Concat(idleColumns[:3], idleColumns[4:], flowColumns[:1], flowColumns[3:8], flowColumns[9:])
+
 // Tables writes one table per case.
 func Tables(w io.Writer, cases []run.Case, rs Results) error {
 	var b strings.Builder
@@ -58,6 +61,8 @@ func (rs Results) table(b *strings.Builder, c *run.Case) {
 	switch c.Sort {
 	case run.Idle:
 		columns = idleColumns
+	case run.Many:
+		columns = manyColumns
 	case run.Deflate:
 		columns = append([]column{byteColumn}, flowColumns...)
 	}
@@ -132,7 +137,7 @@ func (rs Results) summary(b *strings.Builder, cases []run.Case) {
 	for i := range cases {
 		c := &cases[i]
 		best, ok := rs.best(c)
-		if c.Sort != run.Flow || !ok {
+		if c.Sort != run.Flow && c.Sort != run.Many || !ok {
 			continue
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", c.Title,

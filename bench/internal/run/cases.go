@@ -17,6 +17,7 @@ const (
 	Flow    Sort = iota // messages are delivered
 	Deflate             // messages are delivered, and the bytes on the wire count
 	Idle                // connections do nothing
+	Many                // connections in many rooms each do nothing, and then messages are delivered
 )
 
 // A Case is one kind of load. It runs on each of its peers.
@@ -45,6 +46,10 @@ func peers(kinds ...string) (ps []Peer) {
 	return ps
 }
 
+const manyNote = "Each user has one connection. The memory is per user in all its rooms, before the first message. " +
+	"chat tells the members of a room of each join. The CPU of a join is for all 50 rooms of a user, until every member knows of it. " +
+	"centrifuge does not tell of joins and keeps no history; \"centrifuge, presence\" tells of joins and leaves, and has presence and a history of 50."
+
 // Cases returns all cases. A text has 80 bytes unless the case says otherwise.
 func Cases() []Case {
 	libs := peers(serve.Kinds...)
@@ -61,6 +66,11 @@ func Cases() []Case {
 	deflate := []Peer{
 		{"chat", "chat", nil},
 		{"chat, compressed", "chat", []string{"-compress"}},
+	}
+	shared := []Peer{
+		{"chat", "chat", nil},
+		{"centrifuge", "centrifuge", nil},
+		{"centrifuge, presence", "centrifuge", []string{"-presence"}},
 	}
 	busy := load.Plan{Rooms: 1, Members: 200, Rate: 2000, Text: 80}
 	window := load.Plan{Rooms: 1, Members: 100, Senders: 4, Window: 64, Text: 80}
@@ -91,6 +101,12 @@ func Cases() []Case {
 				"which is longer than was measured, the others not at all. chat alone tells the members of a room of each join, " +
 				"which is in the price of a join.",
 			Plan: load.Plan{Rooms: 90, Members: 100}},
+		{Name: "many", Title: "10,000 users in 50 rooms each, rooms of 100, 200 messages/s", Sort: Many, Peers: shared,
+			Time: 10 * time.Second, Runs: 1, Note: manyNote,
+			Plan: load.Plan{Rooms: 5000, Members: 100, Joined: 50, Rate: 200, Text: 80}},
+		{Name: "many1000", Title: "1,000 users in 50 rooms each, rooms of 100, 200 messages/s", Sort: Many, Peers: shared,
+			Note: "The same for a quick run.",
+			Plan: load.Plan{Rooms: 500, Members: 100, Joined: 50, Rate: 200, Text: 80}},
 		{Name: "joins", Title: "9,000 joins, rooms of 10", Sort: Idle, Peers: all, Time: time.Second,
 			Plan: load.Plan{Rooms: 900, Members: 10}},
 		{Name: "deflate80", Title: "Compression: one room of 200, 2,000 messages/s of 80 bytes", Sort: Deflate, Peers: deflate, Plan: busy},

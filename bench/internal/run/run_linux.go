@@ -90,22 +90,15 @@ func (s *Server) measure(c *Case, p Peer, o Options) (res Result, err error) {
 		return res, err
 	}
 	defer l.Close()
-	conns := float64(plan.Rooms * plan.Members)
+	conns := float64(plan.Conns())
+	res = Result{Case: c.Name, Peer: p.Name}
 	empty, err := proc.Read(s.pid())
 	if err != nil {
 		return res, err
 	}
-	took, err := l.Join(2 * time.Minute)
-	if err != nil {
+	if err := s.enter(c, l, &res, conns); err != nil {
 		return res, err
 	}
-	joined, err := proc.Read(s.pid())
-	if err != nil {
-		return res, err
-	}
-	res = Result{Case: c.Name, Peer: p.Name}
-	res.Joins = conns / took.Seconds()
-	res.JoinCPU = micro(joined.User+joined.System-empty.User-empty.System) / conns
 	if c.Sort == Idle {
 		l.Run(2 * time.Second) // until it is quiet
 	} else {
@@ -146,7 +139,9 @@ func (s *Server) measure(c *Case, p Peer, o Options) (res Result, err error) {
 	res.Bytes = float64(stats.Bytes) / n
 	res.Lost = stats.Lost
 	res.RSS = float64(after.RSS) / (1 << 20)
-	res.RSSConn = float64(after.RSS-empty.RSS) / 1000 / conns
+	if c.Sort != Many {
+		res.RSSConn = float64(after.RSS-empty.RSS) / 1000 / conns
+	}
 	res.Idle = 100 * (user + system).Seconds() / secs
 	res.Load = self.Seconds() / secs
 	res.Others = max(0, (busy-self-user-system).Seconds()/secs)
@@ -162,6 +157,31 @@ func (s *Server) measure(c *Case, p Peer, o Options) (res Result, err error) {
 		res.Heap, res.Stack = heap/1000/conns, stack/1000/conns
 	}
 	return res, nil
+}
+
+// enter has everybody join, and notes what that cost the server.
+func (s *Server) enter(c *Case, l *load.Load, res *Result, conns float64) error {
+	if c.Sort == Many {
+		m, err := s.join(l, conns)
+		res.Joins, res.JoinCPU = conns/m.Took.Seconds(), micro(m.CPU)/conns
+		res.RSSConn, res.Heap, res.Stack = m.RSS/1000, m.Heap/1000, m.Stack/1000
+		return err
+	}
+	empty, err := proc.Read(s.pid())
+	if err != nil {
+		return err
+	}
+	took, err := l.Join(2 * time.Minute)
+	if err != nil {
+		return err
+	}
+	joined, err := proc.Read(s.pid())
+	if err != nil {
+		return err
+	}
+	res.Joins = conns / took.Seconds()
+	res.JoinCPU = micro(joined.User+joined.System-empty.User-empty.System) / conns
+	return nil
 }
 
 func firstLines(s string, n int) string {

@@ -161,6 +161,9 @@ func TestCases(t *testing.T) {
 		if c.Plan.Rooms*c.Plan.Members <= 0 || c.Plan.Senders > c.Plan.Members {
 			t.Errorf("%s: invalid plan %+v", c.Name, c.Plan)
 		}
+		if (c.Sort == Many) != (c.Plan.Joined > 0) || c.Plan.Joined > 0 && c.Plan.Members%c.Plan.Joined != 0 {
+			t.Errorf("%s: %d rooms of %d for each user", c.Name, c.Plan.Joined, c.Plan.Members)
+		}
 		if c.Sort != Idle && c.Plan.Rate <= 0 == (c.Plan.Window <= 0) {
 			t.Errorf("%s: a plan needs either a rate or a window", c.Name)
 		}

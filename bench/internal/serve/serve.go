@@ -15,10 +15,11 @@ import (
 	"github.com/seed-08328bfd/chat"
 )
 
-// Options are what the cases vary. They affect only the chat server.
+// Options are what the cases vary. Each affects one server only.
 type Options struct {
 	Flush    time.Duration // of chat.WithFlushInterval; 0: the default, below 0: no pause
 	Compress bool          // as chat.WithCompression
+	Presence bool          // centrifuge tells of joins and leaves, and keeps presence and history, as chat does
 }
 
 // Kinds are the servers that Handler knows.
@@ -27,7 +28,8 @@ var Kinds = []string{"gorilla", "melody", "gws", "centrifuge", "nhooyr", "chat"}
 // ErrKind is returned for a kind that does not exist.
 var ErrKind = errors.New("serve: no such kind of server")
 
-// Handler returns the server of that kind, for GET /ws/{room}?username=NAME.
+// Handler returns the server of that kind, for GET /ws/{room}?username=NAME. Those of chat
+// and centrifuge take connections with many rooms too, on GET /ws.
 func Handler(kind string, o Options) (http.Handler, error) {
 	switch kind {
 	case "gorilla":
@@ -37,7 +39,7 @@ func Handler(kind string, o Options) (http.Handler, error) {
 	case "gws":
 		return newGWS(), nil
 	case "centrifuge":
-		return newCentrifuge()
+		return newCentrifuge(o.Presence)
 	case "nhooyr":
 		return newNhooyr(), nil
 	case "chat":
@@ -90,5 +92,5 @@ func (c *counter) encode(username string, text []byte) []byte {
 
 // names returns the room and the username of a request.
 func names(r *http.Request) (room, username string) {
-	return strings.TrimPrefix(r.URL.Path, "/ws/"), r.URL.Query().Get("username")
+	return strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/ws"), "/"), r.URL.Query().Get("username")
 }
