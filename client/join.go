@@ -78,6 +78,8 @@ func (c *Conn) takeLocked(ctx context.Context, name string) (*Room, error) {
 // Accept waits for a room into which the service has put the user, without a Join, and
 // returns it. The user is in the room already, and the Conn keeps it like one of Join; the
 // Room has the options of [Connect]. A Join of the room returns it, too, if Accept has not.
+// Until then its events wait in its buffer. One that the user is taken out of meanwhile is not
+// returned.
 // The error is that of ctx, ErrClosed, or the reason why the Conn has ended.
 func (c *Conn) Accept(ctx context.Context) (*Room, error) {
 	c.mu.Lock()

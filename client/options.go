@@ -198,7 +198,7 @@ func WithLogger(l *slog.Logger) Option {
 // Dial is no longer read; of one with many rooms, the events of this room are discarded and
 // fetched again later. It continues, without a loss if the server still has the messages,
 // when half of the buffer is free. The defaults are 1024 and 1 MiB, also for values of zero
-// or less.
+// or less. A Conn holds at most a buffer for each of its rooms.
 func WithBuffer(events, bytes int) Option {
 	return func(c *config) {
 		c.buffer.events = orDefault(events, defaultEvents)
