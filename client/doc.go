@@ -110,10 +110,10 @@
 // them again later. So a program may call Send in the loop over Events.
 //
 // A connection with many rooms is always read, for the sake of the other rooms. When the
-// buffer of one is full, further events of this room are discarded. As soon as half of the
-// buffer is free, the Conn leaves the room and joins it again at the Room's place, and the
-// server sends them again. The others in the room do not notice, unless the server is of an
-// older version.
+// buffer of one is full, the Conn leaves this room. It joins it again, at the Room's place,
+// when half of the buffer is free or a call needs it, and the server sends the events then.
+// The others in the room see the user leave if that takes longer than the server's grace for
+// a lost connection, by default 5 s.
 //
 // In both cases nothing is lost as long as the server's log still has the messages from there
 // on; otherwise the Room reports a gap.

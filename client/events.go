@@ -134,6 +134,10 @@ func (r *Room) nextEvent(ctx context.Context) (Event, error) {
 				if r.visit.skipping {
 					r.resyncLocked()
 				}
+				if r.back.paused {
+					r.back.paused = false
+					c.nudge()
+				}
 			}
 			return ev, nil
 		}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/client"
 )
 
@@ -60,61 +59,6 @@ func TestAccept(t *testing.T) {
 		defer cancel()
 		if r, err := c.Accept(short); err != context.DeadlineExceeded {
 			t.Errorf("Accept: %v, %v", r, err)
-		}
-		c.Close()
-	})
-}
-
-// TestSlowRoom does not read one room, which holds up neither the other room nor the answers.
-// Its buffer stays small. When it is read it comes back where it was.
-func TestSlowRoom(t *testing.T) {
-	const n = 30
-	inBubble(t, func(p *peer, _ int) {
-		p.say(hello)
-		p.want("room", "slow")
-		p.want("room", "quick")
-		p.say(welcomeIn("slow", "e:0", ""), welcomeIn("quick", "e:0", ""))
-		for i := range n {
-			p.say(in("slow", message(i+1, fmt.Sprint("slow ", i))), in("quick", message(i+1, fmt.Sprint("quick ", i))))
-		}
-		o := p.want("type", "message", "room", "slow")
-		p.say(in("slow", ack(o, n+1)), in("slow", message(n+1, "sent")))
-		for at := 0; ; {
-			if o := p.hear(); o["type"] != "leave" {
-				break // Close
-			} else if o["back"] != true {
-				t.Errorf("heard %v", o)
-			}
-			// An older server says 1000.
-			p.say(in("slow", message(n+2, "of the old visit")), left("slow", []int{1013, 1000}[at%2], ""))
-			rooms, _ := p.want("type", "join")["rooms"].(map[string]any)
-			since, err := chat.ParsePosition(fmt.Sprint(rooms["slow"]))
-			if err != nil || int(since.Offset) <= at || at == 0 && since.Offset != 3 { // the welcome and three messages
-				t.Errorf("since %v after %d: %v", rooms, at, err)
-			}
-			at = int(since.Offset)
-			p.say(welcomeIn("slow", fmt.Sprint("e:", n+1), resumed))
-			for i := at; i < n+1; i++ {
-				p.say(in("slow", message(i+1, fmt.Sprint("slow ", i))))
-			}
-		}
-	}, func(f *fake) {
-		c := f.connect()
-		joined := make(chan *user)
-		go func() { joined <- f.enter(c, "slow", client.WithBuffer(4, 0)) }()
-		synctest.Wait()
-		q := f.enter(c, "quick")
-		slow := <-joined
-		if got := q.texts(n); got[n-1] != fmt.Sprint("quick ", n-1) {
-			t.Errorf("quick has %q", got)
-		}
-		slow.send("x")
-		time.Sleep(10 * time.Second)
-		for i := range n + 1 {
-			synctest.Wait()
-			if e := slow.until(chat.TypeMessage); e.Offset != uint64(i+1) {
-				t.Fatalf("got %+v, want offset %d", e, i+1)
-			}
 		}
 		c.Close()
 	})

@@ -195,8 +195,7 @@ func WithLogger(l *slog.Logger) Option {
 
 // WithBuffer bounds the events of a room that wait for [Room.Events]: their number, and their
 // size in bytes (exceeded by at most one event). When the buffer is full, a connection of
-// Dial is no longer read; of one with many rooms, the events of this room are discarded and
-// fetched again later. It continues, without a loss if the server still has the messages,
+// Dial is no longer read; one with many rooms leaves this room for the time. It continues, without a loss if the server still has the messages,
 // when half of the buffer is free. The defaults are 1024 and 1 MiB, also for values of zero
 // or less. A Conn holds at most a buffer for each of its rooms.
 func WithBuffer(events, bytes int) Option {
@@ -208,7 +207,7 @@ func WithBuffer(events, bytes int) Option {
 
 // WithoutEvents is for a program that only sends. All events are discarded, and
 // [Room.Events] yields none. Without this option the buffer of such a program fills up, and
-// then a Room of Dial is connected only while it sends.
+// then the user is in the room only while the program sends.
 func WithoutEvents() Option {
 	return func(c *config) { c.buffer.noEvents = true }
 }

@@ -81,6 +81,9 @@ func (o *outbox) add(k *call) bool {
 		return false
 	}
 	o.byKey[k.key()] = k
+	if k.room != nil {
+		k.room.back.calls++
+	}
 	if k.message() {
 		o.messages = append(o.messages, k)
 	} else {
@@ -105,6 +108,9 @@ func (o *outbox) remove(k *call) {
 		return
 	}
 	delete(o.byKey, k.key())
+	if k.room != nil {
+		k.room.back.calls--
+	}
 	list := &o.others
 	if k.message() {
 		list = &o.messages
@@ -154,9 +160,6 @@ func (o *outbox) next(now time.Time) (*call, time.Time) {
 	}
 	return nil, until
 }
-
-// present reports whether what is for the room may be sent. The nil Room is the connection.
-func (r *Room) present() bool { return r == nil || r.visit.state == inside }
 
 // accept finishes k, which may be nil, if it waits for an answer of this type.
 func (o *outbox) accept(k *call, kind chatlog.Type, obj *object) {

@@ -95,9 +95,12 @@ func (r *Room) deliveredLocked(e *chat.Event) {
 //
 // With one room to a connection it waits. Meanwhile nothing is read, and after some time the
 // server closes the connection because the client is too slow. But while a call waits for its
-// answer, reading continues and events are discarded until there is room. With many rooms it
-// never waits, because the others would, too: the events of this room are discarded. When
-// there is room again, the user comes back at the Room's place.
+// answer, reading continues and events are discarded until there is room.
+//
+// With many rooms it never waits, because the others would, too. The user leaves this room,
+// and comes back when there is room again or something to send: in that case the events are
+// discarded for as long as a call waits. Either way the events are fetched again later, from
+// the Room's place.
 func (l *link) waitForRoomLocked(r *Room) {
 	c := l.c
 	if c.rooms.one == r {
@@ -109,6 +112,10 @@ func (l *link) waitForRoomLocked(r *Room) {
 	}
 	if r.queue.full() {
 		r.visit.skipping = true
+	}
+	if r.visit.skipping && c.rooms.one != r && r.back.calls == 0 {
+		r.back.paused = !r.queue.drained()
+		r.resyncLocked()
 	}
 }
 

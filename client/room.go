@@ -44,7 +44,9 @@ type comeback struct {
 	due  time.Time // no sooner than then
 	hold time.Time // no message is sent before then, because the log was unavailable
 
-	stray bool // the last welcome was of no use: see Room.stray
+	stray  bool // the last welcome was of no use: see Room.stray
+	paused bool // the queue was full, and is not yet drained: see Room.waitsForSpace
+	calls  int  // that wait for their answers
 }
 
 func newRoom(c *Conn, name string, cfg config) *Room {

@@ -1,7 +1,9 @@
 package client_test
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -53,6 +55,43 @@ func TestStrayWelcome(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		if got, want := seen(a), []string{"gap e:9-e:20", "welcome e:20", "20 twenty"}; !cmp.Equal(got, want) {
 			t.Error(cmp.Diff(want, got))
+		}
+		c.Close()
+	})
+}
+
+// TestWelcomeTooLate has the service take the user out of a room while the client is coming
+// back into it. The join is carried out afterwards, and nobody has a Room for it: the client
+// leaves.
+func TestWelcomeTooLate(t *testing.T) {
+	inBubble(t, func(p *peer, n int) {
+		p.say(hello)
+		if n == 0 {
+			p.want("type", "join", "room", "a")
+			p.say(welcomeIn("a", "e:0", ""))
+			p.want("type", "typing")
+			return
+		}
+		p.want("type", "join", "rooms", map[string]any{"a": "e:0"})
+		p.say(welcomeIn("a", "e:0", resumed), left("a", 1000, "by the service"), welcomeIn("a", "e:0", `,"id":"client.join"`), in("a", message(1, "for nobody")))
+		p.want("type", "leave", "room", "a", "back", nil)
+		p.say(left("a", 1000, ""))
+		p.want("type", "join", "room", "a")
+		p.say(welcomeIn("a", "e:1", ""))
+		p.hearAll()
+	}, func(f *fake) {
+		c := f.connect()
+		a := f.enter(c, "a")
+		a.Typing(bg)
+		if err := a.ended(); closeOf(err) != 1000 {
+			t.Errorf("ended with %v", err)
+		}
+		synctest.Wait()
+		f.enter(c, "a") // waits for the end of the first
+		short, cancel := context.WithTimeout(bg, time.Second)
+		defer cancel()
+		if r, err := c.Accept(short); err != context.DeadlineExceeded {
+			t.Errorf("Accept: %v, %v", r, err)
 		}
 		c.Close()
 	})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/seed-08328bfd/chat"
@@ -62,7 +63,7 @@ func (c *Conn) movesLocked(now time.Time) (objects [][]byte, at time.Time) {
 			o := sentObject{Type: proto.TypeLeave, Room: r.name, ID: leaveID, joins: joins{Back: r.err == nil}}
 			objects = append(objects, o.encode())
 			v.state = leaving
-		case v.state != away || r.err != nil:
+		case v.state != away || r.err != nil || r.waitsForSpace():
 		case now.Before(r.back.due):
 			at = earlier(at, r.back.due)
 		case r.known:
@@ -77,6 +78,18 @@ func (c *Conn) movesLocked(now time.Time) (objects [][]byte, at time.Time) {
 	return append(objects, joinAll(back, c.self.welcome.Limits)...), at
 }
 
+// present reports whether what is for the room may be sent. The nil Room is the connection.
+func (r *Room) present() bool { return r == nil || r.visit.state == inside }
+
+// waitsForSpace reports whether to be in the room has no use, because the queue is full and
+// there is nothing to send.
+func (r *Room) waitsForSpace() bool {
+	if r.queue.full() {
+		r.back.paused = true // until it is drained
+	}
+	return r.back.paused && r.back.calls == 0
+}
+
 // joinAll returns the objects that join rooms where each of them has come to: one, unless it
 // would be larger than the server takes.
 func joinAll(back []*Room, limits Limits) (objects [][]byte) {
@@ -89,6 +102,9 @@ func joinAll(back []*Room, limits Limits) (objects [][]byte) {
 		}
 		o = sentObject{Type: proto.TypeJoin, ID: joinID, joins: joins{Rooms: map[string]string{}}}
 		size = frame
+	}
+	if len(back) == 0 {
+		return nil
 	}
 	flush()
 	for _, r := range back {
@@ -123,17 +139,12 @@ func (l *link) entered(w Welcome, id string) {
 	}
 	r := c.rooms.welcomed(w.Room, id)
 	if r == nil {
-		cfg := c.cfg
-		cfg.account.since = chat.Position{}
-		cfg.logger = cfg.logger.With("room", w.Room)
-		r = newRoom(c, w.Room, cfg)
-		c.rooms.add(r)
-		c.rooms.invited = append(c.rooms.invited, r)
-		c.changed.all()
+		r = c.strangerLocked(w.Room, id)
 	}
-	if s := r.visit.state; s == toLeave || s == leaving {
+	s := r.visit.state
+	if s == toLeave || s == leaving { // the answer to the leave comes next
 		c.mu.Unlock()
-		return // the answer to the leave comes next
+		return
 	}
 	if r.stray(&w, id) {
 		r.visit.state = toLeave
@@ -145,6 +156,24 @@ func (l *link) entered(w Welcome, id string) {
 	c.nudge()
 	c.mu.Unlock()
 	r.tell(gap)
+}
+
+// strangerLocked returns a Room for a welcome that no Room waits for: one to accept, or one
+// that leaves if the welcome answers the join of a Room that has ended since.
+func (c *Conn) strangerLocked(name, id string) *Room {
+	cfg := c.cfg
+	cfg.account.since = chat.Position{}
+	cfg.logger = cfg.logger.With("room", name)
+	r := newRoom(c, name, cfg)
+	c.rooms.add(r)
+	if strings.HasPrefix(id, joinID) {
+		r.err, r.visit.state = ErrClosed, toLeave
+		c.nudge()
+		return r
+	}
+	c.rooms.invited = append(c.rooms.invited, r)
+	c.changed.all()
+	return r
 }
 
 // stray reports whether a welcome is of no use, because the service has put the user into
