@@ -208,6 +208,22 @@ test('a stream that is refused, silent, or does not exist', async () => {
   assert.ok(streams[0].aborted);
 });
 
+test('where HTTP was needed, the client returns to it soon', async () => {
+  let there = true;
+  const {page, streams} = await blocked({}, {open: () => {
+    if (!there) throw new TypeError('gone');
+  }});
+  there = false;
+  streams[0].cut();
+  while (chat.transport === 'http') await page.clock.runFor(500);
+  assert.equal(streams.length, 3, 'two failed: the network may be another one');
+  there = true;
+  while (sockets.length < 2) await page.clock.runFor(500);
+  last().end();
+  await page.clock.runFor(10);
+  assert.deepEqual([streams.length, chat.transport], [4, 'http'], 'one failed WebSocket is enough here');
+});
+
 test('a WebSocket is tried again at growing intervals, and used if it stays open', async () => {
   const {page, streams, posts} = await blocked({}, {post: ({object: {id}}) => (id === 'slow' ? undefined : new Response(JSON.stringify({type: 'ack', id, offset: 5})))});
   const began = [];

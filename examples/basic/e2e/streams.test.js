@@ -103,7 +103,19 @@ test('the four rooms used last have a stream; the others resume when they are us
   assert.deepEqual(live(streams), []);
 });
 
-test('rooms that all have something to send take turns', async () => {
+test('a room that the user opens gets a stream within seconds', async () => {
+  const {page, streams} = await blocked(['a', 'b', 'c', 'd']);
+  streams[0].welcome('e:0');
+  await page.clock.runFor(10);
+  for (const s of streams.slice(1)) s.welcome('e:0');
+  chats.e = many.join('e');
+  await page.clock.runFor(1800);
+  assert.deepEqual([live(streams), chats.e.state], [['a', 'b', 'c', 'd'], 'connecting']);
+  await page.clock.runFor(700);
+  assert.deepEqual([live(streams), chats.a.state], [['b', 'c', 'd', 'e'], 'waiting']);
+});
+
+test('rooms take turns if all have something to send', async () => {
   const slow = [];
   const {page, streams, posts} = await blocked(['a', 'b', 'c', 'd', 'e'], {post: (p) => void slow.push(p)});
   streams[0].welcome('e:0');
