@@ -2,18 +2,17 @@
 
 import {spawn, spawnSync} from 'node:child_process';
 import {once} from 'node:events';
-import {existsSync, mkdtempSync, rmSync} from 'node:fs';
+import {existsSync} from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
-import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {after, afterEach} from 'node:test';
 import {chromium} from 'playwright-core';
 
 const example = path.resolve(import.meta.dirname, '..');
-const dir = mkdtempSync(path.join(tmpdir(), 'chat-e2e-'));
-const binary = path.join(dir, 'basic');
-let browser;
+// In the same place for all files of tests: go links it again only if something has changed.
+const binary = path.join(import.meta.dirname, 'node_modules', '.cache', 'basic');
+let built = false, browser;
 const leftovers = []; // the cleanups of a test, the latest first
 
 /** Runs a cleanup at the end of the test. @param {() => Promise<any>|void} put */
@@ -23,19 +22,17 @@ afterEach(async () => {
   while (leftovers.length > 0) await leftovers.pop()();
 });
 
-after(async () => {
-  await browser?.close();
-  rmSync(dir, {recursive: true, force: true});
-});
+after(() => browser?.close());
 
 function build() {
   const r = spawnSync('go', ['build', '-o', binary, '.'], {cwd: example, stdio: 'inherit'});
   if (r.status !== 0) throw new Error('go build failed');
+  built = true;
 }
 
 /** Starts the server, on the given port if there is one. */
 export async function serve(args = [], port = 0) {
-  if (!existsSync(binary)) build();
+  if (!built) build();
   const child = spawn(binary, ['-addr', `127.0.0.1:${port}`, ...args], {stdio: ['ignore', 'pipe', 'inherit']});
   const url = await new Promise((resolve, reject) => {
     let out = '';
