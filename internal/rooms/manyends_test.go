@@ -68,6 +68,7 @@ func TestBehindInItsTurn(t *testing.T) {
 		p.take()
 		p.pause()
 		sayIn(t, s, "b", "read")
+		synctest.Wait()
 		sayIn(t, s, "b", "hi")
 		synctest.Wait() // the drain waits with it
 		sayIn(t, s, "a", "listed")

@@ -69,9 +69,10 @@ type peer struct {
 	paused chan struct{} // has a value while the peer does not read
 	asleep bool          // pause was called
 
-	mu   sync.Mutex
-	got  []gotten
-	code int // of the close frame
+	mu     sync.Mutex
+	got    []gotten
+	code   int           // of the close frame
+	frames chan struct{} // with a value, or closed, when a slow peer may read a frame
 }
 
 var pipeConfig = &wsconn.Config{Clock: func() time.Duration { return time.Duration(time.Now().UnixNano()) }, ReadLimit: 1 << 20, WriteTimeout: time.Minute}
@@ -141,6 +142,12 @@ func (p *peer) read() {
 	for {
 		p.paused <- struct{}{} // waits while paused
 		<-p.paused
+		p.mu.Lock()
+		frames := p.frames
+		p.mu.Unlock()
+		if frames != nil {
+			<-frames
+		}
 		op, b, err := readFrame(r)
 		if err != nil {
 			return
@@ -200,17 +207,19 @@ func (p *peer) resume() {
 	p.asleep = false
 }
 
-// takeFrames has a peer that reads stop after n more frames, and returns what came.
-func (p *peer) takeFrames(n int) (got []gotten) {
-	if !p.asleep {
-		p.pause()
+// slow has a paused peer read on, a frame for each call of the function that it returns, which
+// returns what came. The peer reads freely after free.
+func (p *peer) slow() (frame func() []gotten, free func()) {
+	frames := make(chan struct{})
+	p.mu.Lock()
+	p.frames = frames
+	p.mu.Unlock()
+	p.resume()
+	frame = func() []gotten {
+		frames <- struct{}{}
+		return p.take()
 	}
-	for range n {
-		p.resume()
-		p.pause()
-		got = append(got, p.take()...)
-	}
-	return got
+	return frame, func() { close(frames) }
 }
 
 // take returns what the peer has got since the last call.
