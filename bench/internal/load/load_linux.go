@@ -115,11 +115,11 @@ func (l *Load) active() int { return l.plan.Members - int(l.plan.Stalled*float64
 
 func (l *Load) now() int64 { return int64(time.Since(l.began)) }
 
-// Join connects all members, at most 128 concurrently, and returns how long it took.
+// Join connects all members, some of them concurrently, and returns how long it took.
 func (l *Load) Join(limit time.Duration) (time.Duration, error) {
 	start := l.now()
 	for begun := 0; l.ready < len(l.conns); {
-		for begun < len(l.conns) && l.pending < 128 {
+		for begun < len(l.conns) && l.pending < l.joining() {
 			if err := l.connect(&l.conns[begun]); err != nil {
 				return 0, err
 			}

@@ -152,3 +152,12 @@ func (l *Load) syncRooms(limit time.Duration) error {
 	}
 	return await(0)
 }
+
+// joining returns how many connections join concurrently. With many rooms it is fewer: a server
+// refuses the rest of a join that takes several seconds, and the client would have to try again.
+func (l *Load) joining() int {
+	if l.plan.Joined > 1 {
+		return 32
+	}
+	return 128
+}
