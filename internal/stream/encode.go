@@ -1,9 +1,9 @@
 package stream
 
 import (
-	"strconv"
 	"sync"
 
+	"github.com/seed-08328bfd/chat/internal/events"
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
@@ -45,22 +45,12 @@ func (e Enc) Append(b []byte, room, epoch string, offset uint64, object []byte) 
 var scratch = sync.Pool{New: func() any { return new([]byte) }}
 
 // appendRecord appends a record with object as its data, and the place EPOCH:OFFSET as its
-// id if offset is above 0. A line end inside of JSON can only be white space, and would end
-// the line of the record: so it becomes a space.
+// id if offset is above 0.
 func appendRecord(b []byte, epoch string, offset uint64, object []byte) []byte {
-	if offset != 0 {
-		b = append(append(append(b, "id: "...), epoch...), ':')
-		b = append(strconv.AppendUint(b, offset, 10), '\n')
+	if offset == 0 {
+		epoch = ""
 	}
-	b = append(b, "data: "...)
-	start := len(b)
-	b = append(b, object...)
-	for i := start; i < len(b); i++ {
-		if b[i] == '\n' || b[i] == '\r' {
-			b[i] = ' '
-		}
-	}
-	return append(b, "\n\n"...)
+	return events.AppendRecord(b, object, epoch, offset)
 }
 
 // encode encodes an item whose payload is the JSON text of one object. Without pack it is
