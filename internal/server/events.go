@@ -35,6 +35,9 @@ func (e endpoint) headers() string {
 
 // serveEvents answers GET and POST /rooms/{room}/events. A HEAD has no stream to tell of.
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request, segment string) {
+	if r.ContentLength != 0 { // net/http reads a body to its end before it sends an answer, also a refusal
+		s.limitBody(w)
+	}
 	room, ok := s.roomOf(w, segment)
 	if !ok || !s.admit(w, r, http.MethodGet, http.MethodPost) {
 		return

@@ -92,11 +92,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, plain bool) ([
 	if r.ContentLength > int64(most) {
 		return nil, tooLarge
 	}
-	control := http.NewResponseController(w)
-	if t := s.cfg.Times.PingTimeout; t > 0 {
-		control.SetReadDeadline(time.Now().Add(t)) // without it the http.Server's own counts
-		defer control.SetReadDeadline(time.Time{})
-	}
+	s.limitBody(w)
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(most)))
 	var big *http.MaxBytesError
 	switch {
@@ -105,7 +101,16 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, plain bool) ([
 	case err != nil:
 		return nil, answer.BadRequest("the body did not come whole, or not in time")
 	}
+	http.NewResponseController(w).SetReadDeadline(time.Time{}) // not after an error: the rest need not come
 	return b, nil
+}
+
+// limitBody gives the body the time that a message over a WebSocket may take. Without such a
+// time the http.Server's own counts.
+func (s *Server) limitBody(w http.ResponseWriter) {
+	if t := s.cfg.Times.PingTimeout; t > 0 {
+		http.NewResponseController(w).SetReadDeadline(time.Now().Add(t))
+	}
 }
 
 // statusOf returns the status of an answer with an error's code.

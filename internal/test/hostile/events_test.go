@@ -1,6 +1,7 @@
 package hostile
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -187,6 +188,32 @@ func TestSlowBody(t *testing.T) {
 		more.CloseWithError(io.ErrClosedPipe)
 		time.Sleep(2 * time.Minute)
 	}, chat.WithPing(time.Minute, 7*time.Second), harness.Quiet)
+}
+
+// TestStalledBody sends the beginning of a body, and nothing more. The answer comes in time, also
+// one that does not need the body, and ends the connection.
+func TestStalledBody(t *testing.T) {
+	for _, row := range []struct{ method, path, typ, want string }{
+		{"POST", "/rooms/r/events", plainType, "400 Bad Request"},
+		{"POST", "/rooms/r/events", "text/html", "415 Unsupported Media Type"},
+		{"POST", "/rooms/../events", plainType, "400 Bad Request"},
+		{"GET", "/rooms/r/events", plainType, "400 Bad Request"},
+	} {
+		harness.InBubble(t, func(b *harness.Bubble) {
+			c, err := b.Pipes.Dial(context.Background(), "", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			c.SetReadDeadline(start.Add(time.Hour))
+			io.WriteString(c, harness.Request(row.method, row.path, "Content-Type: "+row.typ, "Content-Length: 100")+"x")
+			answer, err := io.ReadAll(c)
+			harness.Expect(t, "error", err, nil)
+			status, _, _ := strings.Cut(string(answer), "\r\n")
+			harness.Expect(t, row.path, status, "HTTP/1.1 "+row.want)
+			harness.Expect(t, "it took", time.Since(start), 7*time.Second)
+		}, chat.WithPing(time.Minute, 7*time.Second), harness.Quiet)
+	}
 }
 
 // TestSlowListener lets a listener fall behind: it ends when it is over the bound, and costs
