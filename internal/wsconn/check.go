@@ -13,9 +13,9 @@ import "time"
 func (c *Conn) Check(now, interval, timeout time.Duration) {
 	heard := time.Duration(c.in.heard.Load())
 	if c.form != nil {
-		if interval > 0 && now-heard >= interval && c.pinged <= heard {
+		if interval > 0 && now-max(heard, c.pinged) >= interval {
 			c.pinged = now
-			c.Queue(c.form.AppendPing(nil))
+			c.pingStream()
 		}
 		return
 	}
@@ -31,6 +31,15 @@ func (c *Conn) Check(now, interval, timeout time.Duration) {
 	case interval > 0 && now-heard >= interval:
 		c.pinged = now
 		c.Queue(pingFrame)
+	}
+}
+
+// pingStream pings, unless an earlier ping waits.
+func (c *Conn) pingStream() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.WaitingLocked() == 0 && !c.OverLocked() {
+		c.putLocked(c.form.AppendPing(nil))
 	}
 }
 

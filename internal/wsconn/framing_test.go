@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -141,24 +142,24 @@ func TestStreamPings(t *testing.T) {
 	})
 }
 
-// TestStreamTakenOver ends streams over sockets, which can be written to without blocking. No
-// answer to the close is waited for.
-func TestStreamTakenOver(t *testing.T) {
+// takenOver opens a stream over a socket, and waits until nothing is left to write.
+func takenOver(t *testing.T) (c *Conn, peer net.Conn) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	peer, err := net.Dial("tcp", l.Addr().String())
+	peer, err = net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer peer.Close()
+	t.Cleanup(func() { peer.Close() })
 	conn, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := new(Conn)
+	c = new(Conn)
 	c.InitStream(&Config{Clock: func() time.Duration { return 0 }}, busy{}, lines{})
 	c.Attach(conn, nil)
 	c.Open(nil)
@@ -167,6 +168,58 @@ func TestStreamTakenOver(t *testing.T) {
 		parked = !c.DrainingLocked()
 		c.Unlock()
 	}
+	return c, peer
+}
+
+// TestTakenOverPings pings again and again over a socket, where nothing waits.
+func TestTakenOverPings(t *testing.T) {
+	c, peer := takenOver(t)
+	defer c.Kill()
+	for at := time.Duration(1); at <= 12; at++ {
+		c.Check(at*time.Second, 4*time.Second, 0)
+	}
+	c.Queue([]byte("end"))
+	want := "ping\nping\nping\nend"
+	b := make([]byte, len(want))
+	peer.SetReadDeadline(time.Now().Add(time.Minute))
+	if n, err := io.ReadFull(peer, b); string(b) != want {
+		t.Errorf("got %q, %v; want %q", b[:n], err, want)
+	}
+}
+
+// TestStreamFlood has a peer that sends as much as it can. It costs the server no more than a
+// flood over a WebSocket.
+func TestStreamFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, peer := net.Pipe()
+		start := time.Now()
+		c := new(Conn)
+		c.InitStream(&Config{Clock: func() time.Duration { return time.Since(start) }}, busy{}, lines{})
+		c.Attach(conn, nil)
+		go c.Read()
+		var sent atomic.Int64
+		go func() {
+			for b := make([]byte, 64); ; {
+				n, err := peer.Write(b)
+				if err != nil {
+					return
+				}
+				sent.Add(int64(n))
+			}
+		}()
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if n, most := sent.Load(), int64(floodBurst+10*floodRate+64); n > most || n < most-floodRate {
+			t.Errorf("%d bytes were read, the limit is %d", n, most)
+		}
+		c.Kill()
+	})
+}
+
+// TestStreamTakenOver ends streams over sockets, which can be written to without blocking. No
+// answer to the close is waited for.
+func TestStreamTakenOver(t *testing.T) {
+	c, peer := takenOver(t)
 	ended := make(chan struct{})
 	go func() {
 		c.Read()

@@ -18,9 +18,11 @@ import (
 func (c *Conn) Read() (clean bool) {
 	if c.form != nil {
 		for b := [64]byte{}; ; { // a peer that is not to say anything may, and is not heard
-			if _, err := c.conn.Read(b[:]); err != nil {
+			n, err := c.conn.Read(b[:])
+			if err != nil {
 				return c.isClosing()
 			}
+			c.in.charge(n)
 		}
 	}
 	for {
