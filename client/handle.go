@@ -155,7 +155,9 @@ func (rs *rooms) notJoined(r *Room, id string) {
 			rs.remove(r)
 		}
 	case r.visit.state == inside:
-		// The server should have said so. Leaving and joining ends any disagreement.
+		// The server should have said so. Leaving and joining ends any disagreement; the
+		// pause is for a server that goes on like this.
+		r.againLocked(&Error{Code: proto.CodeNotJoined}, nil)
 		r.resyncLocked()
 	}
 }

@@ -96,3 +96,38 @@ func TestWelcomeTooLate(t *testing.T) {
 		c.Close()
 	})
 }
+
+// TestDisagreement has a server that takes the user to be in no room, and has not said so. The
+// client leaves and joins, not too often, and sends again what was not stored.
+func TestDisagreement(t *testing.T) {
+	const times = 5
+	inBubble(t, func(p *peer, n int) {
+		p.say(hello)
+		p.want("type", "join", "room", "a")
+		p.say(welcomeIn("a", "e:0", ""))
+		for i := range times {
+			o := p.want("type", "message", "room", "a", "message", "x")
+			p.say(refuseIn("a", o, "not_joined"))
+			o = p.want("type", "leave", "room", "a")
+			if i%2 == 0 {
+				p.say(refuseIn("a", o, "not_joined"))
+			} else {
+				p.say(left("a", 1013, ""))
+			}
+			p.want("type", "join", "rooms", map[string]any{"a": "e:0"})
+			p.say(welcomeIn("a", "e:0", resumed))
+		}
+		o := p.want("type", "message", "room", "a", "message", "x")
+		p.say(in("a", ack(o, 1)))
+		p.hearAll()
+	}, func(f *fake) {
+		c := f.connect()
+		a := f.enter(c, "a")
+		start := time.Now()
+		a.send("x")
+		if d := time.Since(start); d < times*50*time.Millisecond {
+			t.Errorf("asked %d times in %v", times, d)
+		}
+		c.Close()
+	})
+}

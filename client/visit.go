@@ -228,9 +228,7 @@ func (r *Room) leftLocked(err *Error) (wait time.Duration, again bool) {
 	switch {
 	case r.err != nil:
 		c.rooms.remove(r)
-	case own:
-		r.back.due = time.Time{} // it left in order to come back
-	case v.state == away:
+	case own || v.state == away:
 	case c.final(err):
 		r.endLocked(err)
 		c.rooms.remove(r)

@@ -78,6 +78,42 @@ func talk(ctx context.Context, server string) error {
 			return fmt.Errorf("bad name: %w", err)
 		}
 	}
+	return rooms(ctx, server)
+}
+
+// rooms is in two rooms over one connection, and leaves one.
+func rooms(ctx context.Context, server string) error {
+	conn, err := client.Connect(ctx, server, client.WithUsername("Wasm"))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	for _, name := range []string{"wasm-1", "wasm-2"} {
+		room, err := conn.Join(ctx, name)
+		if err != nil {
+			return err
+		}
+		if _, err := room.Send(ctx, "to "+name); err != nil {
+			return err
+		}
+		for e, err := range room.Events(ctx) {
+			if err != nil {
+				return err
+			}
+			if e.Type == chat.TypeMessage {
+				if e.Text != "to "+name || room.Welcome().User != conn.Welcome().User {
+					return fmt.Errorf("got %+v", e)
+				}
+				break
+			}
+		}
+		if name == "wasm-1" {
+			room.Close()
+			if _, err := room.Send(ctx, "late"); err != client.ErrClosed {
+				return fmt.Errorf("after Close: %w", err)
+			}
+		}
+	}
 	return nil
 }
 
