@@ -24,6 +24,7 @@ func TestEventStream(t *testing.T) {
 		keeper := join(t, s, Joining{UserID: "k", V1: true, Deflate: true})
 		for i := range 200 {
 			say(t, s, message(fmt.Sprint("m", i+1)))
+			synctest.Wait() // the stream is trimmed to what it must hold
 		}
 		say(t, s, chatlog.Event{Type: chatlog.TypePrivate, To: "k", Text: "secret"}) // 201
 		var conn wsconn.Conn
