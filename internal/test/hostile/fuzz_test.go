@@ -101,11 +101,16 @@ func (h panicHandler) Handle(_ context.Context, r slog.Record) error {
 
 func (g *target) dial(header ...string) *wsconf.Conn {
 	g.t.Helper()
+	return g.dialAt("/ws/r", header...)
+}
+
+func (g *target) dialAt(path string, header ...string) *wsconf.Conn {
+	g.t.Helper()
 	conn, err := net.Dial("unix", g.addr)
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	c, err := wsconf.Open(conn, wsconf.Handshake("/ws/r", header...), time.Now().Add(harness.Patience))
+	c, err := wsconf.Open(conn, wsconf.Handshake(path, header...), time.Now().Add(harness.Patience))
 	if err != nil {
 		g.t.Fatal(err)
 	}
