@@ -23,21 +23,22 @@ func AppendRecord(b, object []byte, epoch string, offset uint64) []byte {
 		b = append(append(append(b, "id: "...), epoch...), ':')
 		b = append(strconv.AppendUint(b, offset, 10), '\n')
 	}
-	// Our objects are one line. White space in the data of a foreign log need not be: each
-	// line becomes one of the record, and the client puts them together again.
-	for {
-		i := bytes.IndexByte(object, '\n')
-		if j := bytes.IndexByte(object, '\r'); j >= 0 && (i < 0 || j < i) {
-			i = j
+	b = append(b, "data: "...)
+	start := len(b)
+	b = append(b, object...)
+	// A line end inside of JSON can only be white space, and would end the line of the
+	// record. Our objects have none; the data of a foreign log may.
+	for _, end := range []byte{'\n', '\r'} {
+		for i := start; ; {
+			n := bytes.IndexByte(b[i:], end)
+			if n < 0 {
+				break
+			}
+			i += n
+			b[i] = ' '
 		}
-		b = append(b, "data: "...)
-		if i < 0 {
-			break
-		}
-		b = append(append(b, object[:i]...), '\n')
-		object = object[i+1:]
 	}
-	return append(append(b, object...), "\n\n"...)
+	return append(b, "\n\n"...)
 }
 
 // AppendRetry appends the time after which a client comes back by itself when the stream has

@@ -54,7 +54,7 @@ func TestRecords(t *testing.T) {
 	want := []record{
 		{"", `{"type":"welcome"}`},
 		{"e.1:41", `{"type":"message","message":"a: b"}`},
-		{"e.1:42", "{\"a\":\n\n\n 1\n}"},
+		{"e.1:42", `{"a":    1 }`},
 		{"", `{"type":"left","room":"a\"b","code":1013,"reason":"too slow\n` + strings.Repeat("x", 123-len("too slow\n")) + `"}`},
 	}
 	if retry != "1500" || len(all) != len(want) {
@@ -80,8 +80,8 @@ func FuzzRecord(f *testing.F) {
 		b = AppendRecord(b, []byte(text), "e", 7)
 		b = AppendRecord(b, []byte("last"), "", 0)
 		all, _ := parse(t, string(b))
-		lines := strings.NewReplacer("\r", "\n").Replace(text)
-		if len(all) != 3 || all[1] != (record{"e:7", lines}) || all[0] != (record{"", "first"}) || all[2] != (record{"", "last"}) {
+		line := strings.NewReplacer("\r", " ", "\n", " ").Replace(text)
+		if len(all) != 3 || all[1] != (record{"e:7", line}) || all[0] != (record{"", "first"}) || all[2] != (record{"", "last"}) {
 			t.Errorf("%q became %q", text, all)
 		}
 	})

@@ -38,7 +38,7 @@ const (
 )
 
 // The codes of a refused HTTP request that no error object has. A refusal may also have
-// CodeBadRequest, CodeForbidden, CodeUnavailable or CodeUnsupported.
+// CodeBadRequest, CodeForbidden, CodeUnavailable or CodeUnsupported, and that of a POST others.
 const (
 	CodeBadRoom          = "bad_room"
 	CodeBadName          = "bad_name"
@@ -56,19 +56,30 @@ const (
 func Refuses(code string, status int) bool {
 	switch status {
 	case http.StatusBadRequest:
-		return code == CodeBadRequest || code == CodeBadRoom || code == CodeBadName
+		switch code {
+		case CodeBadRequest, CodeBadRoom, CodeBadName, CodeBadJSON, CodeBadUTF8, CodeEmptyMessage, CodeUnknownType:
+			return true
+		}
 	case http.StatusUnauthorized:
 		return code == CodeUnauthorized
 	case http.StatusForbidden:
 		return code == CodeForbidden
 	case http.StatusNotFound:
-		return code == CodeNotFound
+		return code == CodeNotFound || code == CodeNoSuchMessage || code == CodeNoSuchUser
 	case http.StatusMethodNotAllowed:
 		return code == CodeMethodNotAllowed
+	case http.StatusNotAcceptable:
+		return code == CodeNotAcceptable
+	case http.StatusRequestEntityTooLarge:
+		return code == CodeTooLong
+	case http.StatusUnsupportedMediaType:
+		return code == CodeUnsupportedType
+	case http.StatusUnprocessableEntity:
+		return code == CodeRejected
 	case http.StatusUpgradeRequired:
 		return code == CodeUpgradeRequired
 	case http.StatusTooManyRequests:
-		return code == CodeTooMany
+		return code == CodeTooMany || code == CodeRateLimited
 	case http.StatusInternalServerError:
 		return code == CodeInternal
 	case http.StatusNotImplemented:

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 	"github.com/seed-08328bfd/chat/internal/wsconf"
 )
@@ -52,6 +53,9 @@ func checkAnswer(t *testing.T, row httpRow, resp *http.Response, body string) {
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&answer); err != nil || answer.Error.Code != row.code || answer.Error.Message == "" {
 			t.Errorf("%s: body %s, want an error %q", row.id, harness.Brief(body), row.code)
+		}
+		if !proto.Refuses(row.code, row.status) {
+			t.Errorf("%s: clients take %d %s for a proxy's answer", row.id, row.status, row.code)
 		}
 		row.headers = append([]string{"Content-Type: application/json; charset=utf-8", "X-Content-Type-Options: nosniff", "Cache-Control: no-store"}, row.headers...)
 	}
