@@ -207,7 +207,7 @@ func appendWanted(b []byte, object string, offset uint64, e Enc, packed bool) []
 		if offset != 0 {
 			b = fmt.Appendf(b, "id: ep:%d\n", offset)
 		}
-		return fmt.Appendf(b, "data: %s\n\n", strings.ReplaceAll(object, "\n", "\ndata: "))
+		return fmt.Appendf(b, "data: %s\n\n", strings.ReplaceAll(object, "\n", " "))
 	case Tagged, TaggedDeflated:
 		object = `{"type":"m","room":"a \"room\"",` + object[len(`{"type":"m",`):]
 	}

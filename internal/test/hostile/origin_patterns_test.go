@@ -265,8 +265,8 @@ func TestMountPointLeftOn(t *testing.T) {
 	srv := chat.New(logs.option())
 	defer srv.Close()
 	for path, mounted := range map[string]bool{
-		"/chat/ws/general": true, "/chat/rooms": true, "/api/chat/rooms/x/messages": true, "/chat/rooms/x/members": true, "/chat/unread": true, "/ws/ws/general": true, "/chat/ws/": true,
-		"/": false, "/chat": false, "/chat/": false, "/chat/ws": false, "/nothing/here": false, "//ws/general": false, "//rooms": false, "/rooms/x/other": false, "/chat/rooms/": false,
+		"/chat/ws/general": true, "/chat/rooms": true, "/api/chat/rooms/x/messages": true, "/chat/rooms/x/members": true, "/chat/unread": true, "/ws/ws/general": true, "/chat/ws/": true, "/chat/ws": true, "/chat/rooms/x/events": true,
+		"/": false, "/chat": false, "/chat/": false, "/nothing/here": false, "//ws/general": false, "//rooms": false, "/rooms/x/other": false, "/chat/rooms/": false,
 	} {
 		resp := answerTo(srv, "GET", path)
 		var b bytes.Buffer

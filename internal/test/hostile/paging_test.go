@@ -97,15 +97,12 @@ func TestBadPaging(t *testing.T) {
 	reader.Until("welcome")
 	for _, row := range pages {
 		status, body := harness.Get(t, base+"/rooms/r/messages?"+row.query)
-		var o struct {
-			harness.Object
-			Error struct{ Code string }
-		}
+		var o harness.Object
 		if err := json.Unmarshal([]byte(body), &o); err != nil {
 			t.Fatalf("%s: %v", row.id, err)
 		}
 		got := pageOf(o.Messages, o.More)
-		if status == 400 && o.Error.Code == "bad_request" && o.Messages == nil {
+		if status == 400 && strings.HasPrefix(body, `{"error":{"code":"bad_request",`) && o.Messages == nil {
 			got = "refused"
 		} else if status != 200 || o.First != 1 || !strings.HasSuffix(o.Position, ":120") || !strings.Contains(body, `"messages":[`) {
 			got = fmt.Sprintf("%d %s", status, harness.Brief(body))
