@@ -213,6 +213,7 @@ func TestStreamFlood(t *testing.T) {
 			t.Errorf("%d bytes were read, the limit is %d", n, most)
 		}
 		c.Kill()
+		time.Sleep(time.Second) // reading waits no longer than that
 	})
 }
 
