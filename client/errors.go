@@ -14,7 +14,7 @@ var (
 	ErrClosed = errors.New("client: closed")
 	// ErrUncertain is returned, wrapped together with the cause, when a message, or what
 	// amends one, was sent and no answer has come: the server may have stored it. A program
-	// that gave the message or the edit an ID (see [Conn.Publish]) can send it again within
+	// that gave the message or the edit an ID (see [Room.Publish]) can send it again within
 	// five minutes, and the server stores it only once. Reactions and deletes can be sent
 	// again at any time.
 	ErrUncertain = errors.New("client: the message may have been stored or not")

@@ -24,7 +24,7 @@ const (
 type Event struct {
 	chat.Event
 
-	// Position is the position after the event: another Conn continues there with
+	// Position is the position after the event: another Room continues there with
 	// [WithSince]. An event that is not stored in the log has the position of the
 	// message before it. It is zero as long as the Room knows no position.
 	Position chat.Position `json:"position,omitzero"`

@@ -8,7 +8,9 @@ import (
 
 // Join enters a room over the Conn's connection, beside the rooms that it is in already, and
 // returns when the server has sent the room's welcome. While there is no connection it waits
-// for the next one. Of the options, [WithSince], [WithBuffer], [WithoutEvents],
+// for the next one. The server may write the name in another way: that is Welcome.Room.
+//
+// Of the options, [WithSince], [WithBuffer], [WithoutEvents],
 // [WithoutRateRetry], [WithDialRetry], [OnGap] and [WithLogger] are the room's own; it takes
 // the Conn's for those that are not given (except WithSince), and ignores all others.
 //
@@ -78,8 +80,9 @@ func (c *Conn) takeLocked(ctx context.Context, name string) (*Room, error) {
 // Accept waits for a room into which the service has put the user, without a Join, and
 // returns it. The user is in the room already, and the Conn keeps it like one of Join; the
 // Room has the options of [Connect]. A Join of the room returns it, too, if Accept has not.
-// Until then its events wait in its buffer. One that the user is taken out of meanwhile is not
-// returned.
+// Until then its events wait in its buffer. A room that the user is taken out of meanwhile is
+// not returned.
+//
 // The error is that of ctx, ErrClosed, or the reason why the Conn has ended.
 func (c *Conn) Accept(ctx context.Context) (*Room, error) {
 	c.mu.Lock()

@@ -15,8 +15,8 @@ const (
 	maxAmendments = 256
 )
 
-// A View is the messages of a room as they are now. Give it every event of [Conn.Events],
-// in order, with Apply, and pages of [Conn.History], for older messages, with Merge.
+// A View is the messages of a room as they are now. Give it every event of [Room.Events],
+// in order, with Apply, and pages of [Room.History], for older messages, with Merge.
 //
 // An edit gives its message another text and other data, a reaction is counted once, and a
 // deleted message goes; what replies to it stays, and Message of its ReplyTo finds nothing.
