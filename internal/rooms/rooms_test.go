@@ -34,12 +34,12 @@ func (silent) Handle([]byte)          {}
 func (silent) Greet(*Greeting) []byte { return nil }
 
 // benchRoom returns a set with a room r that has members on real sockets whose other
-// ends throw away what they get.
-func benchRoom(b *testing.B, members int) (*Set, *room) {
+// ends throw away what they get; with many set, as members of connections with many rooms.
+func benchRoom(b *testing.B, members int, many bool) (*Set, *room) {
 	var panics atomic.Uint64
 	set := New(Config{
 		Log: memlog.New(50, 1<<20, time.Hour), Local: true,
-		Limits: Limits{History: 50, Resume: 256, Lag: 1 << 20, Rooms: 10, Presence: 1},
+		Limits: Limits{History: 50, Resume: 256, Lag: 1 << 20, Rooms: 10, Joined: 1, Presence: 1},
 		Times:  Times{Log: time.Second, PingInterval: time.Minute, PingTimeout: time.Minute},
 		Logger: logging.New(slog.New(slog.DiscardHandler), &panics),
 		Clock:  pipeConfig.Clock,
@@ -72,8 +72,22 @@ func benchRoom(b *testing.B, members int) (*Set, *room) {
 			conn   wsconn.Conn
 			member Member
 		}
+		j := Joining{Conn: &m.conn, Greet: silent{}.Greet, UserID: fmt.Sprint(i), Username: "A"}
+		if many {
+			all := set.NewMany(j)
+			m.conn.Init(cfg, all.Source(), silent{}, false)
+			m.conn.Attach(s, nil)
+			if err := m.conn.Open(nil); err != nil {
+				b.Fatal(err)
+			}
+			if err := all.Join(b.Context(), "r", j); err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(func() { c.Close(); m.conn.Kill(); all.LeaveAll(true) })
+			continue
+		}
 		m.conn.Init(cfg, m.member.Source(), silent{}, false)
-		if err := set.Join(b.Context(), "r", &m.member, Joining{Conn: &m.conn, Greet: silent{}.Greet, UserID: fmt.Sprint(i), Username: "A"}); err != nil {
+		if err := set.Join(b.Context(), "r", &m.member, j); err != nil {
 			b.Fatal(err)
 		}
 		m.conn.Attach(s, nil)
@@ -87,10 +101,15 @@ func benchRoom(b *testing.B, members int) (*Set, *room) {
 }
 
 // One message to every member: an append, an encoding, a round.
-func BenchmarkBroadcast(b *testing.B) {
+func BenchmarkBroadcast(b *testing.B) { benchBroadcast(b, false) }
+
+// BenchmarkBroadcastMany is BenchmarkBroadcast to connections with many rooms.
+func BenchmarkBroadcastMany(b *testing.B) { benchBroadcast(b, true) }
+
+func benchBroadcast(b *testing.B, many bool) {
 	for _, members := range []int{1, 10, 100, 1000} {
 		b.Run(fmt.Sprint(members), func(b *testing.B) {
-			set, r := benchRoom(b, members)
+			set, r := benchRoom(b, members, many)
 			b.ReportAllocs()
 			for b.Loop() {
 				e := chatlog.Event{Type: chatlog.TypeMessage, UserID: "u1", Username: "Alice", Text: "Hello, everybody in the room!"}
