@@ -144,14 +144,19 @@ func (s *Stream) move() {
 	s.dead = 0
 }
 
-// since returns the number of bytes of the frames from the sequence seq on.
+// since returns the number of bytes of the frames from the sequence seq on, in all encodings.
 func (s *Stream) since(seq uint64) (bytes int) {
 	from := uint64(0)
 	if seq > s.Base {
 		from = min(seq-s.Base, uint64(len(s.Items)))
 	}
-	for _, sp := range s.frames[Plain][from:] {
-		bytes += int(sp.end - sp.start)
+	for _, frames := range s.frames {
+		if frames == nil {
+			continue
+		}
+		for _, sp := range frames[from:] {
+			bytes += int(sp.end - sp.start)
+		}
 	}
 	return bytes
 }

@@ -237,6 +237,28 @@ func holds(t *testing.T, s *Stream, payload string) {
 	}
 }
 
+// TestLags fills a stream that has several encodings, which share its limit. A reader lags long
+// before it loses what it needs, however many there are.
+func TestLags(t *testing.T) {
+	for n := 1; n <= int(encodings); n++ {
+		s := New("r", 64<<10, nil)
+		for e := Enc(1); int(e) < n; e++ {
+			s.Use(e)
+		}
+		payload := []byte(`{"type":"m","text":"` + strings.Repeat("x", 500) + `"}`)
+		for o := uint64(1); s.Base == 0; o++ {
+			lags := s.Lags(0)
+			s.Append(payload, o, 0, nil)
+			if s.Base > 0 && !lags {
+				t.Errorf("with %d encodings, a reader lost its place before it lagged", n)
+			}
+			if o == 1 && s.Lags(0) {
+				t.Errorf("with %d encodings, a reader lags by one event", n)
+			}
+		}
+	}
+}
+
 func BenchmarkStreamAppend(b *testing.B) {
 	s := New("r", 1<<20, nil)
 	payload := make([]byte, 200)
