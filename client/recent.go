@@ -11,9 +11,12 @@ import (
 // a new epoch and still has them. Guarded by Conn.mu.
 type recent struct {
 	seed  maphash.Seed
-	marks [256]mark
-	n     int // of all that were added, plus 1; 0 before the first mark
+	marks []mark // at most maxMarks; the oldest is replaced
+	n     int    // of all that were added, plus 1; 0 before the first mark
 }
+
+// maxMarks bounds the entries that are recognised: the latest.
+const maxMarks = 256
 
 // A mark is what an entry is recognised by.
 type mark struct {
@@ -49,7 +52,11 @@ func (r *recent) mark(e *chat.Event) mark {
 }
 
 func (r *recent) add(m mark) {
-	r.marks[r.n%len(r.marks)] = m
+	if len(r.marks) < maxMarks {
+		r.marks = append(r.marks, m)
+	} else {
+		r.marks[(r.n-1)%maxMarks] = m
+	}
 	r.n++
 }
 
@@ -59,10 +66,8 @@ type known struct{ entries, wholes map[uint64]struct{} }
 func (r *recent) all() *known {
 	k := &known{map[uint64]struct{}{}, map[uint64]struct{}{}}
 	for _, m := range r.marks {
-		if m != (mark{}) {
-			k.entries[m.entry] = struct{}{}
-			k.wholes[m.whole] = struct{}{}
-		}
+		k.entries[m.entry] = struct{}{}
+		k.wholes[m.whole] = struct{}{}
 	}
 	return k
 }
