@@ -38,7 +38,8 @@ func WithMaxLag(bytes int) Option {
 // perSecond messages per second on average, and at most burst in one moment (a token
 // bucket, as in golang.org/x/time/rate). A message over the limit is refused, and the
 // sender is told when to try again. An anonymous user who comes back without its session
-// counts as a new user, so limit the connections per address too. The default, and the
+// counts as a new user, so limit the connections per address too. Posts of anonymous users
+// without a connection share the limit of their address. The default, and the
 // meaning of zero for perSecond, is no limit. A negative perSecond, an infinite one and NaN
 // panic. With a limit, a burst below 1 panics, and one above 2,147,483,647 counts as that.
 func WithRateLimit(perSecond float64, burst int) Option {
@@ -75,8 +76,10 @@ func WithDataSize(bytes int) Option {
 // included; what amends a message does not count. It holds over all connections of the user
 // and, if the log is a [chatlog.Pacer] as all in this repository are, over all servers. A
 // message that comes earlier is refused, and the sender is told when to try again. Moderators
-// ([WithModerator]) and [Server.Publish] need not wait. Use it in rooms with so many writers
-// that nobody can follow. The default, zero, is no such time.
+// ([WithModerator]) and [Server.Publish] need not wait. An anonymous user who comes back, or
+// posts, without its session counts as a new user: [WithRateLimit] limits posts of users without
+// a connection per address. Use it in rooms with so many writers that nobody can follow. The
+// default, zero, is no such time.
 func WithSlowMode(d time.Duration) Option {
 	return func(c *config) { c.Times.Slow = server.Checked("WithSlowMode", d, 0) }
 }

@@ -100,6 +100,14 @@ func (l *Limits) Open(user string) (*Account, error) {
 	return a, nil
 }
 
+// Connected reports whether a user has a connection that Open has counted.
+func (l *Limits) Connected(user string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.users[user]
+	return a != nil && a.conns > 0
+}
+
 // Visit returns the account of a user for a request that is no connection. Their number has no
 // limit. Left undoes it.
 func (l *Limits) Visit(user string) *Account {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io"
 	"mime"
@@ -47,7 +48,9 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, room string) error
 		return err
 	}
 	p := session.Post{User: u, Known: known || !u.Anonymous(), Account: u.ID, Room: room}
-	if !p.Known { // such users cost nothing, so the rate limit is that of the address
+	if u.Anonymous() && !(known && s.connected(r.Context(), room, u.ID)) {
+		// Such users cost nothing, and a client can make up any number of sessions. So the rate
+		// limit is that of the address.
 		p.Account = cmp.Or(limit.PlaceOf(s.cfg.Proxies.Client(r, s.logger)).Account(), u.ID)
 	}
 	do := p.Object
@@ -60,6 +63,16 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, room string) error
 	}
 	answer.JSON(w, http.StatusOK, append(b, '\n'))
 	return nil
+}
+
+// connected reports whether a user has a connection to this server, or to another one in the
+// room, where it is counted.
+func (s *Server) connected(ctx context.Context, room, user string) bool {
+	if s.core.Limits.Connected(user) {
+		return true
+	}
+	_, present, err := s.Rooms.Log().Present(ctx, room, user)
+	return err == nil && present
 }
 
 // contentType tells whether the body is the text of a message, and not an object.

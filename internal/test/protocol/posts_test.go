@@ -127,6 +127,20 @@ func TestProtocolPosts(t *testing.T) {
 			status, body := harness.Say(t, base, "r", "x")
 			harness.Expect(t, "answer", fmt.Sprint(status, errorCode(body)), "503unavailable")
 		}},
+		{"a connection to another server has a rate limit of its own here", func(t *testing.T) {
+			log := chat.NewMemoryLog(chat.MemoryOptions{})
+			opts := []chat.Option{chat.WithLog(log), chat.WithRateLimit(0.0001, 1), harness.Quiet}
+			_, one := harness.Serve(t, opts...)
+			_, two := harness.Serve(t, opts...)
+			harness.Dial(t, one, "r", true, "session", secret).Until("welcome")
+			for _, row := range []struct {
+				session string
+				status  int
+			}{{"", 200}, {"", 429}, {secret, 200}, {secret, 429}} {
+				status, _ := harness.Say(t, two, "r", "x", "session", row.session)
+				harness.Expect(t, "status", status, row.status)
+			}
+		}},
 		{"requests are not counted as connections", func(t *testing.T) {
 			_, base := harness.Serve(t, chat.WithMaxConnectionsPerUser(1), chat.WithMaxConnections(1), chat.WithMaxConnectionsPerAddress(1))
 			l := harness.Listen(t, base, "r", "session", secret)
@@ -160,11 +174,19 @@ func TestProtocolPostRates(t *testing.T) {
 			harness.Expect(t, "after it", say(b, "session", secret), "200")
 		}, chat.WithRateLimit(0.1, 2), harness.Quiet)
 	})
-	t.Run("who has no session shares the limit of the address", func(t *testing.T) {
+	t.Run("who is not connected shares the limit of the address", func(t *testing.T) {
 		harness.InBubble(t, func(b *harness.Bubble) {
 			harness.Expect(t, "first", say(b), "200")
 			harness.Expect(t, "second", say(b), "429 10")
-			harness.Expect(t, "with a session", say(b, "session", secret), "200")
+			harness.Expect(t, "with a session that the client has made up", say(b, "session", secret), "429 10")
+			p := b.Dial("r", true, "session="+secret)
+			p.Until("welcome")
+			harness.Expect(t, "with the session of a connection", say(b, "session", secret), "200")
+			harness.Expect(t, "for the second time", say(b, "session", secret), "429 10")
+			p.Conn.CloseNow()
+			time.Sleep(10 * time.Second)
+			harness.Expect(t, "with another session", say(b, "session", secret[1:]+"B"), "200")
+			harness.Expect(t, "with the first one, which has gone", say(b, "session", secret), "429 10")
 		}, chat.WithRateLimit(0.1, 1), harness.Quiet)
 	})
 	t.Run("the slow mode holds", func(t *testing.T) {
