@@ -36,10 +36,10 @@ func New(opts ...Option) *Server {
 // 6455, section 4). The connection then lives on: Shutdown and Close of the Server end it,
 // those of net/http do not. An upgrade needs HTTP/1.1. It also needs a w that is an
 // [http.Hijacker], or that has an Unwrap method which leads to one, as
-// [http.ResponseController] asks of middleware. Otherwise the answer is 501. An event stream
-// is answered by ServeHTTP itself until it ends, over HTTP/1.1 or HTTP/2. Its w must have Flush
-// and SetWriteDeadline, or an Unwrap method that leads to them. If not, its connection is taken
-// over like a WebSocket's.
+// [http.ResponseController] asks of middleware. Otherwise the answer is 501. An event
+// stream over HTTP/1.1 is taken over in the same way. Over HTTP/2, and where that is not
+// possible, ServeHTTP returns when the stream has ended, and w must have Flush and
+// SetWriteDeadline, or an Unwrap method that leads to them.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.core.ServeHTTP(w, r) }
 
 // Stats are the counters of one server. The int fields are current values; the uint64

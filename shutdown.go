@@ -16,8 +16,8 @@ import (
 // stays open. Users stay present in it for the leave grace: a user who comes back to
 // another server in this time has not left.
 //
-// net/http's Shutdown does not know upgraded connections, and waits for event streams, which do
-// not end by themselves; so does httptest's Close. So call both, this one first
+// net/http's Shutdown does not know upgraded connections, and waits for event streams over
+// HTTP/2, which do not end by themselves. So call both, this one first
 // (RegisterOnShutdown is no replacement: net/http does not wait for the functions
 // registered there):
 //

@@ -92,40 +92,48 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, room string) err
 	}()
 	return s.begin(r, &h, c, room, way{
 		check: func() (err error) {
-			if conn, err = events.New(w, r, s.panickedWriter); err == nil || r.ProtoMajor == 1 && wsconn.CanHijack(w) {
+			if conn, err = events.New(w, r, s.panickedWriter); err == nil || canTakeOver(w, r) {
 				return nil
 			}
 			s.logger.Error("chat: no event stream is possible", "err", err)
 			return errNoStream
 		},
 		join:   func() error { return c.JoinEvents(r.Context(), h.since) },
-		accept: func() error { return s.acceptStream(w, c, conn) },
+		accept: func() error { return s.acceptStream(w, r, c, &conn) },
 	})
 }
 
-// acceptStream begins the stream. Over conn it returns when the stream has ended. Without, it
-// takes over the connection, as for a WebSocket, and returns.
-func (s *Server) acceptStream(w http.ResponseWriter, c *session.Session, conn *events.Conn) error {
+func canTakeOver(w http.ResponseWriter, r *http.Request) bool {
+	return r.ProtoMajor == 1 && wsconn.CanHijack(w)
+}
+
+// acceptStream begins the stream. If possible it takes over the connection, as for a WebSocket,
+// and returns: a stream then costs no more than a WebSocket, and without that six times as much
+// memory. Otherwise it writes to conn, and returns when the stream has ended.
+func (s *Server) acceptStream(w http.ResponseWriter, r *http.Request, c *session.Session, conn **events.Conn) error {
 	events.SetHeaders(w.Header())
 	first := events.AppendRetry(nil, retryAfter+answer.Jitter(retryJitter))
-	if conn == nil {
+	if canTakeOver(w, r) {
 		set := w.Header()
 		raw, _, err := wsconn.Hijack(w)
-		if err != nil {
+		if err == nil {
+			*conn = nil
+			c.Attach(raw, nil)
+			if err := c.Start(append(wsconn.StreamAnswer(set), first...)); err != nil {
+				return errLost
+			}
+			return nil
+		}
+		if *conn == nil {
 			s.logger.Error("chat: no event stream is possible", "err", err)
 			return errNoStream
 		}
-		c.Attach(raw, nil)
-		first = append(wsconn.StreamAnswer(set), first...)
-	} else {
-		c.Attach(conn, nil)
 	}
+	c.Attach(*conn, nil)
 	if err := c.Start(first); err != nil {
 		return errLost
 	}
-	if conn != nil {
-		conn.Await()
-	}
+	(*conn).Await()
 	return nil
 }
 

@@ -96,6 +96,9 @@ func writeHeader(b *bytes.Buffer, set http.Header, not func(key string) bool) {
 func StreamAnswer(set http.Header) []byte {
 	var b bytes.Buffer
 	b.WriteString("HTTP/1.1 200 OK\r\nConnection: close\r\n")
+	if set.Get("Date") == "" { // which net/http adds to its own answers
+		b.WriteString("Date: " + time.Now().UTC().Format(http.TimeFormat) + "\r\n")
+	}
 	writeHeader(&b, set, func(key string) bool {
 		switch key {
 		case "Connection", "Keep-Alive", "Transfer-Encoding", "Content-Length", "Content-Encoding", "Trailer":

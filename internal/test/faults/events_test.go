@@ -252,7 +252,11 @@ type breaking struct {
 	left *atomic.Int32
 }
 
-func (b breaking) Unwrap() http.ResponseWriter { return b.ResponseWriter }
+func (b breaking) FlushError() error { return http.NewResponseController(b.ResponseWriter).Flush() }
+
+func (b breaking) SetWriteDeadline(t time.Time) error {
+	return http.NewResponseController(b.ResponseWriter).SetWriteDeadline(t)
+}
 
 func (b breaking) Write(p []byte) (int, error) {
 	if b.left.Add(-1) < 0 {

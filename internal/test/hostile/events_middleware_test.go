@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/internal/test/harness"
@@ -42,6 +44,12 @@ func TestEventsBehindMiddleware(t *testing.T) {
 		{"one that only says so", func(w http.ResponseWriter) http.ResponseWriter {
 			return harness.FailingHijacker{ResponseWriter: w}
 		}, 501},
+		{"one that says so and can be written to", func(w http.ResponseWriter) http.ResponseWriter {
+			return struct {
+				writeOnly
+				http.Hijacker
+			}{writeOnly{w}, harness.FailingHijacker{ResponseWriter: w}}
+		}, 200},
 	} {
 		wrap = test.wrap
 		l, answer := harness.TryListen(t, http.DefaultClient, hs.URL, "r")
@@ -63,10 +71,12 @@ type unwrapper struct{ http.ResponseWriter }
 
 func (u unwrapper) Unwrap() http.ResponseWriter { return u.ResponseWriter }
 
-// hijackOnly hides everything from a server but that the connection can be taken over.
-type hijackOnly struct {
-	http.ResponseWriter
-	http.Hijacker
+// writeOnly hides that a connection can be taken over.
+type writeOnly struct{ http.ResponseWriter }
+
+func (w writeOnly) FlushError() error { return http.NewResponseController(w.ResponseWriter).Flush() }
+func (w writeOnly) SetWriteDeadline(t time.Time) error {
+	return http.NewResponseController(w.ResponseWriter).SetWriteDeadline(t)
 }
 
 // TestEventsEnd ends streams over each way that there is, with all that the client is owed
@@ -74,18 +84,20 @@ type hijackOnly struct {
 func TestEventsEnd(t *testing.T) {
 	t.Parallel()
 	for _, way := range []struct {
-		name             string
-		tls, http2, take bool
+		name              string
+		tls, http2, write bool
 	}{
 		{name: "HTTP/1.1"}, {name: "HTTP/1.1 with TLS", tls: true}, {name: "HTTP/2", tls: true, http2: true},
-		{name: "taken over", take: true}, {name: "taken over, with TLS", take: true, tls: true},
+		{name: "not taken over", write: true}, {name: "not taken over, with TLS", write: true, tls: true},
 	} {
 		t.Run(way.name, func(t *testing.T) {
 			srv := chat.New(harness.Quiet)
-			defer srv.Close()
+			var open atomic.Int32 // requests that ServeHTTP has not returned from
 			hs := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if way.take {
-					w = hijackOnly{w, w.(http.Hijacker)}
+				open.Add(1)
+				defer open.Add(-1)
+				if way.write {
+					w = writeOnly{w}
 				}
 				w.Header().Set("X-Around", "kept")
 				srv.ServeHTTP(w, r)
@@ -96,6 +108,7 @@ func TestEventsEnd(t *testing.T) {
 				hs.Start()
 			}
 			defer hs.Close()
+			defer srv.Close()
 			listen := func() *harness.Listener {
 				l, answer := harness.TryListen(t, hs.Client(), hs.URL, "r")
 				if l == nil {
@@ -110,6 +123,11 @@ func TestEventsEnd(t *testing.T) {
 			gone.Leave()
 			harness.Eventually(t, "the server notices who has left", func() bool { return srv.Stats().Connections == 0 })
 			l := listen()
+			if way.http2 || way.write {
+				harness.Eventually(t, "one request to be open", func() bool { return open.Load() == 1 })
+			} else {
+				harness.Eventually(t, "ServeHTTP to return", func() bool { return open.Load() == 0 })
+			}
 			for i := range 50 {
 				harness.Publish(t, srv, "r", fmt.Sprint(i))
 			}
