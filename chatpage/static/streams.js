@@ -81,17 +81,19 @@ export class Streams {
 
   /** Looks whether the server answers, and over which version of HTTP. */
   async #begin() {
-    const at = new URL('rooms?limit=1', this.#where.base);
     let why = null;
     try {
-      const r = await fetch(at, {headers: bearer(await this.#where.token()), cache: 'no-store'});
+      const r = await fetch(new URL('rooms?limit=1', this.#where.base), {headers: bearer(await this.#where.token()), cache: 'no-store'});
       if (!r.ok) why = await refusalIn(r);
       if (!r.ok) return this.#lost(1006, '', why);
+      await r.text();
     } catch {
       return this.#lost(1006, '');
     }
-    const entry = /** @type {any} */ (globalThis.performance.getEntriesByName?.(at.href).at(-1));
-    if (/^h[23]/.test(entry?.nextHopProtocol ?? '')) this.#most = lots;
+    // What the browser has noted of the requests to this host: of some the note comes late.
+    const notes = /** @type {any[]} */ (globalThis.performance.getEntriesByType?.('resource') ?? []);
+    const hops = notes.filter(({name, nextHopProtocol}) => nextHopProtocol && name.startsWith(this.#where.base.origin));
+    if (/^h[23]/.test(hops.pop()?.nextHopProtocol)) this.#most = lots;
     this.#tell({type: 'hello', protocol: 'chat.v1'});
   }
 

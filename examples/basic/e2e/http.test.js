@@ -163,3 +163,25 @@ test('the page where WebSockets are blocked', async () => {
   assert.ok(way.seen.posts >= 3 && way.seen.streams >= 3, JSON.stringify(way.seen));
   assert.deepEqual([...alice.complaints, ...bob.complaints], []);
 });
+
+test('a page of another origin over HTTP', async () => {
+  const {url} = await serve();
+  const {port} = await serve(['-origins', new URL(url).origin, '-rate', '1', '-burst', '1']);
+  const way = await proxy(port, 'refused');
+  const page = await (await person({bypassCSP: true})).newPage();
+  watch(page);
+  await page.goto(`${url}icon.svg`);
+  const got = await page.evaluate(async (base) => {
+    const {connect} = await import('./chat.js');
+    const chat = connect(base, {room: 'r', username: 'Ann', token: 'a.b'}); // which needs a preflight
+    chat.on('state', ({error}) => error && console.error(error.message));
+    const first = await chat.send('one');
+    const errors = [];
+    for (const type of ['held', 'error']) chat.on(type, (o) => errors.push(o.error?.code ?? o.code ?? 'rate'));
+    const second = await chat.send('two');
+    const {messages} = await chat.history();
+    return [chat.transport, first.offset, second.offset, errors, messages.map((m) => m.message)];
+  }, way.url);
+  assert.deepEqual(got, ['http', 1, 2, ['rate'], ['one', 'two']]);
+  assert.deepEqual(page.complaints, []);
+});

@@ -169,7 +169,8 @@ test('a server without streams is not asked for them again', async () => {
 });
 
 test('HTTP/2 has no such limit', async (t) => {
-  t.mock.method(performance, 'getEntriesByName', () => [{nextHopProtocol: 'h2'}]);
+  const note = (nextHopProtocol, origin = 'http://127.0.0.1') => ({name: `${origin}/rooms?limit=1`, nextHopProtocol});
+  t.mock.method(performance, 'getEntriesByType', () => [note('http/1.1'), note('h2'), note(''), note('http/1.1', 'http://elsewhere')]);
   const names = Array.from({length: 12}, (_, i) => `r${i}`);
   const {page, streams} = await blocked(names);
   streams[0].welcome('e:0');
