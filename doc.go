@@ -23,6 +23,8 @@
 //
 //	GET /ws/{room}              joins a room: a WebSocket
 //	GET /ws                     joins any number of rooms: a WebSocket
+//	GET /rooms/{room}/events    joins a room where WebSockets are blocked: an event stream
+//	POST /rooms/{room}/events   says one thing in a room
 //	GET /rooms                  the rooms in use, and how many users are in each
 //	GET /rooms/{room}/messages  a room's history, in pages
 //	GET /rooms/{room}/members   who is there
