@@ -110,6 +110,7 @@ func compare(kind, binary string) error {
 	}
 	fmt.Println()
 	one, all := &rows[0].memory, &rows[len(rows)-1].memory
+	verdict("live heap", one.Heap, all.Heap)
 	verdict("live heap and stacks", one.Heap+one.Stack, all.Heap+all.Stack)
 	verdict("RSS, released", one.Released, all.Released)
 	verdict("RSS", one.RSS, all.RSS)
