@@ -232,9 +232,13 @@ func (s *Session) fail(e *proto.Error) {
 // expire warns the client one minute before its credentials run out, and closes the
 // connection then.
 func (s *Session) expire() {
+	advice := "send fresh ones"
+	if s.events {
+		advice = "come back with fresh ones"
+	}
 	s.expiry.Set(s.Credentials().Expires, func() {
 		if s.V1 {
-			s.conn.Send(proto.ErrorObject(&proto.Error{Code: proto.CodeTokenExpiring, Text: "credentials run out within a minute: send fresh ones"}))
+			s.conn.Send(proto.ErrorObject(&proto.Error{Code: proto.CodeTokenExpiring, Text: "credentials run out within a minute: " + advice}))
 		}
 	}, func() { s.conn.Close(proto.CloseExpired, "credentials ran out") })
 }

@@ -218,4 +218,17 @@ func TestProtocolEventsTimes(t *testing.T) {
 			harness.Expect(t, "connections after it", b.Stats().Connections, 0)
 		}, chat.WithWriteTimeout(7*time.Second), chat.WithPing(0, 0), harness.Quiet)
 	})
+	t.Run("credentials run out: a warning a minute before, then the end", func(t *testing.T) {
+		harness.InBubble(t, func(b *harness.Bubble) {
+			start := time.Now()
+			l := listen(b)
+			warning := l.Until("error")
+			harness.Expect(t, "warning", warning.Code+": "+warning.Message, "token_expiring: credentials run out within a minute: come back with fresh ones")
+			harness.Expect(t, "at", time.Since(start), 30*time.Second)
+			harness.Expect(t, "end", l.Until("left").Code, "4001")
+			harness.Expect(t, "at", time.Since(start), 90*time.Second)
+		}, chat.WithAuthenticator(func(*http.Request) (chat.User, error) {
+			return chat.User{ID: "u", Expires: time.Now().Add(90 * time.Second)}, nil
+		}), harness.Quiet)
+	})
 }
