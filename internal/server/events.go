@@ -56,6 +56,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request, segment str
 // Errors of an event stream.
 var (
 	errNotAccepted = answer.New(http.StatusNotAcceptable, proto.CodeNotAcceptable, "this path answers with "+events.ContentType)
+	errEmbedded    = answer.New(http.StatusForbidden, proto.CodeForbidden, "pages of another origin may not embed this or link to it")
 	errNoStream    = answer.New(http.StatusNotImplemented, proto.CodeInternal, "event streams are not possible here: a middleware collects or hides the answer")
 )
 
@@ -67,6 +68,9 @@ const retryAfter, retryJitter = time.Second, 2 * time.Second
 func (s *Server) stream(w http.ResponseWriter, r *http.Request, room string) error {
 	if !accepts(r.Header.Values("Accept"), events.ContentType) {
 		return errNotAccepted
+	}
+	if embedded(r.Header) {
+		return errEmbedded
 	}
 	if r.ContentLength != 0 { // it would keep net/http from finding out that the client is gone
 		return answer.BadRequest("a request for an event stream has no body")
@@ -101,6 +105,17 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, room string) err
 		join:   func() error { return c.JoinEvents(r.Context(), h.since) },
 		accept: func() error { return s.acceptStream(w, r, c, &conn) },
 	})
+}
+
+// embedded reports whether a page of another origin has caused the request, but not its script
+// (Fetch Metadata): as an image, for example. Such a request has no Origin, and with the cookies
+// of the user it would let the page bring the user into a room.
+func embedded(h http.Header) bool {
+	switch h.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none": // none: the user has caused it, in the address bar
+		return false
+	}
+	return len(h.Values("Origin")) == 0
 }
 
 func canTakeOver(w http.ResponseWriter, r *http.Request) bool {

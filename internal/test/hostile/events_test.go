@@ -94,6 +94,8 @@ var events = []httpRow{
 	{"S15 a foreign page's form", posting("", plainType, "hello", "Origin: https://evil.example"), 403, "forbidden", nil},
 	{"S15 a page of no origin", posting("", plainType, "hello", "Origin: null"), 403, "forbidden", nil},
 	{"S15 a foreign page that listens", listening("", "Origin: https://evil.example"), 403, "forbidden", nil},
+	{"S15 an image of a foreign page", listening("", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors"), 403, "forbidden", nil},
+	{"S15 a link on a page of the same site", listening("", "Sec-Fetch-Site: same-site", "Sec-Fetch-Mode: navigate"), 403, "forbidden", nil},
 	{"S16 no such user", posting("", jsonType, `{"type":"private","to":"anon-nobody","message":"x"}`), 404, "no_such_user", nil},
 	{"S16 no such message", posting("", jsonType, `{"type":"edit","target":99,"message":"x"}`), 404, "no_such_message", nil},
 	{"S16 a marker of nobody", posting("", jsonType, `{"type":"read","offset":1}`), 401, "unauthorized", nil},
@@ -113,7 +115,7 @@ func TestEventsAccepted(t *testing.T) {
 	for _, header := range []string{
 		"Accept: */*", "Accept: text/event-stream", "Accept: text/html, text/*;q=0.1", "Accept: TEXT/Event-Stream;q=1.0",
 		"Accept: */*;q=0, text/event-stream", "Accept:", "Range: bytes=0-1", "If-None-Match: *", "Last-Event-ID:",
-		"Origin: " + base, "Content-Length: 0", "Connection: close",
+		"Origin: " + base, "Content-Length: 0", "Connection: close", "Sec-Fetch-Site: none", "Sec-Fetch-Site: same-origin",
 	} {
 		key, value, _ := strings.Cut(header, ":")
 		l := harness.Listen(t, base, "r", key+":", strings.TrimSpace(value))
@@ -157,6 +159,7 @@ func TestEventsHeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
+	harness.Listen(t, base, "r", "Origin:", "https://app.example", "Sec-Fetch-Site:", "cross-site").Leave()
 	for key, want := range map[string]string{
 		"Access-Control-Allow-Origin": "https://app.example", "Access-Control-Allow-Methods": "GET, POST",
 		"Access-Control-Allow-Headers": "Authorization, Content-Type, Last-Event-ID",
