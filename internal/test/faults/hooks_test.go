@@ -98,9 +98,8 @@ func TestReauthorizeGoesOn(t *testing.T) {
 			}
 			peers[0].Send(`{"type":"ping"}`)
 			peers[0].Until("pong")
-			if srv.Stats().Panics == 0 {
-				t.Error("no panic is counted")
-			}
+			// The sessions are asked about in any order, so perhaps the others' turn comes now.
+			harness.Eventually(t, "a panic that is counted", func() bool { return srv.Stats().Panics > 0 })
 		})
 	}
 }
