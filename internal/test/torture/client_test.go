@@ -6,14 +6,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
-	"net/url"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/internal/test/harness"
-	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
 var (
@@ -25,6 +25,7 @@ var (
 // notes all it sees, for the checker.
 type tortured struct {
 	base, name string
+	kind       int // of its ways
 	rng        *rand.Rand
 
 	session, user string
@@ -39,6 +40,7 @@ type tortured struct {
 	n             int
 	retried       bool
 	failed        error
+	bad           []string // what its way has found
 }
 
 // run connects again and again until stop, and once more to have everything
@@ -59,35 +61,42 @@ func (c *tortured) run(stop <-chan struct{}) {
 	}
 }
 
+// place is what the client has seen; "" if that is nothing.
+func (c *tortured) place() string {
+	if c.last == 0 {
+		return ""
+	}
+	return fmt.Sprint(c.epoch, ":", c.last)
+}
+
 // live is one connection. With rng nil it does nothing but resend.
 func (c *tortured) live(rng *rand.Rand) error {
 	c.retried = false
-	q := url.Values{"username": {c.name}}
-	if c.session != "" {
-		q.Set("session", c.session)
-	}
+	since := ""
 	// One that comes without a place gets the history.
-	if c.last > 0 && (rng == nil || rng.IntN(8) > 0) {
-		q.Set("since", fmt.Sprint(c.epoch, ":", c.last))
+	if rng == nil || rng.IntN(8) > 0 {
+		since = c.place()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*harness.Patience)
 	defer cancel()
-	conn, _, err := ws.Dial(ctx, c.base+"/ws/torture?"+q.Encode(), &ws.DialOptions{Subprotocols: []string{"chat.v1"}})
+	conn, err := c.connect(ctx, since)
 	if err != nil {
 		return err
 	}
-	defer conn.CloseNow()
-	conn.SetReadLimit(1 << 20)
+	defer conn.cut()
 	if rng == nil {
-		for _, text := range c.sent {
-			conn.Write(ctx, ws.MessageText, []byte(text))
-		}
+		texts := slices.Collect(maps.Values(c.sent))
+		go func() { // ends with the connection
+			for _, text := range texts {
+				conn.write(ctx, text)
+			}
+		}()
 		for len(c.sent) > 0 {
 			if err := c.readOne(ctx, conn); err != nil {
 				return fmt.Errorf("%d unacknowledged: %w", len(c.sent), err)
 			}
 		}
-		return conn.Close(1000, "")
+		return conn.close()
 	}
 	again := []string(nil)
 	for _, text := range c.sent {
@@ -107,11 +116,11 @@ func (c *tortured) live(rng *rand.Rand) error {
 	go func() {
 		defer close(done)
 		for _, text := range append(again, mine...) {
-			if conn.Write(ctx, ws.MessageText, []byte(text)) != nil {
+			if conn.write(ctx, text) != nil {
 				return
 			}
 			if writing.IntN(8) == 0 {
-				conn.Write(ctx, ws.MessageText, []byte(text)) // twice on one connection
+				conn.write(ctx, text) // twice on one connection
 			}
 			if writing.IntN(4) == 0 {
 				time.Sleep(time.Duration(writing.IntN(3)) * time.Millisecond)
@@ -128,14 +137,14 @@ func (c *tortured) live(rng *rand.Rand) error {
 	}
 	switch how := rng.IntN(4); {
 	case how == 0 && life.Err() == nil: // in good order
-		go conn.Close(1000, "")
+		go conn.close()
 		for c.readOne(ctx, conn) == nil {
 		}
 	case how == 1: // vanish with unread bytes, which resets the connection
-		conn.CloseNow()
+		conn.cut()
 	default: // vanish when all is written
 		<-done
-		conn.CloseNow()
+		conn.cut()
 	}
 	cancel()
 	<-done
@@ -166,14 +175,17 @@ func (c *tortured) compose(rng *rand.Rand) string {
 		})
 	}
 	b, _ := json.Marshal(o)
+	if c.kind == plainSocket { // which acknowledges nothing
+		return string(b)
+	}
 	c.kinds[id] = o["type"].(string)
 	c.sent[id] = string(b)
 	return string(b)
 }
 
 // readOne takes one object.
-func (c *tortured) readOne(ctx context.Context, conn *ws.Conn) error {
-	_, b, err := conn.Read(ctx)
+func (c *tortured) readOne(ctx context.Context, conn way) error {
+	b, err := conn.read(ctx)
 	if err != nil {
 		return err
 	}
@@ -184,12 +196,17 @@ func (c *tortured) readOne(ctx context.Context, conn *ws.Conn) error {
 	switch o.Type {
 	case "welcome":
 		c.session, c.user = o.Session, o.User
-		c.others.Store(o.User, true)
+		if c.kind != plainSocket {
+			c.others.Store(o.User, true)
+		}
 		epoch, err := chat.ParsePosition(o.Position)
 		if err != nil {
 			return err
 		}
-		if c.epoch = epoch.Epoch; !o.Resumed {
+		// A join over many rooms has its place as its id. The server's program may have put the
+		// user into the room and out of it since the client has sent that.
+		old := o.ID != "" && o.ID != c.place()
+		if c.epoch = epoch.Epoch; !o.Resumed || old {
 			c.segments = append(c.segments, nil)
 			c.last = 0
 		}
@@ -206,11 +223,19 @@ func (c *tortured) readOne(ctx context.Context, conn *ws.Conn) error {
 		}
 		c.acks[o.ID] = o.Offset
 		delete(c.sent, o.ID)
+	case "left":
+		if in, err := conn.back(ctx, c.place()); !in || err != nil {
+			return errors.Join(errors.New("left"), err)
+		}
 	case "error":
 		switch o.Code {
 		case "no_such_user", "no_such_message":
 			delete(c.sent, o.ID)
-		case "unavailable": // to be sent again
+		case "bad_request":
+			if o.Message != "you are in this room already" { // the server was faster
+				return fmt.Errorf("error object %+v", o)
+			}
+		case "unavailable", "not_joined": // to be sent again
 			if !c.retried {
 				c.retried = true
 				return errors.New("unavailable")

@@ -108,7 +108,7 @@ func (l *forgetfulLog) Read(ctx context.Context, room string, r chatlog.Range) (
 func dropFrames(srv *chat.Server) *planted {
 	return &planted{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		srv.ServeHTTP(&lossyWriter{w}, r)
-	}), time.Second}
+	}), time.Second, false}
 }
 
 type lossyWriter struct{ http.ResponseWriter }
@@ -161,6 +161,10 @@ func (c *lossyConn) Write(p []byte) (int, error) {
 type planted struct {
 	http.Handler
 	patience time.Duration // how long a client may take to catch up
+	all      bool          // clients come in all ways, and the server moves them; otherwise in one
 }
 
-func sound(srv *chat.Server) *planted { return &planted{srv, harness.Patience} }
+func sound(srv *chat.Server) *planted { return &planted{srv, harness.Patience, false} }
+
+// mixed is sound with clients of all kinds.
+func mixed(srv *chat.Server) *planted { return &planted{srv, harness.Patience, true} }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,7 +12,6 @@ import (
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/internal/test/front"
 	"github.com/seed-08328bfd/chat/internal/test/harness"
-	"github.com/seed-08328bfd/chat/internal/ws"
 )
 
 // torture runs clients against one server and returns what the checker finds.
@@ -55,8 +53,15 @@ func torture(t *testing.T, clients int, d time.Duration, seed uint64, plant func
 	for i := range all {
 		c := &tortured{base: hs.URL, name: fmt.Sprint("c", i), rng: rand.New(rand.NewPCG(seed, uint64(i))),
 			acks: map[string]uint64{}, kinds: map[string]string{}, sent: map[string]string{}, others: &others}
+		if c.epoch = start.Position.Epoch; p.all {
+			c.kind = i % kinds
+		}
 		all[i] = c
 		wg.Go(func() { c.run(stop) })
+	}
+	if p.all {
+		wg.Go(func() { chatter(ctx, srv, stop) })
+		wg.Go(func() { move(ctx, srv, rand.New(rand.NewPCG(seed, 1<<32)), &others, stop) })
 	}
 	time.Sleep(d)
 	close(stop)
@@ -75,7 +80,7 @@ func torture(t *testing.T, clients int, d time.Duration, seed uint64, plant func
 		if c.failed == nil {
 			end := uint64(0)
 			for i := range truth {
-				if truth[i].VisibleTo(c.user) {
+				if truth[i].VisibleTo(c.user) && (c.kind != plainSocket || truth[i].Target == 0) {
 					end = truth[i].Offset
 				}
 			}
@@ -84,8 +89,9 @@ func torture(t *testing.T, clients int, d time.Duration, seed uint64, plant func
 			cancel()
 		}
 		if c.failed != nil {
-			found = append(found, fmt.Sprintf("%s: %v", c.name, c.failed))
+			found = append(found, fmt.Sprintf("%s, of kind %d: %v", c.name, c.kind, c.failed))
 		}
+		found = append(found, c.bad...)
 	}
 	cancel()
 	if err := <-followed; err != context.Canceled {
@@ -94,22 +100,23 @@ func torture(t *testing.T, clients int, d time.Duration, seed uint64, plant func
 	found = append(found, check(truth, all)...)
 	found = append(found, checkFolds(messagesOf(t, srv), all)...)
 	found = append(found, checkHTTP(hs.URL)...)
-	t.Logf("seed %d: %d clients, %d entries", seed, clients, len(truth))
+	seen := map[int]int{}
+	for _, c := range all {
+		for _, s := range c.segments {
+			seen[c.kind] += len(s)
+		}
+	}
+	t.Logf("seed %d: %d clients, %d entries, seen by kind of client: %v; %d were too slow", seed, clients, len(truth), seen, srv.Stats().SlowCloses)
 	return found
 }
 
 // catchUp resumes until the client has seen all up to the offset end.
 func (c *tortured) catchUp(ctx context.Context, end uint64, wait time.Duration) error {
-	q := url.Values{"username": {c.name}, "session": {c.session}}
-	if c.last > 0 {
-		q.Set("since", fmt.Sprint(c.epoch, ":", c.last))
-	}
-	conn, _, err := ws.Dial(ctx, c.base+"/ws/torture?"+q.Encode(), &ws.DialOptions{Subprotocols: []string{"chat.v1"}})
+	conn, err := c.connect(ctx, c.place())
 	if err != nil {
 		return err
 	}
-	defer conn.CloseNow()
-	conn.SetReadLimit(1 << 20)
+	defer conn.cut()
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	for c.last < end {
@@ -117,7 +124,50 @@ func (c *tortured) catchUp(ctx context.Context, end uint64, wait time.Duration) 
 			return fmt.Errorf("reading on from %d to %d: %w", c.last, end, err)
 		}
 	}
-	return conn.Close(1000, "")
+	return conn.close()
+}
+
+// chatter publishes in the side rooms until stop.
+func chatter(ctx context.Context, srv *chat.Server, stop <-chan struct{}) {
+	for i := 0; ; i++ {
+		select {
+		case <-stop:
+			return
+		case <-time.After(time.Millisecond):
+		}
+		srv.Publish(ctx, fmt.Sprint("side ", i%sideRooms), chat.Message{Text: fmt.Sprint(i)})
+	}
+}
+
+// move has the server's program take users out of the room and put them back until stop.
+func move(ctx context.Context, srv *chat.Server, rng *rand.Rand, users *sync.Map, stop <-chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		case <-time.After(time.Duration(rng.IntN(10)) * time.Millisecond):
+		}
+		user := ""
+		users.Range(func(k, _ any) bool {
+			user = k.(string)
+			return rng.IntN(8) > 0
+		})
+		switch rng.IntN(8) {
+		case 0, 1:
+			srv.Leave(ctx, user, "torture")
+			srv.Join(ctx, user, "torture")
+		case 2, 3:
+			srv.Join(ctx, user, "torture")
+		case 4:
+			srv.Leave(ctx, user, "torture")
+		case 5:
+			srv.Disconnect(ctx, user, chat.Disconnect{Room: "torture", Code: 1013})
+		case 6:
+			srv.Disconnect(ctx, user, chat.Disconnect{})
+		case 7:
+			srv.Reauthorize(ctx, "", user)
+		}
+	}
 }
 
 // entriesOf reads what the log has at the end, from a place on up to the offset last.

@@ -19,6 +19,13 @@ func TestTorture(t *testing.T) {
 	}
 }
 
+// TestTortureMixed has clients of all kinds in one room, and the server's program move them.
+func TestTortureMixed(t *testing.T) {
+	for _, s := range torture(t, 50, *tortureTime, *tortureSeed, mixed, harness.Quiet) {
+		t.Error(s)
+	}
+}
+
 // TestTortureFindsBugs plants bugs, each of which the checker must find.
 func TestTortureFindsBugs(t *testing.T) {
 	brittle := &brittleLog{amender: newLog()}
@@ -38,7 +45,7 @@ func TestTortureFindsBugs(t *testing.T) {
 					r.URL.RawQuery = q.Encode()
 				}
 				srv.ServeHTTP(w, r)
-			}), time.Second}
+			}), time.Second, false}
 		}, nil},
 		{"acknowledged before it is in the log", sound, []chat.Option{chat.WithLog(brittle)}},
 		{"repeats forgotten", sound, []chat.Option{chat.WithLog(forgetful)}},
@@ -57,7 +64,7 @@ func TestTortureFindsBugs(t *testing.T) {
 						return
 					}
 				}
-			}), harness.Patience}
+			}), harness.Patience, false}
 		}, nil},
 		{swapsEdits, sound, []chat.Option{chat.WithLog(newWrongLog(swapsEdits))}},
 		{leavesDeleted, sound, []chat.Option{chat.WithLog(newWrongLog(leavesDeleted))}},
