@@ -21,6 +21,7 @@ type config struct {
 	addr, metricsAddr string
 
 	redis, postgres string
+	sqlite          string
 	history, keep   int
 	keepFor         time.Duration
 
@@ -65,9 +66,10 @@ func (c *config) flags() *flag.FlagSet {
 
 	f.StringVar(&c.redis, "redis", "", "the `URL` of the Redis that keeps the rooms, such as redis://user:password@host:6379/0; rediss:// for TLS")
 	f.StringVar(&c.postgres, "postgres", "", "the `URL` of the PostgreSQL that keeps the rooms, such as postgres://user:password@host/database")
+	f.StringVar(&c.sqlite, "sqlite", "", "the `file` that keeps the rooms of this server alone, such as chat.db; it is made if it is not there")
 	f.IntVar(&c.history, "history", 50, "the number of `messages` that a user gets on joining a room")
-	f.IntVar(&c.keep, "keep", 0, "the number of `messages` that Redis or PostgreSQL keeps of a room (default: the engine's own)")
-	f.DurationVar(&c.keepFor, "keep-for", 0, "how long PostgreSQL keeps a message, or how long Redis keeps a room without new messages (default: the engine's own)")
+	f.IntVar(&c.keep, "keep", 0, "the number of `messages` that Redis, PostgreSQL or the file keeps of a room (default: the engine's own)")
+	f.DurationVar(&c.keepFor, "keep-for", 0, "how long PostgreSQL or the file keeps a message, or how long Redis keeps a room without new messages (default: the engine's own)")
 
 	f.Float64Var(&c.rate, "rate", 10, "the `messages` per second that a user may send; 0 is no limit")
 	f.IntVar(&c.burst, "burst", 50, "the `messages` that a user may send immediately one after the other")
@@ -99,7 +101,7 @@ func parse(args []string, env lookup, stderr io.Writer) (*config, error) {
 	f := c.flags()
 	f.SetOutput(stderr)
 	f.Usage = func() {
-		fmt.Fprint(stderr, "A chat server, in memory or over Redis or PostgreSQL. Each flag can be set in the\nenvironment too, -max-connections by CHAT_MAX_CONNECTIONS; a flag wins.\n\n")
+		fmt.Fprint(stderr, "A chat server, in memory, with a file, or over Redis or PostgreSQL. Each flag can be set in the\nenvironment too, -max-connections by CHAT_MAX_CONNECTIONS; a flag wins.\n\n")
 		f.PrintDefaults()
 	}
 	var bad error
@@ -132,10 +134,10 @@ func (c *config) check(args int) error {
 	switch {
 	case args > 0:
 		return errors.New("only flags are allowed, no arguments; see -help")
-	case c.redis != "" && c.postgres != "":
-		return errors.New("-redis and -postgres exclude each other")
+	case c.redis != "" && c.postgres != "" || c.redis+c.postgres != "" && c.sqlite != "":
+		return errors.New("-redis, -postgres and -sqlite exclude each other")
 	case c.engine() == "memory" && (c.keep != 0 || c.keepFor != 0):
-		return errors.New("-keep and -keep-for need -redis or -postgres")
+		return errors.New("-keep and -keep-for need -redis, -postgres or -sqlite")
 	case c.keep < 0 || c.keepFor < 0 || c.drain < 0 || c.drainDelay < 0:
 		return errors.New("-keep, -keep-for, -drain and -drain-delay must not be negative")
 	case !c.tokens() && (c.jwtKeyID != "" || c.jwtIssuer != "" || len(c.jwtAudience) > 0 || c.jwtRooms != ""):
@@ -151,6 +153,8 @@ func (c *config) engine() string {
 		return "redis"
 	case c.postgres != "":
 		return "postgres"
+	case c.sqlite != "":
+		return "sqlite"
 	}
 	return "memory"
 }

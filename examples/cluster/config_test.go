@@ -53,6 +53,8 @@ func TestBadConfig(t *testing.T) {
 		{args: "extra", says: "no arguments"},
 		{env: map[string]string{"CHAT_HISTORY": "many"}, says: "CHAT_HISTORY"},
 		{args: "-redis redis://a -postgres postgres://b", says: "exclude"},
+		{args: "-redis redis://a -sqlite b.db", says: "exclude"},
+		{args: "-postgres postgres://a -sqlite b.db", says: "exclude"},
 		{args: "-keep 5", says: "-keep"},
 		{args: "-jwt-issuer me", says: "-jwks"},
 		{args: "-redis redis://a -keep -5", says: "must not be negative"},
@@ -84,6 +86,7 @@ func TestExitCodes(t *testing.T) {
 		{"-addr 127.0.0.1:0 -jwks http://" + dead + "/jwks.json", 1, "JWKS"},
 		{"-addr 127.0.0.1:0 -postgres postgres://u:hunter2@h:port/db", 1, "postgres"},
 		{"-addr 127.0.0.1:0 -redis http://u:hunter2@h", 1, "redis"},
+		{"-addr 127.0.0.1:0 -sqlite /no/such/folder/chat.db", 1, "/no/such/folder/chat.db"},
 		{"-addr 300.0.0.1:0", 1, "300.0.0.1"},
 	} {
 		code, out := exit(t, nil, strings.Fields(c.args)...)

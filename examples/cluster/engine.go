@@ -12,11 +12,12 @@ import (
 
 	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
+	"github.com/seed-08328bfd/chat/adapters/sqlitelog"
 )
 
 // engine keeps the rooms.
 type engine struct {
-	log      chat.Log // nil: in this process's memory
+	log      chat.Log // nil: in this process's memory; otherwise a fullLog
 	migrate  func(context.Context) error
 	close    func()
 	logger   *slog.Logger
@@ -26,8 +27,8 @@ type engine struct {
 	failures prometheus.Counter
 }
 
-// openEngine makes the engine that the configuration names. It does not connect yet, so the
-// engine may start later.
+// openEngine makes the engine that the configuration names. It does not connect to Redis
+// or PostgreSQL yet, so these may start later.
 func openEngine(cfg *config, logger *slog.Logger) (*engine, error) {
 	e := &engine{
 		migrate: func(context.Context) error { return nil },
@@ -35,12 +36,12 @@ func openEngine(cfg *config, logger *slog.Logger) (*engine, error) {
 		logger:  logger,
 		appends: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "chat_append_seconds",
-			Help:    "How long Redis or PostgreSQL took to store a message.",
+			Help:    "How long Redis, PostgreSQL or the file took to store a message or a change of one.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16),
 		}),
 		failures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "chat_append_failures_total",
-			Help: "Messages that Redis or PostgreSQL did not store, or not in time.",
+			Help: "Messages, and changes of them, that Redis, PostgreSQL or the file did not store, or not in time.",
 		}),
 	}
 	var err error
@@ -49,11 +50,13 @@ func openEngine(cfg *config, logger *slog.Logger) (*engine, error) {
 		err = e.openRedis(cfg)
 	case "postgres":
 		err = e.openPostgres(cfg)
+	case "sqlite":
+		err = e.openSQLite(cfg)
 	default:
 		e.prepared.Store(true)
 	}
-	if e.log != nil {
-		e.log = &measured{e.log, e.appends, e.failures}
+	if log, ok := e.log.(fullLog); ok {
+		e.log = &measured{log, e.appends, e.failures}
 	}
 	return e, err
 }
@@ -76,6 +79,22 @@ func (e *engine) openPostgres(cfg *config) error {
 	}
 	log := pglog.New(pool, opts...)
 	e.log, e.migrate, e.close = log, log.Migrate, pool.Close
+	return nil
+}
+
+// openSQLite opens the file. It fails if another process has it open: two servers on one file
+// would not see each other.
+func (e *engine) openSQLite(cfg *config) error {
+	log, err := sqlitelog.Open(cfg.sqlite, sqlitelog.WithKeep(cfg.keep), sqlitelog.WithKeepFor(cfg.keepFor))
+	if err != nil {
+		return err
+	}
+	e.log = log
+	e.close = func() {
+		if err := log.CloseFile(); err != nil {
+			e.logger.Error("the file was not closed properly", "err", err)
+		}
+	}
 	return nil
 }
 

@@ -12,6 +12,7 @@ require (
 	github.com/seed-08328bfd/chat/adapters/jwtauth v0.0.0
 	github.com/seed-08328bfd/chat/adapters/pglog v0.0.0
 	github.com/seed-08328bfd/chat/adapters/redislog v0.0.0
+	github.com/seed-08328bfd/chat/adapters/sqlitelog v0.0.0
 	go.yaml.in/yaml/v3 v3.0.6
 )
 
@@ -23,6 +24,9 @@ require (
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
+	github.com/ncruces/go-sqlite3 v0.35.3 // indirect
+	github.com/ncruces/go-sqlite3-wasm/v3 v3.2.35304 // indirect
+	github.com/ncruces/julianday v1.0.0 // indirect
 	github.com/prometheus/client_model v0.6.2 // indirect
 	github.com/prometheus/common v0.70.1 // indirect
 	github.com/prometheus/procfs v0.21.1 // indirect
@@ -40,4 +44,5 @@ replace (
 	github.com/seed-08328bfd/chat/adapters/jwtauth => ../../adapters/jwtauth
 	github.com/seed-08328bfd/chat/adapters/pglog => ../../adapters/pglog
 	github.com/seed-08328bfd/chat/adapters/redislog => ../../adapters/redislog
+	github.com/seed-08328bfd/chat/adapters/sqlitelog => ../../adapters/sqlitelog
 )

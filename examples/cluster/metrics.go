@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -84,9 +85,18 @@ func (c statsCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// measured is a log that measures the time of appends.
-type measured struct {
+// A fullLog is a log with all optional interfaces, as redislog, pglog and sqlitelog return.
+type fullLog interface {
 	chat.Log
+	chatlog.Amender
+	chatlog.Marker
+	chatlog.Pacer
+}
+
+// measured is a log that measures the time of appends and amendments. It has the optional
+// interfaces of the log that it wraps: the server offers only what its own type has.
+type measured struct {
+	fullLog
 	seconds  prometheus.Observer
 	failures prometheus.Counter
 }
@@ -94,9 +104,20 @@ type measured struct {
 // Append implements [chatlog.Store].
 func (m *measured) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 	began := time.Now()
-	a, err := m.Log.Append(ctx, room, e)
+	a, err := m.fullLog.Append(ctx, room, e)
 	m.seconds.Observe(time.Since(began).Seconds())
 	if err != nil {
+		m.failures.Inc()
+	}
+	return a, err
+}
+
+// Amend implements [chatlog.Amender].
+func (m *measured) Amend(ctx context.Context, room string, e chatlog.Event, moderator bool) (chatlog.Appended, error) {
+	began := time.Now()
+	a, err := m.fullLog.Amend(ctx, room, e, moderator)
+	m.seconds.Observe(time.Since(began).Seconds())
+	if err != nil && !errors.Is(err, chatlog.ErrNoSuchMessage) && !errors.Is(err, chatlog.ErrTooManyReactions) {
 		m.failures.Inc()
 	}
 	return a, err
