@@ -141,7 +141,8 @@ func ParsePosition(s string) (Position, error) { return chatlog.ParsePosition(s)
 type Member = chatlog.Member
 
 // A Log keeps the rooms' events, and several servers can share it with [WithLog]. Package
-// chatlog has its contract. [NewMemoryLog] and the adapters redislog and pglog return one.
+// chatlog has its contract. [NewMemoryLog] and the adapters redislog, pglog and
+// sqlitelog return one.
 type Log = chatlog.Log
 
 // A Query says which part of a room's history to read. The zero Query asks for the newest

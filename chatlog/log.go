@@ -50,7 +50,7 @@ type Page struct {
 
 // A Log keeps the rooms' events and lets several servers share them. It is the argument of
 // chat.WithLog. chat.NewMemoryLog is the log for a single process; the adapters redislog and
-// pglog keep rooms in Redis and PostgreSQL. The suite in package chattest tests an
+// pglog keep rooms in Redis and PostgreSQL, and sqlitelog in a file. The suite in package chattest tests an
 // implementation against this contract.
 //
 // All methods may be called concurrently from many goroutines, and each returns an error soon

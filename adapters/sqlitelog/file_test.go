@@ -87,6 +87,21 @@ func TestDeletedIsNowhere(t *testing.T) {
 		}
 		mustAmend(t, l, "room", remove("u", o))
 	}
+	c, err := sqlite3.Open(path)
+	if err == nil {
+		err = c.Exec("BEGIN; SELECT * FROM event") // another program reads
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	keep(t, l)
+	if b, err := os.ReadFile(path + "-wal"); err != nil || !bytes.Contains(b, []byte("secret")) {
+		t.Errorf("the write-ahead log does not have it while somebody reads: %v", err)
+	}
+	mustAppend(t, l, "room", text("v", "", "other"))
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
 	keep(t, l)
 	for _, suffix := range []string{"", "-wal"} {
 		b, err := os.ReadFile(path + suffix)

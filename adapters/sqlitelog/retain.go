@@ -2,6 +2,7 @@ package sqlitelog
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -50,13 +51,23 @@ func (l *Log) maintain() {
 				}
 			}
 		}
-		if l.scrub.Swap(false) {
-			err := l.readers.with(ctx, func(c *conn) error { return c.db.Exec("PRAGMA wal_checkpoint(TRUNCATE)") })
-			if err != nil {
-				l.scrub.Store(true)
-			}
+		if l.scrub.Swap(false) && l.readers.with(ctx, emptyWAL) != nil {
+			l.scrub.Store(true) // the next step tries again
 		}
 	})
+}
+
+// emptyWAL writes the write-ahead log into the database, and cuts it off. It waits for readers
+// only for a moment, because the writer waits for it meanwhile.
+func emptyWAL(c *conn) error {
+	if err := c.db.BusyTimeout(50 * time.Millisecond); err != nil {
+		return err
+	}
+	busy, err := c.number("PRAGMA wal_checkpoint(TRUNCATE)")
+	if err == nil && busy != 0 {
+		err = errReaders
+	}
+	return errors.Join(err, c.db.BusyTimeout(busyFor))
 }
 
 // prune hides and deletes events of the next rooms, and reports whether there is more to do.

@@ -20,7 +20,7 @@ const (
 
 var errBusy = errors.New("sqlitelog: too many calls wait for the file")
 
-var errReaders = errors.New("sqlitelog: another program reads the file, which has to be written after an error")
+var errReaders = errors.New("sqlitelog: the write-ahead log cannot be emptied while somebody reads it")
 
 // A writer is the only goroutine that writes. All calls that arrived during its last
 // transaction share the next one: with a sync for each, a file could not take more messages

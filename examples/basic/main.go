@@ -2,7 +2,9 @@
 //
 //	go run ./examples/basic
 //
-// Open http://localhost:8080 in two browser tabs.
+// Open http://localhost:8080 in two browser tabs. The history ends with the program. For one that
+// keeps it in a file, without a database to run, see -sqlite of examples/cluster; in a program of
+// your own it is one option: chat.WithLog with package adapters/sqlitelog.
 package main
 
 import (

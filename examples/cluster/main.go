@@ -1,5 +1,5 @@
-// Command cluster is a chat server to deploy, with tokens, metrics and probes. It runs alone in
-// memory, or as one of several servers with Redis or PostgreSQL.
+// Command cluster is a chat server to deploy, with tokens, metrics and probes. It runs alone, in
+// memory or with a file, or as one of several servers with Redis or PostgreSQL.
 //
 //	cluster -addr :8080 -redis redis://127.0.0.1:6379
 //
