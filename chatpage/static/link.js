@@ -258,9 +258,10 @@ export class Link {
    * is made anew over another one, which goes on at the place that the stream has come to. */
   #tryLater() {
     /** @type {Socket|null} */ let trial = null;
+    let over = false;
     const attempt = this.#attempt;
     const again = () => {
-      if (attempt !== this.#attempt) return;
+      if (over) return;
       this.#rise();
       this.#way.longer();
       this.#tryLater();
@@ -279,9 +280,13 @@ export class Link {
         stop();
         stop = later(steadyAfter, move);
       };
-      this.#socket({heard, receive() {}, lost: again}, attempt, (wire) => (trial = wire), again);
+      this.#socket({heard, receive() {}, lost: again}, attempt, (wire) => {
+        trial = wire;
+        if (over) wire.close(); // the credentials came late
+      }, again);
     });
     this.#rise = () => {
+      over = true;
       stop();
       trial?.close();
       this.#rise = () => {};

@@ -4,7 +4,6 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {stage} from './fake.js';
-import {load} from './modules.js';
 import {refusal, web} from './web.js';
 
 const html = (status) => new Response('<h1>no</h1>', {status});
@@ -228,7 +227,7 @@ test('a WebSocket is tried again at growing intervals, and used if it stays open
   const {page, streams, posts} = await blocked({}, {post: ({object: {id}}) => (id === 'slow' ? undefined : new Response(JSON.stringify({type: 'ack', id, offset: 5})))});
   const began = [];
   let seen = 1;
-  for (let s = 0; s < 600; s++) {
+  for (let s = 0; s < 700; s++) {
     await page.clock.runFor(1000);
     streams[0].raw(':\n\n');
     if (sockets.length === seen) continue;
@@ -251,7 +250,7 @@ test('a WebSocket is tried again at growing intervals, and used if it stays open
   assert.deepEqual(state(), ['open', 'http']);
   assert.equal(posts.length, 1);
   streams[0].say(message(2, 'slow', {user: 'me', id: 'slow'}));
-  await page.clock.runFor(13_000); // the post is given up
+  await page.clock.runFor(15_000); // the post is given up
   assert.equal(await slow, 2);
   streams.at(-1).welcome?.('e:2', {resumed: true});
   for (let s = 0; s < 900 && sockets.length === seen; s++) {
@@ -269,17 +268,21 @@ test('a WebSocket is tried again at growing intervals, and used if it stays open
   assert.deepEqual([got, state()], [['live', 'slow', 'over the socket'], ['open', 'websocket']]);
 });
 
-test('records of a stream that is cut at any byte', async () => {
-  const {Records} = await load('sse.js');
-  const stream = 'retry: 3000\n\n:\n\nid: e:1\ndata: {"a":1}\n\ndata:{"b":\rdata: 2}\r\revent: x\r\ndata: "c"\r\ndata: 3\r\n\r\ndata\n\nid: 9\n\ndata: "d"\n\ndata: unfinished\n';
-  const whole = ['{"a":1}', '{"b":\n2}', '"c"\n3', '"d"'];
-  for (let i = 0; i <= stream.length; i++) {
-    for (const j of [i, i + 1, i + 2]) {
-      const records = new Records();
-      const all = [stream.slice(0, i), stream.slice(i, j), stream.slice(j)].flatMap((text) => records.push(text));
-      assert.deepEqual(all, whole, `cut at ${i} and ${j}`);
-    }
+test('a try whose credentials come after the stream is lost is none', async () => {
+  let give = null, prompt = true;
+  const {page, streams} = await blocked({token: () => (prompt ? 'tok' : new Promise((resolve) => (give = () => resolve('tok'))))});
+  prompt = false;
+  for (let s = 0; s < 100 && !give; s++) {
+    await page.clock.runFor(1000);
+    streams[0].raw(':\n\n');
   }
+  const late = give;
+  streams[0].cut();
+  await page.clock.runFor(10);
+  assert.equal(chat.state, 'waiting');
+  late();
+  await page.clock.runFor(10);
+  assert.ok(sockets.length === 1 || last().closed === 1000, 'it is closed');
 });
 
 test('without WebSockets at all it begins over HTTP', async () => {

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {stage} from './fake.js';
+import {load} from './modules.js';
 import {refusal, web} from './web.js';
 
 /** A connection for many rooms whose first WebSocket is blocked, in the rooms named. */
@@ -113,6 +114,9 @@ test('a room that the user opens gets a stream within seconds', async () => {
   assert.deepEqual([live(streams), chats.e.state], [['a', 'b', 'c', 'd'], 'connecting']);
   await page.clock.runFor(700);
   assert.deepEqual([live(streams), chats.a.state], [['b', 'c', 'd', 'e'], 'waiting']);
+  chats.a.reconnect();
+  await page.clock.runFor(2500);
+  assert.deepEqual([live(streams), chats.b.state, of(streams, 'a').since], [['c', 'd', 'e', 'a'], 'waiting', 'e:0']);
 });
 
 test('rooms take turns if all have something to send', async () => {
@@ -176,4 +180,17 @@ test('HTTP/2 has no such limit', async (t) => {
   streams[0].welcome('e:0');
   await page.clock.runFor(10);
   assert.deepEqual(live(streams), names);
+});
+
+test('records of a stream that is cut at any byte', async () => {
+  const {Records} = await load('sse.js');
+  const stream = 'retry: 3000\n\n:\n\nid: e:1\ndata: {"a":1}\n\ndata:{"b":\rdata: 2}\r\revent: x\r\ndata: "c"\r\ndata: 3\r\n\r\ndata\n\nid: 9\n\ndata: "d"\n\ndata: unfinished\n';
+  const whole = ['{"a":1}', '{"b":\n2}', '"c"\n3', '"d"'];
+  for (let i = 0; i <= stream.length; i++) {
+    for (const j of [i, i + 1, i + 2]) {
+      const records = new Records();
+      const all = [stream.slice(0, i), stream.slice(i, j), stream.slice(j)].flatMap((text) => records.push(text));
+      assert.deepEqual(all, whole, `cut at ${i} and ${j}`);
+    }
+  }
 });
