@@ -7,9 +7,8 @@ import "time"
 // than the timeout. An interval or timeout of zero means never. Every whole frame ends a
 // silence. Only one goroutine may call it.
 //
-// A peer that is only written to answers nothing. There the silence is ours: Check pings when
-// the peer has accepted nothing for the interval, so that the write timeout finds out whether
-// it is gone, and what lies between sees that the connection is in use.
+// A peer that is only written to does not answer. Check pings it in each interval. So the write
+// timeout finds out whether the peer is gone, and proxies see that the connection is in use.
 func (c *Conn) Check(now, interval, timeout time.Duration) {
 	heard := time.Duration(c.in.heard.Load())
 	if c.form != nil {

@@ -102,6 +102,9 @@ func (c *Conn) Init(cfg *Config, s Source, h Handler, deflate bool) {
 func (c *Conn) Attach(conn net.Conn, early []byte) {
 	c.mu.Lock()
 	c.conn, c.raw = conn, bare(conn)
+	if c.form != nil { // there are no pongs
+		limitUnacked(conn, c.cfg.WriteTimeout)
+	}
 	if c.out.dead {
 		conn.Close()
 	}
