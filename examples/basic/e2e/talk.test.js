@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {connected, join, person, say, serve, shows, texts, until, watch} from './harness.js';
+import {connected, join, person, say, serve, shows, soon, texts, until, watch} from './harness.js';
 
 test('two people talk', async () => {
   const {url} = await serve();
@@ -146,7 +146,9 @@ test('typing', async () => {
 
 test('rooms', async () => {
   const {url} = await serve();
-  const alice = await join(await person(), url, 'Alice', 'one'), bob = await join(await person(), url, 'Bob', 'two');
+  const context = await person();
+  await context.clock.install();
+  const alice = await join(context, url, 'Alice', 'one'), bob = await join(await person(), url, 'Bob', 'two');
   await alice.fill('#text', 'half a thought');
   await alice.fill('#other-room', 'two');
   await alice.press('#other-room', 'Enter');
@@ -160,7 +162,7 @@ test('rooms', async () => {
   await connected(alice);
   await until('the box has the draft', async () => await alice.inputValue('#text') === 'half a thought');
   assert.deepEqual(await texts(alice), []);
-  await until('both rooms are listed', async () => (await alice.$$eval('#rooms a', (all) => all.map((e) => e.textContent))).join() === '#one2 people,#two1 person');
+  await soon(alice, 'both rooms are listed', async () => (await alice.$$eval('#rooms a', (all) => all.map((e) => e.textContent))).join() === '#one2 people,#two1 person');
   // An invalid name: the server gives the reason, and nothing but the room is lost.
   await alice.fill('#other-room', 'a/b');
   await alice.press('#other-room', 'Enter');
