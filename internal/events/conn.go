@@ -13,18 +13,17 @@ import (
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
 
-// The reasons why a response can be no event stream. What is said is for the log.
+// The reasons why a response cannot be an event stream. Their texts are for the log.
 var (
 	ErrNoFlush    = errors.New("the http.ResponseWriter has no Flush: a middleware hides it (it needs an Unwrap method) or collects the whole answer")
 	ErrNoDeadline = errors.New("the http.ResponseWriter has no SetWriteDeadline: a middleware hides it (it needs an Unwrap method); a client that does not read could not be cut")
 )
 
-// A Conn is the response of an event stream, as a connection that is only written to. Each
-// write is flushed. Reading waits for the end: of the request, because the client is gone,
-// or of the Conn.
+// A Conn is an HTTP response as a connection that only the server writes to. It flushes each
+// write. Read waits until the client is gone or the Conn is closed.
 //
-// A response must not be used after its handler has returned. So the handler calls End, and
-// nothing is written after that.
+// A response must not be used after its handler has returned. So the handler must call End,
+// and the Conn writes nothing after that.
 type Conn struct {
 	w        http.ResponseWriter
 	control  *http.ResponseController
@@ -34,12 +33,13 @@ type Conn struct {
 
 	mu      lock.Leaf
 	ended   bool          // closed is closed: nothing is written from now on
-	failed  bool          // a write has failed: the client would get only a part of what comes next
+	failed  bool          // a write has failed: nothing may follow what is perhaps half written
 	writing chan struct{} // closed when the write in progress has ended; nil without one
 }
 
-// New makes the response w of the request r an event stream. Nothing is sent or set yet.
-// Errors are ErrNoFlush, ErrNoDeadline and those of setting a deadline. If a writer that wraps another panics later, panicked is told.
+// New returns a Conn that writes to w, the response to r. It sends nothing and sets no header.
+// Errors are ErrNoFlush, ErrNoDeadline and those of setting a deadline. If w panics in a later
+// write, the Conn calls panicked.
 func New(w http.ResponseWriter, r *http.Request, panicked func(value any, stack []byte)) (*Conn, error) {
 	if !canFlush(w) {
 		return nil, ErrNoFlush
@@ -67,8 +67,8 @@ func SetHeaders(h http.Header) {
 	h.Del("Content-Length")
 }
 
-// canFlush reports whether the innermost writer that w wraps can flush. What wraps it does not
-// count: it may have the method although what it wraps has none.
+// canFlush reports whether the innermost writer that w wraps can flush. The wrappers do not
+// count: one may have the method although the writer inside has none.
 func canFlush(w http.ResponseWriter) bool {
 	switch wsconn.Innermost(w).(type) {
 	case http.Flusher, interface{ FlushError() error }:
@@ -84,7 +84,7 @@ func (c *Conn) Write(b []byte) (n int, err error) {
 	}
 	through := false
 	defer func() {
-		if p := recover(); p != nil { // not in a goroutine of net/http, which would handle it
+		if p := recover(); p != nil { // net/http does not handle panics of this goroutine
 			err = fmt.Errorf("writing an event stream: %v", p)
 			if c.panicked != nil {
 				c.panicked(p, debug.Stack())
@@ -121,8 +121,8 @@ func (c *Conn) done(ok bool) {
 // longAgo is a deadline that has passed.
 var longAgo = time.Unix(1, 0)
 
-// Close ends the stream: reading ends, and nothing is written from now on. A write in
-// progress is cut. Without one, what was written still reaches the client.
+// Close ends the stream: Read returns, and nothing is written from now on. If a write is in
+// progress, Close cuts it. Otherwise the client still gets everything that was written.
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -140,8 +140,8 @@ func (c *Conn) Close() error {
 // Await waits until the Conn is closed.
 func (c *Conn) Await() { <-c.closed }
 
-// End is Close, and waits until no write is in progress. Then the client has the timeout to
-// accept the end of the response, which net/http writes after the handler has returned.
+// End closes c and waits until no write is in progress. net/http writes the end of the response
+// after the handler has returned, and the client must accept it within the timeout.
 func (c *Conn) End(timeout time.Duration) {
 	c.Close()
 	c.mu.Lock()

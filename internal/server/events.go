@@ -33,7 +33,8 @@ func (e endpoint) headers() string {
 	return "Authorization"
 }
 
-// serveEvents answers GET and POST /rooms/{room}/events. A HEAD has no stream to tell of.
+// serveEvents answers GET and POST /rooms/{room}/events. It refuses HEAD, because the headers of
+// a stream say nothing without the stream.
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request, segment string) {
 	if r.ContentLength != 0 { // net/http reads a body to its end before it sends an answer, also a refusal
 		s.limitBody(w)
@@ -72,7 +73,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, room string) err
 	if embedded(r.Header) {
 		return errEmbedded
 	}
-	if r.ContentLength != 0 { // it would keep net/http from finding out that the client is gone
+	if r.ContentLength != 0 { // while there is an unread body, net/http does not notice that the client is gone
 		return answer.BadRequest("a request for an event stream has no body")
 	}
 	var h handshake
@@ -123,8 +124,8 @@ func canTakeOver(w http.ResponseWriter, r *http.Request) bool {
 }
 
 // acceptStream begins the stream. If possible it takes over the connection, as for a WebSocket,
-// and returns: a stream then costs no more than a WebSocket, and without that six times as much
-// memory. Otherwise it writes to conn, and returns when the stream has ended.
+// and returns. This saves most of the memory: net/http keeps buffers and two goroutines for each
+// request. Otherwise it writes to conn, and returns when the stream has ended.
 func (s *Server) acceptStream(w http.ResponseWriter, r *http.Request, c *session.Session, conn **events.Conn) error {
 	events.SetHeaders(w.Header())
 	first := events.AppendRetry(nil, retryAfter+answer.Jitter(retryJitter))

@@ -18,8 +18,8 @@ import (
 	"github.com/seed-08328bfd/chat/internal/session"
 )
 
-// post takes what a client says in a request of its own: one object, or the text of a
-// message. Cheap checks come first.
+// post carries out a POST: its body is one object, or the text of a message. Cheap checks come
+// first.
 func (s *Server) post(w http.ResponseWriter, r *http.Request, room string) error {
 	plain, err := contentType(r.Header)
 	if err != nil {
@@ -35,8 +35,8 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, room string) error
 	if err != nil {
 		return err
 	}
-	// Who may not be in the room says nothing in it, whatever the authorizer thinks of the
-	// action itself: over a WebSocket one has joined before.
+	// Over a WebSocket a user has joined before sending. So an authorizer that refuses only
+	// the join must keep out posts, too.
 	if err := s.Rules.May(r.Context(), u, room, rules.ActionJoin); err != nil {
 		return err
 	}

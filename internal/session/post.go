@@ -11,11 +11,11 @@ import (
 	"github.com/seed-08328bfd/chat/internal/rules"
 )
 
-// A Post is a user who says one thing in one room, in a request of its own.
+// A Post is a request in which a user sends one object to one room.
 type Post struct {
 	User    rules.User
 	Known   bool   // the user comes back under the same id
-	Account string // whose rate limit counts
+	Account string // the account whose rate limit counts
 	Room    string
 }
 
@@ -59,7 +59,8 @@ func (p *Post) Object(core *Core, text []byte) ([]byte, *proto.Error) {
 	})
 }
 
-// as calls f with the user, whose rate limit is that of all its connections.
+// as calls f with the user. The rate limit is that of the account, which the user's connections
+// share.
 func (p *Post) as(core *Core, f func(*Speaker) ([]byte, *proto.Error)) ([]byte, *proto.Error) {
 	var s Speaker
 	s.be(core.Rules, p.User)
@@ -131,7 +132,7 @@ func ackOf(id string, offset uint64) []byte {
 	return appendID(b, id)
 }
 
-// done is ackOf for what has no offset, because no log keeps it.
+// done is ackOf for an object that no log keeps, and that therefore has no offset.
 func done(id string) []byte { return appendID([]byte(`{"type":"`+proto.TypeAck+`"`), id) }
 
 func appendID(b []byte, id string) []byte {
