@@ -205,6 +205,7 @@ func (m *Member) start() (begun bool) {
 	case v.Base <= m.Cursor && m.Cursor < v.Next():
 		// In one write with the greeting, and before any reply. Next ends a member that has
 		// fallen behind while it joined.
+		m.untilLive(&v)
 		first = append(first, m.nextPiece(&v)...)
 	}
 	st.greet, st.greeting = nil, Greeting{}

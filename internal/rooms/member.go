@@ -191,6 +191,7 @@ func (m *Member) turn(v *stream.View) []byte {
 	case m.unsentPosition != 0 && m.Cursor >= m.Live:
 		return m.appendReplayEnd(nil)
 	case m.Cursor < v.Next():
+		m.untilLive(v)
 		return m.nextPiece(v)
 	}
 	return nil

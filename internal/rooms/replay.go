@@ -233,3 +233,11 @@ func (m *Member) appendReplayEnd(b []byte) []byte {
 	object := proto.AppendQuoted([]byte(`{"type":"`+proto.TypePosition+`","position":`), at.Place())
 	return m.Enc.Append(b, m.room.name, m.epoch, at.Offset, append(object, '}'))
 }
+
+// untilLive hides what is live for m from v while m must still be told where its replay ends: a
+// place that is told later would be behind what the client has.
+func (m *Member) untilLive(v *stream.View) {
+	if m.unsentPosition != 0 && m.Cursor < m.Live && m.Live < v.Next() {
+		v.Items = v.Items[:m.Live-v.Base]
+	}
+}

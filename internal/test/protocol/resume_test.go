@@ -207,6 +207,38 @@ func TestProtocolResume(t *testing.T) {
 				harness.Expect(t, "offsets", fmt.Sprint(q.Until("message").Offset, q.Until("message").Offset), "1 3")
 			}
 		}},
+		{"the place where a replay ends comes before what is live", func(t *testing.T) {
+			var srv *chat.Server
+			var asked atomic.Int32 // the second time is when the user is in the room already
+			srv, base := harness.Serve(t, harness.UserByHeader, chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{})), chat.WithAuthorizer(func(_ context.Context, _ chat.User, room string, a chat.Action) error {
+				if a == chat.ActionJoin && asked.Add(1) == 2 {
+					harness.Publish(t, srv, room, "live")
+				}
+				return nil
+			}))
+			harness.Publish(t, srv, "r", "old")
+			since := ""
+			for _, want := range []string{"welcome, message old, position, message live, ", "welcome, position, message live, "} {
+				if _, err := srv.Publish(t.Context(), "r", chat.Message{UserID: "u1", To: "u2", Text: "x"}); err != nil {
+					t.Fatal(err)
+				}
+				asked.Store(0)
+				p, got := dial(t, base, "r", true, "as", "u3", "since", since), ""
+				for !strings.HasSuffix(got, "live, ") {
+					o, err := p.Any()
+					if err != nil {
+						t.Fatal(err)
+					}
+					got += strings.TrimSpace(o.Type+" "+o.Message) + ", "
+					if o.Type == "welcome" {
+						since, _, _ = strings.Cut(o.Position, ":")
+					}
+				}
+				since += ":3" // the live one
+				p.Conn.CloseNow()
+				harness.Expect(t, "in order", got, want)
+			}
+		}},
 		{"nothing is missing or twice at the seam of replay and live", func(t *testing.T) {
 			srv, base := harness.Serve(t, chat.WithHistory(10), chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: 100_000, Bytes: 16 << 20})))
 			var stop atomic.Bool
