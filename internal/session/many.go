@@ -35,8 +35,8 @@ type many struct {
 }
 
 // object carries out what a client asks for on a connection with many rooms.
-func (c *many) object(typ string, o *proto.Object, id string) *proto.Error {
-	switch typ {
+func (c *many) object(typ []byte, o *proto.Object, id string) *proto.Error {
+	switch string(typ) {
 	case proto.TypeJoin:
 		return c.onJoin(o, id)
 	case proto.TypeLeave:

@@ -64,16 +64,18 @@ func (s *Session) object(o *proto.Object, id string) *proto.Error {
 		return s.onAuth(o)
 	}
 	if s.many == nil {
-		return s.inRoom(s.seat, string(typ), o, id)
+		return s.inRoom(s.seat, typ, o, id)
 	}
-	return s.many.object(string(typ), o, id)
+	return s.many.object(typ, o, id)
 }
 
 // inRoom carries out what a client asks for in one room.
-func (s *Session) inRoom(in seat, typ string, o *proto.Object, id string) *proto.Error {
-	switch t := chatlog.Type(typ); t {
-	case chatlog.TypeMessage, chatlog.TypePrivate, chatlog.TypeEdit, chatlog.TypeDelete, chatlog.TypeReaction:
-		return s.onEntry(in, o, t, id)
+func (s *Session) inRoom(in seat, typ []byte, o *proto.Object, id string) *proto.Error {
+	switch chatlog.Type(typ) { // which no copy is made for
+	case chatlog.TypeMessage:
+		return s.onEntry(in, o, chatlog.TypeMessage, id)
+	case chatlog.TypePrivate, chatlog.TypeEdit, chatlog.TypeDelete, chatlog.TypeReaction:
+		return s.onEntry(in, o, chatlog.Type(typ), id)
 	case chatlog.TypeRead:
 		return s.onRead(in, o, id)
 	case chatlog.TypeSignal:
