@@ -128,16 +128,23 @@ func (l *Load) Quiet(limit time.Duration) error {
 }
 
 // syncRooms sends one probe to each room and waits until each member has had each probe of
-// its rooms.
+// its rooms. When connections or rooms were lost, their probes cannot come: then it also ends
+// when none has come for 5 seconds.
 func (l *Load) syncRooms(limit time.Duration) error {
-	end, lost := l.now()+int64(limit), l.stats.Lost
+	end := l.now() + int64(limit)
 	await := func(most int) error {
+		before, since := l.unseen, l.now()
 		for l.unseen > most {
-			switch l.poll(10 * time.Millisecond); {
-			case l.stats.Lost > lost:
-				return fmt.Errorf("load: %d connections or rooms were lost", l.stats.Lost-lost)
-			case l.now() > end:
-				return fmt.Errorf("load: %d members got no probe within %v", l.unseen, limit)
+			l.poll(10 * time.Millisecond)
+			now := l.now()
+			if l.unseen < before {
+				before, since = l.unseen, now
+			}
+			switch {
+			case l.stats.Lost > 0 && now > since+int64(5*time.Second):
+				l.unseen = most
+			case now > end:
+				return fmt.Errorf("load: %d members got no probe within %v, %d were lost", l.unseen, limit, l.stats.Lost)
 			}
 		}
 		return nil

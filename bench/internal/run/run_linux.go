@@ -102,7 +102,7 @@ func (s *Server) measure(c *Case, p Peer, o Options) (res Result, err error) {
 	if c.Sort == Idle {
 		l.Run(2 * time.Second) // until it is quiet
 	} else {
-		if err := l.Sync(time.Minute); err != nil {
+		if err := l.Sync(5 * time.Minute); err != nil {
 			return res, err
 		}
 		l.Run(o.Warm)
