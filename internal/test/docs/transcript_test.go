@@ -19,7 +19,7 @@ func TestTranscripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	blocks := regexp.MustCompile("(?s)\n```text\n(.*?)```").FindAllStringSubmatch(string(page), -1)
-	if len(blocks) != 2 {
+	if len(blocks) != 3 {
 		t.Errorf("%d transcripts", len(blocks))
 	}
 	for i, block := range blocks {
@@ -52,14 +52,22 @@ func play(t *testing.T, lines []string) (got []string) {
 		case strings.HasSuffix(line, " leaves"):
 			peers[strings.TrimSuffix(strings.TrimPrefix(line, "# "), " leaves")].Conn.Close(1000, "")
 		case name == "#":
-			name, request, _ := strings.Cut(text, ": GET /ws/general?")
+			name, request, single := strings.Cut(text, ": GET /ws/general?")
+			room := "general"
+			if !single {
+				name, request, _ = strings.Cut(text, ": GET /ws?")
+				room = harness.Many
+			}
 			query, _, _ := strings.Cut(request, " ")
 			q, err := url.ParseQuery(query)
 			if err != nil {
 				t.Fatal(err)
 			}
-			epoch, offset, _ := strings.Cut(q.Get("since"), ":")
-			peers[name] = harness.Dial(t, base, "general", true, "username", q.Get("username"), "since", names[epoch]+":"+offset, "session", sessions[name])
+			params := []string{"username", q.Get("username"), "session", sessions[name]}
+			if epoch, offset, ok := strings.Cut(q.Get("since"), ":"); ok {
+				params = append(params, "since", names[epoch]+":"+offset)
+			}
+			peers[name] = harness.Dial(t, base, room, true, params...)
 		case strings.HasPrefix(strings.TrimSpace(text), ">"):
 			text = strings.TrimSpace(text)[2:]
 			for theirs, ours := range names {
@@ -69,7 +77,11 @@ func play(t *testing.T, lines []string) (got []string) {
 		default:
 			want := strings.TrimSpace(text)[2:]
 			if peers[name] == nil {
-				peers[name] = harness.Dial(t, base, "general", true, "username", strings.ToUpper(name[:1])+name[1:])
+				room := "general"
+				if typeOf(want) == "hello" {
+					room = harness.Many
+				}
+				peers[name] = harness.Dial(t, base, room, true, "username", strings.ToUpper(name[:1])+name[1:])
 			}
 			o := held[name]
 			if held[name] = ""; o == "" || typeOf(o) != typeOf(want) {
@@ -79,7 +91,7 @@ func play(t *testing.T, lines []string) (got []string) {
 				}
 				o = next
 			}
-			if strings.HasPrefix(o, `{"type":"welcome"`) {
+			if typ := typeOf(o); typ == "welcome" || typ == "hello" {
 				sessions[name] = strings.Trim(harness.Value(t, o, "session"), `"`)
 			}
 			theirs, ours := place.FindAllStringSubmatch(want, -1), place.FindAllStringSubmatch(o, -1)
