@@ -39,6 +39,7 @@ type tortured struct {
 	others        *sync.Map          // user ids to write private messages to
 	n             int
 	retried       bool
+	resending     bool // nothing is done but to resend
 	failed        error
 	bad           []string // what its way has found
 }
@@ -71,7 +72,7 @@ func (c *tortured) place() string {
 
 // live is one connection. With rng nil it does nothing but resend.
 func (c *tortured) live(rng *rand.Rand) error {
-	c.retried = false
+	c.retried, c.resending = false, rng == nil
 	since := ""
 	// One that comes without a place gets the history.
 	if rng == nil || rng.IntN(8) > 0 {
@@ -224,6 +225,9 @@ func (c *tortured) readOne(ctx context.Context, conn way) error {
 		c.acks[o.ID] = o.Offset
 		delete(c.sent, o.ID)
 	case "left":
+		if c.resending { // what was sent before has perhaps lost its acknowledgement
+			return errors.New("left")
+		}
 		if in, err := conn.back(ctx, c.place()); !in || err != nil {
 			return errors.Join(errors.New("left"), err)
 		}

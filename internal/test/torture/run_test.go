@@ -112,6 +112,7 @@ func torture(t *testing.T, clients int, d time.Duration, seed uint64, plant func
 
 // catchUp resumes until the client has seen all up to the offset end.
 func (c *tortured) catchUp(ctx context.Context, end uint64, wait time.Duration) error {
+	c.resending = false
 	conn, err := c.connect(ctx, c.place())
 	if err != nil {
 		return err

@@ -12,12 +12,14 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/seed-08328bfd/chat/internal/test/harness"
 )
 
 // stream is an event stream, and the posts of the same client.
 type stream struct {
+	c    *tortured
 	base string
 	q    url.Values
 	conn net.Conn
@@ -30,13 +32,14 @@ type stream struct {
 	known   chan struct{} // closed when the session is known
 	once    sync.Once
 	session string
-	err     error // of the stream, when it has ended
+	wrong   atomic.Pointer[string] // what is wrong with the stream
 	posts   sync.WaitGroup
 }
 
 // listen opens an event stream over a connection of its own, which can be cut.
-func listen(ctx context.Context, base string, q url.Values, since string) (*stream, error) {
-	s := &stream{base: base, q: q, got: make(chan []byte), said: make(chan []byte, 1000), known: make(chan struct{})}
+func listen(ctx context.Context, c *tortured, q url.Values, since string) (*stream, error) {
+	base := c.base
+	s := &stream{c: c, base: base, q: q, got: make(chan []byte), said: make(chan []byte, 1000), known: make(chan struct{})}
 	s.ctx, s.end = context.WithCancel(ctx)
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
@@ -71,7 +74,6 @@ func (s *stream) run() {
 	for {
 		line, err := s.body.ReadString('\n')
 		if err != nil {
-			s.err = err
 			return
 		}
 		line = strings.TrimSuffix(line, "\n")
@@ -83,12 +85,16 @@ func (s *stream) run() {
 			var o harness.Object
 			json.Unmarshal([]byte(data), &o)
 			if _, offset, _ := strings.Cut(id, ":"); o.Offset != 0 && offset != fmt.Sprint(o.Offset) {
-				s.err = fmt.Errorf("the record %s has the id %s", data, id)
+				text := fmt.Sprintf("the record %s has the id %s", data, id)
+				s.wrong.Store(&text)
 				return
 			}
-			if o.Type == "welcome" {
+			switch {
+			case o.Type == "welcome":
 				s.session = o.Session
 				s.once.Do(func() { close(s.known) })
+			case s.session == "": // it was ended in its handshake
+				return
 			}
 			select {
 			case s.got <- []byte(data):
@@ -109,7 +115,10 @@ func (s *stream) read(ctx context.Context) ([]byte, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-s.ctx.Done():
-		return nil, errors.Join(errEnded, s.err)
+		if text := s.wrong.Swap(nil); text != nil {
+			s.c.bad = append(s.c.bad, *text)
+		}
+		return nil, errEnded
 	}
 }
 

@@ -39,7 +39,7 @@ func (c *tortured) connect(ctx context.Context, since string) (way, error) {
 		q.Set("session", c.session)
 	}
 	if c.kind == eventStream {
-		return listen(ctx, c.base, q, since)
+		return listen(ctx, c, q, since)
 	}
 	path := "/ws/torture?"
 	switch {
