@@ -25,6 +25,7 @@ type disk struct {
 
 	writeError, syncError atomic.Value // of *error
 	syncs                 atomic.Int64 // of write-ahead logs
+	left                  atomic.Int64 // writes until all fail
 
 	mu    sync.Mutex
 	files map[string]*platter // guarded by mu
@@ -41,6 +42,7 @@ var disks atomic.Int64
 func newDisk(t testing.TB) *disk {
 	d := &disk{VFSFilename: vfs.Find("os").(vfs.VFSFilename), name: fmt.Sprint("disk", disks.Add(1)), files: map[string]*platter{}}
 	d.refuse(nil, nil)
+	d.breakAfter(1 << 30)
 	vfs.Register(d.name, d)
 	t.Cleanup(func() { vfs.Unregister(d.name) })
 	return d
@@ -53,6 +55,17 @@ func (d *disk) on() sqlitelog.Option { return sqlitelog.WithParams("vfs=" + d.na
 func (d *disk) refuse(writes, syncs error) {
 	d.writeError.Store(&writes)
 	d.syncError.Store(&syncs)
+}
+
+// breakAfter has all writes fail after so many more.
+func (d *disk) breakAfter(writes int) { d.left.Store(int64(writes)) }
+
+// writable returns the error of a write.
+func (d *disk) writable() error {
+	if d.left.Add(-1) < 0 {
+		return broken
+	}
+	return *d.writeError.Load().(*error)
 }
 
 func (d *disk) Open(string, vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
@@ -115,7 +128,7 @@ func (f *file) SharedMemory() vfs.SharedMemory {
 }
 
 func (f *file) WriteAt(b []byte, at int64) (int, error) {
-	if err := *f.disk.writeError.Load().(*error); err != nil {
+	if err := f.disk.writable(); err != nil {
 		return 0, err
 	}
 	f.pend(func(old []byte) []byte {
@@ -129,7 +142,7 @@ func (f *file) WriteAt(b []byte, at int64) (int, error) {
 }
 
 func (f *file) Truncate(size int64) error {
-	if err := *f.disk.writeError.Load().(*error); err != nil {
+	if err := f.disk.writable(); err != nil {
 		return err
 	}
 	f.pend(func(old []byte) []byte { return old[:min(int(size), len(old))] }, nil)

@@ -70,12 +70,14 @@ func TestEpochs(t *testing.T) {
 }
 
 // The run was killed, and then the end of the file was cut off or an older copy restored. That
-// is found if the lock file knows better.
+// is found if the lock file knows better, and also if the database knows the run.
 func TestCutAfterKill(t *testing.T) {
 	for _, suffixes := range [][]string{{"", "-wal", "-lock"}, {"", "-lock"}, {"", "-wal"}} {
 		path, folder := filepath.Join(t.TempDir(), "chat.db"), t.TempDir()
 		l := open(t, path)
 		mustAppend(t, l, "room", text("u", "1", "m"))
+		run(t, path, `PRAGMA wal_checkpoint(TRUNCATE)`)
+		mustAppend(t, l, "room", text("u", "2", "m"))
 		keep(t, l)
 		before := position(t, l, "room")
 		copyFiles(t, path, folder, suffixes...)
@@ -84,8 +86,35 @@ func TestCutAfterKill(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if after := position(t, l, "room"); (after == before) != (len(suffixes) == 3) {
+		if after := position(t, l, "room"); (after.Epoch == before.Epoch) != (len(suffixes) == 3) || len(suffixes) == 3 && after != before {
 			t.Errorf("with the files %q the position is %v, after %v", suffixes, after, before)
+		}
+		l.CloseFile()
+	}
+}
+
+// The disk breaks at any write of Open. The next run has the same epochs.
+func TestOpenFails(t *testing.T) {
+	d := newDisk(t)
+	path := filepath.Join(t.TempDir(), "chat.db")
+	l := open(t, path)
+	mustAppend(t, l, "room", text("u", "1", "m"))
+	before := position(t, l, "room")
+	l.CloseFile()
+	for writes := 0; ; writes++ {
+		d.breakAfter(writes)
+		l, err := sqlitelog.Open(path, d.on())
+		d.breakAfter(1 << 30)
+		if err == nil {
+			l.CloseFile()
+			if writes < 5 {
+				t.Errorf("Open wrote %d times", writes)
+			}
+			return
+		}
+		l = open(t, path)
+		if after := position(t, l, "room"); after != before {
+			t.Errorf("after %d writes: %v, before %v", writes, after, before)
 		}
 		l.CloseFile()
 	}
@@ -133,8 +162,13 @@ func TestForeignWrites(t *testing.T) {
 	if after := position(t, l, "old"); after.Offset != 0 {
 		t.Errorf("the deleted room is at %v, before %v", after, before)
 	}
+	room := position(t, l, "room")
 	l.CloseFile()
-	if after := position(t, open(t, path), "old"); after.Offset != 0 {
+	l = open(t, path)
+	if after := position(t, l, "old"); after.Offset != 0 {
 		t.Errorf("the deleted room is at %v, before %v", after, before)
+	}
+	if after := position(t, l, "room"); after != room {
+		t.Errorf("the other room is at %v, before %v", after, room)
 	}
 }

@@ -98,9 +98,6 @@ func (l *Log) begin(c *conn) error {
 	}
 	s, boot := l.state, bootID()
 	known := session != "" && (session == s.session || session == s.next) && events >= s.events
-	if s.clean && events != s.events {
-		known = false
-	}
 	if l.sync == Normal && !s.clean && (boot == "" || boot != s.boot) {
 		known = false // the power may have failed
 	}
