@@ -42,7 +42,6 @@ type link struct {
 	refresh refresh
 	buf     []byte // of the reader
 	outcome outcome
-	replay  replay
 	flow    flow
 }
 

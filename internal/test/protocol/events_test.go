@@ -213,7 +213,7 @@ func TestProtocolEventsTimes(t *testing.T) {
 			harness.Publish(t, b.Server, "r", strings.Repeat("x", 9000))
 			time.Sleep(7*time.Second - 1)
 			harness.Expect(t, "connections before the timeout", b.Stats().Connections, 1)
-			time.Sleep(2)
+			time.Sleep(2 * time.Nanosecond)
 			synctest.Wait()
 			harness.Expect(t, "connections after it", b.Stats().Connections, 0)
 		}, chat.WithWriteTimeout(7*time.Second), chat.WithPing(0, 0), harness.Quiet)
