@@ -138,6 +138,18 @@ func TestManyShare(t *testing.T) {
 			harness.Expect(t, "errors", errs, 199)
 			harness.Expect(t, "code", harness.CloseCode(err), 1008)
 		}},
+		{"hello says how many rooms one may join, and that is the limit", func(t *testing.T) {
+			k := newTalk(t, chat.WithMaxJoinedRooms(2))
+			p := harness.Dial(t, k.base, harness.Many, true)
+			if s := p.Text(); !strings.Contains(s, `"rooms":2}`) {
+				t.Error(s)
+			}
+			enters(p, "a", "b")
+			does(p, `{"type":"join","room":"c"}`, "error too_many")
+			p.Send(`{"type":"leave","room":"a"}`)
+			p.Until("left")
+			enters(p, "c")
+		}},
 		{"a session is that of the rooms, too", func(t *testing.T) {
 			k := newTalk(t)
 			p, hello := k.many("a")
