@@ -26,7 +26,7 @@ type amender interface {
 
 // newLog returns a log that keeps all that one test says.
 func newLog() amender {
-	return chat.NewMemoryLog(chat.MemoryOptions{Entries: 20000, Bytes: 64 << 20}).(amender)
+	return chat.NewMemoryLog(chat.MemoryOptions{Entries: 1_000_000, Bytes: 1 << 30}).(amender)
 }
 
 // brittleLog says of one message in fifty that it is kept although it is not.
