@@ -90,7 +90,9 @@ func (r *room) rounds(cfg *Times) {
 }
 
 // round visits every member once. Then it trims items that every member has got, beyond
-// those held for resuming. A slow member needs only the items after its cursor.
+// those held for resuming. A slow member needs only the items after its cursor. A member that
+// joins may need every entry, but of the events that no log keeps, only those that are live
+// for it.
 func (r *room) round() {
 	r.mu.Lock()
 	v, members, joins := r.stream.View, r.members, r.joinCount
@@ -102,17 +104,16 @@ func (r *room) round() {
 	r.delivered = v.Next()
 	r.set.counters.rounds.Add(1)
 	var low uint64
+	var joining bool
 	if len(members) < sharedRoundSize || workers == 1 {
-		low = visit(members, &v)
+		low, joining = visit(members, &v)
 	} else {
-		low = r.visitShared(members, &v)
+		low, joining = r.visitShared(members, &v)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lowestCursor = low
-	if r.joinCount == joins { // a member that has joined in the meantime may need these items
-		r.stream.Trim(r.set.cfg.Limits.Resume, low)
-	}
+	r.stream.Trim(r.set.cfg.Limits.Resume, low, joining || r.joinCount != joins)
 }
 
 // busy reports whether a member is behind by more than half of what the stream may hold.
@@ -137,8 +138,9 @@ func (r *room) busy() bool {
 }
 
 // visit offers the view to members, and returns the lowest place that one of them
-// is left at, or the view's end.
-func visit(members []*Member, v *stream.View) (low uint64) {
+// is left at, or the view's end. joining reports whether one of them may need entries before
+// that place.
+func visit(members []*Member, v *stream.View) (low uint64, joining bool) {
 	p := wsconn.Probers.Get().(*wsconn.Prober)
 	low = v.Next()
 	var o lastRun
@@ -149,7 +151,7 @@ func visit(members []*Member, v *stream.View) (low uint64) {
 		members[0].room.set.counters.deliveries.Add(o.delivered)
 	}
 	wsconn.Probers.Put(p)
-	return low
+	return low, o.joining
 }
 
 // sharedRound is a round that all processors share. A room has one and uses it again, so
@@ -159,12 +161,13 @@ type sharedRound struct {
 	view         stream.View
 	nextMember   atomic.Int64
 	lowestCursor atomic.Uint64
+	joining      atomic.Bool
 	wg           sync.WaitGroup
 	help         func()
 }
 
 // visitShared is visit on all processors.
-func (r *room) visitShared(members []*Member, v *stream.View) (low uint64) {
+func (r *room) visitShared(members []*Member, v *stream.View) (low uint64, joining bool) {
 	s := r.sharedRound
 	if s == nil {
 		s = new(sharedRound)
@@ -177,6 +180,7 @@ func (r *room) visitShared(members []*Member, v *stream.View) (low uint64) {
 	s.members, s.view = members, *v
 	s.nextMember.Store(0)
 	s.lowestCursor.Store(v.Next())
+	s.joining.Store(false)
 	s.wg.Add(workers - 1)
 	for range workers - 1 {
 		go s.help() // ends with the round, which waits for it
@@ -184,7 +188,7 @@ func (r *room) visitShared(members []*Member, v *stream.View) (low uint64) {
 	s.work()
 	s.wg.Wait()
 	s.members, s.view = nil, stream.View{}
-	return s.lowestCursor.Load()
+	return s.lowestCursor.Load(), s.joining.Load()
 }
 
 func (s *sharedRound) work() {
@@ -193,7 +197,10 @@ func (s *sharedRound) work() {
 		if from >= len(s.members) {
 			return
 		}
-		low := visit(s.members[from:min(from+roundBatch, len(s.members))], &s.view)
+		low, joining := visit(s.members[from:min(from+roundBatch, len(s.members))], &s.view)
+		if joining {
+			s.joining.Store(true)
+		}
 		for old := s.lowestCursor.Load(); low < old && !s.lowestCursor.CompareAndSwap(old, low); old = s.lowestCursor.Load() {
 		}
 	}

@@ -50,7 +50,8 @@ func (m *Member) flush(v *stream.View, memo *lastRun, p *wsconn.Prober) (low uin
 	case m.over || c.DeadLocked() || closing && m.Cursor >= m.owedEnd:
 		return v.Next()
 	case m.begin != nil:
-		return 0 // it may need every item
+		memo.joining = true // it may need every entry
+		return min(m.Live, v.Next())
 	case c.DrainingLocked():
 		if m.Cursor < v.Base {
 			m.behindLocked(v)
@@ -115,6 +116,7 @@ type lastRun struct {
 	enc          stream.Enc
 	b            []byte
 	delivered    uint64 // events, to all members so far
+	joining      bool   // one of the members has not begun to read the stream
 }
 
 func (o *lastRun) run(v *stream.View, r *stream.Reader) ([]byte, uint64) {

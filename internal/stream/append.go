@@ -49,18 +49,14 @@ func (a *Audience) cost() int {
 	return audienceCost + len(a.Only[0]) + len(a.Only[1]) + len(a.Except)
 }
 
-// put encodes one frame at the end of the open chunk, or of a new chunk. Each new chunk is
-// four times larger, up to 64 KiB or a sixteenth of the limit: so quiet rooms stay small,
-// and memory is freed in small parts.
+// put encodes one frame at the end of the open chunk, or of a new chunk. A new chunk has space
+// for as many frames as s has items, up to 64 KiB or a sixteenth of the limit: so rooms that
+// keep little stay small, and memory is freed in small parts.
 func (s *Stream) put(e Enc, first byte, payload []byte) span {
 	c := s.lanes[e].open
 	need := len(payload) + wsconn.MaxHeader
 	if c == nil || len(c.mem)-c.used < need {
-		size := 1 << 10
-		if c != nil {
-			size = min(4*min(len(c.mem), 64<<10), 64<<10)
-		}
-		size = max(min(size, s.limit/16), 1<<10, need)
+		size := max(min(len(s.Items)*need, 64<<10, s.limit/16), 1<<10, need)
 		c = &chunk{mem: make([]byte, size)}
 		s.lanes[e].open = c
 		s.held += size
@@ -77,10 +73,15 @@ func (s *Stream) put(e Enc, first byte, payload []byte) span {
 }
 
 // Trim removes the oldest items before the sequence low while there are more than entries
-// entries, or more than twice as many items.
-func (s *Stream) Trim(entries int, low uint64) {
+// entries, or more than twice as many items. Events that no log keeps always go when they are
+// the oldest: nobody resumes from them, and in a room in which little is said they would stay.
+// With keep, it removes no entry and nothing after the first one.
+func (s *Stream) Trim(entries int, low uint64, keep bool) {
 	k := 0
-	for k < len(s.Items)-1 && s.Base+uint64(k) < low && (s.entries > entries || (len(s.Items)-k-64)/2 > entries) {
+	for k < len(s.Items)-1 && s.Base+uint64(k) < low {
+		if many := s.entries > entries || (len(s.Items)-k-64)/2 > entries; s.Items[k].Offset != 0 && (keep || !many) {
+			break
+		}
 		s.drop(k)
 		k++
 	}
@@ -123,7 +124,7 @@ func (s *Stream) cut(k int) {
 		}
 	}
 	s.Base += uint64(k)
-	if before := s.array - cap(s.Items); s.dead > s.limit/16 || before > len(s.Items)/4+64 {
+	if before := s.array - cap(s.Items); s.dead > min(s.limit/16, s.held+2<<10) || before > len(s.Items)/4+64 {
 		s.move()
 	}
 }

@@ -77,7 +77,14 @@ func TestStreamModel(t *testing.T) {
 				s.Append([]byte(e.payload), e.offset, 0, e.who)
 			case op < 7:
 				if offset == 0 || rng.IntN(2) == 0 {
-					s.Trim(rng.IntN(50), s.Base+uint64(rng.IntN(100)))
+					first, entries := s.Base, s.entries
+					low, keep := s.Base+uint64(rng.IntN(100)), rng.IntN(3) == 0
+					if s.Trim(rng.IntN(50), low, keep); keep && s.entries < entries || s.Base > max(first, low) {
+						t.Fatalf("seed %d: Trim has removed what it must keep", seed)
+					}
+					if len(s.Items) > 1 && s.Base < low && s.Items[0].Offset == 0 {
+						t.Fatalf("seed %d: an event that no log keeps is left as the oldest", seed)
+					}
 					break
 				}
 				old = s.View
@@ -265,6 +272,6 @@ func BenchmarkStreamAppend(b *testing.B) {
 	b.ReportAllocs()
 	for i := uint64(1); b.Loop(); i++ {
 		s.Append(payload, i, 0, nil)
-		s.Trim(256, s.Next())
+		s.Trim(256, s.Next(), false)
 	}
 }
