@@ -111,11 +111,9 @@ func (c *conn) number(sql string, args ...any) (n int64, err error) {
 
 // rollback ends a transaction, if one has not ended by itself.
 func (c *conn) rollback() error {
-	for _, s := range c.stmts {
-		s.Reset() // a statement that was left open would keep the transaction
-	}
 	if c.db.GetAutocommit() {
 		return nil
 	}
-	return c.db.Exec("ROLLBACK")
+	_, err := c.exec("ROLLBACK")
+	return err
 }

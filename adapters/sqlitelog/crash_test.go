@@ -58,12 +58,13 @@ func runChild(path string) {
 // A process that writes is killed a hundred times. Everything that it has acknowledged is
 // there, at the same offset and in the same epoch.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	rng := seed(t)
 	path := filepath.Join(t.TempDir(), "chat.db")
 	acked, total := []string{}, 0
 	for run := range 100 {
 		acked = append(acked, killOnce(t, rng, path)...)
-		if run%10 < 9 {
+		if run%20 < 19 {
 			continue
 		}
 		total += len(acked)
@@ -91,9 +92,9 @@ func killOnce(t *testing.T, rng *rand.Rand, path string) (acked []string) {
 	}
 	defer cmd.Wait()
 	defer cmd.Process.Kill()
-	most := rng.IntN(300)
-	if most < 30 { // while it starts
-		time.AfterFunc(time.Duration(rng.IntN(30))*time.Millisecond, func() { cmd.Process.Kill() })
+	most := rng.IntN(120)
+	if most < 12 { // while it starts
+		time.AfterFunc(time.Duration(rng.IntN(60))*time.Millisecond, func() { cmd.Process.Kill() })
 	}
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {

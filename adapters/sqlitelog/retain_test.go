@@ -76,6 +76,7 @@ func TestKeep(t *testing.T) {
 
 // WithKeep keeps its number of messages, however many entries amend them, and bounds these.
 func TestKeepMessages(t *testing.T) {
+	t.Parallel()
 	rng := seed(t)
 	l := open(t, filepath.Join(t.TempDir(), "chat.db"), sqlitelog.WithKeep(20))
 	deleted, given, n := map[uint64]bool{}, map[uint64]int{}, 0

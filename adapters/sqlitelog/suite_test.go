@@ -11,6 +11,7 @@ import (
 
 // The servers of one process share a Log.
 func TestLog(t *testing.T) {
+	t.Parallel()
 	l := open(t, filepath.Join(t.TempDir(), "chat.db"))
 	chattest.TestLog(t, func(*testing.T) chatlog.Log { return l })
 }
