@@ -88,11 +88,12 @@ func (c *many) onJoin(o *proto.Object, id string) *proto.Error {
 	if c.joins += len(all); c.joins > c.s.core.Rooms { // the first ones are free, so that coming back is fast
 		c.s.conn.Charge(wsconn.FrameCost * len(all))
 	}
-	ctx, cancel := c.bounded()
-	defer cancel()
 	if len(all) == 1 {
-		return c.join(ctx, &all[0], id)
+		return c.join(&all[0], id)
 	}
+	// A log that does not answer must not cost its time for each of many rooms.
+	var failed atomic.Bool
+	begun := c.s.core.Conns.Clock()
 	var wg sync.WaitGroup
 	turn := make(chan struct{}, joiners)
 	for i := range all {
@@ -108,7 +109,12 @@ func (c *many) onJoin(o *proto.Object, id string) *proto.Error {
 				}
 				c.s.conn.Close(proto.CloseInternal, rules.InternalText)
 			}()
-			if e := c.join(ctx, &all[i], id); e != nil {
+			e := errNotNow(all[i].Room)
+			if !failed.Load() || c.s.core.Conns.Clock()-begun < c.patience() {
+				e = c.join(&all[i], id)
+			}
+			if e != nil {
+				failed.Store(failed.Load() || e.Code == proto.CodeUnavailable)
 				e.ID = id
 				c.s.fail(e)
 			}
@@ -119,14 +125,16 @@ func (c *many) onJoin(o *proto.Object, id string) *proto.Error {
 	return nil
 }
 
-// bounded returns a context for one object of the client. Nothing is read while it is carried
-// out, so the peer seems silent: that must end long before the ping timeout.
-func (c *many) bounded() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(c.s.rules.Rooms.Context(), 3*c.s.core.LogTimeout)
+// patience is the longest time for what joining a room asks of the log.
+func (c *many) patience() time.Duration { return 3 * c.s.core.LogTimeout }
+
+// errNotNow is the error of a room that cannot be joined for a while.
+func errNotNow(room string) *proto.Error {
+	return &proto.Error{Code: proto.CodeUnavailable, Text: "the room cannot be joined now: try again", Retry: time.Second, Room: room}
 }
 
 // join makes the user a member of a room. An error names the room as the client does.
-func (c *many) join(ctx context.Context, j *request.Join, id string) (e *proto.Error) {
+func (c *many) join(j *request.Join, id string) (e *proto.Error) {
 	defer func() {
 		if e != nil {
 			e.Room = j.Room
@@ -152,6 +160,8 @@ func (c *many) join(ctx context.Context, j *request.Join, id string) (e *proto.E
 	commands := c.commands.Load()
 	err = may()
 	if err == nil {
+		ctx, cancel := context.WithTimeout(c.s.rules.Rooms.Context(), c.patience())
+		defer cancel()
 		err = c.rooms.Join(ctx, room, rooms.Joining{Greet: greeter{c.s, room, id}.greet, Since: since, Check: func() error {
 			if c.s.core.Local && c.commands.Load() == commands {
 				return nil
@@ -183,7 +193,7 @@ func joinError(err error) *proto.Error {
 	case errors.Is(err, limit.ErrReached):
 		return &proto.Error{Code: proto.CodeTooMany, Text: rules.PlainText(err)}
 	}
-	return &proto.Error{Code: proto.CodeUnavailable, Text: "the room cannot be joined now: try again", Retry: time.Second}
+	return errNotNow("")
 }
 
 // onLeave takes the user out of the room that o names. A client that is about to come back, as

@@ -3,6 +3,7 @@ package wsconn
 import (
 	"errors"
 	"io"
+	"math"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -53,7 +54,7 @@ type input struct {
 	debt       int    // cost not paid yet, at the time paid
 	paid       time.Duration
 
-	heard atomic.Int64 // when the last whole frame came; without such frames, when the peer accepted bytes
+	heard atomic.Int64 // when the last whole frame came, or handling; without such frames, when the peer accepted bytes
 	began atomic.Int64 // when the message that is still incomplete began; 0 without one
 }
 
@@ -111,8 +112,7 @@ func (in *input) frame(h frameHeader) (done bool, err error) {
 		text := in.buf[in.start+h.size : in.start+whole]
 		unmask(text, h.mask)
 		in.start += whole
-		in.heard.Store(int64(in.c.cfg.Clock()))
-		in.c.handler.Handle(text)
+		in.handle(text)
 		clear(text) // the buffer may be kept for long, and the message deleted
 		return true, nil
 	}
@@ -162,9 +162,19 @@ func (in *input) compressed(h frameHeader, whole int) bool {
 	defer f.release()
 	clear(z)
 	in.start += whole
-	in.heard.Store(int64(in.c.cfg.Clock()))
-	in.c.handler.Handle(f.text)
+	in.handle(f.text)
 	return true
+}
+
+// handling is the time of hearing from a peer whose message is being handled.
+const handling = math.MaxInt64
+
+// handle hands a message to the handler. Nothing is read meanwhile, so the peer does not count
+// as silent however long the handler takes.
+func (in *input) handle(text []byte) {
+	in.heard.Store(handling)
+	in.c.handler.Handle(text)
+	in.heard.Store(int64(in.c.cfg.Clock()))
 }
 
 // readPassed reads bytes of a frame that is for the library, and none after that frame.
@@ -273,7 +283,7 @@ func (in *input) charge(n int) {
 		return
 	}
 	end := now + time.Duration(over)*time.Second/floodRate
-	in.heard.Store(int64(end))
+	in.heard.Store(max(in.heard.Load(), int64(end)))
 	for ; now < end && !in.c.over(); now = in.c.cfg.Clock() {
 		time.Sleep(min(end-now, 100*time.Millisecond))
 	}

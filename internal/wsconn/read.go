@@ -42,7 +42,7 @@ func (c *Conn) Read() (clean bool) {
 		case typ != ws.MessageText:
 			c.Close(proto.CloseUnsupported, "only text frames")
 		default:
-			c.handler.Handle(text)
+			c.in.handle(text)
 		}
 	}
 }
