@@ -9,6 +9,7 @@ require (
 	github.com/seed-08328bfd/chat v0.0.0
 	github.com/seed-08328bfd/chat/adapters/pglog v0.0.0
 	github.com/seed-08328bfd/chat/adapters/redislog v0.0.0
+	github.com/seed-08328bfd/chat/adapters/sqlitelog v0.0.0
 )
 
 require (
@@ -16,9 +17,12 @@ require (
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
+	github.com/ncruces/go-sqlite3 v0.35.3 // indirect
+	github.com/ncruces/go-sqlite3-wasm/v3 v3.2.35304 // indirect
+	github.com/ncruces/julianday v1.0.0 // indirect
 	go.uber.org/atomic v1.11.0 // indirect
 	golang.org/x/sync v0.22.0 // indirect
-	golang.org/x/sys v0.30.0 // indirect
+	golang.org/x/sys v0.47.0 // indirect
 	golang.org/x/text v0.41.0 // indirect
 	golang.org/x/time v0.15.0 // indirect
 	nhooyr.io/websocket v1.8.17 // indirect
@@ -28,4 +32,5 @@ replace (
 	github.com/seed-08328bfd/chat => ..
 	github.com/seed-08328bfd/chat/adapters/pglog => ../adapters/pglog
 	github.com/seed-08328bfd/chat/adapters/redislog => ../adapters/redislog
+	github.com/seed-08328bfd/chat/adapters/sqlitelog => ../adapters/sqlitelog
 )
