@@ -173,6 +173,9 @@ func (c *Conn) drain() {
 // next returns what drain writes next, or that drain ends.
 func (c *Conn) next() (b []byte, done bool) {
 	c.mu.Lock()
+	if c.out.taken {
+		c.acceptedLocked()
+	}
 	c.out.taken = false
 	defer func() {
 		if c.out.taken = len(b) > 0; c.out.taken {
@@ -253,6 +256,7 @@ func (c *Conn) write(b []byte) error {
 		}
 		if b = b[len(piece):]; len(b) > 0 {
 			c.mu.Lock()
+			c.acceptedLocked()
 			c.extendLocked()
 			c.mu.Unlock()
 		}
@@ -261,6 +265,14 @@ func (c *Conn) write(b []byte) error {
 		c.in.heard.Store(int64(c.cfg.Clock()))
 	}
 	return c.conn.SetWriteDeadline(time.Time{})
+}
+
+// acceptedLocked notes that the peer has accepted what was written. If a goroutine waits for that,
+// it is perhaps the one that reads: then no pong is read, but the peer is not silent.
+func (c *Conn) acceptedLocked() {
+	if now := int64(c.cfg.Clock()); c.out.space != nil && !c.out.dead && now > c.in.heard.Load() {
+		c.in.heard.Store(now)
+	}
 }
 
 // WaitLocked waits until the bytes that wait are written or the connection is dead. During
