@@ -94,19 +94,24 @@ func TestNothingStays(t *testing.T) {
 			return s.Connections == 0 && s.Rooms == 0 && s.Members == 0
 		})
 	}
-	come(480) // fills pools and the rooms' history
+	for i := range 40 * 60 { // fills the rooms' history
+		harness.Publish(t, srv, fmt.Sprint("room", i%40), "hello")
+	}
+	come(960) // fills pools
 	before := measure()
 	start := time.Now()
 	come(churn)
 	took := time.Since(start)
 	var after footprint
+	defer func() { // also if it is not as before
+		t.Logf("%d connections in %v: goroutines %d to %d, files %d to %d, heap %d to %d KB", churn, took.Round(time.Millisecond),
+			before.goroutines, after.goroutines, before.files, after.files, before.heap>>10, after.heap>>10)
+	}()
 	limit := before.heap + before.heap/20 + 256<<10
 	harness.Eventually(t, "goroutines and files to be as before", func() bool {
 		after = measure()
 		return after.goroutines <= before.goroutines && after.files <= before.files && after.heap <= limit
 	})
-	t.Logf("%d connections in %v: goroutines %d to %d, files %d to %d, heap %d to %d KB", churn, took.Round(time.Millisecond),
-		before.goroutines, after.goroutines, before.files, after.files, before.heap>>10, after.heap>>10)
 	harness.Eventually(t, "the log to have no users", func() bool {
 		rooms, err := srv.Rooms(t.Context())
 		return len(rooms) == 0 && err == nil
