@@ -153,8 +153,12 @@ test('below a prefix, the page finds its files and its server', async () => {
   const bob = await join(await person(), url, 'Bob', 'den');
   const page = await (await person()).newPage();
   watch(page);
-  await page.goto(prefixed);
-  await page.locator('#open button', {hasText: 'den'}).click(); // the rooms are listed
+  const den = page.locator('#open button', {hasText: 'den'});
+  await until('the room is listed', async () => { // the server's list may be one of a second ago
+    await page.goto(prefixed);
+    return den.waitFor({timeout: 1000}).then(() => true, () => false);
+  });
+  await den.click();
   await page.fill('#name', 'Alice');
   await page.click('#enter');
   await connected(page);
