@@ -55,6 +55,7 @@ test('a restart is told, and its gap too', async () => {
   await post(server.url, 'before');
   await until('the message', async () => (await of('message')).length === 1);
   await server.stop();
+  await until('the end', async () => (await of('left')).length > 0);
   assert.deepEqual((await of('left')).map((o) => [o.code, o.room]), [[1001, 'general']]);
   assert.equal((await of('goodbye')).length, 1);
   server = await serve([], server.port); // whose log is another
