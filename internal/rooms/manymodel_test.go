@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,7 +28,9 @@ type visitor struct {
 type stay struct {
 	fold
 	since chatlog.Position
-	asked bool // the room was asked for, and has not ended
+	// asked says that the room was asked for, and has not ended. A connection has its own: a join
+	// of an earlier one may fail late.
+	asked *atomic.Bool
 	in    bool // its welcome has come, and no end
 }
 
@@ -63,7 +66,8 @@ func (r *rush) take(v *visitor) {
 				room.from = at.Offset + 1
 			}
 		case "left":
-			room.in, room.asked = false, false
+			room.in = false
+			room.asked.Store(false)
 			r.seen[fmt.Sprint("left ", o.Code)]++
 		case "position":
 			room.last = max(room.last, at.Offset)
@@ -79,19 +83,19 @@ func (r *rush) take(v *visitor) {
 // enter asks for a room, in a goroutine of its own because the client may not read.
 func (r *rush) enter(v *visitor, name string) {
 	room, p := v.stays[name], v.peer
-	if room.asked {
+	if room.asked.Load() {
 		return
 	}
-	room.asked = true
+	room.asked.Store(true)
 	if room.since.Offset = room.last; room.since.Epoch == "" || r.rng.IntN(5) == 0 {
 		room.since = chatlog.Position{}
 		room.reset(0)
 		room.from = math.MaxUint64 // the first message that comes says it
 	}
-	since := room.since
+	since, asked := room.since, room.asked
 	go func() {
-		if err := p.enter(name, since, nil); err != nil && v.peer == p {
-			room.asked = false
+		if err := p.enter(name, since, nil); err != nil {
+			asked.Store(false)
 		}
 	}()
 }
@@ -100,7 +104,7 @@ func (r *rush) enter(v *visitor, name string) {
 func (r *rush) connect(v *visitor) {
 	v.peer = inMany(r.t, r.sets[r.rng.IntN(len(r.sets))], v.j)
 	for _, room := range v.stays {
-		room.in, room.asked = false, false
+		room.in, room.asked = false, new(atomic.Bool)
 	}
 }
 
