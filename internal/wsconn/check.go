@@ -38,7 +38,7 @@ func (c *Conn) pingStream() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.WaitingLocked() == 0 && !c.OverLocked() {
-		c.putLocked(c.form.AppendPing(nil))
+		c.PutLocked(c.form.AppendPing(nil))
 	}
 }
 

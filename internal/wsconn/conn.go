@@ -176,7 +176,7 @@ func (c *Conn) closeLocked(code int, reason string, owes bool) {
 	if !owes && !c.out.draining && c.form == nil {
 		c.closing.killer = time.AfterFunc(CloseTimeout, c.Kill)
 		c.extendLocked()
-		c.putLocked(frame)
+		c.PutLocked(frame)
 	} else {
 		wait := max(c.cfg.WriteTimeout, CloseTimeout)
 		c.closing.last, c.closing.until = frame, time.Now().Add(wait)

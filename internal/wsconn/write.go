@@ -92,8 +92,8 @@ func (c *Conn) tryLocked(b []byte) (int, error) {
 	return n, err
 }
 
-// putLocked sends or queues frame.
-func (c *Conn) putLocked(frame []byte) {
+// PutLocked sends frame, or queues it if the connection is draining or its peer is slow.
+func (c *Conn) PutLocked(frame []byte) {
 	if c.out.draining {
 		c.QueueLocked(frame)
 		return
@@ -111,7 +111,7 @@ func (c *Conn) putLocked(frame []byte) {
 func (c *Conn) Queue(frames []byte) {
 	c.mu.Lock()
 	if !c.closing.begun && !c.out.dead {
-		c.putLocked(frames)
+		c.PutLocked(frames)
 	}
 	c.mu.Unlock()
 }
@@ -124,7 +124,7 @@ func (c *Conn) reply(frame []byte) {
 		c.WaitLocked()
 	}
 	if !c.closing.begun && !c.out.dead {
-		c.putLocked(frame)
+		c.PutLocked(frame)
 	}
 	c.mu.Unlock()
 }
@@ -173,9 +173,6 @@ func (c *Conn) drain() {
 // next returns what drain writes next, or that drain ends.
 func (c *Conn) next() (b []byte, done bool) {
 	c.mu.Lock()
-	if c.out.taken {
-		c.acceptedLocked()
-	}
 	c.out.taken = false
 	defer func() {
 		if c.out.taken = len(b) > 0; c.out.taken {
@@ -256,7 +253,6 @@ func (c *Conn) write(b []byte) error {
 		}
 		if b = b[len(piece):]; len(b) > 0 {
 			c.mu.Lock()
-			c.acceptedLocked()
 			c.extendLocked()
 			c.mu.Unlock()
 		}
@@ -265,14 +261,6 @@ func (c *Conn) write(b []byte) error {
 		c.in.heard.Store(int64(c.cfg.Clock()))
 	}
 	return c.conn.SetWriteDeadline(time.Time{})
-}
-
-// acceptedLocked notes that the peer has accepted what was written. If a goroutine waits for that,
-// it is perhaps the one that reads: then no pong is read, but the peer is not silent.
-func (c *Conn) acceptedLocked() {
-	if now := int64(c.cfg.Clock()); c.out.space != nil && !c.out.dead && now > c.in.heard.Load() {
-		c.in.heard.Store(now)
-	}
 }
 
 // WaitLocked waits until the bytes that wait are written or the connection is dead. During
