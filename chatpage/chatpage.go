@@ -5,11 +5,14 @@ import (
 	"crypto/sha256"
 	"embed"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"path"
 	"strings"
 	"time"
+
+	"github.com/seed-08328bfd/chat/js"
 )
 
 //go:embed static
@@ -51,21 +54,12 @@ func Handler(srv http.Handler) http.Handler { return Beside(srv, Files()) }
 // methods other than GET and HEAD get 405.
 func Files() http.Handler {
 	mux := http.NewServeMux()
-	names, err := static.ReadDir("static")
+	page, err := fs.Sub(static, "static")
 	if err != nil {
 		panic(err) // the files are in the binary
 	}
-	for _, f := range names {
-		data, err := static.ReadFile("static/" + f.Name())
-		if err != nil {
-			panic(err)
-		}
-		pattern := "GET /" + f.Name()
-		if f.Name() == "index.html" {
-			pattern = "GET /{$}"
-		}
-		mux.Handle(pattern, file(f.Name(), data))
-	}
+	addFiles(mux, page)
+	addFiles(mux, js.Files()) // beside the page's own, so that all imports are relative
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
@@ -78,6 +72,25 @@ func Files() http.Handler {
 		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// addFiles makes mux serve the files in the root of files.
+func addFiles(mux *http.ServeMux, files fs.FS) {
+	entries, err := fs.ReadDir(files, ".")
+	if err != nil {
+		panic(err) // the files are in the binary
+	}
+	for _, f := range entries {
+		data, err := fs.ReadFile(files, f.Name())
+		if err != nil {
+			panic(err)
+		}
+		pattern := "GET /" + f.Name()
+		if f.Name() == "index.html" {
+			pattern = "GET /{$}"
+		}
+		mux.Handle(pattern, file(f.Name(), data))
+	}
 }
 
 // Beside serves srv's paths with srv and all others with rest. It is for a server at

@@ -9,8 +9,10 @@ import {pathToFileURL} from 'node:url';
 
 const dir = mkdtempSync(path.join(tmpdir(), 'chat-modules-'));
 after(() => rmSync(dir, {recursive: true, force: true}));
-cpSync(path.resolve(import.meta.dirname, '../../../chatpage/static'), dir, {recursive: true});
+for (const files of ['chatpage/static', 'js/src']) { // which the server has in one folder
+  cpSync(path.resolve(import.meta.dirname, '../../..', files), dir, {recursive: true});
+}
 writeFileSync(path.join(dir, 'package.json'), '{"type": "module"}');
 
-/** @param {string} name of a file of chatpage/static */
+/** @param {string} name of a file of chatpage/static or js/src */
 export const load = (name) => import(pathToFileURL(path.join(dir, name)).href);

@@ -46,7 +46,7 @@ chat.on('message', (m) => m.text);
 test('types', async (t) => {
   const dir = mkdtempSync(path.join(tmpdir(), 'chat-types-'));
   t.after(() => rmSync(dir, {recursive: true, force: true}));
-  cpSync(path.resolve(import.meta.dirname, '../../../chatpage/static'), dir, {recursive: true});
+  for (const files of ['chatpage/static', 'js/src']) cpSync(path.resolve(import.meta.dirname, '../../..', files), dir, {recursive: true});
   writeFileSync(path.join(dir, 'use.js'), use);
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
   const check = (options) => new Promise((resolve) => {
