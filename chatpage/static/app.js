@@ -1,15 +1,12 @@
 // The page: asks who and where, joins the room, and shows what comes.
 
 import {connect, rooms as listRooms} from './chat.js';
-import {Composer} from './composer.js';
 import {offerLink} from './copy.js';
-import {List} from './list.js';
-import {Outbox} from './outbox.js';
+import {Messages} from './messages.js';
 import {names} from './render.js';
-import {Revisions} from './revise.js';
 import {Rooms} from './rooms.js';
 import {closeSide, offerRooms, showMembers, showRooms} from './side.js';
-import {advice, refusal, showConnection, showKnocking, stopCounting} from './status.js';
+import {refusal, showConnection, showKnocking, stopCounting} from './status.js';
 import {forget, keepLeft, keepSession, leftIn, remember, remembered, sessionOf, visit, visitedRooms} from './store.js';
 import {$, plural} from './text.js';
 
@@ -24,31 +21,9 @@ let unread = 0; // messages that came while the page was not looked at
 let asked = ''; // the address's part when the room was entered
 let before = ''; // the place up to which the room was read when it was left last
 
-const composer = new Composer({
-  send: (text, to) => {
-    list.mark(null);
-    outbox.send(text, to);
-    list.toEnd();
-  },
-  typing: () => chat?.typing(),
-});
-const list = new List({
-  scroller: $('scroller'), box: $('log'), top: $('start'),
-  load: async (before) => revisions.page(await chat.history(before === undefined ? {} : {before})),
-  entry,
-  moved: () => seen(),
-  start: (oldest) => (oldest <= 1 ? `This is the beginning of \u2068${chat.room}\u2069` : 'The server keeps no older messages'),
-});
-const revisions = new Revisions(list);
+const messages = new Messages({moved: () => seen()});
+const {list, composer, outbox} = messages;
 const rooms = new Rooms(here, () => showPresence());
-const outbox = new Outbox(list, {
-  chat: () => chat,
-  failed: (text) => composer.notice(text),
-  stored: (m) => list.add(entry(m)),
-  done: () => composer.rest(),
-});
-
-function entry(m) { return {kind: 'message', m, own: m.user === chat.user, date: new Date(m.time)}; }
 
 /** The room that the address names, or ''. */
 function roomInAddress() {
@@ -95,15 +70,12 @@ function part() {
 function enter(room) {
   part();
   asked = location.hash;
-  list.clear();
-  revisions.clear();
-  outbox.clear();
-  composer.clear();
-  names.clear();
+  messages.clear();
   before = visitedRooms().get(room) ?? '';
   returning = false;
   unread = 0;
   const c = chat = connect(here, {room, username: name, session: sessionOf(name)});
+  messages.follow(c);
   const left = leftIn(room);
   composer.draft = left;
   outbox.restore(left.unsent);
@@ -114,18 +86,9 @@ function enter(room) {
   on('state', (s) => showState(s));
   on('welcome', (w) => welcome(w));
   on('message', (m) => received(m));
-  for (const type of /** @type {const} */ (['edit', 'delete', 'reaction'])) on(type, (a) => revisions.amend(a));
-  on('update', (m) => revisions.update(m));
-  on('gap', () => revisions.clear());
-  on('gap', ({reset}) => list.last && list.gap({kind: 'gap', date: list.last.date, text: reset
-    ? 'The server started anew. Messages sent meanwhile may be missing here.'
-    : 'You were away for long. Some messages may be missing here.'}, reset));
   on('join', (m) => presence(m));
   on('leave', (m) => presence(m));
   on('members', () => showPresence());
-  on('held', (h) => outbox.held(h));
-  on('typing', (m) => composer.typing(m));
-  on('error', (e) => composer.notice(advice(e)));
 }
 
 function welcome(w) {
@@ -164,7 +127,7 @@ function leave() {
 function received(m) {
   if (m.id && m.user === chat.user) outbox.arrived(m.id);
   composer.stopped(m.user);
-  const e = entry(m), looking = attentive();
+  const e = messages.entry(m), looking = attentive();
   if (names.add(m.user, m.username)) list.redraw();
   if (!list.add(e, !m.live) || e.own) return;
   if (before && !m.live && m.offset > Number(before.split(':')[1])) {
