@@ -10,20 +10,6 @@ const address = /(?<![A-Za-z0-9])https?:\/\/(?:[^\s\p{C}<>"`\p{Pi}\p{Pf}„‚�
 const closing = /(?![/@&%#])[\p{Po}*_~'|\\^]/u;
 const pairs = {')': '(', ']': '[', '}': '{'};
 
-/** @param {string} s @returns {DocumentFragment} s with http and https addresses as links */
-export function linked(s) {
-  const out = document.createDocumentFragment();
-  let from = 0;
-  for (const {0: text, index, length} of addresses(s)) {
-    const a = anchor(text);
-    if (!a) continue;
-    out.append(s.slice(from, index), a);
-    from = index + length;
-  }
-  out.append(s.slice(from));
-  return out;
-}
-
 /** @param {string} s @returns {{0: string, index: number, length: number}[]} the addresses in s, and where they are */
 export function addresses(s) {
   return [...s.matchAll(address)].map((m) => {
@@ -59,7 +45,11 @@ function balanced(text) {
 
 const count = (s, c) => s.split(c).length;
 
-function anchor(text) {
+const mail = /^mailto:[^\s?@]+@[^\s?@]+$/i; // no subject or text that others have written
+const host = /[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*\.\p{L}{2,}/giu; // in a text, such as example.com
+
+/** The address that text is, or null. @param {string} text @returns {URL|null} */
+function parsed(text) {
   let url;
   try {
     url = new URL(text);
@@ -67,9 +57,29 @@ function anchor(text) {
     return null;
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return null;
-  if (url.username || url.password) return null; // it looks like another host's
-  const a = el('a', '', text);
-  a.href = url.href;
+  return url.username || url.password ? null : url; // it would look like another host's
+}
+
+/** Where a link with another text than its address leads; '' if it must not be a link, for example because its text
+ * names another host. @param {string} to @param {string} text */
+export function destination(to, text) {
+  if (mail.test(to)) return to;
+  const url = /^https?:\/\//i.test(to) ? parsed(to) : null;
+  if (!url) return '';
+  const bare = (name) => name.toLowerCase().replace(/^www\./, '');
+  return (text.match(host) ?? []).every((name) => bare(name) === bare(url.hostname)) ? url.href : '';
+}
+
+/** A link to where an address in a text leads; the text if that is nowhere. @param {string} text */
+export function linked(text) {
+  const url = parsed(text);
+  return url ? linkTo(url.href, text) : text;
+}
+
+/** @param {string} href @param {...(Node|string)} children */
+export function linkTo(href, ...children) {
+  const a = el('a', '', ...children);
+  a.href = href;
   a.target = '_blank';
   a.rel = 'noopener noreferrer nofollow';
   return a;

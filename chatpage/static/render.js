@@ -5,7 +5,7 @@
 //   {kind: 'pending', draw, date}        of the outbox, which draws it
 // and becomes one element, with a line for the day or for what is new before it.
 
-import {linked} from './address.js';
+import {marked} from './markup.js';
 import {Names} from './names.js';
 import {avatar, dayOf, el, hue, isEmoji, nameOf, namesOf, sameDay, timeOf} from './text.js';
 
@@ -77,7 +77,7 @@ export function message({m, own, date}, cont) {
   if (m.type === 'private') bubble.append(privacy(m, own));
   const text = el('div', isEmoji(m.message) ? 'text emoji' : 'text');
   text.dir = 'auto';
-  const body = el('span', 'body', linked(m.message));
+  const body = el('div', 'body', marked(m.message));
   const meta = el('span', 'meta', ...(m.edited ? [edited(m), ' '] : []), timeOf(date));
   if (own) {
     const tick = el('span', 'tick', '✓');
