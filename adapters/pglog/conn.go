@@ -21,6 +21,7 @@ const (
 	codeLockTimeout          = "55P03"
 	codeUndefinedTable       = "42P01"
 	codeUndefinedFunction    = "42883"
+	codeUndefinedSchema      = "3F000"
 	codeNoPrivilege          = "42501"
 	codeUnsupported          = "0A000"
 )
@@ -97,11 +98,11 @@ func epochOf(stored, origin string) string {
 
 // explain adds the package's name to err. If the tables are missing, it also says what to do.
 func (l *Log) explain(err error) error {
-	switch {
+	switch code := sqlState(err); {
 	case err == nil:
 		return nil
-	case sqlState(err) == codeUndefinedTable:
-		return fmt.Errorf("pglog: no tables in schema %q: call Migrate first: %w", l.schema, err)
+	case code == codeUndefinedTable, code == codeUndefinedFunction, code == codeUndefinedSchema:
+		return fmt.Errorf("pglog: no tables, or old ones, in schema %q: call Migrate first: %w", l.schema, err)
 	}
 	return fmt.Errorf("pglog: %w", err)
 }

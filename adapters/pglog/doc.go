@@ -19,6 +19,9 @@
 // An append is idempotent by user and ID for as long as the event is kept, and for at
 // least ten minutes with any retention.
 //
+// [Log.AppendTx] appends a message in a transaction of the application: it is stored together
+// with the application's own rows, or not at all.
+//
 // NOTIFY tells servers which offsets are new; it carries no messages. If notifications
 // are lost, servers find the new events by comparing positions every second.
 //

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/seed-08328bfd/chat"
@@ -41,4 +42,48 @@ func Example() {
 	}
 	fmt.Println(page.Events[0].Offset, page.Events[0].Username, page.Events[0].Text)
 	// Output: 1 Alice Hello!
+}
+
+// An order and its message are stored in one transaction.
+func ExampleLog_AppendTx() {
+	ctx := context.Background()
+	pool, err := pgxpool.New(ctx, os.Getenv("DATABASE_URL"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+	rooms := pglog.New(pool, pglog.WithSchema("shop"))
+	if err := rooms.Migrate(ctx); err != nil {
+		log.Fatal(err)
+	}
+	if _, err := pool.Exec(ctx, `CREATE TABLE shop.orders (id text PRIMARY KEY, item text)`); err != nil {
+		log.Fatal(err)
+	}
+	srv := chat.New(chat.WithLog(rooms))
+	defer srv.Close()
+
+	buy := func(id, item string) error {
+		return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, `INSERT INTO shop.orders VALUES ($1, $2)`, id, item); err != nil {
+				return err
+			}
+			m := chat.Message{UserID: "shop", Username: "Shop", Text: "New order: " + item, ID: "order-" + id}
+			_, err := rooms.AppendTx(ctx, tx, "orders", m) // last: it holds the room's lock until the commit
+			return err
+		})
+	}
+	fmt.Println(buy("17", "a lamp"))
+	fmt.Println(buy("17", "a table") != nil) // the order exists, so nothing is said either
+
+	page, err := srv.History(ctx, "orders", chat.Query{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, e := range page.Events {
+		fmt.Println(e.Offset, e.Username, e.Text)
+	}
+	// Output:
+	// <nil>
+	// true
+	// 1 Shop New order: a lamp
 }

@@ -63,6 +63,7 @@ func (l *Log) Close(sink chatlog.Sink) error {
 		l.feed.open = false
 		l.mu.Lock()
 		l.runContext = nil
+		clear(l.commits.open)
 		l.mu.Unlock()
 		l.feed.stop()
 		l.feed.running.Wait()

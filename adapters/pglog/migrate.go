@@ -16,7 +16,7 @@ var migrations embed.FS
 // one that runs while servers write. fillRows fills the existing rows before the step
 // filledVersion.
 const (
-	schemaVersion = 6
+	schemaVersion = 7
 	onlineVersion = 2
 	filledVersion = 4
 )
@@ -96,7 +96,8 @@ func (l *Log) migrate(ctx context.Context, tx pgx.Tx, sql *statements, version i
 // step returns the SQL of a migration.
 func (l *Log) step(v int, concurrently string) (string, error) {
 	text, err := migrations.ReadFile(fmt.Sprintf("migrations/%04d.sql", v))
-	fill := strings.NewReplacer("{schema}", pgx.Identifier{l.schema}.Sanitize(), "{concurrently}", concurrently)
+	channel := "'" + strings.ReplaceAll(l.channel, "'", "''") + "'"
+	fill := strings.NewReplacer("{schema}", pgx.Identifier{l.schema}.Sanitize(), "{channel}", channel, "{concurrently}", concurrently)
 	return fill.Replace(string(text)), err
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
 	"github.com/seed-08328bfd/chat/chatlog"
 )
@@ -110,6 +111,10 @@ func TestRights(t *testing.T) {
 		t.Error(err)
 	}
 	queryModeAmends(t, l)
+	mustAppendTx(t, l, pool, "tx", chat.Message{Text: "m"})
+	if _, err := pool.Exec(t.Context(), `SELECT `+schema+`.append('tx', 'm')`); err != nil {
+		t.Error(err)
+	}
 	p, err := l.Read(t.Context(), "room", chatlog.Range{Limit: 10})
 	if err != nil || len(p.Events) != 1 || p.First != 2 {
 		t.Errorf("%+v, %v", p, err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/seed-08328bfd/chat"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
 	"github.com/seed-08328bfd/chat/chatlog"
 )
@@ -58,6 +59,11 @@ func TestQueryModes(t *testing.T) {
 				t.Errorf("%+v, %v", p, err)
 			}
 			queryModeAmends(t, l)
+			m := chat.Message{UserID: "u'\\\x00", ID: "'\x00", Text: "'\x00", Data: []byte(`{"a":"'"}`)}
+			e := mustAppendTx(t, l, pool, "tx", m)
+			if again := mustAppendTx(t, l, pool, "tx", m); e.Text != m.Text || !reflect.DeepEqual(again, e) {
+				t.Errorf("AppendTx: %+v, %+v", e, again)
+			}
 		})
 	}
 }

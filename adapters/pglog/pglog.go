@@ -31,7 +31,8 @@ type Log struct {
 	rooms      map[string]*watch // by name: the rooms that are watched
 	keys       map[string]*watch // the same rooms, by the key of the name
 	servers    map[string]bool   // servers that this Log has stored in the database
-	runContext context.Context   // ends with the feed; nil if it is not open
+	commits    commits
+	runContext context.Context // ends with the feed; nil if it is not open
 
 	lastSeen lastSeen
 	batches  batches
@@ -48,6 +49,7 @@ type settings struct {
 	keep         int
 	keepFor      time.Duration
 	listenConfig *pgx.ConnConfig
+	txSQL        txStatements // of AppendTx
 }
 
 // feed is the state of the listening connection. Open and Close use it, and hold the token
@@ -56,7 +58,7 @@ type feed struct {
 	token   chan struct{} // has a buffer of one; the goroutine that puts the value in holds the token
 	open    bool
 	stop    context.CancelFunc
-	running sync.WaitGroup // goroutines of Open and Beat; add while holding mu
+	running sync.WaitGroup // goroutines of Open, Beat and AppendTx; add while holding mu
 }
 
 var (
@@ -92,6 +94,8 @@ func New(pool *pgxpool.Pool, opts ...Option) *Log {
 		o(l)
 	}
 	l.channel = "chat:" + l.schema
+	l.txSQL = newTxStatements(l.schema)
+	l.commits.open = map[string]*openTx{}
 	l.batches.init()
 	l.notices.init()
 	return l

@@ -10,6 +10,7 @@ import (
 func TestREADME(t *testing.T) {
 	t.Parallel()
 	imports := map[string]string{
+		"pgx":     "github.com/jackc/pgx/v5",
 		"pgxpool": "github.com/jackc/pgx/v5/pgxpool",
 		"pglog":   "github.com/seed-08328bfd/chat/adapters/pglog",
 	}

@@ -31,17 +31,24 @@ func (l *Log) prune() {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	run := l.runContext
-	if run == nil {
-		run = context.Background() // the feed is not open: only Store and Presence are used
-	}
-	l.feed.running.Go(func() {
+	l.goLocked(func(run context.Context) {
 		defer l.pruner.busy.Store(false)
 		ctx, cancel := context.WithTimeout(run, 10*time.Second)
 		defer cancel()
 		// After an error, the next step tries again.
 		_ = l.with(ctx, func(c dbConn) error { return l.pruneStep(ctx, c) })
 	})
+}
+
+// goLocked runs f in a goroutine that Close waits for. f's context ends with the feed. If the
+// feed is not open, because only Store and Presence are used, the context never ends. The caller
+// holds l.mu.
+func (l *Log) goLocked(f func(context.Context)) {
+	run := l.runContext
+	if run == nil {
+		run = context.Background()
+	}
+	l.feed.running.Go(func() { f(run) })
 }
 
 // pruneStep goes through the rooms in the order of their ids, beginning where the last step

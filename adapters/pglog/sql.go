@@ -41,23 +41,27 @@ const messageColumns = `e."offset", e.at, e.type, e.user_id, e.username, e.to_id
 
 var arrays = regexp.MustCompile(`\{(\$\d+)\}`)
 
-// newStatements returns the statements. PostgreSQL may make a plan while the tables are
-// empty, and keep it when they are full. LATERAL with LIMIT makes it use the right index
-// with any statistics of the tables.
+// filler returns a function that fills in the names and the common parts of a statement.
+// database is an expression that names the database (see databaseName).
 //
 // {$1} is the array $1 with its length hidden from the planner. If the planner knew the
 // length, a plan for one room or event would seem cheaper than the general one. It would
 // then make a new plan for each execution, which takes longer than all the rest.
-//
-// database is an expression that names the database (see databaseName).
-func newStatements(schema, database string) *statements {
-	in := func(sql string) string {
+func filler(schema, database string) func(sql string) string {
+	return func(sql string) string {
 		sql = strings.ReplaceAll(sql, "{event}", eventColumns)
 		sql = strings.ReplaceAll(sql, "{entries}", firstEntry)
 		sql = strings.ReplaceAll(sql, "{database}", database)
 		sql = arrays.ReplaceAllString(sql, "(SELECT ${1}::text[])")
 		return strings.ReplaceAll(sql, "{schema}", pgx.Identifier{schema}.Sanitize())
 	}
+}
+
+// newStatements returns the statements. PostgreSQL may make a plan while the tables are
+// empty, and keep it when they are full. LATERAL with LIMIT makes it use the right index
+// with any statistics of the tables.
+func newStatements(schema, database string) *statements {
+	in := filler(schema, database)
 	return &statements{
 		append:     in(appending("", "")),
 		appendMore: in(appending(", data, reply_to", ", {$14}, (SELECT $15::bigint[])")),
