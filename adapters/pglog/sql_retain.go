@@ -4,6 +4,9 @@ const (
 	// The times of a room's events grow with their offsets, so the events that are too old are
 	// the first ones. NULL means no limit. If something was amended in a room, not every entry
 	// is a message. Then trim_room counts (migrations/0005.sql).
+	//
+	// A statement for many rooms leaves out rooms that are locked, for the next one. It would hold
+	// the locks of other rooms while it waits, for example for a transaction of the application.
 	retaining = `
 WITH lock AS MATERIALIZED (
 	SELECT pg_try_advisory_xact_lock(hashtextextended($1, 2)) AS got
@@ -16,14 +19,20 @@ WITH lock AS MATERIALIZED (
 			WHERE e.room = id AND e."offset" >= first AND e."offset" < first + $6 AND e.at >= clock_timestamp() - $5::interval
 			ORDER BY e."offset" LIMIT 1), least(first + $6, last + 1)) END) AS first
 	FROM seen WHERE first <= last AND others IS NULL
+), free AS MATERIALIZED (
+	SELECT r.id, want.first FROM want JOIN {schema}.room r ON r.id = want.id AND r.first < want.first
+	FOR NO KEY UPDATE OF r SKIP LOCKED
 ), moved AS (
-	UPDATE {schema}.room r SET first = want.first FROM want
-	WHERE r.id = want.id AND r.first < want.first AND r.others IS NULL RETURNING 1
-), trimmed AS MATERIALIZED (
-	SELECT {schema}.trim_room(id, $4::bigint, $5::interval, $6) AS more FROM seen
-	WHERE others IS NOT NULL AND (counted <> first OR recent > greatest($4::bigint, 256) OR last + 1 - first - others > $4::bigint
+	UPDATE {schema}.room r SET first = free.first FROM free
+	WHERE r.id = free.id AND r.first < free.first AND r.others IS NULL RETURNING 1
+), due AS MATERIALIZED (
+	SELECT r.id FROM seen s JOIN {schema}.room r ON r.id = s.id
+	WHERE s.others IS NOT NULL AND (s.counted <> s.first OR s.recent > greatest($4::bigint, 256) OR s.last + 1 - s.first - s.others > $4::bigint
 		OR EXISTS (SELECT FROM (SELECT e.at FROM {schema}.event e
-			WHERE e.room = id AND e."offset" >= first ORDER BY e."offset" LIMIT 1) e WHERE e.at < clock_timestamp() - $5::interval))
+			WHERE e.room = s.id AND e."offset" >= s.first ORDER BY e."offset" LIMIT 1) e WHERE e.at < clock_timestamp() - $5::interval))
+	FOR NO KEY UPDATE OF r SKIP LOCKED
+), trimmed AS MATERIALIZED (
+	SELECT {schema}.trim_room(id, $4::bigint, $5::interval, $6) AS more FROM due
 )
 SELECT coalesce(max(id), 0), count(*), (SELECT count(*) FROM moved), (SELECT count(*) FROM trimmed WHERE more) FROM seen`
 
@@ -36,6 +45,7 @@ WITH cut AS (
 		ORDER BY e."offset" LIMIT $4) o
 	WHERE r.id > $1 AND r.id <= $2 AND r.stored < r.first
 	LIMIT $4
+	FOR NO KEY UPDATE OF r SKIP LOCKED
 ), gone AS (
 	DELETE FROM {schema}.event e USING cut WHERE e.room = cut.id AND e."offset" = cut."offset"
 ), ends AS (
@@ -61,6 +71,7 @@ WITH cut AS (
 		ORDER BY e."offset" LIMIT $4) o
 	WHERE r.id > $1 AND r.id <= $2 AND greatest(r.swept, r.stored) < r.first_entry
 	LIMIT $4
+	FOR NO KEY UPDATE OF r SKIP LOCKED
 ), gone AS (
 	DELETE FROM {schema}.event e USING cut
 	WHERE e.room = cut.id AND e."offset" = cut."offset" AND cut.type NOT IN ('message', 'private')
