@@ -1,29 +1,45 @@
-// The page: asks who and where, joins the room, and shows what comes.
+// The page: asks who and where, joins the rooms, and shows what comes in the one that is in view.
 
-import {connect, rooms as listRooms} from './chat.js';
+import {rooms as listRooms} from './chat.js';
+import {Composer} from './composer.js';
 import {offerLink} from './copy.js';
-import {Messages} from './messages.js';
+import {Desks} from './desks.js';
 import {names} from './render.js';
 import {Rooms} from './rooms.js';
 import {closeSide, offerRooms, showMembers, showRooms} from './side.js';
 import {refusal, showConnection, showKnocking, stopCounting} from './status.js';
-import {forget, keepLeft, keepSession, leftIn, remember, remembered, sessionOf, visit, visitedRooms} from './store.js';
+import {forget, keepSession, remember, remembered, visit, visitedRooms} from './store.js';
 import {$, plural} from './text.js';
+import {Viewport} from './viewport.js';
 
 const here = new URL('.', location.href);
 
-let chat = null; // the room that the page is in, or is trying to enter
+/** @type {import('./desk.js').Desk|null} */ let desk = null; // the room in view, or that the user is trying to enter
 let name = '', inside = false;
-let returning = false; // to a room whose messages are in the list
-let missing = false; // what is replayed was missed, not history
-let unseen = 0; // messages below what is in view
-let unread = 0; // messages that came while the page was not looked at
-let asked = ''; // the address's part when the room was entered
-let before = ''; // the place up to which the room was read when it was left last
+let asked = ''; // the address's part when the room was opened
+let queued = false; // the side is about to be drawn
 
-const messages = new Messages({moved: () => seen()});
-const {list, composer, outbox} = messages;
-const rooms = new Rooms(here, () => showPresence());
+const composer = new Composer({
+  send: (text, to) => desk?.messages.send(text, to),
+  typing: () => desk?.chat.typing(),
+});
+const desks = new Desks(here, {composer, view: new Viewport({scroller: $('scroller'), box: $('log'), top: $('start')})}, {
+  state: (of, change) => of === desk ? showState(change) : drawSoon(),
+  welcome,
+  changed: () => {
+    showTitle();
+    drawSoon();
+  },
+  moved: (of) => of === desk && seen(),
+  unseen: (of) => of === desk && seen(),
+  alike: () => desk?.messages.list.redraw(),
+  given: (of) => visit(of.name, ''),
+});
+const rooms = new Rooms(here, {
+  changed: drawSoon,
+  apart: () => [...visitedRooms().keys()].filter((room) => desks.get(room)?.chat.state !== 'open'),
+  session: () => desks.session,
+});
 
 /** The room that the address names, or ''. */
 function roomInAddress() {
@@ -51,141 +67,143 @@ function showDoor(error = null) {
   })).catch(() => {}); // joining tells
 }
 
-/** Keeps what is written but not sent, until the room is entered again. */
-function keep() {
-  if (!inside || !chat) return;
-  keepLeft(chat.room, {...composer.draft, unsent: outbox.unsent});
-  visit(chat.room, chat.position);
-}
-
-function part() {
-  keep();
-  const old = chat;
-  chat = null;
-  old?.close();
-  rooms.leave();
-  stopCounting();
-}
-
+/** Comes to the server, and into a room. @param {string} room */
 function enter(room) {
-  part();
-  asked = location.hash;
-  messages.clear();
-  before = visitedRooms().get(room) ?? '';
-  returning = false;
-  unread = 0;
-  const c = chat = connect(here, {room, username: name, session: sessionOf(name)});
-  messages.follow(c);
-  const left = leftIn(room);
-  composer.draft = left;
-  outbox.restore(left.unsent);
-  $('title').textContent = room; // what is written now goes there
-  showPresence();
-  seen();
-  const on = (type, fn) => c.on(type, (detail) => c === chat && fn(detail));
-  on('state', (s) => showState(s));
-  on('welcome', (w) => welcome(w));
-  on('message', (m) => received(m));
-  on('join', (m) => presence(m));
-  on('leave', (m) => presence(m));
-  on('members', () => showPresence());
+  goOut();
+  desks.begin(name);
+  open(room);
 }
 
-function welcome(w) {
+/** Leaves the server. */
+function goOut() {
+  close();
+  desks.end();
+  rooms.leave();
+}
+
+/** Takes the room out of view. */
+function close() {
+  if (!desk) return;
+  desk.draft = composer.draft;
+  desks.keep([desk]);
+  desk.hide();
+  if (!desk.welcomed && desk.chat.state === 'closed' && !visitedRooms().has(desk.name)) desks.close(desk); // there is no such room
+  desk = null;
+  stopCounting();
+  composer.clear();
+}
+
+/** Shows a room, and joins it if the user is not in it. @param {string} room */
+function open(room) {
+  close();
+  asked = location.hash;
+  desk = desks.open(room);
+  composer.draft = desk.draft;
+  desk.show();
+  $('title').textContent = desk.name; // what is written now goes there
+  if (inside) showState({state: desk.chat.state, error: desk.trouble ?? undefined});
+  if (desk.welcomed) arrive();
+}
+
+/** The user is in the room in view. */
+function arrive() {
+  const {name: room, chat} = desk;
+  remember(name, room);
+  visit(room, desk.unread.place);
+  composer.limit = chat.limits.message_bytes;
+  $('title').textContent = room;
+  // The server's form of the name, unless the address has changed and is about to be followed.
+  if (location.hash === asked && roomInAddress() !== room) history.replaceState(null, '', asked = `#${encodeURIComponent(room)}`);
+  seen();
+  draw();
+}
+
+function welcome(of, w) {
+  keepSession(name, w.session);
+  if (of !== desk) return drawSoon();
   const first = !inside;
   inside = true;
-  if (first) showConnection({state: 'open'});
-  remember(name, w.room);
-  keepSession(name, w.session);
-  // The server's form of the name, unless the address has changed and is about to be followed.
-  if (location.hash === asked && roomInAddress() !== w.room) history.replaceState(null, '', `#${encodeURIComponent(w.room)}`);
+  if (first) showConnection({state: 'open'}, true);
   $('door').hidden = true;
   $('app').hidden = false;
-  composer.limit = w.limits.message_bytes;
-  $('title').textContent = w.room;
   $('me').textContent = w.username;
-  if (!returning) list.mayHaveOlder();
-  missing = returning;
-  returning = true;
-  seen();
-  rooms.enter(w.room);
-  visit(w.room, before);
-  if (!w.position.startsWith(before.split(':')[0])) before = ''; // of another log
-  if (first) composer.rest();
+  arrive();
+  if (!first) return;
+  rooms.enter();
+  desks.others();
+  composer.rest();
 }
 
 function leave() {
-  part();
+  goOut();
   forget();
   closeSide();
   showDoor();
   $('name').focus();
 }
 
-// --- What comes.
+// --- What is there.
 
-function received(m) {
-  if (m.id && m.user === chat.user) outbox.arrived(m.id);
-  composer.stopped(m.user);
-  const e = messages.entry(m), looking = attentive();
-  if (names.add(m.user, m.username)) list.redraw();
-  if (!list.add(e, !m.live) || e.own) return;
-  if (before && !m.live && m.offset > Number(before.split(':')[1])) {
-    list.mark(e); // the first of what came while one was in other rooms
-    before = '';
-  }
-  if (!(m.live || missing) || (looking && list.pinned)) return;
-  if (unread === 0 && unseen === 0) list.mark(e);
-  if (!list.pinned) unseen++;
-  if (!looking) unread++;
-  seen();
-}
-
-const attentive = () => !document.hidden && document.hasFocus();
-
-function presence(m) {
-  const {last} = list;
-  composer.stopped(m.user);
-  const [to, from] = m.event === 'join' ? ['joined', 'left'] : ['left', 'joined'];
-  if (last?.kind === 'notice' && !last.mark && last.joined.size + last.left.size < 50) {
-    if (!last[from].delete(m.user)) last[to].set(m.user, m.username); // who is back has not left
-    list.redraw(last);
-  } else {
-    list.add({kind: 'notice', joined: new Map(), left: new Map(), [to]: new Map([[m.user, m.username]]), date: new Date(m.time)});
-  }
-}
-
-/** Brings the counts of what was not seen up to date. */
+/** The user looks, or what is in view has changed. */
 function seen() {
-  if (list.pinned) unseen = 0;
-  if (attentive()) unread = 0;
-  $('down').hidden = list.pinned || (unseen === 0 && list.below < 300);
-  $('down').classList.toggle('some', unseen > 0);
-  $('unseen').textContent = unseen ? plural(unseen, 'new message', 'new messages') : 'Latest';
-  if (inside && chat) document.title = `${unread ? `(${unread}) ` : ''}${chat.room} · chat`;
+  if (!desk) return;
+  desk.look();
+  const {list} = desk.messages;
+  $('down').hidden = list.pinned || (desk.below === 0 && list.below < 300);
+  $('down').classList.toggle('some', desk.below > 0);
+  $('unseen').textContent = desk.below ? plural(desk.below, 'new message', 'new messages') : 'Latest';
+  showTitle();
 }
 
-// --- Who is where.
+function showTitle() {
+  if (!inside) return;
+  const unread = desks.all.reduce((n, of) => n + of.unread.count, 0);
+  document.title = `${unread ? `(${unread}) ` : ''}${desk.name} · chat`;
+}
 
-function showPresence() {
-  const there = chat.state === 'open', n = there ? chat.count : 0;
+function drawSoon() {
+  if (queued) return;
+  queued = true;
+  setTimeout(draw, 50);
+}
+
+/** Draws the side. */
+function draw() {
+  queued = false;
+  if (!inside || !desk) return;
+  const {chat} = desk, there = chat.state === 'open', n = there ? chat.count : 0;
   let alike = false;
   for (const m of chat.members.values()) alike = names.add(m.user, m.username) || alike;
-  if (alike) list.redraw();
+  if (alike) desk.messages.list.redraw();
   showMembers($('members'), chat);
   $('count').textContent = n ? n.toLocaleString() : '';
-  $('present').textContent = n > 1 ? `${n.toLocaleString()} people here` : n ? 'Only you are here' : inside && !there ? 'Not connected' : '';
-  showRooms($('rooms'), rooms.list(n));
+  $('present').textContent = n > 1 ? `${n.toLocaleString()} people here` : n ? 'Only you are here' : there ? '' : 'Not connected';
+  const yours = new Set([...visitedRooms().keys(), ...desks.all.map((of) => of.name)]);
+  showRooms(rooms.names(yours).map((room) => row(room, yours.has(room))));
+}
+
+/** @param {string} room @param {boolean} yours @returns {import('./rooms.js').Room} */
+function row(room, yours) {
+  const of = desks.get(room), there = of?.chat.state === 'open';
+  return {
+    name: room, yours, here: of === desk && Boolean(of),
+    count: there ? of.chat.count : rooms.count(room),
+    unread: there ? of.unread.count : yours ? rooms.unread(room) : 0,
+    mentioned: Boolean(there && of.unread.mentioned),
+    trouble: of?.chat.state === 'closed' && of.trouble ? refusal(of.trouble) : '',
+  };
 }
 
 // --- The connection.
 
 function showState(change) {
-  outbox.changed();
-  if (inside) showPresence();
-  if (inside && (chat.user || change.state !== 'closed')) return showConnection(change);
+  if (inside) {
+    showConnection(change, desk.welcomed);
+    return draw();
+  }
   if (change.state !== 'closed') return showKnocking(change);
-  $('room').value = chat.room;
+  $('room').value = desk.name;
+  goOut();
   showDoor(change.error);
 }
 
@@ -213,11 +231,11 @@ $('skip').addEventListener('click', (e) => {
   composer.focus();
 });
 $('again').addEventListener('click', () => {
-  chat.reconnect();
+  desk.chat.reconnect();
   composer.rest(); // the button is about to go
 });
 $('down').addEventListener('click', () => {
-  list.toEnd();
+  desk.messages.list.toEnd();
   composer.rest();
 });
 
@@ -226,7 +244,7 @@ for (const place of [$('members'), $('log')]) {
   place.addEventListener('click', (e) => {
     const user = e.target.closest('button[data-user]')?.dataset.user;
     if (!user) return;
-    const member = chat.members.get(user);
+    const member = desk.chat.members.get(user);
     if (!member) return composer.notice('They are no longer in the room.');
     closeSide();
     composer.to({user, username: member.username, tail: names.tail(user)});
@@ -238,13 +256,20 @@ offerLink((text) => composer.notice(text));
 addEventListener('hashchange', () => {
   const room = roomInAddress();
   closeSide();
-  if (!chat) $('room').value = room;
-  else if (room && room !== chat.room) enter(room);
+  if (!desk) $('room').value = room;
+  else if (!inside) enter(room || desk.name);
+  else if (room && room !== desk.name) open(room);
 });
+/** Keeps what is written but not sent. */
+function keep() {
+  if (!desk) return;
+  desk.draft = composer.draft;
+  desks.keep();
+}
 for (const type of ['focus', 'visibilitychange']) addEventListener(type, () => inside && seen(), true);
 addEventListener('visibilitychange', () => document.hidden && keep()); // it may be the last we hear
-addEventListener('pagehide', () => keep());
-$('find').addEventListener('input', () => showMembers($('members'), chat));
+addEventListener('pagehide', keep);
+$('find').addEventListener('input', () => showMembers($('members'), desk.chat));
 
 // --- The beginning.
 

@@ -1,58 +1,66 @@
 // The list of messages. All entries are kept, but only some hundred around what is seen are in the document,
 // so a room of many thousands stays quick. Whatever changes, what the reader looks at does not move.
 
-import {redate, render} from './render.js';
-import {zoneChanged} from './text.js';
+import {render} from './render.js';
 
 const most = 300; // elements
 const fewest = 150; // what is left of them when the oldest are taken away
 const chunk = 75; // entries added or removed together while scrolling
 const near = 800; // pixels from an edge at which more is shown
 const kept = 20_000; // entries in memory
+const keptHidden = 500; // of a room that is not in view
 
 export class List {
   #entries = []; #first = 0; #end = 0; // entries[first:end] are in the document
   #keys = new Map(); #log = 0; // to messages: which log, and offset in it
-  #olderAt = 0; #older = false; #loading = false; #generation = 0;
-  #queued = false; #marked = null; #was = 0; #hooks; #scroller; #box; #top; #quiet;
+  #olderAt = 0; #older = false; #loading = false; #generation = 0; #title = '';
+  #queued = false; #marked = null; #hooks; #view;
+  #shown = false; #place = {entry: null, at: 0}; // where the reader was when it was hidden
 
   /** Whether the reader is at the end, and the list follows it. */
   pinned = true;
 
-  /** @param {{scroller: HTMLElement, box: HTMLElement, top: HTMLElement, load: (before?: number) => Promise<any>,
-   *   entry: (m: any) => any, moved: () => void, start: (oldest: number) => string}} hooks */
-  constructor(hooks) {
+  /** @param {import('./viewport.js').Viewport} view
+   * @param {{load: (before?: number) => Promise<any>, entry: (m: any) => any, moved: () => void, start: (oldest: number) => string}} hooks */
+  constructor(view, hooks) {
+    this.#view = view;
     this.#hooks = hooks;
-    ({scroller: this.#scroller, box: this.#box, top: this.#top} = hooks);
-    this.#scroller.addEventListener('scroll', () => this.#scrolled(), {passive: true});
-    const sizes = new ResizeObserver(() => this.pinned && this.#toEnd());
-    for (const e of [this.#scroller, this.#box]) sizes.observe(e);
-    // Who unfolds a long message reads it from where it begins.
-    this.#box.addEventListener('click', (e) => {
-      if (!(/** @type {Element} */ (e.target).closest('.more'))) return;
-      this.pinned = false;
-      setTimeout(() => this.#scrolled());
-    }, true);
-    setInterval(() => (zoneChanged() ? this.redraw() : redate(this.#box)), 30_000);
-    addEventListener('visibilitychange', () => document.hidden || (zoneChanged() && this.redraw()));
   }
 
-  /** Begins anew, for another room. */
-  clear() {
-    this.#box.replaceChildren();
-    this.#top.textContent = '';
-    this.#entries = [];
-    this.#keys.clear();
-    this.#first = this.#end = this.#olderAt = 0;
-    this.#older = this.#loading = false;
-    this.#generation++;
-    this.#marked = null;
-    this.pinned = true;
-    this.#hooks.moved();
+  /** Comes into view, where the reader was. */
+  show() {
+    this.#shown = true;
+    this.#view.listen({
+      scrolled: () => this.#scrolled(),
+      resized: () => this.pinned && this.#view.toEnd(),
+      unfolded: () => {
+        this.pinned = false;
+        setTimeout(() => this.#scrolled());
+      },
+      redraw: () => this.redraw(),
+    });
+    this.#view.hush();
+    this.#view.title = this.#title;
+    const {entry, at} = this.#place, i = this.#entries.indexOf(entry);
+    this.pinned ||= i < 0;
+    if (this.pinned) return this.#flush();
+    const first = Math.max(0, i - chunk);
+    this.#show(first, Math.min(this.#entries.length, first + most));
+    this.#view.restore(entry.node, at);
+    this.#scrolled();
+  }
+
+  /** Goes out of the document. What comes meanwhile is there later. */
+  hide() {
+    const {node, at} = this.#view.anchor;
+    this.#place = {entry: this.#entries.find((e) => e.node && e.node === node), at};
+    this.#show(0, 0);
+    this.#shown = false;
+    this.#view.release();
   }
 
   /** How many pixels are below what is in view. */
-  get below() { return this.#scroller.scrollHeight - this.#scroller.scrollTop - this.#scroller.clientHeight; }
+  get below() { return this.#view.below; }
   get last() { return this.#entries.at(-1); }
   /** The entry of the message at an offset, if there is one. */
   at(offset) { return this.#keys.get(`${this.#log}:${offset}`); }
@@ -72,7 +80,7 @@ export class List {
       while (at > 0 && this.#entries[at - 1].kind === 'pending' && this.#entries[at - 1].date > entry.date) at--;
     }
     if (at === this.#entries.length) this.#entries.push(entry);
-    else this.#place(at, [entry]);
+    else this.#insertAt(at, [entry]);
     this.#queue();
     return true;
   }
@@ -138,11 +146,12 @@ export class List {
   }
 
   #queue() {
-    if (this.#queued) return;
+    if (!this.#shown && this.pinned && this.#entries.length > 2 * keptHidden) this.#forget(this.#entries.length - keptHidden);
+    if (!this.#shown || this.#queued) return;
     this.#queued = true;
     const flush = () => {
       this.#queued = false;
-      this.#flush();
+      if (this.#shown) this.#flush();
     };
     if (document.hidden) setTimeout(flush, 50); // there are no animation frames
     else requestAnimationFrame(flush);
@@ -157,29 +166,31 @@ export class List {
       return;
     }
     this.#show(end - this.#first > most ? end - fewest : this.#first, end);
-    this.#toEnd();
+    this.#view.toEnd();
   }
 
   /** Drops the oldest entries. The server may still have them. */
   #forget(n) {
     this.#show(Math.max(n, this.#first), Math.max(n, this.#end));
     for (const e of this.#entries.splice(0, n)) this.#keys.delete(e.key);
-    this.#first -= n;
-    this.#end -= n;
+    this.#first = Math.max(0, this.#first - n);
+    this.#end = Math.max(0, this.#end - n);
     if (this.#olderAt <= n) this.#older = true;
     this.#generation++; // what is being loaded goes before what is gone
     this.#loading = false;
     this.#olderAt = Math.max(0, this.#olderAt - n);
-    this.#top.textContent = '';
+    this.#entitle('');
   }
 
-  #toEnd() {
-    this.#scroller.scrollTop = this.#scroller.scrollHeight;
-    this.#was = this.#scroller.scrollTop;
+  /** Says what is before the messages. */
+  #entitle(text) {
+    this.#title = text;
+    if (this.#shown) this.#view.title = text;
   }
 
   /** Makes entries[first:end] the ones in the document. */
   #show(first, end) {
+    if (!this.#shown) return;
     const entries = this.#entries;
     const drop = (from, to) => {
       for (let i = from; i < to; i++) {
@@ -194,12 +205,12 @@ export class List {
     };
     if (first >= this.#end || end <= this.#first) {
       drop(this.#first, this.#end);
-      this.#box.replaceChildren(make(first, end));
+      this.#view.box.replaceChildren(make(first, end));
     } else {
       drop(this.#first, first);
       drop(end, this.#end);
-      if (first < this.#first) this.#box.prepend(make(first, this.#first));
-      if (end > this.#end) this.#box.append(make(this.#end, end));
+      if (first < this.#first) this.#view.box.prepend(make(first, this.#first));
+      if (end > this.#end) this.#view.box.append(make(this.#end, end));
     }
     this.#first = first;
     this.#end = end;
@@ -207,33 +218,21 @@ export class List {
 
   /** Does fn without moving what is in view. */
   #keep(fn) {
-    if (this.pinned) {
-      fn();
-      this.#toEnd();
-      return;
-    }
-    const top = this.#scroller.getBoundingClientRect().top;
-    let anchor = this.#box.firstElementChild;
-    while (anchor && anchor.getBoundingClientRect().bottom <= top) anchor = anchor.nextElementSibling;
-    const was = anchor?.getBoundingClientRect().bottom;
+    if (!this.#shown) return fn();
+    if (!this.pinned) return this.#view.keep(fn);
     fn();
-    if (anchor?.isConnected) this.#scroller.scrollTop += anchor.getBoundingClientRect().bottom - was;
-    this.#was = this.#scroller.scrollTop;
+    this.#view.toEnd();
   }
 
-  /** Keeps screen readers from reading out what is not new. */
   #hush() {
-    this.#box.setAttribute('aria-busy', 'true');
-    clearTimeout(this.#quiet);
-    this.#quiet = setTimeout(() => this.#box.removeAttribute('aria-busy'), 500);
+    if (this.#shown) this.#view.hush();
   }
 
   #scrolled() {
-    const {scrollTop} = this.#scroller, {below} = this, all = this.#entries.length;
+    const {scrollTop, below} = this.#view, wentUp = this.#view.wentUp(), all = this.#entries.length;
     // Only who scrolls up leaves the end; it may also move away by growing.
     if (below < 40) this.pinned ||= this.#end === all;
-    else if (scrollTop < this.#was) this.pinned = false;
-    this.#was = scrollTop;
+    else if (wentUp) this.pinned = false;
     if (scrollTop < near && this.#first > 0) {
       this.#hush();
       const first = Math.max(0, this.#first - chunk);
@@ -251,9 +250,9 @@ export class List {
   /** Loads older messages if the place for them is in view or nearly so. */
   async #askOlder() {
     const at = this.#olderAt, generation = this.#generation;
-    if (!this.#older || this.#loading || at < this.#first || at > this.#end) return;
-    const edge = this.#entries[at]?.node?.getBoundingClientRect().top ?? this.#box.getBoundingClientRect().bottom;
-    if (edge < this.#scroller.getBoundingClientRect().top - near) return;
+    if (!this.#shown || !this.#older || this.#loading || at < this.#first || at > this.#end) return;
+    const edge = this.#entries[at]?.node?.getBoundingClientRect().top ?? this.#view.box.getBoundingClientRect().bottom;
+    if (edge < this.#view.edge - near) return;
     this.#loading = true;
     try {
       const page = await this.#hooks.load(this.#entries.slice(at).find((e) => e.kind === 'message')?.m.offset);
@@ -272,16 +271,17 @@ export class List {
     const older = page.messages.map((m) => this.#hooks.entry(m)).filter((e) => this.#note(e));
     this.#older = page.more && older.length > 0;
     this.#hush();
-    this.#place(at, older);
-    if (!this.#older && at === 0) this.#keep(() => (this.#top.textContent = this.#hooks.start(page.first)));
+    this.#insertAt(at, older);
+    if (!this.#older && at === 0) this.#keep(() => this.#entitle(this.#hooks.start(page.first)));
     if (this.pinned) this.#queue();
     else if (this.#end - this.#first > most) this.#keep(() => this.#show(this.#first, this.#first + most));
   }
 
   /** Puts entries in at an index, and into the document if that is there. */
-  #place(at, added) {
+  #insertAt(at, added) {
     if (added.length === 0) return;
     this.#entries.splice(at, 0, ...added);
+    if (!this.#shown) return;
     this.#keep(() => {
       if (at < this.#first) this.#first += added.length; // out of sight by now
       else if (at <= this.#end) this.#put(at, added);
@@ -294,7 +294,7 @@ export class List {
     const part = document.createDocumentFragment();
     added.forEach((e, i) => part.append(render(e, this.#entries[at + i - 1])));
     const next = this.#entries[at + added.length];
-    this.#box.insertBefore(part, next?.node ?? null);
+    this.#view.box.insertBefore(part, next?.node ?? null);
     if (next?.node) render(next, this.#entries[at + added.length - 1]);
   }
 }

@@ -1,63 +1,63 @@
-// The messages of the room that the page is in: the list, where one writes, and what is on its way between them.
+// The messages of one room: the list, and what is on its way into it. The box where one writes is shared by all rooms.
 
-import {Composer} from './composer.js';
 import {List} from './list.js';
 import {Outbox} from './outbox.js';
-import {names} from './render.js';
 import {Revisions} from './revise.js';
 import {advice} from './status.js';
-import {$} from './text.js';
 
 export class Messages {
-  /** @type {import('./chat.js').Chat|null} */ #chat = null;
-  list; composer; outbox; #revisions;
+  #chat; #composer; #revisions; #shown = false;
+  list; outbox;
 
-  /** @param {{moved: () => void}} hooks moved: what is in view has changed */
-  constructor({moved}) {
-    this.composer = new Composer({
-      send: (text, to) => {
-        this.list.mark(null);
-        this.outbox.send(text, to);
-        this.list.toEnd();
-      },
-      typing: () => this.#chat?.typing(),
-    });
-    this.list = new List({
-      scroller: $('scroller'), box: $('log'), top: $('start'),
-      load: async (before) => this.#revisions.page(await this.#chat.history(before === undefined ? {} : {before})),
+  /** @param {import('./chat.js').Chat} chat of the room
+   * @param {{composer: import('./composer.js').Composer, view: import('./viewport.js').Viewport, moved: () => void}} hooks
+   *   moved: what is in view has changed */
+  constructor(chat, {composer, view, moved}) {
+    this.#chat = chat;
+    this.#composer = composer;
+    this.list = new List(view, {
+      load: async (before) => this.#revisions.page(await chat.history(before === undefined ? {} : {before})),
       entry: (m) => this.entry(m),
       moved,
-      start: (oldest) => (oldest <= 1 ? `This is the beginning of \u2068${this.#chat.room}\u2069` : 'The server keeps no older messages'),
+      start: (oldest) => (oldest <= 1 ? `This is the beginning of \u2068${chat.room}\u2069` : 'The server keeps no older messages'),
     });
     this.#revisions = new Revisions(this.list);
     this.outbox = new Outbox(this.list, {
-      chat: () => this.#chat,
-      failed: (text) => this.composer.notice(text),
+      chat: () => chat,
+      failed: (text) => this.#shown && composer.notice(text),
       stored: (m) => this.list.add(this.entry(m)),
-      done: () => this.composer.rest(),
+      done: () => composer.rest(),
     });
+    for (const type of /** @type {const} */ (['edit', 'delete', 'reaction'])) chat.on(type, (a) => this.#revisions.amend(a));
+    chat.on('update', (m) => this.#revisions.update(m));
+    chat.on('gap', ({reset}) => this.#gap(reset));
+    chat.on('held', (h) => this.outbox.held(h));
+    chat.on('typing', (m) => this.#shown && composer.typing(m));
+    chat.on('error', (e) => this.#shown && composer.notice(advice(e)));
   }
 
-  /** Begins anew, for another room. */
-  clear() {
-    this.list.clear();
-    this.#revisions.clear();
-    this.outbox.clear();
-    this.composer.clear();
-    names.clear();
+  /** Comes into view. */
+  show() {
+    this.#shown = true;
+    this.list.show();
   }
 
-  /** Shows what comes in a room, until it follows another. @param {import('./chat.js').Chat} chat */
-  follow(chat) {
-    this.#chat = chat;
-    /** @type {typeof chat.on} */
-    const on = (type, fn) => chat.on(type, (detail) => chat === this.#chat && fn(detail));
-    for (const type of /** @type {const} */ (['edit', 'delete', 'reaction'])) on(type, (a) => this.#revisions.amend(a));
-    on('update', (m) => this.#revisions.update(m));
-    on('gap', ({reset}) => this.#gap(reset));
-    on('held', (h) => this.outbox.held(h));
-    on('typing', (m) => this.composer.typing(m));
-    on('error', (e) => this.composer.notice(advice(e)));
+  /** Goes out of view. What comes meanwhile is there later. */
+  hide() {
+    this.#shown = false;
+    this.list.hide();
+  }
+
+  /** Sends what was written in the room. @param {string} text @param {import('./store.js').Receiver} to */
+  send(text, to) {
+    this.list.mark(null);
+    this.outbox.send(text, to);
+    this.list.toEnd();
+  }
+
+  /** A message of the user came, or the user left: nothing is being typed. @param {string} user */
+  stopped(user) {
+    if (this.#shown) this.#composer.stopped(user);
   }
 
   /** What the list has of a message. @param {import('./types.js').Message} m */

@@ -27,20 +27,15 @@ export class Outbox {
     this.#hooks = hooks;
   }
 
-  clear() {
-    this.#items.clear();
-    this.#release();
-  }
-
   /** @param {string} text @param {import('./store.js').Receiver} to */
   send(text, to) { this.#try(this.#add({id: newID(), text, to}, null)); }
 
   /** What the room does not have yet. @returns {import('./store.js').Unsent[]} */
   get unsent() { return [...this.#items.values()].map((item) => item.unsent); }
 
-  /** Shows what was not sent by the time the room was left. @param {import('./store.js').Unsent[]} unsent */
+  /** Shows what was not sent by the time the page was closed. @param {import('./store.js').Unsent[]} unsent */
   restore(unsent) {
-    for (const e of unsent) this.#add(e, new ChatError('disconnected', 'you left the room before the server answered'));
+    for (const e of unsent) this.#add(e, new ChatError('disconnected', 'the page was closed before the server answered'));
   }
 
   /** The room has it. @param {string} id */

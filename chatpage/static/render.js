@@ -31,6 +31,7 @@ export function continues(entry, prev) {
 /** Fills entry.node, which stays the same element for as long as the entry is shown. */
 export function render(entry, prev) {
   entry.node ??= el('div', 'entry');
+  entry.node.classList.toggle('mention', Boolean(entry.mention));
   const parts = [];
   if (!prev || !sameDay(entry.date, prev.date)) parts.push(day(entry.date));
   if (entry.mark) parts.push(line('new', 'New'));

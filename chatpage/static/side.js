@@ -4,6 +4,7 @@
 import {names} from './render.js';
 import {bySize} from './rooms.js';
 import {$, avatar, el, nameOf} from './text.js';
+import {shortly} from './unread.js';
 
 const byName = new Intl.Collator(undefined, {numeric: true, sensitivity: 'base'}).compare;
 
@@ -27,13 +28,26 @@ function sync(ul, items, keyOf, draw) {
   for (const li of old.values()) li.remove();
 }
 
+/** @param {import('./rooms.js').Room[]} rooms */
+export function showRooms(rooms) {
+  const others = rooms.filter((r) => !r.yours);
+  showSome($('mine'), rooms.filter((r) => r.yours));
+  showSome($('others'), others);
+  $('more-rooms').hidden = others.length === 0;
+}
+
 /** @param {HTMLElement} ul @param {import('./rooms.js').Room[]} rooms */
-export function showRooms(ul, rooms) {
+function showSome(ul, rooms) {
   sync(ul, rooms, (r) => r.name, (r) => {
     const a = el('a', 'row', el('span', 'hash', '#'), nameOf(r.name));
     a.href = `#${encodeURIComponent(r.name)}`;
     if (r.here) a.setAttribute('aria-current', 'page');
-    if (r.unread) a.append(el('span', 'unread', r.unread < 100 ? String(r.unread) : '99+', el('span', 'quiet', ' new')));
+    if (r.trouble) {
+      a.append(el('span', 'trouble', '!', el('span', 'quiet', ` ${r.trouble}`)));
+      a.title = r.trouble;
+    }
+    if (r.mentioned) a.append(el('span', 'for-me', '@', el('span', 'quiet', ' for you')));
+    if (r.unread) a.append(el('span', 'unread', shortly(r.unread), el('span', 'quiet', ' new')));
     if (r.count) a.append(el('span', 'number', String(r.count), el('span', 'quiet', r.count === 1 ? ' person' : ' people')));
     return [a];
   });

@@ -55,16 +55,20 @@ const endings = {
 };
 let countdown = 0;
 
-/** Shows over the messages how the connection is. @param {StateChange} change */
-export function showConnection({state, wait = 0, error}) {
+/** Shows how the connection to a room is. @param {StateChange} change @param {boolean} welcomed whether the user was in the room */
+export function showConnection({state, wait = 0, error}, welcomed) {
   clearInterval(countdown);
+  const refused = state === 'closed' && !welcomed;
+  $('closed').textContent = refused ? refusal(error) : '';
   $('app').dataset.state = state;
   $('again').hidden = state === 'open' || state === 'connecting' || error?.code === 'close_4003';
-  $('again').textContent = state === 'closed' ? 'Come back' : 'Try now';
+  $('again').textContent = refused ? 'Try again' : state === 'closed' ? 'Come back' : 'Try now';
   const say = (text) => ($('state').textContent = text);
   if (state === 'open') return say('Connected');
   if (state === 'connecting') return say('Connecting…');
+  if (refused) return say('Not in this room');
   if (state === 'closed') return say(endings[error?.code] ?? 'You were removed from this room');
+  if (error?.code === 'too_many_streams') return say('Other rooms are in use');
   say('Connection lost, trying again');
   if (wait < 1500) return;
   const until = performance.now() + wait;

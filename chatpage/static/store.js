@@ -61,8 +61,8 @@ export function keepSession(name, session) {
 /** @typedef {{user: string, username: string, tail?: string}|null} Receiver of a private message; null is everyone.
  *   tail: the end of user, if others have that name */
 /** @typedef {{id: string, text: string, to: Receiver, date?: string}} Unsent */
-/** @typedef {{text: string, to: Receiver, drafts: [string, string][], unsent: Unsent[]}} Left what is in the box, what is put aside
- *   for other users, and what was on its way */
+/** @typedef {{text: string, to: Receiver, drafts: [string, string][]}} Draft what is in the box, and what is put aside for other users */
+/** @typedef {Draft & {unsent: Unsent[]}} Left a draft, and what was on its way */
 
 /** @param {string} room @param {Left} left */
 export function keepLeft(room, left) {
@@ -85,22 +85,38 @@ export function leftIn(room) {
 
 // --- The rooms that one was in: up to which place each was read.
 
-const keptRooms = 20;
+const keptRooms = 100;
 let visited = null; // where storage is forbidden, for as long as the page is there
 
-/** @returns {Map<string, string>} by room: the position, '' if nothing was there; the latest last */
+/** @returns {Map<string, string>} by room: the place, '' if it is not known; the latest last */
 export function visitedRooms() {
   visited ??= new Map([...pairs(browser, 'chat-rooms')].filter(([, at]) => typeof at === 'string'));
   return visited;
 }
 
-/** @param {string} room @param {string} position */
-export function visit(room, position) {
+/** @param {(all: Map<string, string>) => void} change */
+function changeVisited(change) {
   const all = new Map(visitedRooms());
   for (const [other, at] of pairs(browser, 'chat-rooms')) if (typeof at === 'string') all.set(other, at); // by another tab
-  all.delete(room);
-  all.set(room, position);
+  change(all);
   for (const old of [...all.keys()].slice(0, -keptRooms)) all.delete(old);
   write(browser, 'chat-rooms', [...all]);
   visited = all;
+}
+
+/** The user goes to a room, which is the latest then. @param {string} room @param {string} place */
+export const visit = (room, place) => changeVisited((all) => {
+  all.delete(room);
+  all.set(room, place);
+});
+
+/** Up to which places rooms are read by now. @param {Iterable<[string, string]>} places */
+export const keepPlaces = (places) => changeVisited((all) => {
+  for (const [room, place] of places) if (place && all.has(room)) all.set(room, place);
+});
+
+/** The user has left a room for good. @param {string} room */
+export function unvisit(room) {
+  changeVisited((all) => all.delete(room));
+  keepLeft(room, {text: '', to: null, drafts: [], unsent: []});
 }

@@ -11,7 +11,7 @@
 import {Asks} from './asks.js';
 import {ChatError} from './errors.js';
 import {frame, unfit} from './frames.js';
-import {messages, rooms} from './http.js';
+import {messages, rooms, unread} from './http.js';
 import {Connection} from './many.js';
 import {Notices} from './notices.js';
 import {Queue} from './queue.js';
@@ -20,7 +20,7 @@ import {alone} from './single.js';
 import {later, wish} from './time.js';
 import {isSession, newID, Place} from './wire.js';
 
-export {ChatError, messages, newID, rooms};
+export {ChatError, messages, newID, rooms, unread};
 
 /** @typedef {import('./types.js').Events} Events @typedef {import('./types.js').Options} Options */
 

@@ -33,6 +33,20 @@ export async function messages(url, room, {token, ...range} = {}) {
   return r.json();
 }
 
+/** Asks how many messages are unread in rooms, without joining them. @param {string|URL} url
+ * @param {{named: Iterable<string>, session?: string, token?: Token}} options named: 100 rooms at most; session: the anonymous
+ *   user's, who is asked about. With a token or a cookie it is the user of that
+ * @returns {Promise<Map<string, {read: number, last: number, unread: number}>>} by room, without those that the user may not read.
+ *   read: the user's marker; last: the room's last offset; unread: from 100 on there may be more */
+export async function unread(url, {named, session, token}) {
+  const at = new URL('unread', mount(url));
+  if (session) at.searchParams.set('session', session);
+  for (const room of named) at.searchParams.append('room', room);
+  const r = await fetch(at, {headers: bearer(await credentials(token)), cache: 'no-store'});
+  if (!r.ok) throw await refusalIn(r) ?? new ChatError('unavailable', 'the server does not tell what is unread');
+  return new Map(Object.entries((await r.json()).rooms));
+}
+
 /** @param {string|URL} url */
 export function mount(url) {
   const base = new URL(url, globalThis.location?.href);

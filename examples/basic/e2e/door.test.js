@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {below, connected, join, person, say, scripted, serve, shows, until, watch} from './harness.js';
+import {below, connected, join, person, say, scripted, serve, shows, sockets, until, watch} from './harness.js';
 
 const focused = (page) => page.evaluate(() => document.activeElement.id || document.activeElement.tagName);
 
@@ -17,8 +17,8 @@ test('a server that refuses says why, and the wrong field has the focus', async 
   ]) {
     const context = await person();
     let refuse = true;
-    await context.routeWebSocket('**/ws/**', (ws) => (refuse ? ws.close({code: 4000}) : ws.connectToServer()));
-    await context.route('**/ws/**', (route) => route.fulfill({
+    await context.routeWebSocket(sockets, (ws) => (refuse ? ws.close({code: 4000}) : ws.connectToServer()));
+    await context.route(sockets, (route) => route.fulfill({
       status, headers: {'Retry-After': '1'}, json: {error: {code, message}},
     }));
     const page = await context.newPage();

@@ -201,23 +201,31 @@ export async function go(page, room) {
   await until(`in ${room}`, async () => await page.textContent('#title') === room);
 }
 
-/** Answers in place of the server: what comes is what the test sends, at any time and of any user. history gives the
- * messages of the room's history when they are asked for. */
+/** The addresses of WebSockets. */
+export const sockets = /\/ws[/?]/;
+
+/** Answers in place of the server: what comes is what the test sends, at any time and of any user, in the room that was
+ * joined last if it names no other. history gives the messages of the room's history when they are asked for. */
 export async function scripted(context, history = async () => []) {
-  let socket;
-  await context.routeWebSocket('**/ws/**', (ws) => {
+  let socket, here = '';
+  const limits = {message_bytes: 16384, rate_per_second: 0, burst: 0};
+  await context.routeWebSocket(sockets, (ws) => {
     socket = ws;
-    const url = new URL(ws.url()), username = url.searchParams.get('username');
+    const username = new URL(ws.url()).searchParams.get('username');
     const send = (o) => ws.send(JSON.stringify(o));
-    send({
-      type: 'welcome', protocol: 'chat.v1', room: decodeURIComponent(url.pathname.split('/').pop()), user: 'me', username, session: 's',
-      position: 'e:0', resumed: false, gap: false, members: [{user: 'me', username}], member_count: 1, limits: {message_bytes: 16384, rate_per_second: 0, burst: 0},
-    });
+    send({type: 'hello', protocol: 'chat.v1', user: 'me', username, session: 's', limits: {...limits, rooms: 100}});
     ws.onMessage(async (text) => {
-      const {type, request} = JSON.parse(text);
+      const {type, room, rooms, request, id} = JSON.parse(text);
+      for (const name of type === 'join' ? rooms ? Object.keys(rooms) : [room] : []) {
+        here = name;
+        send({
+          type: 'welcome', room: name, id, protocol: 'chat.v1', user: 'me', username, session: 's', position: 'e:0', resumed: false, gap: false,
+          members: [{user: 'me', username}], member_count: 1, limits,
+        });
+      }
       if (type === 'ping') send({type: 'pong'});
-      if (type === 'history') send({type: 'history', messages: await history(), first: 1, more: false, request});
+      if (type === 'history') send({type: 'history', room, messages: await history(), first: 1, more: false, request});
     });
   });
-  return {send: (o) => socket.send(JSON.stringify(o))};
+  return {send: (o) => socket.send(JSON.stringify({room: here, ...o}))};
 }

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {connected, go, join, person, say, serve, shows, texts, until, watch} from './harness.js';
+import {connected, go, join, person, say, serve, shows, sockets, texts, until, watch} from './harness.js';
 
 test('a private draft stays private, after a change of the room and a reload', async () => {
   const {url} = await serve();
@@ -40,7 +40,7 @@ test('a private draft stays private, after a change of the room and a reload', a
   assert.deepEqual(alice.complaints, []);
 });
 
-test('a message that was being sent is shown again, and is sent once', async () => {
+test('a message that waits is sent by itself, also from a room that is not in view, and once', async () => {
   const server = await serve();
   const bob = await join(await person(), server.url, 'Bob'), alice = await join(await person(), server.url, 'Alice');
   await say(alice, 'before');
@@ -51,25 +51,44 @@ test('a message that was being sent is shown again, and is sent once', async () 
   await go(alice, 'other');
   assert.equal(await alice.locator('.msg.pending, .msg.failed').count(), 0, 'the message belongs to the first room');
   await go(alice, 'general');
-  const failed = alice.locator('.msg.failed', {hasText: 'in the dark'});
-  await failed.waitFor();
+  await alice.locator('.msg.pending', {hasText: 'in the dark'}).waitFor();
+  await go(alice, 'other');
   await serve([], server.port);
-  await connected(alice);
-  await alice.reload();
-  await connected(alice);
-  await failed.waitFor();
-  await connected(bob);
-  await failed.getByRole('button', {name: 'Retry'}).click();
-  assert.equal(await alice.evaluate(() => document.activeElement.id), 'text', 'the button is gone, but an element has the focus');
   await shows(bob, 'in the dark');
+  await go(alice, 'general');
   await shows(alice, 'in the dark');
   await until('nothing is left to send', async () => await alice.locator('.msg.pending, .msg.failed').count() === 0);
   await say(bob, 'after');
   await shows(alice, 'after');
   assert.equal((await texts(alice)).filter((s) => s === 'in the dark').length, 1);
+  assert.equal((await texts(bob)).filter((s) => s === 'in the dark').length, 1);
+});
+
+test('a message that was being sent when the page was closed is shown again, and is sent once', async () => {
+  const {url} = await serve();
+  const context = await person();
+  let lose = true;
+  await context.routeWebSocket(sockets, (ws) => {
+    const server = ws.connectToServer();
+    ws.onMessage((text) => (lose && text.includes('too soon')) || server.send(text));
+  });
+  const bob = await join(await person(), url, 'Bob'), alice = await join(context, url, 'Alice');
+  await say(alice, 'before');
+  await say(alice, 'too soon');
+  await alice.locator('.msg.pending', {hasText: 'too soon'}).waitFor();
+  lose = false;
   await alice.reload();
-  await shows(alice, 'after');
+  await connected(alice);
+  const failed = alice.locator('.msg.failed', {hasText: 'too soon'});
+  await failed.getByRole('button', {name: 'Retry'}).click();
+  assert.equal(await alice.evaluate(() => document.activeElement.id), 'text', 'the button is gone, but an element has the focus');
+  await shows(bob, 'too soon');
+  await shows(alice, 'too soon');
+  await until('nothing is left to send', async () => await alice.locator('.msg.pending, .msg.failed').count() === 0);
+  await alice.reload();
+  await shows(alice, 'too soon');
   assert.equal(await alice.locator('.msg.pending, .msg.failed').count(), 0);
+  assert.deepEqual(await texts(bob), ['before', 'too soon']);
 });
 
 test('a browser that stores nothing', async () => {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {cable, connected, join, person, say, serve, shows, texts, until} from './harness.js';
+import {cable, connected, join, person, say, serve, shows, sockets, texts, until} from './harness.js';
 
 const lost = (page) => page.waitForSelector('#app:not([data-state="open"])');
 
@@ -160,7 +160,7 @@ test('removed: the page says so, and reconnects only when the user asks', async 
   for (const [code, said, again] of [[1008, 'You were removed from this room', true], [4003, 'You may no longer enter this room', false]]) {
     const context = await person();
     let socket;
-    await context.routeWebSocket('**/ws/**', (ws) => {
+    await context.routeWebSocket(sockets, (ws) => {
       ws.connectToServer();
       socket = ws;
     });

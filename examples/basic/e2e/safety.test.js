@@ -122,6 +122,6 @@ test('payloads as names, rooms and errors', async () => {
   }
   assert.deepEqual((await kinds(page)).filter((k) => !before.includes(k) && k !== 'a'), []);
   await page.evaluate(() => (location.hash = encodeURIComponent('</p><img src=x onerror=window.pwned=1>')));
-  await page.locator('#refused:not(:empty)').waitFor();
+  await page.locator('#closed:not(:empty)').waitFor();
   await page.unharmed();
 });

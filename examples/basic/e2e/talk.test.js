@@ -162,14 +162,16 @@ test('rooms', async () => {
   await connected(alice);
   await until('the box has the draft', async () => await alice.inputValue('#text') === 'half a thought');
   assert.deepEqual(await texts(alice), []);
-  await soon(alice, 'both rooms are listed', async () => (await alice.$$eval('#rooms a', (all) => all.map((e) => e.textContent))).join() === '#one2 people,#two1 person');
+  await soon(alice, 'both rooms are listed', async () => (await alice.$$eval('#rooms a', (all) => all.map((e) => e.textContent))).join() === '#one2 people,#two2 people');
   // An invalid name: the server gives the reason, and nothing but the room is lost.
   await alice.fill('#other-room', 'a/b');
   await alice.press('#other-room', 'Enter');
-  await alice.locator('#refused', {hasText: "room's name"}).waitFor();
-  assert.equal(await alice.evaluate(() => document.activeElement.id), 'room', 'the wrong field has the focus');
+  await alice.locator('#closed', {hasText: "room's name"}).waitFor();
+  assert.equal(await alice.textContent('#title'), 'a/b');
   await alice.goBack();
   await connected(alice);
+  assert.equal(await alice.textContent('#closed'), '');
+  await soon(alice, 'it is no room of hers', async () => (await alice.$$eval('#mine a', (all) => all.map((e) => e.textContent))).join() === '#one2 people,#two2 people');
 });
 
 test('unread messages', async () => {
