@@ -14,9 +14,9 @@
 // log without that field does today. A new capability is a new, optional interface: a server
 // asks a log for it with a type assertion, once, when the server is made. If the log lacks it,
 // the server uses the methods of Log instead, more slowly, or does not offer the feature and
-// says so in its documentation. Everything else works as before. A log that wraps another one
-// has only the optional interfaces of its own type, so it declares the methods that it passes
-// on. [Amender], [Marker] and [Pacer] are optional.
+// says so in its documentation. Everything else works as before. [Amender], [Marker] and [Pacer] are optional.
+// A log that wraps another one has only the optional interfaces of its own type, so it declares
+// the methods that it passes on. [Observe] wraps a log and keeps them.
 //
 // The suite in package chattest tests a log against this contract. Package chat's documentation
 // of the protocol says what clients see of it:

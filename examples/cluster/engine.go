@@ -11,20 +11,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seed-08328bfd/chat"
+	"github.com/seed-08328bfd/chat/adapters/metrics"
 	"github.com/seed-08328bfd/chat/adapters/pglog"
 	"github.com/seed-08328bfd/chat/adapters/sqlitelog"
 )
 
 // engine keeps the rooms.
 type engine struct {
-	log      chat.Log // nil: in this process's memory; otherwise a fullLog
+	log      chat.Log             // nil: in this process's memory
+	calls    prometheus.Collector // of the log's times; nil without a log
 	migrate  func(context.Context) error
 	close    func()
 	logger   *slog.Logger
 	prepared atomic.Bool
-
-	appends  prometheus.Histogram
-	failures prometheus.Counter
 }
 
 // openEngine makes the engine that the configuration names. It does not connect to Redis
@@ -34,15 +33,6 @@ func openEngine(cfg *config, logger *slog.Logger) (*engine, error) {
 		migrate: func(context.Context) error { return nil },
 		close:   func() {},
 		logger:  logger,
-		appends: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "chat_append_seconds",
-			Help:    "How long Redis, PostgreSQL or the file took to store a message or a change of one.",
-			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16),
-		}),
-		failures: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "chat_append_failures_total",
-			Help: "Messages, and changes of them, that Redis, PostgreSQL or the file did not store, or not in time.",
-		}),
 	}
 	var err error
 	switch cfg.engine() {
@@ -55,8 +45,8 @@ func openEngine(cfg *config, logger *slog.Logger) (*engine, error) {
 	default:
 		e.prepared.Store(true)
 	}
-	if log, ok := e.log.(fullLog); ok {
-		e.log = &measured{log, e.appends, e.failures}
+	if e.log != nil {
+		e.log, e.calls = metrics.Measure(e.log, metrics.Options{})
 	}
 	return e, err
 }

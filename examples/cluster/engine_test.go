@@ -163,7 +163,7 @@ func testEngine(t *testing.T, p program, env map[string]string) {
 		if _, body := get(t, s.url+"/rooms", ""); body != `{"general":2}`+"\n" {
 			t.Errorf("/rooms: %s", body)
 		}
-		if n := s.value(t, "chat_append_seconds_count"); n < 1 {
+		if n := s.value(t, `chat_log_call_seconds_count{call="append"}`); n < 1 {
 			t.Errorf("%v appends were measured", n)
 		}
 	}

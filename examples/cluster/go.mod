@@ -10,6 +10,7 @@ require (
 	github.com/redis/go-redis/v9 v9.22.0
 	github.com/seed-08328bfd/chat v0.0.0
 	github.com/seed-08328bfd/chat/adapters/jwtauth v0.0.0
+	github.com/seed-08328bfd/chat/adapters/metrics v0.0.0
 	github.com/seed-08328bfd/chat/adapters/pglog v0.0.0
 	github.com/seed-08328bfd/chat/adapters/redislog v0.0.0
 	github.com/seed-08328bfd/chat/adapters/sqlitelog v0.0.0
@@ -42,6 +43,7 @@ require (
 replace (
 	github.com/seed-08328bfd/chat => ../..
 	github.com/seed-08328bfd/chat/adapters/jwtauth => ../../adapters/jwtauth
+	github.com/seed-08328bfd/chat/adapters/metrics => ../../adapters/metrics
 	github.com/seed-08328bfd/chat/adapters/pglog => ../../adapters/pglog
 	github.com/seed-08328bfd/chat/adapters/redislog => ../../adapters/redislog
 	github.com/seed-08328bfd/chat/adapters/sqlitelog => ../../adapters/sqlitelog
