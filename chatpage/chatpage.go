@@ -1,31 +1,18 @@
 package chatpage
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"embed"
-	"fmt"
 	"io/fs"
 	"net/http"
 	"net/url"
 	"path"
 	"strings"
-	"time"
 
 	"github.com/seed-08328bfd/chat/js"
 )
 
 //go:embed static
 var static embed.FS
-
-// The content types of the page's files. The system's types for extensions differ between
-// machines.
-var contentTypes = map[string]string{
-	".html": "text/html; charset=utf-8",
-	".css":  "text/css; charset=utf-8",
-	".js":   "text/javascript; charset=utf-8",
-	".svg":  "image/svg+xml",
-}
 
 // policy lets the page use only its own files and its own server (Content Security Policy Level
 // 3). With Trusted Types, a mistake such as innerHTML is an error and not a security hole.
@@ -49,7 +36,7 @@ func Handler(srv http.Handler) http.Handler { return Beside(srv, Files()) }
 // fit, and for pages of your own.
 //
 // Browsers keep the files, and ask each time whether they have changed (Cache-Control: no-cache,
-// with an ETag). Every answer has the Content-Security-Policy in the package's documentation.
+// with an ETag). Browsers that accept gzip get the files compressed. Every answer has the Content-Security-Policy in the package's documentation.
 // Middleware around the handler cannot set another one before it. Other paths get 404, and
 // methods other than GET and HEAD get 405.
 func Files() http.Handler {
@@ -134,20 +121,4 @@ func toSlash(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Location", to)
 	w.WriteHeader(http.StatusTemporaryRedirect)
-}
-
-// file serves one file.
-func file(name string, data []byte) http.Handler {
-	typ := contentTypes[path.Ext(name)]
-	if typ == "" {
-		panic("no content type for " + name)
-	}
-	tag := fmt.Sprintf(`"%x"`, sha256.Sum256(data))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Type", typ)
-		h.Set("Cache-Control", "no-cache")
-		h.Set("ETag", tag)
-		http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(data))
-	})
 }
