@@ -55,7 +55,7 @@
 //
 // The page needs Chrome or Edge 111, Firefox 113 or Safari 16.4, all of 2023, or
 // later. chat.js alone needs Chrome or Edge 103, Firefox 100 or Safari 16, all of
-// 2022. The tests run in Chromium.
+// 2022. The tests run in Chromium, and those of the main paths in Firefox too.
 //
 // # A page of your own
 //

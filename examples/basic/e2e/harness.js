@@ -7,7 +7,7 @@ import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import {after, afterEach} from 'node:test';
-import {chromium} from 'playwright-core';
+import {chromium, firefox} from 'playwright-core';
 
 const example = path.resolve(import.meta.dirname, '..');
 // In the same place for all files of tests: go links it again only if something has changed.
@@ -118,19 +118,37 @@ export async function below(prefix, port) {
   return `http://127.0.0.1:${server.address().port}${prefix}/`;
 }
 
-async function launch() {
-  const found = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((p) => p && existsSync(p));
-  if (!found) throw new Error('no Chromium: install one, or name it in CHROMIUM');
-  return chromium.launch({
-    executablePath: found,
-    ignoreDefaultArgs: ['--disable-back-forward-cache'], // users' browsers have this cache
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-  });
+const browsers = {
+  async chromium() {
+    return chromium.launch({
+      executablePath: installed('CHROMIUM', 'chromium', 'chromium-browser', 'google-chrome'),
+      ignoreDefaultArgs: ['--disable-back-forward-cache'], // users' browsers have this cache
+      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    });
+  },
+  // The distribution's Firefox, over WebDriver BiDi. (Playwright's own protocol needs a Firefox that Playwright has changed.)
+  async firefox() {
+    return firefox.launch({
+      channel: 'moz-firefox',
+      executablePath: installed('FIREFOX', 'firefox-esr', 'firefox'),
+      firefoxUserPrefs: {
+        'ui.primaryPointerCapabilities': 6, 'ui.allPointerCapabilities': 6, // a mouse, which headless Firefox does not have
+        'dom.ipc.processCount': 1, 'dom.ipc.processPrelaunch.enabled': false, 'fission.autostart': false,
+      },
+    });
+  },
+};
+
+/** The path of a program: what the variable says, or the first of the names that is installed. */
+function installed(variable, ...names) {
+  const found = [process.env[variable], ...names.map((name) => `/usr/bin/${name}`)].find((p) => p && existsSync(p));
+  if (!found) throw new Error(`no ${names[0]}: install it (.ci/deps), or name it in ${variable}`);
+  return found;
 }
 
 /** A separate browser for one user. It shares nothing with the others. */
 export async function person(options = {}) {
-  browser ??= await launch();
+  browser ??= await browsers[process.env.BROWSER ?? 'chromium']();
   const context = await browser.newContext({viewport: {width: 1100, height: 760}, locale: 'en-GB', ...options});
   context.setDefaultTimeout(60_000);
   leftovers.push(() => context.close());
@@ -155,7 +173,7 @@ export function watch(page) {
   page.on('pageerror', (e) => page.complaints.push(String(e)));
   page.on('console', (m) => {
     // Some tests make the server unreachable for a while.
-    if (m.type() === 'error' && !/ERR_|WebSocket connection|Failed to load resource/.test(m.text())) page.complaints.push(m.text());
+    if (m.type() === 'error' && !/ERR_|WebSocket connection|Failed to load resource|establish a connection|was interrupted while the page/.test(m.text())) page.complaints.push(m.text());
   });
   page.on('dialog', (d) => {
     page.complaints.push(`dialog: ${d.message()}`);
