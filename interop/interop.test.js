@@ -2,18 +2,15 @@
 
 import assert from 'node:assert/strict';
 import {spawnSync} from 'node:child_process';
-import {existsSync} from 'node:fs';
 import test from 'node:test';
 import {person, serve} from '../examples/basic/e2e/harness.js';
+import {python} from './python.js';
 
 const run = (command, ...args) => {
   const r = spawnSync(command, args, {cwd: import.meta.dirname, encoding: 'utf8', timeout: 120_000});
   assert.equal(r.status, 0, r.stderr);
   assert.equal(r.stdout.trim(), 'ok');
 };
-
-// Use a Python that has the package from the distribution.
-const python = ['/usr/bin/python3', 'python3'].find((p) => (p === 'python3' || existsSync(p)) && spawnSync(p, ['-c', 'import websockets']).status === 0);
 
 test('npm ws', async () => {
   const {url} = await serve(['-rate', '0']);
