@@ -22,7 +22,8 @@ import (
 // NewServer is httptest.NewServer. If the environment has CHAT_TEST_TLS=1, connections are
 // *tls.Conn for the server and plain for clients. The front between them passes on bytes, the
 // end of a connection, and a reset. The handler sees requests without TLS, because clients use
-// plain addresses.
+// plain addresses. If the environment has CHAT_TEST_TRAFFIC, the name of a folder, what plain
+// connections carry is written into files there.
 func NewServer(h http.Handler) *httptest.Server {
 	hs := httptest.NewUnstartedServer(h)
 	if os.Getenv("CHAT_TEST_TLS") == "1" {
@@ -36,6 +37,9 @@ func NewServer(h http.Handler) *httptest.Server {
 			r.TLS = nil
 			h.ServeHTTP(w, r)
 		})
+	}
+	if dir := os.Getenv("CHAT_TEST_TRAFFIC"); dir != "" {
+		hs.Listener = &traffic{Listener: hs.Listener, dir: dir}
 	}
 	hs.Start()
 	return hs
