@@ -25,7 +25,7 @@ func TestTraffic(t *testing.T) {
 			cmd := exec.Command("go", append([]string{"test", "-C", "../..", "-count=1"}, c.args...)...)
 			cmd.Env = append(os.Environ(), "CHAT_TEST_TRAFFIC="+dir, "CHAT_TEST_TLS=")
 			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Fatalf("%v\n%s", err, out)
+				t.Errorf("%v\n%s", err, out) // what was sent says more
 			}
 			checkTraffic(t, dir, c.clients)
 		})
