@@ -25,22 +25,21 @@ import (
 // options are what a session says about its server. A value that is absent is the default of package
 // chat.
 type options struct {
-	Auth           bool     `json:"auth"`            // users log in; otherwise all are anonymous
-	Basic          bool     `json:"basic"`           // the log has no optional parts: no data, changes or read markers
-	Kept           int      `json:"kept"`            // messages in the log, per room; 0 means 256
-	History        *int     `json:"history"`         // messages that a client gets on joining
-	Resume         *int     `json:"resume"`          // messages from which a client resumes without the log
-	Rate           *float64 `json:"rate_per_second"` // messages per second of one user
-	Burst          int      `json:"burst"`           // with a rate
-	SlowMS         int      `json:"slow_ms"`         // the least time between two messages, in milliseconds
-	MessageBytes   *int     `json:"message_bytes"`   // of a text
-	DataBytes      *int     `json:"data_bytes"`      // of data
-	Members        *int     `json:"members"`         // connections per room
-	JoinedRooms    *int     `json:"joined_rooms"`    // of one connection
-	PresenceSize   *int     `json:"presence_size"`   // connections of a room, above which presence objects come
-	LeaveGraceMS   *int     `json:"leave_grace_ms"`  // in milliseconds
-	ReadReceipts   bool     `json:"read_receipts"`   // to all members
-	OriginPatterns []string `json:"origin_patterns"` // of pages that may connect
+	Auth         bool     `json:"auth"`            // users log in; otherwise all are anonymous
+	Basic        bool     `json:"basic"`           // the log has no optional parts: no data, changes or read markers
+	Kept         int      `json:"kept"`            // messages in the log, per room; 0 means 256
+	History      *int     `json:"history"`         // messages that a client gets on joining
+	Resume       *int     `json:"resume"`          // messages from which a client resumes without the log
+	Rate         *float64 `json:"rate_per_second"` // messages per second of one user
+	Burst        int      `json:"burst"`           // with a rate
+	SlowMS       int      `json:"slow_ms"`         // the least time between two messages, in milliseconds
+	MessageBytes *int     `json:"message_bytes"`   // of a text
+	DataBytes    *int     `json:"data_bytes"`      // of data
+	Members      *int     `json:"members"`         // connections per room
+	JoinedRooms  *int     `json:"joined_rooms"`    // of one connection
+	PresenceSize *int     `json:"presence_size"`   // connections of a room, above which presence objects come
+	LeaveGraceMS *int     `json:"leave_grace_ms"`  // in milliseconds
+	ReadReceipts bool     `json:"read_receipts"`   // to all members
 }
 
 func main() {
@@ -81,7 +80,6 @@ func newServer(o options) *chat.Server {
 		chat.WithFilter(filter),
 		chat.WithModerator(moderates),
 		chat.WithReadReceipts(o.ReadReceipts),
-		chat.WithOriginPatterns(o.OriginPatterns...),
 		chat.WithSlowMode(time.Duration(o.SlowMS) * time.Millisecond),
 	}
 	if o.Auth {
@@ -127,12 +125,11 @@ type basic struct{ chat.Log }
 // host is a chat server and the paths of its program.
 type host struct {
 	*http.ServeMux
-	options options
-	server  atomic.Pointer[chat.Server]
+	server atomic.Pointer[chat.Server]
 }
 
 func newHost(o options) *host {
-	h := &host{ServeMux: http.NewServeMux(), options: o}
+	h := &host{ServeMux: http.NewServeMux()}
 	h.server.Store(newServer(o))
 	h.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { h.server.Load().ServeHTTP(w, r) })
 	h.HandleFunc("POST /program/publish", does(func(ctx context.Context, c command) error {
