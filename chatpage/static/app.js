@@ -1,5 +1,6 @@
 // The page: asks who and where, joins the rooms, and shows what comes in the one that is in view.
 
+import {Actions} from './actions.js';
 import {rooms as listRooms} from './chat.js';
 import {Composer} from './composer.js';
 import {offerLink} from './copy.js';
@@ -20,7 +21,9 @@ let asked = ''; // the address's part when the room was opened
 let queued = false; // the side is about to be drawn
 
 const composer = new Composer({
-  send: (text, to) => desk?.messages.send(text, to),
+  send: (text, to, reply) => desk?.messages.send(text, to, reply),
+  edit: (entry, text) => desk?.messages.edit(entry, text),
+  last: () => desk?.messages.changeNewest(),
   typing: () => desk?.chat.typing(),
 });
 const desks = new Desks(here, {composer, view: new Viewport({scroller: $('scroller'), box: $('log'), top: $('start')})}, {
@@ -35,6 +38,7 @@ const desks = new Desks(here, {composer, view: new Viewport({scroller: $('scroll
   alike: () => desk?.messages.list.redraw(),
   given: (of) => visit(of.name, ''),
 });
+new Actions(() => desk?.messages);
 const rooms = new Rooms(here, {
   changed: drawSoon,
   apart: () => [...visitedRooms().keys()].filter((room) => desks.get(room)?.chat.state !== 'open'),
@@ -252,6 +256,7 @@ for (const place of [$('members'), $('log')]) {
   });
 }
 
+$('format').addEventListener('click', () => $('formats').showModal());
 offerLink((text) => composer.notice(text));
 addEventListener('hashchange', () => {
   const room = roomInAddress();

@@ -1,4 +1,4 @@
-// Where one writes: the box, whom it goes to, who else is typing, and notices.
+// Where one writes: the box, whom it goes to, what it answers or changes, who else is typing, and notices.
 
 import {$, nameOf, plural} from './text.js';
 
@@ -6,17 +6,22 @@ const typingShown = 5000; // milliseconds
 const touch = matchMedia('(hover: none)');
 const bytes = (s) => new TextEncoder().encode(s).length;
 
+/** @typedef {{offset: number, epoch: string, username: string, text: string}} Reply what is answered: a message, and one line of it */
+
 export class Composer {
   #hooks; #to = null; #drafts = new Map(); // texts for those who are not written to now, by user; '' is everyone
+  /** @type {Reply|null} */ #reply = null;
+  /** @type {{entry: object, draft: object}|null} */ #editing = null; // draft: what was in the box before
   #typists = new Map(); #limit = 0; #noticed;
 
-  /** @param {{send: (text: string, to: object|null) => void, typing: () => void}} hooks */
+  /** @param {{send: (text: string, to: object|null, reply: Reply|null) => void, edit: (entry: object, text: string) => void,
+   *   last: () => void, typing: () => void}} hooks last: the user wants to change the latest message of their own */
   constructor(hooks) {
     this.#hooks = hooks;
     const text = $('text');
     text.addEventListener('input', () => {
       this.#size();
-      if (text.value.trim() && !this.#to) hooks.typing(); // a private message is nobody else's business
+      if (text.value.trim() && !this.#to && !this.#editing) hooks.typing(); // a private message is nobody else's business
     });
     text.addEventListener('keydown', (e) => this.#key(e));
     $('composer').addEventListener('submit', (e) => {
@@ -25,6 +30,10 @@ export class Composer {
     });
     $('public').addEventListener('click', () => {
       this.to(null);
+      this.focus();
+    });
+    $('about-close').addEventListener('click', () => {
+      this.#forgetAbout();
       this.focus();
     });
     $('notice-close').addEventListener('click', () => {
@@ -41,12 +50,46 @@ export class Composer {
     if (!touch.matches) this.focus();
   }
 
-  /** What is in the box, and for whom; and what is put aside for others. */
-  get draft() { return {text: $('text').value, to: this.#to, drafts: [...this.#drafts]}; }
-  set draft({text, to, drafts}) {
+  /** What is in the box, for whom, and what it answers; and what is put aside for others. */
+  get draft() { return this.#editing?.draft ?? {text: $('text').value, to: this.#to, drafts: [...this.#drafts], reply: this.#reply}; }
+  set draft({text, to, drafts, reply}) {
     this.#drafts = new Map(drafts);
+    this.#editing = null;
+    this.#reply = reply;
     this.#show(to, text);
   }
+
+  /** Answers a message; null: none. @param {Reply|null} reply */
+  answer(reply) {
+    this.#stopEditing();
+    this.#reply = reply;
+    this.#show(this.#to, $('text').value);
+  }
+
+  /** The log has begun anew, or is another one: offsets of before are none of its messages. @param {string} epoch */
+  began(epoch) {
+    if (this.#editing) this.#stopEditing();
+    if (this.#reply && this.#reply.epoch !== epoch) this.answer(null);
+  }
+
+  /** Changes a message of one's own in the box. @param {{m: object}} entry @param {string} text */
+  edit(entry, text) {
+    this.#editing = {entry, draft: this.draft};
+    this.#show(null, text);
+    $('text').setSelectionRange(text.length, text.length);
+    this.focus();
+  }
+
+  /** A message is gone: it cannot be changed any more. @param {object} entry */
+  gone(entry) {
+    if (this.#editing?.entry === entry) this.#stopEditing();
+  }
+
+  #stopEditing() {
+    if (this.#editing) this.draft = this.#editing.draft;
+  }
+
+  #forgetAbout() { this.#editing ? this.#stopEditing() : this.answer(null); }
 
   set limit(n) {
     this.#limit = n;
@@ -56,11 +99,13 @@ export class Composer {
   /** Writes to one member, or to everyone. What was written to another is put aside, and goes to nobody else.
    * @param {import('./store.js').Receiver} member */
   to(member) {
+    this.#stopEditing();
     const was = this.#to?.user ?? '', is = member?.user ?? '';
     if (was === is) return this.#show(member, $('text').value);
     const text = this.#drafts.get(is) ?? '';
     this.#drafts.delete(is);
     if ($('text').value.trim()) this.#drafts.set(was, $('text').value);
+    this.#reply = null; // it belongs to the other conversation
     this.#show(member, text);
   }
 
@@ -72,7 +117,19 @@ export class Composer {
     $('to').textContent = member?.username ?? '';
     $('to-tail').textContent = member?.tail ? ` ${member.tail}` : '';
     $('text').placeholder = member ? 'Private message' : 'Message';
+    this.#showAbout();
     this.#size();
+  }
+
+  #showAbout() {
+    const editing = Boolean(this.#editing);
+    $('about').hidden = !editing && !this.#reply;
+    $('composer').classList.toggle('editing', editing);
+    $('about').classList.toggle('answers', !editing);
+    $('about-what').replaceChildren(...(editing ? ['Editing your message'] : this.#reply ? ['Answering ', nameOf(this.#reply.username)] : []));
+    $('about-text').textContent = editing ? '' : this.#reply?.text ?? '';
+    $('about-close').ariaLabel = editing ? 'Stop editing' : 'Do not answer it';
+    $('send').ariaLabel = editing ? 'Save' : 'Send';
   }
 
   /** Shows what went wrong and what to do. An empty text takes it away. */
@@ -99,7 +156,7 @@ export class Composer {
 
   clear() {
     for (const user of [...this.#typists.keys()]) this.stopped(user);
-    this.draft = {text: '', to: null, drafts: []};
+    this.draft = {text: '', to: null, drafts: [], reply: null};
     this.notice('');
   }
 
@@ -121,8 +178,12 @@ export class Composer {
     if (e.key === 'Enter' && !e.shiftKey && !e.ctrlKey && !e.altKey && !e.metaKey) {
       e.preventDefault();
       this.#send();
-    } else if (e.key === 'Escape' && this.#to) {
-      this.to(null);
+    } else if (e.key === 'Escape') {
+      if (this.#editing || this.#reply) this.#forgetAbout();
+      else if (this.#to) this.to(null);
+    } else if (e.key === 'ArrowUp' && !$('text').value && !this.#editing && !e.shiftKey && !e.ctrlKey && !e.altKey && !e.metaKey) {
+      e.preventDefault();
+      this.#hooks.last();
     }
   }
 
@@ -134,8 +195,16 @@ export class Composer {
       return;
     }
     this.notice('');
-    this.#show(this.#to, '');
-    this.#hooks.send(text, this.#to);
+    if (this.#editing) {
+      const {entry} = this.#editing;
+      this.#stopEditing();
+      this.#hooks.edit(entry, text);
+    } else {
+      const reply = this.#reply;
+      this.#reply = null;
+      this.#show(this.#to, '');
+      this.#hooks.send(text, this.#to, reply);
+    }
     this.focus();
   }
 

@@ -1,6 +1,7 @@
 // The list of messages. All entries are kept, but only some hundred around what is seen are in the document,
 // so a room of many thousands stays quick. Whatever changes, what the reader looks at does not move.
 
+import {draw, swap} from './range.js';
 import {render} from './render.js';
 
 const most = 300; // elements
@@ -13,7 +14,8 @@ const keptHidden = 500; // of a room that is not in view
 export class List {
   #entries = []; #first = 0; #end = 0; // entries[first:end] are in the document
   #keys = new Map(); #log = 0; // to messages: which log, and offset in it
-  #olderAt = 0; #older = false; #loading = false; #generation = 0; #title = '';
+  #olderAt = 0; #older = false; #generation = 0; #title = '';
+  /** @type {Promise<boolean>|null} */ #loading = null;
   #queued = false; #marked = null; #hooks; #view;
   #shown = false; #place = {entry: null, at: 0}; // where the reader was when it was hidden
 
@@ -33,10 +35,7 @@ export class List {
     this.#view.listen({
       scrolled: () => this.#scrolled(),
       resized: () => this.pinned && this.#view.toEnd(),
-      unfolded: () => {
-        this.pinned = false;
-        setTimeout(() => this.#scrolled());
-      },
+      unfolded: () => this.#leave(),
       redraw: () => this.redraw(),
     });
     this.#view.hush();
@@ -65,6 +64,26 @@ export class List {
   /** The entry of the message at an offset, if there is one. */
   at(offset) { return this.#keys.get(`${this.#log}:${offset}`); }
 
+  /** The offset from which on all messages are there, up to the end. */
+  get oldest() { return this.#entries.slice(this.#olderAt).find((e) => e.kind === 'message')?.m.offset ?? Infinity; }
+
+  get entries() { return this.#entries; } // oldest first
+
+  /** Makes an entry be in the document, and lets the list stay there. */
+  bring(entry) {
+    const i = this.#entries.indexOf(entry);
+    this.#leave();
+    if (i < 0 || entry.node) return;
+    this.#hush();
+    this.#show(Math.max(0, i - chunk), Math.min(this.#entries.length, i + chunk));
+  }
+
+  /** Stops following the end, unless it is still in view when what the user does is done. */
+  #leave() {
+    this.pinned = false;
+    setTimeout(() => this.#scrolled());
+  }
+
   /** Older messages may be had from here on: after what is there if there was a gap. */
   mayHaveOlder() {
     this.#older = true;
@@ -89,6 +108,7 @@ export class List {
   remove(entry) {
     const at = this.#entries.indexOf(entry);
     if (at < 0) return;
+    this.#keys.delete(entry.key);
     this.#keep(() => {
       entry.node?.remove();
       entry.node = null;
@@ -177,7 +197,7 @@ export class List {
     this.#end = Math.max(0, this.#end - n);
     if (this.#olderAt <= n) this.#older = true;
     this.#generation++; // what is being loaded goes before what is gone
-    this.#loading = false;
+    this.#loading = null;
     this.#olderAt = Math.max(0, this.#olderAt - n);
     this.#entitle('');
   }
@@ -191,27 +211,7 @@ export class List {
   /** Makes entries[first:end] the ones in the document. */
   #show(first, end) {
     if (!this.#shown) return;
-    const entries = this.#entries;
-    const drop = (from, to) => {
-      for (let i = from; i < to; i++) {
-        entries[i].node?.remove();
-        entries[i].node = null;
-      }
-    };
-    const make = (from, to) => {
-      const part = document.createDocumentFragment();
-      for (let i = from; i < to; i++) part.append(render(entries[i], entries[i - 1]));
-      return part;
-    };
-    if (first >= this.#end || end <= this.#first) {
-      drop(this.#first, this.#end);
-      this.#view.box.replaceChildren(make(first, end));
-    } else {
-      drop(this.#first, first);
-      drop(end, this.#end);
-      if (first < this.#first) this.#view.box.prepend(make(first, this.#first));
-      if (end > this.#end) this.#view.box.append(make(this.#end, end));
-    }
+    swap(this.#view.box, this.#entries, {first: this.#first, end: this.#end}, {first, end});
     this.#first = first;
     this.#end = end;
   }
@@ -224,9 +224,7 @@ export class List {
     this.#view.toEnd();
   }
 
-  #hush() {
-    if (this.#shown) this.#view.hush();
-  }
+  #hush() { if (this.#shown) this.#view.hush(); }
 
   #scrolled() {
     const {scrollTop, below} = this.#view, wentUp = this.#view.wentUp(), all = this.#entries.length;
@@ -249,21 +247,25 @@ export class List {
 
   /** Loads older messages if the place for them is in view or nearly so. */
   async #askOlder() {
-    const at = this.#olderAt, generation = this.#generation;
-    if (!this.#shown || !this.#older || this.#loading || at < this.#first || at > this.#end) return;
+    const at = this.#olderAt;
+    if (!this.#shown || this.#loading || at < this.#first || at > this.#end) return;
     const edge = this.#entries[at]?.node?.getBoundingClientRect().top ?? this.#view.box.getBoundingClientRect().bottom;
-    if (edge < this.#view.edge - near) return;
-    this.#loading = true;
-    try {
-      const page = await this.#hooks.load(this.#entries.slice(at).find((e) => e.kind === 'message')?.m.offset);
-      if (generation !== this.#generation) return;
-      this.#loading = false;
-      if (at === this.#olderAt) this.#insert(page);
-      this.#askOlder();
-    } catch {
-      // The connection is lost: welcome or scrolling asks again.
-      if (generation === this.#generation) this.#loading = false;
-    }
+    if (edge >= this.#view.edge - near && await this.older()) this.#askOlder();
+  }
+
+  /** Loads older messages. @returns {Promise<boolean>} false if there are none, or the connection is lost: welcome or scrolling asks again */
+  older() {
+    return this.#older ? this.#loading ??= this.#load() : Promise.resolve(false);
+  }
+
+  async #load() {
+    const at = this.#olderAt, generation = this.#generation;
+    const page = await this.#hooks.load(Number.isFinite(this.oldest) ? this.oldest : undefined).catch(() => null);
+    if (generation !== this.#generation) return false;
+    this.#loading = null;
+    if (!page) return false;
+    if (at === this.#olderAt) this.#insert(page);
+    return true;
   }
 
   #insert(page) {
@@ -291,10 +293,8 @@ export class List {
 
   /** Puts new entries, which begin at index at, into the document. */
   #put(at, added) {
-    const part = document.createDocumentFragment();
-    added.forEach((e, i) => part.append(render(e, this.#entries[at + i - 1])));
     const next = this.#entries[at + added.length];
-    this.#view.box.insertBefore(part, next?.node ?? null);
+    this.#view.box.insertBefore(draw(this.#entries, at, at + added.length), next?.node ?? null);
     if (next?.node) render(next, this.#entries[at + added.length - 1]);
   }
 }

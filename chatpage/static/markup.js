@@ -26,7 +26,7 @@ function draw(node) {
     }
     case 'code': return code(node.text);
     case 'pre': {
-      const pre = el('pre', '', ...(node.language ? [el('span', 'language', node.language), '\n'] : []), code(node.text));
+      const pre = el('pre', '', ...(node.language ? [el('span', 'language', `${node.language}\n`)] : []), code(node.text));
       pre.tabIndex = 0; // long lines scroll
       return pre;
     }

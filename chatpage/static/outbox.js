@@ -21,14 +21,14 @@ export class Outbox {
 
   /** @param {import('./list.js').List} list
    * @param {{chat: () => import('./chat.js').Chat, failed: (text: string) => void, stored: (m: object) => void,
-   *   done: () => void}} hooks done: a choice was made, and its button is gone */
+   *   done: () => void, quote: (entry: object) => Node}} hooks done: a choice was made, and its button is gone */
   constructor(list, hooks) {
     this.#list = list;
     this.#hooks = hooks;
   }
 
-  /** @param {string} text @param {import('./store.js').Receiver} to */
-  send(text, to) { this.#try(this.#add({id: newID(), text, to}, null)); }
+  /** @param {string} text @param {import('./store.js').Receiver} to @param {number} [replyTo] */
+  send(text, to, replyTo) { this.#try(this.#add({id: newID(), text, to, replyTo}, null)); }
 
   /** What the room does not have yet. @returns {import('./store.js').Unsent[]} */
   get unsent() { return [...this.#items.values()].map((item) => item.unsent); }
@@ -65,8 +65,8 @@ export class Outbox {
 
   /** @param {import('./store.js').Unsent} unsent @param {ChatError|null} error */
   #add(unsent, error) {
-    const {id, text, to, date} = unsent, {user, username} = this.#hooks.chat();
-    const m = {type: to ? 'private' : 'message', user, username, message: text, id, to: to?.user, to_username: to?.username};
+    const {id, text, to, date, replyTo} = unsent, {user, username} = this.#hooks.chat();
+    const m = {type: to ? 'private' : 'message', user, username, message: text, id, to: to?.user, to_username: to?.username, reply_to: replyTo};
     const item = /** @type {Item} */ ({kind: 'pending', m, own: true, date: date ? new Date(date) : new Date(), unsent, error});
     unsent.date = item.date.toISOString();
     item.draw = () => this.#draw(item);
@@ -83,7 +83,7 @@ export class Outbox {
       this.#list.redraw(item);
     }
     try {
-      const {offset} = await chat.send(item.m.message, {id, to: item.m.to});
+      const {offset} = await chat.send(item.m.message, {id, to: item.m.to, replyTo: item.m.reply_to});
       // The message itself comes as everyone gets it, unless it is in a gap.
       setTimeout(() => {
         if (this.#items.get(id) !== item) return;
@@ -108,6 +108,7 @@ export class Outbox {
     tick.textContent = error ? '!' : '…';
     tick.nextElementSibling.textContent = error ? ' not sent' : ' sending';
     const bubble = node.querySelector('.bubble');
+    if (item.m.reply_to) node.querySelector('.text').before(this.#hooks.quote(item));
     if (error) bubble.append(this.#choices(item));
     else if (item === this.#held?.item) bubble.append(this.#wait());
     else if (this.#hooks.chat()?.state !== 'open') bubble.append(el('p', 'waits', 'Waits for the connection'));

@@ -7,7 +7,7 @@
 
 import {marked} from './markup.js';
 import {Names} from './names.js';
-import {avatar, dayOf, el, hue, isEmoji, nameOf, namesOf, sameDay, timeOf} from './text.js';
+import {avatar, dayOf, el, fullTime, hue, isEmoji, nameOf, namesOf, sameDay, timeOf} from './text.js';
 
 const together = 5 * 60_000; // messages of one author within this are one group
 const longText = 1500, longLines = 20;
@@ -39,8 +39,16 @@ export function render(entry, prev) {
   else if (entry.kind === 'notice') parts.push(notice(entry));
   else if (entry.kind === 'pending') parts.push(entry.draw());
   else parts.push(line('gap', entry.text));
+  const focused = entry.node.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement) : null;
   entry.node.replaceChildren(...parts);
+  if (focused) refocus(entry.node, focused);
   return entry.node;
+}
+
+/** Puts the focus where it was before an entry was drawn anew. @param {HTMLElement} node @param {HTMLElement} was */
+function refocus(node, was) {
+  const {reaction} = was.dataset, same = reaction && [...node.querySelectorAll('button')].find((b) => b.dataset.reaction === reaction);
+  (same || /** @type {HTMLElement} */ (node.querySelector('.msg[tabindex]')))?.focus({preventScroll: true});
 }
 
 function line(name, text) {
@@ -69,41 +77,47 @@ function notice({joined, left}) {
   return p;
 }
 
-/** @param {{m: object, own: boolean, date: Date}} entry @param {boolean} cont */
-export function message({m, own, date}, cont) {
+/** @param {{m: object, own: boolean, date: Date, changes?: import('./changes.js').Changes, parts?: Parts}} entry @param {boolean} cont */
+export function message(entry, cont) {
+  const {m, own, date, changes, parts} = entry, {edit, deleting} = changes ?? {}, content = edit?.text ?? m.message;
   const e = el('div', `msg ${own ? 'own' : 'other'}${cont ? ' cont' : ''}${m.type === 'private' ? ' private' : ''}`);
   e.style.setProperty('--hue', String(hue(m.user)));
   const bubble = el('div', 'bubble');
   bubble.append(header(m, own, cont));
   if (m.type === 'private') bubble.append(privacy(m, own));
-  const text = el('div', isEmoji(m.message) ? 'text emoji' : 'text');
+  if (edit || deleting) e.classList.add(edit?.error ? 'failed' : 'pending');
+  if (m.reply_to && parts) bubble.append(parts.quote(entry));
+  const text = el('div', isEmoji(content) ? 'text emoji' : 'text');
   text.dir = 'auto';
-  const body = el('div', 'body', marked(m.message));
+  const body = el('div', 'body', marked(content));
   const meta = el('span', 'meta', ...(m.edited ? [edited(m), ' '] : []), timeOf(date));
   if (own) {
-    const tick = el('span', 'tick', '✓');
+    const [sign, said] = !edit && !deleting ? ['✓', 'sent'] : edit?.error ? ['!', 'not changed'] : ['…', deleting ? 'deleting' : 'saving'];
+    const tick = el('span', 'tick', sign);
     tick.ariaHidden = 'true';
-    meta.append(tick, el('span', 'quiet', ' sent'));
+    meta.append(tick, el('span', 'quiet', ` ${said}`));
   }
   text.append(body, meta);
   bubble.append(text);
-  if (isLong(m.message)) bubble.append(fold(text));
-  if (m.reactions?.length) bubble.append(reactions(m.reactions));
+  if (isLong(content)) bubble.append(fold(text, entry));
+  if (parts) bubble.append(...[parts.reactions(entry), parts.below(entry)].filter((part) => part !== null));
   if (!own) e.append(cont ? el('span', 'avatar') : avatar(m.user, m.username));
   e.append(bubble);
+  if (parts) {
+    e.role = 'article';
+    e.tabIndex = -1;
+  }
   return e;
 }
+
+/** @typedef {object} Parts what is around a text, beside what the message itself says
+ * @property {(entry: object) => Node} quote what it answers
+ * @property {(entry: object) => Node|null} reactions
+ * @property {(entry: object) => Node|null} below what it waits for */
 
 function edited(m) {
   const e = el('span', 'edited', 'edited');
-  e.title = timeOf(new Date(m.edited)).textContent;
-  return e;
-}
-
-function reactions(list) {
-  const one = ({reaction, count}) => el('li', '', el('bdi', '', reaction), ` ${count.toLocaleString()}`);
-  const e = el('ul', 'reactions', ...list.map(one));
-  e.ariaLabel = 'Reactions';
+  e.addEventListener('pointerenter', () => (e.title = `Edited ${fullTime(new Date(m.edited))}`), {once: true}); // slow for thousands
   return e;
 }
 
@@ -127,16 +141,20 @@ function privacy(m, own) {
 
 const isLong = (s) => s.length > longText || s.split('\n').length > longLines;
 
-function fold(text) {
-  text.classList.add('folded');
-  const b = el('button', 'link more', 'Show all');
+/** @param {HTMLElement} text @param {{unfolded?: boolean}} entry */
+function fold(text, entry) {
+  const b = el('button', 'link more');
   b.type = 'button';
-  b.ariaExpanded = 'false';
+  const show = () => {
+    text.classList.toggle('folded', !entry.unfolded);
+    b.textContent = entry.unfolded ? 'Show less' : 'Show all';
+    b.ariaExpanded = String(Boolean(entry.unfolded));
+  };
+  show();
   b.addEventListener('click', () => {
-    const folded = text.classList.toggle('folded');
-    b.textContent = folded ? 'Show all' : 'Show less';
-    b.ariaExpanded = String(!folded);
-    if (folded) text.closest('.bubble').scrollIntoView({block: 'nearest'});
+    entry.unfolded = !entry.unfolded;
+    show();
+    if (!entry.unfolded) text.closest('.bubble').scrollIntoView({block: 'nearest'});
   });
   return b;
 }

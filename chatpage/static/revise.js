@@ -3,10 +3,14 @@
 import {Amendments, fold} from './view.js';
 
 export class Revisions {
-  #list; #amendments = new Amendments();
+  #list; #hooks; #amendments = new Amendments();
 
-  /** @param {import('./list.js').List} list */
-  constructor(list) { this.#list = list; }
+  /** @param {import('./list.js').List} list
+   * @param {{changed: (entry: object, m: object|null) => void}} hooks changed: an entry is about to be shown anew; null: it is deleted */
+  constructor(list, hooks) {
+    this.#list = list;
+    this.#hooks = hooks;
+  }
 
   /** Begins anew: for another room, or after a gap, in which more may have been amended. */
   clear() { this.#amendments = new Amendments(); }
@@ -32,6 +36,7 @@ export class Revisions {
 
   #show(entry, m) {
     if (m === entry.m) return;
+    this.#hooks.changed(entry, m);
     if (!m) return this.#list.remove(entry);
     entry.m = m;
     this.#list.redraw(entry);

@@ -60,15 +60,16 @@ export function keepSession(name, session) {
 
 /** @typedef {{user: string, username: string, tail?: string}|null} Receiver of a private message; null is everyone.
  *   tail: the end of user, if others have that name */
-/** @typedef {{id: string, text: string, to: Receiver, date?: string}} Unsent */
-/** @typedef {{text: string, to: Receiver, drafts: [string, string][]}} Draft what is in the box, and what is put aside for other users */
+/** @typedef {{id: string, text: string, to: Receiver, date?: string, replyTo?: number}} Unsent */
+/** @typedef {{text: string, to: Receiver, drafts: [string, string][], reply: import('./composer.js').Reply|null}} Draft what is in the
+ *   box and what it answers, and what is put aside for other users */
 /** @typedef {Draft & {unsent: Unsent[]}} Left a draft, and what was on its way */
 
 /** @param {string} room @param {Left} left */
 export function keepLeft(room, left) {
   const all = pairs(tab, 'chat-unsent');
   all.delete(room);
-  if (left.text || left.drafts.length > 0 || left.unsent.length > 0) all.set(room, left);
+  if (left.text || left.reply || left.drafts.length > 0 || left.unsent.length > 0) all.set(room, left);
   write(tab, 'chat-unsent', [...all]);
 }
 
@@ -80,7 +81,13 @@ export function leftIn(room) {
   const unsent = some(left?.unsent, (e) => typeof e?.id === 'string' && typeof e.text === 'string');
   const drafts = some(left?.drafts, (e) => Array.isArray(e) && typeof e[0] === 'string' && typeof e[1] === 'string');
   const date = (v) => (Number.isNaN(Date.parse(v)) ? undefined : v);
-  return {text: text(left?.text), to: receiver(left?.to), drafts, unsent: unsent.map((e) => ({...e, to: receiver(e.to), date: date(e.date)}))};
+  const offset = (v) => (Number.isSafeInteger(v) && v > 0 ? v : undefined);
+  const {reply: r} = left ?? {};
+  const reply = offset(r?.offset) && [r.epoch, r.username, r.text].every((v) => typeof v === 'string') ? r : null;
+  return {
+    text: text(left?.text), to: receiver(left?.to), drafts, reply,
+    unsent: unsent.map((e) => ({...e, to: receiver(e.to), date: date(e.date), replyTo: offset(e.replyTo)})),
+  };
 }
 
 // --- The rooms that one was in: up to which place each was read.
@@ -118,5 +125,28 @@ export const keepPlaces = (places) => changeVisited((all) => {
 /** The user has left a room for good. @param {string} room */
 export function unvisit(room) {
   changeVisited((all) => all.delete(room));
-  keepLeft(room, {text: '', to: null, drafts: [], unsent: []});
+  keepLeft(room, {text: '', to: null, drafts: [], reply: null, unsent: []});
+}
+
+// --- The emoji that the user reacts with.
+
+const usual = ['👍', '❤️', '😂', '🎉', '🙏', '👀', '✅', '😮'], keptEmoji = 40;
+
+/** @returns {Map<string, number>} how often each was used, the latest last */
+function usedEmoji() {
+  return new Map([...pairs(browser, 'chat-emoji')].filter(([e, n]) => e.length > 0 && e.length <= 32 && Number.isFinite(n)));
+}
+
+/** @param {string} emoji */
+export function useEmoji(emoji) {
+  const all = usedEmoji(), n = all.get(emoji) ?? 0;
+  all.delete(emoji);
+  all.set(emoji, n + 1);
+  write(browser, 'chat-emoji', [...all].slice(-keptEmoji));
+}
+
+/** The user's most used emoji, and usual ones. @param {number} n @returns {string[]} */
+export function frequentEmoji(n) {
+  const used = [...usedEmoji()].reverse().sort((a, b) => b[1] - a[1]).map(([e]) => e);
+  return [...new Set([...used, ...usual])].slice(0, n);
 }

@@ -61,9 +61,12 @@ export function zoneChanged() {
 export function timeOf(d) {
   const e = el('time', '', format.clock.format(d));
   e.dateTime = d.toISOString();
-  e.addEventListener('pointerenter', () => (e.title = format.full.format(d)), {once: true}); // slow for thousands
+  e.addEventListener('pointerenter', () => (e.title = fullTime(d)), {once: true}); // slow for thousands
   return e;
 }
+
+/** @param {Date} d */
+export const fullTime = (d) => format.full.format(d);
 
 const midnight = (d) => new Date(d.getFullYear(), d.getMonth(), d.getDate()).getTime();
 

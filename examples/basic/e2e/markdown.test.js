@@ -34,7 +34,7 @@ const table = [
   [a, `<${a}>`], [`**${a}**`, `{strong <${a}>}`], [`[a b](${a})`, `{link=${a} a b}`], [`[a](${a}x_(y))`, `{link=${a}x_(y) a}`], [`[*a*](${a})`, `{link=${a} *a*}`], ['[a](mailto:b@c.example)', '{link=mailto:b@c.example a}'], [`${a}a_b_c*d*e`, `<${a}a_b_c*d*e>`],
   [`[a.example](${a})`, `{link=${a} a.example}`], [`[www.a.example/x](${a})`, `{link=${a} www.a.example/x}`], [`[b.example](${a})`, `[b.example](<${a}>)`], [`[https://b.example](${a})`, `[<https://b.example>](${a})`],
   ['[a](javascript:alert(1))', 0], ['[a](data:text/html,x)', 0], ['[a](//b.example)', 0], ['[a](/x)', 0], ['[a](x)', 0], ['[a](vbscript:x)', 0], ['[a](mailto:b@c.example?body=x)', 0], ['[a](java\tscript:alert(1))', 0], ['[a](https://)', '[a](<https://>)'],
-  [`[](${a})`, `[](<${a}>)`], [`[a]( ${a} )`, `[a]( <${a}> )`], [`[a](https://u:p@b.example/)`, '[a](<https://u:p@b.example/>)'], [`[[a](${a})](${a})`, `[{link=${a} a}](<${a}>)`], [`[a\nb](${a})`, `[a\nb](<${a}>)`],
+  [`[](${a})`, `[](<${a}>)`], [`[a]( ${a} )`, `[a]( <${a}> )`], [`[a](https://u:p@b.example/)`, '[a](<https://u:p@b.example/>)'], [`[[a](${a})](${a})`, `[{link=${a} a}](${a})`], [`[a\nb](${a})`, `[a\nb](<${a}>)`],
 ];
 
 test('what it makes of texts', () => {
