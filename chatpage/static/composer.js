@@ -1,5 +1,6 @@
 // Where one writes: the box, whom it goes to, what it answers or changes, who else is typing, and notices.
 
+import {fenced} from './paste.js';
 import {$, nameOf, plural} from './text.js';
 
 const typingShown = 5000; // milliseconds
@@ -24,6 +25,7 @@ export class Composer {
       if (text.value.trim() && !this.#to && !this.#editing) hooks.typing(); // a private message is nobody else's business
     });
     text.addEventListener('keydown', (e) => this.#key(e));
+    text.addEventListener('paste', (e) => this.#paste(e));
     $('composer').addEventListener('submit', (e) => {
       e.preventDefault();
       this.#send();
@@ -185,6 +187,18 @@ export class Composer {
       e.preventDefault();
       this.#hooks.last();
     }
+  }
+
+  /** @param {ClipboardEvent} e */
+  #paste(e) {
+    const box = $('text'), {selectionStart: from, selectionEnd: to, value} = box;
+    const [text, html] = ['text/plain', 'text/html'].map((type) => e.clipboardData?.getData(type) ?? '');
+    const code = fenced({text, html}, value.slice(0, from), value.slice(to));
+    if (code === null) return;
+    e.preventDefault();
+    // In place of setRangeText, so that Undo takes it back.
+    if (!document.execCommand('insertText', false, code)) box.setRangeText(code, from, to, 'end');
+    this.#size();
   }
 
   #send() {
