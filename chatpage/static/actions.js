@@ -79,9 +79,9 @@ export class Actions {
   #focused(msg) {
     const entry = this.#entry(msg);
     if (!entry) return;
-    if (this.#current && this.#current !== msg) this.#current.tabIndex = -1;
+    if (this.#current && this.#current !== msg) reachable(this.#current, false);
     this.#current = msg;
-    msg.tabIndex = 0;
+    reachable(msg, true);
     msg.ariaLabel = `${entry.own ? 'You' : entry.m.username}, ${timeOf(entry.date).textContent}: ${oneLine(entry.m.message) || 'a message without text'}`;
   }
 
@@ -89,7 +89,7 @@ export class Actions {
   #rove() {
     if (this.#current?.isConnected) return;
     this.#current = /** @type {HTMLElement|null} */ ([...$('log').querySelectorAll('.msg[tabindex]')].at(-1) ?? null);
-    if (this.#current) this.#current.tabIndex = 0;
+    if (this.#current) reachable(this.#current, true);
   }
 
   /** @param {KeyboardEvent} e */
@@ -195,6 +195,11 @@ async function copyText(text, notice) {
   } catch {
     notice('The browser does not let this page copy.');
   }
+}
+
+/** Whether Tab leads to a message and its reactions. @param {HTMLElement} msg @param {boolean} is */
+function reachable(msg, is) {
+  for (const e of [msg, .../** @type {NodeListOf<HTMLElement>} */ (msg.querySelectorAll('.reaction'))]) e.tabIndex = is ? 0 : -1;
 }
 
 /** Whether the user may change the text of an entry. */

@@ -27,7 +27,11 @@ export class Changer {
     try {
       await this.#hooks.chat.edit(entry.m.offset, text, {data: entry.m.data});
       // The change itself comes as everyone gets it, unless it is in a gap.
-      setTimeout(() => this.#of(entry).edit === edit && this.#drop(entry), 3000);
+      setTimeout(() => {
+        if (this.#of(entry).edit !== edit) return;
+        entry.m = {...entry.m, message: text, edited: new Date().toISOString()};
+        this.#drop(entry);
+      }, 3000);
     } catch (e) {
       if (this.#of(entry).edit !== edit) return; // there is a later one
       edit.error = e;

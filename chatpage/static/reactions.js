@@ -30,6 +30,7 @@ export function reactions(all, me) {
   const list = el('ul', 'reactions', ...all.map((r) => {
     const b = el('button', 'reaction', el('bdi', '', r.reaction), el('span', 'count', ` ${r.count.toLocaleString()}`));
     b.type = 'button';
+    b.tabIndex = -1; // until the message has the focus
     b.ariaPressed = String(r.users.includes(me));
     b.ariaLabel = b.title = who(r, me);
     b.dataset.reaction = r.reaction;
@@ -38,6 +39,7 @@ export function reactions(all, me) {
   list.ariaLabel = 'Reactions';
   const more = el('button', 'reaction add', el('span', 'quiet', 'Add a reaction'), document.querySelector('#tools-react svg').cloneNode(true));
   more.type = 'button';
+  more.tabIndex = -1;
   more.title = 'Add a reaction';
   list.append(el('li', '', more));
   return list;
