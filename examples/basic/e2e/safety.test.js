@@ -125,3 +125,55 @@ test('payloads as names, rooms and errors', async () => {
   await page.locator('#closed:not(:empty)').waitFor();
   await page.unharmed();
 });
+
+const elements = ['a', 'bdi', 'blockquote', 'button', 'code', 'del', 'div', 'em', 'li', 'ol', 'p', 'path', 'pre', 'rect', 'span', 'strong', 'svg', 'time', 'ul'];
+const attributes = /^(?:class|dir|style|tabindex|type|title|href|target|rel|datetime|role|value|viewBox|d|x|y|width|height|rx|data-(?:user|offset|reaction|time)|aria-(?:label|hidden|pressed|expanded|busy))$/;
+
+test('payloads in Markdown, with data, as replies, edits and reactions', async () => {
+  const {url} = await serve(['-rate', '0']);
+  const page = await victim(await person(), url), other = await (await person()).newPage();
+  await other.goto(url);
+  const marked = (p) => [`[x](${p})`, `[${p}](https://ok.example/)`, `![x](${p})`, `[x]: ${p}`, `**${p}** _${p}_ ~~${p}~~`, `<${p}>`, `> ${p}`, `- ${p}`, `1. [${p}](${p})`, `\`${p}\``, `\`\`\`${p}`, p, '```'].join('\n');
+  // Raw, because JSON.stringify writes no key __proto__ of an object literal.
+  const refused = await other.evaluate(async ([payloads, texts]) => {
+    const ws = new WebSocket(`ws://${location.host}/ws/general?username=Mallory`, 'chat.v1'), codes = [];
+    const wait = (id) => new Promise((resolve) => ws.addEventListener('message', function on({data}) {
+      const o = JSON.parse(data);
+      if (o.id !== id || (o.type !== 'ack' && o.type !== 'error')) return;
+      ws.removeEventListener('message', on);
+      resolve(o);
+    }));
+    const ask = (o, id) => {
+      const answer = wait(id);
+      ws.send(o);
+      return answer;
+    };
+    await new Promise((resolve) => (ws.onopen = resolve));
+    await ask('{"type":"message","message":"the first","id":"first"}', 'first'); // which the others answer
+    for (const [i, p] of payloads.entries()) {
+      const q = JSON.stringify(p);
+      const {offset} = await ask(`{"type":"message","message":${JSON.stringify(i % 2 ? 'first' : texts[i])},"data":{"__proto__":{"pwned":${q}},"constructor":{"prototype":{"pwned":1}},"html":${q}},"reply_to":1,"id":"m${i}"}`, `m${i}`);
+      if (!offset) throw new Error(`not stored: ${p}`);
+      if (i % 2) await ask(`{"type":"edit","target":${offset},"message":${JSON.stringify(texts[i])},"id":"e${i}"}`, `e${i}`);
+      codes.push((await ask(`{"type":"reaction","target":${offset},"reaction":${q},"id":"r${i}"}`, `r${i}`)).code);
+    }
+    await ask('{"type":"message","message":"the end","id":"end"}', 'end');
+    ws.close();
+    return codes;
+  }, [payloads, payloads.map(marked)]);
+  assert.ok(refused.every((code) => code === 'bad_request'), 'none of them is a reaction');
+  await shows(page, 'the end');
+  await page.keyboard.press('Tab');
+  await page.unharmed();
+  const seen = await page.evaluate(() => {
+    const all = [...document.querySelectorAll('#log *')];
+    return {
+      names: [...new Set(all.map((e) => e.tagName.toLowerCase()))], attributes: [...new Set(all.flatMap((e) => [...e.attributes].map((a) => a.name)))],
+      links: all.filter((e) => e.tagName === 'A').map((e) => [e.protocol, e.rel, e.target].join(' ')), styles: all.map((e) => e.getAttribute('style')).filter((s) => s),
+    };
+  });
+  assert.deepEqual(seen.names.filter((name) => !elements.includes(name)), []);
+  assert.deepEqual(seen.attributes.filter((name) => !attributes.test(name)), []);
+  assert.ok(seen.links.length > 0 && seen.links.every((s) => /^https?: noopener noreferrer nofollow _blank$/.test(s)), String(new Set(seen.links)));
+  assert.deepEqual(seen.styles.filter((s) => !/^--(?:hue|digits): [\d.]+;$/.test(s)), []);
+});
