@@ -127,7 +127,8 @@ var (
 	// to: it was never there or is no longer, or the user may not see it or may not do this.
 	ErrNoSuchMessage = rules.ErrNoSuchMessage
 	// ErrUnsupported is returned for what the log cannot do: see package chatlog for what
-	// a log may leave out. All logs of this repository can do everything.
+	// a log may leave out. The logs of this repository leave out nothing, except that
+	// redislog does not store places for FollowAll.
 	ErrUnsupported = rules.ErrUnsupported
 	// ErrNoSuchUser is returned for a private message to an anonymous user who
 	// is not in the room.

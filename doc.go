@@ -70,6 +70,9 @@
 //		fmt.Println(e.Position, e.Text)
 //	}
 //
+// [Server.FollowAll] reads every room, and the log keeps how far each was handled: for
+// archives, search and webhooks.
+//
 // [Server.Edit], [Server.Delete] and [Server.React] change a message that is there, on behalf
 // of any user; a change is an event of the room's log, too. [Server.MarkRead] and
 // [Server.Unread] keep how far users have read, and [Server.Signal] shows members what no log

@@ -125,6 +125,10 @@ func (e *Event) Amendment() Event {
 	return n
 }
 
+// Erased reports whether e is the place of something deleted, which no user may see: a private
+// message without users.
+func (e *Event) Erased() bool { return e.Type == TypePrivate && e.UserID == "" && e.To == "" }
+
 // VisibleTo reports whether the user userID may read e. Every user may, with one exception: a
 // private message, and each entry that amends it, is only for the message's sender and its
 // receiver. The empty userID is no user, and may not read those.

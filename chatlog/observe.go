@@ -14,61 +14,114 @@ type Call struct {
 
 var errDidNotReturn = errors.New("chat: the log did not return")
 
-// Observe returns a log that calls observe before each call of a method of log, except Unwatch
-// and Close. observe returns the context that the method gets, and a function that is called
+// Observe returns a log that calls observe before each call of a method of log, except
+// Unwatch, Close and Grown. The methods of a Claim are not observed. observe returns the context that the method gets, and a function that is called
 // with the method's error when the method has ended. The function may be nil. If the method
 // panics, its error is one that says so.
 //
-// The log that Observe returns has exactly the optional interfaces of log ([Amender], [Marker]
-// and [Pacer]), so a server offers with it what it offers with log. The server calls observe
+// The log that Observe returns has exactly the optional interfaces of log ([Amender], [Marker],
+// [Pacer] and [Tracker]), so a server offers with it what it offers with log. The server calls observe
 // concurrently, for every message. observe must not block.
 func Observe(log Log, observe func(ctx context.Context, c Call) (context.Context, func(err error))) Log {
 	o := &observed{Log: log, observe: observe}
 	amender, amends := log.(Amender)
 	marker, marks := log.(Marker)
 	pacer, paces := log.(Pacer)
-	a, m, p := observedAmender{o, amender}, observedMarker{o, marker}, observedPacer{o, pacer}
-	switch {
-	case amends && marks && paces:
+	tracker, tracks := log.(Tracker)
+	a, m, p, t := observedAmender{o, amender}, observedMarker{o, marker}, observedPacer{o, pacer}, observedTracker{o, tracker}
+	switch [4]bool{amends, marks, paces, tracks} {
+	case [4]bool{true, true, true, true}:
+		return struct {
+			*observed
+			observedAmender
+			observedMarker
+			observedPacer
+			observedTracker
+		}{o, a, m, p, t}
+	case [4]bool{true, true, true, false}:
 		return struct {
 			*observed
 			observedAmender
 			observedMarker
 			observedPacer
 		}{o, a, m, p}
-	case amends && marks:
+	case [4]bool{true, true, false, true}:
+		return struct {
+			*observed
+			observedAmender
+			observedMarker
+			observedTracker
+		}{o, a, m, t}
+	case [4]bool{true, true, false, false}:
 		return struct {
 			*observed
 			observedAmender
 			observedMarker
 		}{o, a, m}
-	case amends && paces:
+	case [4]bool{true, false, true, true}:
+		return struct {
+			*observed
+			observedAmender
+			observedPacer
+			observedTracker
+		}{o, a, p, t}
+	case [4]bool{true, false, true, false}:
 		return struct {
 			*observed
 			observedAmender
 			observedPacer
 		}{o, a, p}
-	case marks && paces:
+	case [4]bool{true, false, false, true}:
+		return struct {
+			*observed
+			observedAmender
+			observedTracker
+		}{o, a, t}
+	case [4]bool{true, false, false, false}:
+		return struct {
+			*observed
+			observedAmender
+		}{o, a}
+	case [4]bool{false, true, true, true}:
+		return struct {
+			*observed
+			observedMarker
+			observedPacer
+			observedTracker
+		}{o, m, p, t}
+	case [4]bool{false, true, true, false}:
 		return struct {
 			*observed
 			observedMarker
 			observedPacer
 		}{o, m, p}
-	case amends:
+	case [4]bool{false, true, false, true}:
 		return struct {
 			*observed
-			observedAmender
-		}{o, a}
-	case marks:
+			observedMarker
+			observedTracker
+		}{o, m, t}
+	case [4]bool{false, true, false, false}:
 		return struct {
 			*observed
 			observedMarker
 		}{o, m}
-	case paces:
+	case [4]bool{false, false, true, true}:
+		return struct {
+			*observed
+			observedPacer
+			observedTracker
+		}{o, p, t}
+	case [4]bool{false, false, true, false}:
 		return struct {
 			*observed
 			observedPacer
 		}{o, p}
+	case [4]bool{false, false, false, true}:
+		return struct {
+			*observed
+			observedTracker
+		}{o, t}
 	}
 	return o
 }
@@ -88,46 +141,6 @@ func (o *observed) begin(ctx context.Context, method, room string, err *error) (
 			done(*err)
 		}
 	}
-}
-
-// Each part has the methods of one optional interface that Log does not have.
-type (
-	observedAmender struct {
-		calls   *observed
-		amender Amender
-	}
-	observedMarker struct {
-		calls  *observed
-		marker Marker
-	}
-	observedPacer struct {
-		calls *observed
-		pacer Pacer
-	}
-)
-
-func (o observedAmender) Amend(ctx context.Context, room string, e Event, moderator bool) (a Appended, err error) {
-	ctx, end := o.calls.begin(ctx, "Amend", room, &err)
-	defer end()
-	return o.amender.Amend(ctx, room, e, moderator)
-}
-
-func (o observedMarker) MarkRead(ctx context.Context, room, userID string, offset uint64) (read uint64, raised bool, err error) {
-	ctx, end := o.calls.begin(ctx, "MarkRead", room, &err)
-	defer end()
-	return o.marker.MarkRead(ctx, room, userID, offset)
-}
-
-func (o observedMarker) Unread(ctx context.Context, userID string, rooms []string) (u []Unread, err error) {
-	ctx, end := o.calls.begin(ctx, "Unread", "", &err)
-	defer end()
-	return o.marker.Unread(ctx, userID, rooms)
-}
-
-func (o observedPacer) Pace(ctx context.Context, room, userID, id string, every time.Duration) (wait time.Duration, err error) {
-	ctx, end := o.calls.begin(ctx, "Pace", room, &err)
-	defer end()
-	return o.pacer.Pace(ctx, room, userID, id, every)
 }
 
 func (o *observed) Append(ctx context.Context, room string, e Event) (a Appended, err error) {

@@ -44,8 +44,8 @@ const kept = 200
 // may call Beat on it. The store must keep at least the last 200 entries per room, with
 // texts of 1 MiB together, and must keep every room for some minutes.
 //
-// If a log is a [chatlog.Amender], a [chatlog.Marker] or a [chatlog.Pacer], TestLog tests that
-// too. The output of the test says which of these it is. The store of an Amender must keep at
+// If a log is a [chatlog.Amender], a [chatlog.Marker], a [chatlog.Pacer] or a
+// [chatlog.Tracker], TestLog tests that too. The output of the test says which of these it is. The store of an Amender must keep at
 // least the last 200 messages per room and the last 200 entries that amend, a thousand users of
 // one reaction, and the markers of some hundred users.
 //
@@ -113,7 +113,8 @@ func optionalTests(t *testing.T, l chatlog.Log) (tests []logTest) {
 	_, amender := l.(chatlog.Amender)
 	_, marker := l.(chatlog.Marker)
 	_, pacer := l.(chatlog.Pacer)
-	t.Logf("the log is an Amender: %t, a Marker: %t, a Pacer: %t", amender, marker, pacer)
+	_, tracker := l.(chatlog.Tracker)
+	t.Logf("the log is an Amender: %t, a Marker: %t, a Pacer: %t, Tracker: %t", amender, marker, pacer, tracker)
 	if amender {
 		tests = append(tests, []logTest{
 			{"Amend", testAmend},
@@ -143,6 +144,12 @@ func optionalTests(t *testing.T, l chatlog.Log) (tests []logTest) {
 		tests = append(tests, []logTest{
 			{"Pace", testPace},
 			{"PaceConcurrently", testPaceConcurrently},
+		}...)
+	}
+	if tracker {
+		tests = append(tests, []logTest{
+			{"Consumer", testConsumer},
+			{"ConsumeConcurrently", testConsumeConcurrently},
 		}...)
 	}
 	return tests

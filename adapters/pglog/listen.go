@@ -74,6 +74,7 @@ func (l *Log) keepListening(ctx context.Context, c *pgx.Conn) {
 				return
 			}
 		}
+		l.notices.grown.Signal()
 		l.sinks.Resumed(l)
 	}
 }
@@ -146,6 +147,9 @@ func (l *Log) handlePayload(payload string, todo map[string]span, signals *parts
 		return true // its events were pushed when they were stored
 	}
 	for _, n := range lines {
+		if n.span.last > 0 {
+			l.notices.grown.Signal()
+		}
 		if n.part.number > 0 {
 			n.signal = signals.add(tag, n.part)
 		}

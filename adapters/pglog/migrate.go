@@ -16,7 +16,7 @@ var migrations embed.FS
 // one that runs while servers write. fillRows fills the existing rows before the step
 // filledVersion.
 const (
-	schemaVersion = 7
+	schemaVersion = 8
 	onlineVersion = 2
 	filledVersion = 4
 )

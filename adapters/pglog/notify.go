@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/seed-08328bfd/chat/internal/fanout"
 )
 
 // A NOTIFY holds a lock of the whole database until its transaction is committed. So
@@ -55,6 +57,7 @@ type notices struct {
 	sending bool
 
 	parted  atomic.Uint64 // number of signals that were sent in parts; it makes their ids
+	grown   fanout.Growth // of any room
 	unheard atomic.Int64  // how many times the Log has sent since it last received its own notice
 }
 
@@ -69,6 +72,7 @@ func (n *notices) init() { n.spans = map[string]span{} }
 // announceSpan sends a notice that the events of s are new in the room with that key.
 func (l *Log) announceSpan(key string, s span) {
 	n := &l.notices
+	n.grown.Signal()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if old, ok := n.spans[key]; ok {

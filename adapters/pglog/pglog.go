@@ -66,6 +66,7 @@ var (
 	_ chatlog.Amender = (*Log)(nil)
 	_ chatlog.Marker  = (*Log)(nil)
 	_ chatlog.Pacer   = (*Log)(nil)
+	_ chatlog.Tracker = (*Log)(nil)
 )
 
 // An Option sets one thing of a [Log]. Options are arguments of [New].

@@ -26,6 +26,7 @@ type statements struct {
 	take, taken, forgetTurns                        string
 	prepare, version, stamp                         string
 	unfilled, fill                                  string
+	consume                                         consumeStatements
 }
 
 // eventColumns are the columns of the event e in the room r, in the order of row.columns. An
@@ -213,6 +214,7 @@ ORDER BY u.n`),
 		version:  in(`SELECT coalesce(max(version), 0) FROM {schema}.version`),
 		stamp:    in(`INSERT INTO {schema}.version (version) VALUES ($1)`),
 		unfilled: in(unfilled),
+		consume:  newConsumeStatements(in),
 		fill:     in(fillLot),
 	}
 }

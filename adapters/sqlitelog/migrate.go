@@ -13,7 +13,7 @@ const applicationID = 0x63686174
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-const schemaVersion = 1 // the number of the last file in migrations
+const schemaVersion = 2 // the number of the last file in migrations
 
 // migrate applies the steps that the file lacks, in one transaction.
 func migrate(c *conn) error {

@@ -27,14 +27,17 @@ var errFileClosed = errors.New("sqlitelog: the file was closed")
 type Log struct {
 	settings
 
-	origin   string // a part of all epochs
-	state    *stateFile
-	writer   *writer
-	closing  sync.Once
-	closed   error // of CloseFile
-	readers  readers
-	places   places
-	presence *memlog.Log // who is there, and whose turn it is; nothing else
+	origin string // a part of all epochs
+	state  *stateFile
+	writer *writer
+	closed struct { // by CloseFile
+		once sync.Once
+		err  error
+	}
+	readers   readers
+	places    places
+	consumers consumers
+	presence  *memlog.Log // who is there, and whose turn it is; nothing else
 
 	keeping atomic.Bool  // a step of retention runs
 	scrub   atomic.Bool  // the write-ahead log may have what was deleted
@@ -59,6 +62,7 @@ var (
 	_ chatlog.Amender = (*Log)(nil)
 	_ chatlog.Marker  = (*Log)(nil)
 	_ chatlog.Pacer   = (*Log)(nil)
+	_ chatlog.Tracker = (*Log)(nil)
 )
 
 // A Sync says when the file is synced to the disk (SQLite's PRAGMA synchronous, for a
@@ -175,13 +179,13 @@ func (l *Log) pragmas() string {
 // return errors. A second call waits for the first, and returns the same. Without CloseFile
 // nothing that was acknowledged is lost; with [Normal] the rooms may begin new epochs.
 func (l *Log) CloseFile() error {
-	l.closing.Do(func() {
+	l.closed.once.Do(func() {
 		l.writer.stop()
 		err := l.readers.close()
 		err = errors.Join(err, l.writer.conn.closeIf())
-		l.closed = errors.Join(err, l.state.close(l.places.events(), err == nil))
+		l.closed.err = errors.Join(err, l.state.close(l.places.events(), err == nil))
 	})
-	return l.closed
+	return l.closed.err
 }
 
 // Backup writes a copy of the file, as it is now, to path, where no file may be. Servers go on

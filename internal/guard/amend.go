@@ -23,6 +23,7 @@ type optional struct {
 	amender chatlog.Amender
 	marker  chatlog.Marker
 	pacer   chatlog.Pacer
+	tracker chatlog.Tracker
 }
 
 // optionalOf returns the optional interfaces that log has.
@@ -30,6 +31,7 @@ func optionalOf(log chatlog.Log) (o optional) {
 	o.amender, _ = log.(chatlog.Amender)
 	o.marker, _ = log.(chatlog.Marker)
 	o.pacer, _ = log.(chatlog.Pacer)
+	o.tracker, _ = log.(chatlog.Tracker)
 	return o
 }
 

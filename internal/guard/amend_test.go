@@ -35,6 +35,72 @@ func (a able) Pace(ctx context.Context, _, _, _ string, every time.Duration) (ti
 	return every, a.do(ctx)
 }
 
+func (a able) AddConsumer(ctx context.Context, _ string, _ bool) error { return a.do(ctx) }
+
+func (a able) RemoveConsumer(ctx context.Context, _ string) error { return a.do(ctx) }
+
+func (a able) Consumers(ctx context.Context) ([]chatlog.Consumer, error) { return nil, a.do(ctx) }
+
+func (a able) Behind(ctx context.Context, _ string, _ []string, _ int) ([]string, error) {
+	return nil, a.do(ctx)
+}
+
+func (a able) Claim(ctx context.Context, _, room string, _ int, _ time.Duration) (chatlog.Claim, error) {
+	return ableClaim{a, &chatlog.Batch{Room: room}}, a.do(ctx)
+}
+
+func (a able) Grown() <-chan struct{} { return nil }
+
+// ableClaim is a claim whose methods call do.
+type ableClaim struct {
+	able
+	batch *chatlog.Batch
+}
+
+func (c ableClaim) Batch() *chatlog.Batch { return c.batch }
+
+func (c ableClaim) Context(ctx context.Context) context.Context { return ctx }
+
+func (c ableClaim) Renew(ctx context.Context, _ time.Duration) error { return c.do(ctx) }
+
+func (c ableClaim) Done(ctx context.Context) error { return c.do(ctx) }
+
+func (c ableClaim) Release(ctx context.Context) error { return c.do(ctx) }
+
+// TestClaimsAreGuarded checks that a lost claim is no failure of the log, and that panics and
+// hangs of a claim are.
+func TestClaimsAreGuarded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := able{do: func(context.Context) error { return nil }}
+		g := guardOf(struct {
+			chatlog.Log
+			able
+		}{a.Log, able{do: func(ctx context.Context) error { return a.do(ctx) }}}.able)
+		c, err := g.Claim(t.Context(), "c", "r", 1, time.Second)
+		if err != nil || c.Batch().Room != "r" {
+			t.Fatal(err)
+		}
+		for _, use := range []func(context.Context) error{c.Done, c.Release, func(ctx context.Context) error { return c.Renew(ctx, 1) }} {
+			for _, row := range []struct {
+				do     func(context.Context) error
+				want   error
+				failed uint64
+			}{
+				{func(context.Context) error { return nil }, nil, 0},
+				{func(context.Context) error { return fmt.Errorf("x: %w", chatlog.ErrClaimLost) }, chatlog.ErrClaimLost, 0},
+				{func(context.Context) error { panic("p") }, guard.ErrUnavailable, 1},
+				{func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, guard.ErrUnavailable, 1},
+			} {
+				a.do = row.do
+				before := g.failed.Load()
+				if err := use(t.Context()); !errors.Is(err, row.want) || row.want == nil && err != nil || g.failed.Load()-before != row.failed {
+					t.Errorf("%v, want %v; %d failures", err, row.want, g.failed.Load()-before)
+				}
+			}
+		}
+	})
+}
+
 // short is a log whose Unread leaves out a room.
 type short struct{ able }
 
@@ -65,6 +131,11 @@ func calls(g *guarded) map[string]error {
 	_, out["Amend"] = g.Amend(ctx, "r", chatlog.Event{}, false)
 	_, _, out["MarkRead"] = g.MarkRead(ctx, "r", "u", 1)
 	_, out["Unread"] = g.Unread(ctx, "u", []string{"r", "s"})
+	out["AddConsumer"] = g.AddConsumer(ctx, "c", false)
+	out["RemoveConsumer"] = g.RemoveConsumer(ctx, "c")
+	_, out["Consumers"] = g.Consumers(ctx)
+	_, out["Behind"] = g.Behind(ctx, "c", nil, 1)
+	_, out["Claim"] = g.Claim(ctx, "c", "r", 1, time.Second)
 	_, out["Pace"] = g.Pace(ctx, "r", "u", "", time.Minute)
 	return out
 }
@@ -78,9 +149,9 @@ func TestOptionalInterfacesAreGuarded(t *testing.T) {
 		panicked int
 	}{
 		"works":    {do: func(context.Context) error { return nil }},
-		"fails":    {do: func(context.Context) error { return broken }, want: broken, failed: 4},
-		"panics":   {do: func(context.Context) error { panic("p") }, want: guard.ErrUnavailable, failed: 4, panicked: 4},
-		"hangs":    {do: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, want: context.DeadlineExceeded, failed: 4},
+		"fails":    {do: func(context.Context) error { return broken }, want: broken, failed: 9},
+		"panics":   {do: func(context.Context) error { panic("p") }, want: guard.ErrUnavailable, failed: 9, panicked: 9},
+		"hangs":    {do: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, want: context.DeadlineExceeded, failed: 9},
 		"canceled": {do: func(context.Context) error { return context.Canceled }, want: context.Canceled},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -36,6 +36,7 @@ func (l *Log) Amend(ctx context.Context, room string, e chatlog.Event, moderator
 	sh.mu.Unlock()
 	if !a.Repeated {
 		watchers.Push(room, a.Epoch, &a.Event)
+		l.growth.Signal()
 	}
 	if len(watchers) == 0 {
 		l.shrink()

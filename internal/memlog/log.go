@@ -19,6 +19,7 @@ var (
 	_ chatlog.Amender = (*Log)(nil)
 	_ chatlog.Marker  = (*Log)(nil)
 	_ chatlog.Pacer   = (*Log)(nil)
+	_ chatlog.Tracker = (*Log)(nil)
 )
 
 // Log is a [chatlog.Log] in memory. A shard's lock is taken first, and then at most one of
@@ -43,6 +44,9 @@ type Log struct {
 	sinks fanout.Sinks
 	live  liveness
 	idle  idleRooms
+
+	consumers consumers
+	growth    fanout.Growth
 }
 
 // roomShard holds the rooms whose names hash to it. Its lock guards them and the turns.
@@ -128,6 +132,7 @@ func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (a chatl
 	l.usedLocked(sh, r)
 	sh.mu.Unlock()
 	watchers.Push(room, a.Epoch, &a.Event)
+	l.growth.Signal()
 	if len(watchers) == 0 {
 		l.shrink()
 	}

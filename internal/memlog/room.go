@@ -16,7 +16,8 @@ type roomState struct {
 
 	ids      roomIDs
 	markers  markers
-	watchers fanout.Watchers // copied under the lock, pushed to without it
+	consumed map[string]uint64 // by consumer: the offset up to which it has handled the room
+	watchers fanout.Watchers   // copied under the lock, pushed to without it
 	users    map[string]*userState
 	roster   []*userState // users by name
 	version  uint64       // of the list of users; 0: no user

@@ -112,5 +112,5 @@ func (s *Set) continues(page *chatlog.Page, since chatlog.Position) bool {
 // sameEvent reports whether two entries of one offset are the same event. One of them may
 // have been read after it was amended: its text may be another one, or it may be erased.
 func sameEvent(a, b *chatlog.Event) bool {
-	return a.Time.Equal(b.Time) && (erased(a) || erased(b) || a.Type == b.Type && a.UserID == b.UserID && a.ID == b.ID && a.Target == b.Target)
+	return a.Time.Equal(b.Time) && (a.Erased() || b.Erased() || a.Type == b.Type && a.UserID == b.UserID && a.ID == b.ID && a.Target == b.Target)
 }

@@ -18,11 +18,6 @@ func erase(e *chatlog.Event) *chatlog.Event {
 	return &chatlog.Event{Type: chatlog.TypePrivate, Offset: e.Offset, Time: e.Time}
 }
 
-// erased reports whether e is the place of a deleted message.
-func erased(e *chatlog.Event) bool {
-	return e.Type == chatlog.TypePrivate && e.UserID == "" && e.To == ""
-}
-
 // An erasure is a deletion that a room has seen: of the message target, by a later entry.
 type erasure struct{ target, by uint64 }
 

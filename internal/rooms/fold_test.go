@@ -263,7 +263,7 @@ func (w *world) follow() func() *fold {
 	go func() {
 		defer close(done)
 		w.sets[0].Follow(ctx, "r", FromStart, func(e chatlog.Event, at chatlog.Position, err error) bool {
-			if err == nil && erased(&e) {
+			if err == nil && e.Erased() {
 				w.t.Errorf("Follow yields the place of something deleted: %+v", e)
 			}
 			if err == nil {

@@ -91,7 +91,7 @@ func (s *Set) follow(ctx context.Context, name string, at chatlog.Position, star
 			continue
 		}
 		at = chatlog.PlaceOf(at.Epoch, e)
-		if erased(e) {
+		if e.Erased() {
 			continue
 		}
 		if !yield(*e, at, nil) {

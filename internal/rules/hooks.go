@@ -9,12 +9,14 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/anon"
 	"github.com/seed-08328bfd/chat/internal/answer"
+	"github.com/seed-08328bfd/chat/internal/consume"
 	"github.com/seed-08328bfd/chat/internal/hook"
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/request"
@@ -217,4 +219,20 @@ func (r *Rules) rule(what string, rule func(string) (string, error), name string
 		n = ""
 	}
 	return n, err
+}
+
+// FollowAll calls handle for the events of every room for a consumer, until ctx ends or the
+// server closes. A new consumer begins with the first event of each room, or with skip after the
+// last.
+func (r *Rules) FollowAll(ctx context.Context, consumer string, skip bool, handle func(context.Context, *chatlog.Batch) error) error {
+	return consume.Run(ctx, consume.Config{
+		Log: r.Rooms.Log(), Name: consumer, Skip: skip,
+		Connect: r.Rooms.Connect, Server: r.Rooms.Context(), Closing: r.Rooms.Closing, ErrClosed: ErrClosed,
+		Handle: func(ctx context.Context, b *chatlog.Batch) error {
+			return r.hooks.Call("consumer "+consumer, b.Room, func() error { return handle(ctx, b) })
+		},
+		Failed: func(room string, wait time.Duration, err error) {
+			r.Logger.Warn("chat: a consumer failed in a room", "consumer", consumer, "room", room, "retry_in", wait, "err", err.Error())
+		},
+	})
 }
