@@ -36,17 +36,27 @@ func Handler(srv http.Handler) http.Handler { return Beside(srv, Files()) }
 // fit, and for pages of your own.
 //
 // Browsers keep the files, and ask each time whether they have changed (Cache-Control: no-cache,
-// with an ETag). Browsers that accept gzip get the files compressed. Every answer has the Content-Security-Policy in the package's documentation.
-// Middleware around the handler cannot set another one before it. Other paths get 404, and
-// methods other than GET and HEAD get 405.
+// with an ETag). Browsers that accept gzip get the files compressed. The page names the modules
+// that its script imports, so that browsers load them together. Every answer has the
+// Content-Security-Policy in the package's documentation. Middleware around the handler cannot
+// set another one before it. Other paths get 404, and methods other than GET and HEAD get 405.
 func Files() http.Handler {
 	mux := http.NewServeMux()
 	page, err := fs.Sub(static, "static")
 	if err != nil {
 		panic(err) // the files are in the binary
 	}
-	addFiles(mux, page)
-	addFiles(mux, js.Files()) // beside the page's own, so that all imports are relative
+	files := map[string][]byte{}
+	readFiles(files, page)
+	readFiles(files, js.Files()) // beside the page's own, so that all imports are relative
+	files["index.html"] = withPreloads(files["index.html"], modules(files, "app.js"))
+	for name, data := range files {
+		pattern := "GET /" + name
+		if name == "index.html" {
+			pattern = "GET /{$}"
+		}
+		mux.Handle(pattern, file(name, data))
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
@@ -61,22 +71,16 @@ func Files() http.Handler {
 	})
 }
 
-// addFiles makes mux serve the files in the root of files.
-func addFiles(mux *http.ServeMux, files fs.FS) {
-	entries, err := fs.ReadDir(files, ".")
+// readFiles adds the files in the root of from to files.
+func readFiles(files map[string][]byte, from fs.FS) {
+	entries, err := fs.ReadDir(from, ".")
 	if err != nil {
 		panic(err) // the files are in the binary
 	}
 	for _, f := range entries {
-		data, err := fs.ReadFile(files, f.Name())
-		if err != nil {
+		if files[f.Name()], err = fs.ReadFile(from, f.Name()); err != nil {
 			panic(err)
 		}
-		pattern := "GET /" + f.Name()
-		if f.Name() == "index.html" {
-			pattern = "GET /{$}"
-		}
-		mux.Handle(pattern, file(f.Name(), data))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"testing"
 
 	"github.com/seed-08328bfd/chat/chatpage"
@@ -67,5 +68,45 @@ func TestCompression(t *testing.T) {
 	// A part is a part of the file, and not of its compressed form.
 	if w := asked(h, "/app.js", "Accept-Encoding", "gzip", "Range", "bytes=3-9"); w.Code != http.StatusPartialContent || w.Body.String() != plain.Body.String()[3:10] || w.Header().Get("Content-Encoding") != "" {
 		t.Errorf("a part: %d %q %v", w.Code, w.Body, w.Header())
+	}
+}
+
+// A browser must find in the page all modules that it needs before it can show anything.
+func TestPreloads(t *testing.T) {
+	h := chatpage.Files()
+	listed := map[string]bool{}
+	for _, m := range regexp.MustCompile(`<link rel="modulepreload" href="([^"]+)">`).FindAllStringSubmatch(asked(h, "/").Body.String(), -1) {
+		if listed[m[1]] {
+			t.Errorf("%s is there twice", m[1])
+		}
+		listed[m[1]] = true
+	}
+	if len(listed) < 10 {
+		t.Fatalf("only %d modules are preloaded", len(listed))
+	}
+	needed := map[string]bool{"app.js": true}
+	for queue := []string{"app.js"}; len(queue) > 0; queue = queue[1:] {
+		w := asked(h, "/"+queue[0])
+		if w.Code != http.StatusOK {
+			t.Fatalf("%s: %d", queue[0], w.Code)
+		}
+		// In any form, so that one which the handler does not see is found. Comments name modules in import(), for types.
+		for _, m := range regexp.MustCompile(`(?m)(?:\bfrom|^import)\s*['"]\./([^'"]+)['"]`).FindAllStringSubmatch(w.Body.String(), -1) {
+			if !needed[m[1]] {
+				needed[m[1]] = true
+				queue = append(queue, m[1])
+			}
+		}
+	}
+	delete(needed, "app.js") // which is in the page's script element
+	for name := range needed {
+		if !listed[name] {
+			t.Errorf("%s is needed, and not preloaded", name)
+		}
+	}
+	for name := range listed {
+		if !needed[name] {
+			t.Errorf("%s is preloaded, and not needed", name)
+		}
 	}
 }
