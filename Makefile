@@ -2,7 +2,7 @@
 export GOWORK = off
 
 MODULES = $(sort $(patsubst %/,%,$(dir $(shell git ls-files 'go.mod' '*/go.mod'))))
-NODE_SUITES = examples/basic/e2e interop
+NODE_SUITES = js examples/basic/e2e interop
 export STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 30s
 

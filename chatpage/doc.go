@@ -80,7 +80,7 @@
 // plain HTTP by itself.
 //
 // Everything that chat.js can do is in
-// https://github.com/seed-08328bfd/chat/blob/main/chatpage/README.md#chatjs-in-your-own-page,
+// https://github.com/seed-08328bfd/chat/blob/main/js/README.md,
 // and the objects that it sends are in
 // https://github.com/seed-08328bfd/chat/blob/main/docs/protocol.md.
 //

@@ -9,6 +9,7 @@
 // It speaks the chat.v1 dialect (docs/protocol.md), reconnects by itself, goes on where it was, and shows nothing twice.
 
 import {Asks} from './asks.js';
+import {Emitter} from './emitter.js';
 import {ChatError} from './errors.js';
 import {frame, unfit} from './frames.js';
 import {messages, rooms, unread} from './http.js';
@@ -20,20 +21,23 @@ import {alone} from './single.js';
 import {later, wish} from './time.js';
 import {isSession, newID, Place} from './wire.js';
 
-export {ChatError, messages, newID, rooms, unread};
+export {ChatError, Connection, messages, newID, rooms, unread};
 
-/** @typedef {import('./types.js').Events} Events @typedef {import('./types.js').Options} Options */
+/** @typedef {import('./types.js').Events} Events @typedef {import('./types.js').Options} Options
+ * @typedef {import('./types.js').ConnectionEvents} ConnectionEvents @typedef {import('./types.js').ConnectionOptions} ConnectionOptions
+ * @typedef {import('./types.js').Message} Message @typedef {import('./types.js').Amendment} Amendment @typedef {import('./types.js').Page} Page
+ * @typedef {import('./types.js').Member} Member @typedef {import('./types.js').Signal} Signal @typedef {import('./types.js').StateChange} StateChange */
 
 /** Joins a room of the server that is mounted at url, such as '/' or 'https://example.com/chat/'.
  * @param {string|URL} url @param {Options} [options] @returns {Chat} */
 export const connect = (url, options = {}) => new Chat(alone(url, options), options);
 
 /** Connects to the server for many rooms over one connection: `join` gives a Chat for each.
- * @param {string|URL} url @param {import('./types.js').ConnectionOptions} [options] @returns {Connection} */
+ * @param {string|URL} url @param {ConnectionOptions} [options] @returns {Connection} */
 export const connectRooms = (url, options = {}) => new Connection(url, options, (link, more) => new Chat(link, {...options, ...more}));
 
-/** One client in one room. types.js has its events. */
-export class Chat extends EventTarget {
+/** One client in one room. types.js has its events. @extends {Emitter<Events>} */
+export class Chat extends Emitter {
   user = '';
   username = '';
   room = '';
@@ -82,15 +86,6 @@ export class Chat extends EventTarget {
 
   /** The place up to which everything has come, for `since`; '' as long as there is none. */
   get position() { return String(this.#place ?? ''); }
-
-  /** @template {keyof Events} K @param {K} type @param {(detail: Events[K]) => void} fn
-   * @returns {() => void} what takes fn away again */
-  on(type, fn) {
-    /** @type {EventListener} */
-    const listener = (e) => fn(/** @type {CustomEvent} */ (e).detail);
-    this.addEventListener(type, listener);
-    return () => this.removeEventListener(type, listener);
-  }
 
   /** Sends a message to the room, or with `to` to one user. While the connection is lost it waits, and it goes
    * out again after a loss, or when the server refused it for a time (see the event `held`). What the server may
@@ -147,7 +142,7 @@ export class Chat extends EventTarget {
    * @returns {boolean} false if it is not sent: without a connection, over 20 a second, or by what the server has said */
   signal(name, data) { return this.#notices.signal(name, data); }
 
-  /** Reads messages before or after an offset. @param {{before?: number, after?: number, limit?: number}} [range] @returns {Promise<import('./types.js').Page>} */
+  /** Reads messages before or after an offset. @param {{before?: number, after?: number, limit?: number}} [range] @returns {Promise<Page>} */
   history(range = {}) {
     if (this.state !== 'open') return Promise.reject(new ChatError('disconnected', 'not connected'));
     const id = newID();

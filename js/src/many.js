@@ -1,6 +1,7 @@
 // Many rooms over one connection (docs/protocol.md). Each is a Chat, as one with a
 // connection of its own: with its place, its queue and its end.
 
+import {Emitter} from './emitter.js';
 import {ChatError} from './errors.js';
 import {credentials, mount} from './http.js';
 import {Link} from './link.js';
@@ -13,8 +14,8 @@ import {isSession, newID} from './wire.js';
 /** @typedef {import('./types.js').ConnectionEvents} ConnectionEvents @typedef {import('./types.js').ConnectionOptions} ConnectionOptions */
 /** @typedef {(link: (chat: any) => Part, more: {room: string, since?: string, session?: string}) => import('./chat.js').Chat} Make */
 
-/** A connection for many rooms. types.js has its events. */
-export class Connection extends EventTarget {
+/** A connection for many rooms. types.js has its events. @extends {Emitter<ConnectionEvents>} */
+export class Connection extends Emitter {
   user = '';
   username = '';
   session = '';
@@ -57,15 +58,6 @@ export class Connection extends EventTarget {
 
   /** Those that the user is in, or on the way into, by name. @returns {Map<string, import('./chat.js').Chat>} */
   get rooms() { return new Map([...this.#parts.values()].map((part) => [part.name, part.chat])); }
-
-  /** @template {keyof ConnectionEvents} K @param {K} type @param {(detail: ConnectionEvents[K]) => void} fn
-   * @returns {() => void} what takes fn away again */
-  on(type, fn) {
-    /** @type {EventListener} */
-    const listener = (e) => fn(/** @type {CustomEvent} */ (e).detail);
-    this.addEventListener(type, listener);
-    return () => this.removeEventListener(type, listener);
-  }
 
   /** Joins a room. @param {string} room @param {{since?: string}} [options] since: the `position` of an earlier Chat
    * @returns {import('./chat.js').Chat} the present one if there is one; its state tells how it goes */

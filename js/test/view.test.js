@@ -4,10 +4,9 @@ import assert from 'node:assert/strict';
 import {readFileSync} from 'node:fs';
 import path from 'node:path';
 import {test} from 'node:test';
-import {load} from './modules.js';
+import {View} from '../src/view.js';
 
-const root = path.resolve(import.meta.dirname, '../../..');
-const {View} = await load('view.js');
+const root = path.resolve(import.meta.dirname, '../..');
 
 /** All of its values, so that every change is seen. */
 const copy = (o) => JSON.stringify(o);

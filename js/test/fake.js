@@ -3,10 +3,9 @@
 // it, the clock is a fake too.
 
 import {afterEach} from 'node:test';
+import {connect, connectRooms} from '../src/chat.js';
 import {install, settled, uninstall} from './clock.js';
-import {load} from './modules.js';
 
-const {connect, connectRooms} = await load('chat.js');
 const own = Object.fromEntries(['fetch', 'WebSocket', 'location', 'document', 'addEventListener', 'dispatchEvent'].map((k) => [k, globalThis[k]]));
 const {random} = Math, {now} = Date;
 /** @type {{close: () => void}[]} */ let chats = [];

@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
+import {Records} from '../src/sse.js';
 import {stage} from './fake.js';
-import {load} from './modules.js';
 import {refusal, web} from './web.js';
 
 /** A connection for many rooms whose first WebSocket is blocked, in the rooms named. */
@@ -183,7 +183,6 @@ test('HTTP/2 has no such limit', async (t) => {
 });
 
 test('records of a stream that is cut at any byte', async () => {
-  const {Records} = await load('sse.js');
   const stream = 'retry: 3000\n\n:\n\nid: e:1\ndata: {"a":1}\n\ndata:{"b":\rdata: 2}\r\revent: x\r\ndata: "c"\r\ndata: 3\r\n\r\ndata\n\nid: 9\n\ndata: "d"\n\ndata: unfinished\n';
   const whole = ['{"a":1}', '{"b":\n2}', '"c"\n3', '"d"'];
   for (let i = 0; i <= stream.length; i++) {
