@@ -16,6 +16,7 @@ import {messages, rooms, unread} from './http.js';
 import {Connection} from './many.js';
 import {Notices} from './notices.js';
 import {Queue} from './queue.js';
+import {Memory} from './remember.js';
 import {Roster} from './roster.js';
 import {alone} from './single.js';
 import {later, wish} from './time.js';
@@ -44,7 +45,7 @@ export class Chat extends Emitter {
   session = '';
   /** @type {import('./frames.js').Limits} */ limits = {message_bytes: 16384, rate_per_second: 0, burst: 0};
 
-  #options; #link; #queue; #notices; #roster = new Roster(); #asks = new Asks();
+  #options; #link; #memory; #queue; #notices; #roster = new Roster(); #asks = new Asks();
   /** @type {Place|null} */ #place; // after the latest message
   /** @type {Place|null} */ #joined = null; // that of the first welcome, as long as #place is null
   #goal = new Place('', 0); // that of the last welcome: what is up to there is replay
@@ -56,9 +57,11 @@ export class Chat extends Emitter {
     super();
     this.#options = options;
     this.room = options.room ?? 'general';
-    this.session = isSession(options.session) ? options.session : ''; // else it is none of such a server's
-    this.#place = Place.parse(options.since);
     this.#link = link(this);
+    const kept = this.#memory = new Memory(options.remember, this.#link.base, this.room, options.username);
+    this.session = isSession(options.session) ? options.session : kept.session; // else it is none of such a server's
+    this.#place = Place.parse(options.since) ?? Place.parse(kept.position);
+    this.#joined = this.#place ? null : Place.parse(kept.joined);
     this.#queue = new Queue(options.sendTimeout ?? 30_000, {
       send: (frame) => this.#link.send(frame),
       held: (held) => this.#emit('held', held),
@@ -184,12 +187,21 @@ export class Chat extends Emitter {
       this.#asks.lost(error);
       this.#queue.lost(more.code);
     }
-    if (state === 'closed') this.#queue.close(error);
+    if (state === 'closed') {
+      this.#queue.close(error);
+      this.#memory.release();
+    }
     this.#emit('state', {state, ...more});
   }
 
   /** For the link: takes what the server says. @param {any} o */
   receive(o) {
+    this.#take(o);
+    if (this.user) this.#memory.write({session: this.session, position: this.position, joined: String(this.#joined ?? '')}); // now that listeners have it
+  }
+
+  /** @param {any} o */
+  #take(o) {
     switch (o.type) {
       case 'welcome': return this.#welcome(o);
       case 'message':

@@ -6,6 +6,7 @@ import {ChatError} from './errors.js';
 import {credentials, mount} from './http.js';
 import {Link} from './link.js';
 import {Part} from './part.js';
+import {Memory} from './remember.js';
 import {Rate} from './rate.js';
 import {Streams} from './streams.js';
 import {wish} from './time.js';
@@ -21,7 +22,7 @@ export class Connection extends Emitter {
   session = '';
   /** @type {any} */ limits = {};
 
-  #options; #make; #base; #link; #rate = new Rate();
+  #options; #make; #base; #link; #memory; #rate = new Rate();
   /** @type {Map<string, Part>} */ #parts = new Map(); // by room
   /** @type {Set<Part>} */ #joining = new Set(); // in the next frame
   /** @type {Map<string, number>} */ #leaving = new Map(); // by room: the ends that the server still has to tell of
@@ -32,7 +33,8 @@ export class Connection extends Emitter {
     this.#options = options;
     this.#make = make;
     const base = this.#base = mount(url), {token, username} = options;
-    this.session = isSession(options.session) ? options.session : '';
+    this.#memory = new Memory(options.remember, base, '', username); // no room has that name
+    this.session = isSession(options.session) ? options.session : this.#memory.session;
     const get = () => credentials(token);
     this.#link = new Link({
       url: () => {
@@ -145,6 +147,7 @@ export class Connection extends Emitter {
       const largest = parts.reduce((a, b) => (a && a.chat.largest >= b.chat.largest ? a : b), parts[0]);
       for (const part of parts) part.whole(state, more.code === 1009 && part !== largest ? {...more, code: undefined} : more);
     }
+    if (state === 'closed') this.#memory.release();
     this.#emit('state', {state, ...more});
   }
 
@@ -185,6 +188,7 @@ export class Connection extends Emitter {
   /** Over HTTP, only the rooms tell. @param {any} o */
   #identify(o) {
     for (const key of /** @type {const} */ (['user', 'username', 'session', 'limits'])) if (o[key]) this[key] = o[key];
+    this.#memory.write({session: this.session, position: '', joined: ''});
   }
 
   /** @param {any} o @param {Part|undefined} part none: the service has put the user into the room */

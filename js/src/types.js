@@ -42,6 +42,9 @@
  * @property {import('./http.js').Token} [token] credentials, or what gets them anew for each attempt
  * @property {string} [session] of an earlier Chat: makes an anonymous client the same user again
  * @property {string} [since] the `position` of an earlier Chat: get only what came after it
+ * @property {boolean|import('./remember.js').Store} [remember] true: keep the session and the position in sessionStorage, so that
+ *   the same user continues at the same place after a reload of the page; or another storage that belongs to this tab or
+ *   process alone. By default nothing is kept
  * @property {number} [sendTimeout] milliseconds that the server has to answer a message; by default 30,000.
  *   The time in which a message waits for a connection, or its turn, is not counted */
 
