@@ -13,13 +13,13 @@ import (
 
 // The benchmarks are meaningful only if the disk syncs: set PGLOG_FSYNC=1.
 
-// BenchmarkAppend lets 64 senders append 150 bytes each, to one room and to 64. It compares
+// BenchmarkAppend lets 64 senders append 150 bytes each, to one room, to 16 and to 64. It compares
 // concurrent calls in one statement with calls one by one. Another server watches the rooms and
 // reads everything.
 func BenchmarkAppend(b *testing.B) {
 	const senders = 64
 	message := fmt.Sprintf("%150d", 0)
-	for _, rooms := range []int{1, senders} {
+	for _, rooms := range []int{1, senders / 4, senders} {
 		for _, mode := range []string{"together", "single"} {
 			b.Run(fmt.Sprintf("rooms=%d/%s", rooms, mode), func(b *testing.B) {
 				schema := pglog.WithSchema(newSchema())

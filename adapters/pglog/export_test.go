@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -17,9 +18,9 @@ func SingleAppends(l *Log) { l.batches.single = true }
 func AppendIn(ctx context.Context, l *Log, c *pgx.Conn, room string, events ...chatlog.Event) error {
 	var batch []*appendCall
 	for _, e := range events {
-		batch = append(batch, &appendCall{ctx: ctx, event: e})
+		batch = append(batch, &appendCall{ctx: ctx, room: room, event: e})
 	}
-	return l.use(ctx, c, func(c dbConn) error { return l.insert(ctx, c, room, batch) })
+	return l.use(ctx, c, func(c dbConn) error { _, err := l.insert(ctx, c, batch, time.Minute); return err })
 }
 
 // MigrateTo runs the steps up to a version.

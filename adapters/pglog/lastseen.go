@@ -3,7 +3,6 @@ package pglog
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -56,45 +55,55 @@ func (l *Log) noteSeen(room, epoch, origin string, e *chatlog.Event) {
 	l.lastSeen.rooms[room] = seenEvent{epoch, origin, e.Offset, e.Time}
 }
 
-// newestSeen returns the newest event that this Log has seen in room, as arguments of a
-// statement: epoch, origin, offset and time. They are NULL if there is none.
-func (l *Log) newestSeen(room string) (args [4]any, ok bool) {
-	l.lastSeen.mu.Lock()
-	defer l.lastSeen.mu.Unlock()
-	m, ok := l.lastSeen.rooms[room]
-	if ok {
-		args = [4]any{m.epoch, m.origin, int64(m.offset), m.at}
-	}
-	return args, ok
+// seenColumns are arguments of a statement: the newest event that the Log has seen in each of
+// some rooms, and a new epoch for the case that it is lost. The event is NULL if there is none.
+type seenColumns struct {
+	epoch, origin []*string
+	offset        []*int64
+	at            []*time.Time
+	fresh         []string
 }
 
-// lostAt returns an expression: whether the room r has lost an event that was seen in its
-// epoch. The parameters from n on are that event's epoch, origin, offset and time. A
-// missing row proves nothing, because somebody may have deleted it. The time of a room is
-// the time of its newest event.
-func lostAt(n int) string {
-	sql := `(r.epoch = {1}::text AND CASE
+// add adds the newest event that the Log has seen in room. It reports whether there is one.
+func (s *seenColumns) add(l *Log, room string) bool {
+	l.lastSeen.mu.Lock()
+	m, ok := l.lastSeen.rooms[room]
+	l.lastSeen.mu.Unlock()
+	s.fresh = append(s.fresh, newEpoch())
+	if !ok {
+		s.epoch, s.origin, s.offset, s.at = append(s.epoch, nil), append(s.origin, nil), append(s.offset, nil), append(s.at, nil)
+		return false
+	}
+	offset := int64(m.offset)
+	s.epoch, s.origin, s.offset, s.at = append(s.epoch, &m.epoch), append(s.origin, &m.origin), append(s.offset, &offset), append(s.at, &m.at)
+	return true
+}
+
+func (s *seenColumns) args() []any { return []any{s.epoch, s.origin, s.offset, s.at, s.fresh} }
+
+// lost returns an expression: whether the room r has lost an event that was seen in its epoch.
+// The arguments are expressions for that event's epoch, origin, offset and time. A missing row
+// proves nothing, because somebody may have deleted it. The time of a room is the time of its
+// newest event.
+func lost(epoch, origin, offset, at string) string {
+	return strings.NewReplacer("{1}", epoch, "{2}", origin, "{3}", offset, "{4}", at).Replace(`(r.epoch = {1}::text AND CASE
 		WHEN r.last <= {3}::bigint THEN r.last < {3}::bigint OR r.last_at <> {4}::timestamptz
 		ELSE EXISTS (SELECT FROM {schema}.event e
 			WHERE e.room = r.id AND e."offset" = {3}::bigint AND e.at <> {4}::timestamptz)
-	END AND {database} || '/' || r.tableoid = {2}::text)`
-	for i := range 4 {
-		sql = strings.ReplaceAll(sql, fmt.Sprintf("{%d}", i+1), fmt.Sprint("$", n+i))
-	}
-	return sql
+	END AND {database} || '/' || r.tableoid = {2}::text)`)
 }
 
 // compareSeen begins a new epoch of room if it has lost the newest event that was seen.
 func (l *Log) compareSeen(ctx context.Context, room string) error {
-	known, ok := l.newestSeen(room)
-	if !ok {
+	var known seenColumns
+	if !known.add(l, room) {
 		return nil
 	}
 	var gone bool
 	var epoch, origin string
 	err := l.withRetry(ctx, func(c dbConn) error {
 		gone = false
-		err := c.QueryRow(ctx, c.sql.compareSeen, append([]any{escape(room)}, known[:]...)...).Scan(&gone, &epoch, &origin)
+		err := c.QueryRow(ctx, c.sql.compareSeen, escape(room), known.epoch[0], known.origin[0], known.offset[0], known.at[0]).Scan(&gone, &epoch, &origin)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return nil // the room's row was deleted, and a trigger has begun a new epoch
 		}

@@ -97,7 +97,11 @@ func New(pool *pgxpool.Pool, opts ...Option) *Log {
 	l.channel = "chat:" + l.schema
 	l.txSQL = newTxStatements(l.schema)
 	l.commits.open = map[string]*openTx{}
-	l.batches.init()
+	connections := 1
+	if pool != nil {
+		connections = int(pool.Config().MaxConns)
+	}
+	l.batches.init(connections)
 	l.notices.init()
 	return l
 }

@@ -11,7 +11,7 @@ import (
 // They never change after newStatements. The struct has many fields because it has one per
 // statement.
 type statements struct {
-	append, appendMore, newRoom, generation         string
+	append, appendMore, newRooms, generation        string
 	amend, lookup, compareSeen                      string
 	forward, backward                               string
 	some                                            map[kind]string
@@ -65,10 +65,10 @@ func newStatements(schema, database string) *statements {
 	in := filler(schema, database)
 	return &statements{
 		append:     in(appending("", "")),
-		appendMore: in(appending(", data, reply_to", ", {$14}, (SELECT $15::bigint[])")),
+		appendMore: in(appending(", data, reply_to", ", {$16}, (SELECT $17::bigint[])")),
 		amend:      in(amending),
 		compareSeen: in(`
-SELECT coalesce(` + lostAt(2) + `, false), r.epoch, {database} || '/' || r.tableoid FROM {schema}.room r WHERE r.name = $1`),
+SELECT coalesce(` + lost("$2", "$3", "$4", "$5") + `, false), r.epoch, {database} || '/' || r.tableoid FROM {schema}.room r WHERE r.name = $1`),
 		lookup: in(`
 SELECT r.epoch, {database} || '/' || r.tableoid, e.*
 FROM {schema}.room r
@@ -77,8 +77,9 @@ CROSS JOIN LATERAL (
 	WHERE e.room = r.id AND e.user_id = $2 AND e.client_id = $3 AND e.client_id <> ''
 	LIMIT 1) e
 WHERE r.name = $1`),
-		newRoom: in(`
-INSERT INTO {schema}.room (name, epoch) SELECT $1, g.epoch FROM {schema}.room g WHERE g.name = chr(26)
+		newRooms: in(`
+INSERT INTO {schema}.room (name, epoch)
+SELECT u.name, g.epoch FROM unnest(` + lockTimeout + `) u (name) CROSS JOIN {schema}.room g WHERE g.name = chr(26)
 ON CONFLICT DO NOTHING`),
 		generation: in(`
 INSERT INTO {schema}.room (name, epoch) VALUES (chr(26), $1) ON CONFLICT DO NOTHING`),
