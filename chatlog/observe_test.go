@@ -231,7 +231,7 @@ func init() {
 				return true
 			}
 			i, ok := spec.Type.(*ast.InterfaceType)
-			if !ok || spec.Name.Name == "Sink" || spec.Name.Name == "Claim" {
+			if !ok || strings.HasSuffix(spec.Name.Name, "Sink") || spec.Name.Name == "Claim" {
 				return true
 			}
 			switch spec.Name.Name {

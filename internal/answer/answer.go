@@ -28,8 +28,12 @@ func BadRequest(text string) *Error {
 	return New(http.StatusBadRequest, proto.CodeBadRequest, text)
 }
 
-// Refuse answers with an error object.
+// Refuse answers with an error object. If w has a method Refused, as a traced one does, that
+// method is told of the code.
 func Refuse(w http.ResponseWriter, status int, code, text string) {
+	if w, ok := w.(interface{ Refused(status int, code string) }); ok {
+		w.Refused(status, code)
+	}
 	b := proto.AppendQuoted([]byte(`{"error":{"code":`), code)
 	b = proto.AppendQuoted(append(b, `,"message":`...), text)
 	JSON(w, status, append(b, "}}\n"...))

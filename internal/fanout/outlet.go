@@ -30,6 +30,18 @@ func (o *Outlet) Push(room, epoch string, e *chatlog.Event) {
 	}
 }
 
+// trace tells the sink of the trace of an entry, unless the sink is closed or takes none.
+func (o *Outlet) trace(room, epoch string, offset uint64, trace string) {
+	sink, ok := o.sink.(chatlog.TracedSink)
+	if !ok {
+		return
+	}
+	defer o.leave()
+	if o.enter() {
+		sink.Traced(room, epoch, offset, trace)
+	}
+}
+
 func (o *Outlet) interrupted(err error) {
 	defer o.leave()
 	if o.enter() {

@@ -30,6 +30,17 @@ func (w *Watchers) Remove(o *Outlet) (last bool) {
 	return len(*w) == 0
 }
 
+// Trace tells all of them of the trace of an entry that is about to be pushed, under the
+// conditions of Push. It does nothing if trace is empty.
+func (w Watchers) Trace(room, epoch string, offset uint64, trace string) {
+	if trace == "" {
+		return
+	}
+	for _, o := range w {
+		o.trace(room, epoch, offset, trace)
+	}
+}
+
 // Push pushes e to all of them. The caller must not hold any lock of the log: a server may
 // call Unwatch under a lock that its Push needs, and Unwatch needs the log's lock.
 func (w Watchers) Push(room, epoch string, e *chatlog.Event) {

@@ -35,6 +35,7 @@ func (l *Log) Amend(ctx context.Context, room string, e chatlog.Event, moderator
 	l.usedLocked(sh, r)
 	sh.mu.Unlock()
 	if !a.Repeated {
+		watchers.Trace(room, a.Epoch, a.Event.Offset, chatlog.TraceOf(ctx))
 		watchers.Push(room, a.Epoch, &a.Event)
 		l.growth.Signal()
 	}

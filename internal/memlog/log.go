@@ -131,6 +131,7 @@ func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (a chatl
 	watchers := r.watchers
 	l.usedLocked(sh, r)
 	sh.mu.Unlock()
+	watchers.Trace(room, a.Epoch, a.Event.Offset, chatlog.TraceOf(ctx))
 	watchers.Push(room, a.Epoch, &a.Event)
 	l.growth.Signal()
 	if len(watchers) == 0 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat/internal/stream"
+	"github.com/seed-08328bfd/chat/internal/trace"
 	"github.com/seed-08328bfd/chat/internal/wsconn"
 )
 
@@ -97,9 +98,20 @@ func (r *room) round() {
 	r.mu.Lock()
 	v, members, joins := r.stream.View, r.members, r.joinCount
 	r.membersShared = true
+	var links []string
+	if len(r.traces) > 0 {
+		links = r.takeTracesLocked()
+	}
 	r.mu.Unlock()
 	if v.Next() == r.delivered {
 		return
+	}
+	if len(links) > 0 {
+		span := trace.Span{Name: trace.Round, Room: r.name, Links: links, Began: time.Now(), Events: int(v.Next() - max(r.delivered, v.Base))}
+		defer func() {
+			span.Ended = time.Now()
+			r.set.reportRound(span)
+		}()
 	}
 	r.delivered = v.Next()
 	r.set.counters.rounds.Add(1)

@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"context"
+	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
 )
@@ -14,6 +15,14 @@ import (
 // user, and the errors are also guard.ErrUnsupported and those of [chatlog.Amender], which
 // are no failures of the log.
 func (s *Set) Publish(ctx context.Context, name string, e chatlog.Event, moderator bool) (stored chatlog.Event, epoch string, err error) {
+	if s.cfg.Tracer != nil {
+		return s.publishTraced(ctx, name, e, moderator)
+	}
+	return s.publish(ctx, name, e, moderator, nil)
+}
+
+// publish is Publish. If span is not nil, it gets the time when the append has ended.
+func (s *Set) publish(ctx context.Context, name string, e chatlog.Event, moderator bool, span *appendSpan) (stored chatlog.Event, epoch string, err error) {
 	if s.life.closing.Load() {
 		return e, "", ErrClosed
 	}
@@ -34,8 +43,14 @@ func (s *Set) Publish(ctx context.Context, name string, e chatlog.Event, moderat
 		a, err = s.log.Append(ctx, name, e)
 	}
 	stored, epoch = a.Event, a.Epoch
+	if span != nil {
+		span.ended = time.Now()
+	}
 	grew := false
 	if err == nil && !a.Repeated && ordered {
+		if span != nil {
+			r.noteTrace(epoch, stored.Offset, span.trace)
+		}
 		grew, _ = r.insert(epoch, stored)
 	}
 	if ordered {
@@ -60,7 +75,14 @@ func (s *Set) Publish(ctx context.Context, name string, e chatlog.Event, moderat
 	// While this waited, the room may have been opened, or dropped and opened again.
 	// And another entry may have come to the offset: while Redis is failed over, there
 	// are two logs for a moment.
-	if now := s.room(name); now != nil && (now != r || !ordered) && now.apply(epoch, stored) {
+	now := s.room(name)
+	if now == r && ordered {
+		now = nil
+	}
+	if now != nil && span != nil {
+		now.noteTrace(epoch, stored.Offset, span.trace) // for a log that carries no traces
+	}
+	if now != nil && now.apply(epoch, stored) {
 		at := chatlog.Position{Epoch: epoch, Offset: stored.Offset}
 		if epoch, err = now.contradicted(ctx, at); err != nil {
 			return e, "", err

@@ -51,6 +51,7 @@ type placeInLog struct {
 	erasures   uint64                // deletions that the room has seen
 	erased     []erasure             // the latest of them, number n at n%maxErasures
 	catchingUp bool                  // a goroutine is reading the missing entries from the log
+	traces     []tracedEntry         // of entries that no round has delivered yet, at most maxTraces
 }
 
 // roomReaders are the members that read the stream. It is guarded by room.mu.

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/guard"
 	"github.com/seed-08328bfd/chat/internal/lock"
 	"github.com/seed-08328bfd/chat/internal/logging"
+	"github.com/seed-08328bfd/chat/internal/trace"
 )
 
 // The errors of this package. Methods also return those of package guard and of contexts.
@@ -47,6 +48,9 @@ type Config struct {
 	// Present is called for each user that has joined a room or left it, one call after
 	// another; nil without such a hook.
 	Present func(room string, m chatlog.Member, present bool)
+	// Tracer is told of appends, and of rounds that deliver an entry with a trace; nil without.
+	// Its methods do not panic.
+	Tracer trace.Tracer
 	// Panicked is called after a panic of the log, perhaps under a lock.
 	Panicked func(method, room string, p any, stack []byte)
 }
@@ -124,6 +128,8 @@ type identity struct {
 // counters count what happens in the rooms.
 type counters struct {
 	messages, deliveries, rounds, slow, resets, logErrors atomic.Uint64
+
+	reports atomic.Int64 // rounds that are being reported to the tracer
 }
 
 // New returns a Set. It does not use the log yet.

@@ -20,6 +20,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/hook"
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/request"
+	"github.com/seed-08328bfd/chat/internal/trace"
 )
 
 // This file is the only one that calls hooks: functions of the library's user. It calls
@@ -195,6 +196,49 @@ func (r *Rules) Present(room string, m chatlog.Member, here bool) {
 		r.cfg.Hooks.Present(r.Rooms.Context(), room, m, here)
 		return nil
 	})
+}
+
+// Tracer returns the tracer, whose methods do not panic, or nil if there is none.
+func (r *Rules) Tracer() trace.Tracer {
+	if r.cfg.Hooks.Tracer == nil {
+		return nil
+	}
+	return tracer{r}
+}
+
+// tracer calls the tracer of the hooks.
+type tracer struct{ r *Rules }
+
+// Start implements [trace.Tracer]. Neither result is nil.
+func (t tracer) Start(ctx context.Context, s trace.Span) (context.Context, func(trace.Span)) {
+	inside, end := ctx, (func(trace.Span))(nil)
+	err := t.r.hooks.Call("tracer", s.Room, func() error {
+		inside, end = t.r.cfg.Hooks.Tracer.Start(ctx, s)
+		return nil
+	})
+	if err != nil || inside == nil {
+		inside = ctx
+	}
+	return inside, func(s trace.Span) {
+		if end != nil {
+			t.r.hooks.Call("tracer", s.Room, func() error {
+				end(s)
+				return nil
+			})
+		}
+	}
+}
+
+// Trace implements [trace.Tracer]. It returns a valid trace or "".
+func (t tracer) Trace(ctx context.Context) (text string) {
+	err := t.r.hooks.Call("tracer", "", func() error {
+		text = t.r.cfg.Hooks.Tracer.Trace(ctx)
+		return nil
+	})
+	if err != nil || !chatlog.ValidTrace(text) {
+		return ""
+	}
+	return text
 }
 
 // rule returns what a rule makes of a name. Errors are ErrBadName, which wraps the rule's

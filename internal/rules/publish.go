@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/anon"
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/request"
+	"github.com/seed-08328bfd/chat/internal/trace"
 )
 
 // A Sender is whom an entry comes from.
@@ -49,6 +51,35 @@ func (r *Rules) Do(ctx context.Context, room string, e chatlog.Event, moderator 
 	if room, err = r.Room(room); err != nil {
 		return e, "", err
 	}
+	if r.Tracer() == nil {
+		return r.do(ctx, room, e, moderator)
+	}
+	ctx, span, end := r.BeginPublish(ctx, nil, room, &e)
+	defer func() {
+		if span.Err = err; err == nil {
+			span.Offset = stored.Offset
+		}
+		end(span)
+	}()
+	return r.do(ctx, room, e, moderator)
+}
+
+// BeginPublish begins the span of publishing e, and returns the context for it, with the trace
+// that the log carries to other servers. There is a tracer. from may be nil. The caller adds the
+// results to the span, and ends it.
+func (r *Rules) BeginPublish(ctx context.Context, from *trace.Origin, room string, e *chatlog.Event) (context.Context, trace.Span, func(trace.Span)) {
+	span := trace.Span{Name: trace.Publish, Room: room, Type: e.Type, UserID: e.UserID, Began: time.Now()}
+	if from != nil {
+		span.Parent, span.Request = from.Parent, from.Request
+	}
+	ctx, end := r.Tracer().Start(ctx, span)
+	return chatlog.WithTrace(ctx, r.Tracer().Trace(ctx)), span, func(s trace.Span) {
+		s.Ended = time.Now()
+		end(s)
+	}
+}
+
+func (r *Rules) do(ctx context.Context, room string, e chatlog.Event, moderator bool) (stored chatlog.Event, epoch string, err error) {
 	if err := r.Rooms.Connect(ctx); err != nil {
 		return e, "", err
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/logging"
 	"github.com/seed-08328bfd/chat/internal/request"
 	"github.com/seed-08328bfd/chat/internal/rooms"
+	"github.com/seed-08328bfd/chat/internal/trace"
 )
 
 // The errors that the root package exports, where they are documented.
@@ -96,6 +97,7 @@ type Hooks struct {
 	Filter       func(ctx context.Context, u User, room string, m *Message) error
 	Moderate     func(ctx context.Context, u User, room string) bool
 	Present      func(ctx context.Context, room string, m chatlog.Member, present bool)
+	Tracer       trace.Tracer
 	NameRule     func(string) (string, error)
 	RoomRule     func(string) (string, error)
 	ReactionRule func(string) (string, error)

@@ -149,6 +149,7 @@ func (s *Server) acceptStream(w http.ResponseWriter, r *http.Request, c *session
 	if err := c.Start(first); err != nil {
 		return errLost
 	}
+	endHandshake(w, eventsEndpoint.accepted()) // the stream goes on
 	(*conn).Await()
 	return nil
 }

@@ -99,6 +99,8 @@ func (s *Server) roomOf(w http.ResponseWriter, segment string) (room string, ok 
 	}
 	if room, err = s.Rules.AskedRoom(name); err != nil {
 		s.refuse(w, err)
+	} else {
+		handshakeIn(w, room)
 	}
 	return room, err == nil
 }

@@ -135,6 +135,9 @@ func (s *Server) begin(r *http.Request, h *handshake, c *session.Session, room s
 		return err
 	}
 	c.Identify(u, h.session)
+	if t := s.Rules.Tracer(); t != nil {
+		c.Trace(t.Trace(r.Context()))
+	}
 	if room != "" {
 		if err := s.Rules.May(r.Context(), u, room, rules.ActionJoin); err != nil {
 			return err

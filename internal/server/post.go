@@ -16,6 +16,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/rules"
 	"github.com/seed-08328bfd/chat/internal/session"
+	"github.com/seed-08328bfd/chat/internal/trace"
 )
 
 // post carries out a POST: its body is one object, or the text of a message. Cheap checks come
@@ -52,6 +53,9 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, room string) error
 		// Such users cost nothing, and a client can make up any number of sessions. So the rate
 		// limit is that of the address.
 		p.Account = cmp.Or(limit.PlaceOf(s.cfg.Proxies.Client(r, s.logger)).Account(), u.ID)
+	}
+	if s.Rules.Tracer() != nil {
+		p.Origin = &trace.Origin{Request: r}
 	}
 	do := p.Object
 	if plain {

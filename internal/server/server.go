@@ -54,6 +54,7 @@ func New(cfg Config) *Server {
 	if cfg.Compress {
 		rc.Pack = wsconn.Deflate
 	}
+	rc.Tracer = s.Rules.Tracer()
 	if s.Rules.HasPresenceHook() {
 		rc.Present = s.Rules.Present
 	}
@@ -113,6 +114,18 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 	if !s.shareAnswer(w, r, e) {
 		return
 	}
+	if s.Rules.Tracer() != nil && e.connects(r.Method) {
+		t, r := s.beginHandshake(w, r, e)
+		defer t.end(http.StatusInternalServerError) // after a panic
+		s.serve(t, r, e, path)
+		t.end(e.accepted())
+		return
+	}
+	s.serve(w, r, e, path)
+}
+
+// serve answers a request to the endpoint e.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, e endpoint, path []string) {
 	switch e {
 	case socketEndpoint:
 		s.serveSocket(w, r, path[1])

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"time"
@@ -141,6 +142,21 @@ func (s *Speaker) entry(room string, o *proto.Object, typ chatlog.Type, id strin
 func (s *Speaker) publish(room string, e chatlog.Event) (offset uint64, epoch string, refused *proto.Error) {
 	e.UserID, e.Username = s.User.ID, s.User.Name
 	ctx := s.rules.Rooms.Context()
+	if s.rules.Tracer() == nil {
+		return s.keep(ctx, room, e)
+	}
+	ctx, span, end := s.rules.BeginPublish(ctx, s.origin, room, &e)
+	defer func() {
+		if span.Offset = offset; refused != nil {
+			span.Code = refused.Code
+		}
+		end(span)
+	}()
+	return s.keep(ctx, room, e)
+}
+
+// keep is publish within the span of ctx.
+func (s *Speaker) keep(ctx context.Context, room string, e chatlog.Event) (offset uint64, epoch string, refused *proto.Error) {
 	if refused := s.allowed(room, rules.ActionOf(e.Type)); refused != nil {
 		first, epoch, err := s.rules.UnlessRepeated(ctx, room, e, errRefused)
 		if err == errRefused {

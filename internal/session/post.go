@@ -9,6 +9,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/request"
 	"github.com/seed-08328bfd/chat/internal/rules"
+	"github.com/seed-08328bfd/chat/internal/trace"
 )
 
 // A Post is a request in which a user sends one object to one room.
@@ -17,6 +18,7 @@ type Post struct {
 	Known   bool   // the user comes back under the same id
 	Account string // the account whose rate limit counts
 	Room    string
+	Origin  *trace.Origin // nil without a tracer
 }
 
 // Text publishes the text of a message, and returns the answer.
@@ -64,6 +66,7 @@ func (p *Post) Object(core *Core, text []byte) ([]byte, *proto.Error) {
 func (p *Post) as(core *Core, f func(*Speaker) ([]byte, *proto.Error)) ([]byte, *proto.Error) {
 	var s Speaker
 	s.be(core.Rules, p.User)
+	s.origin = p.Origin
 	s.account = core.Limits.Visit(p.Account)
 	defer core.Limits.Left(s.account)
 	return f(&s)

@@ -12,6 +12,7 @@ import (
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/request"
 	"github.com/seed-08328bfd/chat/internal/rules"
+	"github.com/seed-08328bfd/chat/internal/trace"
 )
 
 // A Speaker is a user who says something in rooms, whatever it comes by.
@@ -20,6 +21,7 @@ type Speaker struct {
 	User  rules.User // its ID is the user's, its Name what people see; immutable
 
 	account *limit.Account
+	origin  *trace.Origin // for the tracer; nil without
 	pauses  pauses
 	// cred is User with the latest credentials, as the goroutine that reads has stored it.
 	cred atomic.Pointer[rules.User]
@@ -32,6 +34,13 @@ type pauses struct{ rate, slow, signals limit.Pauses }
 func (s *Speaker) be(r *rules.Rules, u rules.User) {
 	s.rules, s.User = r, u
 	s.cred.Store(&s.User)
+}
+
+// Trace notes the trace of the handshake of the user's connection.
+func (s *Speaker) Trace(parent string) {
+	if parent != "" {
+		s.origin = &trace.Origin{Parent: parent}
+	}
 }
 
 // Credentials returns the user with the latest credentials.

@@ -13,7 +13,7 @@ var layers = [][]string{
 	{"internal/lock", "internal/anon", "js"},
 	{"internal/proto", "internal/logging", "internal/names", "internal/origin", "internal/ws", "internal/expiry"},
 	{"chatlog", "internal/forwarded", "internal/answer"},
-	{"internal/claim", "internal/guard", "internal/limit", "internal/fanout", "internal/object", "internal/request"},
+	{"internal/claim", "internal/trace", "internal/guard", "internal/limit", "internal/fanout", "internal/object", "internal/request"},
 	{"internal/consume", "internal/hook", "internal/listing", "internal/memlog", "internal/wsconn"},
 	{"internal/events"},
 	{"internal/stream"},
