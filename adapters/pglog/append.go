@@ -196,11 +196,16 @@ func (l *Log) finish(calls []*appendCall) {
 func (l *Log) announce(calls []*appendCall) {
 	room := calls[0].room
 	var first, last uint64
+	var traces []string
 	for _, n := range calls {
 		if n.err != nil || n.out.Repeated && (!n.tried || n.out.Event.ID == "" || n.out.Event.ID != n.event.ID) {
 			continue
 		}
-		l.push(room, n.out.Epoch, n.out.Event)
+		trace := chatlog.TraceOf(n.ctx)
+		if trace != "" {
+			traces = append(traces, traceLine(key(room), n.out.Event.Offset, trace))
+		}
+		l.push(room, n.out.Epoch, n.out.Event, trace)
 		if o := n.out.Event.Offset; first == 0 {
 			first, last = o, o
 		} else {
@@ -208,6 +213,6 @@ func (l *Log) announce(calls []*appendCall) {
 		}
 	}
 	if first > 0 {
-		l.announceSpan(key(room), span{first, last})
+		l.announceSpan(key(room), span{first, last}, traces...)
 	}
 }

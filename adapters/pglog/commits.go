@@ -121,7 +121,7 @@ WHERE pg_xact_status(id::xid8) IS DISTINCT FROM 'in progress'`, ids)
 		if len(here) == 0 {
 			return nil
 		}
-		return l.fetch(ctx, c.Conn, here)
+		return l.fetch(ctx, c.Conn, here, nil)
 	})
 }
 

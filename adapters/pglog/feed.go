@@ -115,14 +115,15 @@ func (l *Log) removeLocked(w *watch, o *fanout.Outlet) {
 	}
 }
 
-// push pushes e to the sinks that watch room.
-func (l *Log) push(room, epoch string, e chatlog.Event) {
+// push pushes e to the sinks that watch room, after its trace, if it has one.
+func (l *Log) push(room, epoch string, e chatlog.Event, trace string) {
 	l.mu.RLock()
 	var watchers fanout.Watchers
 	if w := l.rooms[room]; w != nil {
 		watchers = w.watchers
 	}
 	l.mu.RUnlock()
+	watchers.Trace(room, epoch, e.Offset, trace)
 	watchers.Push(room, epoch, &e)
 }
 

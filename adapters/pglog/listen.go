@@ -106,9 +106,9 @@ func (l *Log) receiveNotices(ctx context.Context, c *pgx.Conn) error {
 		default:
 			return fmt.Errorf("pglog: listening: %w", err)
 		}
-		todo := map[string]span{}
+		todo, traces := map[string]span{}, map[place]string{}
 		for n != nil {
-			if n.Channel == l.channel && l.handlePayload(n.Payload, todo, &signals) {
+			if n.Channel == l.channel && l.handlePayload(n.Payload, todo, traces, &signals) {
 				l.notices.unheard.Store(0)
 				late = false
 			}
@@ -118,7 +118,7 @@ func (l *Log) receiveNotices(ctx context.Context, c *pgx.Conn) error {
 			n, _ = wait(ctx, c, 0) // a notice that has already arrived
 		}
 		if len(todo) > 0 {
-			if err := l.fetch(ctx, c, todo); err != nil {
+			if err := l.fetch(ctx, c, todo, traces); err != nil {
 				return fmt.Errorf("pglog: reading what is new: %w", err)
 			}
 		}
@@ -139,9 +139,15 @@ func ping(ctx context.Context, c *pgx.Conn) error {
 	return c.Ping(ctx)
 }
 
-// handlePayload pushes the signals of a payload, and adds the new offsets to todo, by room,
-// and parts of a signal to signals. It reports whether this Log has sent the payload.
-func (l *Log) handlePayload(payload string, todo map[string]span, signals *parts) (own bool) {
+// A place is that of an event.
+type place struct {
+	room   string
+	offset uint64
+}
+
+// handlePayload pushes the signals of a payload, and adds the new offsets to todo, by room, the
+// traces of events to traces, and parts of a signal to signals. It reports whether this Log has sent the payload.
+func (l *Log) handlePayload(payload string, todo map[string]span, traces map[place]string, signals *parts) (own bool) {
 	tag, lines := parseNotices(payload)
 	if tag == l.tag {
 		return true // its events were pushed when they were stored
@@ -157,7 +163,9 @@ func (l *Log) handlePayload(payload string, todo map[string]span, signals *parts
 		switch {
 		case !ok, n.part.number > 0 && n.signal == nil:
 		case n.signal != nil:
-			l.push(room, "", *n.signal)
+			l.push(room, "", *n.signal, "")
+		case n.trace != "":
+			traces[place{room, n.span.first}] = n.trace
 		default:
 			if old, ok := todo[room]; ok {
 				n.span = n.span.with(old)
@@ -170,7 +178,7 @@ func (l *Log) handlePayload(payload string, todo map[string]span, signals *parts
 
 // fetch reads and pushes the new events. If a room has more than fetchSpan new events, fetch
 // pushes the last offset without an event, and the servers read the rest themselves.
-func (l *Log) fetch(ctx context.Context, conn *pgx.Conn, todo map[string]span) error {
+func (l *Log) fetch(ctx context.Context, conn *pgx.Conn, todo map[string]span, traces map[place]string) error {
 	ctx, cancel := context.WithTimeout(ctx, pingInterval)
 	defer cancel()
 	var rooms, names []string
@@ -192,9 +200,9 @@ func (l *Log) fetch(ctx context.Context, conn *pgx.Conn, todo map[string]span) e
 		_, err = pgx.ForEachRow(rows, append([]any{&n, &epoch, &origin}, r.columns()...), func() error {
 			room, e := rooms[n-1], r.event()
 			l.noteSeen(room, epoch, origin, &e)
-			l.push(room, epochOf(epoch, origin), e)
+			l.push(room, epochOf(epoch, origin), e, traces[place{room, e.Offset}])
 			if s := todo[room]; e.Offset == uint64(last[n-1]) && s.last > e.Offset {
-				l.push(room, epochOf(epoch, origin), chatlog.Event{Offset: s.last})
+				l.push(room, epochOf(epoch, origin), chatlog.Event{Offset: s.last}, "")
 			}
 			return nil
 		})

@@ -19,12 +19,15 @@ import (
 // they wait for the disk. One goroutine collects the notices and sends them in separate
 // transactions. A payload consists of lines. The first is the sender's tag. Then there is a line
 // for each room: its key and the first and last new offset, or its key and a signal (signal.go).
+// Before the line of a room there may be some with the traces of its new events: its key, an offset
+// after an at sign, and the trace. Servers of the previous version skip these.
 
 const (
 	maxPayload  = 7900 // bytes; PostgreSQL's limit is less than 8,000
 	maxPayloads = 16   // in one statement
 	maxSignals  = 1024 // waiting
 	maxNotices  = 10_000
+	maxTraces   = 32 // for one room in a payload; they take at most 5,600 bytes
 )
 
 var (
@@ -51,7 +54,8 @@ func key(room string) string {
 // guarded by mu, except parted and unheard.
 type notices struct {
 	mu      sync.Mutex
-	spans   map[string]span // by the room's key
+	spans   map[string]span     // by the room's key
+	traces  map[string][]string // lines for these
 	signals []signal
 	echo    bool // send a payload even if it is empty
 	sending bool
@@ -67,10 +71,11 @@ type signal struct {
 	done  chan<- error // has a buffer of one
 }
 
-func (n *notices) init() { n.spans = map[string]span{} }
+func (n *notices) init() { n.spans, n.traces = map[string]span{}, map[string][]string{} }
 
-// announceSpan sends a notice that the events of s are new in the room with that key.
-func (l *Log) announceSpan(key string, s span) {
+// announceSpan sends a notice that the events of s are new in the room with that key. traces are
+// lines for those of the events that have a trace; a line that does not fit is left out.
+func (l *Log) announceSpan(key string, s span, traces ...string) {
 	n := &l.notices
 	n.grown.Signal()
 	n.mu.Lock()
@@ -81,6 +86,9 @@ func (l *Log) announceSpan(key string, s span) {
 		return // the other servers find the events by comparing positions
 	}
 	n.spans[key] = s
+	if room := min(len(traces), maxTraces-len(n.traces[key])); room > 0 {
+		n.traces[key] = append(n.traces[key], traces[:room]...)
+	}
 	l.notifyLocked()
 }
 
@@ -117,6 +125,11 @@ func (l *Log) notify() {
 			n.unheard.Add(1)
 		}
 	}
+}
+
+// traceLine returns the line of a payload with the trace of an event.
+func traceLine(key string, offset uint64, trace string) string {
+	return fmt.Sprintf("%s @%d %s\n", key, offset, trace)
 }
 
 func (l *Log) send(payloads []string) error {
@@ -164,10 +177,11 @@ func (n *notices) nextPayloads(tag string) (payloads []string, signals []signal)
 		n.signals = n.signals[1:]
 	}
 	for k, s := range n.spans {
-		if !fits(fmt.Sprintf("%s %d %d\n", k, s.first, s.last)) {
+		if !fits(strings.Join(n.traces[k], "") + fmt.Sprintf("%s %d %d\n", k, s.first, s.last)) {
 			break
 		}
 		delete(n.spans, k)
+		delete(n.traces, k)
 	}
 	if n.echo && len(payloads) == 0 {
 		fits("")

@@ -38,7 +38,7 @@ func (l *Log) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	select {
 	case err := <-done:
 		if err == nil {
-			l.push(room, "", e)
+			l.push(room, "", e, "")
 		}
 		return err
 	case <-ctx.Done():
@@ -94,7 +94,8 @@ type notice struct {
 	key    string
 	span   span
 	signal *chatlog.Event
-	part   part // of a signal, if its number is not 0
+	part   part   // of a signal, if its number is not 0
+	trace  string // of the event at span.first; otherwise the events of span are new
 }
 
 // A part is one of the parts of a signal.
@@ -157,6 +158,13 @@ func parseNotices(payload string) (tag string, lines []notice) {
 			if n.part = parsePart(what[1:]); n.part.number == 0 {
 				continue
 			}
+		} else if strings.HasPrefix(what, "@") {
+			offset, trace, _ := strings.Cut(what[1:], " ")
+			o, err := strconv.ParseUint(offset, 10, 53)
+			if err != nil || !chatlog.ValidTrace(trace) {
+				continue
+			}
+			n.span.first, n.trace = o, trace
 		} else {
 			first, last, _ := strings.Cut(what, " ")
 			var err1, err2 error

@@ -33,10 +33,15 @@ func (l *Log) Amend(ctx context.Context, room string, e chatlog.Event, moderator
 	}
 	head, tail, content := amendParts(&e)
 	b := bucketOf(room)
-	reply, err := l.do(ctx, amendScript, b, l.roomKeys(b, room, keyIDs, keyOlder),
+	args := []any{
 		l.uniqueWord(), hashID(&e), l.key(b, feedOfRoom, room), max(l.history, leastAmends), l.bytes, ms(l.expiry), ms(l.window), maxIDs,
 		l.newestSeen(b, room), l.watchedFlag(room), string(e.Type), e.Target, flag(moderator), quoted(e.UserID),
-		head, tail, content, e.Reaction, e.UserID, flag(e.Remove), chatlog.MaxReactions, chatlog.MaxReactionListed)
+		head, tail, content, e.Reaction, e.UserID, flag(e.Remove), chatlog.MaxReactions, chatlog.MaxReactionListed,
+	}
+	if trace := chatlog.TraceOf(ctx); trace != "" {
+		args = append(args, trace)
+	}
+	reply, err := l.do(ctx, amendScript, b, l.roomKeys(b, room, keyIDs, keyOlder), args...)
 	if err != nil {
 		return chatlog.Appended{}, err
 	}

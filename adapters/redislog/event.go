@@ -104,21 +104,26 @@ func decode(offset, ms, text string) (chatlog.Event, error) {
 }
 
 // notice returns what is published for an event that is not stored. Scripts publish
-// stored events in the same form: epoch, offset, time and event.
+// stored events in the same form: epoch, offset, time and event. If the event has a trace, it comes
+// first in the event's JSON, where servers of the previous version ignore it.
 func notice(e *chatlog.Event) string {
 	return "- 0 " + strconv.FormatInt(e.Time.UnixMilli(), 10) + " " + encode(e)
 }
 
-// parseNotice parses what was published. The epoch of an event that is not stored is "".
-func parseNotice(s string) (epoch string, e chatlog.Event, err error) {
+// parseNotice parses what was published. The epoch of an event that is not stored is "", and so is
+// the trace of one that has none.
+func parseNotice(s string) (epoch string, e chatlog.Event, trace string, err error) {
 	w := strings.SplitN(s, " ", 4)
 	if len(w) != 4 {
-		return "", e, fmt.Errorf("redislog: notice %.40q", s)
+		return "", e, "", fmt.Errorf("redislog: notice %.40q", s)
 	}
 	if e, err = decode(w[1], w[2], w[3]); e.Offset == 0 {
 		w[0] = ""
 	}
-	return w[0], e, err
+	if rest, ok := strings.CutPrefix(w[3], `{"trace":"`); ok {
+		trace, _, _ = strings.Cut(rest, `"`)
+	}
+	return w[0], e, trace, err
 }
 
 // hashID returns the key of a message's user and id, 16 bytes long, or "" without an id.

@@ -176,13 +176,14 @@ func (l *Log) Signal(ctx context.Context, room string, e chatlog.Event) error {
 	return err
 }
 
-// push pushes e to the sinks that watch room.
-func (l *Log) push(room, epoch string, e chatlog.Event) {
+// push pushes e to the sinks that watch room, after its trace, if it has one.
+func (l *Log) push(room, epoch string, e chatlog.Event, trace string) {
 	l.mu.RLock()
 	var watchers fanout.Watchers
 	if w := l.rooms[room]; w != nil {
 		watchers = w.watchers
 	}
 	l.mu.RUnlock()
+	watchers.Trace(room, epoch, e.Offset, trace)
 	watchers.Push(room, epoch, &e)
 }

@@ -116,14 +116,14 @@ func (s *session) deliver(m *redis.Message) {
 	if w == nil {
 		return
 	}
-	epoch, e, err := parseNotice(m.Payload)
+	epoch, e, trace, err := parseNotice(m.Payload)
 	if err != nil {
 		return // the servers read the event from the log, or get an error there
 	}
 	if e.Offset > 0 {
 		s.log.noteSeen(w.bucket, w.room, epoch, &e)
 	}
-	s.log.push(w.room, epoch, e)
+	s.log.push(w.room, epoch, e, trace)
 }
 
 // confirm notes that Redis has executed a subscribe or unsubscribe command.

@@ -28,6 +28,9 @@ func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog
 	if e.Type == chatlog.TypePrivate {
 		args = append(args, quoted(e.UserID), quoted(e.To))
 	}
+	if trace := chatlog.TraceOf(ctx); trace != "" {
+		args = append(args, trace)
+	}
 	reply, err := l.do(ctx, appendScript, b, l.roomKeys(b, room, keyIDs, keyOlder), args...)
 	if err != nil {
 		return chatlog.Appended{}, err

@@ -6,7 +6,8 @@
 --       ''; the entry's JSON in two parts, with a place for the receiver between them: from
 --       after the type to the username, and from the id on; for an edit the JSON of text and
 --       data; for a reaction its text, the user's id, '1' to remove it, and the maximum
---       numbers of different reactions and of listed users
+--       numbers of different reactions and of listed users; the trace, if there is one, which
+--       is published and not stored
 -- Returns 0, epoch, offset, time, receiver as JSON or ''; for a repeated id 1, epoch, offset,
 -- time, and the first entry as answer returns it; for a reaction that changes nothing 2,
 -- epoch, and offset and time of the last entry that has amended the message; 3 for no such
@@ -154,6 +155,9 @@ if not quick or new then
   seldom().finish(KEYS[2], h, now, ARGV[6], new and few.mortal())
 else
   save(KEYS[2], h)
+end
+if ARGV[23] then
+  head = '{"trace":"' .. ARGV[23] .. '",' .. string.sub(head, 2)
 end
 redis.call('SPUBLISH', ARGV[3], h.epoch .. ' ' .. offset .. ' ' .. time .. ' ' .. head .. ARGV[17] .. tail)
 return {0, h.epoch, offset, time, to or ''}

@@ -3,9 +3,11 @@
 -- ARGV: fresh epoch, id or '', event, feed, messages to keep, bytes to keep, life of the
 --       room, window of the ids, maximum number of ids, newest entry seen or '', '1' if
 --       the room is watched, how long the epoch of rooms without a head may be used
---       after its first write; for a private message also its two users as JSON or ''
+--       after its first write; for a private message also its two users as JSON or '';
+--       last, if the message has one, its trace, which is published and not stored
 -- Returns 0, epoch, offset, time; or for a repeated id 1, epoch, offset, time, and the
 -- first entry as answer returns it.
+local trace = #ARGV % 2 == 1 and table.remove(ARGV)
 local b, h = open(KEYS[1], KEYS[2], ARGV[1], ARGV[10], ARGV[11])
 h = h or begin(b, ARGV[1], tonumber(ARGV[12]))
 if h.offset == 0 then
@@ -35,5 +37,9 @@ end
 grow(h, #ARGV[3] + 64, ARGV[6])
 remember(h, now, id, ARGV[8], ARGV[9], offset, time)
 finish(KEYS[2], h, now, ARGV[7], n == 1 or indexed and redis.call('PTTL', index) < 0)
-redis.call('SPUBLISH', ARGV[4], table.concat({h.epoch, offset, time, ARGV[3]}, ' '))
+local said = ARGV[3]
+if trace then
+  said = '{"trace":"' .. trace .. '",' .. string.sub(said, 2)
+end
+redis.call('SPUBLISH', ARGV[4], table.concat({h.epoch, offset, time, said}, ' '))
 return {0, h.epoch, offset, time}
