@@ -3,9 +3,10 @@
 //
 //	http.ListenAndServe("localhost:8080", chatpage.Handler(chat.New()))
 //
-// Open http://localhost:8080 in two tabs, with two names. The page has rooms, history, private
-// messages, typing notices and a list of members. It reconnects after a lost connection, and
-// works by keyboard and on small screens. It is plain HTML, CSS and JavaScript in the binary:
+// Open http://localhost:8080 in two tabs, with two names. The page has many rooms over one
+// connection, with unread messages, mentions and notifications, history, private messages, typing
+// notices and a list of members. It reconnects after a lost connection, and works by keyboard and
+// on small screens. It is plain HTML, CSS and JavaScript in the binary:
 // there is nothing to build and nothing to install.
 //
 // # Below a prefix

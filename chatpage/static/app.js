@@ -1,13 +1,18 @@
 // The page: asks who and where, joins the rooms, and shows what comes in the one that is in view.
 
+import {offerSettings} from './about.js';
 import {Actions} from './actions.js';
-import {rooms as listRooms} from './chat.js';
+import {Alerts} from './alerts.js';
+import {Away} from './away.js';
 import {Composer} from './composer.js';
 import {offerLink} from './copy.js';
 import {Desks} from './desks.js';
+import {showDoor} from './door.js';
+import {Jump} from './jump.js';
+import {Panel} from './panel.js';
 import {names} from './render.js';
 import {Rooms} from './rooms.js';
-import {closeSide, offerRooms, showMembers, showRooms} from './side.js';
+import {closeSide, showMembers} from './side.js';
 import {refusal, showConnection, showKnocking, stopCounting} from './status.js';
 import {forget, keepSession, remember, remembered, visit, visitedRooms} from './store.js';
 import {$, plural} from './text.js';
@@ -18,7 +23,6 @@ const here = new URL('.', location.href);
 /** @type {import('./desk.js').Desk|null} */ let desk = null; // the room in view, or that the user is trying to enter
 let name = '', inside = false;
 let asked = ''; // the address's part when the room was opened
-let queued = false; // the side is about to be drawn
 
 const composer = new Composer({
   send: (text, to, reply) => desk?.messages.send(text, to, reply),
@@ -27,22 +31,39 @@ const composer = new Composer({
   typing: () => desk?.chat.typing(),
 });
 const desks = new Desks(here, {composer, view: new Viewport({scroller: $('scroller'), box: $('log'), top: $('start')})}, {
-  state: (of, change) => of === desk ? showState(change) : drawSoon(),
+  state: (of, change) => of === desk ? showState(change) : panel.drawSoon(),
   welcome,
   changed: () => {
-    showTitle();
-    drawSoon();
+    panel.title();
+    panel.drawSoon();
   },
   moved: (of) => of === desk && seen(),
-  unseen: (of) => of === desk && seen(),
+  unseen: (of, m, mention) => {
+    if (of === desk) seen();
+    alerts.unseen(of, m, mention);
+  },
+  asked: (of) => away.answer(of),
   alike: () => desk?.messages.list.redraw(),
   given: (of) => visit(of.name, ''),
 });
 new Actions(() => desk?.messages);
 const rooms = new Rooms(here, {
-  changed: drawSoon,
+  changed: () => panel.drawSoon(),
   apart: () => [...visitedRooms().keys()].filter((room) => desks.get(room)?.chat.state !== 'open'),
   session: () => desks.session,
+});
+
+const alerts = new Alerts((room) => (location.hash = `#${encodeURIComponent(room)}`));
+const away = new Away(() => desks.all, () => alerts.first);
+const panel = new Panel({desks, rooms, alerts, desk: () => (inside ? desk : null)});
+const jump = new Jump({
+  choices: () => panel.choices,
+  go: ({room, user}) => {
+    closeSide();
+    if (user) return writeTo(user);
+    location.hash = `#${encodeURIComponent(room)}`;
+    composer.focus();
+  },
 });
 
 /** The room that the address names, or ''. */
@@ -56,21 +77,6 @@ function roomInAddress() {
 
 // --- Coming in and going out.
 
-function showDoor(error = null) {
-  inside = false;
-  $('app').hidden = true;
-  $('door').hidden = false;
-  $('door').classList.remove('back');
-  $('enter').textContent = 'Join';
-  $('refused').textContent = error ? refusal(error) : '';
-  if (error) $(error.code === 'bad_name' ? 'name' : 'room').focus();
-  document.title = 'chat';
-  listRooms(here, {limit: 4}).then((open) => offerRooms($('open'), open, (room) => {
-    $('room').value = room;
-    $('name').focus();
-  })).catch(() => {}); // joining tells
-}
-
 /** Comes to the server, and into a room. @param {string} room */
 function enter(room) {
   goOut();
@@ -78,11 +84,21 @@ function enter(room) {
   open(room);
 }
 
+/** @param {import('./chat.js').ChatError|null} [error] why the user is at the door */
+function toDoor(error) {
+  goOut();
+  inside = false;
+  closeSide();
+  showDoor(here, error);
+}
+
 /** Leaves the server. */
 function goOut() {
   close();
   desks.end();
   rooms.leave();
+  alerts.end();
+  away.end();
 }
 
 /** Takes the room out of view. */
@@ -119,31 +135,49 @@ function arrive() {
   // The server's form of the name, unless the address has changed and is about to be followed.
   if (location.hash === asked && roomInAddress() !== room) history.replaceState(null, '', asked = `#${encodeURIComponent(room)}`);
   seen();
-  draw();
+  panel.draw();
 }
 
 function welcome(of, w) {
   keepSession(name, w.session);
-  if (of !== desk) return drawSoon();
+  if (of !== desk) return panel.drawSoon();
   const first = !inside;
   inside = true;
   if (first) showConnection({state: 'open'}, true);
   $('door').hidden = true;
   $('app').hidden = false;
   $('me').textContent = w.username;
+  alerts.begin(w.user);
   arrive();
+  away.ask(of);
   if (!first) return;
+  away.begin(w.user);
   rooms.enter();
   desks.others();
   composer.rest();
 }
 
+/** Goes out, to come in as somebody else. */
 function leave() {
-  goOut();
+  toDoor();
   forget();
-  closeSide();
-  showDoor();
   $('name').focus();
+}
+
+/** Leaves the room in view for good. */
+function leaveRoom() {
+  const old = desk;
+  alerts.set(old.name, 'mentions');
+  close();
+  desks.leave(old);
+  const next = desks.all.at(-1)?.name ?? [...visitedRooms().keys()].at(-1);
+  if (!next) {
+    toDoor();
+    return $('room').focus();
+  }
+  history.pushState(null, '', `#${encodeURIComponent(next)}`);
+  open(next);
+  composer.rest();
 }
 
 // --- What is there.
@@ -156,46 +190,7 @@ function seen() {
   $('down').hidden = list.pinned || (desk.below === 0 && list.below < 300);
   $('down').classList.toggle('some', desk.below > 0);
   $('unseen').textContent = desk.below ? plural(desk.below, 'new message', 'new messages') : 'Latest';
-  showTitle();
-}
-
-function showTitle() {
-  if (!inside) return;
-  const unread = desks.all.reduce((n, of) => n + of.unread.count, 0);
-  document.title = `${unread ? `(${unread}) ` : ''}${desk.name} · chat`;
-}
-
-function drawSoon() {
-  if (queued) return;
-  queued = true;
-  setTimeout(draw, 50);
-}
-
-/** Draws the side. */
-function draw() {
-  queued = false;
-  if (!inside || !desk) return;
-  const {chat} = desk, there = chat.state === 'open', n = there ? chat.count : 0;
-  let alike = false;
-  for (const m of chat.members.values()) alike = names.add(m.user, m.username) || alike;
-  if (alike) desk.messages.list.redraw();
-  showMembers($('members'), chat);
-  $('count').textContent = n ? n.toLocaleString() : '';
-  $('present').textContent = n > 1 ? `${n.toLocaleString()} people here` : n ? 'Only you are here' : there ? '' : 'Not connected';
-  const yours = new Set([...visitedRooms().keys(), ...desks.all.map((of) => of.name)]);
-  showRooms(rooms.names(yours).map((room) => row(room, yours.has(room))));
-}
-
-/** @param {string} room @param {boolean} yours @returns {import('./rooms.js').Room} */
-function row(room, yours) {
-  const of = desks.get(room), there = of?.chat.state === 'open';
-  return {
-    name: room, yours, here: of === desk && Boolean(of),
-    count: there ? of.chat.count : rooms.count(room),
-    unread: there ? of.unread.count : yours ? rooms.unread(room) : 0,
-    mentioned: Boolean(there && of.unread.mentioned),
-    trouble: of?.chat.state === 'closed' && of.trouble ? refusal(of.trouble) : '',
-  };
+  panel.title();
 }
 
 // --- The connection.
@@ -203,12 +198,11 @@ function row(room, yours) {
 function showState(change) {
   if (inside) {
     showConnection(change, desk.welcomed);
-    return draw();
+    return panel.draw();
   }
   if (change.state !== 'closed') return showKnocking(change);
   $('room').value = desk.name;
-  goOut();
-  showDoor(change.error);
+  toDoor(change.error);
 }
 
 // --- What the user does.
@@ -219,14 +213,11 @@ $('join').addEventListener('submit', (e) => {
   $('refused').textContent = '';
   enter($('room').value.trim() || 'general');
 });
-$('other').addEventListener('submit', (e) => {
+$('find-room').addEventListener('click', () => jump.open());
+addEventListener('keydown', (e) => {
+  if (!inside || e.key.toLowerCase() !== 'k' || !(e.ctrlKey || e.metaKey) || e.shiftKey || e.altKey) return;
   e.preventDefault();
-  const room = $('other-room').value.trim();
-  $('other-room').value = '';
-  if (!room) return;
-  location.hash = `#${encodeURIComponent(room)}`;
-  closeSide();
-  composer.focus();
+  jump.open();
 });
 $('rooms').addEventListener('click', (e) => e.target.closest('a') && closeSide(true));
 $('leave').addEventListener('click', leave);
@@ -243,19 +234,24 @@ $('down').addEventListener('click', () => {
   composer.rest();
 });
 
+/** @param {string} user */
+function writeTo(user) {
+  const member = desk.chat.members.get(user);
+  if (!member) return composer.notice('They are no longer in the room.');
+  closeSide();
+  composer.to({user, username: member.username, tail: names.tail(user)});
+  composer.focus();
+}
+
 // A member in the side, or a name over a message: write to them.
 for (const place of [$('members'), $('log')]) {
   place.addEventListener('click', (e) => {
     const user = e.target.closest('button[data-user]')?.dataset.user;
-    if (!user) return;
-    const member = desk.chat.members.get(user);
-    if (!member) return composer.notice('They are no longer in the room.');
-    closeSide();
-    composer.to({user, username: member.username, tail: names.tail(user)});
-    composer.focus();
+    if (user) writeTo(user);
   });
 }
 
+offerSettings({alerts, room: () => desk.name, changed: () => seen(), leave: leaveRoom});
 $('format').addEventListener('click', () => $('formats').showModal());
 offerLink((text) => composer.notice(text));
 addEventListener('hashchange', () => {
@@ -274,7 +270,7 @@ function keep() {
 for (const type of ['focus', 'visibilitychange']) addEventListener(type, () => inside && seen(), true);
 addEventListener('visibilitychange', () => document.hidden && keep()); // it may be the last we hear
 addEventListener('pagehide', keep);
-$('find').addEventListener('input', () => showMembers($('members'), desk.chat));
+$('find').addEventListener('input', () => showMembers($('members'), desk.chat, desk.away));
 
 // --- The beginning.
 
@@ -283,7 +279,7 @@ name = known.name;
 $('name').value = known.name;
 $('room').value = roomInAddress() || known.room;
 closeSide();
-showDoor();
+showDoor(here);
 if (known.here) {
   $('door').classList.add('back');
   enter($('room').value || 'general');

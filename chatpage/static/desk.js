@@ -1,6 +1,7 @@
 // One room that the user is in: its client, its messages, and what is unread. Of all rooms one is in view;
 // the others go on, and are as they were when the user returns.
 
+import {signal as awaySignal} from './away.js';
 import {isFor} from './mention.js';
 import {Messages} from './messages.js';
 import {names} from './render.js';
@@ -17,6 +18,7 @@ const manyNames = 50; // in one notice
  * @property {(desk: Desk) => void} changed what is unread, or who is there
  * @property {(desk: Desk) => void} moved what is in view
  * @property {(desk: Desk, m: import('./types.js').Message, mention: boolean) => void} unseen a message that the user does not look at
+ * @property {(desk: Desk) => void} asked somebody has come, or asks who is away
  * @property {() => void} alike somebody is hard to tell apart */
 
 export class Desk {
@@ -25,6 +27,7 @@ export class Desk {
   /** Messages below what is in view. */ below = 0;
   /** What is written but not sent. @type {import('./store.js').Draft} */ draft;
   unread = new Unread();
+  /** Users who are away. @type {Set<string>} */ away = new Set();
   chat; messages;
   #hooks; #visited; #shown = false;
   #returned = false; // after a loss of the connection
@@ -54,6 +57,8 @@ export class Desk {
       hooks.changed(this);
     });
     chat.on('gap', ({reset}) => reset && (this.#last = this.#told = 0));
+    chat.on('signal', (s) => this.#signal(s));
+    chat.on('typing', ({user}) => this.#back(user));
     chat.on('join', (m) => this.#presence(m));
     chat.on('leave', (m) => this.#presence(m));
     chat.on('members', () => hooks.changed(this));
@@ -104,6 +109,7 @@ export class Desk {
     const {list, outbox} = this.messages, {chat} = this;
     if (m.id && m.user === chat.user) outbox.arrived(m.id);
     this.messages.stopped(m.user);
+    if (m.live) this.#back(m.user);
     if (names.add(m.user, m.username)) this.#hooks.alike();
     const e = this.messages.entry(m);
     const mention = !e.own && isFor(m, chat, chat.members.values(), (offset) => list.at(offset));
@@ -121,9 +127,25 @@ export class Desk {
     this.#hooks.changed(this);
   }
 
+  /** @param {import('./types.js').Signal} s */
+  #signal({user, name, data}) {
+    if (name !== awaySignal) return;
+    if (data?.ask === true) this.#hooks.asked(this);
+    if (data?.away !== true) return this.#back(user);
+    if (this.chat.members.has(user)) this.away.add(user);
+    this.#hooks.changed(this);
+  }
+
+  /** A user is there. @param {string} user */
+  #back(user) {
+    if (this.away.delete(user)) this.#hooks.changed(this);
+  }
+
   #presence(m) {
     const {list} = this.messages, {last} = list;
     this.messages.stopped(m.user);
+    this.#back(m.user);
+    if (m.event === 'join') this.#hooks.asked(this);
     const [to, from] = m.event === 'join' ? ['joined', 'left'] : ['left', 'joined'];
     if (last?.kind === 'notice' && !last.mark && last.joined.size + last.left.size < manyNames) {
       if (!last[from].delete(m.user)) last[to].set(m.user, m.username); // who is back has not left

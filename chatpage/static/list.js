@@ -35,17 +35,17 @@ export class List {
     this.#view.listen({
       scrolled: () => this.#scrolled(),
       resized: () => this.pinned && this.#view.toEnd(),
-      unfolded: () => this.#leave(),
-      redraw: () => this.redraw(),
+      unfolded: () => this.#leave(), redraw: () => this.redraw(),
     });
     this.#view.hush();
     this.#view.title = this.#title;
     const {entry, at} = this.#place, i = this.#entries.indexOf(entry);
     this.pinned ||= i < 0;
-    if (this.pinned) return this.#flush();
-    const first = Math.max(0, i - chunk);
-    this.#show(first, Math.min(this.#entries.length, first + most));
-    this.#view.restore(entry.node, at);
+    if (this.pinned) this.#flush();
+    else {
+      this.#show(Math.max(0, i - chunk), Math.min(this.#entries.length, i - chunk + most));
+      this.#view.restore(entry.node, at);
+    }
     this.#scrolled();
   }
 

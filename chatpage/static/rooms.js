@@ -16,6 +16,7 @@ const byName = new Intl.Collator(undefined, {numeric: true, sensitivity: 'base'}
  * @property {number} count the users in it
  * @property {number} unread
  * @property {boolean} mentioned whether something unread is for the user
+ * @property {boolean} muted whether the user wants to be told of nothing there
  * @property {string} trouble why the user is not in it, if that is worth telling */
 
 /** The rooms, those with most people first. @param {Map<string, number>} rooms */

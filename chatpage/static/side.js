@@ -39,13 +39,14 @@ export function showRooms(rooms) {
 /** @param {HTMLElement} ul @param {import('./rooms.js').Room[]} rooms */
 function showSome(ul, rooms) {
   sync(ul, rooms, (r) => r.name, (r) => {
-    const a = el('a', 'row', el('span', 'hash', '#'), nameOf(r.name));
+    const a = el('a', r.muted ? 'row muted' : 'row', el('span', 'hash', '#'), nameOf(r.name));
     a.href = `#${encodeURIComponent(r.name)}`;
     if (r.here) a.setAttribute('aria-current', 'page');
     if (r.trouble) {
       a.append(el('span', 'trouble', '!', el('span', 'quiet', ` ${r.trouble}`)));
       a.title = r.trouble;
     }
+    if (r.muted) a.append(el('span', 'quiet', ' muted'));
     if (r.mentioned) a.append(el('span', 'for-me', '@', el('span', 'quiet', ' for you')));
     if (r.unread) a.append(el('span', 'unread', shortly(r.unread), el('span', 'quiet', ' new')));
     if (r.count) a.append(el('span', 'number', String(r.count), el('span', 'quiet', r.count === 1 ? ' person' : ' people')));
@@ -66,23 +67,24 @@ export function offerRooms(box, rooms, choose) {
 const searchFrom = 12; // members
 const plain = (s) => s.normalize('NFKD').replace(/\p{M}+/gu, '').toLowerCase();
 
-/** @param {HTMLElement} ul @param {import('./chat.js').Chat} chat */
-export function showMembers(ul, chat) {
+/** @param {HTMLElement} ul @param {import('./chat.js').Chat} chat @param {Set<string>} away users without input */
+export function showMembers(ul, chat, away) {
   const many = chat.members.size >= searchFrom, wanted = many ? plain($('find').value.trim()) : '';
   $('find').hidden = !many;
   const items = [...chat.members.values()]
-    .map((m) => ({user: m.user, name: m.username, me: m.user === chat.user, tail: names.tail(m.user)}))
+    .map((m) => ({user: m.user, name: m.username, me: m.user === chat.user, tail: names.tail(m.user), away: away.has(m.user)}))
     .filter((m) => plain(m.name).includes(wanted))
     .sort((a, b) => Number(b.me) - Number(a.me) || byName(a.name, b.name) || (a.user < b.user ? -1 : 1));
   const more = chat.count - chat.members.size;
-  if (wanted && items.length === 0) items.push({user: '', name: 'Nobody of that name', me: false, tail: ''});
-  else if (more > 0 && !wanted) items.push({user: '', name: `and ${more.toLocaleString()} more`, me: false, tail: ''});
+  if (wanted && items.length === 0) items.push({user: '', name: 'Nobody of that name', me: false, tail: '', away: false});
+  else if (more > 0 && !wanted) items.push({user: '', name: `and ${more.toLocaleString()} more`, me: false, tail: '', away: false});
   sync(ul, items, (m) => m.user, (m) => {
     if (!m.user) return [el('p', 'row more', m.name)];
     const parts = [avatar(m.user, m.name), nameOf(m.name)];
     if (m.tail) parts.push(el('span', 'tail', m.tail));
     if (m.me) return [el('p', 'row', ...parts, el('span', 'tag', 'you'))];
-    const b = el('button', 'row', el('span', 'quiet', 'Write privately to'), ...parts);
+    if (m.away) parts.push(el('span', 'tag', 'away'));
+    const b = el('button', m.away ? 'row away' : 'row', el('span', 'quiet', 'Write privately to'), ...parts);
     b.type = 'button';
     b.title = 'Write privately';
     b.dataset.user = m.user;

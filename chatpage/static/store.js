@@ -150,3 +150,21 @@ export function frequentEmoji(n) {
   const used = [...usedEmoji()].reverse().sort((a, b) => b[1] - a[1]).map(([e]) => e);
   return [...new Set([...used, ...usual])].slice(0, n);
 }
+
+// --- Which rooms the user wants to be told of.
+
+/** @typedef {{on: boolean, rooms: Map<string, import('./alerts.js').Level>}} AlertsKept on: whether there are notifications */
+/** @type {AlertsKept|null} */ let alerts = null; // where storage is forbidden
+
+/** @returns {AlertsKept} */
+export function alertsKept() {
+  const kept = read(browser, 'chat-alerts') ?? (alerts && {on: alerts.on, rooms: [...alerts.rooms]});
+  const rooms = Array.isArray(kept?.rooms) ? kept.rooms.filter((e) => Array.isArray(e) && typeof e[0] === 'string' && (e[1] === 'all' || e[1] === 'none')) : [];
+  return {on: kept?.on === true, rooms: new Map(rooms)};
+}
+
+/** @param {AlertsKept} kept */
+export function keepAlerts(kept) {
+  alerts = kept;
+  write(browser, 'chat-alerts', {on: kept.on, rooms: [...kept.rooms].slice(-keptRooms)});
+}

@@ -135,7 +135,7 @@ test('three hundred members: the rooms can still be reached, and members can be 
       const {top, bottom} = e.getBoundingClientRect();
       return top >= 0 && bottom <= innerHeight && e.checkVisibility();
     });
-    for (const selector of ['#rooms a', '#other-room', '#find', '#members li', '#leave']) assert.ok(await inView(selector), `${selector} at ${viewport.width}`);
+    for (const selector of ['#rooms a', '#find-room', '#find', '#members li', '#leave']) assert.ok(await inView(selector), `${selector} at ${viewport.width}`);
     await alice.fill('#find', 'zoe');
     await until('one is found', async () => (await alice.$$eval('#members bdi', (all) => all.map((e) => e.textContent))).join() === 'Zoë');
     await alice.fill('#find', 'nobody at all');

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {below, connected, join, person, say, scripted, serve, shows, sockets, until, watch} from './harness.js';
+import {below, connected, join, jump, person, say, scripted, serve, shows, sockets, until, watch} from './harness.js';
 
 const focused = (page) => page.evaluate(() => document.activeElement.id || document.activeElement.tagName);
 
@@ -51,8 +51,7 @@ test('the side closes on a small screen, and an element has the focus', async ()
   assert.equal(await focused(alice), 'show');
   await connected(alice);
   await alice.click('#show');
-  await alice.fill('#other-room', 'general');
-  await alice.press('#other-room', 'Enter');
+  await jump(alice, 'general');
   await until('in general', async () => await alice.textContent('#title') === 'general');
   assert.equal(await focused(alice), 'text');
   assert.equal(await alice.$eval('#side', (e) => e.inert), true);

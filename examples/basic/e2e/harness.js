@@ -219,6 +219,13 @@ export async function go(page, room) {
   await until(`in ${room}`, async () => await page.textContent('#title') === room);
 }
 
+/** Goes to a room as a user does, by the dialog. */
+export async function jump(page, room) {
+  await page.click('#find-room');
+  await page.fill('#jump-text', room);
+  await page.press('#jump-text', 'Enter');
+}
+
 /** The addresses of WebSockets. */
 export const sockets = /\/ws[/?]/;
 

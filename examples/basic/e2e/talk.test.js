@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {connected, join, person, say, serve, shows, soon, texts, until, watch} from './harness.js';
+import {connected, join, jump, person, say, serve, shows, soon, texts, until, watch} from './harness.js';
 
 test('two people talk', async () => {
   const {url} = await serve();
@@ -150,8 +150,7 @@ test('rooms', async () => {
   await context.clock.install();
   const alice = await join(context, url, 'Alice', 'one'), bob = await join(await person(), url, 'Bob', 'two');
   await alice.fill('#text', 'half a thought');
-  await alice.fill('#other-room', 'two');
-  await alice.press('#other-room', 'Enter');
+  await jump(alice, 'two');
   await until('Alice is in two', async () => await alice.textContent('#title') === 'two');
   await bob.locator('.notice', {hasText: 'Alice joined'}).waitFor();
   await say(alice, 'hello two');
@@ -164,8 +163,7 @@ test('rooms', async () => {
   assert.deepEqual(await texts(alice), []);
   await soon(alice, 'both rooms are listed', async () => (await alice.$$eval('#rooms a', (all) => all.map((e) => e.textContent))).join() === '#one2 people,#two2 people');
   // An invalid name: the server gives the reason, and nothing but the room is lost.
-  await alice.fill('#other-room', 'a/b');
-  await alice.press('#other-room', 'Enter');
+  await jump(alice, 'a/b');
   await alice.locator('#closed', {hasText: "room's name"}).waitFor();
   assert.equal(await alice.textContent('#title'), 'a/b');
   await alice.goBack();
