@@ -23,6 +23,8 @@ export class Alerts {
   constructor(open) {
     this.#open = open;
     for (const type of ['focus', 'blur', 'visibilitychange']) addEventListener(type, () => this.#look(), true);
+    addEventListener('pagehide', () => this.#release()); // a page with locks cannot be kept for the back button
+    addEventListener('pageshow', (e) => e.persisted && this.#user && this.#hold());
   }
 
   get on() { return alertsKept().on && globalThis.Notification?.permission === 'granted'; }
@@ -54,7 +56,13 @@ export class Alerts {
     if (user === this.#user) return;
     this.end();
     this.#user = user;
+    this.#hold();
+  }
+
+  /** Takes the locks by which the tabs of a user agree. */
+  #hold() {
     if (!navigator.locks) return;
+    const user = this.#user;
     const {signal} = this.#end = new AbortController();
     const until = (/** @type {AbortSignal} */ s) => new Promise((resolve) => s.addEventListener('abort', resolve));
     const hold = (name, mode, s, got = () => {}) => navigator.locks.request(`chat ${name} ${user}`, {mode, signal: s}, () => {
@@ -77,11 +85,15 @@ export class Alerts {
   /** The user is gone. */
   end() {
     this.#user = '';
+    this.#release();
+    for (const desk of [...this.#waiting.keys()]) this.#drop(desk);
+    this.show(0);
+  }
+
+  #release() {
     this.#end.abort();
     this.#look = () => {};
     this.first = !navigator.locks;
-    for (const desk of [...this.#waiting.keys()]) this.#drop(desk);
-    this.show(0);
   }
 
   /** @param {number} unread messages that are to be shown by the icon */

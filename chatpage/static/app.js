@@ -14,7 +14,7 @@ import {names} from './render.js';
 import {Rooms} from './rooms.js';
 import {closeSide, showMembers} from './side.js';
 import {refusal, showConnection, showKnocking, stopCounting} from './status.js';
-import {forget, keepSession, remember, remembered, visit, visitedRooms} from './store.js';
+import {forget, keepSession, remember, remembered, visit, visitAs, visitedRooms} from './store.js';
 import {$, plural} from './text.js';
 import {Viewport} from './viewport.js';
 
@@ -80,6 +80,7 @@ function roomInAddress() {
 /** Comes to the server, and into a room. @param {string} room */
 function enter(room) {
   goOut();
+  visitAs(name);
   desks.begin(name);
   open(room);
 }
@@ -198,6 +199,7 @@ function seen() {
 function showState(change) {
   if (inside) {
     showConnection(change, desk.welcomed);
+    if (change.error?.code === 'too_many_streams') queueMicrotask(() => desk?.chat.reconnect()); // another room's turn to wait
     return panel.draw();
   }
   if (change.state !== 'closed') return showKnocking(change);

@@ -20,10 +20,16 @@ export class Away {
     for (const type of ['pointermove', 'pointerdown', 'keydown', 'wheel', 'touchstart']) {
       addEventListener(type, () => this.#input(), {capture: true, passive: true});
     }
-    if (globalThis.BroadcastChannel) {
-      this.#channel = new BroadcastChannel('chat-active');
-      this.#channel.addEventListener('message', ({data}) => data === this.#user && this.#seen());
-    }
+    this.#join();
+    addEventListener('pagehide', () => this.#channel?.close()); // or the page is not kept for the back button
+    addEventListener('pageshow', (e) => e.persisted && this.#join());
+  }
+
+  /** Hears the other tabs. */
+  #join() {
+    if (!globalThis.BroadcastChannel) return;
+    this.#channel = new BroadcastChannel('chat-active');
+    this.#channel.addEventListener('message', ({data}) => data === this.#user && this.#seen());
   }
 
   /** @param {string} user */

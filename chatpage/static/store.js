@@ -90,24 +90,39 @@ export function leftIn(room) {
   };
 }
 
-// --- The rooms that one was in: up to which place each was read.
+// --- The rooms that the user was in, by the user's name: up to which place each was read.
 
 const keptRooms = 100;
+let visitor = '';
 let visited = null; // where storage is forbidden, for as long as the page is there
+
+/** Whose rooms those are from here on. @param {string} name */
+export function visitAs(name) {
+  if (name !== visitor) visited = null;
+  visitor = name;
+}
+
+/** @returns {Map<string, string>} */
+function storedRooms() {
+  const rooms = pairs(browser, 'chat-rooms').get(visitor);
+  return new Map(Array.isArray(rooms) ? rooms.filter((e) => Array.isArray(e) && typeof e[0] === 'string' && typeof e[1] === 'string') : []);
+}
 
 /** @returns {Map<string, string>} by room: the place, '' if it is not known; the latest last */
 export function visitedRooms() {
-  visited ??= new Map([...pairs(browser, 'chat-rooms')].filter(([, at]) => typeof at === 'string'));
+  visited ??= storedRooms();
   return visited;
 }
 
 /** @param {(all: Map<string, string>) => void} change */
 function changeVisited(change) {
-  const all = new Map(visitedRooms());
-  for (const [other, at] of pairs(browser, 'chat-rooms')) if (typeof at === 'string') all.set(other, at); // by another tab
+  const all = new Map([...visitedRooms(), ...storedRooms()]); // another tab may have changed them
   change(all);
   for (const old of [...all.keys()].slice(0, -keptRooms)) all.delete(old);
-  write(browser, 'chat-rooms', [...all]);
+  const names = pairs(browser, 'chat-rooms');
+  names.delete(visitor);
+  names.set(visitor, [...all]);
+  write(browser, 'chat-rooms', [...names].slice(-keptSessions));
   visited = all;
 }
 
