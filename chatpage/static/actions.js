@@ -131,9 +131,9 @@ export class Actions {
       timer = 0;
     };
     log.addEventListener('pointerdown', (e) => {
-      const msg = e.target.closest('.bubble')?.closest('.msg');
+      const msg = (/** @type {Element} */ (e.target)).closest('.bubble')?.closest('.msg');
       stop();
-      if (e.pointerType !== 'touch' || !e.isPrimary || e.target.closest('a, pre')) return;
+      if (e.pointerType !== 'touch' || !e.isPrimary || (/** @type {Element} */ (e.target)).closest('a, pre')) return;
       const entry = this.#entry(msg);
       if (!entry) return;
       from = e;
@@ -151,7 +151,7 @@ export class Actions {
     log.addEventListener('pointermove', (e) => timer && Math.hypot(e.clientX - from.clientX, e.clientY - from.clientY) > slip && stop());
     for (const type of ['pointerup', 'pointercancel']) addEventListener(type, stop);
     $('scroller').addEventListener('scroll', stop, {passive: true});
-    log.addEventListener('contextmenu', (e) => /** @type {PointerEvent} */ (e).pointerType === 'touch' && !e.target.closest('a, pre') && e.preventDefault());
+    log.addEventListener('contextmenu', (e) => /** @type {PointerEvent} */ (e).pointerType === 'touch' && !(/** @type {Element} */ (e.target)).closest('a, pre') && e.preventDefault());
   }
 
   // --- Both.

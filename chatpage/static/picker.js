@@ -62,7 +62,7 @@ export async function openPicker(anchor, back, choose) {
     const b = /** @type {Element} */ (e.target).closest('button');
     if (b) take(b);
   });
-  for (const type of ['focusin', 'pointerover']) grid.addEventListener(type, (e) => (name.textContent = e.target.closest('button')?.ariaLabel ?? ''));
+  for (const type of ['focusin', 'pointerover']) grid.addEventListener(type, (e) => (name.textContent = (/** @type {Element} */ (e.target)).closest('button')?.ariaLabel ?? ''));
   box.addEventListener('keydown', (e) => key(e, search, grid, take));
 }
 

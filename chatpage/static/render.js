@@ -77,7 +77,7 @@ function notice({joined, left}) {
   return p;
 }
 
-/** @param {{m: object, own: boolean, date: Date, changes?: import('./changes.js').Changes, parts?: Parts}} entry @param {boolean} cont */
+/** @param {{m: object, own: boolean, date: Date, unfolded?: boolean, changes?: import('./changes.js').Changes, parts?: Parts}} entry @param {boolean} cont */
 export function message(entry, cont) {
   const {m, own, date, changes, parts} = entry, {edit, deleting} = changes ?? {}, content = edit?.text ?? m.message;
   const e = el('div', `msg ${own ? 'own' : 'other'}${cont ? ' cont' : ''}${m.type === 'private' ? ' private' : ''}`);

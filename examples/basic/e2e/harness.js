@@ -227,7 +227,7 @@ export async function jump(page, room) {
 }
 
 /** The addresses of WebSockets. */
-export const sockets = /\/ws[/?]/;
+export const sockets = /\/ws([/?]|$)/;
 
 /** Answers in place of the server: what comes is what the test sends, at any time and of any user, in the room that was
  * joined last if it names no other. history gives the messages of the room's history when they are asked for. */
@@ -236,7 +236,7 @@ export async function scripted(context, history = async () => []) {
   const limits = {message_bytes: 16384, rate_per_second: 0, burst: 0};
   await context.routeWebSocket(sockets, (ws) => {
     socket = ws;
-    const username = new URL(ws.url()).searchParams.get('username');
+    const username = new URL(ws.url()).searchParams.get('username') ?? 'Anonymous';
     const send = (o) => ws.send(JSON.stringify(o));
     send({type: 'hello', protocol: 'chat.v1', user: 'me', username, session: 's', limits: {...limits, rooms: 100}});
     ws.onMessage(async (text) => {
