@@ -3,15 +3,17 @@
 
 import {connect} from '/static/chat.js';
 import {List} from '/static/list.js';
+import {Viewport} from '/static/viewport.js';
 
 const $ = (id) => document.getElementById(id);
 const chat = connect('/chat/', {room: 'general'});
 const entry = (m) => ({kind: 'message', m, own: m.user === chat.user, date: new Date(m.time)});
-const list = new List({
-  scroller: $('scroller'), box: $('log'), top: $('start'), entry, moved() {},
+const list = new List(new Viewport({scroller: $('scroller'), box: $('log'), top: $('start')}), {
+  entry, moved() {},
   load: (before) => chat.history(before === undefined ? {} : {before}),
   start: () => 'This is the beginning of general',
 });
+list.show();
 
 chat.on('message', (m) => list.add(entry(m), !m.live));
 chat.on('gap', ({reset}) => list.gap({kind: 'gap', date: new Date(), text: 'Some messages may be missing here.'}, reset));
