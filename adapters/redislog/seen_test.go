@@ -78,15 +78,20 @@ func TestEpochOfLostRoom(t *testing.T) {
 // it again.
 func (i *instance) shorten(t testing.TB, text string) {
 	t.Helper()
-	i.stop(syscall.SIGKILL)
 	files, err := filepath.Glob(filepath.Join(i.dir, "appendonlydir", "*.incr.aof"))
 	if err != nil || len(files) != 1 {
 		t.Fatal(files, err)
 	}
-	data, err := os.ReadFile(files[0])
+	var data []byte
+	// While an fsync runs in the background, Redis writes to the file up to two seconds later.
+	eventually(t, text+" is in the file", func() bool {
+		data, err = os.ReadFile(files[0])
+		return err != nil || strings.Contains(string(data), text)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	i.stop(syscall.SIGKILL)
 	at := strings.Index(string(data), text)
 	begin := strings.LastIndex(string(data[:max(at, 0)]), "*1\r\n$5\r\nMULTI")
 	if at < 0 || begin < 0 {
