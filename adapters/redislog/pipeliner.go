@@ -52,7 +52,8 @@ const (
 // so a node that does not answer delays only its own rooms.
 type pipeliner struct {
 	client redis.UniversalClient
-	slots  chan struct{} // a value for each call that is waiting or running
+	quick  func(calls []*call) *command // for calls with a public message
+	slots  chan struct{}                // a value for each call that is waiting or running
 
 	mu      sync.Mutex
 	queue   []*call
@@ -64,34 +65,35 @@ const (
 	maxPipelines = 4   // concurrently
 )
 
-func newPipeliner(client redis.UniversalClient, waiting int) *pipeliner {
-	return &pipeliner{client: client, slots: make(chan struct{}, waiting)}
+func newPipeliner(client redis.UniversalClient, quick func([]*call) *command, waiting int) *pipeliner {
+	return &pipeliner{client: client, quick: quick, slots: make(chan struct{}, waiting)}
 }
 
-// A call is one run of a script.
+// A call is one run of a script, or an append that may share a run with others.
 type call struct {
 	ctx    context.Context
 	script *script
 	keys   []string
 	args   []any
-	done   chan struct{} // closed when reply and err are set
+	public *publicMessage // instead of the script: see quick.go
+	done   chan struct{}  // closed when reply and err are set
 	reply  any
 	err    error
 }
 
-// start queues a call as soon as there is a slot for it. It returns an error if ctx ends
-// first.
-func (pl *pipeliner) start(ctx context.Context, s *script, keys []string, args []any) (*call, error) {
+// start queues a call as soon as there is a slot for it. It returns an error if the call's
+// context ends first.
+func (pl *pipeliner) start(c *call) error {
 	select {
 	case pl.slots <- struct{}{}:
 	default:
 		select {
 		case pl.slots <- struct{}{}:
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		case <-c.ctx.Done():
+			return c.ctx.Err()
 		}
 	}
-	c := &call{ctx: ctx, script: s, keys: keys, args: args, done: make(chan struct{})}
+	c.done = make(chan struct{})
 	pl.mu.Lock()
 	pl.queue = append(pl.queue, c)
 	begin := pl.running < maxPipelines
@@ -102,7 +104,7 @@ func (pl *pipeliner) start(ctx context.Context, s *script, keys []string, args [
 	if begin {
 		go pl.run()
 	}
-	return c, nil
+	return nil
 }
 
 // wait returns the reply, or an error when the call's context ends. Redis may still run
@@ -141,54 +143,84 @@ func (pl *pipeliner) run() {
 	}
 }
 
-// send runs the calls of a batch. If Redis does not know a script yet, a second pipeline
-// sends the script's source.
+// A command runs a script for one call, or quick.lua for several.
+type command struct {
+	script *script
+	keys   []string
+	args   []any
+	source bool // Redis does not know the script yet: send its source
+	calls  []*call
+	rooms  [][]*call // the calls of quick.lua by room
+	sent   *unretriedCmd
+}
+
+// send runs the calls of a batch. Some answers need another pipeline: Redis does not know a script
+// yet, or a message cannot be appended in the quick way.
 func (pl *pipeliner) send(batch []*call) {
 	ctx, cancel := batchContext(batch)
 	defer cancel()
-	unknown := pl.exec(ctx, "evalsha", batch)
-	if len(unknown) > 0 {
-		pl.exec(ctx, "eval", unknown)
+	commands := pl.commands(batch)
+	for len(commands) > 0 {
+		commands = pl.exec(ctx, commands)
 	}
 }
 
-func (pl *pipeliner) exec(ctx context.Context, command string, batch []*call) (unknown []*call) {
-	p := pl.client.Pipeline()
-	cmds := make([]*unretriedCmd, len(batch))
-	for i, c := range batch {
+// commands returns the commands for calls. Calls whose context has ended get its error instead.
+func (pl *pipeliner) commands(calls []*call) (commands []*command) {
+	var public []*call
+	for _, c := range calls {
 		if c.err = c.ctx.Err(); c.err != nil {
 			continue
 		}
-		args := make([]any, 0, 3+len(c.keys)+len(c.args))
-		if command == "eval" {
-			args = append(args, command, c.script.source, len(c.keys))
+		if c.public != nil {
+			public = append(public, c)
 		} else {
-			args = append(args, command, c.script.hash, len(c.keys))
+			commands = append(commands, &command{script: c.script, keys: c.keys, args: c.args, calls: []*call{c}})
+		}
+	}
+	if len(public) > 0 {
+		commands = append(commands, pl.quick(public))
+	}
+	return commands
+}
+
+// exec sends commands in a pipeline and sets the replies of their calls. It returns the commands
+// that must follow.
+func (pl *pipeliner) exec(ctx context.Context, commands []*command) (next []*command) {
+	p := pl.client.Pipeline()
+	for _, c := range commands {
+		args := make([]any, 0, 3+len(c.keys)+len(c.args))
+		if c.source {
+			args = append(args, "eval", c.script.source, len(c.keys))
+		} else {
+			args = append(args, "evalsha", c.script.hash, len(c.keys))
 		}
 		for _, k := range c.keys {
 			args = append(args, k)
 		}
-		cmds[i] = &unretriedCmd{redis.NewCmd(ctx, append(args, c.args...)...)}
-		cmds[i].SetFirstKeyPos(3)
-		p.Process(ctx, cmds[i])
-	}
-	if p.Len() == 0 {
-		return nil
+		c.sent = &unretriedCmd{redis.NewCmd(ctx, append(args, c.args...)...)}
+		c.sent.SetFirstKeyPos(3)
+		p.Process(ctx, c.sent)
 	}
 	_, err := p.Exec(ctx)
-	for i, c := range batch {
-		if cmds[i] == nil {
-			continue
+	for _, c := range commands {
+		reply, failed := c.sent.Result()
+		if failed == nil && reply == nil {
+			failed = errors.Join(errors.New("no reply"), err)
 		}
-		c.reply, c.err = cmds[i].Result()
-		if c.err == nil && c.reply == nil {
-			c.err = errors.Join(errors.New("no reply"), err)
-		}
-		if redis.HasErrorPrefix(c.err, "NOSCRIPT") {
-			unknown = append(unknown, c)
+		switch {
+		case redis.HasErrorPrefix(failed, "NOSCRIPT") && !c.source:
+			c.source = true
+			next = append(next, c)
+		case failed == nil && c.rooms != nil:
+			next = append(next, pl.commands(answerQuick(c.rooms, reply))...)
+		default:
+			for _, k := range c.calls {
+				k.reply, k.err = reply, failed
+			}
 		}
 	}
-	return unknown
+	return next
 }
 
 // An unretriedCmd is a command that the client does not send again by itself: Redis may

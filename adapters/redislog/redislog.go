@@ -108,7 +108,7 @@ func New(client redis.UniversalClient, opts ...Option) *Log {
 		n, waiting = buckets, 128
 	}
 	for range n {
-		l.pipeliners = append(l.pipeliners, newPipeliner(client, waiting))
+		l.pipeliners = append(l.pipeliners, newPipeliner(client, l.quickCommand, waiting))
 	}
 	l.subscribers = make([]*subscriber, n)
 	l.servers.known = map[string]*server{}
@@ -184,10 +184,16 @@ func (l *Log) do(ctx context.Context, s *script, bucket int, keys []string, args
 
 // start queues a run of a script. call.wait returns its reply.
 func (l *Log) start(ctx context.Context, s *script, bucket int, keys []string, args ...any) (*call, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	c := &call{ctx: ctx, script: s, keys: keys, args: args}
+	return c, l.startCall(bucket, c)
+}
+
+// startCall queues a call for a bucket.
+func (l *Log) startCall(bucket int, c *call) error {
+	if err := c.ctx.Err(); err != nil {
+		return err
 	}
-	return l.pipeliners[bucket%len(l.pipeliners)].start(ctx, s, keys, args)
+	return l.pipeliners[bucket%len(l.pipeliners)].start(c)
 }
 
 // ms returns d in milliseconds, as an argument of a script.

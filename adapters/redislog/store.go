@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	appendScript    = newScript("ids", "ready", "quick", "begin", "seen", "lists", "held", "runs", "json", "takeover", "erase", "write", "append")
+	appendScript    = newRoomScript("ids", "erase", "write", "append")
 	lookupScript    = newRoomScript("ids", "lookup")
 	readScript      = newRoomScript("walk", "read")
 	positionsScript = newScript("begin", "seen", "positions")
@@ -23,19 +23,45 @@ var errReply = errors.New("redislog: reply of a script is not as expected")
 func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 	text := encode(&e)
 	b := bucketOf(room)
-	args := []any{l.uniqueWord(), hashID(&e), text, l.key(b, feedOfRoom, room), l.history, l.bytes, ms(l.expiry), ms(l.window), maxIDs,
-		l.newestSeen(b, room), l.watchedFlag(room), ms(l.unwritten)}
-	if e.Type == chatlog.TypePrivate {
-		args = append(args, quoted(e.UserID), quoted(e.To))
+	c, trace := &call{ctx: ctx}, chatlog.TraceOf(ctx)
+	full := func() ([]string, []any) {
+		args := []any{l.uniqueWord(), hashID(&e), text, l.key(b, feedOfRoom, room), l.history, l.bytes, ms(l.expiry), ms(l.window), maxIDs,
+			l.newestSeen(b, room), l.watchedFlag(room), ms(l.unwritten)}
+		if e.Type == chatlog.TypePrivate {
+			args = append(args, quoted(e.UserID), quoted(e.To))
+		}
+		if trace != "" {
+			args = append(args, trace)
+		}
+		return l.roomKeys(b, room, keyIDs, keyOlder), args
 	}
-	if trace := chatlog.TraceOf(ctx); trace != "" {
-		args = append(args, trace)
+	if e.Type == chatlog.TypePrivate || trace != "" {
+		c.script = appendScript
+		c.keys, c.args = full()
+	} else {
+		c.public = &publicMessage{bucket: b, room: room, id: hashID(&e), event: text, full: full}
 	}
-	reply, err := l.do(ctx, appendScript, b, l.roomKeys(b, room, keyIDs, keyOlder), args...)
+	if err := l.startCall(b, c); err != nil {
+		return chatlog.Appended{}, err
+	}
+	reply, err := c.wait()
 	if err != nil {
 		return chatlog.Appended{}, err
 	}
-	r := replyOf(reply)
+	var appended chatlog.Appended
+	if p, ok := reply.(place); ok {
+		appended, err = p.appended(&e, text)
+	} else {
+		appended, err = appendedOf(replyOf(reply), e, text)
+	}
+	if err == nil && !appended.Repeated {
+		l.noteSeen(b, room, appended.Epoch, &appended.Event)
+	}
+	return appended, err
+}
+
+// appendedOf returns what append.lua has replied for the event e, whose JSON is text.
+func appendedOf(r *values, e chatlog.Event, text string) (chatlog.Appended, error) {
 	if r.int(0) == 1 {
 		return repeated(r, e)
 	}
@@ -44,11 +70,7 @@ func (l *Log) Append(ctx context.Context, room string, e chatlog.Event) (chatlog
 		return chatlog.Appended{}, errReply
 	}
 	stored, err := decode(r.text(2), r.text(3), text)
-	if err != nil {
-		return chatlog.Appended{}, err
-	}
-	l.noteSeen(b, room, epoch, &stored)
-	return chatlog.Appended{Event: stored, Epoch: epoch}, nil
+	return chatlog.Appended{Event: stored, Epoch: epoch}, err
 }
 
 // repeated returns the answer for an id that was stored already. r has the epoch, offset

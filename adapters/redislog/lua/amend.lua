@@ -14,7 +14,7 @@
 -- message; 4 for too many reactions.
 local now = clock()
 local b, h, few = bucket(KEYS[1], ARGV[1]), load(KEYS[2]), nil
-local quick = ready(b, h, ARGV[9], now)
+local quick = h and ready(b.age, h, ARGV[9], now, KEYS[3], KEYS[4])
 local function seldom()
   few = few or rest()
   return few
@@ -26,8 +26,9 @@ if not h or h.offset == 0 then
   return {3}
 end
 local id = ARGV[2]
-local first, at = known(id)
-if first then
+local stored = id ~= '' and known(KEYS[10], KEYS[11], {id})
+if stored then
+  local first, at = string.match(stored, '^(%d+) (%d+)$')
   return {1, h.epoch, first, at, seldom().answer(tonumber(first), h.offset)}
 end
 
@@ -150,7 +151,9 @@ h.size = math.max(0, h.size + bytes)
 if h.size >= ARGV[5] / 2 then
   seldom().grow(h, 0, ARGV[5])
 end
-remember(h, now, id, ARGV[7], ARGV[8], offset, time)
+if id ~= '' then
+  remember(h, now, KEYS[10], KEYS[11], {id}, {[id] = offset .. ' ' .. time}, ARGV[7], ARGV[8])
+end
 if not quick or new then
   seldom().finish(KEYS[2], h, now, ARGV[6], new and few.mortal())
 else

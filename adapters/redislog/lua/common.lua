@@ -25,16 +25,17 @@ end
 -- turned, due and mark stay text here, because they rarely change.
 local words = '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+)$'
 
-local function load(key)
-  local s = redis.call('GET', key)
-  if not s then
-    return nil
-  end
+local function parse(s)
   local epoch, offset, time, turned, due, size, mark, age = string.match(s, words)
   return {
     epoch = epoch, offset = tonumber(offset), time = tonumber(time), turned = turned,
     due = due, size = tonumber(size), mark = mark, age = age, moved = string.byte(mark) == 48,
   }
+end
+
+local function load(key)
+  local s = redis.call('GET', key)
+  return s and parse(s)
 end
 
 -- save stores a head with a time to live of ttl. Without ttl the old time to live stays.

@@ -7,10 +7,11 @@ local h = load(KEYS[2])
 if not h or h.offset == 0 then
   return {}
 end
-local offset, time = known(ARGV[1])
-if not offset then
+local place = known(KEYS[10], KEYS[11], {ARGV[1]})
+if not place then
   return {}
 elseif not h.moved then
   takeover(KEYS[2], h)
 end
+local offset, time = string.match(place, '^(%d+) (%d+)$')
 return {1, h.epoch, offset, time, answer(tonumber(offset), h.offset)}
