@@ -12,42 +12,45 @@ import (
 
 // The locks, in their order.
 type (
-	Order  = mutex[order]
-	Conn   = mutex[conn]
-	Room   = mutex[room]
-	Set    = mutex[set]
-	Server = mutex[server]
-	Shard  = mutex[shard]
-	Alive  = rwMutex[alive]
-	Idle   = mutex[idle]
-	Leaf   = mutex[leaf]
+	Order     = mutex[order]
+	Conn      = mutex[conn]
+	Room      = mutex[room]
+	Set       = mutex[set]
+	Server    = mutex[server]
+	Consumers = mutex[consumers]
+	Shard     = mutex[shard]
+	Alive     = rwMutex[alive]
+	Idle      = mutex[idle]
+	Leaf      = mutex[leaf]
 )
 
 type kind interface{ rank() int }
 
 type (
-	order  struct{}
-	conn   struct{}
-	room   struct{}
-	set    struct{}
-	server struct{}
-	shard  struct{}
-	alive  struct{}
-	idle   struct{}
-	leaf   struct{}
+	order     struct{}
+	conn      struct{}
+	room      struct{}
+	set       struct{}
+	server    struct{}
+	consumers struct{}
+	shard     struct{}
+	alive     struct{}
+	idle      struct{}
+	leaf      struct{}
 )
 
-var names = []string{"Order", "Conn", "Room", "Set", "Server", "Shard", "Alive", "Idle", "Leaf"}
+var names = []string{"Order", "Conn", "Room", "Set", "Server", "Consumers", "Shard", "Alive", "Idle", "Leaf"}
 
-func (order) rank() int  { return 0 }
-func (conn) rank() int   { return 1 }
-func (room) rank() int   { return 2 }
-func (set) rank() int    { return 3 }
-func (server) rank() int { return 4 }
-func (shard) rank() int  { return 5 }
-func (alive) rank() int  { return 6 }
-func (idle) rank() int   { return 7 }
-func (leaf) rank() int   { return 8 }
+func (order) rank() int     { return 0 }
+func (conn) rank() int      { return 1 }
+func (room) rank() int      { return 2 }
+func (set) rank() int       { return 3 }
+func (server) rank() int    { return 4 }
+func (consumers) rank() int { return 5 }
+func (shard) rank() int     { return 6 }
+func (alive) rank() int     { return 7 }
+func (idle) rank() int      { return 8 }
+func (leaf) rank() int      { return 9 }
 
 type mutex[K kind] struct{ mu sync.Mutex }
 

@@ -7,6 +7,7 @@
 //	Room     one room: its place in the log, its members and its users
 //	Set      the rooms in use
 //	Server   the sessions
+//	Consumers the readers of all rooms of the memory log
 //	Shard    one part of the memory log's rooms
 //	Alive    the servers that the memory log counts as alive
 //	Idle     the memory log's unused rooms

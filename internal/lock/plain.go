@@ -6,13 +6,14 @@ import "sync"
 
 // The locks, in their order.
 type (
-	Order  = sync.Mutex
-	Conn   = sync.Mutex
-	Room   = sync.Mutex
-	Set    = sync.Mutex
-	Server = sync.Mutex
-	Shard  = sync.Mutex
-	Alive  = sync.RWMutex
-	Idle   = sync.Mutex
-	Leaf   = sync.Mutex
+	Order     = sync.Mutex
+	Conn      = sync.Mutex
+	Room      = sync.Mutex
+	Set       = sync.Mutex
+	Server    = sync.Mutex
+	Consumers = sync.Mutex
+	Shard     = sync.Mutex
+	Alive     = sync.RWMutex
+	Idle      = sync.Mutex
+	Leaf      = sync.Mutex
 )

@@ -12,9 +12,10 @@ import (
 	"github.com/seed-08328bfd/chat/internal/lock"
 )
 
-// consumers are the names of consumers. Each room has their places, which go with the room.
+// consumers are the names of consumers. Each room has their places, which go with the room. The
+// lock is held until a new consumer has its places, so that it is made once.
 type consumers struct {
-	mu     lock.Leaf
+	mu     lock.Consumers
 	names  map[string]bool
 	claims claim.Table
 }
@@ -47,8 +48,13 @@ func (r *roomState) setPlace(consumer string, offset uint64) {
 
 // AddConsumer implements [chatlog.Tracker].
 func (l *Log) AddConsumer(ctx context.Context, name string, skip bool) error {
-	if err := ctx.Err(); err != nil || l.consumers.known(name) {
+	if err := ctx.Err(); err != nil {
 		return err
+	}
+	l.consumers.mu.Lock()
+	defer l.consumers.mu.Unlock()
+	if l.consumers.names[name] {
+		return nil
 	}
 	l.eachRoom(func(r *roomState) {
 		if skip {
@@ -57,8 +63,6 @@ func (l *Log) AddConsumer(ctx context.Context, name string, skip bool) error {
 			r.setPlace(name, r.first-1)
 		}
 	})
-	l.consumers.mu.Lock()
-	defer l.consumers.mu.Unlock()
 	if l.consumers.names == nil {
 		l.consumers.names = map[string]bool{}
 	}
@@ -72,8 +76,8 @@ func (l *Log) RemoveConsumer(ctx context.Context, name string) error {
 		return err
 	}
 	l.consumers.mu.Lock()
+	defer l.consumers.mu.Unlock()
 	delete(l.consumers.names, name)
-	l.consumers.mu.Unlock()
 	l.eachRoom(func(r *roomState) { delete(r.consumed, name) })
 	return nil
 }

@@ -70,14 +70,15 @@ test('the list loads removed messages again', async () => {
   await page.goto(url);
   const got = await page.evaluate(async () => {
     const {List} = await import('./list.js');
+    const {Viewport} = await import('./viewport.js');
     const make = (parent) => parent.appendChild(document.createElement('div'));
     const scroller = make(document.body), top = make(scroller), box = make(scroller);
     make(scroller);
     Object.assign(scroller.style, {position: 'fixed', inset: '0', overflow: 'auto'});
     const entry = (offset) => ({kind: 'message', own: false, date: new Date(), m: {type: 'message', offset, user: 'u', username: 'U', message: `number ${offset}`}});
     const asked = [];
-    const list = new List({
-      scroller, box, top, entry: (m) => entry(m.offset), moved() {}, start: () => 'the beginning',
+    const list = new List(new Viewport({scroller, box, top}), {
+      entry: (m) => entry(m.offset), moved() {}, start: () => 'the beginning',
       load: async (before) => {
         asked.push(before);
         const from = Math.max(1, before - 200);
@@ -88,6 +89,7 @@ test('the list loads removed messages again', async () => {
     const until = async (check) => {
       while (!check()) await frame();
     };
+    list.show();
     list.add(entry(1));
     list.mayHaveOlder();
     await until(() => top.textContent === 'the beginning');

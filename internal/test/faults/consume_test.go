@@ -171,7 +171,11 @@ func (l *consumerLog) mayRepeat(room string, offset uint64) bool {
 // the end each event was handled, in order, and again only if its place could not be stored.
 func TestFollowAllUnderFailures(t *testing.T) {
 	t.Parallel()
-	for range 20 {
+	rounds := 20
+	if testing.Short() {
+		rounds = 3
+	}
+	for range rounds {
 		seed := rand.Uint64()
 		synctest.Test(t, func(t *testing.T) {
 			t.Logf("seed %d", seed)

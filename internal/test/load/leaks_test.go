@@ -64,7 +64,7 @@ func measure() (f footprint) {
 // TestNothingStays opens and ends connections in six ways, in both dialects. It does not run in
 // parallel with other tests, so that it can measure what is left.
 func TestNothingStays(t *testing.T) {
-	srv, base := harness.Serve(t, harness.Quiet, chat.WithPing(500*time.Millisecond, 500*time.Millisecond), chat.WithLeaveGrace(20*time.Millisecond), chat.WithCompression(true))
+	srv, base := harness.Serve(t, harness.Quiet, chat.WithPing(500*time.Millisecond, 3*time.Second), chat.WithLeaveGrace(20*time.Millisecond), chat.WithCompression(true))
 	come := func(n int) {
 		var wg sync.WaitGroup
 		slots := make(chan struct{}, 200)
