@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-08328bfd/chat/internal/pause"
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/ws"
 )
@@ -132,11 +133,7 @@ func (l *link) read(ctx context.Context) ([]byte, error) {
 // fails the server closes the connection when the token expires, and the next handshake
 // asks for another.
 func (l *link) refreshToken() {
-	early := time.NewTimer(refreshPause - (time.Since(l.began) - time.Duration(l.refresh.last.Load())))
-	defer early.Stop()
-	select {
-	case <-early.C:
-	case <-l.ctx.Done():
+	if !pause.For(l.ctx, refreshPause-(time.Since(l.began)-time.Duration(l.refresh.last.Load()))) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(l.ctx, l.c.cfg.network.timeout)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/seed-08328bfd/chat/internal/pause"
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
@@ -120,14 +121,7 @@ func (c *Conn) retry(ctx context.Context, err error, o *outcome) bool {
 	if c.cfg.callbacks.disconnect != nil {
 		c.cfg.callbacks.disconnect(err, wait)
 	}
-	t := time.NewTimer(wait)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return pause.For(ctx, wait)
 }
 
 // awaitUse waits while a connection of Dial would have no use, because the queue is full and

@@ -10,7 +10,7 @@ import (
 // write sends what is due, and pings a silent server, until the connection ends.
 func (l *link) write() {
 	c := l.c
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(time.Hour) // stopped before it is over: see pause
 	defer timer.Stop()
 	for {
 		c.mu.Lock()
@@ -25,11 +25,14 @@ func (l *link) write() {
 		if objects != nil {
 			continue
 		}
-		timer.Reset(wait)
+		timer.Reset(max(wait, 1))
 		select {
 		case <-c.work:
 		case <-timer.C:
 		case <-l.ctx.Done():
+		}
+		timer.Stop()
+		if l.ctx.Err() != nil {
 			return
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/guard"
+	"github.com/seed-08328bfd/chat/internal/pause"
 )
 
 const (
@@ -164,7 +165,7 @@ func (r *runner) wait(grown <-chan struct{}, d time.Duration) {
 			d = min(d, left)
 		}
 	}
-	t := time.NewTimer(d)
+	t := pause.Timer(d)
 	defer t.Stop()
 	select {
 	case res := <-r.results:

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/pause"
 )
 
 // This package does once what every log would otherwise have to do: it treats a pushed
@@ -54,7 +55,7 @@ func (r *room) startCatchUpLocked(d time.Duration) {
 // entry was pushed in the meantime, there is nothing to read.
 func (r *room) catchUpFromLog(ctx context.Context, d time.Duration, last uint64) {
 	retry := catchUpRetry
-	for sleep(ctx, d) {
+	for pause.For(ctx, d) {
 		r.mu.Lock()
 		if d == catchUpDelay && r.last.Offset > last && len(r.outOfOrder) == 0 {
 			r.catchingUp = false
@@ -184,19 +185,4 @@ func (s *Set) sweep(ctx context.Context) error {
 			r.startCatchUpLocked(catchUpDelay)
 		}
 	})
-}
-
-// sleep waits for d, and reports false if ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-08328bfd/chat/chatlog"
 	"github.com/seed-08328bfd/chat/internal/guard"
+	"github.com/seed-08328bfd/chat/internal/pause"
 	"github.com/seed-08328bfd/chat/internal/proto"
 )
 
@@ -103,7 +104,7 @@ func (s *Set) follow(ctx context.Context, name string, at chatlog.Position, star
 
 // pause waits for d, or until ctx ends or the set closes.
 func (s *Set) pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
+	t := pause.Timer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/pause"
 	"github.com/seed-08328bfd/chat/internal/proto"
 	"github.com/seed-08328bfd/chat/internal/stream"
 )
@@ -58,7 +59,7 @@ func (r *room) startBatchLocked() {
 	}
 	r.batch = &presenceBatch{joined: map[string]string{}, left: map[string]string{}}
 	r.set.spawn(func(ctx context.Context) {
-		sleep(ctx, batchPause)
+		pause.For(ctx, batchPause)
 		r.sendBatch(ctx)
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/pause"
 )
 
 // The pauses before a use of the log is tried again: doubled from one to the other.
@@ -71,7 +72,7 @@ func (r *room) keepUpdatingLog(ctx context.Context, o *localUser, wait bool) {
 		r.failedLocked(o)
 		r.mu.Unlock()
 		r.set.spawn(func(ctx context.Context) {
-			sleep(ctx, maxUpdateRetry)
+			pause.For(ctx, maxUpdateRetry)
 			r.keepUpdatingLog(ctx, o, true)
 		})
 	}()
@@ -96,7 +97,7 @@ func (r *room) keepUpdatingLog(ctx context.Context, o *localUser, wait bool) {
 			return
 		case err == nil:
 			retry = minUpdateRetry
-		case !sleep(ctx, retry/2+jitter(retry)):
+		case !pause.For(ctx, retry/2+jitter(retry)):
 			over = true
 			return
 		default:

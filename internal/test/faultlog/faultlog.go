@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
+	"github.com/seed-08328bfd/chat/internal/pause"
 )
 
 // ErrFault is the error of a call that must fail.
@@ -102,7 +103,7 @@ func do[T any](l *Log, ctx context.Context, f func(context.Context) (T, error)) 
 	if err := l.pass(ctx); err != nil {
 		return v, err
 	}
-	fate, pause := l.fate()
+	fate, rest := l.fate()
 	switch fate {
 	case fail:
 		return v, ErrFault
@@ -110,7 +111,7 @@ func do[T any](l *Log, ctx context.Context, f func(context.Context) (T, error)) 
 		f(context.WithoutCancel(ctx))
 		return v, ErrFault
 	case slow:
-		if !sleep(ctx, pause) {
+		if !pause.For(ctx, rest) {
 			return v, ctx.Err()
 		}
 	case hang:
@@ -119,23 +120,12 @@ func do[T any](l *Log, ctx context.Context, f func(context.Context) (T, error)) 
 	case late:
 		<-ctx.Done()
 		go func() {
-			time.Sleep(pause)
+			time.Sleep(rest)
 			f(context.WithoutCancel(ctx))
 		}()
 		return v, ctx.Err()
 	}
 	return f(ctx)
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // Signal implements [chatlog.Feed].

@@ -10,7 +10,7 @@ const module = "github.com/seed-08328bfd/chat"
 // and packages below the same "/...". So imports go only down, and packages of one layer do not
 // import each other.
 var layers = [][]string{
-	{"internal/lock", "internal/anon", "js"},
+	{"internal/lock", "internal/anon", "internal/pause", "js"},
 	{"internal/proto", "internal/logging", "internal/names", "internal/origin", "internal/ws", "internal/expiry"},
 	{"chatlog", "internal/forwarded", "internal/answer"},
 	{"internal/claim", "internal/trace", "internal/guard", "internal/limit", "internal/fanout", "internal/object", "internal/request"},
