@@ -1,4 +1,4 @@
-// The built server, a network that can be cut, and cleanups.
+// The built server, and cleanups: for the tests here and those of examples/basic/e2e.
 
 import {spawn, spawnSync} from 'node:child_process';
 import {once} from 'node:events';
@@ -6,6 +6,7 @@ import path from 'node:path';
 import {afterEach} from 'node:test';
 
 const example = path.resolve(import.meta.dirname, '../../examples/basic');
+// In the same place for all files of tests: go links it again only if something has changed.
 const binary = path.join(import.meta.dirname, '../node_modules/.cache/basic');
 let built = false;
 const leftovers = []; // the cleanups of a test, the latest first
@@ -39,8 +40,9 @@ export async function serve(args = [], port = 0) {
     child.kill(signal);
     await exit;
   };
-  leftover(() => end('SIGKILL'));
-  return {url, port: Number(new URL(url).port), stop: () => end('SIGTERM')};
+  const server = {url, port: Number(new URL(url).port), stop: () => end('SIGTERM'), kill: () => end('SIGKILL')};
+  leftover(server.kill);
+  return server;
 }
 
 /** Waits until check returns something true, and returns it. */

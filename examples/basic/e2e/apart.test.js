@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {cable, connected, go, join, person, say, scripted, serve, shows, soon, texts, until} from './harness.js';
+import {connected, go, join, network, person, say, scripted, serve, shows, soon, texts, until} from './harness.js';
 
 test('users with the same name, or with names that look alike, can be distinguished in the messages', async () => {
   const {url} = await serve();
@@ -75,7 +75,7 @@ test('each private draft stays with its receiver', async () => {
 
 test('without a connection no user is shown as present', async () => {
   const server = await serve();
-  const wire = await cable(server.port);
+  const wire = await network(server.port);
   const alice = await join(await person(), wire.url, 'Alice');
   await join(await person(), server.url, 'Bob');
   await until('two are there', async () => await alice.textContent('#present') === '2 people here');

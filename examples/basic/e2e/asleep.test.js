@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {cable, connected, join, person, say, serve, shows, soon, texts, until} from './harness.js';
+import {connected, join, network, person, say, serve, shows, soon, texts, until} from './harness.js';
 
 test('the back button brings the page back from the cache', async () => {
   const {url} = await serve();
@@ -33,7 +33,7 @@ test('the back button brings the page back from the cache', async () => {
 
 test('a page whose process was paused, and whose connection was lost meanwhile', async () => {
   const server = await serve();
-  const wire = await cable(server.port);
+  const wire = await network(server.port);
   const bob = await join(await person(), server.url, 'Bob'), context = await person();
   const cdp = await context.browser().newBrowserCDPSession();
   const renderers = async () => (await cdp.send('SystemInfo.getProcessInfo')).processInfo.filter((p) => p.type === 'renderer').map((p) => p.id);
@@ -62,7 +62,7 @@ test('a page whose process was paused, and whose connection was lost meanwhile',
 
 test('a network that is down for a long time, and back', async () => {
   const server = await serve();
-  const wire = await cable(server.port), context = await person();
+  const wire = await network(server.port), context = await person();
   await context.clock.install();
   const alice = await join(context, wire.url, 'Alice'), bob = await join(await person(), server.url, 'Bob');
   await say(alice, 'before');

@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {violationsEverywhere} from './axe.js';
-import {cable, connected, join, person, say, serve, shows, watch} from './harness.js';
+import {connected, join, network, person, say, serve, shows, watch} from './harness.js';
 
 test('no state of the page has a fault', async () => {
   const server = await serve();
-  const wire = await cable(server.port);
+  const wire = await network(server.port);
   const bob = await join(await person(), server.url, 'Bob');
   const alice = await (await person()).newPage();
   watch(alice);

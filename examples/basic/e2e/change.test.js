@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {cable, join, person, serve, shows, texts, until, watch} from './harness.js';
+import {join, network, person, serve, shows, texts, until, watch} from './harness.js';
 
 /** An empty page of the server's origin, with a chat in it. */
 async function talker(url, username, room = 'general') {
@@ -67,7 +67,7 @@ test('with a real server, the page shows what another client changes', async () 
 
 test('over many losses of the connection, every acknowledged change is made exactly once', async () => {
   const server = await serve(['-rate', '0']);
-  const wire = await cable(server.port);
+  const wire = await network(server.port);
   const page = await talker(wire.url, 'Writer'), other = await talker(server.url, 'Other');
   const done = page.evaluate(async () => {
     const all = [], {offset: shared} = await chat.send('shared');

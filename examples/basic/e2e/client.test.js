@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {cable, person, serve, until, watch} from './harness.js';
+import {network, person, serve, until, watch} from './harness.js';
 
 /** An empty page of the server's origin. */
 async function empty(url) {
@@ -42,7 +42,7 @@ test('a new chat can continue with the session and the position of another', asy
 
 test('a send without an answer fails in time, and its id makes the next try safe', async () => {
   const server = await serve();
-  const wire = await cable(server.port);
+  const wire = await network(server.port);
   const page = await empty(wire.url);
   await page.evaluate(async () => {
     const {connect} = await import('./chat.js');

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {cable, person, serve, until} from './harness.js';
+import {network, person, serve, until} from './harness.js';
 
 /** A page of the server's origin that listens to a room with an EventSource. */
 async function listening(url) {
@@ -20,7 +20,7 @@ async function listening(url) {
   return {page, heard, of: async (type) => (await heard()).filter((o) => o.type === type)};
 }
 
-/** Posts the text of a message, past the cable. */
+/** Posts the text of a message, past the network. */
 async function post(url, text) {
   const answer = await fetch(`${url}rooms/general/events?username=Bob`, {method: 'POST', headers: {'Content-Type': 'text/plain'}, body: text});
   assert.equal(answer.status, 200);
@@ -29,7 +29,7 @@ async function post(url, text) {
 
 test('an EventSource comes back by itself and gets exactly what it missed', async () => {
   const server = await serve();
-  const line = await cable(server.port);
+  const line = await network(server.port);
   const {page, of} = await listening(line.url);
   await until('the welcome', async () => (await of('welcome')).length === 1);
   for (let loss = 0; loss < 3; loss++) {

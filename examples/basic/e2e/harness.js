@@ -1,95 +1,19 @@
-// The base of the tests: the built server, a browser, and a network that can be cut.
+// The base of the tests: the built server, a browser, and a network that can be cut. The server and the network are those of
+// the tests of js.
 
-import {spawn, spawnSync} from 'node:child_process';
 import {once} from 'node:events';
 import {existsSync} from 'node:fs';
 import http from 'node:http';
-import net from 'node:net';
-import path from 'node:path';
-import {after, afterEach} from 'node:test';
+import {after} from 'node:test';
 import {chromium, firefox} from 'playwright-core';
+import {leftover, serve, until} from '../../../js/test/server.js';
 
-const example = path.resolve(import.meta.dirname, '..');
-// In the same place for all files of tests: go links it again only if something has changed.
-const binary = path.join(import.meta.dirname, 'node_modules', '.cache', 'basic');
-let built = false, browser;
-const leftovers = []; // the cleanups of a test, the latest first
+export {network} from '../../../js/test/network.js';
+export {leftover, serve, until};
 
-/** Runs a cleanup at the end of the test. @param {() => Promise<any>|void} put */
-export const leftover = (put) => void leftovers.push(put);
-
-afterEach(async () => {
-  while (leftovers.length > 0) await leftovers.pop()();
-});
+let browser;
 
 after(() => browser?.close());
-
-function build() {
-  const r = spawnSync('go', ['build', '-o', binary, '.'], {cwd: example, stdio: 'inherit'});
-  if (r.status !== 0) throw new Error('go build failed');
-  built = true;
-}
-
-/** Starts the server, on the given port if there is one. */
-export async function serve(args = [], port = 0) {
-  if (!built) build();
-  const child = spawn(binary, ['-addr', `127.0.0.1:${port}`, ...args], {stdio: ['ignore', 'pipe', 'inherit']});
-  const url = await new Promise((resolve, reject) => {
-    let out = '';
-    child.stdout.on('data', (b) => {
-      const m = (out += b).match(/open (http:\S+)/);
-      if (m) resolve(`${m[1]}/`);
-    });
-    child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
-  });
-  const end = async (signal) => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill(signal);
-    await once(child, 'exit');
-  };
-  const server = {url, port: Number(new URL(url).port), stop: () => end('SIGTERM'), kill: () => end('SIGKILL')};
-  leftovers.push(server.kill);
-  return server;
-}
-
-/** A TCP connection between the browser and a server that can be cut and repaired, or that drops everything from the server. */
-export async function cable(port) {
-  const pairs = new Set();
-  let cut = false, deaf = false;
-  const server = net.createServer((a) => {
-    if (cut) return a.destroy();
-    const b = net.connect(port, '127.0.0.1');
-    const pair = [a, b];
-    pairs.add(pair);
-    for (const [from, to] of [[a, b], [b, a]]) {
-      from.on('data', (d) => (deaf && from === b) || to.write(d));
-      from.on('end', () => to.end());
-      from.on('error', () => {});
-      from.on('close', () => {
-        to.destroy();
-        pairs.delete(pair);
-      });
-    }
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const drop = () => {
-    for (const pair of pairs) for (const s of pair) s.resetAndDestroy();
-  };
-  leftovers.push(async () => {
-    drop();
-    server.close();
-  });
-  return {
-    url: `http://127.0.0.1:${server.address().port}/`,
-    cut() {
-      cut = true;
-      drop();
-    },
-    deafen() { deaf = true; },
-    mend() { cut = deaf = false; },
-  };
-}
 
 /** A proxy that has the server's paths below a prefix. */
 export async function below(prefix, port) {
@@ -110,7 +34,7 @@ export async function below(prefix, port) {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  leftovers.push(async () => {
+  leftover(async () => {
     for (const s of sockets) s.destroy();
     server.close();
     server.closeAllConnections();
@@ -151,7 +75,7 @@ export async function person(options = {}) {
   browser ??= await browsers[process.env.BROWSER ?? 'chromium']();
   const context = await browser.newContext({viewport: {width: 1100, height: 760}, locale: 'en-GB', ...options});
   context.setDefaultTimeout(60_000);
-  leftovers.push(() => context.close());
+  leftover(() => context.close());
   return context;
 }
 
@@ -195,18 +119,7 @@ export const texts = (page, which = '.msg:not(.pending, .failed)') => page.$$eva
 /** Waits until the page shows a message. */
 export const shows = (page, text) => page.locator('#log .msg:not(.pending, .failed) .body', {hasText: text}).first().waitFor();
 
-/** Waits until check returns something true, and returns it. */
-export async function until(what, check, ms = 60_000) {
-  const end = Date.now() + ms;
-  for (;;) {
-    const got = await check();
-    if (got) return got;
-    if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
-    await new Promise((r) => setTimeout(r, 50));
-  }
-}
-
-/** The same for a page with a fake clock: it runs the page's periodic work now. */
+/** As until, for a page with a fake clock: it runs the page's periodic work now. */
 export const soon = (page, what, check) => until(what, async () => {
   const got = await check();
   if (!got) await page.clock.fastForward(5000);

@@ -2,9 +2,8 @@
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {join, leftover, person, say, serve, shows, soon, texts, until, watch} from './harness.js';
+import {join, leftover, network, person, say, serve, shows, soon, texts, until, watch} from './harness.js';
 import {load} from './modules.js';
-import {proxy} from './proxy.js';
 
 const {connect, connectRooms} = await load('chat.js');
 const {View} = await load('view.js');
@@ -21,7 +20,7 @@ const wait = (ms) => new Promise((r) => setTimeout(r, ms));
 test('over HTTP alone, many losses: nothing is lost and nothing comes twice', async () => {
   withoutSockets();
   const {url, port} = await serve(['-rate', '0', '-history', '1000']);
-  const way = await proxy(port, 'refused');
+  const way = await network(port, 'refused');
   const member = (base, username) => {
     const chat = connect(base, {room: 'r', username}), view = new View(), texts = [];
     leftover(() => chat.close());
@@ -50,7 +49,7 @@ test('over HTTP alone, many losses: nothing is lost and nothing comes twice', as
   const done = Promise.all([talk(ann), talk(ben)]);
   for (let i = 0; i < 12; i++) {
     await wait(20 + 100 * Math.random());
-    if (i % 2) way.cut();
+    if (i % 2) way.reset();
     else way.state.loseAnswers = 1;
   }
   enough = true;
@@ -106,7 +105,7 @@ test('each way in which WebSockets are blocked, and back when they are not', asy
   const {url, port} = await serve(['-rate', '0']);
   const bob = await join(await person(), url, 'Bob');
   await Promise.all(['refused', 'stripped', 'hangs', 'cut'].map(async (how) => {
-    const way = await proxy(port, how), context = await person();
+    const way = await network(port, how), context = await person();
     await context.clock.install();
     const page = await context.newPage();
     watch(page);
@@ -136,7 +135,7 @@ test('each way in which WebSockets are blocked, and back when they are not', asy
 
 test('the page where WebSockets are blocked', async () => {
   const {url, port} = await serve();
-  const way = await proxy(port, 'refused');
+  const way = await network(port, 'refused');
   const bob = await join(await person(), url, 'Bob'), alice = await join(await person(), way.url, 'Alice');
   await until('they see each other', async () => await bob.textContent('#present') === '2 people here' && await alice.textContent('#present') === '2 people here');
   await say(alice, 'over HTTP');
@@ -153,7 +152,7 @@ test('the page where WebSockets are blocked', async () => {
   await say(alice, 'for Bob alone');
   await shows(bob, 'for Bob alone');
   // Cut, and back, as with a socket.
-  way.cut();
+  way.reset();
   await say(bob, 'meanwhile');
   await shows(alice, 'meanwhile');
   assert.equal(await alice.locator('.line.gap').count(), 0);
@@ -167,7 +166,7 @@ test('the page where WebSockets are blocked', async () => {
 test('a page of another origin over HTTP', async () => {
   const {url} = await serve();
   const {port} = await serve(['-origins', new URL(url).origin, '-rate', '1', '-burst', '1']);
-  const way = await proxy(port, 'refused');
+  const way = await network(port, 'refused');
   const page = await (await person({bypassCSP: true})).newPage();
   watch(page);
   await page.goto(`${url}icon.svg`);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {cable, connected, join, person, say, serve, shows, texts, until} from './harness.js';
+import {connected, join, network, person, say, serve, shows, texts, until} from './harness.js';
 
 const msg = (page, text) => page.locator('#log .msg').filter({has: page.locator('.body', {hasText: text})}).last();
 
@@ -57,9 +57,10 @@ test('an answer shows what it answers, follows it, and leads there', async () =>
 });
 
 test('a text is changed by arrow up, and lost by no failure', async () => {
-  const server = await serve(['-rate', '0']), wire = await cable(server.port);
+  const server = await serve(['-rate', '0']), wire = await network(server.port);
   const ann = await join(await person(), wire.url, 'Ann'), bob = await join(await person(), server.url, 'Bob');
   await say(ann, 'one');
+  await shows(bob, 'one');
   await say(bob, 'two');
   await shows(ann, 'two');
   await ann.focus('#text');

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {cable, connected, join, person, say, serve, shows, sockets, texts, until} from './harness.js';
+import {connected, join, network, person, say, serve, shows, sockets, texts, until} from './harness.js';
 
 const lost = (page) => page.waitForSelector('#app:not([data-state="open"])');
 
@@ -44,7 +44,7 @@ for (const [how, end] of [['in good order', 'stop'], ['by a crash', 'kill']]) {
 
 test('a cut connection is resumed', async () => {
   const server = await serve();
-  const wire = await cable(server.port);
+  const wire = await network(server.port);
   const alice = await join(await person(), wire.url, 'Alice'), bob = await join(await person(), server.url, 'Bob');
   await say(alice, 'hello');
   await shows(bob, 'hello');
@@ -66,7 +66,7 @@ test('a cut connection is resumed', async () => {
 
 test('disconnected for too long', async () => {
   const server = await serve(['-rate', '0', '-history', '20']);
-  const wire = await cable(server.port);
+  const wire = await network(server.port);
   const alice = await join(await person(), wire.url, 'Alice'), bob = await join(await person(), server.url, 'Bob');
   await say(alice, 'hello');
   await shows(bob, 'hello');
@@ -95,7 +95,7 @@ test('disconnected for too long', async () => {
 
 test('a lost answer does not make a message appear twice', async () => {
   const server = await serve();
-  const wire = await cable(server.port);
+  const wire = await network(server.port);
   const alice = await join(await person(), wire.url, 'Alice'), bob = await join(await person(), server.url, 'Bob');
   wire.deafen(); // what Alice sends arrives; she hears nothing
   await say(alice, 'did you get this?');

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {cable, person, serve, until, watch} from './harness.js';
+import {network, person, serve, until, watch} from './harness.js';
 
 /** A page of the server's origin that has a connection and a view of each room. */
 async function member(url, username, rooms) {
@@ -46,7 +46,7 @@ const left = (room, username, n) => Array.from({length: n}, (_, i) => `${room} $
 
 test('many rooms, many losses', async () => {
   const {url, port} = await serve(['-rate', '0', '-history', '1000']);
-  const wire = await cable(port), rooms = ['a', 'b', 'ü "c"', 'd', '42'];
+  const wire = await network(port), rooms = ['a', 'b', 'ü "c"', 'd', '42'];
   const ann = await member(wire.url, 'Ann', rooms), ben = await member(url, 'Ben', rooms);
   const before = await ann.evaluate(() => many.user);
   await ann.evaluate(() => setInterval(() => many.state === 'waiting' && many.reconnect(), 50)); // without its growing pauses
