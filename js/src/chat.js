@@ -66,7 +66,7 @@ export class Chat extends Emitter {
       send: (frame) => this.#link.send(frame),
       held: (held) => this.#emit('held', held),
     }, this.#link.rate);
-    this.#notices = new Notices((o) => this.#link.send(o));
+    this.#notices = new Notices((o) => this.#link.send(o), this.#place?.epoch ?? '');
     queueMicrotask(() => this.state === 'closed' || this.reconnect()); // after listeners were added
   }
 

@@ -10,17 +10,20 @@ const readID = 'chat.read', signalID = 'chat.signal'; // by which it refuses the
 
 export class Notices {
   #send; #open = false; #typed = -Infinity;
-  #epoch = ''; #want = 0; #sent = 0; #marked = -Infinity; #stop = () => {};
+  #epoch; #want = 0; #sent = 0; #marked = -Infinity; #stop = () => {};
   #spent = 0; #filled = -Infinity;
   /** @type {Set<string>} */ #refused = new Set(); // for as long as there is this connection
 
-  /** @param {(object: object) => void} send */
-  constructor(send) { this.#send = send; }
+  /** @param {(object: object) => void} send @param {string} epoch that offsets are of before there is a connection; '': not known */
+  constructor(send, epoch) {
+    this.#send = send;
+    this.#epoch = epoch;
+  }
 
   /** There is a connection. @param {string} epoch that offsets are of @param {number} read the marker that the server has
    * @param {boolean} old whether the server knows neither markers nor signals */
   opened(epoch, read, old) {
-    if (epoch !== this.#epoch) this.#want = 0; // offsets of another epoch do not compare
+    if (this.#epoch && epoch !== this.#epoch) this.#want = 0; // offsets of another epoch do not compare
     this.#epoch = epoch;
     this.#sent = read;
     this.#open = true;

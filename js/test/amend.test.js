@@ -160,3 +160,15 @@ test('only the largest marker is sent, with a limited rate, and again after a lo
   });
   assert.deepEqual((await sent(page)).at(-1), {type: 'read', offset: 3}, 'the first one was refused');
 });
+
+test('a marker that is set before the first welcome is sent with it, unless the log is another one', async () => {
+  for (const [options, position, expected] of [[{since: 'e:9'}, 'e:9', [{type: 'read', offset: 7}]], [{}, 'e:9', [{type: 'read', offset: 7}]], [{since: 'e:9'}, 'f:9', []]]) {
+    const page = await stage({clock: true});
+    start(options);
+    chat.markRead(7);
+    await page.clock.runFor(100);
+    last().welcome(position, {read: 0, gap: position === 'f:9'});
+    await page.clock.runFor(1000);
+    assert.deepEqual(await sent(page), expected, position);
+  }
+});
