@@ -33,6 +33,7 @@ func main() {
 	addr := flag.String("addr", "127.0.0.1:0", "`address` to listen on")
 	flush := flag.Duration("flush", 0, "flush interval of chat; 0 means its default, a negative value none")
 	compress := flag.Bool("compress", false, "compression of chat")
+	secure := flag.Bool("tls", false, "TLS with a certificate made for this process")
 	presence := flag.Bool("presence", false, "presence, joins, leaves and history of centrifuge")
 	profile := flag.String("pprof", "", "file for a profile")
 	flag.Parse()
@@ -56,6 +57,11 @@ func main() {
 	mux := http.NewServeMux()
 	mux.Handle("/ws/", h)
 	mux.Handle("/ws", h)
+	if *secure {
+		if l, err = serve.Secure(l); err != nil {
+			log.Fatal(err)
+		}
+	}
 	log.Fatal((&http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}).Serve(l))
 }
 

@@ -25,6 +25,7 @@ type conn struct {
 	inflight int
 	awaited  int // welcomes that have not arrived yet
 	left     int // messages that it may still send, if limited
+	tls      *secure
 }
 
 type state byte
@@ -47,6 +48,10 @@ var serverKey = func() string {
 }()
 
 func (l *Load) connect(c *conn) error {
+	if l.plan.TLS {
+		l.dialTLS(c)
+		return nil
+	}
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -59,6 +64,12 @@ func (l *Load) connect(c *conn) error {
 	if err := unix.Connect(fd, &l.to); err != nil && err != unix.EINPROGRESS {
 		return err
 	}
+	l.pending++
+	return l.request(c)
+}
+
+// request asks for the WebSocket as soon as c can write.
+func (l *Load) request(c *conn) error {
 	path, extra := fmt.Sprintf("/ws/r%d", l.roomOf(c, 0)), ""
 	if l.plan.Joined > 0 {
 		path = "/ws"
@@ -72,8 +83,7 @@ func (l *Load) connect(c *conn) error {
 	c.out = fmt.Appendf(nil, "GET %s?username=u%d HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n%s\r\n", path, c.index, l.host, clientKey, extra)
 	c.interest = unix.EPOLLIN | unix.EPOLLOUT
-	l.pending++
-	return unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: c.interest, Fd: int32(c.index)})
+	return unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, c.fd, &unix.EpollEvent{Events: c.interest, Fd: int32(c.index)})
 }
 
 func (l *Load) rearm(c *conn) {
@@ -85,16 +95,30 @@ func (l *Load) end(c *conn, why error) {
 	if c.state < open && l.failed == nil {
 		l.failed = fmt.Errorf("load: connection %d: %w", c.index, why)
 	}
-	unix.Close(c.fd)
-	c.fd, c.state, c.carry, c.out = -1, ended, nil, nil
+	l.drop(c)
+	c.state, c.carry, c.out = ended, nil, nil
 	l.stats.Lost++
 	if l.syncing && !c.seen && !c.stalled {
 		l.unseen-- // do not wait for its probe
 	}
 }
 
+// drop closes the socket of c.
+func (l *Load) drop(c *conn) {
+	if c.tls != nil {
+		unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, c.fd, nil)
+		c.tls.under.Conn.Close()
+	} else {
+		unix.Close(c.fd)
+	}
+	c.fd, c.tls = -1, nil
+}
+
 // poll waits for at most d and processes the events.
 func (l *Load) poll(d time.Duration) {
+	if l.plan.TLS {
+		l.secured()
+	}
 	for _, ev := range l.events[:l.wait(d)] {
 		c := &l.conns[ev.Fd]
 		if ev.Events&unix.EPOLLOUT != 0 && c.fd >= 0 {
@@ -102,6 +126,8 @@ func (l *Load) poll(d time.Duration) {
 		}
 		switch {
 		case c.fd < 0:
+		case c.tls != nil && ev.Events&^unix.EPOLLOUT != 0:
+			l.readTLS(c)
 		case c.stalled && c.state == open && ev.Events&^unix.EPOLLOUT != 0:
 			l.end(c, errGone)
 		case ev.Events&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) != 0:
@@ -113,7 +139,6 @@ func (l *Load) poll(d time.Duration) {
 // wait is epoll_pwait2(2), whose time limit is finer than a millisecond. It is a raw system
 // call, which costs the scheduler nothing. It delays a garbage collection for as long as it
 // waits, so d is short.
-// garbage for as long, so d is short.
 func (l *Load) wait(d time.Duration) int {
 	ts := unix.NsecToTimespec(int64(d))
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events[0])),
@@ -173,8 +198,19 @@ func (l *Load) push(c *conn) {
 }
 
 func (l *Load) flush(c *conn) {
-	for len(c.out) > 0 {
-		n, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(c.fd), uintptr(unsafe.Pointer(&c.out[0])), uintptr(len(c.out)))
+	out := &c.out
+	if c.tls != nil && len(c.out) > 0 {
+		if _, err := c.tls.Write(c.out); err != nil {
+			l.end(c, err)
+			return
+		}
+		c.out = c.out[:0]
+	}
+	if c.tls != nil {
+		out = &c.tls.under.out
+	}
+	for len(*out) > 0 {
+		n, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(c.fd), uintptr(unsafe.Pointer(&(*out)[0])), uintptr(len(*out)))
 		if errno == unix.EINTR {
 			continue
 		}
@@ -185,10 +221,10 @@ func (l *Load) flush(c *conn) {
 			l.end(c, errno)
 			return
 		}
-		c.out = append(c.out[:0], c.out[n:]...)
+		*out = append((*out)[:0], (*out)[n:]...)
 	}
 	interest := c.interest &^ unix.EPOLLOUT
-	if len(c.out) > 0 {
+	if len(*out) > 0 {
 		interest |= unix.EPOLLOUT
 	}
 	if interest != c.interest {
@@ -200,7 +236,7 @@ func (l *Load) flush(c *conn) {
 // read reads once what has arrived. epoll reports the socket again if there is more.
 func (l *Load) read(c *conn) {
 	kept := copy(l.buf, c.carry)
-	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(c.fd), uintptr(unsafe.Pointer(&l.buf[kept])), uintptr(len(l.buf)-kept))
+	n, errno := rawRead(c.fd, l.buf[kept:])
 	switch {
 	case errno == unix.EAGAIN || errno == unix.EINTR:
 		return
@@ -213,7 +249,16 @@ func (l *Load) read(c *conn) {
 	}
 	l.stats.Bytes += int64(n)
 	l.stats.Reads++
-	b := l.buf[:kept+int(n)]
+	l.take(c, l.buf[:kept+n])
+}
+
+func rawRead(fd int, b []byte) (int, unix.Errno) {
+	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
+	return int(n), errno
+}
+
+// take processes what c has received: what was kept of it and what is new.
+func (l *Load) take(c *conn, b []byte) {
 	if c.state == shaking {
 		if b = l.shake(c, b); c.fd < 0 {
 			return

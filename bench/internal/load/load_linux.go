@@ -25,6 +25,7 @@ type Plan struct {
 	Window     int     // if positive: instead of Rate, each sender keeps this many messages in flight
 	Senders    int     // per room, with Window; with Joined every connection sends
 	Stalled    float64 // share of each room's members that never read
+	TLS        bool    // over TLS
 	Text       int     // bytes of a message's text; at least headSize
 }
 
@@ -54,6 +55,7 @@ type Load struct {
 	budget  int   // messages each sender may still send, if limited
 	limited bool
 	inflate inflater
+	shaken  chan shaken // handshakes of TLS that have ended
 
 	next  float64 // when the next message at a fixed time is due, in nanoseconds
 	turn  int     // the index of its sender
@@ -93,6 +95,7 @@ func New(plan Plan) (*Load, error) {
 		buf:    make([]byte, 1<<20),
 		random: 2463534242,
 		began:  time.Now(),
+		shaken: make(chan shaken, 1024),
 	}
 	if plan.Joined > 0 {
 		l.steps = distinctSteps(plan.Joined, plan.Rooms)
@@ -241,8 +244,7 @@ func (l *Load) Close() {
 		if c := &l.conns[i]; c.fd >= 0 {
 			// Without lingering there is no TIME_WAIT, which would use up the ports.
 			unix.SetsockoptLinger(c.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
-			unix.Close(c.fd)
-			c.fd = -1
+			l.drop(c)
 		}
 	}
 	unix.Close(l.epoll)

@@ -46,6 +46,11 @@ func peers(kinds ...string) (ps []Peer) {
 	return ps
 }
 
+// overTLS is a plan of messages over TLS that ends in the server's process.
+func overTLS(rooms, members int, rate float64) load.Plan {
+	return load.Plan{Rooms: rooms, Members: members, Rate: rate, Text: 80, TLS: true}
+}
+
 const manyNote = "Each user has one connection. The memory is per user in all its rooms, before the first message. " +
 	"chat tells the members of a room of each join. The CPU of a join is for all 50 rooms of a user, until every member knows of it. " +
 	"centrifuge does not tell of joins and keeps no history; \"centrifuge, presence\" tells of joins and leaves, and has presence and a history of 50."
@@ -109,6 +114,16 @@ func Cases() []Case {
 			Plan: load.Plan{Rooms: 500, Members: 100, Joined: 50, Rate: 200, Text: 80}},
 		{Name: "joins", Title: "9,000 joins, rooms of 10", Sort: Idle, Peers: all, Time: time.Second,
 			Plan: load.Plan{Rooms: 900, Members: 10}},
+		{Name: "joins100", Title: "9,000 joins, rooms of 100", Sort: Idle, Peers: libs, Time: time.Second,
+			Plan: load.Plan{Rooms: 90, Members: 100}},
+		{Name: "joinsv1", Title: "9,000 joins over chat.v1, rooms of 10", Sort: Idle, Peers: peers("chat"), Time: time.Second,
+			Plan: load.Plan{Rooms: 900, Members: 10, V1: true}},
+		{Name: "tls1x200", Title: "TLS: one room of 200, 100 messages/s", Peers: libs, Plan: overTLS(1, 200, 100)},
+		{Name: "tls1x1000", Title: "TLS: one room of 1,000, 20 messages/s", Peers: libs, Plan: overTLS(1, 1000, 20)},
+		{Name: "tls200busy", Title: "TLS: one room of 200, 1,000 messages/s", Peers: libs, Plan: overTLS(1, 200, 1000)},
+		{Name: "tls1000x2", Title: "TLS: 1,000 rooms of 2, 2,000 messages/s", Peers: libs, Plan: overTLS(1000, 2, 2000)},
+		{Name: "tlsidle", Title: "TLS: 3,000 idle connections in rooms of 100", Sort: Idle, Peers: libs, Time: 10 * time.Second, Runs: 1,
+			Plan: overTLS(30, 100, 0)},
 		{Name: "deflate80", Title: "Compression: one room of 200, 2,000 messages/s of 80 bytes", Sort: Deflate, Peers: deflate, Plan: busy},
 		{Name: "deflate600", Title: "Compression: one room of 200, 2,000 messages/s of 600 bytes", Sort: Deflate, Peers: deflate, Plan: long},
 		{Name: "flush200", Title: "Flush interval: one room of 200, 2,000 messages/s", Peers: flush, Plan: busy},

@@ -57,6 +57,9 @@ type Options struct {
 // One makes one run of a case on a peer.
 func One(c *Case, p Peer, o Options) (res Result, err error) {
 	args := append([]string{"-kind", p.Kind}, p.Args...)
+	if c.Plan.TLS {
+		args = append(args, "-tls")
+	}
 	if o.Profile != "" {
 		name := strings.NewReplacer(" ", "", ",", "-").Replace(c.Name + "-" + p.Name)
 		args = append(args, "-pprof", filepath.Join(o.Profile, name+".prof"))
