@@ -82,9 +82,6 @@ func ExampleConn_Accept() {
 	if _, err := room.Send(ctx, "My order has not come."); err != nil {
 		log.Fatal(err)
 	}
-	if err := srv.Leave(ctx, user, "support-7"); err != nil {
-		log.Fatal(err)
-	}
 	for e, err := range room.Events(ctx) {
 		var ended *client.Error
 		switch {
@@ -94,6 +91,9 @@ func ExampleConn_Accept() {
 			log.Fatal(err)
 		case e.Type == chat.TypeMessage:
 			fmt.Println(e.Text)
+			if err := srv.Leave(ctx, user, "support-7"); err != nil {
+				log.Fatal(err)
+			}
 		}
 	}
 	// Output:
