@@ -131,7 +131,7 @@ func TestEntries(t *testing.T) {
 	for _, most := range []limits{{20, 512, 1 << 20}, {20, 30, 1 << 20}, {20, 30, 9000}, {100, 20, 1 << 20}, {1, 3, 1 << 20}, {3, 8, 1500}, {0, 9, 1 << 20}, {5, 9, 0}} {
 		l := New(1, 1, time.Hour)
 		l.limits = most
-		for i := range 2600 {
+		for i := range 1300 {
 			step(t, l, rng, i)
 			r := l.shard("r").rooms["r"]
 			if i%7 == 0 {

@@ -15,7 +15,7 @@ func TestMemoryLogModel(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	for range 40 {
+	for range 20 {
 		b := make([]byte, 4000)
 		for i := range b {
 			b[i] = byte(rng.Uint32())

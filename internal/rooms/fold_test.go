@@ -159,9 +159,9 @@ func (w *world) step() {
 // while messages come, change and go: in the end what each has made of what it got is what
 // the log has.
 func TestFoldsAgree(t *testing.T) {
-	seeds := uint64(20)
+	seeds := uint64(10)
 	if testing.Short() {
-		seeds = 8
+		seeds = 4
 	}
 	for seed := range seeds {
 		synctest.Test(t, func(t *testing.T) { foldsAgree(t, seed) })

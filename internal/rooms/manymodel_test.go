@@ -178,7 +178,7 @@ func (r *rush) settle() {
 // log fails, while messages come, change and go. Each gets every entry of its rooms in
 // order, none twice, and none after the end of a room.
 func TestManyModel(t *testing.T) {
-	seeds := uint64(20)
+	seeds := uint64(12)
 	if testing.Short() {
 		seeds = 8
 	}

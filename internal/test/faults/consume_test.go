@@ -171,7 +171,7 @@ func (l *consumerLog) mayRepeat(room string, offset uint64) bool {
 // the end each event was handled, in order, and again only if its place could not be stored.
 func TestFollowAllUnderFailures(t *testing.T) {
 	t.Parallel()
-	rounds := 20
+	rounds := 10
 	if testing.Short() {
 		rounds = 3
 	}
