@@ -18,6 +18,11 @@ func (c *Conn) Check(now, interval, timeout time.Duration) {
 		}
 		return
 	}
+	if c.secure.until.Load() != 0 {
+		c.mu.Lock()
+		c.restLocked(now)
+		c.mu.Unlock()
+	}
 	if began := time.Duration(c.in.began.Load()); began != 0 && timeout > 0 && now-began >= timeout {
 		c.Kill()
 		return

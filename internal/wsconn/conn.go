@@ -54,6 +54,8 @@ type Conn struct {
 	raw     syscall.RawConn // nil if only blocking writes are possible
 	form    Framing         // nil: WebSocket frames, both ways
 
+	secure secure // writes over TLS that do not block
+
 	mu      lock.Conn
 	out     outState
 	closing closeState
@@ -102,6 +104,7 @@ func (c *Conn) Init(cfg *Config, s Source, h Handler, deflate bool) {
 func (c *Conn) Attach(conn net.Conn, early []byte) {
 	c.mu.Lock()
 	c.conn, c.raw = conn, bare(conn)
+	c.secure.attach(conn)
 	if c.form != nil { // there are no pongs
 		limitUnacked(conn, c.cfg.WriteTimeout)
 	}
@@ -109,8 +112,7 @@ func (c *Conn) Attach(conn net.Conn, early []byte) {
 		conn.Close()
 	}
 	c.mu.Unlock()
-	c.in.conn, c.in.raw = conn, c.raw
-	c.in.fn = c.in.tryRead
+	c.in.attach(conn, c.raw, c.secure.under)
 	c.in.heard.Store(int64(c.cfg.Clock()))
 	c.in.preload(early)
 }

@@ -42,8 +42,7 @@ var errViolation = errors.New("chat: protocol violation")
 type input struct {
 	c    *Conn
 	conn net.Conn
-	raw  syscall.RawConn
-	fn   func(fd uintptr) bool
+	from socket
 
 	buf        []byte // nil if nothing is unread
 	start, end int    // of the unread bytes in buf
@@ -56,6 +55,13 @@ type input struct {
 
 	heard atomic.Int64 // when the last whole frame came, or handling; without such frames, when the peer accepted bytes
 	began atomic.Int64 // when the message that is still incomplete began; 0 without one
+}
+
+// socket is where reads wait for something to read.
+type socket struct {
+	raw syscall.RawConn // nil: they wait in conn
+	fn  func(fd uintptr) bool
+	tls bool // conn is TLS over it
 }
 
 func (in *input) unread() []byte { return in.buf[in.start:in.end] }
@@ -185,7 +191,7 @@ func (in *input) readPassed(p []byte) (n int, err error) {
 	if n = copy(p, in.unread()); n > 0 {
 		clear(in.buf[in.start : in.start+n])
 		in.start += n
-	} else if n, err = in.conn.Read(p); n == 0 {
+	} else if n, err = in.readLarge(p); n == 0 {
 		return 0, err
 	}
 	if in.pass -= uint64(n); in.pass == 0 {
@@ -227,8 +233,11 @@ func (in *input) fill() error {
 		in.end = copy(in.buf, in.unread())
 		in.start = 0
 	}
-	if in.raw != nil {
-		if err := in.raw.Read(in.fn); err != nil {
+	switch {
+	case in.from.tls:
+		return in.fillTLS()
+	case in.from.raw != nil:
+		if err := in.from.raw.Read(in.from.fn); err != nil {
 			return err
 		}
 		return in.err
@@ -252,7 +261,7 @@ func (in *input) fill() error {
 
 // release gives the buffer back if nothing in it is unread.
 func (in *input) release() {
-	if in.start == in.end && in.raw != nil && len(in.buf) == readBuffer {
+	if in.start == in.end && in.from.raw != nil && len(in.buf) == readBuffer {
 		readBuffers.Put((*[readBuffer]byte)(in.buf))
 		in.buf, in.start, in.end = nil, 0, 0
 	}

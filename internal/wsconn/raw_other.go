@@ -21,3 +21,5 @@ var Probers = sync.Pool{New: func() any { return new(Prober) }}
 func (*Prober) try(syscall.RawConn, []byte) (int, error) { return 0, nil }
 
 func (*input) tryRead(uintptr) bool { panic("wsconn: no raw connections here") }
+
+func (*input) peek(uintptr) bool { panic("wsconn: no raw connections here") }

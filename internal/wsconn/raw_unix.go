@@ -33,12 +33,13 @@ type Prober struct {
 	n   int
 	err error
 	fn  func(fd uintptr) bool
+	ask func(fd uintptr)
 }
 
 // Probers is a pool of Probers.
 var Probers = sync.Pool{New: func() any {
 	p := new(Prober)
-	p.fn = p.write
+	p.fn, p.ask = p.write, p.askRoom
 	return p
 }}
 
@@ -92,5 +93,16 @@ func (in *input) tryRead(fd uintptr) bool {
 			in.err = err
 		}
 		return true
+	}
+}
+
+// peek reports whether there is something to read, or the end.
+func (in *input) peek(fd uintptr) bool {
+	var b [1]byte
+	for {
+		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK)
+		if err != syscall.EINTR {
+			return err != syscall.EAGAIN
+		}
 	}
 }

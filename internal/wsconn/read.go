@@ -101,6 +101,7 @@ func (c *Conn) Finish() {
 	if linger {
 		// Closing a connection with unread bytes resets it, and the peer may then never see
 		// our close frame.
+		c.in.from.tls = false // the deadline stays
 		c.conn.SetReadDeadline(time.Now().Add(CloseTimeout / 3))
 		c.in.awaitClose()
 	}

@@ -79,10 +79,13 @@ func (c *Conn) DrainLocked(rest []byte) {
 // TryLocked writes the part of b that the socket accepts without blocking, and returns its
 // length; 0 if the connection has no such writes. The caller owns p.
 func (c *Conn) TryLocked(p *Prober, b []byte) (int, error) {
-	if c.raw == nil {
-		return 0, nil
+	switch {
+	case c.raw != nil:
+		return p.try(c.raw, b)
+	case c.secure.conn != nil:
+		return c.secure.try(c.cfg, p, b)
 	}
-	return p.try(c.raw, b)
+	return 0, nil
 }
 
 func (c *Conn) tryLocked(b []byte) (int, error) {
@@ -236,7 +239,7 @@ func (c *Conn) write(b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	if c.raw != nil {
+	if c.raw != nil || c.secure.conn != nil {
 		n, err := c.tryLocked(b)
 		if err != nil || n == len(b) {
 			return err
@@ -260,6 +263,7 @@ func (c *Conn) write(b []byte) error {
 	if c.form != nil {
 		c.in.heard.Store(int64(c.cfg.Clock()))
 	}
+	c.secure.until.Store(0)
 	return c.conn.SetWriteDeadline(time.Time{})
 }
 
