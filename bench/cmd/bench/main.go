@@ -29,6 +29,7 @@ func main() {
 	runs := flag.Int("runs", 3, "runs of each case on each server; the figures are medians")
 	profile := flag.String("pprof", "", "folder for CPU profiles of the servers")
 	out := flag.String("out", "", "folder for RESULTS.md and results.svg; default: this folder if every case is run, otherwise none")
+	server := flag.String("server", "", "a built cmd/server to measure, to compare it with another one; default: the present code")
 	flag.Parse()
 	if *only == "list" {
 		for _, c := range run.Cases() {
@@ -52,10 +53,14 @@ func main() {
 	}
 	defer os.RemoveAll(dir)
 	o := run.Options{Binary: filepath.Join(dir, "server"), Time: *length, Warm: *warm, Profile: *profile}
-	build := exec.Command("go", "build", "-o", o.Binary, "github.com/seed-08328bfd/chat/bench/cmd/server")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		log.Fatal("bench: ", err)
+	if *server != "" {
+		o.Binary = *server
+	} else {
+		build := exec.Command("go", "build", "-o", o.Binary, "github.com/seed-08328bfd/chat/bench/cmd/server")
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			log.Fatal("bench: ", err)
+		}
 	}
 	results := measure(cases, *runs, o)
 	command := strings.Join(append([]string{"go run ./cmd/bench"}, withoutOut(os.Args[1:])...), " ")

@@ -89,7 +89,7 @@ func obey(profile string) {
 			}
 			fmt.Println("ok")
 		case "heapprofile":
-			f, err := os.Create(profile)
+			f, err := os.Create(profile + ".heap")
 			if err == nil {
 				err = errors.Join(pprof.Lookup("heap").WriteTo(f, 0), f.Close())
 			}

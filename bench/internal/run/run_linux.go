@@ -157,6 +157,11 @@ func (s *Server) measure(c *Case, p Peer, o Options) (res Result, err error) {
 		if _, err := fmt.Sscan(line, &heap, &stack); err != nil {
 			return res, err
 		}
+		if o.Profile != "" {
+			if _, err := s.ask("heapprofile"); err != nil {
+				return res, err
+			}
+		}
 		res.Heap, res.Stack = heap/1000/conns, stack/1000/conns
 	}
 	return res, nil
