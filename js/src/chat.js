@@ -232,14 +232,15 @@ export class Chat extends Emitter {
     if (reset) this.#place = null;
     if (!this.#place) this.#joined = goal;
     this.#again = {after: 0, upTo: o.gap ? this.#place?.offset ?? 0 : 0};
-    ({user: this.user, username: this.username, room: this.room, session: this.session} = o);
+    ({user: this.user, username: this.username, room: this.room, session: this.session = ''} = o);
     this.limits = o.limits;
     this.#roster = new Roster(o.members, o.member_count);
     this.#replayed = false;
     this.#link.ready();
-    this.#emit('welcome', o);
+    if (this.state === 'open') this.#emit('welcome', o);
     this.#emit('members');
     if (o.gap || blind) this.#emit('gap', {reset});
+    if (this.state !== 'open') return; // a listener has closed it
     this.#notices.opened(goal.epoch, o.read ?? 0, o.limits.data_bytes === undefined);
     this.#patience = later(10_000, () => this.#queue.replayed()); // a server that does not tell of its end
     this.#queue.opened(o.limits); // what comes twice is told by its id

@@ -57,11 +57,20 @@ export function mount(url) {
 /** @param {URL} base @param {string} room @param {string} what @returns {URL} */
 export const roomURL = (base, room, what) => new URL(`rooms/${encodeURIComponent(room)}/${what}`, base);
 
+/** The codes that a server sends with each status. Another pair is not the server's (docs/protocol.md). */
+const codes = new Map(/** @type {[number, string[]][]} */ ([
+  [400, ['bad_request', 'bad_room', 'bad_name', 'bad_json', 'bad_utf8', 'empty_message', 'unknown_type']], [401, ['unauthorized']], [403, ['forbidden']],
+  [404, ['not_found', 'no_such_message', 'no_such_user']], [405, ['method_not_allowed']], [406, ['not_acceptable']], [413, ['too_long']],
+  [415, ['unsupported_media_type']], [422, ['rejected']], [426, ['upgrade_required']], [429, ['too_many', 'rate_limited']], [500, ['internal']],
+  [501, ['internal', 'unsupported']], [503, ['unavailable']],
+]));
+
 /** Why a response refuses something, in the server's own words.
  * @param {Response} r @returns {Promise<ChatError|null>} null if something between here and the server has answered */
 export async function refusalIn(r) {
   try {
     const {error} = await r.json();
+    if (!codes.get(r.status)?.includes(error.code)) return null;
     const why = new ChatError(error.code, error.message, retryAfter(r.headers));
     why.status = r.status;
     why.final = r.status < 429;

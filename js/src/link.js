@@ -5,7 +5,8 @@
 import {ChatError} from './errors.js';
 import {askWhy} from './http.js';
 import {Socket} from './socket.js';
-import {later, now, wish} from './time.js';
+import {sound} from './sound.js';
+import {later, now, Pauses, wish} from './time.js';
 import {Way} from './way.js';
 import {isToken} from './wire.js';
 
@@ -25,7 +26,6 @@ import {isToken} from './wire.js';
 const watchEvery = 5000, openWithin = 15_000, pingAfter = 25_000, pongWithin = 10_000; // milliseconds
 const streamSilent = 60_000; // a stream has a comment each 25 s, unless the server was told otherwise
 const awakeWithin = 4000; // the same after the network or the page has come back
-const longestWait = 30_000, stableAfter = 30_000;
 const steadyAfter = 6000; // a WebSocket that is tried beside a stream
 const purpose = new Set([1000, 1008, 4003]); // codes of closing on purpose: do not come back
 // What tells that the network or the page is back, and what to listen to for it.
@@ -34,9 +34,9 @@ const wakes = /** @type {const} */ (['online', 'pageshow', 'focus']), documentWa
 export class Link {
   /** @type {State} */ state = 'connecting';
   /** @type {import('./socket.js').Wire|null} */ #wire = null;
-  #hooks; #way = new Way(); #attempt = 0; #tries = 0; #openedAt = 0; #began = 0;
+  #hooks; #way = new Way(); #attempt = 0; #pauses = new Pauses(); #openedAt = 0; #began = 0;
   #heard = 0; #pinged = NaN; #within = pongWithin; #watched = 0; #slept = false; #beat = 0;
-  #retry = () => {}; #asked = 0; #patient = false; #troubles = 0;
+  #retry = () => {}; #look = () => {}; #asked = 0; #patient = false; #troubles = 0;
   #rise = () => {}; // ends the try of a WebSocket, or the wait for it
   #listening = new AbortController();
 
@@ -57,6 +57,7 @@ export class Link {
     this.#troubles = 0;
     this.#beat = Number(setInterval(() => this.#watch(), watchEvery));
     this.#set('connecting');
+    if (attempt !== this.#attempt) return; // a listener has closed it
     const hooks = {
       receive: (/** @type {any} */ o) => this.#receive(o),
       heard: () => {
@@ -104,7 +105,7 @@ export class Link {
     this.#retry();
     this.#way.opened();
     this.#set('open');
-    if (this.#way.over === 'http') this.#tryLater();
+    if (this.state === 'open' && this.#way.over === 'http') this.#tryLater();
   }
 
   /** Sends an object, given as one or as its JSON. @param {object|string} object */
@@ -138,6 +139,7 @@ export class Link {
 
   /** @param {any} o */
   #receive(o) {
+    if (!sound(o)) return;
     if (o.type === 'goodbye') this.#asked = wish(o.retry_after_ms);
     if (o.type === 'ack') this.#troubles = 0;
     if (o.type === 'error') this.#troubles = o.code === 'rate_limited' || o.code === 'unavailable' ? this.#troubles + 1 : 0;
@@ -187,7 +189,8 @@ export class Link {
     } else if (this.state === 'open' && (why === 'online' || t - this.#heard > watchEvery)) {
       if (!(t - this.#pinged < awakeWithin)) this.#ping();
       this.#within = awakeWithin;
-      later(awakeWithin + 100, () => this.state === 'open' && this.#heard <= t && this.#watch());
+      this.#look();
+      this.#look = later(awakeWithin + 100, () => this.state === 'open' && this.#heard <= t && this.#watch());
     } else if (this.state === 'connecting' && why !== 'focus' && t - this.#began > awakeWithin) {
       this.open(); // what it was sent over may be gone
     } else if (this.state === 'waiting' && !this.#patient) {
@@ -208,6 +211,7 @@ export class Link {
 
   #drop() {
     clearInterval(this.#beat);
+    this.#look();
     this.#rise();
     this.#wire?.close();
     this.#wire = null;
@@ -230,7 +234,7 @@ export class Link {
     }
     if (used) {
       const lived = now() - this.#openedAt;
-      if (lived > stableAfter) this.#tries = 0;
+      this.#pauses.lasted(lived);
       if (!http) this.#way.lost(code, lived);
       else if (why) this.#way.failedOverHTTP(why);
       return this.#later(null, this.#asked || (excused ? 5000 * (1 + Math.random()) : 0), code);
@@ -243,11 +247,11 @@ export class Link {
     this.#later(why, (why?.retryAfter ?? 0) * (1 + Math.random() / 2));
   }
 
-  /** Tries again after wait milliseconds, or by default after a random part of a time that doubles (full jitter).
+  /** Tries again after wait milliseconds, or by default after the next pause.
    * @param {ChatError|null} error @param {number} [wait] @param {number} [code] */
   #later(error, wait = 0, code) {
     this.#patient = wait > 1000; // it is the server's wish
-    wait ||= 50 + Math.random() * Math.min(longestWait, 1000 * 2 ** this.#tries++);
+    wait ||= this.#pauses.next(code);
     this.#drop();
     this.#retry();
     this.#retry = later(wait, () => this.open());

@@ -129,7 +129,13 @@ export class Connection extends Emitter {
   #exit(part) {
     if (this.#parts.get(part.name) !== part) return;
     this.#parts.delete(part.name);
+    this.#leave(part);
+  }
+
+  /** Tells the server. @param {Part} part */
+  #leave(part) {
     if (!part.inside) return;
+    part.inside = false;
     this.#leaving.set(part.name, (this.#leaving.get(part.name) ?? 0) + 1);
     this.#link.send({type: 'leave', room: part.name});
   }
@@ -145,7 +151,7 @@ export class Connection extends Emitter {
       this.#leaving.clear();
       // A frame was too long: it is one room's.
       const largest = parts.reduce((a, b) => (a && a.chat.largest >= b.chat.largest ? a : b), parts[0]);
-      for (const part of parts) part.whole(state, more.code === 1009 && part !== largest ? {...more, code: undefined} : more);
+      for (const part of parts) if (this.#parts.get(part.name) === part) part.whole(state, more.code === 1009 && part !== largest ? {...more, code: undefined} : more);
     }
     if (state === 'closed') this.#memory.release();
     this.#emit('state', {state, ...more});
@@ -173,6 +179,9 @@ export class Connection extends Emitter {
       part.park();
     } else if (o.type === 'error' && part.state !== 'open' && o.code !== 'not_joined') {
       if (part.inside && part.refused(o)) this.#forget(part);
+    } else if (part.state === 'open' && o.type === 'error' && o.code === 'not_joined') {
+      this.#leave(part); // so that both agree
+      part.missing(o);
     } else if (part.state === 'open') {
       part.chat.receive(o);
     }
@@ -194,20 +203,28 @@ export class Connection extends Emitter {
   /** @param {any} o @param {Part|undefined} part none: the service has put the user into the room */
   #welcome(o, part) {
     this.#identify(o);
-    let given = part ?? this.#renamed(o);
+    const asked = this.#asker(o);
+    if (part && asked && asked !== part) { // two names of one room
+      this.#forget(asked);
+      asked.set('closed', {error: new ChatError('bad_request', 'the connection is in this room already')});
+    }
+    let given = part ?? (asked && this.#rename(asked, o.room));
     if (!given) {
       given = this.#add(o.room);
+      given.inside = true;
       this.#emit('joined', given.chat);
+      if (!given.inside || this.#parts.get(o.room) !== given) return; // a listener has left it
     }
     given.inside = given.known = true;
     given.joinID = '';
     given.chat.receive({user: this.user, username: this.username, session: this.session, limits: this.limits, ...o});
   }
 
-  /** A room that was asked for by another form of its name. @param {any} o its welcome @returns {Part|undefined} */
-  #renamed({room, id}) {
-    const part = [...this.#parts.values()].find(({inside, joinID}) => inside && id && joinID === id);
-    if (!part) return;
+  /** Whose join a welcome answers, perhaps by another form of its name. @param {any} o @returns {Part|undefined} */
+  #asker({id}) { return [...this.#parts.values()].find(({inside, joinID}) => inside && id && joinID === id); }
+
+  /** @param {Part} part @param {string} room as the server writes it @returns {Part} */
+  #rename(part, room) {
     this.#parts.delete(part.name);
     part.name = room;
     this.#parts.set(room, part);

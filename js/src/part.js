@@ -1,7 +1,7 @@
 // What one room has of a connection that it shares with others: many.js has the connection.
 
 import {ChatError} from './errors.js';
-import {later, now, wish} from './time.js';
+import {later, now, Pauses, wish} from './time.js';
 import {utf8Length} from './wire.js';
 
 /** @typedef {import('./single.js').RoomLink} RoomLink @typedef {import('./link.js').State} State @typedef {import('./link.js').More} More */
@@ -13,8 +13,8 @@ import {utf8Length} from './wire.js';
  * @property {(part: Part) => void} exit leaves it
  * @property {(object: object|string) => void} send */
 
+const passing = new Set(['unavailable', 'rate_limited', 'auth_failed']); // codes of refusals
 const purpose = new Set([1000, 1008, 4003]); // codes by which a room ends: do not join it again
-const longestWait = 30_000, stableAfter = 30_000; // milliseconds
 
 /** The object with its room, right after its type. @param {any} o an object or its JSON, with more keys than the type
  * @param {string} room @returns {string} */
@@ -28,7 +28,7 @@ export class Part {
   /** That of the join which is not answered yet. */ joinID = '';
   /** Whether the name is the one that the server writes. */ known = false;
   name; chat;
-  #whole; #parked = false; #tries = 0; #openedAt = 0; #stop = () => {};
+  #whole; #parked = false; #pauses = new Pauses(); #openedAt = 0; #stop = () => {};
 
   /** @param {Whole} whole @param {import('./chat.js').Chat} chat @param {string} name of the room */
   constructor(whole, chat, name) {
@@ -64,9 +64,10 @@ export class Part {
     this.set('closed', {error});
   }
 
-  /** @param {State} state @param {More} [more] */
-  set(state, more = {}) {
+  /** @param {State} state @param {More} [more] @param {() => void} [stop] what ends it, given before a listener may end it */
+  set(state, more = {}, stop = () => {}) {
     this.#stop();
+    this.#stop = stop;
     this.#parked = false;
     if (state === this.state && (state === 'connecting' || state === 'closed')) return;
     this.state = state;
@@ -86,7 +87,7 @@ export class Part {
       this.set('closed', {error: new ChatError(`close_${code}`, reason || 'the server ended it'), code});
       return true;
     }
-    if (this.state === 'open' && now() - this.#openedAt > stableAfter) this.#tries = 0;
+    if (this.state === 'open') this.#pauses.lasted(now() - this.#openedAt);
     this.#again({code});
     return false;
   }
@@ -97,13 +98,19 @@ export class Part {
     const error = new ChatError(o.code, o.message, wish(o.retry_after_ms));
     if (this.chat.amend(error)) {
       this.open();
-    } else if (o.code === 'unavailable' || o.code === 'auth_failed' || error.retryAfter > 0) {
+    } else if (passing.has(o.code) || error.retryAfter > 0) {
       this.#again({error}, error.retryAfter * (1 + Math.random() / 2));
     } else {
       this.set('closed', {error});
       return true;
     }
     return false;
+  }
+
+  /** The server says that the user is not in this room. @param {any} o its error */
+  missing(o) {
+    this.inside = false;
+    this.#again({error: new ChatError(o.code, o.message)});
   }
 
   /** There are too many rooms for the streams that stand in for a WebSocket: this one has none until it is used. */
@@ -114,10 +121,9 @@ export class Part {
     if (this.chat.waits) this.use(); // for its turn
   }
 
-  /** @param {More} more @param {number} [wait] milliseconds; by default a random part of a time that doubles */
+  /** @param {More} more @param {number} [wait] milliseconds; by default the next pause */
   #again(more, wait = 0) {
-    wait ||= 50 + Math.random() * Math.min(longestWait, 1000 * 2 ** this.#tries++);
-    this.set('waiting', {...more, wait});
-    this.#stop = later(wait, () => this.open());
+    wait ||= this.#pauses.next(more.code);
+    this.set('waiting', {...more, wait}, later(wait, () => this.open()));
   }
 }

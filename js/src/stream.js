@@ -8,6 +8,7 @@
 
 import {ChatError} from './errors.js';
 import {messages, refusalIn, roomURL} from './http.js';
+import {sound} from './sound.js';
 import {Records} from './sse.js';
 import {later} from './time.js';
 import {bearer} from './wire.js';
@@ -115,6 +116,7 @@ export class Stream {
 
   /** @param {any} o */
   #take(o) {
+    if (!sound(o)) return;
     if (o.type === 'left') return this.#end(o.code, o.reason); // what a close frame says
     if (o.type === 'welcome' && o.session) this.#session = o.session;
     this.#tell(o);

@@ -4,6 +4,7 @@
 export const now = () => performance.now();
 
 const longest = 2 ** 31 - 1, day = 86_400_000;
+const mostPause = 30_000, steady = 30_000; // milliseconds; a connection that has lasted for so long
 
 /** Calls fn after ms, however long that is: setTimeout takes more than 24 days for none.
  * @param {number} ms @param {() => void} fn @returns {() => void} what keeps fn from being called */
@@ -16,6 +17,21 @@ export function later(ms, fn) {
   };
   arm();
   return () => clearTimeout(timer);
+}
+
+/** The pauses between attempts: a random part of a time that doubles (full jitter). */
+export class Pauses {
+  #tries = 0;
+
+  /** What was open is lost. @param {number} lived milliseconds */
+  lasted(lived) { if (lived > steady) this.#tries = 0; }
+
+  /** @param {number} [code] that of the close: 1013 asks to come back immediately, and that is done once
+   * @returns {number} milliseconds */
+  next(code) {
+    const tries = this.#tries++;
+    return code === 1013 && tries === 0 ? 1 + 99 * Math.random() : 50 + Math.random() * Math.min(mostPause, 1000 * 2 ** tries);
+  }
 }
 
 /** The milliseconds that a server asks to wait, within reason: 0 to a day. @param {any} ms */

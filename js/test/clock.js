@@ -31,6 +31,8 @@ export function install() {
     t.fn();
   };
   return {
+    /** How many timers there are. */
+    planned: () => timers.size,
     /** Lets ms pass, and runs every timer that is due. */
     async runFor(ms) {
       const end = at + ms;
