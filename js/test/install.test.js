@@ -32,12 +32,23 @@ before(async () => {
   await run('npm', ['install', '--offline', '--no-audit', '--no-fund', `./${filename}`]);
 });
 
+const strict = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess', '--target', 'es2023', '--lib', 'es2023,dom', '--module', 'nodenext'];
 for (const typescript of ['typescript-5', 'typescript']) {
   test(`${typescript}, strict`, async () => {
-    const strict = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess', '--target', 'es2023', '--lib', 'es2023,dom', '--module', 'nodenext'];
     assert.equal(await run(process.execPath, [path.join(modules, typescript, 'bin/tsc'), ...strict, 'use.ts']), '');
   });
 }
+
+test('a fresh checkout, in which nothing is installed: npm install of its folder, and npm pack, make the types', async () => {
+  const copy = path.join(dir, 'checkout'), project = path.join(dir, 'project'), types = path.join(copy, 'types');
+  for (const name of (await run('git', ['ls-files', '--', '.', ':!test'], js)).trim().split('\n')) cpSync(path.join(js, name), path.join(copy, name));
+  cpSync(path.join(import.meta.dirname, 'install/use.ts'), path.join(project, 'use.ts'));
+  writeFileSync(path.join(project, 'package.json'), '{"type": "module", "private": true}');
+  await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '../checkout'], project);
+  assert.equal(await run(process.execPath, [path.join(modules, 'typescript/bin/tsc'), ...strict, 'use.ts'], project), '');
+  rmSync(types, {recursive: true});
+  assert.match(await run('npm', ['pack', '--dry-run', '--json', '--prefer-offline'], copy), /"types\/chat\.d\.ts"/);
+});
 
 // The Node.js of the package `node`, and the machine's own, which may be older and then goes over HTTP.
 const own = process.env.PATH.split(path.delimiter).filter((d) => !d.includes('node_modules')).map((d) => path.join(d, 'node')).find(existsSync);
