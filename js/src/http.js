@@ -18,7 +18,7 @@ export async function rooms(url, {token, limit, named} = {}) {
   if (limit !== undefined) at.searchParams.set('limit', String(limit));
   for (const room of named ?? []) at.searchParams.append('room', room);
   const r = await fetch(at, {headers: bearer(await credentials(token)), cache: 'no-store'});
-  if (!r.ok) throw new ChatError('unavailable', 'the rooms cannot be listed');
+  if (!r.ok) throw await refusalIn(r) ?? new ChatError('unavailable', 'the rooms cannot be listed');
   return new Map(Object.entries(await r.json()));
 }
 
@@ -29,7 +29,7 @@ export async function messages(url, room, {token, ...range} = {}) {
   const at = roomURL(mount(url), room, 'messages');
   for (const [key, value] of Object.entries(range)) if (value !== undefined) at.searchParams.set(key, String(value));
   const r = await fetch(at, {headers: bearer(await credentials(token)), cache: 'no-store'});
-  if (!r.ok) throw new ChatError('unavailable', 'the messages cannot be read');
+  if (!r.ok) throw await refusalIn(r) ?? new ChatError('unavailable', 'the messages cannot be read');
   return r.json();
 }
 

@@ -147,8 +147,9 @@ export class Stream {
     try {
       const page = await messages(this.#where.base, this.#where.room, {before, after, limit, token: this.#where.token});
       this.#tell({...page, type: 'history', request, epoch: page.position.split(':')[0]});
-    } catch {
-      this.#tell({type: 'error', id: request, code: 'unavailable', message: 'the messages cannot be read'});
+    } catch (e) {
+      const {code, message, retryAfter} = e instanceof ChatError ? e : new ChatError('unavailable', 'the messages cannot be read');
+      this.#tell({type: 'error', id: request, code, message, retry_after_ms: retryAfter});
     }
   }
 }
