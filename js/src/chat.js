@@ -1,12 +1,5 @@
-// A client for rooms of a chat server. It touches no document, so it fits any page:
-//
-//   import {connect} from './chat.js';
-//   const chat = connect('/chat/', {room: 'general', username: 'Alice'});
-//   chat.on('message', (m) => console.log(m.username, m.message));
-//   await chat.send('hello');
-//
-// Many rooms share one connection with connectRooms. The modules that this one imports belong beside it.
-// It speaks the chat.v1 dialect (docs/protocol.md), reconnects by itself, goes on where it was, and shows nothing twice.
+// A client for rooms of a chat server, for any page and program. The modules that this one imports belong beside it. It speaks
+// chat.v1 (docs/protocol.md), reconnects by itself, goes on where it was, and shows nothing twice. js/README.md is the manual.
 
 import {Asks} from './asks.js';
 import {Emitter} from './emitter.js';
@@ -90,9 +83,8 @@ export class Chat extends Emitter {
   /** The place up to which everything has come, for `since`; '' as long as there is none. */
   get position() { return String(this.#place ?? ''); }
 
-  /** Sends a message to the room, or with `to` to one user. While the connection is lost it waits, and it goes
-   * out again after a loss, or when the server refused it for a time (see the event `held`). What the server may
-   * have had for so long that it would not know it again fails with the code uncertain.
+  /** Sends a message to the room, or with `to` to one user. While the connection is lost it waits, and it goes out again
+   * after a loss, or when the server refused it for a time (`held`). The code uncertain: the server may have it.
    * @param {string} text may be empty if there is data
    * @param {{id?: string, to?: string, data?: object, replyTo?: number}} [options] id: that of an earlier try, so that it is not
    *   sent twice; data: an object of JSON that everyone gets; replyTo: the offset of the message that this one answers
@@ -104,8 +96,7 @@ export class Chat extends Emitter {
   /** @param {string} to a user @param {string} text @param {{id?: string, data?: object, replyTo?: number}} [options] */
   sendPrivate(to, text, options = {}) { return this.send(text, {...options, to}); }
 
-  /** Gives a message of one's own another text and other data, or none. Like the following three, it waits for a
-   * connection and goes out again as `send` does, in order; the code no_such_message tells that there is none.
+  /** Gives a message of one's own another text and other data, or none. This and the next three wait and go out as `send` does.
    * @param {number} target the message's offset @param {string} text @param {{id?: string, data?: object}} [options] as of `send` */
   edit(target, text, {id, data} = {}) { return this.#store({type: 'edit', target, message: text, data, id}); }
 

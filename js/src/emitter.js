@@ -26,11 +26,7 @@ export class Emitter extends EventTarget {
    * @returns {() => void} what takes fn away again */
   on(type, fn) { return this.#listen(type, fn); }
 
-  /** The events from now on, as `{type, detail}` with the detail that `on` passes:
-   *
-   *   for await (const {type, detail} of chat.events('message', 'edit')) console.log(type, detail.offset);
-   *
-   * The loop ends after `close`. If the server ends it, the loop throws the ChatError. A lost connection does not end it.
+  /** The events from now on, as `{type, detail}` with the detail that `on` passes, for `for await`. The loop ends after `close`. If the server ends it, the loop throws the ChatError. A lost connection does not end it.
    * Events that are not read yet wait in memory; leaving the loop drops them.
    * @template {keyof E & string} [K=keyof E & string] @param {...K} types those to yield; without any, all
    * @returns {AsyncIterableIterator<Happening<E, K>>} */

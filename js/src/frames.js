@@ -5,12 +5,8 @@ import {utf8Length} from './wire.js';
 
 /** @typedef {{message_bytes: number, data_bytes?: number, rate_per_second: number, burst: number}} Limits data_bytes: 0 if the
  *   server's log takes no data, and missing if the server is of a version without data, replies and what amends messages */
-/** @typedef {object} Frame
- * @property {string} text
- * @property {number} bytes of the text
- * @property {number} size of the message in it, in bytes
- * @property {number} data of its data, in bytes
- * @property {boolean} rich whether a server of an earlier version would keep only a part of it */
+/** @typedef {{text: string, bytes: number, size: number, data: number, rich: boolean}} Frame bytes: of all; size, data: of the
+ *   message and its data; rich: whether a server of an earlier version would keep only a part of it */
 
 /** @param {any} object with an id @param {number} [more] bytes that the connection adds @returns {Frame} throws a ChatError */
 export function frame(object, more = 0) {

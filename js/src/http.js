@@ -9,9 +9,8 @@ import {bearer} from './wire.js';
 /** @param {Token|undefined} token @returns {Promise<string|undefined>} */
 export const credentials = async (token) => (typeof token === 'function' ? token() : token);
 
-/** @param {string|URL} url where the server is mounted
- * @param {{token?: Token, limit?: number, named?: Iterable<string>}} [options] limit: so many of the rooms with most
- * users, 100 at most; named: these rooms, 100 at most. Without both all rooms, which may be very many
+/** @param {string|URL} url where the server is mounted @param {{token?: Token, limit?: number, named?: Iterable<string>}} [options]
+ * limit: so many of the rooms with most users; named: these rooms; 100 each at most. By default all rooms
  * @returns {Promise<Map<string, number>>} the users present in each room that has any */
 export async function rooms(url, {token, limit, named} = {}) {
   const at = new URL('rooms', mount(url));
@@ -86,11 +85,10 @@ export async function refusalIn(r) {
 /** Asks with a plain GET of its address why a handshake failed, because browsers show nothing of a handshake's answer.
  * The server makes all its checks before it looks for the upgrade. So its answer is one of these:
  *
- *   426 Upgrade Required: it would have let this client in. What came as a WebSocket did not arrive as one: a proxy
- *     refused it, took the header away, or let it hang. That is blocked.
- *   another error, as JSON: the server's own refusal, which plain HTTP would get as well. That is not blocked.
- *   something else: not from the server. A 5xx is a proxy that does not reach the server now; a page or another
- *     refusal is a filter, which may let other paths through: that counts as blocked, and a try over HTTP will tell.
+ *   426: it would have let this client in, but what came as a WebSocket did not arrive as one. That is blocked.
+ *   another error of the server: plain HTTP would get it as well. That is not blocked.
+ *   something else: a 5xx is a proxy that does not reach the server now; a page or another refusal is a filter, which may
+ *     let other paths through: that counts as blocked, and a try over HTTP will tell.
  *   no answer: nobody is there, for the one as for the other.
  *
  * @param {URL} url @param {() => Promise<string|undefined>} token @returns {Promise<Verdict>} */

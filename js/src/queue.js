@@ -15,15 +15,10 @@ const knownFor = 270_000;
 const uncertain = () => new ChatError('uncertain', 'it is not known whether the message arrived');
 
 /** @typedef {{offset: number}} Stored */
-/** @typedef {object} Item
- * @property {string} id
- * @property {import('./frames.js').Frame} frame
- * @property {Promise<any>} promise
- * @property {(result: any) => void} resolve
- * @property {(error: Error) => void} reject
- * @property {import('./time.js').Stamp|null} sent when, on the present connection
- * @property {import('./time.js').Stamp|null} doubt when it was first sent with an outcome that is not known
- * @property {() => void} stop ends the time that the server has to answer */
+/** @typedef {import('./time.js').Stamp|null} When */
+/** @typedef {{id: string, frame: import('./frames.js').Frame, promise: Promise<any>, resolve: (result: any) => void,
+ *   reject: (error: Error) => void, sent: When, doubt: When, stop: () => void}} Item sent: on the present connection; doubt: first
+ *   sent with an outcome that is not known; stop: ends the time that the server has to answer */
 /** @typedef {{wait: number, error?: ChatError, id?: string}} Held wait: milliseconds until the next message is sent.
  *   error: the server's refusal of the message with that id; without one, the server's rate is kept */
 

@@ -1,4 +1,4 @@
-// Whether an object of the server is one. Nonsense is ignored, as unknown types are, so that nothing behind this has to look.
+// Whether an object of the server is one. Nonsense is ignored, as unknown types are.
 
 /** @typedef {(value: any) => boolean} Check */
 

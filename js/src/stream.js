@@ -1,10 +1,8 @@
 // One room over plain HTTP, where WebSockets are blocked: Server-Sent Events bring what
 // the room says, and each thing to say is a POST (docs/protocol.md).
 //
-// The events are read with fetch and not with EventSource. An EventSource can send no
-// Authorization header, shows neither the status nor the text of a refusal (401, 403, 429 with
-// Retry-After, 503), and comes back by a rule of its own. Here the rules are those of link.js,
-// which are the same for WebSockets: places, pauses, and what ends for good.
+// The events are read with fetch: an EventSource can send no Authorization header, shows neither the status nor the
+// text of a refusal, and comes back by a rule of its own. Here the rules are those of link.js.
 
 import {ChatError} from './errors.js';
 import {messages, refusalIn, roomURL} from './http.js';

@@ -1,13 +1,10 @@
 // Many rooms over plain HTTP, where WebSockets are blocked: what a connection for many
 // rooms says and hears, made of a stream for each room.
 //
-// Browsers open six connections to a host over HTTP/1.1, for all tabs together, and a stream
-// holds one. So at most four rooms have a stream, those used last, and what is posted
-// finds a free connection. The other rooms are parked: they stay joined here, get nothing,
-// and resume at their place when they are used (something is sent, or reconnect is called)
-// or when a stream becomes free. They are not visited in turns, because each visit
-// would tell the room that the user joins and leaves. HTTP/2 and HTTP/3 have no such limit;
-// the browser says which it is, of servers of the page's own origin.
+// Browsers open six connections to a host over HTTP/1.1, for all tabs together, and a stream holds one. So at most four
+// rooms have a stream, those used last, and what is posted finds a free connection. The others are parked: they get
+// nothing, and resume at their place when they are used or a stream becomes free. They are not visited in turns, because
+// each visit would tell the room that the user joins and leaves. HTTP/2 and HTTP/3 have no such limit.
 
 import {ChatError} from './errors.js';
 import {refusalIn} from './http.js';

@@ -56,12 +56,7 @@ export class Amendments {
   }
 }
 
-/** Keeps the messages of a room as they are now, from the events of a Chat and from pages of its history:
- *
- *   const view = new View({limit: 500});
- *   view.follow(chat, () => draw(view.messages));
- *   view.merge(await chat.history({before: view.messages[0].offset}));
- *
+/** Keeps the messages of a room as they are now, from the events of a Chat (follow) and pages of its history (merge).
  * It begins anew after a gap, because what was amended in the gap is not known: then it has what the server sends first,
  * and older messages if they are merged again. Merge a page soon, and after a gap none that was asked for before. */
 export class View {

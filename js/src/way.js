@@ -6,11 +6,10 @@
 //     refused (askWhy in http.js). Once a WebSocket has worked, or when the server was not
 //     there a moment ago, it takes two attempts in a row: it may only have come back between
 //     the attempt and the question;
-//   - sockets are cut within five seconds of opening, three times running. A close frame
-//     (any code but 1006) shows that frames do come through, so it does not count.
+//   - sockets are cut within five seconds of opening, three times running. A close frame shows that frames do come
+//     through, so it does not count.
 //
-// Over HTTP, a WebSocket is tried from time to time beside the stream, and has to live
-// longer than those five seconds before the connection moves to it.
+// Over HTTP, a WebSocket is tried from time to time beside the stream. If it lives longer than that, the connection moves.
 
 import {noStreams} from './stream.js';
 import {now} from './time.js';
