@@ -167,7 +167,7 @@ export class Actions {
   /** @param {any} entry @param {Element} anchor @param {HTMLElement|null} [back] */
   #pick(entry, anchor, back = /** @type {HTMLElement} */ (anchor)) {
     const room = this.#room();
-    openPicker(anchor, back, (emoji) => {
+    openPicker(anchor, this.#back(entry, back), (emoji) => {
       useEmoji(emoji);
       room.react(entry, emoji);
     });
@@ -184,8 +184,12 @@ export class Actions {
       ...(m.message && navigator.clipboard ? [{label: 'Copy text', icon: icons.copy, run: () => copyText(m.message, (text) => room.notice(text))}] : []),
       ...(editable(entry) ? [{label: 'Edit', icon: icons.edit, hint: 'E', run: () => room.change(entry)}] : []),
       ...(entry.own ? [{label: 'Delete…', icon: icons.delete, hint: 'Del', bad: true, run: () => room.remove(entry)}] : []),
-    ], anchor, back);
+    ], anchor, this.#back(entry, back));
   }
+
+  /** What gets the focus in the end: an entry is drawn anew when something about it comes. @param {any} entry @param {HTMLElement|null} back
+   * @returns {import('./menu.js').Back} */
+  #back(entry, back) { return back && (() => (back.isConnected ? back : this.#message(entry))); }
 }
 
 /** @param {string} text @param {(text: string) => void} notice tells what went wrong */

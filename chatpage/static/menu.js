@@ -4,10 +4,10 @@ import {$, el} from './text.js';
 
 export const sheet = matchMedia('(max-width: 46rem) and (hover: none)');
 const margin = 8;
-/** @type {{box: HTMLElement, back: HTMLElement|null}|null} */ let open = null;
+/** @typedef {HTMLElement|(() => HTMLElement|null)|null} Back what gets the focus when something closes: a function finds what may be drawn anew */
+/** @type {{box: HTMLElement, back: Back}|null} */ let open = null;
 
-/** Opens box beside anchor. @param {HTMLElement} box @param {Element} anchor what it belongs to
- * @param {HTMLElement|null} back what gets the focus when it closes */
+/** Opens box beside anchor. @param {HTMLElement} box @param {Element} anchor what it belongs to @param {Back} back */
 export function pop(box, anchor, back) {
   closePop(false);
   box.classList.add('pop');
@@ -49,7 +49,8 @@ export function closePop(focus = true) {
   const was = open;
   open = null;
   was?.box.remove();
-  if (focus && was?.back?.isConnected) was.back.focus({preventScroll: true});
+  const back = focus && (typeof was?.back === 'function' ? was.back() : was?.back);
+  if (back && back.isConnected) back.focus({preventScroll: true});
 }
 
 addEventListener('pointerdown', (e) => open && !open.box.contains(/** @type {Node} */ (e.target)) && closePop(false), true);
@@ -60,7 +61,7 @@ addEventListener('resize', () => sheet.matches || closePop(false)); // a sheet s
  *   small: stands beside the others that are */
 
 /** Opens a menu (ARIA Authoring Practices, menu pattern). @param {string} label @param {Item[]} items @param {Element} anchor
- * @param {HTMLElement|null} back */
+ * @param {Back} back */
 export function menu(label, items, anchor, back) {
   const box = el('div', 'menu');
   box.role = 'menu';

@@ -20,7 +20,7 @@ async function load() {
   })]);
 }
 
-/** Opens the picker beside anchor. @param {Element} anchor @param {HTMLElement|null} back what gets the focus afterwards
+/** Opens the picker beside anchor. @param {Element} anchor @param {import('./menu.js').Back} back
  * @param {(emoji: string) => void} choose */
 export async function openPicker(anchor, back, choose) {
   const search = el('input'), grid = el('div', 'emoji-grid'), name = el('p', 'emoji-name'), box = el('div', 'picker', search, grid, name);

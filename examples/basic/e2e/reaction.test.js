@@ -44,6 +44,13 @@ test('three people react, by the picker and by the buttons', async () => {
   await bob.keyboard.press('Escape');
   assert.ok(await bob.evaluate(() => document.activeElement.matches('.msg')));
   assert.equal(await bob.locator('.pop').count(), 0);
+  // The message is drawn anew while the picker is open.
+  await bob.keyboard.press('+');
+  await bob.locator('.emoji-cell').first().waitFor();
+  await eve.click('.reaction');
+  await are(bob, '🚀 1!', `${second} 1!`);
+  await bob.keyboard.press('Escape');
+  assert.ok(await bob.evaluate(() => document.activeElement.matches('.msg')), 'the focus is back on what is there now');
   for (const page of [ann, bob, eve]) assert.deepEqual(page.complaints, []);
 });
 
