@@ -105,8 +105,8 @@ func WithFilter(f func(ctx context.Context, u User, room string, m *Message) err
 
 // WithModerator sets the function that says whether a user moderates a room. A moderator may
 // delete the messages of others, but not edit them, and [WithSlowMode] does not slow a
-// moderator down. The server calls f in the user's goroutine, concurrently, for each deletion
-// and before it asks a user to wait for the slow mode. If f panics, the user is no moderator.
+// moderator down. The server calls f concurrently: for each deletion, before it asks a user to
+// wait for the slow mode, and when it welcomes a chat.v1 client, which is told the answer. If f panics, the user is no moderator.
 // The default, and the meaning of nil, is that there are no moderators.
 func WithModerator(f func(ctx context.Context, u User, room string) bool) Option {
 	return func(c *config) {

@@ -79,6 +79,9 @@ type Welcome struct {
 	// others: exact below 100, and 100 for that many or more.
 	Read   uint64 `json:"read"`
 	Unread int    `json:"unread"`
+	// Moderator says that the user may delete the messages of others here
+	// ([chat.WithModerator]), as the server knew it when the Room was welcomed.
+	Moderator bool `json:"moderator"`
 }
 
 // Limits are what the server allows a user.

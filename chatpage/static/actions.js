@@ -107,7 +107,7 @@ export class Actions {
     const act = {
       ArrowUp: () => this.#go(entry, -1), ArrowDown: () => this.#go(entry, 1), Enter: () => this.#menu(entry, msg.querySelector('.bubble'), msg),
       r: () => room.reply(entry), e: () => room.change(entry), '+': () => this.#pick(entry, msg.querySelector('.bubble'), msg),
-      Delete: () => entry.own && room.remove(entry), o: () => entry.m.reply_to && room.jump(entry.m.reply_to),
+      Delete: () => deletable(entry, room) && room.remove(entry), o: () => entry.m.reply_to && room.jump(entry.m.reply_to),
     }[e.key];
     if (!act) return;
     e.preventDefault();
@@ -183,7 +183,7 @@ export class Actions {
       ...(m.reply_to ? [{label: 'Go to what it answers', icon: 'M5 10h10M10.5 5.5L15 10l-4.5 4.5', hint: 'O', run: () => room.jump(m.reply_to)}] : []),
       ...(m.message && navigator.clipboard ? [{label: 'Copy text', icon: icons.copy, run: () => copyText(m.message, (text) => room.notice(text))}] : []),
       ...(editable(entry) ? [{label: 'Edit', icon: icons.edit, hint: 'E', run: () => room.change(entry)}] : []),
-      ...(entry.own ? [{label: 'Delete…', icon: icons.delete, hint: 'Del', bad: true, run: () => room.remove(entry)}] : []),
+      ...(deletable(entry, room) ? [{label: 'Delete…', icon: icons.delete, hint: 'Del', bad: true, run: () => room.remove(entry)}] : []),
     ], anchor, this.#back(entry, back));
   }
 
@@ -205,6 +205,9 @@ async function copyText(text, notice) {
 function reachable(msg, is) {
   for (const e of [msg, .../** @type {NodeListOf<HTMLElement>} */ (msg.querySelectorAll('.reaction'))]) e.tabIndex = is ? 0 : -1;
 }
+
+/** Whether the user may delete the message of an entry. @param {any} entry @param {import('./messages.js').Messages} room */
+const deletable = (entry, room) => entry.own || (room.moderated && entry.m.type === 'message');
 
 /** Whether the user may change the text of an entry. */
 export const editable = (entry) => entry.own && Boolean(entry.m.message) && !entry.changes?.deleting;

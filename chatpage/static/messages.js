@@ -126,6 +126,9 @@ export class Messages {
   /** Shows the message at an offset. @param {number} offset */
   jump(offset) { this.#replies.jump(offset); }
 
+  /** Whether the user may delete the messages of others. */
+  get moderated() { return this.#chat.moderator; }
+
   /** Deletes a message, after asking. */
   remove(entry) {
     const dialog = $('sure');

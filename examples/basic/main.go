@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -45,11 +46,12 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	rate := flags.Float64("rate", 50, "the `messages` per second that a user may send; 0 is no limit")
 	burst := flags.Int("burst", 500, "the `messages` that a user may send immediately one after the other")
 	origins := flags.String("origins", "", "the `origins` of other sites whose pages may connect, separated by commas, such as https://app.example.com,http://localhost:3000")
+	moderators := flags.String("moderators", "", "the `names` of users who may delete the messages of others, separated by commas; there are no accounts, so anybody can take such a name")
 	flags.Parse(args)
 	if flags.NArg() > 0 {
 		return errors.New("only flags are allowed; see -help")
 	}
-	rooms, err := newServer(*history, *rate, *burst, *origins)
+	rooms, err := newServer(*history, *rate, *burst, *origins, *moderators)
 	if err != nil {
 		return err
 	}
@@ -78,13 +80,16 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 }
 
 // newServer returns an error for a wrong flag: options panic and say what is wrong.
-func newServer(history int, rate float64, burst int, origins string) (rooms *chat.Server, err error) {
+func newServer(history int, rate float64, burst int, origins, moderators string) (rooms *chat.Server, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%v", p)
 		}
 	}()
+	comma := func(r rune) bool { return r == ',' }
+	names := strings.FieldsFunc(moderators, comma)
 	return chat.New(
+		chat.WithModerator(func(_ context.Context, u chat.User, _ string) bool { return slices.Contains(names, u.Name) }),
 		chat.WithHistory(history),
 		chat.WithLog(chat.NewMemoryLog(chat.MemoryOptions{Entries: max(history, 1000)})), // for scrolling back
 		chat.WithRateLimit(rate, burst),

@@ -23,6 +23,7 @@ type Welcome struct {
 	Count        int // of the members in the room
 	Limits       Limits
 	Unread       *chatlog.Unread // of the user; nil if it is not known
+	Moderator    bool            // the user may delete the messages of others
 }
 
 // Who is the user that a client is connected as. Session is the session of an anonymous user,
@@ -74,6 +75,9 @@ func (w *Welcome) JSON() []byte {
 	if w.Unread != nil {
 		b = strconv.AppendUint(append(b, `,"read":`...), w.Unread.Read, 10)
 		b = strconv.AppendInt(append(b, `,"unread":`...), int64(w.Unread.Unread), 10)
+	}
+	if w.Moderator {
+		b = append(b, `,"moderator":true`...)
 	}
 	if w.At.Time != 0 {
 		b = proto.AppendTime(append(b, `,"time":"`...), time.UnixMilli(w.At.Time))

@@ -28,7 +28,7 @@ func (s *Session) welcome(room, id string, g *rooms.Greeting) []byte {
 	w := object.Welcome{
 		Room: room, Tagged: s.many != nil, ID: id, Who: s.who(),
 		At: g.At, Resumed: g.Resumed, Gap: g.Gap, Members: g.Members, Count: g.Count,
-		Limits: s.told(), Unread: g.Unread,
+		Limits: s.told(), Unread: g.Unread, Moderator: s.rules.Moderates(s.rules.Rooms.Context(), s.User, room),
 	}
 	return w.JSON()
 }

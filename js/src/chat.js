@@ -36,6 +36,7 @@ export class Chat extends Emitter {
   username = '';
   room = '';
   session = '';
+  /** Whether the user may delete the messages of others, as the last welcome told. */ moderator = false;
   /** @type {import('./frames.js').Limits} */ limits = {message_bytes: 16384, rate_per_second: 0, burst: 0};
 
   #options; #link; #memory; #queue; #notices; #roster = new Roster(); #asks = new Asks();
@@ -225,6 +226,7 @@ export class Chat extends Emitter {
     this.#again = {after: 0, upTo: o.gap ? this.#place?.offset ?? 0 : 0};
     ({user: this.user, username: this.username, room: this.room, session: this.session = ''} = o);
     this.limits = o.limits;
+    this.moderator = o.moderator === true;
     this.#roster = new Roster(o.members, o.member_count);
     this.#replayed = false;
     this.#link.ready();

@@ -27,7 +27,7 @@ const shapes = new Map(Object.entries(/** @type {Record<string, Record<string, C
   hello: {user: maybe(string), username: maybe(string), session: maybe(string), limits: maybe(limits)},
   welcome: {
     room: string, user: string, username: string, session: maybe(string), position: string, limits, id: maybe(string),
-    members: maybe(list(member)), member_count: maybe(whole), read: maybe(whole), unread: maybe(whole),
+    members: maybe(list(member)), member_count: maybe(whole), read: maybe(whole), unread: maybe(whole), moderator: maybe(truth),
   },
   message, private: {...message, to: maybe(string)}, edit: {...change, message: string, data: maybe(object)}, delete: change,
   reaction: {...change, reaction: string, remove: maybe(truth)}, position: {position: string}, ack: {offset: maybe(whole), id: maybe(string)},

@@ -130,3 +130,20 @@ test('a deletion asks first; only one of one\u2019s own', async () => {
   for (const page of [ann, bob]) await until('it is gone', async () => String(await texts(page, '.msg')) === 'to be kept');
   assert.deepEqual([...ann.complaints, ...bob.complaints], []);
 });
+
+test('a moderator deletes the message of somebody else', async () => {
+  const {url} = await serve(['-moderators', 'Mo,Max']);
+  const ann = await join(await person(), url, 'Ann'), mo = await join(await person(), url, 'Mo');
+  await say(ann, 'bad');
+  await say(mo, 'good');
+  await shows(mo, 'bad');
+  await msg(mo, 'bad').focus();
+  await mo.keyboard.press('Enter');
+  const offered = await mo.getByRole('menuitem').allTextContents();
+  assert.ok(offered.some((s) => s.includes('Delete')) && !offered.some((s) => s.includes('Edit')), String(offered));
+  await mo.keyboard.press('Escape');
+  await choose(mo, 'bad', 'Delete');
+  await mo.getByRole('button', {name: 'Delete'}).click();
+  for (const page of [ann, mo]) await until('it is gone', async () => String(await texts(page, '.msg')) === 'good');
+  assert.deepEqual([...ann.complaints, ...mo.complaints], []);
+});

@@ -28,6 +28,7 @@ type Object struct {
 	RetryMS    int64           `json:"retry_after_ms"`
 	Room       string          `json:"room"`
 	Session    string          `json:"session"`
+	Moderator  bool            `json:"moderator"`
 	Position   string          `json:"position"`
 	Resumed    bool            `json:"resumed"`
 	Gap        bool            `json:"gap"`

@@ -134,8 +134,11 @@ func TestProtocolAmend(t *testing.T) {
 		{"only the author edits or deletes, and a moderator may delete", func(t *testing.T) {
 			k := newTalk(t, harness.UserByHeader, chat.WithModerator(func(_ context.Context, u chat.User, room string) bool { return u.ID == "boss" && room == "r" }))
 			a, _ := k.join("as", "u1")
-			b, _ := k.join("as", "u2")
-			m, _ := k.join("as", "boss")
+			b, wb := k.join("as", "u2")
+			m, wm := k.join("as", "boss")
+			if wb.Moderator || !wm.Moderator {
+				t.Errorf("told to be moderators: u2 %t, boss %t", wb.Moderator, wm.Moderator)
+			}
 			does(a, `{"type":"message","message":"m"}`, "message 1 m")
 			hears(b, "message 1 m")
 			hears(m, "message 1 m")
