@@ -9,39 +9,39 @@ import {bearer} from './wire.js';
 /** @param {Token|undefined} token @returns {Promise<string|undefined>} */
 export const credentials = async (token) => (typeof token === 'function' ? token() : token);
 
-/** @param {string|URL} url where the server is mounted @param {{token?: Token, limit?: number, named?: Iterable<string>}} [options]
+/** @param {string|URL} url where the server is mounted @param {{token?: Token, limit?: number, named?: Iterable<string>, signal?: AbortSignal}} [options]
  * limit: so many of the rooms with most users; named: these rooms; 100 each at most. By default all rooms
  * @returns {Promise<Map<string, number>>} the users present in each room that has any */
-export async function rooms(url, {token, limit, named} = {}) {
+export async function rooms(url, {token, limit, named, signal} = {}) {
   const at = new URL('rooms', mount(url));
   if (limit !== undefined) at.searchParams.set('limit', String(limit));
   for (const room of named ?? []) at.searchParams.append('room', room);
-  const r = await fetch(at, {headers: bearer(await credentials(token)), cache: 'no-store'});
+  const r = await fetch(at, {headers: bearer(await credentials(token)), cache: 'no-store', signal});
   if (!r.ok) throw await refusalIn(r) ?? new ChatError('unavailable', 'the rooms cannot be listed');
   return new Map(Object.entries(await r.json()));
 }
 
 /** Reads a room's messages without joining it. @param {string|URL} url @param {string} room
- * @param {{after?: number, before?: number, limit?: number, token?: Token}} [options]
+ * @param {{after?: number, before?: number, limit?: number, token?: Token, signal?: AbortSignal}} [options]
  * @returns {Promise<import('./types.js').Page & {position: string}>} position: the log's last place */
-export async function messages(url, room, {token, ...range} = {}) {
+export async function messages(url, room, {token, signal, ...range} = {}) {
   const at = roomURL(mount(url), room, 'messages');
   for (const [key, value] of Object.entries(range)) if (value !== undefined) at.searchParams.set(key, String(value));
-  const r = await fetch(at, {headers: bearer(await credentials(token)), cache: 'no-store'});
+  const r = await fetch(at, {headers: bearer(await credentials(token)), cache: 'no-store', signal});
   if (!r.ok) throw await refusalIn(r) ?? new ChatError('unavailable', 'the messages cannot be read');
   return r.json();
 }
 
 /** Asks how many messages are unread in rooms, without joining them. @param {string|URL} url
- * @param {{named: Iterable<string>, session?: string, token?: Token}} options named: 100 rooms at most; session: the anonymous
+ * @param {{named: Iterable<string>, session?: string, token?: Token, signal?: AbortSignal}} options named: 100 rooms at most; session: the anonymous
  *   user's, who is asked about. With a token or a cookie it is the user of that
  * @returns {Promise<Map<string, {read: number, last: number, unread: number}>>} by room, without those that the user may not read.
  *   read: the user's marker; last: the room's last offset; unread: from 100 on there may be more */
-export async function unread(url, {named, session, token}) {
+export async function unread(url, {named, session, token, signal}) {
   const at = new URL('unread', mount(url));
   if (session) at.searchParams.set('session', session);
   for (const room of named) at.searchParams.append('room', room);
-  const r = await fetch(at, {headers: bearer(await credentials(token)), cache: 'no-store'});
+  const r = await fetch(at, {headers: bearer(await credentials(token)), cache: 'no-store', signal});
   if (!r.ok) throw await refusalIn(r) ?? new ChatError('unavailable', 'the server does not tell what is unread');
   return new Map(Object.entries((await r.json()).rooms));
 }

@@ -23,7 +23,7 @@ import {isToken} from './wire.js';
  * @property {(state: State, more: More) => void} change
  * @property {(why: ChatError) => boolean} amend whether trying again may help after all */
 
-const watchEvery = 5000, openWithin = 15_000, pingAfter = 25_000, pongWithin = 10_000; // milliseconds
+const watchEvery = 5000, openWithin = 15_000, tokenWithin = 60_000, pingAfter = 25_000, pongWithin = 10_000; // milliseconds
 const streamSilent = 60_000; // a stream has a comment each 25 s, unless the server was told otherwise
 const awakeWithin = 4000; // the same after the network or the page has come back
 const steadyAfter = 6000; // a WebSocket that is tried beside a stream
@@ -67,12 +67,10 @@ export class Link {
       },
       lost: (/** @type {number} */ code, /** @type {string} */ reason, /** @type {ChatError|null} */ why = null) => this.#lost(code, reason, why),
     };
-    if (this.#way.over === 'http') {
-      this.#wire = this.#hooks.stream(hooks);
-      return;
-    }
+    if (this.#way.over === 'http') return void (this.#wire = this.#hooks.stream(hooks));
     await this.#socket(hooks, attempt, (wire) => {
       this.#wire = wire;
+      this.#heard = now();
       this.#retry = later(awakeWithin, () => wire.opened || this.#hurry(attempt));
     }, (why) => (why.final ? this.close(why) : this.#later(why)));
   }
@@ -149,8 +147,10 @@ export class Link {
 
   /** @param {any} o the server's warning */
   async #renew(o) {
+    const attempt = this.#attempt;
     try {
-      this.send({type: 'auth', token: await this.#hooks.token()});
+      const token = await this.#hooks.token();
+      if (attempt === this.#attempt) this.send({type: 'auth', token});
     } catch { // the old one may do for a while
       this.#hooks.receive(o);
     }
@@ -162,7 +162,7 @@ export class Link {
     this.#slept = t - this.#watched > 3 * watchEvery && !this.#slept;
     this.#watched = t;
     if (this.state === 'connecting') {
-      if (t - this.#heard > openWithin && !this.#slept) this.#lost(1006, '');
+      if (t - this.#heard > (this.#wire ? openWithin : tokenWithin) && !this.#slept) this.#lost(1006, '');
     } else if (!this.#wire?.pings) {
       if (t - this.#heard > streamSilent && !this.#slept) this.#lost(1006, '');
     } else if (Number.isNaN(this.#pinged)) {
@@ -226,7 +226,7 @@ export class Link {
   /** @param {number} code @param {string} reason @param {ChatError|null} [why] @param {boolean} [blocked] if that is known */
   async #lost(code, reason, why = null, blocked) {
     const used = this.state === 'open', excused = code === 1008 && this.#troubles >= 50; // by the store or the rate
-    const http = this.#way.over === 'http', attempt = this.#attempt;
+    const http = this.#way.over === 'http', attempt = ++this.#attempt; // what is still on its way is too late
     this.#retry();
     this.#drop();
     if ((purpose.has(code) && !excused) || (code === 4001 && !this.#hooks.renewable)) {

@@ -44,7 +44,7 @@ export class Notices {
 
   /** @param {number} offset */
   read(offset) {
-    if (!(offset > this.#want)) return;
+    if (!(offset > this.#want && Number.isSafeInteger(offset))) return;
     this.#want = offset;
     this.#mark();
   }

@@ -93,7 +93,8 @@ export class Queue {
     if (away) pause += Math.random() * pause; // it may be the same for everyone
     this.#back(item, away);
     this.#window = 1;
-    this.#hold = Math.max(this.#hold, now() + pause);
+    if (away) this.#hold = Math.max(this.#hold, now() + pause);
+    else this.#rate.pause(pause);
     this.#pump(error, id);
     return true;
   }

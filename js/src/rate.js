@@ -6,6 +6,7 @@ const margin = 0.95; // of the server's rate: the network sends what was apart t
 
 export class Rate {
   #rate = 0; #burst = 0; #tokens = NaN; #filled = 0; // messages per millisecond; messages
+  #hold = 0;
 
   /** @param {import('./frames.js').Limits} limits of the server */
   set(limits) {
@@ -17,11 +18,15 @@ export class Rate {
   /** One message goes out. */
   take() { this.#tokens--; }
 
+  /** The server has refused one, in whatever room. @param {number} ms until it takes the next */
+  pause(ms) { this.#hold = Math.max(this.#hold, now() + ms); }
+
   /** @returns {number} milliseconds until one more may go out */
   get wait() {
-    if (!(this.#rate > 0)) return 0;
+    const hold = Math.max(0, this.#hold - now());
+    if (!(this.#rate > 0)) return hold;
     this.#fill();
-    return this.#tokens >= 1 ? 0 : Math.ceil((1 - this.#tokens) / this.#rate);
+    return Math.max(hold, this.#tokens >= 1 ? 0 : Math.ceil((1 - this.#tokens) / this.#rate));
   }
 
   #fill() {

@@ -143,7 +143,7 @@ export class Stream {
   /** @param {any} o */
   async #history({before, after, limit, request}) {
     try {
-      const page = await messages(this.#where.base, this.#where.room, {before, after, limit, token: this.#where.token});
+      const page = await messages(this.#where.base, this.#where.room, {before, after, limit, token: this.#where.token, signal: this.#reading.signal});
       this.#tell({...page, type: 'history', request, epoch: page.position.split(':')[0]});
     } catch (e) {
       const {code, message, retryAfter} = e instanceof ChatError ? e : new ChatError('unavailable', 'the messages cannot be read');

@@ -22,7 +22,7 @@ const keptFor = 2000; // milliseconds that a room has its stream at least
 /** @implements {Wire} */
 export class Streams {
   pings = false;
-  #where; #hooks; #most = few; #known; #over = false; #stop = () => {};
+  #where; #hooks; #most = few; #known; #over = false; #stop = () => {}; #asking = new AbortController();
   /** @type {Map<string, Entry>} */ #rooms = new Map(); // the latest used last
   /** @type {Set<string>} */ #parked = new Set();
   /** @type {Entry[]} */ #wanted = []; // by what is joined in one go
@@ -60,6 +60,7 @@ export class Streams {
 
   close() {
     this.#over = true;
+    this.#asking.abort(); // browsers have few connections
     this.#stop();
     for (const entry of this.#rooms.values()) entry.stream?.close();
   }
@@ -80,7 +81,7 @@ export class Streams {
   async #begin() {
     let why = null;
     try {
-      const r = await fetch(new URL('rooms?limit=1', this.#where.base), {headers: bearer(await this.#where.token()), cache: 'no-store'});
+      const r = await fetch(new URL('rooms?limit=1', this.#where.base), {headers: bearer(await this.#where.token()), cache: 'no-store', signal: this.#asking.signal});
       if (!r.ok) why = await refusalIn(r);
       if (!r.ok) return this.#lost(1006, '', why);
       await r.text();
