@@ -278,12 +278,12 @@ $('find').addEventListener('input', () => showMembers($('members'), desk.chat, d
 
 const known = remembered();
 name = known.name;
-$('name').value = known.name;
-$('room').value = roomInAddress() || known.room;
+$('name').value ||= known.name; // the user may have been faster
+$('room').value ||= roomInAddress() || known.room;
 closeSide();
 showDoor(here);
 if (known.here) {
-  $('door').classList.add('back');
+  document.documentElement.classList.add('back');
   enter($('room').value || 'general');
 } else {
   $('name').focus();

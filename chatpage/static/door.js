@@ -9,8 +9,9 @@ import {$} from './text.js';
 export function showDoor(base, error = null) {
   $('app').hidden = true;
   $('door').hidden = false;
-  $('door').classList.remove('back');
+  document.documentElement.classList.remove('back');
   $('enter').textContent = 'Join';
+  $('enter').disabled = false;
   $('refused').textContent = error ? refusal(error) : '';
   if (error) $(error.code === 'bad_name' ? 'name' : 'room').focus();
   document.title = 'chat';

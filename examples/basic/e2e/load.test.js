@@ -40,7 +40,7 @@ test('the page comes in few bytes, from its own server, and nothing jumps', asyn
     return {bytes: all.reduce((sum, e) => sum + e.encodedBodySize, 0), zipped: all.filter((e) => e.encodedBodySize < e.decodedBodySize).length};
   });
   assert.ok(zipped > 10, `${zipped} files are compressed`);
-  assert.ok(bytes < 120_000, `${bytes} bytes`);
+  assert.ok(bytes < 125_000, `${bytes} bytes`);
   await page.waitForSelector('#open button');
   assert.deepEqual(await shifts(page), [], 'at the door');
   assert.deepEqual(asked.filter((a) => !a.startsWith(url)), [], 'other hosts are asked');
@@ -57,6 +57,30 @@ test('the page comes in few bytes, from its own server, and nothing jumps', asyn
   await painted(page);
   await page.waitForSelector('#start:not(:empty)');
   assert.deepEqual(await shifts(page), [], 'after a reload');
+});
+
+test('the door is there before the page’s script', async () => {
+  const {url} = await serve();
+  const page = await (await person()).newPage();
+  const slow = await page.context().newCDPSession(page);
+  await slow.send('Network.enable');
+  await slow.send('Network.emulateNetworkConditions', {offline: false, latency: 100, downloadThroughput: 100_000, uploadThroughput: 100_000});
+  await page.goto(url, {waitUntil: 'commit'});
+  await page.waitForSelector('#enter:disabled');
+  await page.fill('#name', 'Early');
+  await page.fill('#room', 'bird');
+  await painted(page);
+  await page.click('#enter'); // when the script is there
+  await connected(page);
+  assert.equal(await page.textContent('#me'), 'Early');
+  assert.equal(await page.textContent('#title'), 'bird');
+  const {before, all} = await page.evaluate(() => {
+    const [{startTime}] = performance.getEntriesByName('first-contentful-paint');
+    const files = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];
+    const bytes = (list) => list.reduce((sum, e) => sum + e.encodedBodySize, 0);
+    return {before: bytes(files.filter((e) => e.responseEnd <= startTime)), all: bytes(files)};
+  });
+  assert.ok(before > 1000 && before < 100_000 && before < all, `${before} of ${all} bytes came before the first paint`);
 });
 
 test('what browsers and search engines ask of a document', async () => {
