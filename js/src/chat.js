@@ -56,7 +56,7 @@ export class Chat extends Emitter {
     this.session = isSession(options.session) ? options.session : kept.session; // else it is none of such a server's
     this.#place = Place.parse(options.since) ?? Place.parse(kept.position);
     this.#joined = this.#place ? null : Place.parse(kept.joined);
-    this.#queue = new Queue(options.sendTimeout ?? 30_000, {
+    this.#queue = new Queue((options.sendTimeout ?? 0) > 0 ? Number(options.sendTimeout) : 30_000, {
       send: (frame) => this.#link.send(frame),
       held: (held) => this.#emit('held', held),
     }, this.#link.rate);

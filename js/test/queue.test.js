@@ -143,3 +143,18 @@ test('a message older than the id window is not sent again; in the replay it cou
     assert.deepEqual(await texts(page, -1), again, what);
   }
 });
+
+test('a time for answers that is none is the default', async () => {
+  for (const sendTimeout of [0, -1, NaN, undefined, null, 'x']) {
+    const page = await stage({clock: true});
+    start({sendTimeout});
+    await page.clock.runFor(100);
+    last().welcome('e:0');
+    let result = 'pending';
+    fate(chat.send('x')).then((r) => (result = r));
+    await page.clock.runFor(29_000);
+    assert.equal(result, 'pending', String(sendTimeout));
+    await page.clock.runFor(2000);
+    assert.equal(result, 'timeout');
+  }
+});
