@@ -10,7 +10,7 @@ test('a server that refuses says why, and the wrong field has the focus', async 
   const {url} = await serve();
   for (const [status, code, message, said, focus] of [
     [400, 'bad_name', 'a username has at most 64 characters', 'A username has at most 64 characters.', 'name'],
-    [401, 'auth_failed', 'no token', 'You have to sign in first: no token.', 'room'],
+    [401, 'unauthorized', 'no token', 'You have to sign in first: no token.', 'room'],
     [403, 'forbidden', 'members only', 'You may not enter: members only.', 'room'],
     [429, 'too_many', 'too many connections', 'This server is full at the moment. Trying again…', null],
     [503, 'unavailable', 'the log cannot be reached', 'This server cannot let anyone in right now. Trying again…', null],
