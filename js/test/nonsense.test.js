@@ -52,6 +52,8 @@ test('nor to one of many rooms, nor over HTTP', async () => {
   welcome('a', 'e:0');
   for (const text of nonsense()) last().onmessage({data: text.replace(/^\{/, '{"room":"a",')});
   await page.clock.runFor(60_000);
+  many.reconnect(); // it may be waiting
+  await page.clock.runFor(10);
   hello();
   await page.clock.runFor(100);
   welcome('b', 'e:0');
@@ -67,6 +69,8 @@ test('nor to one of many rooms, nor over HTTP', async () => {
   streams.at(-1).welcome('e:0');
   for (const text of nonsense()) if (/^\S+$/.test(text) && !text.includes('"left"')) streams.at(-1).raw(`data: ${text}\n\n`);
   await http.clock.runFor(100_000);
+  chat.reconnect();
+  await http.clock.runFor(100);
   streams.at(-1).welcome('new:0', {gap: true});
   streams.at(-1).say(message(1, 'as before'));
   await http.clock.runFor(100);
