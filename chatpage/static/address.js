@@ -6,15 +6,21 @@ import {el} from './text.js';
 // Not white space, controls and what does not show; < > " ` and the quotes and brackets of all scripts, which are
 // around an address and not in it; the stops of scripts that put no space after them. An apostrophe may be inside.
 const address = /(?<![A-Za-z0-9])https?:\/\/(?:[^\s\p{C}<>"`\p{Pi}\p{Pf}„‚〝〞〟＂＇＜＞「」『』【】〔〕〖〗〘〙〚〛《》〈〉（）［］｛｝｟｠｢｣。．、，；：！？｡､…‥،؛؟۔।॥။၊።፣፤፥፦፧᠂᠃։]|’(?=[\p{L}\p{N}]{2}))+/giu;
+// Where a second one begins without anything between them. After a slash or an equals sign it is a part of the first.
+const glued = /(?<=[\p{L}\p{N}])(?=https?:\/\/)/iu;
 // What ends a sentence or a clause, or marks up text, and so is not the address's at its end.
 const closing = /(?![/@&%#])[\p{Po}*_~'|\\^]/u;
 const pairs = {')': '(', ']': '[', '}': '{'};
 
 /** @param {string} s @returns {{0: string, index: number, length: number}[]} the addresses in s, and where they are */
 export function addresses(s) {
-  return [...s.matchAll(address)].map((m) => {
-    const text = trimmed(m[0], s[m.index - 1]);
-    return {0: text, index: m.index, length: text.length};
+  return [...s.matchAll(address)].flatMap((m) => {
+    let {index} = m;
+    return m[0].split(glued).map((part) => {
+      const text = trimmed(part, s[index - 1]), found = {0: text, index, length: text.length};
+      index += part.length;
+      return found;
+    });
   });
 }
 

@@ -20,6 +20,15 @@ async function load() {
   })]);
 }
 
+/** Tells fn the names of all emoji, or failed that they cannot be loaded now. @param {(names: Map<string, string>) => void} fn @param {() => void} failed */
+export function withNames(fn, failed) {
+  (loaded ??= load()).then((groups) => fn(new Map(groups.flatMap(([, list]) => list.map(({emoji, name}) => [emoji, name])))), () => {
+    loaded = null;
+    failed();
+  });
+  return true;
+}
+
 /** Opens the picker beside anchor. @param {Element} anchor @param {import('./menu.js').Back} back
  * @param {(emoji: string) => void} choose */
 export async function openPicker(anchor, back, choose) {

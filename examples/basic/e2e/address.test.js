@@ -21,6 +21,8 @@ const table = [
   // No address.
   ['xhttps://a.example', ''], ['ftp://a.example', ''], ['https://', ''], ['javascript:alert(1)', ''], ['a.example', ''],
   ['https://a.example/x https://a.example/y', 'https://a.example/x https://a.example/y'], ['https://a.example/x、https://a.example/y。', 'https://a.example/x https://a.example/y'],
+  ['https://a.example/xhttps://b.example/y', 'https://a.example/x https://b.example/y'], ['http://a.examplehttp://b.examplehttp://c.example.', 'http://a.example http://b.example http://c.example'],
+  ['https://web.example/web/2020/https://a.example/x', 'https://web.example/web/2020/https://a.example/x'], ['https://a.example/?to=https://b.example/', 'https://a.example/?to=https://b.example/'],
   ['https://a.example/x\u202Egnp', 'https://a.example/x'], ['https://a.example/x\u200bb', 'https://a.example/x'],
 ]);
 

@@ -173,7 +173,7 @@ func TestFollowAllUnderFailures(t *testing.T) {
 	t.Parallel()
 	rounds := 10
 	if testing.Short() {
-		rounds = 3
+		rounds = 1
 	}
 	for range rounds {
 		seed := rand.Uint64()
