@@ -28,7 +28,7 @@ test('two people talk', async () => {
   assert.equal(await alice.locator('.msg.other .name').textContent(), 'Bob');
   await bob.close();
   await alice.locator('.notice', {hasText: 'Bob left'}).waitFor();
-  assert.equal(await alice.textContent('#present'), 'Only you are here');
+  await until('the number is drawn, too', async () => await alice.textContent('#present') === 'Only you are here');
   assert.deepEqual(alice.complaints, []);
 });
 
