@@ -58,7 +58,7 @@ export class Actions {
     const {width, height} = tools.getBoundingClientRect();
     const left = entry.own === (getComputedStyle(msg).direction === 'rtl') ? Math.max(bubble.right - width + 12, bubble.left + 40) : Math.min(bubble.left - 12, bubble.right - 40 - width);
     tools.style.left = `${Math.max(4, Math.min(left - edge.left, edge.width - width - 16))}px`;
-    tools.style.top = `${Math.max(bubble.top - height / 2 - 4, edge.top + 2) - edge.top + pane.scrollTop}px`;
+    tools.style.top = `${Math.max(bubble.top - height + 6, edge.top + 2) - edge.top + pane.scrollTop}px`;
   }
 
   /** @param {HTMLElement|null} button */

@@ -123,7 +123,6 @@ export class List {
   /** Shows one entry anew after it changed, or all. */
   redraw(entry = null) {
     const from = entry ? this.#entries.indexOf(entry) : 0;
-    this.#hush();
     this.#keep(() => {
       for (let i = Math.max(from, 0); i < (entry ? from + 1 : this.#end); i++) {
         if (this.#entries[i].node) render(this.#entries[i], this.#entries[i - 1]);
@@ -149,7 +148,6 @@ export class List {
     for (const e of [old, entry]) {
       const i = e?.node ? this.#entries.indexOf(e) : -1;
       if (i < 0) continue;
-      this.#hush(); // it has been read out
       this.#keep(() => render(e, this.#entries[i - 1]));
     }
   }

@@ -98,7 +98,13 @@ function button({label, icon, hint, bad, small, run}) {
   b.role = 'menuitem';
   b.tabIndex = -1;
   if (icon) b.append(drawing(icon));
-  b.append(small && !icon ? label : el('span', small ? 'quiet' : '', label), ...(hint ? [el('kbd', '', hint)] : []));
+  b.append(small && !icon ? label : el('span', small ? 'quiet' : '', label));
+  if (hint) {
+    const key = el('kbd', '', hint);
+    key.ariaHidden = 'true'; // it is no part of the name
+    b.setAttribute('aria-keyshortcuts', hint === 'Del' ? 'Delete' : hint);
+    b.append(key);
+  }
   if (small) b.title = b.ariaLabel = icon ? label : `React with ${label}`;
   b.addEventListener('click', () => {
     closePop();

@@ -71,7 +71,7 @@ export class Outbox {
     unsent.date = item.date.toISOString();
     item.draw = () => this.#draw(item);
     this.#items.set(id, item);
-    this.#list.add(item, true);
+    this.#list.add(item);
     return item;
   }
 

@@ -31,6 +31,8 @@ export function continues(entry, prev) {
 /** Fills entry.node, which stays the same element for as long as the entry is shown. */
 export function render(entry, prev) {
   entry.node ??= el('div', 'entry');
+  // A screen reader says what comes new, once. It does not say what the user wrote, or what is drawn anew.
+  if (entry.own || entry.kind === 'pending' || entry.node.isConnected) entry.node.setAttribute('aria-live', 'off');
   entry.node.classList.toggle('mention', Boolean(entry.mention));
   const parts = [];
   if (!prev || !sameDay(entry.date, prev.date)) parts.push(day(entry.date));

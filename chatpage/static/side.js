@@ -33,13 +33,13 @@ export function showRooms(rooms) {
   const others = rooms.filter((r) => !r.yours);
   showSome($('mine'), rooms.filter((r) => r.yours));
   showSome($('others'), others);
-  $('more-rooms').hidden = others.length === 0;
+  $('more-rooms').hidden = $('others').hidden = others.length === 0;
 }
 
 /** @param {HTMLElement} ul @param {import('./rooms.js').Room[]} rooms */
 function showSome(ul, rooms) {
   sync(ul, rooms, (r) => r.name, (r) => {
-    const a = el('a', r.muted ? 'row muted' : 'row', el('span', 'hash', '#'), nameOf(r.name));
+    const a = el('a', r.muted ? 'row muted' : 'row', silent('#', 'hash'), nameOf(r.name));
     a.href = `#${encodeURIComponent(r.name)}`;
     if (r.here) a.setAttribute('aria-current', 'page');
     if (r.trouble) {
@@ -47,11 +47,18 @@ function showSome(ul, rooms) {
       a.title = r.trouble;
     }
     if (r.muted) a.append(el('span', 'quiet', ' muted'));
-    if (r.mentioned) a.append(el('span', 'for-me', '@', el('span', 'quiet', ' for you')));
+    if (r.mentioned) a.append(el('span', 'for-me', silent('@'), el('span', 'quiet', ' for you')));
     if (r.unread) a.append(el('span', 'unread', shortly(r.unread), el('span', 'quiet', ' new')));
     if (r.count) a.append(el('span', 'number', String(r.count), el('span', 'quiet', r.count === 1 ? ' person' : ' people')));
     return [a];
   });
+}
+
+/** A sign for the eye only. @param {string} sign @param {string} [name] */
+function silent(sign, name = '') {
+  const e = el('span', name, sign);
+  e.ariaHidden = 'true';
+  return e;
 }
 
 /** Offers rooms to join. @param {HTMLElement} box @param {Map<string, number>} rooms @param {(room: string) => void} choose */
