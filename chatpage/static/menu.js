@@ -11,7 +11,7 @@ const margin = 8;
 export function pop(box, anchor, back) {
   closePop(false);
   box.classList.add('pop');
-  $('app').append(box);
+  $('main').append(box); // a part of the page that a screen reader can find
   open = {box, back};
   place(box, anchor.getBoundingClientRect());
   box.addEventListener('keydown', (e) => {
