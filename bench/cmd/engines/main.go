@@ -1,9 +1,12 @@
 //go:build linux
 
-// Command engines measures the shared logs, Redis and PostgreSQL, from one client to another. It
-// measures appends per second, and the time from Publish on one server to a member of another.
-// It also measures centrifuge with its Redis broker. It starts a Redis and a PostgreSQL server,
-// and prints a table in Markdown.
+// Command engines measures the logs of chat, and centrifuge with its Redis broker, in one run. It
+// measures appends per second, processor time, the space in Redis, and the time from Publish on one
+// server to a member of another. It starts two Redis servers and a PostgreSQL server, and prints
+// tables in Markdown.
+//
+// The engines take turns: each round measures each of them, so other work on the machine meets all
+// alike. A figure is the median of the rounds, a ratio the median of the ratios of the rounds.
 //
 //	go run ./cmd/engines
 package main
@@ -13,35 +16,45 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
-	"slices"
-	"strconv"
+	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"nhooyr.io/websocket"
+
+	"github.com/seed-08328bfd/chat/adapters/sqlitelog"
 )
 
 var (
-	length = flag.Duration("time", 5*time.Second, "`duration` of a measurement")
+	length = flag.Duration("time", time.Second, "`duration` of a measurement")
+	rounds = flag.Int("rounds", 5, "`number` of rounds")
 	rate   = flag.Int("rate", 200, "messages per second while delays are measured")
+	quick  = flag.Bool("quick", false, "a single short round, to see that it works")
+	only   = flag.String("only", "", "measure only the engines whose names contain one of these `words`, separated by |")
 )
 
-// An engine is two servers that share their rooms. Rooms are r0, r1, ...
+// peer is the engine that others are compared with.
+const peer = "centrifuge, Redis broker"
+
+// An engine is two servers that share their rooms.
 type engine struct {
 	name    string
-	publish func(ctx context.Context, server int, room, text string) error
+	publish func(ctx context.Context, server int, room, id, text string) error
+	members bool // rooms can be joined: the next two are set
 	handler [2]http.Handler
 	dial    func(ctx context.Context, base, room string) (*websocket.Conn, error)
+	redis   *redis.Client // of the engine's own Redis, or nil
 	close   func()
 }
 
 func main() {
 	flag.Parse()
+	if *quick {
+		*length, *rounds = 100*time.Millisecond, 1
+	}
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "engines:", err)
@@ -55,144 +68,92 @@ func run() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	redis, stopRedis, err := startRedis(dir)
-	if err != nil {
-		return err
-	}
-	defer stopRedis()
-	dsn, stopPostgres, err := startPostgres(dir)
-	if err != nil {
-		return err
-	}
-	defer stopPostgres()
-	fmt.Println("| log | appends/s, 1 writer | 64 writers in 16 rooms | delay p50 | p99 |")
-	fmt.Println("|---|---:|---:|---:|---:|")
-	for _, open := range []func() (*engine, error){
-		func() (*engine, error) { return memoryEngine() },
-		func() (*engine, error) { return redisEngine(redis) },
-		func() (*engine, error) { return postgresEngine(dsn) },
-		func() (*engine, error) { return centrifugeEngine(redis) },
-	} {
-		e, err := open()
-		if err != nil {
-			return err
-		}
-		err = measure(e)
-		e.close()
-		if err != nil {
-			return fmt.Errorf("%s: %w", e.name, err)
-		}
-	}
-	return nil
-}
-
-func measure(e *engine) error {
-	one, err := appends(e, 1, 1)
-	if err != nil {
-		return err
-	}
-	many, err := appends(e, 64, 16)
-	if err != nil {
-		return err
-	}
-	delays, err := latency(e)
-	if err != nil {
-		return err
-	}
-	ms := func(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d)/1e6) }
-	fmt.Printf("| %s | %.0f | %.0f | %s | %s |\n", e.name, one, many, ms(delays[len(delays)/2]), ms(delays[len(delays)*99/100]))
-	return nil
-}
-
-// appends returns how many messages per second the writers have stored, half of them on each
-// server.
-func appends(e *engine, writers, rooms int) (float64, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), *length)
-	defer cancel()
-	var n atomic.Int64
-	var wg sync.WaitGroup
-	errs := make(chan error, writers)
-	start := time.Now()
-	for w := range writers {
-		wg.Go(func() {
-			for ctx.Err() == nil {
-				err := e.publish(context.Background(), w%2, fmt.Sprint("r", w%rooms), strings.Repeat("x", 80))
-				if err != nil {
-					errs <- err
-					return
-				}
-				n.Add(1)
-			}
-		})
-	}
-	wg.Wait()
-	select {
-	case err := <-errs:
-		return 0, err
-	default:
-		return float64(n.Load()) / time.Since(start).Seconds(), nil
-	}
-}
-
-// latency returns, sorted, how long messages took from one server's Publish to a member of the
-// other.
-func latency(e *engine) ([]time.Duration, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	hs := &http.Server{Handler: e.handler[1], ReadHeaderTimeout: 5 * time.Second}
-	go hs.Serve(l)
-	defer hs.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), *length+time.Minute)
-	defer cancel()
-	conn, err := e.dial(ctx, "http://"+l.Addr().String(), "delay")
-	if err != nil {
-		return nil, err
-	}
-	defer conn.CloseNow()
-	total := int(length.Seconds() * float64(*rate))
-	failed := make(chan error, 1)
-	go func() {
-		tick := time.NewTicker(time.Second / time.Duration(*rate))
-		defer tick.Stop()
-		for range total {
-			<-tick.C
-			if err := e.publish(ctx, 0, "delay", fmt.Sprintf("<%d>", time.Now().UnixNano())); err != nil {
-				failed <- err
-				cancel()
-				return
-			}
+	engines, stop, err := open(dir)
+	defer func() {
+		for i := range stop {
+			stop[len(stop)-1-i]()
 		}
 	}()
-	var delays []time.Duration
-	for len(delays) < total {
-		_, b, err := conn.Read(ctx)
-		if err != nil {
-			select {
-			case err = <-failed:
-			default:
-			}
-			return nil, fmt.Errorf("after %d of %d: %w", len(delays), total, err)
+	if err != nil {
+		return err
+	}
+	var r results
+	for round := range *rounds {
+		if err := r.round(engines, round); err != nil {
+			return err
 		}
-		now := time.Now().UnixNano()
-		for rest := string(b); ; {
-			var stamp string
-			var ok bool
-			// "<" is escaped in chat's JSON, and perhaps in the JSON of others.
-			rest = strings.ReplaceAll(rest, `\u003c`, "<")
-			rest = strings.ReplaceAll(rest, `\u003e`, ">")
-			if _, rest, ok = strings.Cut(rest, "<"); !ok {
-				break
+		fmt.Fprintln(os.Stderr, "round", round+1, "of", *rounds)
+	}
+	if r.sync, err = syncTime(dir); err != nil {
+		return err
+	}
+	if err := r.space(engines); err != nil {
+		return err
+	}
+	r.print(engines)
+	return nil
+}
+
+// open returns the engines, and what ends them and their servers, in the reverse order.
+func open(dir string) (engines []*engine, stop []func(), err error) {
+	add := func(e *engine, err error) error {
+		if err == nil {
+			engines, stop = append(engines, e), append(stop, e.close)
+		}
+		return err
+	}
+	var wanted []string
+	if *only != "" {
+		wanted = strings.Split(*only, "|")
+	}
+	want := func(name string) bool {
+		for _, w := range wanted {
+			if strings.Contains(name, w) {
+				return true
 			}
-			if stamp, rest, ok = strings.Cut(rest, ">"); !ok {
-				break
-			}
-			if t, err := strconv.ParseInt(stamp, 10, 64); err == nil {
-				delays = append(delays, time.Duration(now-t))
+		}
+		return len(wanted) == 0
+	}
+	if want("chat, memory") {
+		if err := add(memoryEngine()); err != nil {
+			return engines, stop, err
+		}
+	}
+	for i, sync := range []sqlitelog.Sync{sqlitelog.Full, sqlitelog.Normal} {
+		if name := []string{"chat, sqlitelog Full", "chat, sqlitelog Normal"}[i]; want(name) {
+			if err := add(sqliteEngine(name, filepath.Join(dir, fmt.Sprint(sync, ".db")), sync)); err != nil {
+				return engines, stop, err
 			}
 		}
 	}
-	slices.Sort(delays)
-	return delays, nil
+	if want("chat, pglog") {
+		dsn, end, err := startPostgres(dir)
+		if err != nil {
+			return engines, stop, err
+		}
+		stop = append(stop, end)
+		alone, inTx, err := postgresEngines(dsn)
+		if err := add(alone, err); err != nil {
+			return engines, stop, err
+		}
+		engines = append(engines, inTx)
+	}
+	for i, engine := range []func(string) (*engine, error){redisEngine, centrifugeEngine} {
+		if name := []string{"chat, redislog", peer}[i]; !want(name) {
+			continue
+		}
+		sub := filepath.Join(dir, fmt.Sprint("redis", len(engines)))
+		if err := os.Mkdir(sub, 0o700); err != nil {
+			return engines, stop, err
+		}
+		addr, end, err := startRedis(sub)
+		if err != nil {
+			return engines, stop, err
+		}
+		stop = append(stop, end)
+		if err := add(engine(addr)); err != nil {
+			return engines, stop, err
+		}
+	}
+	return engines, stop, nil
 }
