@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/seed-08328bfd/chat/chatlog"
 )
@@ -34,30 +35,62 @@ type entry struct {
 	Data    json.RawMessage `json:"data,omitempty"`
 }
 
-// encode returns the JSON text of e. It ends with the bytes of e.Data, which the JSON
-// encoder would change.
+// encode returns the JSON text of e, as the JSON encoder writes an [entry]. It ends with the bytes
+// of e.Data, which the JSON encoder would change.
 func encode(e *chatlog.Event) string {
-	j := entry{
-		Type: string(e.Type), Event: string(e.Kind), User: e.UserID, Username: e.Username, To: e.To, ToUsername: e.ToUsername, ID: e.ID,
-		ReplyTo: e.ReplyTo, Target: e.Target, Reaction: e.Reaction, Remove: e.Remove, Message: e.Text,
-	}
+	kind, amends := string(e.Type), ""
 	if e.Private() && e.Amends() {
-		j.Type, j.Amends = string(chatlog.TypePrivate), string(e.Type)
+		kind, amends = string(chatlog.TypePrivate), kind
 	}
-	text := marshal(j)
-	if e.Data == nil {
-		return text
+	b := make([]byte, 0, 128+len(e.UserID)+len(e.Username)+len(e.ID)+len(e.Text)+len(e.Data))
+	b = appendQuoted(append(b, `{"type":`...), kind)
+	text := func(name, value string) {
+		if value != "" {
+			b = appendQuoted(append(b, name...), value)
+		}
 	}
-	return text[:len(text)-1] + `,"data":` + string(e.Data) + "}"
+	number := func(name string, value uint64) {
+		if value != 0 {
+			b = strconv.AppendUint(append(b, name...), value, 10)
+		}
+	}
+	text(`,"event":`, string(e.Kind))
+	text(`,"user":`, e.UserID)
+	text(`,"username":`, e.Username)
+	text(`,"to":`, e.To)
+	text(`,"to_username":`, e.ToUsername)
+	text(`,"id":`, e.ID)
+	number(`,"reply_to":`, e.ReplyTo)
+	number(`,"target":`, e.Target)
+	text(`,"reaction":`, e.Reaction)
+	if e.Remove {
+		b = append(b, `,"remove":true`...)
+	}
+	text(`,"amends":`, amends)
+	text(`,"message":`, e.Text)
+	if e.Data != nil {
+		b = append(append(b, `,"data":`...), e.Data...)
+	}
+	return string(append(b, '}'))
 }
 
-// marshal returns the JSON of v, which is an entry or a string.
-func marshal(v any) string {
+// appendQuoted appends the JSON of s. Most strings need no escapes.
+func appendQuoted(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return append(b, marshal(s)...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
+}
+
+// marshal returns the JSON of s.
+func marshal(s string) string {
 	var b strings.Builder
 	j := json.NewEncoder(&b)
 	j.SetEscapeHTML(false)
-	if err := j.Encode(v); err != nil {
-		panic(err) // every entry and every string has JSON
+	if err := j.Encode(s); err != nil {
+		panic(err) // every string has JSON
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -121,8 +122,18 @@ func (c *call) wait() (any, error) {
 	return c.reply, nil
 }
 
+// growStack makes the stack of a new goroutine as large as the client needs. Otherwise it would be
+// copied several times on the way down, which took a seventh of the time of a lone append.
+//
+//go:noinline
+func growStack() byte {
+	var frame [12 << 10]byte
+	return frame[len(os.Args)&7]
+}
+
 // run sends pipelines until the queue is empty.
 func (pl *pipeliner) run() {
+	growStack()
 	for {
 		pl.mu.Lock()
 		n := min(len(pl.queue), maxBatch)

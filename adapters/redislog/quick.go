@@ -1,8 +1,10 @@
 package redislog
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/seed-08328bfd/chat/chatlog"
 )
@@ -29,6 +31,9 @@ type place struct {
 
 // quickCommand returns the command that appends the public messages of calls.
 func (l *Log) quickCommand(calls []*call) *command {
+	if len(calls) == 1 {
+		return l.quickRooms(calls, [][]*call{calls})
+	}
 	var rooms [][]*call
 	index := make(map[string]int, len(calls))
 	for _, c := range calls {
@@ -39,6 +44,11 @@ func (l *Log) quickCommand(calls []*call) *command {
 		}
 		rooms[i] = append(rooms[i], c)
 	}
+	return l.quickRooms(calls, rooms)
+}
+
+// quickRooms is quickCommand for calls that are grouped by room.
+func (l *Log) quickRooms(calls []*call, rooms [][]*call) *command {
 	keys := make([]string, 0, 7*len(rooms))
 	args := make([]any, 0, 4+3*len(rooms)+2*len(calls))
 	args = append(args, l.history, l.bytes, ms(l.window), maxIDs)
@@ -90,8 +100,19 @@ func answerQuick(rooms [][]*call, reply any) (full []*call) {
 	return full
 }
 
-// appended returns the event e, whose JSON is text, as it is at a place.
+// appended returns the public message e, whose JSON is text, as it is at a place.
 func (p place) appended(e *chatlog.Event, text string) (chatlog.Appended, error) {
-	stored, err := decode(strconv.FormatUint(p.offset, 10), p.ms, text)
-	return chatlog.Appended{Event: stored, Epoch: p.epoch}, err
+	if strings.Contains(text, `\ufffd`) { // the JSON has replaced bytes that are not UTF-8
+		stored, err := decode(strconv.FormatUint(p.offset, 10), p.ms, text)
+		return chatlog.Appended{Event: stored, Epoch: p.epoch}, err
+	}
+	ms, err := strconv.ParseInt(p.ms, 10, 64)
+	if err != nil {
+		return chatlog.Appended{}, errReply
+	}
+	return chatlog.Appended{Epoch: p.epoch, Event: chatlog.Event{
+		Type: e.Type, Offset: p.offset, Kind: e.Kind, Time: time.UnixMilli(ms).UTC(), UserID: e.UserID, Username: e.Username,
+		To: e.To, ToUsername: e.ToUsername, Text: e.Text, ID: e.ID, Data: bytes.Clone(e.Data), ReplyTo: e.ReplyTo,
+		Target: e.Target, Reaction: e.Reaction, Remove: e.Remove,
+	}}, nil
 }

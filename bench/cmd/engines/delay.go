@@ -25,7 +25,8 @@ func latency(e *engine) ([]time.Duration, error) {
 	defer hs.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), *length+time.Minute)
 	defer cancel()
-	conn, err := e.dial(ctx, "http://"+l.Addr().String(), "delay")
+	room := fmt.Sprint("delay", time.Now().UnixNano()) // without the messages of former rounds
+	conn, err := e.dial(ctx, "http://"+l.Addr().String(), room)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +38,7 @@ func latency(e *engine) ([]time.Duration, error) {
 		defer tick.Stop()
 		for range total {
 			<-tick.C
-			if err := e.publish(ctx, 0, "delay", "", fmt.Sprintf("<%d>", time.Now().UnixNano())); err != nil {
+			if err := e.publish(ctx, 0, room, "", fmt.Sprintf("<%d>", time.Now().UnixNano())); err != nil {
 				failed <- err
 				cancel()
 				return
