@@ -63,7 +63,7 @@ type pipeliner struct {
 
 const (
 	maxBatch     = 128 // calls in a pipeline
-	maxPipelines = 4   // concurrently
+	maxPipelines = 2   // concurrently
 )
 
 func newPipeliner(client redis.UniversalClient, quick func([]*call) *command, waiting int) *pipeliner {

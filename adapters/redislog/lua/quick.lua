@@ -40,7 +40,6 @@ local function add(k, a, n)
   if size >= ARGV[2] / 2 or named[1] and known(ids, older, named) then
     return ''
   end
-  h.offset, h.time, h.size = h.offset + n, tonumber(time), size
 
   local length = redis.call('RPUSH', entries, unpack(values))
   if length == n then
@@ -51,7 +50,9 @@ local function add(k, a, n)
   if named[1] then
     remember(h, now, ids, older, named, places, ARGV[3], ARGV[4])
   end
-  save(head, h)
+  -- What save does, with fewer numbers to format.
+  redis.call('SET', head, epoch .. ' ' .. (n == 1 and first or int(h.offset + n)) .. ' ' .. time .. ' ' .. h.turned .. ' '
+    .. h.due .. ' ' .. int(size) .. ' ' .. h.mark .. ' ' .. h.age, 'KEEPTTL')
   for i = 1, n do
     redis.call('SPUBLISH', ARGV[a], epoch .. ' ' .. values[i])
   end
