@@ -11,7 +11,7 @@ local now, most = clock(), tonumber(ARGV[1])
 
 local function add(k, a, n)
   local head, entries, amends, index, ids, older = unpack(KEYS, k + 1, k + 6)
-  local found = redis.call('MGET', KEYS[k], head)
+  local found = {redis.call('GET', KEYS[k]), redis.call('GET', head)}
   local age, h = found[1] and string.match(found[1], '^%S+'), found[2] and parse(found[2])
   if not h or not ready(age, h, ARGV[a + 1], now, entries, amends) then
     return ''
