@@ -34,6 +34,7 @@ test('pictures', async () => {
   const react = async (page, text, emoji, name) => {
     await msg(page, text).focus();
     await page.keyboard.press('+');
+    await page.locator('.picker input').waitFor(); // before, an r answers
     await page.keyboard.type(name);
     await page.locator(`.emoji-cell[data-emoji="${emoji}"]`).first().click();
     await msg(page, text).locator('.reaction[aria-pressed="true"]').first().waitFor();
