@@ -10,7 +10,7 @@ import (
 
 // TestEncode compares the JSON of events with that of the JSON encoder.
 func TestEncode(t *testing.T) {
-	for _, s := range []string{"", "plain", `a "quoted" \ text`, "line\nand\ttab\x00\x7f", "<ümlaut> & 語 \u2028", "bad \xff\xfe bytes"} {
+	for _, s := range []string{"", "plain", `a "quoted" text`, `a \ text`, "line\nand\ttab\x00\x7f", "<ümlaut> & 語 \u2028", "bad \xff\xfe bytes"} {
 		e := chatlog.Event{
 			Type: "message", Kind: "k", UserID: s, Username: s, To: s, ToUsername: s, Text: s, ID: s,
 			ReplyTo: 1, Target: 1<<53 - 1, Reaction: s, Remove: true, Data: json.RawMessage(`{"a":1}`),
