@@ -43,7 +43,7 @@ test('log in, talk, log out', async (t) => {
   await say(bob, 'hello Alice, see https://example.com/x.');
   await shows(alice, 'hello Alice');
   assert.equal(await alice.textContent('.text a'), 'https://example.com/x');
-  assert.equal(await alice.textContent('#present'), '2 people here');
+  await until('both are counted', async () => await alice.textContent('#present') === '2 people here');
   assert.equal(await alice.locator('.msg.own').count(), 1);
   assert.equal(await bob.evaluate(() => document.documentElement.scrollWidth), 320);
   if (process.env.SHOTS) for (const [name, page] of [['alice', alice], ['bob', bob]]) await page.screenshot({path: path.join(process.env.SHOTS, `in-${name}.png`)});

@@ -16,7 +16,7 @@ test('two people talk', async () => {
   await shows(bob, 'Hello Alice');
   for (const page of [alice, bob]) {
     assert.equal((await texts(page)).length, 2);
-    assert.equal(await page.textContent('#present'), '2 people here');
+    await until('both are counted', async () => await page.textContent('#present') === '2 people here');
     assert.deepEqual(await page.$$eval('#members bdi', (all) => all.map((e) => e.textContent).sort()), ['Alice', 'Bob']);
     const link = page.locator('.text a');
     assert.equal(await link.count(), 1);
@@ -90,7 +90,7 @@ test('tabs with one name are one user, tabs with two names are two users', async
   const context = await person();
   const first = await join(context, url, 'Alice'), second = await join(context, url, 'Alice'), third = await join(context, url, 'Bob');
   await first.locator('.notice', {hasText: 'Bob joined'}).waitFor();
-  assert.equal(await first.textContent('#present'), '2 people here');
+  await until('both are counted', async () => await first.textContent('#present') === '2 people here');
   await say(first, 'from the first tab');
   await shows(second, 'from the first tab');
   await shows(third, 'from the first tab');
@@ -99,7 +99,7 @@ test('tabs with one name are one user, tabs with two names are two users', async
   await second.close();
   await say(third, 'still here?');
   await shows(first, 'still here?');
-  assert.equal(await first.textContent('#present'), '2 people here');
+  await until('both are counted', async () => await first.textContent('#present') === '2 people here');
 });
 
 test('private messages', async () => {
