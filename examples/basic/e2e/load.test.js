@@ -1,6 +1,8 @@
 // What a browser must do before a user sees the page: little, and nothing twice.
 
 import assert from 'node:assert/strict';
+import http from 'node:http';
+import {Writable} from 'node:stream';
 import {test} from 'node:test';
 import {connected, join, person, say, serve, shows, until} from './harness.js';
 
@@ -81,6 +83,33 @@ test('the door is there before the page’s script', async () => {
     return {before: bytes(files.filter((e) => e.responseEnd <= startTime)), all: bytes(files)};
   });
   assert.ok(before > 1000 && before < 100_000 && before < all, `${before} of ${all} bytes came before the first paint`);
+});
+
+test('the door does not move if its document comes in two parts', async () => {
+  const {url} = await serve();
+  const html = await (await fetch(url)).text(), cut = html.indexOf('<label for="room">');
+  let rest;
+  const painting = new Promise((resolve) => (rest = resolve));
+  const parts = http.createServer(async (request, response) => {
+    const {status, headers, body} = await fetch(new URL(request.url, url));
+    response.writeHead(status, {'Content-Type': headers.get('content-type') ?? ''});
+    if (request.url !== '/') return body.pipeTo(Writable.toWeb(response));
+    response.write(html.slice(0, cut));
+    await painting;
+    response.end(html.slice(cut));
+  });
+  await new Promise((resolve) => parts.listen(0, '127.0.0.1', resolve));
+  const page = await (await person()).newPage();
+  await watchShifts(page);
+  await page.goto(`http://127.0.0.1:${parts.address().port}/`, {waitUntil: 'commit'});
+  await page.waitForSelector('#name', {state: 'attached'});
+  await shifts(page); // some frames, in which it could be painted
+  rest();
+  await page.waitForSelector('#enter:enabled');
+  await painted(page);
+  assert.deepEqual(await shifts(page), []);
+  parts.closeAllConnections();
+  parts.close();
 });
 
 test('what browsers and search engines ask of a document', async () => {
