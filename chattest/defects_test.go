@@ -24,7 +24,7 @@ type defect struct {
 }
 
 // defects are the possible defects, each with the subtest that must find it.
-var defects = slices.Concat(readerDefects, amendDefects, markDefects, []defect{
+var defects = slices.Concat(readerDefects, amendDefects, markDefects, consumeDefects, []defect{
 	{"forgets ids", "Repeated", wrap(&broken{append: func(l chatlog.Log, ctx context.Context, room string, e chatlog.Event) (chatlog.Appended, error) {
 		id := e.ID
 		e.ID = ""
