@@ -16,6 +16,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if path := os.Getenv(consumerVariable); path != "" {
+		runConsumer(path)
+		return
+	}
 	if path := os.Getenv(childVariable); path != "" {
 		runChild(path)
 		return
