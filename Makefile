@@ -10,7 +10,7 @@ FUZZTIME ?= 30s
 export PATH := $(CURDIR)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick deps lint vet-platforms vuln rehearsal bench fuzz load
+.PHONY: help run test quick deps lint vet-platforms vuln rehearsal bench bench-quick fuzz load
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ rehearsal: ## rehearse a release in a scratch clone, and fetch every module from
 
 bench: ## compare the servers; writes bench/RESULTS.md
 	cd bench && go run ./cmd/bench
+
+bench-quick: ## measure the most important ratios in three minutes, and fail if one is too high
+	cd bench && go run ./cmd/bench -quick
 
 fuzz: ## run each fuzz target for FUZZTIME
 	@set -e; for m in $(MODULES); do (cd $$m; \

@@ -30,6 +30,7 @@ func main() {
 	profile := flag.String("pprof", "", "folder for CPU profiles of the servers")
 	out := flag.String("out", "", "folder for RESULTS.md and results.svg; default: this folder if every case is run, otherwise none")
 	server := flag.String("server", "", "a built cmd/server to measure, to compare it with another one; default: the present code")
+	short := flag.Bool("quick", false, "measure the most important figures in under three minutes, and fail if one is over its bar")
 	flag.Parse()
 	if *only == "list" {
 		for _, c := range run.Cases() {
@@ -61,6 +62,13 @@ func main() {
 		if err := build.Run(); err != nil {
 			log.Fatal("bench: ", err)
 		}
+	}
+	if *short {
+		if !quick(o) {
+			os.RemoveAll(dir)
+			os.Exit(1)
+		}
+		return
 	}
 	results := measure(cases, *runs, o)
 	command := strings.Join(append([]string{"go run ./cmd/bench"}, withoutOut(os.Args[1:])...), " ")

@@ -29,12 +29,12 @@ import (
 )
 
 func main() {
-	kind := flag.String("kind", "chat", "floor, gorilla, melody, gws, centrifuge, nhooyr or chat")
+	kind := flag.String("kind", "chat", "floor, gorilla, melody, gws, centrifuge, nhooyr, coder or chat")
 	addr := flag.String("addr", "127.0.0.1:0", "`address` to listen on")
 	flush := flag.Duration("flush", 0, "flush interval of chat; 0 means its default, a negative value none")
 	compress := flag.Bool("compress", false, "compression of chat")
 	secure := flag.Bool("tls", false, "TLS with a certificate made for this process")
-	presence := flag.Bool("presence", false, "presence, joins, leaves and history of centrifuge")
+	presence := flag.Bool("presence", false, "joins and leaves of gws; presence, joins, leaves and history of centrifuge")
 	profile := flag.String("pprof", "", "file for a profile")
 	flag.Parse()
 	if err := proc.RaiseFiles(); err != nil {

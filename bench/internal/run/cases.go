@@ -3,6 +3,7 @@
 package run
 
 import (
+	"slices"
 	"time"
 
 	"github.com/seed-08328bfd/chat/bench/internal/load"
@@ -77,6 +78,7 @@ func Cases() []Case {
 		{"centrifuge", "centrifuge", nil},
 		{"centrifuge, presence", "centrifuge", []string{"-presence"}},
 	}
+	joining := append(slices.Clone(libs), Peer{"gws, telling", "gws", []string{"-presence"}})
 	busy := load.Plan{Rooms: 1, Members: 200, Rate: 2000, Text: 80}
 	window := load.Plan{Rooms: 1, Members: 100, Senders: 4, Window: 64, Text: 80}
 	long := busy
@@ -112,9 +114,9 @@ func Cases() []Case {
 		{Name: "many1000", Title: "1,000 users in 50 rooms each, rooms of 100, 200 messages/s", Sort: Many, Peers: shared,
 			Note: "The same for a quick run.",
 			Plan: load.Plan{Rooms: 500, Members: 100, Joined: 50, Rate: 200, Text: 80}},
-		{Name: "joins", Title: "9,000 joins, rooms of 10", Sort: Idle, Peers: all, Time: time.Second,
+		{Name: "joins", Title: "9,000 joins, rooms of 10", Sort: Idle, Peers: joining, Time: time.Second,
 			Plan: load.Plan{Rooms: 900, Members: 10}},
-		{Name: "joins100", Title: "9,000 joins, rooms of 100", Sort: Idle, Peers: libs, Time: time.Second,
+		{Name: "joins100", Title: "9,000 joins, rooms of 100", Sort: Idle, Peers: joining, Time: time.Second,
 			Plan: load.Plan{Rooms: 90, Members: 100}},
 		{Name: "joinsv1", Title: "9,000 joins over chat.v1, rooms of 10", Sort: Idle, Peers: peers("chat"), Time: time.Second,
 			Plan: load.Plan{Rooms: 900, Members: 10, V1: true}},

@@ -12,6 +12,7 @@ import (
 type gwsServer struct {
 	gws.BuiltinEventHandler
 	upgrader *gws.Upgrader
+	tells    bool // of joins and leaves
 	mu       sync.Mutex
 	rooms    map[string]*gwsRoom
 }
@@ -22,8 +23,8 @@ type gwsRoom struct {
 	conns map[*gws.Conn]struct{}
 }
 
-func newGWS() *gwsServer {
-	s := &gwsServer{rooms: map[string]*gwsRoom{}}
+func newGWS(tells bool) *gwsServer {
+	s := &gwsServer{tells: tells, rooms: map[string]*gwsRoom{}}
 	s.upgrader = gws.NewUpgrader(s, &gws.ServerOption{ReadMaxPayloadSize: 16 << 10})
 	return s
 }
@@ -57,6 +58,9 @@ func gwsRoomOf(conn *gws.Conn) *gwsRoom {
 
 func (s *gwsServer) OnOpen(conn *gws.Conn) {
 	r := gwsRoomOf(conn)
+	if s.tells {
+		r.tell(conn, "join")
+	}
 	r.mu.Lock()
 	r.conns[conn] = struct{}{}
 	r.mu.Unlock()
@@ -67,6 +71,21 @@ func (s *gwsServer) OnClose(conn *gws.Conn, _ error) {
 	r.mu.Lock()
 	delete(r.conns, conn)
 	r.mu.Unlock()
+	if s.tells {
+		r.tell(conn, "leave")
+	}
+}
+
+// tell tells the others in the room of conn's user, with an object like that of chat.
+func (r *gwsRoom) tell(conn *gws.Conn, event string) {
+	username, _ := conn.Session().Load("username")
+	b := gws.NewBroadcaster(gws.OpcodeText, notice(event, username.(string)))
+	defer b.Close()
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for c := range r.conns {
+		b.Broadcast(c)
+	}
 }
 
 func (s *gwsServer) OnPing(conn *gws.Conn, payload []byte) { conn.WritePong(payload) }

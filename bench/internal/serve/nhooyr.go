@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	coder "github.com/coder/websocket"
 	"nhooyr.io/websocket"
 )
 
@@ -13,10 +14,60 @@ import (
 const nhooyrQueue = 256
 
 // nhooyr is nhooyr.io/websocket used plainly, as in its chat example: each subscriber has a
-// channel and a loop that writes from it. A subscriber whose channel is full is closed.
+// channel and a loop that writes from it. A subscriber whose channel is full is closed. The same
+// with github.com/coder/websocket, where the library is developed further.
 type nhooyr struct {
-	mu    sync.Mutex
-	rooms map[string]*nhooyrRoom
+	accept func(http.ResponseWriter, *http.Request) (library, error)
+	mu     sync.Mutex
+	rooms  map[string]*nhooyrRoom
+}
+
+// library is a connection of one of the two.
+type library interface {
+	read(context.Context) ([]byte, error)
+	write(context.Context, []byte) error
+	slow() // closes it because it is slow
+	CloseNow() error
+}
+
+type older struct{ *websocket.Conn }
+
+func (c older) read(ctx context.Context) ([]byte, error) {
+	_, b, err := c.Read(ctx)
+	return b, err
+}
+func (c older) write(ctx context.Context, b []byte) error {
+	return c.Write(ctx, websocket.MessageText, b)
+}
+func (c older) slow() { c.Close(websocket.StatusPolicyViolation, "connection too slow") }
+
+type newer struct{ *coder.Conn }
+
+func (c newer) read(ctx context.Context) ([]byte, error) {
+	_, b, err := c.Read(ctx)
+	return b, err
+}
+func (c newer) write(ctx context.Context, b []byte) error { return c.Write(ctx, coder.MessageText, b) }
+func (c newer) slow()                                     { c.Close(coder.StatusPolicyViolation, "connection too slow") }
+
+const nhooyrLimit = 16 << 10 // bytes of a message
+
+func acceptOlder(w http.ResponseWriter, r *http.Request) (library, error) {
+	conn, err := websocket.Accept(w, r, nil)
+	if err != nil {
+		return nil, err
+	}
+	conn.SetReadLimit(nhooyrLimit)
+	return older{conn}, nil
+}
+
+func acceptNewer(w http.ResponseWriter, r *http.Request) (library, error) {
+	conn, err := coder.Accept(w, r, nil)
+	if err != nil {
+		return nil, err
+	}
+	conn.SetReadLimit(nhooyrLimit)
+	return newer{conn}, nil
 }
 
 type nhooyrRoom struct {
@@ -30,7 +81,9 @@ type nhooyrSub struct {
 	slow func()
 }
 
-func newNhooyr() *nhooyr { return &nhooyr{rooms: map[string]*nhooyrRoom{}} }
+func newNhooyr(accept func(http.ResponseWriter, *http.Request) (library, error)) *nhooyr {
+	return &nhooyr{accept: accept, rooms: map[string]*nhooyrRoom{}}
+}
 
 func (s *nhooyr) room(name string) *nhooyrRoom {
 	s.mu.Lock()
@@ -44,17 +97,16 @@ func (s *nhooyr) room(name string) *nhooyrRoom {
 }
 
 func (s *nhooyr) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	conn, err := websocket.Accept(w, r, nil)
+	conn, err := s.accept(w, r)
 	if err != nil {
 		return
 	}
 	defer conn.CloseNow()
-	conn.SetReadLimit(16 << 10)
 	name, username := names(r)
 	room := s.room(name)
 	sub := &nhooyrSub{
 		msgs: make(chan []byte, nhooyrQueue),
-		slow: func() { conn.Close(websocket.StatusPolicyViolation, "connection too slow") },
+		slow: conn.slow,
 	}
 	room.mu.Lock()
 	room.subs[sub] = struct{}{}
@@ -69,7 +121,7 @@ func (s *nhooyr) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	go func() { // ends when the connection ends
 		defer cancel()
 		for {
-			_, text, err := conn.Read(ctx)
+			text, err := conn.read(ctx)
 			if err != nil {
 				return
 			}
@@ -100,8 +152,8 @@ func (r *nhooyrRoom) publish(b []byte) {
 	}
 }
 
-func writeTimeout(ctx context.Context, conn *websocket.Conn, b []byte) error {
+func writeTimeout(ctx context.Context, conn library, b []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	return conn.Write(ctx, websocket.MessageText, b)
+	return conn.write(ctx, b)
 }

@@ -19,11 +19,13 @@ import (
 type Options struct {
 	Flush    time.Duration // of chat.WithFlushInterval; 0: the default, below 0: no pause
 	Compress bool          // as chat.WithCompression
-	Presence bool          // centrifuge tells of joins and leaves, and keeps presence and history, as chat does
+	// Presence: gws tells the others in the room of joins and leaves, as chat does. centrifuge does,
+	// too, and keeps presence and history.
+	Presence bool
 }
 
 // Kinds are the servers that Handler knows.
-var Kinds = []string{"gorilla", "melody", "gws", "centrifuge", "nhooyr", "chat"}
+var Kinds = []string{"gorilla", "melody", "gws", "centrifuge", "nhooyr", "coder", "chat"}
 
 // ErrKind is returned for a kind that does not exist.
 var ErrKind = errors.New("serve: no such kind of server")
@@ -37,11 +39,13 @@ func Handler(kind string, o Options) (http.Handler, error) {
 	case "melody":
 		return newMelody(), nil
 	case "gws":
-		return newGWS(), nil
+		return newGWS(o.Presence), nil
 	case "centrifuge":
 		return newCentrifuge(o.Presence)
 	case "nhooyr":
-		return newNhooyr(), nil
+		return newNhooyr(acceptOlder), nil
+	case "coder":
+		return newNhooyr(acceptNewer), nil
 	case "chat":
 		opts := []chat.Option{chat.WithCompression(o.Compress)}
 		if o.Flush != 0 {
@@ -86,6 +90,22 @@ func (c *counter) encode(username string, text []byte) []byte {
 	})
 	if err != nil {
 		panic(err) // strings and a number always encode
+	}
+	return b
+}
+
+// notice encodes that a user has joined or left.
+func notice(event, username string) []byte {
+	b, err := json.Marshal(&struct {
+		Type     string `json:"type"`
+		Event    string `json:"event"`
+		Time     string `json:"time"`
+		User     string `json:"user"`
+		Username string `json:"username"`
+		Message  string `json:"message"`
+	}{"system", event, time.Now().UTC().Format(timeForm), userID, username, username + map[string]string{"join": " joined the room", "leave": " left the room"}[event]})
+	if err != nil {
+		panic(err) // strings always encode
 	}
 	return b
 }
