@@ -29,9 +29,8 @@ func TestLeaveAndComeBack(t *testing.T) {
 	}
 	harness.Expect(t, "replay", in(p.Next()), "r: message 2 two")
 	p.Send(`{"type":"leave","room":"r","back":false}`)
-	p.Until("left")
-	harness.Publish(t, k.srv, "r", "end")
-	for _, want := range []string{": message 1 one", ": message 2 two", ": system Anonymous left the room", ": message 3 end"} {
+	p.Until("left") // which may come before the others are told
+	for _, want := range []string{": message 1 one", ": message 2 two", ": system Anonymous left the room"} {
 		harness.Expect(t, "the other", in(other.Next()), want)
 	}
 }
