@@ -33,6 +33,7 @@ type config struct {
 	maxConnsPerUser  int
 	origins, proxies list
 	compress         bool
+	otlp             string
 
 	jwtSecretFile, jwtKeyID string
 	jwks                    string
@@ -80,6 +81,8 @@ func (c *config) flags() *flag.FlagSet {
 	f.Var(&c.origins, "origins", "the `origins` of other sites whose pages may connect, such as https://app.example.com,https://*.example.org")
 	f.Var(&c.proxies, "trusted-proxies", "the `networks` of proxies whose X-Forwarded-For, X-Forwarded-Proto and Forwarded are trusted, such as 10.0.0.0/8; unix for a proxy that connects over a Unix socket")
 	f.BoolVar(&c.compress, "compress", false, "offer permessage-deflate")
+
+	f.StringVar(&c.otlp, "otlp", "", "the `URL` of an OpenTelemetry collector that gets spans over HTTP, such as http://localhost:4318 (default: no spans)")
 
 	f.StringVar(&c.jwtSecretFile, "jwt-secret-file", "", "the `file` with the secret of tokens signed with HS256")
 	f.StringVar(&c.jwtKeyID, "jwt-key-id", "", "the `kid` of the tokens with that secret, if they have one")

@@ -24,14 +24,22 @@ type server struct {
 	engine   *engine
 	chat     *chat.Server
 	draining atomic.Bool
+	traced   func() // sends the last spans
 }
 
 // newServer makes a server that does not listen yet. When ctx ends, keys are no longer fetched.
 func newServer(ctx context.Context, cfg *config, log *slog.Logger) (*server, error) {
-	s := &server{cfg: cfg, log: log}
+	s := &server{cfg: cfg, log: log, traced: func() {}}
 	opts, err := s.options(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if cfg.otlp != "" {
+		var option chat.Option
+		if option, s.traced, err = s.tracing(ctx); err != nil {
+			return nil, err
+		}
+		opts = append(opts, option)
 	}
 	if s.engine, err = openEngine(cfg, log); err != nil {
 		return nil, err
@@ -128,6 +136,7 @@ func (s *server) ready(ctx context.Context) error {
 
 // run serves until ctx ends.
 func (s *server) run(ctx context.Context) error {
+	defer s.traced()
 	defer s.engine.close()
 	defer s.chat.Close()
 	failed := make(chan error, 2)
