@@ -127,7 +127,7 @@ test('payloads as names, rooms and errors', async () => {
 });
 
 const elements = ['a', 'bdi', 'blockquote', 'button', 'code', 'del', 'div', 'em', 'li', 'ol', 'p', 'path', 'pre', 'rect', 'span', 'strong', 'svg', 'time', 'ul'];
-const attributes = /^(?:class|dir|style|tabindex|type|title|href|target|rel|datetime|role|value|viewBox|d|x|y|width|height|rx|data-(?:user|offset|reaction|time)|aria-(?:label|hidden|pressed|expanded|busy))$/;
+const attributes = /^(?:class|dir|style|tabindex|type|title|href|target|rel|datetime|role|value|viewBox|d|x|y|width|height|rx|data-(?:user|offset|reaction|time)|aria-(?:label|live|hidden|pressed|expanded|busy))$/;
 
 test('payloads in Markdown, with data, as replies, edits and reactions', async () => {
   const {url} = await serve(['-rate', '0']);
