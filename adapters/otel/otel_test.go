@@ -87,7 +87,7 @@ func any(trace.ReadOnlySpan) bool { return true }
 func value(s trace.ReadOnlySpan, key string) string {
 	for _, a := range s.Attributes() {
 		if string(a.Key) == key {
-			return a.Value.Emit()
+			return a.Value.String()
 		}
 	}
 	return ""
