@@ -36,6 +36,8 @@ test('menu, picker, dialogs, reply and edit', async () => {
   };
   for (const [width, height] of sizes) {
     await ann.setViewportSize({width, height});
+    await ann.waitForFunction((width) => innerWidth === width, width);
+    await ann.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))); // a resize closes what is open
     for (const [box, open] of Object.entries(states)) {
       await open();
       await ann.locator(box).waitFor();
