@@ -28,11 +28,11 @@ type bar struct {
 var bars = []bar{
 	{"1x200", []string{"gorilla", "centrifuge"}, "CPU µs a delivery", (*run.Result).CPU, 0.6},
 	{"500x2", []string{"gws", "gorilla"}, "CPU µs a delivery", (*run.Result).CPU, 0.95},
-	{"tls1x200", []string{"gws", "gorilla"}, "CPU µs a delivery", (*run.Result).CPU, 1},
+	{"tls1x200", []string{"gws", "gorilla"}, "CPU µs a delivery", (*run.Result).CPU, 1.15},
 	{"tls200busy", []string{"gorilla", "centrifuge"}, "CPU µs a delivery", (*run.Result).CPU, 0.8},
 	{"tls1000x2", []string{"gws", "gorilla"}, "CPU µs a delivery", (*run.Result).CPU, 1.05},
-	{"joins", []string{"gws, telling"}, "CPU µs a join", func(r *run.Result) float64 { return r.JoinCPU }, 1.3},
-	{"joins", []string{"gws"}, "RSS KB a connection", func(r *run.Result) float64 { return r.RSSConn }, 1},
+	{"joins", []string{"gws, telling"}, "CPU µs a join", func(r *run.Result) float64 { return r.JoinCPU }, 1.6},
+	{"joins", []string{"gws"}, "RSS KB a connection", func(r *run.Result) float64 { return r.RSSConn }, 1.1},
 }
 
 const quickRounds = 3
